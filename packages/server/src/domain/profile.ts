@@ -1,0 +1,111 @@
+/** A profile, and the pure rules that change it (spec sections 3, 5 and 10). */
+
+import {
+  type AttributeSettings,
+  type AttributesText,
+  attributesSize,
+  hasAttribute,
+  MAX_ATTRIBUTES_SIZE,
+  mergeAttributes,
+  NO_ATTRIBUTES,
+  removeAttribute,
+  setAttributes,
+} from './attributes.ts';
+import { expiryOf, type WriteMoment } from './lifetime.ts';
+
+/** What is known of one visitor, apart from the ids that name the profile; all times in epoch milliseconds. */
+export interface Profile {
+  /** The person's id; undefined while only devices are known. */
+  readonly thirdPartyId: string | undefined;
+  /** When an attribute or an id of the profile last changed. */
+  readonly modifiedAt: number;
+  readonly expiresAt: number;
+  readonly attributes: AttributesText;
+}
+
+/** The attribute that the first visitor call of a profile sets (spec section 7). */
+export const FIRST_SESSION_START = 'firstSessionStart';
+
+/** A profile as it is born. */
+export function newProfile(thirdPartyId: string | undefined, moment: WriteMoment): Profile {
+  return {
+    thirdPartyId,
+    modifiedAt: moment.now,
+    expiresAt: expiryOf(moment),
+    attributes: NO_ATTRIBUTES,
+  };
+}
+
+/** The moment of a change: never before the last one, so that attributes stay oldest first when a clock steps back. */
+function changeTime(profile: Profile, moment: WriteMoment): number {
+  return Math.max(moment.now, profile.modifiedAt);
+}
+
+/** A profile that was written to without anything in it changing: only its lifetime starts anew. */
+export function touched(profile: Profile, moment: WriteMoment): Profile {
+  return { ...profile, expiresAt: expiryOf(moment) };
+}
+
+/** A profile that an id joined or left. */
+export function relinked(profile: Profile, moment: WriteMoment): Profile {
+  return { ...profile, modifiedAt: changeTime(profile, moment) };
+}
+
+/**
+ * Sets attributes and starts the lifetime anew.
+ *
+ * @returns the changed profile; `too-large` when the attributes would total more than 64 KB and more than before (a merge
+ *   may have left a profile above the bound, and what makes it smaller is welcome)
+ */
+export function withAttributes(
+  profile: Profile,
+  settings: AttributeSettings,
+  moment: WriteMoment,
+): Profile | 'too-large' {
+  const at = changeTime(profile, moment);
+  const attributes = setAttributes(profile.attributes, settings, at);
+  // The text is never shorter than what it stands for, so most profiles need not be measured.
+  if (attributes.length > MAX_ATTRIBUTES_SIZE) {
+    const size = attributesSize(attributes);
+    if (size > MAX_ATTRIBUTES_SIZE && size > attributesSize(profile.attributes)) return 'too-large';
+  }
+  const modifiedAt = settings.size === 0 ? profile.modifiedAt : at;
+  return { ...profile, attributes, modifiedAt, expiresAt: expiryOf(moment) };
+}
+
+/** Notes when the first visitor call came, unless that is noted; never refused for size, for no caller asked for it. */
+export function withFirstSession(profile: Profile, moment: WriteMoment): Profile {
+  if (hasAttribute(profile.attributes, FIRST_SESSION_START)) return profile;
+  const at = changeTime(profile, moment);
+  const attributes = setAttributes(
+    profile.attributes,
+    new Map([[FIRST_SESSION_START, String(moment.now)]]),
+    at,
+  );
+  return { ...profile, attributes, modifiedAt: at };
+}
+
+/** A profile without one attribute; undefined when it has none of that name. */
+export function withoutAttribute(profile: Profile, name: string, moment: WriteMoment): Profile | undefined {
+  const attributes = removeAttribute(profile.attributes, name);
+  if (attributes === profile.attributes) return undefined;
+  return { ...profile, attributes, modifiedAt: changeTime(profile, moment), expiresAt: expiryOf(moment) };
+}
+
+/**
+ * Merges the profile of a weaker id into that of the stronger (spec section 3). Never refused for size.
+ *
+ * @returns a profile with the attributes of both, the stronger's where both had one, that expires at the later of the times
+ * @throws RangeError when each bears a thirdPartyId: two persons are never merged
+ */
+export function merged(stronger: Profile, weaker: Profile, moment: WriteMoment): Profile {
+  if (stronger.thirdPartyId !== undefined && weaker.thirdPartyId !== undefined) {
+    throw new RangeError('two persons are never merged');
+  }
+  return {
+    thirdPartyId: stronger.thirdPartyId ?? weaker.thirdPartyId,
+    modifiedAt: Math.max(moment.now, stronger.modifiedAt, weaker.modifiedAt),
+    expiresAt: Math.max(stronger.expiresAt, weaker.expiresAt),
+    attributes: mergeAttributes(stronger.attributes, weaker.attributes),
+  };
+}

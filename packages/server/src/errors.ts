@@ -1,0 +1,53 @@
+/**
+ * The one error of the house: a closed set of codes, each with the HTTP status it is answered with.
+ *
+ * `message` is public: it goes to the caller as it is, so it names the member and the rule and never a secret. Whatever else
+ * is known (the cause) is for the log, found there under `instance`, the id that a 500 shows to the caller.
+ */
+import { randomUUID } from 'node:crypto';
+
+const STATUS_OF_CODE = {
+  /** The request breaks a rule; nothing was stored. */
+  'bad-request': 400,
+  unauthorized: 401,
+  forbidden: 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'body-too-large': 413,
+  'url-too-long': 414,
+  'too-many-requests': 429,
+  /** The store did not do it and has said so: nothing changed, the caller may send it again. */
+  'not-done': 503,
+  /** The store cannot tell whether it was done; sending it again is safe, for every write of Quiver is idempotent. */
+  unknown: 503,
+  /** Something needed for a true answer could not be reached. */
+  unavailable: 503,
+  /** No space to store it: nothing changed (RFC 4918 section 11.5). */
+  'insufficient-storage': 507,
+  internal: 500,
+} as const;
+
+export type ErrorCode = keyof typeof STATUS_OF_CODE;
+
+export interface QuiverErrorOptions {
+  /** What lies beneath; logged, never shown. */
+  readonly cause?: unknown;
+  /** Response headers that belong to this refusal, for instance `Allow` or `Retry-After`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export class QuiverError extends Error {
+  override readonly name = 'QuiverError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Ties what the caller saw to the line in the log. */
+  readonly instance: string = randomUUID();
+
+  constructor(code: ErrorCode, message: string, options: QuiverErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = STATUS_OF_CODE[code];
+    this.headers = options.headers ?? {};
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The storage contract, in the words of the domain.
+ *
+ * Kept out: keys, transactions, engines. Whoever holds a store may not learn which engine answers. What every method promises:
+ *
+ * - It returns only when what it did is durable and every process that opens the same store reads it.
+ * - It is atomic: a reader sees the profile (or both profiles of a merge) as before or as after, never between.
+ * - It throws a `QuiverError` with code `not-done` (nothing changed), `unknown` (cannot tell; sending it again is safe),
+ *   `insufficient-storage` (nothing changed), or `unavailable` (a read that could not be made). Never a guess.
+ * - A profile past its expiry is gone, whether or not its space has been freed.
+ *
+ * One conformance suite, `profile-store-conformance.ts`, holds every engine to this.
+ */
+
+import type { AttributeSettings } from '../domain/attributes.ts';
+import type { WriteMoment } from '../domain/lifetime.ts';
+import type { Profile } from '../domain/profile.ts';
+import type { VisitorId } from '../domain/visitor-id.ts';
+
+/** What an update or a removal came to. */
+export type UpdateOutcome = 'updated' | 'created' | 'not-found' | 'too-large';
+
+/** A visit: the ids of one visitor request, and what it sets. */
+export interface Visit {
+  /** The ids sent, in any order, at most one of a kind; never empty (a visitor without one is sent with `freshTntId` as its id). */
+  readonly ids: readonly VisitorId[];
+  /** Joins the profile when it has no tntId at all. */
+  readonly freshTntId: VisitorId;
+  readonly settings: AttributeSettings;
+}
+
+export interface VisitOutcome {
+  /** `too-large`: the settings would pass 64 KB, and nothing at all was changed, no link either. */
+  readonly outcome: 'visited' | 'too-large';
+  /** The tntId of the request, else the oldest of the profile; without a hint. Empty when nothing was changed. */
+  readonly tntId: string;
+}
+
+/** One id of a profile, and since when it names it. */
+export interface LinkedId extends VisitorId {
+  /** Epoch milliseconds; a merge keeps it. */
+  readonly since: number;
+}
+
+/** One profile with all that names it. */
+export interface LinkedProfile {
+  readonly profile: Profile;
+  /** Oldest first, cut at `limit` of the call. */
+  readonly ids: readonly LinkedId[];
+}
+
+export interface ProfileStore {
+  /** Finds the profile that an id names; undefined when there is none or it has expired. Changes nothing. */
+  find(client: string, id: VisitorId, now: number): Promise<Profile | undefined>;
+
+  /** Finds the profile and the ids that name it, at most `limit` of them. For people; the hot path is {@link find}. */
+  findLinked(client: string, id: VisitorId, now: number, limit: number): Promise<LinkedProfile | undefined>;
+
+  /**
+   * Sets attributes of the profile that `id` names, and starts its lifetime anew.
+   *
+   * @param create whether to make the profile when there is none; without it the outcome is `not-found`
+   */
+  update(
+    client: string,
+    id: VisitorId,
+    settings: AttributeSettings,
+    moment: WriteMoment,
+    create: boolean,
+  ): Promise<UpdateOutcome>;
+
+  /**
+   * Takes in a visitor: finds or makes the profile, links and merges by the rules of `domain/linking.ts`, sets attributes, notes
+   * the first session, starts the lifetime anew; all in one step.
+   */
+  visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome>;
+
+  /** Removes the profile and every id that names it; false when there was none. */
+  remove(client: string, id: VisitorId, now: number): Promise<boolean>;
+
+  /** Removes one attribute; which of the two was not there is told apart. */
+  removeAttribute(
+    client: string,
+    id: VisitorId,
+    name: string,
+    moment: WriteMoment,
+  ): Promise<'removed' | 'no-profile' | 'no-attribute'>;
+
+  /**
+   * Frees the space of profiles that expired, in one small step.
+   *
+   * @param now only what expired by then goes
+   * @param limit the most index entries to look at in this step
+   * @returns how many profiles went, and whether more may be due
+   */
+  sweep(now: number, limit: number): Promise<{ readonly removed: number; readonly more: boolean }>;
+
+  /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */
+  check(): Promise<void>;
+
+  /** Flushes and closes; safe to call twice. Nothing may be asked of the store afterwards. */
+  close(): Promise<void>;
+}
