@@ -1,0 +1,54 @@
+/**
+ * What `quiver serve` runs with: read once, checked, frozen. How the values come in (flags, variables, file) is in
+ * `settings.ts` and `load-config.ts`.
+ */
+
+/** How tntIds and `edgeHost` name the cluster (spec section 8). */
+export type LocationHint = 'none' | 'cluster' | 'adobe';
+
+/** `trace` and `fatal` are left out: nothing of Quiver writes them. */
+export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
+
+/** Where profiles are kept. */
+export type StoreLocation =
+  /** Embedded, in `dataDir`. */
+  | { readonly kind: 'lmdb' }
+  /** `url` as given: `redis://` or `rediss://`, seeds separated by commas; may hold a password, so never log it. */
+  | { readonly kind: 'redis'; readonly url: string };
+
+/** Another edge cluster (spec section 8). */
+export interface Peer {
+  readonly cluster: number;
+  readonly url: string;
+}
+
+/** The whole configuration (spec section 11). Paths are absolute; lists hold no duplicates. */
+export interface ServeConfig {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Folder of the embedded store, the admin token and the signing key. */
+  readonly dataDir: string;
+  readonly store: StoreLocation;
+  /** Client codes served, at least one; the first is the default client (spec section 2). */
+  readonly clients: readonly string[];
+  /** Lower case, without a leading dot. */
+  readonly serverDomain: string;
+  readonly cluster: number;
+  readonly node: number;
+  readonly locationHint: LocationHint;
+  /** Addresses or CIDR ranges whose `X-Forwarded-*` is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Both PEM files, or undefined for plain http. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Origins, as browsers send them, whose pages may call the profile APIs. */
+  readonly corsOrigins: readonly string[];
+  readonly peers: readonly Peer[];
+  /** Shared by all clusters; set whenever there are peers. */
+  readonly edgeSecret: string | undefined;
+  /** Processes that serve, 1 to 64. */
+  readonly workers: number;
+  readonly logLevel: LogLevel;
+  /** `QUIVER_ADMIN_TOKEN`; undefined means the one in `dataDir`. */
+  readonly adminToken: string | undefined;
+}
