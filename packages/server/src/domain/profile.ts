@@ -12,6 +12,7 @@ import {
   setAttributes,
 } from './attributes.ts';
 import { expiryOf, type WriteMoment } from './lifetime.ts';
+import type { VisitorId } from './visitor-id.ts';
 
 /** What is known of one visitor, apart from the ids that name the profile; all times in epoch milliseconds. */
 export interface Profile {
@@ -41,14 +42,15 @@ function changeTime(profile: Profile, moment: WriteMoment): number {
   return Math.max(moment.now, profile.modifiedAt);
 }
 
-/** A profile that was written to without anything in it changing: only its lifetime starts anew. */
-export function touched(profile: Profile, moment: WriteMoment): Profile {
-  return { ...profile, expiresAt: expiryOf(moment) };
+/** A profile that an id left: it has changed, and lives as long as before. */
+export function withoutId(profile: Profile, moment: WriteMoment): Profile {
+  return { ...profile, modifiedAt: changeTime(profile, moment) };
 }
 
-/** A profile that an id joined or left. */
-export function relinked(profile: Profile, moment: WriteMoment): Profile {
-  return { ...profile, modifiedAt: changeTime(profile, moment) };
+/** A profile that an id joined; a thirdPartyId makes it a person's. */
+export function withId(profile: Profile, id: VisitorId, moment: WriteMoment): Profile {
+  const thirdPartyId = id.kind === 'thirdPartyId' ? id.value : profile.thirdPartyId;
+  return { ...profile, thirdPartyId, modifiedAt: changeTime(profile, moment) };
 }
 
 /**
@@ -73,16 +75,27 @@ export function withAttributes(
   return { ...profile, attributes, modifiedAt, expiresAt: expiryOf(moment) };
 }
 
-/** Notes when the first visitor call came, unless that is noted; never refused for size, for no caller asked for it. */
-export function withFirstSession(profile: Profile, moment: WriteMoment): Profile {
-  if (hasAttribute(profile.attributes, FIRST_SESSION_START)) return profile;
-  const at = changeTime(profile, moment);
-  const attributes = setAttributes(
-    profile.attributes,
-    new Map([[FIRST_SESSION_START, String(moment.now)]]),
-    at,
-  );
-  return { ...profile, attributes, modifiedAt: at };
+/**
+ * What a visit leaves: its settings, and when the first visitor call came unless that is known (spec section 7).
+ *
+ * A life is never cut by a visit that merged: the later of the two times stays when it is later still.
+ *
+ * @returns the profile; `too-large` as {@link withAttributes} says it, to which `firstSessionStart` itself does not count, for no
+ *   caller asked for it
+ */
+export function visitedProfile(
+  linked: Profile,
+  settings: AttributeSettings,
+  moment: WriteMoment,
+  hasMerged: boolean,
+): Profile | 'too-large' {
+  const visited = withAttributes(linked, settings, moment);
+  if (visited === 'too-large') return visited;
+  const expiresAt = hasMerged ? Math.max(linked.expiresAt, visited.expiresAt) : visited.expiresAt;
+  if (hasAttribute(visited.attributes, FIRST_SESSION_START)) return { ...visited, expiresAt };
+  const at = changeTime(visited, moment);
+  const first = new Map([[FIRST_SESSION_START, String(moment.now)]]);
+  return { ...visited, expiresAt, modifiedAt: at, attributes: setAttributes(visited.attributes, first, at) };
 }
 
 /** A profile without one attribute; undefined when it has none of that name. */

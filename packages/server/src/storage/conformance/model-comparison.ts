@@ -1,0 +1,162 @@
+/**
+ * Random operations on an engine and on the plain model, compared after every step. A failure prints the seed; with
+ * `QUIVER_TEST_SEED=<seed>` the very same run comes back.
+ */
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { listAttributes } from '../../domain/attributes.ts';
+import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import type { ProfileStore } from '../profile-store.ts';
+import { ModelProfileStore } from './model-profile-store.ts';
+import { at, DAY, type StorePlace, T0, tnt } from './profile-store-conformance.ts';
+
+const idOf = (kind: VisitorId['kind']) =>
+  fc.constantFrom('a', 'b', 'c').map((value): VisitorId => ({ kind, value }));
+const anyId = fc.oneof(...ID_KINDS.map(idOf));
+/** At most one id of a kind, at least one in all: what a visitor request can carry. */
+const visitIds = fc
+  .tuple(...ID_KINDS.map((kind) => fc.option(idOf(kind), { nil: undefined })))
+  .map((ids) => ids.filter((id) => id !== undefined))
+  .filter((ids) => ids.length > 0);
+const someSettings = fc
+  .array(
+    fc.tuple(
+      fc.constantFrom('x', 'y', '__proto__', '1', 'é"\\\n'),
+      fc.oneof(
+        { weight: 20, arbitrary: fc.string({ maxLength: 5, unit: 'grapheme' }) },
+        { weight: 1, arbitrary: fc.constant('w'.repeat(30_000)) },
+      ),
+    ),
+    { maxLength: 3 },
+  )
+  .map((pairs) => new Map(pairs));
+const operation = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('visit' as const), ids: visitIds, settings: someSettings }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('update' as const),
+      id: anyId,
+      settings: someSettings,
+      create: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), id: anyId }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('removeAttribute' as const),
+      id: anyId,
+      name: fc.constantFrom('x', '1'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('sweep' as const), limit: fc.integer({ min: 1, max: 5 }) }),
+  },
+);
+const step = fc.record({
+  operation,
+  elapse: fc.oneof(fc.constantFrom(0, 1, 1000), fc.integer({ min: 0, max: DAY }), fc.constant(-3)),
+  lifetimeDays: fc.constantFrom(1, 2, 14),
+  client: fc.constantFrom('demo', 'demo2'),
+});
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Every operation of `steps` on both; after each the answers and all that can be read must be alike. */
+async function compare(store: ProfileStore, steps: readonly Step[]): Promise<void> {
+  const model = new ModelProfileStore();
+  let now = T0;
+  let fresh = 0;
+  for (const { operation: op, elapse, lifetimeDays, client } of steps) {
+    now += elapse;
+    const moment = at(now, lifetimeDays);
+    if (op.do === 'visit') {
+      fresh += 1;
+      const visit = { ids: op.ids, freshTntId: tnt(`fresh${fresh}`), settings: op.settings };
+      expect(await store.visit(client, visit, moment)).toEqual(model.visit(client, visit, moment));
+    } else if (op.do === 'update') {
+      const answer = await store.update(client, op.id, op.settings, moment, op.create);
+      expect(answer).toBe(model.update(client, op.id, op.settings, moment, op.create));
+    } else if (op.do === 'remove') {
+      expect(await store.remove(client, op.id, now)).toBe(model.remove(client, op.id, now));
+    } else if (op.do === 'removeAttribute') {
+      const answer = await store.removeAttribute(client, op.id, op.name, moment);
+      expect(answer).toBe(model.removeAttribute(client, op.id, op.name, moment));
+    } else {
+      await store.sweep(now, op.limit);
+    }
+    await compareReads(store, model, client, now);
+  }
+}
+
+async function compareReads(store: ProfileStore, model: ModelProfileStore, client: string, now: number) {
+  for (const kind of ID_KINDS) {
+    for (const value of ['a', 'b', 'c']) {
+      const linked = await store.findLinked(client, { kind, value }, now, 100);
+      const expected = model.find(client, { kind, value }, now);
+      expect(linked && readable(linked)).toEqual(
+        expected && {
+          modifiedAt: expected.modifiedAt,
+          expiresAt: expected.expiresAt,
+          attributes: Object.entries(Object.fromEntries(expected.attributes))
+            .concat(
+              expected.attributes.has('__proto__')
+                ? [['__proto__', expected.attributes.get('__proto__')!]]
+                : [],
+            )
+            .map(([name, attribute]) => `${name}=${attribute.value}@${attribute.modifiedAt}`)
+            .filter((line, index, all) => all.indexOf(line) === index)
+            .sort(),
+          ids: expected.ids.map(({ id, since }) => `${id.kind}:${id.value}@${since}`).sort(),
+        },
+      );
+    }
+  }
+}
+
+function readable({ profile, ids }: NonNullable<Awaited<ReturnType<ProfileStore['findLinked']>>>) {
+  const attributes = listAttributes(profile.attributes);
+  const times = attributes.map(({ modifiedAt }) => modifiedAt);
+  expect(times).toEqual([...times].sort((a, b) => a - b));
+  return {
+    modifiedAt: profile.modifiedAt,
+    expiresAt: profile.expiresAt,
+    attributes: attributes.map(({ name, value, modifiedAt }) => `${name}=${value}@${modifiedAt}`).sort(),
+    ids: ids.map(({ kind, value, since }) => `${kind}:${value}@${since}`).sort(),
+  };
+}
+
+/**
+ * Adds the model-based test of an engine.
+ *
+ * @param runs how many random sequences; each opens a place of its own
+ * @param atEnd looks at the place after each run, for what only that engine can mean
+ */
+export function testAgainstModel(
+  engine: string,
+  makePlace: () => Promise<StorePlace>,
+  runs: number,
+  atEnd: (store: ProfileStore, place: StorePlace) => Promise<void> = async () => {},
+): void {
+  test(`${engine} answers as the model does, whatever is asked`, { timeout: 120_000 }, async () => {
+    const seed = process.env.QUIVER_TEST_SEED;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80 }), async (steps) => {
+        const place = await makePlace();
+        try {
+          const store = await place.open();
+          await compare(store, steps);
+          await atEnd(store, place);
+        } finally {
+          await place.dispose();
+        }
+      }),
+      { numRuns: runs, ...(seed === undefined ? {} : { seed: Number(seed) }) },
+    );
+  });
+}

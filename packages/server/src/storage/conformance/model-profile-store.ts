@@ -1,0 +1,159 @@
+/**
+ * The storage contract as a plain model in memory: what every engine is compared with, never used by what ships.
+ *
+ * It keeps whole profiles in a map and ids as a list, with none of the tricks of an engine; slow, short, and easy to believe.
+ */
+
+import type { AttributeSettings } from '../../domain/attributes.ts';
+import { expiryOf, isExpired, type WriteMoment } from '../../domain/lifetime.ts';
+import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import type { UpdateOutcome, Visit } from '../profile-store.ts';
+
+interface ModelProfile {
+  attributes: Map<string, { value: string; modifiedAt: number }>;
+  modifiedAt: number;
+  expiresAt: number;
+  ids: { id: VisitorId; since: number; order: number }[];
+}
+
+const LIMIT = 65_536;
+
+export class ModelProfileStore {
+  readonly #profiles = new Map<string, ModelProfile[]>();
+  #order = 0;
+
+  find(client: string, id: VisitorId, now: number): ModelProfile | undefined {
+    return (this.#profiles.get(client) ?? []).find(
+      (profile) =>
+        !isExpired(profile, now) &&
+        profile.ids.some((linked) => linked.id.kind === id.kind && linked.id.value === id.value),
+    );
+  }
+
+  update(
+    client: string,
+    id: VisitorId,
+    settings: AttributeSettings,
+    moment: WriteMoment,
+    create: boolean,
+  ): UpdateOutcome {
+    const found = this.find(client, id, moment.now);
+    if (!found && !create) return 'not-found';
+    const draft = found ?? fresh(moment);
+    if (wouldBeTooLarge(draft, settings)) return 'too-large';
+    if (!found) this.#add(client, draft, id, moment);
+    set(draft, settings, moment);
+    return found ? 'updated' : 'created';
+  }
+
+  visit(client: string, visit: Visit, moment: WriteMoment): { outcome: string; tntId: string } {
+    const before = structuredClone(this.#profiles.get(client) ?? []);
+    const ids = [...visit.ids].sort((a, b) => ID_KINDS.indexOf(a.kind) - ID_KINDS.indexOf(b.kind));
+    const strongest = ids[0]!;
+    let target = this.find(client, strongest, moment.now);
+    let latest = 0;
+    if (!target) {
+      const next = ids.map((id) => this.find(client, id, moment.now)).find(Boolean);
+      const bearsAnother = strongest.kind === 'thirdPartyId' && next && personOf(next);
+      target = next && !bearsAnother ? next : fresh(moment);
+      this.#add(client, target, strongest, moment);
+    }
+    for (const id of ids.slice(1)) {
+      const other = this.find(client, id, moment.now);
+      if (other === target) continue;
+      if (!other) {
+        this.#add(client, target, id, moment);
+      } else if (personOf(other) && personOf(target)) {
+        other.ids = other.ids.filter((linked) => linked.id.kind !== id.kind || linked.id.value !== id.value);
+        other.modifiedAt = Math.max(other.modifiedAt, moment.now);
+        this.#add(client, target, id, moment);
+      } else {
+        latest = Math.max(latest, target.expiresAt, other.expiresAt);
+        for (const [name, attribute] of other.attributes)
+          if (!target.attributes.has(name)) target.attributes.set(name, attribute);
+        target.modifiedAt = Math.max(target.modifiedAt, other.modifiedAt, moment.now);
+        target.ids.push(...other.ids);
+        this.#profiles.set(
+          client,
+          this.#profiles.get(client)!.filter((profile) => profile !== other),
+        );
+      }
+    }
+    if (wouldBeTooLarge(target, visit.settings)) {
+      this.#profiles.set(client, before);
+      return { outcome: 'too-large', tntId: '' };
+    }
+    set(target, visit.settings, moment);
+    target.expiresAt = Math.max(latest, target.expiresAt);
+    if (!target.attributes.has('firstSessionStart'))
+      set(target, new Map([['firstSessionStart', String(moment.now)]]), {
+        ...moment,
+        lifetimeDays: (target.expiresAt - moment.now) / 86_400_000,
+      });
+    const named = ids.find(({ kind }) => kind === 'tntId') ?? oldestTntId(target);
+    if (!named) this.#add(client, target, visit.freshTntId, moment);
+    return { outcome: 'visited', tntId: (named ?? visit.freshTntId).value };
+  }
+
+  remove(client: string, id: VisitorId, now: number): boolean {
+    const found = this.find(client, id, now);
+    if (found)
+      this.#profiles.set(
+        client,
+        this.#profiles.get(client)!.filter((profile) => profile !== found),
+      );
+    return found !== undefined;
+  }
+
+  removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment): string {
+    const found = this.find(client, id, moment.now);
+    if (!found) return 'no-profile';
+    if (!found.attributes.delete(name)) return 'no-attribute';
+    found.modifiedAt = Math.max(found.modifiedAt, moment.now);
+    found.expiresAt = expiryOf(moment);
+    return 'removed';
+  }
+
+  #add(client: string, profile: ModelProfile, id: VisitorId, moment: WriteMoment): void {
+    const profiles = this.#profiles.get(client) ?? [];
+    // An expired profile that still bears the id is gone with everything that named it.
+    const living = profiles.filter((other) => other === profile || !isExpired(other, moment.now));
+    if (!living.includes(profile)) living.push(profile);
+    this.#profiles.set(client, living);
+    profile.ids.push({ id, since: moment.now, order: this.#order++ });
+    profile.modifiedAt = Math.max(profile.modifiedAt, moment.now);
+  }
+}
+
+function fresh(moment: WriteMoment): ModelProfile {
+  return { attributes: new Map(), modifiedAt: moment.now, expiresAt: expiryOf(moment), ids: [] };
+}
+
+function personOf(profile: ModelProfile): string | undefined {
+  return profile.ids.find(({ id }) => id.kind === 'thirdPartyId')?.id.value;
+}
+
+function oldestTntId(profile: ModelProfile): VisitorId | undefined {
+  return profile.ids
+    .filter(({ id }) => id.kind === 'tntId')
+    .sort((a, b) => a.since - b.since || (a.id.value < b.id.value ? -1 : 1))[0]?.id;
+}
+
+function sizeOf(attributes: ReadonlyMap<string, { value: string }>): number {
+  let size = 0;
+  for (const [name, { value }] of attributes) size += Buffer.byteLength(name) + Buffer.byteLength(value);
+  return size;
+}
+
+function wouldBeTooLarge(profile: ModelProfile, settings: AttributeSettings): boolean {
+  const after = new Map<string, { value: string }>(profile.attributes);
+  for (const [name, value] of settings) after.set(name, { value });
+  return sizeOf(after) > LIMIT && sizeOf(after) > sizeOf(profile.attributes);
+}
+
+function set(profile: ModelProfile, settings: AttributeSettings, moment: WriteMoment): void {
+  const at = Math.max(profile.modifiedAt, moment.now);
+  for (const [name, value] of settings) profile.attributes.set(name, { value, modifiedAt: at });
+  if (settings.size > 0) profile.modifiedAt = at;
+  profile.expiresAt = expiryOf(moment);
+}

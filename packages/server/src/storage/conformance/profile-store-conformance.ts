@@ -1,0 +1,263 @@
+/**
+ * What every engine owes to the storage contract, as tests. An engine's own test file calls {@link describeProfileStore} with a way to
+ * open it; nothing here knows which engine it is.
+ */
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { listAttributes, MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import type { WriteMoment } from '../../domain/lifetime.ts';
+import type { VisitorId } from '../../domain/visitor-id.ts';
+import type { ProfileStore } from '../profile-store.ts';
+
+/** One place where a store lives; `open` may be called several times, for several processes' worth of handles. */
+export interface StorePlace {
+  open(): Promise<ProfileStore>;
+  /** Closes what was opened and removes every trace. */
+  dispose(): Promise<void>;
+}
+
+export const DAY = 86_400_000;
+export const T0 = Date.UTC(2026, 7, 18, 17, 53, 39, 3);
+
+export const tnt = (value: string): VisitorId => ({ kind: 'tntId', value });
+export const ecid = (value: string): VisitorId => ({ kind: 'ecid', value });
+export const person = (value: string): VisitorId => ({ kind: 'thirdPartyId', value });
+export const at = (now: number, lifetimeDays = 14): WriteMoment => ({ now, lifetimeDays });
+export const settings = (values: Record<string, string>) => new Map(Object.entries(values));
+
+export function describeProfileStore(engine: string, makePlace: () => Promise<StorePlace>): void {
+  describe(`${engine} keeps the storage contract`, () => {
+    let place: StorePlace;
+    let store: ProfileStore;
+    beforeEach(async () => {
+      place = await makePlace();
+      store = await place.open();
+    });
+    afterEach(async () => place.dispose());
+
+    const values = async (id: VisitorId, now = T0, client = 'demo') => {
+      const profile = await store.find(client, id, now);
+      return profile && Object.fromEntries(listAttributes(profile.attributes).map((a) => [a.name, a.value]));
+    };
+    const visit = (ids: VisitorId[], set: Record<string, string> = {}, now = T0) =>
+      store.visit('demo', { ids, freshTntId: tnt('fresh'), settings: settings(set) }, at(now));
+    const named = async (id: VisitorId, now = T0) =>
+      (await store.findLinked('demo', id, now, 100))?.ids.map(({ kind, value }) => `${kind}:${value}`).sort();
+
+    describe('update', () => {
+      test('creates only when asked to, and says which it did', async () => {
+        expect(await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0), false)).toBe('not-found');
+        expect(await values(tnt('a'))).toBeUndefined();
+        expect(await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0), true)).toBe('created');
+        expect(await store.update('demo', tnt('a'), settings({ y: '2' }), at(T0), false)).toBe('updated');
+        expect(await values(tnt('a'))).toEqual({ x: '1', y: '2' });
+      });
+
+      test('keeps clients, and kinds of id, apart', async () => {
+        await store.update('demo', tnt('a'), settings({ x: 'demo' }), at(T0), true);
+        await store.update('demo2', tnt('a'), settings({ x: 'demo2' }), at(T0), true);
+        await store.update('demo', person('a'), settings({ x: 'person' }), at(T0), true);
+        expect(await values(tnt('a'))).toEqual({ x: 'demo' });
+        expect(await values(tnt('a'), T0, 'demo2')).toEqual({ x: 'demo2' });
+        expect(await values(person('a'))).toEqual({ x: 'person' });
+        expect(await values(ecid('a'))).toBeUndefined();
+        expect(await values(tnt('2a'), T0, 'demo')).toBeUndefined();
+      });
+
+      test('refuses what would pass 64 KB and changes nothing', async () => {
+        const room = MAX_ATTRIBUTES_SIZE - 2;
+        expect(
+          await store.update(
+            'demo',
+            tnt('a'),
+            settings({ x: 'é'.repeat((room - 1) / 2 + 0.5) }),
+            at(T0),
+            true,
+          ),
+        ).toBe('created');
+        const before = await store.find('demo', tnt('a'), T0);
+        expect(await store.update('demo', tnt('a'), settings({ yy: 'z' }), at(T0 + 5), true)).toBe(
+          'too-large',
+        );
+        expect(await store.find('demo', tnt('a'), T0)).toEqual(before);
+        expect(await store.update('demo', tnt('b'), settings({ x: 'z'.repeat(65_536) }), at(T0), true)).toBe(
+          'too-large',
+        );
+        expect(await values(tnt('b'))).toBeUndefined();
+      });
+
+      test('keeps the longest and strangest ids and names to the letter', async () => {
+        const longest = person('\u{10ffff}'.repeat(256));
+        const strange = { __proto__x: '', constructor: 'c', '1': 'one', ' ': '"\\\u0000\n\u{1f98a}' };
+        const set = new Map([['__proto__', 'p'], ...Object.entries(strange)]);
+        await store.update('demo', longest, set, at(T0), true);
+        const profile = await store.find('demo', longest, T0);
+        expect(new Map(listAttributes(profile!.attributes).map((a) => [a.name, a.value]))).toEqual(set);
+        expect(profile?.thirdPartyId).toBe(longest.value);
+      });
+    });
+
+    describe('visit', () => {
+      test('makes a visitor, notes the first session once, and counts its life from the last write', async () => {
+        expect(await visit([tnt('a')])).toEqual({ outcome: 'visited', tntId: 'a' });
+        await visit([tnt('a')], {}, T0 + DAY);
+        expect(await values(tnt('a'))).toEqual({ firstSessionStart: String(T0) });
+        const profile = await store.find('demo', tnt('a'), T0 + DAY);
+        expect(profile?.expiresAt).toBe(T0 + 15 * DAY);
+        expect(profile?.modifiedAt).toBe(T0);
+      });
+
+      test('answers a visitor without tntId with the oldest one, or a fresh one that then stays', async () => {
+        expect((await visit([person('p')])).tntId).toBe('fresh');
+        const again = await store.visit(
+          'demo',
+          { ids: [person('p')], freshTntId: tnt('second'), settings: new Map() },
+          at(T0 + 1),
+        );
+        expect(again.tntId).toBe('fresh');
+        expect(await named(person('p'))).toEqual(['thirdPartyId:p', 'tntId:fresh']);
+        await visit([tnt('older')], {}, T0 - 5);
+        await visit([ecid('e'), tnt('older')], {}, T0 + 2);
+        await visit([person('p'), ecid('e')], {}, T0 + 3);
+        expect((await visit([ecid('e')], {}, T0 + 4)).tntId).toBe('older');
+      });
+
+      test('merges a device into a person: the stronger value stays, nothing is lost, every id names it', async () => {
+        await visit([tnt('d')], { color: 'red', device: 'phone' });
+        await visit([person('p'), tnt('x')], { color: 'blue' }, T0 + 1);
+        await visit([person('p'), tnt('d')], {}, T0 + 2);
+        const expected = { color: 'blue', device: 'phone', firstSessionStart: String(T0 + 1) };
+        for (const id of [tnt('d'), tnt('x'), person('p')]) expect(await values(id)).toEqual(expected);
+        expect(await named(tnt('d'))).toEqual(['thirdPartyId:p', 'tntId:d', 'tntId:x']);
+      });
+
+      test('a shared device moves alone: the other person keeps attributes and ids', async () => {
+        await visit([tnt('shared')], { first: 'device' });
+        await visit([person('ann'), tnt('shared')], { who: 'ann' }, T0 + 1);
+        await visit([tnt('anns-phone'), person('ann')], {}, T0 + 2);
+        await visit([person('bob'), tnt('shared')], { who: 'bob' }, T0 + 3);
+        expect(await named(person('ann'))).toEqual(['thirdPartyId:ann', 'tntId:anns-phone']);
+        expect(await named(person('bob'))).toEqual(['thirdPartyId:bob', 'tntId:shared']);
+        expect((await values(tnt('anns-phone')))?.who).toBe('ann');
+        expect((await values(tnt('anns-phone')))?.first).toBe('device');
+        expect(await values(tnt('shared'))).toEqual({ who: 'bob', firstSessionStart: String(T0 + 3) });
+      });
+
+      test('two devices of one person move one after the other', async () => {
+        await visit([ecid('e'), tnt('t')]);
+        await visit([person('ann'), ecid('e')], { who: 'ann' }, T0 + 1);
+        await visit([person('bob'), ecid('e'), tnt('t')], { who: 'bob' }, T0 + 2);
+        expect(await named(person('ann'))).toEqual(['thirdPartyId:ann']);
+        expect((await values(person('ann')))?.who).toBe('ann');
+        expect(await named(person('bob'))).toEqual(['ecid:e', 'thirdPartyId:bob', 'tntId:t']);
+      });
+
+      test('one that would pass 64 KB changes nothing, its links neither', async () => {
+        await visit([tnt('a')], { x: 'y'.repeat(40_000) });
+        const answer = await visit([person('p'), tnt('a')], { z: 'y'.repeat(40_000) }, T0 + 1);
+        expect(answer.outcome).toBe('too-large');
+        expect(await values(person('p'))).toBeUndefined();
+        expect(await named(tnt('a'))).toEqual(['tntId:a']);
+      });
+
+      test('a merge is never refused for size', async () => {
+        await visit([tnt('a')], { x: 'y'.repeat(40_000) });
+        await visit([person('p')], { z: 'y'.repeat(40_000) });
+        expect((await visit([person('p'), tnt('a')], {}, T0 + 1)).outcome).toBe('visited');
+        expect(Object.keys((await values(tnt('a')))!).sort()).toEqual(['firstSessionStart', 'x', 'z']);
+      });
+    });
+
+    describe('lifetime', () => {
+      test('expired is gone for every reader in that very millisecond', async () => {
+        await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0, 1), true);
+        expect(await values(tnt('a'), T0 + DAY - 1)).toEqual({ x: '1' });
+        expect(await values(tnt('a'), T0 + DAY)).toBeUndefined();
+        expect(await store.update('demo', tnt('a'), settings({ x: '2' }), at(T0 + DAY), false)).toBe(
+          'not-found',
+        );
+        expect(await store.remove('demo', tnt('a'), T0 + DAY)).toBe(false);
+      });
+
+      test('an id of an expired profile starts anew, and the others of that profile do not come back', async () => {
+        await visit([person('p'), tnt('a')], { old: '1' });
+        await visit([tnt('a')], { young: '1' }, T0 + 20 * DAY);
+        expect(await values(tnt('a'), T0 + 20 * DAY)).toEqual({
+          young: '1',
+          firstSessionStart: String(T0 + 20 * DAY),
+        });
+        expect(await values(person('p'), T0 + 20 * DAY)).toBeUndefined();
+      });
+
+      test('a merged profile expires at the later of the two times', async () => {
+        await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0, 90), true);
+        await store.update('demo', person('p'), settings({ y: '1' }), at(T0, 14), true);
+        await store.visit(
+          'demo',
+          { ids: [person('p'), tnt('a')], freshTntId: tnt('f'), settings: new Map() },
+          at(T0 + 1, 14),
+        );
+        expect((await store.find('demo', person('p'), T0))?.expiresAt).toBe(T0 + 90 * DAY);
+      });
+
+      test('the sweeper frees what expired in small steps and leaves what lives on', async () => {
+        for (let i = 0; i < 25; i += 1)
+          await store.update('demo', tnt(`a${i}`), settings({ x: '1' }), at(T0, 1), true);
+        await store.update('demo', tnt('a3'), settings({ x: '2' }), at(T0 + 1, 14), true);
+        await visit([person('p'), tnt('b'), ecid('e')]);
+        expect(await store.sweep(T0 + DAY - 1, 10)).toEqual({ removed: 0, more: false });
+        const steps = [];
+        for (let more = true; more; ) {
+          const step = await store.sweep(T0 + DAY + 1, 10);
+          steps.push(step.removed);
+          more = step.more;
+        }
+        expect(steps.reduce((a, b) => a + b)).toBe(24);
+        expect(Math.max(...steps)).toBeLessThanOrEqual(10);
+        expect(await values(tnt('a3'), T0 + DAY + 1)).toEqual({ x: '2' });
+        expect((await store.sweep(T0 + 40 * DAY, 10)).removed).toBe(2);
+      });
+    });
+
+    describe('remove', () => {
+      test('takes the profile and every id of it', async () => {
+        await visit([person('p'), tnt('a'), ecid('e')]);
+        expect(await store.remove('demo', ecid('e'), T0)).toBe(true);
+        for (const id of [person('p'), tnt('a'), ecid('e')]) expect(await values(id)).toBeUndefined();
+        expect(await store.remove('demo', ecid('e'), T0)).toBe(false);
+      });
+
+      test('takes one attribute and tells what was not there', async () => {
+        await store.update('demo', tnt('a'), settings({ x: '1', y: '2', z: '3' }), at(T0), true);
+        expect(await store.removeAttribute('demo', tnt('a'), 'y', at(T0 + 9))).toBe('removed');
+        expect(await values(tnt('a'))).toEqual({ x: '1', z: '3' });
+        expect((await store.find('demo', tnt('a'), T0))?.modifiedAt).toBe(T0 + 9);
+        expect(await store.removeAttribute('demo', tnt('a'), 'y', at(T0))).toBe('no-attribute');
+        expect(await store.removeAttribute('demo', tnt('b'), 'y', at(T0))).toBe('no-profile');
+      });
+    });
+
+    test('what one handle has acknowledged, every other reads at once', async () => {
+      const other = await place.open();
+      for (let i = 0; i < 200; i += 1) {
+        await other.find('demo', tnt('a'), T0);
+        await store.update('demo', tnt('a'), settings({ n: String(i) }), at(T0), true);
+        const profile = await other.find('demo', tnt('a'), T0);
+        expect(listAttributes(profile!.attributes)[0]?.value).toBe(String(i));
+      }
+      await other.close();
+    });
+
+    test('closes twice, and keeps what it acknowledged', async () => {
+      await Promise.all(
+        Array.from({ length: 100 }, (_, i) =>
+          store.update('demo', tnt(`k${i}`), settings({ x: '1' }), at(T0), true),
+        ),
+      );
+      await store.close();
+      await store.close();
+      store = await place.open();
+      for (let i = 0; i < 100; i += 1) expect(await values(tnt(`k${i}`))).toEqual({ x: '1' });
+    });
+  });
+}

@@ -1,0 +1,70 @@
+/**
+ * The keys of the LMDB tables. A client code is preceded by its length, so that no key of one client is a prefix of another's
+ * or can be read as one. The longest, an id of 256 characters of four bytes each, stays well under LMDB's 1,978 bytes.
+ */
+
+import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import { readTime, writeTime } from '../profile-record.ts';
+
+const TIME = 6;
+
+/** Table `profiles`: client, kind, value. */
+export function profileKey(client: string, id: VisitorId): Buffer {
+  const start = 2 + client.length;
+  const key = Buffer.allocUnsafe(start + Buffer.byteLength(id.value));
+  key[0] = client.length;
+  key.write(client, 1, 'latin1');
+  key[start - 1] = ID_KINDS.indexOf(id.kind);
+  key.write(id.value, start, 'utf8');
+  return key;
+}
+
+/** The client and the id that a key of `profiles` stands for. */
+export function parseProfileKey(key: Buffer): { client: string; id: VisitorId } {
+  const start = 2 + key[0]!;
+  return {
+    client: key.toString('latin1', 1, start - 1),
+    id: { kind: ID_KINDS[key[start - 1]!]!, value: key.toString('utf8', start) },
+  };
+}
+
+/** Table `links`: group, since when, kind, value; so a group reads oldest first. */
+export function linkKey(group: number, since: number, id: VisitorId): Buffer {
+  const key = Buffer.allocUnsafe(2 * TIME + 1 + Buffer.byteLength(id.value));
+  writeTime(key, group, 0);
+  writeTime(key, since, TIME);
+  key[2 * TIME] = ID_KINDS.indexOf(id.kind);
+  key.write(id.value, 2 * TIME + 1, 'utf8');
+  return key;
+}
+
+export function parseLinkKey(key: Buffer): { since: number; id: VisitorId } {
+  return {
+    since: readTime(key, TIME),
+    id: { kind: ID_KINDS[key[2 * TIME]!]!, value: key.toString('utf8', 2 * TIME + 1) },
+  };
+}
+
+/** The first key of a group of links; that of `group + 1` ends its range. */
+export function linkGroupStart(group: number): Buffer {
+  const key = Buffer.allocUnsafe(TIME);
+  writeTime(key, group, 0);
+  return key;
+}
+
+/** Table `expiry`: when to look, then the profile's own key. */
+export function expiryKey(sweepAt: number, home: Buffer): Buffer {
+  const key = Buffer.allocUnsafe(TIME + home.length);
+  writeTime(key, sweepAt, 0);
+  home.copy(key, TIME);
+  return key;
+}
+
+/** The end of the range of what is due at `now`, exclusive. */
+export function expiryEnd(now: number): Buffer {
+  return linkGroupStart(now + 1);
+}
+
+export function parseExpiryKey(key: Buffer): { sweepAt: number; home: Buffer } {
+  return { sweepAt: readTime(key, 0), home: key.subarray(TIME) };
+}

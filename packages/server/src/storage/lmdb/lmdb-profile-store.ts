@@ -1,0 +1,230 @@
+/** The embedded engine: the storage contract on LMDB, one folder, any number of processes. */
+
+import type { AttributeSettings } from '../../domain/attributes.ts';
+import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
+import { type KnownId, type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
+import {
+  merged,
+  newProfile,
+  type Profile,
+  visitedProfile,
+  withAttributes,
+  withId,
+  withoutAttribute,
+} from '../../domain/profile.ts';
+import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
+import { QuiverError } from '../../errors.ts';
+import type { LinkedProfile, ProfileStore, UpdateOutcome, Visit, VisitOutcome } from '../profile-store.ts';
+import { LmdbEnvironment } from './lmdb-environment.ts';
+import { expiryEnd, parseExpiryKey, parseProfileKey } from './lmdb-keys.ts';
+import { type LocatedProfile, ProfileTables } from './profile-tables.ts';
+
+export interface LmdbProfileStoreOptions {
+  /** The folder that holds the store; made when missing, with mode 0700. */
+  readonly path: string;
+}
+
+/**
+ * Opens the embedded store.
+ *
+ * @throws StoreFormatError when a newer Quiver wrote the folder
+ */
+export async function openLmdbProfileStore(options: LmdbProfileStoreOptions): Promise<ProfileStore> {
+  return new LmdbProfileStore(await LmdbEnvironment.open(options.path));
+}
+
+class LmdbProfileStore implements ProfileStore {
+  readonly #environment: LmdbEnvironment;
+  readonly #tables: ProfileTables;
+
+  constructor(environment: LmdbEnvironment) {
+    this.#environment = environment;
+    this.#tables = new ProfileTables(environment);
+  }
+
+  async find(client: string, id: VisitorId, now: number): Promise<Profile | undefined> {
+    return this.#read(() => this.#tables.locateLiving(client, id, now)?.profile);
+  }
+
+  async findLinked(
+    client: string,
+    id: VisitorId,
+    now: number,
+    limit: number,
+  ): Promise<LinkedProfile | undefined> {
+    return this.#read(() => {
+      const located = this.#tables.locateLiving(client, id, now);
+      return located && { profile: located.profile, ids: this.#tables.idsOf(located, limit) };
+    });
+  }
+
+  update(
+    client: string,
+    id: VisitorId,
+    settings: AttributeSettings,
+    moment: WriteMoment,
+    create: boolean,
+  ): Promise<UpdateOutcome> {
+    return this.#environment.write(() => this.#update(client, id, settings, moment, create));
+  }
+
+  #update(
+    client: string,
+    id: VisitorId,
+    settings: AttributeSettings,
+    moment: WriteMoment,
+    create: boolean,
+  ): UpdateOutcome {
+    const tables = this.#tables;
+    const found = tables.locate(client, id);
+    const living = found && !isExpired(found.profile, moment.now) ? found : undefined;
+    if (!living && !create) return 'not-found';
+    const located = living ?? this.#birth(client, id, moment);
+    const profile = withAttributes(located.profile, settings, moment);
+    if (profile === 'too-large') return 'too-large';
+    if (found && !living) tables.remove(found);
+    tables.save({ ...located, profile });
+    return living ? 'updated' : 'created';
+  }
+
+  visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome> {
+    return this.#environment.write(() => this.#visit(client, visit, moment));
+  }
+
+  #visit(client: string, visit: Visit, moment: WriteMoment): VisitOutcome {
+    const tables = this.#tables;
+    const { known, living, expired } = this.#survey(client, visit.ids, moment.now);
+    const plan = planLinks(known);
+    let target =
+      plan.target === undefined ? this.#birth(client, plan.founder!, moment) : living.get(plan.target)!;
+    const linked = linkedProfile(target.profile, plan.steps, living, moment);
+    const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
+    const profile = visitedProfile(linked, visit.settings, moment, hasMerged);
+    if (profile === 'too-large') return { outcome: 'too-large', tntId: '' };
+
+    for (const gone of expired.values()) tables.remove(gone);
+    for (const step of plan.steps) {
+      if (step.kind === 'merge') {
+        target = tables.absorb(target, living.get(step.from)!);
+      } else {
+        // Located anew: an earlier step may have given the other person's profile another home.
+        if (step.kind === 'repoint') tables.detach(tables.locate(client, step.id)!, step.id, moment);
+        target = tables.join(target, step.id, moment.now);
+      }
+    }
+    const knownTnt = visit.ids.find(({ kind }) => kind === 'tntId') ?? tables.oldestTntId(target);
+    if (!knownTnt) target = tables.join(target, visit.freshTntId, moment.now);
+    tables.save({ ...target, profile: knownTnt ? profile : withId(profile, visit.freshTntId, moment) });
+    return { outcome: 'visited', tntId: (knownTnt ?? visit.freshTntId).value };
+  }
+
+  /** What each id of a visit names, strongest first, and the profiles behind them by the place where they lie. */
+  #survey(client: string, ids: readonly VisitorId[], now: number) {
+    const living = new Map<string, LocatedProfile>();
+    const expired = new Map<string, LocatedProfile>();
+    const known = strongestFirst(ids).map((id): KnownId<string> => {
+      const located = this.#tables.locate(client, id);
+      if (!located) return { id, profile: undefined };
+      const key = located.homeKey.toString('latin1');
+      const gone = isExpired(located.profile, now);
+      (gone ? expired : living).set(key, located);
+      return { id, profile: gone ? undefined : { key, thirdPartyId: located.profile.thirdPartyId } };
+    });
+    return { known, living, expired };
+  }
+
+  remove(client: string, id: VisitorId, now: number): Promise<boolean> {
+    return this.#environment.write(() => {
+      const located = this.#tables.locate(client, id);
+      if (!located) return false;
+      this.#tables.remove(located);
+      return !isExpired(located.profile, now);
+    });
+  }
+
+  removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment) {
+    return this.#environment.write(() => {
+      const located = this.#tables.locateLiving(client, id, moment.now);
+      if (!located) return 'no-profile';
+      const profile = withoutAttribute(located.profile, name, moment);
+      if (!profile) return 'no-attribute';
+      this.#tables.save({ ...located, profile });
+      return 'removed';
+    });
+  }
+
+  async sweep(now: number, limit: number): Promise<{ removed: number; more: boolean }> {
+    const end = expiryEnd(now);
+    const isDue = () => this.#tables.expiry.getKeysCount({ end, limit: 1 }) > 0;
+    // Most looks find nothing; they must not take the writer's turn.
+    if (!this.#read(isDue)) return { removed: 0, more: false };
+    return this.#environment.write(() => {
+      const due = Array.from(this.#tables.expiry.getKeys({ end, limit }));
+      let removed = 0;
+      for (const key of due) if (this.#sweepEntry(key, now)) removed += 1;
+      return { removed, more: due.length === limit };
+    });
+  }
+
+  /** Frees the profile of one due entry; true when it had expired. A life that was prolonged gets a later entry. */
+  #sweepEntry(key: Buffer, now: number): boolean {
+    const { sweepAt, home } = parseExpiryKey(key);
+    const { client, id } = parseProfileKey(home);
+    const located = this.#tables.locate(client, id);
+    if (!located || !sameId(located.home, id) || located.sweepAt !== sweepAt) {
+      this.#tables.expiry.removeSync(key);
+      return false;
+    }
+    if (isExpired(located.profile, now)) {
+      this.#tables.remove(located);
+      return true;
+    }
+    this.#tables.expiry.removeSync(key);
+    this.#tables.save({ ...located, sweepAt: 0 });
+    return false;
+  }
+
+  async check(): Promise<void> {
+    this.#read(() => this.#tables.profiles.getKeysCount({ limit: 1 }));
+    this.#environment.requireSpace();
+  }
+
+  close(): Promise<void> {
+    return this.#environment.close();
+  }
+
+  #birth(client: string, founder: VisitorId, moment: WriteMoment): LocatedProfile {
+    const thirdPartyId = founder.kind === 'thirdPartyId' ? founder.value : undefined;
+    return this.#tables.placeFor(client, founder, newProfile(thirdPartyId, moment), moment.now);
+  }
+
+  #read<Result>(look: () => Result): Result {
+    // Without this a read within a millisecond of an earlier one would see that one's snapshot, and miss what another
+    // process has acknowledged since.
+    this.#tables.profiles.resetReadTxn();
+    try {
+      return look();
+    } catch (error) {
+      throw new QuiverError('unavailable', 'The store could not be read', {
+        cause: error,
+        headers: { 'Retry-After': '1' },
+      });
+    }
+  }
+}
+
+/** The target's profile after the steps of its plan. */
+function linkedProfile(
+  target: Profile,
+  steps: readonly LinkStep<string>[],
+  living: ReadonlyMap<string, LocatedProfile>,
+  moment: WriteMoment,
+): Profile {
+  return steps.reduce(
+    (profile, step) =>
+      step.kind === 'merge'
+        ? merged(profile, living.get(step.from)!.profile, moment)
+        : withId(profile, step.id, moment),
+    target,
+  );
+}
