@@ -1,0 +1,135 @@
+/**
+ * The members of a Delivery request that Quiver reads (spec section 7); all others are let through unseen.
+ *
+ * The schema checks and describes; what is read afterwards is the parsed JSON itself, for a schema library that copies objects
+ * loses names such as `__proto__`. An optional member may be null, which counts as not sent.
+ */
+
+import { z } from '@hono/zod-openapi';
+import { QuiverError } from '../errors.ts';
+
+export const MAX_MBOXES = 50;
+export const MAX_PROFILE_PARAMETERS = 50;
+export const MAX_PROFILE_PARAMETER_VALUE = 256;
+
+// Checked by profile-parameters.ts, to the letter and in order.
+const ProfileParameters = z
+  .unknown()
+  .optional()
+  .openapi({
+    type: 'object',
+    additionalProperties: { type: 'string', maxLength: MAX_PROFILE_PARAMETER_VALUE },
+    maxProperties: MAX_PROFILE_PARAMETERS,
+    description: 'Stored in the profile. Names have 1 to 128 characters and do not start with `profile.`.',
+    example: { country: 'france' },
+  });
+
+const Details = z.looseObject({ profileParameters: ProfileParameters });
+const Mbox = Details.extend({
+  index: z.int().nullish(),
+  name: z.string().nullish(),
+}).openapi('MboxRequest');
+const View = Details.extend({ name: z.string().nullish(), key: z.string().nullish() }).openapi('ViewRequest');
+const Mboxes = z.array(Mbox).max(MAX_MBOXES).nullish();
+
+const CustomerId = z
+  .looseObject({
+    id: z.string().min(1).max(128),
+    integrationCode: z.string().max(50).nullish(),
+    authenticatedState: z.enum(['unknown', 'authenticated', 'logged_out']).nullish(),
+  })
+  .openapi('CustomerId');
+
+const Notification = Details.extend({
+  id: z.string().max(200).nullish(),
+  type: z.string().nullish(),
+  timestamp: z.number().nullish(),
+  mbox: z.looseObject({ name: z.string().nullish() }).nullish(),
+  view: z.looseObject({ name: z.string().nullish(), key: z.string().nullish() }).nullish(),
+  pageLoad: z.looseObject({}).nullish(),
+}).openapi('Notification');
+
+export const DeliveryRequestSchema = z
+  .looseObject({
+    requestId: z.string().max(128).nullish(),
+    id: z
+      .looseObject({
+        tntId: z.string().nullish(),
+        thirdPartyId: z.string().nullish(),
+        marketingCloudVisitorId: z.string().nullish(),
+        customerIds: z.array(CustomerId).max(50).nullish(),
+      })
+      .nullish(),
+    context: z.looseObject({ channel: z.enum(['web', 'mobile']), beacon: z.boolean().nullish() }),
+    property: z.looseObject({ token: z.string().nullish() }).nullish(),
+    execute: z.looseObject({ pageLoad: Details.nullish(), mboxes: Mboxes }).nullish(),
+    prefetch: z
+      .looseObject({ pageLoad: Details.nullish(), mboxes: Mboxes, views: z.array(View).nullish() })
+      .nullish(),
+    notifications: z.array(Notification).nullish(),
+  })
+  .openapi('DeliveryRequest', {
+    example: {
+      context: { channel: 'web' },
+      execute: { mboxes: [{ index: 0, name: 'home', profileParameters: { country: 'france' } }] },
+    },
+  });
+
+export type DeliveryRequest = z.infer<typeof DeliveryRequestSchema>;
+
+export const MboxCallSchema = z
+  .looseObject({
+    mbox: z.string().nullish(),
+    tntId: z.string().nullish(),
+    thirdPartyId: z.string().nullish(),
+    marketingCloudVisitorId: z.string().nullish(),
+    profileParameters: ProfileParameters,
+  })
+  .openapi('MboxCall', {
+    example: { mbox: 'home', thirdPartyId: 'crm-4711', profileParameters: { country: 'france' } },
+  });
+
+export type MboxCall = z.infer<typeof MboxCallSchema>;
+
+/**
+ * Holds a parsed body against a schema.
+ *
+ * @returns the body itself, untouched, under the schema's type
+ * @throws QuiverError `bad-request` that names the first member at fault, as a path such as `execute.mboxes[3].name`
+ */
+export function checkMembers<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+  const outcome = schema.safeParse(body);
+  const issue = outcome.error?.issues[0];
+  if (issue) throw new QuiverError('bad-request', `${memberPath(issue.path)}: ${problemOf(issue)}`);
+  return body as z.infer<Schema>;
+}
+
+function memberPath(path: readonly PropertyKey[]): string {
+  const member = path.reduce<string>((before, step) => {
+    if (typeof step === 'number') return `${before}[${step}]`;
+    return before === '' ? String(step) : `${before}.${String(step)}`;
+  }, '');
+  return member === '' ? 'body' : member;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  array: 'a list',
+};
+
+function problemOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return `must be ${KINDS[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'invalid_value')
+    return `must be ${issue.values.map((value) => `"${String(value)}"`).join(' or ')}`;
+  if (issue.code === 'too_big' || issue.code === 'too_small') {
+    const bound = issue.code === 'too_big' ? `at most ${issue.maximum}` : `at least ${issue.minimum}`;
+    if (issue.origin === 'string') return `must have ${bound} characters`;
+    if (issue.origin === 'array') return `must have ${bound} entries`;
+    return `must be ${bound}`;
+  }
+  return issue.message;
+}

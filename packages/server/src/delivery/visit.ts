@@ -1,0 +1,66 @@
+/** A visitor's ids, as Delivery and the legacy mbox call send them, made into a visit (spec sections 3 and 7). */
+
+import { randomBytes } from 'node:crypto';
+import {
+  type IdKind,
+  idProblem,
+  MAX_THIRD_PARTY_ID_DELIVERY,
+  parseTntId,
+  type VisitorId,
+} from '../domain/visitor-id.ts';
+import { QuiverError } from '../errors.ts';
+import type { Visit } from '../storage/profile-store.ts';
+
+/** The ids that may name a visitor. Customer ids are not among them: no `customerIds` entry leads to a profile. */
+export interface SentIds {
+  readonly tntId?: string | null | undefined;
+  readonly thirdPartyId?: string | null | undefined;
+  readonly marketingCloudVisitorId?: string | null | undefined;
+}
+
+const MEMBERS: readonly { member: keyof SentIds; kind: IdKind; max?: number }[] = [
+  { member: 'thirdPartyId', kind: 'thirdPartyId', max: MAX_THIRD_PARTY_ID_DELIVERY },
+  { member: 'marketingCloudVisitorId', kind: 'ecid' },
+  { member: 'tntId', kind: 'tntId' },
+];
+
+/**
+ * Makes a visit out of the ids sent and what it sets. A visitor without any id gets a new tntId.
+ *
+ * @param path where the ids stand in the request, for a refusal: `id.` or nothing
+ * @throws QuiverError `bad-request` that names the malformed id
+ */
+export function visitOf(sent: SentIds, path: 'id.' | '', settings: ReadonlyMap<string, string>): Visit {
+  const ids: VisitorId[] = [];
+  for (const { member, kind, max } of MEMBERS) {
+    const text = sent[member];
+    if (text === undefined || text === null) continue;
+    const problem = idProblem(kind, text, max);
+    if (problem !== undefined) throw new QuiverError('bad-request', `${path}${member}: ${problem}`);
+    ids.push(kind === 'tntId' ? parseTntId(text).id : { kind, value: text });
+  }
+  const freshTntId: VisitorId = { kind: 'tntId', value: newTntId() };
+  return { ids: ids.length === 0 ? [freshTntId] : ids, freshTntId, settings };
+}
+
+/** A new tntId: 128 random bits as 32 hex characters, without a hint. */
+function newTntId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/**
+ * Checks a session id: 1 to 128 printable characters, no space, `?`, `/`, `{` or `}`.
+ *
+ * @throws QuiverError `bad-request`
+ */
+export function checkSessionId(sessionId: string | undefined): asserts sessionId is string {
+  if (sessionId === undefined || sessionId === '') {
+    throw new QuiverError('bad-request', 'sessionId: must be given');
+  }
+  if (!/^[^\s?/{}\p{C}]{1,128}$/u.test(sessionId)) {
+    throw new QuiverError(
+      'bad-request',
+      'sessionId: must have 1 to 128 printable characters, without space, ?, /, { or }',
+    );
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The whole server on one page: every group of routes, and what a request passes on its way.
+ *
+ * A request passes, in order (`entrance.ts`): the Host header is looked at, the client is found, the guard of the route lets it
+ * in, the handler answers; then errors become replies, CORS and edge headers are added, the request is counted. Routing is
+ * Hono's, on the path as sent.
+ */
+
+import { Hono } from 'hono';
+import type pino from 'pino';
+import type { Registry } from 'prom-client';
+import { makeGuards } from '../access/guards.ts';
+import type { ServeConfig } from '../config/config.ts';
+import { deliveryRoutes } from '../delivery/delivery-routes.ts';
+import { DEFAULT_LIFETIME_DAYS } from '../domain/lifetime.ts';
+import { fetchRoutes } from '../profiles/fetch-routes.ts';
+import { makeProfileService } from '../profiles/profile-service.ts';
+import { removeRoutes } from '../profiles/remove-routes.ts';
+import { updateRoutes } from '../profiles/update-routes.ts';
+import type { ProfileStore } from '../storage/profile-store.ts';
+import type { Peer, Route } from '../wire/route.ts';
+import { rawPathOf } from '../wire/target.ts';
+import { docsRoutes } from './docs-routes.ts';
+import { type HttpEnv, makeEntrance } from './entrance.ts';
+import { healthRoutes } from './health-routes.ts';
+import { openApiDocument, openApiRoute } from './openapi.ts';
+import { requestMetrics } from './request-metrics.ts';
+
+export interface AppParts {
+  readonly config: ServeConfig;
+  readonly store: ProfileStore;
+  readonly log: pino.Logger;
+  readonly adminToken: string;
+  readonly metrics: {
+    readonly registry: Registry;
+    /** The metrics of all processes that serve, as text. */
+    collectAll(): Promise<string>;
+  };
+  /** Whether the server is on its way down. */
+  readonly isDraining: () => boolean;
+  readonly version: string;
+  /** How long a client's profiles live after a write, in days; 14 by default. */
+  readonly lifetimeDays?: (client: string) => number;
+  /** Epoch milliseconds; the system's clock by default. */
+  readonly now?: () => number;
+}
+
+export interface App {
+  /** Answers one request; never throws. `peer` is who sent it, where the runtime knows. */
+  fetch(request: Request, peer?: Peer): Response | Promise<Response>;
+  /** Every route that is served. */
+  readonly routes: readonly Route[];
+}
+
+/** Puts the app together. Opens nothing, starts nothing. */
+export function createApp(parts: AppParts): App {
+  const { config, store, log } = parts;
+  const lifetimeDays = parts.lifetimeDays ?? (() => DEFAULT_LIFETIME_DAYS);
+  const profiles = makeProfileService({ store, lifetimeDays, ...(parts.now && { now: parts.now }) });
+  const document = () => openApiDocument(routes, parts.version);
+
+  const routes: readonly Route[] = [
+    // Visitors and their profiles                guard
+    ...deliveryRoutes(profiles, config), //       open
+    ...fetchRoutes(profiles), //                  profileApi
+    ...updateRoutes(profiles), //                 profileApi
+    ...removeRoutes(profiles), //                 adminOrProfileToken
+    // Running it
+    ...healthRoutes(parts), //                    open
+    openApiRoute(document), //                    open
+    ...docsRoutes(document), //                   open
+  ];
+
+  const entrance = makeEntrance({
+    ...config,
+    guards: makeGuards(parts.adminToken),
+    meterOf: requestMetrics(parts.metrics.registry),
+    log,
+  });
+  const hono = new Hono<HttpEnv>({ getPath: (request) => rawPathOf(request.url) });
+  for (const route of routes) hono.on(route.method, routerPath(route.path), entrance.into(route));
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const sharing = routes.filter((route) => route.path === path);
+    hono.all(routerPath(path), entrance.otherMethods(sharing));
+  }
+  hono.notFound(entrance.unknownPath);
+  return { fetch: (request, peer) => hono.fetch(request, peer), routes };
+}
+
+/** `/profiles/{tntId}` as the router writes it: `/profiles/:tntId`. */
+function routerPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1');
+}

@@ -1,0 +1,65 @@
+/** `/openapi.json`: OpenAPI 3.1, written from the table of routes. */
+
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { JSON_HEADERS } from '../wire/replies.ts';
+import type { Route } from '../wire/route.ts';
+
+export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
+
+/**
+ * Writes the description of all routes.
+ *
+ * Only the registry of `OpenAPIHono` is used: the routes themselves are mounted plainly, so no validator runs on a request.
+ */
+export function openApiDocument(routes: readonly Route[], version: string): OpenApiDocument {
+  const describer = new OpenAPIHono();
+  const registry = describer.openAPIRegistry;
+  registry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The admin token of the server, or a profile token of the client.',
+  });
+  for (const { method, path, describe } of routes) {
+    registry.registerPath({ method: method.toLowerCase() as Lowercase<typeof method>, path, ...describe });
+  }
+  return describer.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Quiver',
+      version,
+      description:
+        'A visitor-profile server, compatible with the profile APIs of Adobe Target. Not affiliated with Adobe.',
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+    },
+    servers: [{ url: '/' }],
+    tags: [
+      { name: 'Delivery', description: 'Where visitors come from' },
+      { name: 'Profiles', description: 'Fetch, update and remove' },
+      { name: 'Running it', description: 'Probes, metrics, and this description' },
+    ],
+  });
+}
+
+/** The route of the document; `document` is asked once, at the first request. */
+export function openApiRoute(document: () => OpenApiDocument): Route {
+  let text: string | undefined;
+  return {
+    method: 'GET',
+    path: '/openapi.json',
+    guard: 'open',
+    style: 'json',
+    cors: 'everybody',
+    scope: 'server',
+    describe: {
+      tags: ['Running it'],
+      summary: 'This description',
+      responses: {
+        200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: z.looseObject({}) } } },
+      },
+    },
+    handle() {
+      text ??= JSON.stringify(document());
+      return new Response(text, { headers: JSON_HEADERS });
+    },
+  };
+}

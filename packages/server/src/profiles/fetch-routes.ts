@@ -1,0 +1,63 @@
+/** Fetch: a profile by any of its ids (spec section 4). */
+
+import { formatTime } from '../domain/attributes.ts';
+import type { Profile } from '../domain/profile.ts';
+import { QuiverError } from '../errors.ts';
+import { JSON_HEADERS } from '../wire/replies.ts';
+import type { Route } from '../wire/route.ts';
+import { noProfileFound } from './not-found.ts';
+import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
+import { ClientQuery, idParameter, ProfileReply, refusalResponse } from './profile-schemas.ts';
+import type { ProfileService } from './profile-service.ts';
+
+/** The three fetches. */
+export function fetchRoutes(profiles: ProfileService): Route[] {
+  return PROFILE_PATHS.map((address) => fetchRoute(profiles, address));
+}
+
+function fetchRoute(profiles: ProfileService, address: ProfilePath): Route {
+  return {
+    method: 'GET',
+    path: address.path,
+    guard: 'profileApi',
+    style: 'json',
+    cors: 'configured',
+    scope: 'client',
+    describe: {
+      tags: ['Profiles'],
+      summary: `Fetch a profile by its ${address.parameter}`,
+      description: 'Changes nothing: not the lifetime of the profile, not the count of mbox calls.',
+      request: { params: idParameter(address), query: ClientQuery },
+      responses: {
+        200: { description: 'The profile', content: { 'application/json': { schema: ProfileReply } } },
+        400: refusalResponse('The id or the query has a bad escape', {
+          status: 400,
+          message: `${address.parameter}: must be percent-encoded UTF-8`,
+        }),
+        404: refusalResponse('No such profile, or no such client', {
+          status: 404,
+          message: noProfileFound('demo', address.kind, 'xyz'),
+        }),
+      },
+    },
+    async handle({ path, client }) {
+      const sent = sentIdIn(path, address, -1);
+      const profile = await profiles.find(client, sent);
+      if (!profile) throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
+      return profileReply(client, sent.text, profile);
+    },
+  };
+}
+
+/** The reply, put together as bytes around the attributes as they are stored: this is the hot path of the whole server. */
+function profileReply(client: string, visitorId: string, profile: Profile): Response {
+  const head = `{"client":${JSON.stringify(client)},"visitorId":${JSON.stringify(visitorId)},"modifiedAt":"${formatTime(
+    profile.modifiedAt,
+  )}","profileAttributes":`;
+  const headLength = Buffer.byteLength(head);
+  const body = Buffer.allocUnsafe(headLength + profile.attributes.length + 1);
+  body.write(head, 0, 'utf8');
+  profile.attributes.copy(body, headLength);
+  body[body.length - 1] = 0x7d;
+  return new Response(body, { headers: JSON_HEADERS });
+}

@@ -1,0 +1,94 @@
+/** Removal of a profile or of one of its attributes (spec section 9, beyond Adobe). */
+
+import { z } from '@hono/zod-openapi';
+import { QuiverError } from '../errors.ts';
+import { emptyReply } from '../wire/replies.ts';
+import type { Route } from '../wire/route.ts';
+import { decodeSegment, rawSegment } from '../wire/target.ts';
+import { noAttributeFound, noProfileFound } from './not-found.ts';
+import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
+import { ClientQuery, idParameter, refusalResponse } from './profile-schemas.ts';
+import type { ProfileService } from './profile-service.ts';
+
+/** A removal of the profile and one of an attribute, for each way to address a profile. */
+export function removeRoutes(profiles: ProfileService): Route[] {
+  return PROFILE_PATHS.flatMap((address) => [
+    removeProfileRoute(profiles, address),
+    removeAttributeRoute(profiles, address),
+  ]);
+}
+
+const SHARED = {
+  method: 'DELETE',
+  guard: 'adminOrProfileToken',
+  style: 'json',
+  cors: 'configured',
+  scope: 'client',
+} as const;
+
+const FORBIDDEN = refusalResponse('Neither the admin token nor a profile token of the client was sent', {
+  status: 403,
+  message: 'Forbidden',
+});
+
+function removeProfileRoute(profiles: ProfileService, address: ProfilePath): Route {
+  return {
+    ...SHARED,
+    path: address.path,
+    describe: {
+      tags: ['Profiles'],
+      summary: `Remove a profile by its ${address.parameter}`,
+      description: 'The profile goes, and every id that names it.',
+      security: [{ bearer: [] }],
+      request: { params: idParameter(address), query: ClientQuery },
+      responses: {
+        204: { description: 'Removed' },
+        403: FORBIDDEN,
+        404: refusalResponse('No such profile, or no such client', {
+          status: 404,
+          message: noProfileFound('demo', address.kind, 'xyz'),
+        }),
+      },
+    },
+    async handle({ path, client }) {
+      const sent = sentIdIn(path, address, -1);
+      if (await profiles.remove(client, sent)) return emptyReply();
+      throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
+    },
+  };
+}
+
+function removeAttributeRoute(profiles: ProfileService, address: ProfilePath): Route {
+  return {
+    ...SHARED,
+    path: `${address.path}/attributes/{name}`,
+    describe: {
+      tags: ['Profiles'],
+      summary: `Remove one attribute of a profile by its ${address.parameter}`,
+      security: [{ bearer: [] }],
+      request: {
+        params: idParameter(address).extend({ name: z.string().openapi({ example: 'country' }) }),
+        query: ClientQuery,
+      },
+      responses: {
+        204: { description: 'Removed' },
+        403: FORBIDDEN,
+        404: refusalResponse('No such profile, attribute or client', {
+          status: 404,
+          message: noAttributeFound('demo', address.kind, 'xyz', 'country'),
+        }),
+      },
+    },
+    async handle({ path, client }) {
+      const sent = sentIdIn(path, address, -3);
+      const name = decodeSegment(rawSegment(path, -1), 'name');
+      const outcome = await profiles.removeAttribute(client, sent, name);
+      if (outcome === 'removed') return emptyReply();
+      const message =
+        outcome === 'no-profile'
+          ? noProfileFound(client, sent.kind, sent.text)
+          : noAttributeFound(client, sent.kind, sent.text, name);
+      throw new QuiverError('not-found', message);
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/** Which client a request is for (spec section 2). */
+
+import { QuiverError } from '../errors.ts';
+
+/** What the rule needs to know; a part of the configuration. */
+export interface ClientRules {
+  /** Client codes served; the first is the default. */
+  readonly clients: readonly string[];
+  /** Lower case, for instance `tt.omtrdc.net`. */
+  readonly serverDomain: string;
+}
+
+/** Where a request may say which client it is for. */
+export interface ClientClues {
+  /** The Host header as sent; null when there is none. */
+  readonly host: string | null;
+  /** The `client` query parameter; an empty one says nothing. */
+  readonly query: string | undefined;
+  /** The decoded path segment after `/m2/`; undefined elsewhere. */
+  readonly segment: string | undefined;
+}
+
+/** Hosts seen: more than this many are not remembered, so that a caller cannot fill the memory with names. */
+const MAX_REMEMBERED_HOSTS = 1000;
+const EDGE_LABEL = /^mboxedge[0-9]+$/;
+
+/**
+ * Makes the function that finds the client of a request: the Host header's first label under the server domain (or under
+ * `localhost`), else the `client` query parameter, else the segment after `/m2/` when a client of that name is served, else the
+ * first client.
+ *
+ * @returns a function that gives a client code that is served
+ * @throws QuiverError (the function) `not-found` when the host or the query names a client not served
+ */
+export function clientFinder(rules: ClientRules): (clues: ClientClues) => string {
+  const served = new Set(rules.clients);
+  const fallback = rules.clients[0]!;
+  const remembered = new Map<string, string | undefined>();
+
+  function namedByHost(host: string): string | undefined {
+    if (remembered.has(host)) return remembered.get(host);
+    const name = clientLabel(host, rules.serverDomain);
+    if (remembered.size >= MAX_REMEMBERED_HOSTS) remembered.clear();
+    remembered.set(host, name);
+    return name;
+  }
+
+  return ({ host, query, segment }) => {
+    const named = (host === null ? undefined : namedByHost(host)) ?? (query === '' ? undefined : query);
+    if (named !== undefined) {
+      if (!served.has(named)) throw new QuiverError('not-found', `No such client: ${named}`);
+      return named;
+    }
+    const trimmed = segment?.trim();
+    return trimmed !== undefined && served.has(trimmed) ? trimmed : fallback;
+  };
+}
+
+/** The client that a Host header names; undefined when it names none. */
+function clientLabel(host: string, serverDomain: string): string | undefined {
+  const name = host
+    .toLowerCase()
+    .replace(/:[0-9]*$/, '')
+    .replace(/\.$/, '');
+  const dot = name.indexOf('.');
+  if (dot <= 0) return undefined;
+  const label = name.slice(0, dot);
+  const rest = name.slice(dot + 1);
+  if (rest !== serverDomain && rest !== 'localhost') return undefined;
+  return EDGE_LABEL.test(label) ? undefined : label;
+}

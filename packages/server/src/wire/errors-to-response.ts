@@ -1,0 +1,25 @@
+/** The one place where an error becomes a reply. */
+
+import type pino from 'pino';
+import { QuiverError } from '../errors.ts';
+import { type ReplyStyle, refusal } from './replies.ts';
+
+/** How long a caller waits before it asks again after a 503, in seconds. */
+const RETRY_AFTER = '1';
+
+/**
+ * Turns what was thrown into a reply in the style of the route.
+ *
+ * A `QuiverError` says what it says; anything else is a bare 500 that shows only the instance id under which the log has the
+ * rest. From 500 on it is logged.
+ */
+export function errorToResponse(thrown: unknown, style: ReplyStyle, log: pino.Logger): Response {
+  if (!(thrown instanceof QuiverError)) {
+    const error = new QuiverError('internal', 'Internal error', { cause: thrown });
+    log.error({ err: thrown, instance: error.instance }, 'a request failed');
+    return refusal(style, 500, `Internal error ${error.instance}`);
+  }
+  if (thrown.status >= 500) log.error({ err: thrown, instance: thrown.instance }, 'a request failed');
+  const headers = thrown.status === 503 ? { 'retry-after': RETRY_AFTER, ...thrown.headers } : thrown.headers;
+  return refusal(style, thrown.status, thrown.message, headers);
+}

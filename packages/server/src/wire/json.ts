@@ -1,0 +1,62 @@
+/**
+ * JSON of a request, read so that every name comes through to the letter.
+ *
+ * `JSON.parse` makes `__proto__` an ordinary own property; it stays one as long as objects are walked with `Object.entries` and
+ * never copied name by name. Names that look like array indexes (`1`, `42`) come first and in ascending order: that is the
+ * order of JavaScript objects, and the order in the text is not known any more.
+ */
+
+import { QuiverError } from '../errors.ts';
+import { textOf } from './body.ts';
+
+/** The most levels of objects and lists within each other. */
+export const MAX_JSON_DEPTH = 32;
+
+/** A JSON object, its values not looked at yet. */
+export type JsonObject = { readonly [name: string]: unknown };
+
+/**
+ * Reads a body that must be one JSON object.
+ *
+ * @throws QuiverError `bad-request` when it is not UTF-8, not JSON, deeper than {@link MAX_JSON_DEPTH}, or not an object
+ */
+export function readJsonObject(body: Uint8Array): JsonObject {
+  const text = textOf(body);
+  if (isTooDeep(text)) {
+    throw new QuiverError('bad-request', `body: must not be nested deeper than ${MAX_JSON_DEPTH} levels`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new QuiverError('bad-request', 'body: must be valid JSON');
+  }
+  if (!isJsonObject(value)) throw new QuiverError('bad-request', 'body: must be a JSON object');
+  return value;
+}
+
+/** Whether a parsed value is an object: no list, not null. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Counts brackets outside strings, before anything is parsed: a deep text would cost the parser its stack. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charCodeAt(at);
+    if (inString) {
+      if (char === 0x5c) at += 1;
+      else if (char === 0x22) inString = false;
+    } else if (char === 0x22) {
+      inString = true;
+    } else if (char === 0x7b || char === 0x5b) {
+      depth += 1;
+      if (depth > MAX_JSON_DEPTH) return true;
+    } else if (char === 0x7d || char === 0x5d) {
+      depth -= 1;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,54 @@
+/** The replies of the API: JSON and XML, never cached, never sniffed. */
+
+import { xmlResponse } from './xml.ts';
+
+/** How a route speaks, and so how it refuses. */
+export type ReplyStyle = 'json' | 'xml' | 'plain';
+
+export const JSON_HEADERS = {
+  'content-type': 'application/json;charset=UTF-8',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+const XML_HEADERS = { ...JSON_HEADERS, 'content-type': 'text/xml;charset=UTF-8' } as const;
+const PLAIN_HEADERS = { ...JSON_HEADERS, 'content-type': 'text/plain;charset=UTF-8' } as const;
+
+type Headers = Readonly<Record<string, string>>;
+
+/** A JSON reply; 200 by default. */
+export function jsonReply(value: unknown, status = 200, headers: Headers = {}): Response {
+  return new Response(JSON.stringify(value), { status, headers: { ...JSON_HEADERS, ...headers } });
+}
+
+/** The XML reply of an update, true or false (spec section 5); 200 by default. */
+export function updateReply(
+  success: boolean,
+  message: string,
+  status = 200,
+  headers: Headers = {},
+): Response {
+  const text = xmlResponse([
+    ['success', String(success)],
+    ['pcId', ''],
+    ['message', message],
+  ]);
+  return new Response(text, { status, headers: { ...XML_HEADERS, ...headers } });
+}
+
+/** A reply for people and probes. */
+export function plainReply(text: string, status = 200, headers: Headers = {}): Response {
+  return new Response(text, { status, headers: { ...PLAIN_HEADERS, ...headers } });
+}
+
+/** 204: done, and nothing to say. */
+export function emptyReply(headers: Headers = {}): Response {
+  return new Response(null, { status: 204, headers: { 'cache-control': 'no-store', ...headers } });
+}
+
+/** A refusal in the shape of its route: `{"status":…,"message":…}`, the update's XML with `success` false, or a line of text. */
+export function refusal(style: ReplyStyle, status: number, message: string, headers: Headers = {}): Response {
+  if (style === 'json') return jsonReply({ status, message }, status, headers);
+  if (style === 'xml') return updateReply(false, message, status, headers);
+  return plainReply(`${message}\n`, status, headers);
+}

@@ -1,0 +1,58 @@
+/** What a route is: everything that the server must know before it lets a request in. */
+
+import type { RouteConfig } from '@hono/zod-openapi';
+import type { Parameter } from './parameters.ts';
+import type { ReplyStyle } from './replies.ts';
+
+/**
+ * Who may call a route:
+ * - `open`: everybody;
+ * - `profileApi`: everybody, until a client asks for profile tokens (spec section 9);
+ * - `adminOrProfileToken`: who sends the admin token or a profile token of the client, whatever the client's setting;
+ * - `admin`: who sends the admin token.
+ */
+export type GuardKind = 'open' | 'profileApi' | 'adminOrProfileToken' | 'admin';
+
+/**
+ * Whose pages may call a route from a browser: nobody's, everybody's (without credentials, as at Adobe), or those of the
+ * configured origins.
+ */
+export type CorsKind = 'none' | 'everybody' | 'configured';
+
+/** Who is at the other end of the connection. */
+export interface Peer {
+  readonly address: string;
+  /** Whether the connection itself is encrypted. */
+  readonly secure: boolean;
+}
+
+/** One request on its way to a handler. */
+export interface Call {
+  readonly request: Request;
+  readonly peer: Peer | undefined;
+  /** The path as sent, still percent-encoded: ids are cut out of it with `wire/target.ts`. */
+  readonly path: string;
+  /** The query, decoded; empty on routes that serve no client. */
+  readonly query: readonly Parameter[];
+  /** The client that the request is for; empty on routes that serve no client. */
+  readonly client: string;
+}
+
+export type Handler = (call: Call) => Response | Promise<Response>;
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** One route. The guard is not optional: a route that nobody has thought about does not compile. */
+export interface Route {
+  readonly method: Method;
+  /** As OpenAPI writes it: `/rest/v1/profiles/{tntId}`. */
+  readonly path: string;
+  readonly guard: GuardKind;
+  readonly style: ReplyStyle;
+  readonly cors: CorsKind;
+  /** Whether it serves a client's visitors: then the client is found, and the reply names the edge cluster (section 8). */
+  readonly scope: 'client' | 'server';
+  /** What `/openapi.json` says about it. */
+  readonly describe: Omit<RouteConfig, 'method' | 'path'>;
+  readonly handle: Handler;
+}
