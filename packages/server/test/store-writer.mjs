@@ -1,0 +1,57 @@
+/**
+ * A process that writes to an embedded store and says on stdout what was acknowledged, one line each; the tests kill it, fill its
+ * disk, or let two of them loose on one profile. Runs on Bun from the sources and on Node from the built files.
+ *
+ *   store-writer.mjs FOLDER pairs NAME LANES   every lane updates a profile of its own, two attributes at once, for ever: `NAME-lane n`
+ *   store-writer.mjs FOLDER one NAME COUNT     COUNT attributes named NAME-n into the one person, linking devices meanwhile
+ *   store-writer.mjs FOLDER fill NAME LANES    as pairs, large values, every time a new profile; a refusal is told as `! code`, and it
+ *                                              goes on
+ */
+const [, , folder, mode, name, amount] = process.argv;
+const [root, ending] = process.versions.bun ? ['../src', 'ts'] : ['../dist', 'js'];
+const { openLmdbProfileStore } = await import(`${root}/storage/lmdb/lmdb-profile-store.${ending}`);
+
+// When the disk is full the engine also rejects a promise that nobody holds.
+process.on('unhandledRejection', () => {});
+
+const store = await openLmdbProfileStore({ path: folder });
+const moment = () => ({ now: Date.now(), lifetimeDays: 14 });
+const person = { kind: 'thirdPartyId', value: 'the-person' };
+const tell = (line) => process.stdout.write(`${line}\n`);
+
+async function updatePairs(lane, padding) {
+  for (let n = 1; ; n += 1) {
+    const id = { kind: 'tntId', value: padding ? `${name}-${lane}-${n}` : `${name}-${lane}` };
+    const settings = new Map([
+      ['first', `${n}${padding}`],
+      ['second', `${n}${padding}`],
+    ]);
+    try {
+      await store.update('demo', id, settings, moment(), true);
+      tell(`${id.value} ${n}`);
+    } catch (error) {
+      tell(`! ${error.code}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+async function updateOnePerson(count) {
+  for (let n = 0; n < count; n += 1) {
+    await store.update('demo', person, new Map([[`${name}-${n}`, String(n)]]), moment(), true);
+    if (n % 20 === 0) {
+      const device = { kind: 'tntId', value: `${name}-device-${n}` };
+      const settings = new Map([[`${name}-device-${n}`, 'seen']]);
+      await store.visit('demo', { ids: [device], freshTntId: device, settings }, moment());
+      await store.visit('demo', { ids: [person, device], freshTntId: device, settings: new Map() }, moment());
+    }
+  }
+}
+
+if (mode === 'one') {
+  await updateOnePerson(Number(amount));
+  await store.close();
+} else {
+  const padding = mode === 'fill' ? 'x'.repeat(8000) : '';
+  await Promise.all(Array.from({ length: Number(amount) }, (_, lane) => updatePairs(lane, padding)));
+}
