@@ -1,0 +1,62 @@
+/**
+ * The floors of the house, lowest first; an import may go down or stay in its folder, never up.
+ *
+ *   errors, domain ← storage ← wire ← features ← http ← server.ts ← cli ← main.ts     (config, runtime and log.ts stand beside)
+ */
+const src = '^packages/server/src';
+const FEATURES = ['profiles', 'delivery', 'batches', 'access', 'metering', 'edges'];
+
+/** Forbids `from` to import anything of `src` but itself and `allowed`. */
+const floor = (name, from, allowed) => ({
+  name: `floor-${name}`,
+  severity: 'error',
+  from: { path: `${src}/${from}` },
+  to: { path: src, pathNot: [from, ...allowed].map((path) => `${src}/${path}`) },
+});
+
+const ground = ['errors\\.ts$', 'domain/'];
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },
+    floor('domain', 'domain/', []),
+    floor('errors', 'errors\\.ts$', []),
+    floor('config', 'config/', ['domain/']),
+    floor('runtime', 'runtime/', []),
+    floor('storage', 'storage/', ground),
+    floor('wire', 'wire/', [...ground, 'config/']),
+    ...FEATURES.map((feature) =>
+      floor(feature, `${feature}/`, [...ground, 'storage/[^/]+$', 'wire/', 'config/', 'log\\.ts$']),
+    ),
+    floor('http', 'http/', [
+      ...ground,
+      'storage/[^/]+$',
+      'wire/',
+      'config/',
+      'log\\.ts$',
+      ...FEATURES.map((feature) => `${feature}/`),
+    ]),
+    {
+      name: 'engines-are-named-in-server-alone',
+      severity: 'error',
+      from: { path: src, pathNot: [`${src}/storage/(lmdb|redis)/`, `${src}/server\\.ts$`] },
+      to: { path: `${src}/storage/(lmdb|redis)/` },
+    },
+    {
+      name: 'nothing-that-ships-imports-tests',
+      severity: 'error',
+      from: { path: src, pathNot: '(\\.test\\.ts$|/conformance/)' },
+      to: { path: '(\\.test\\.ts$|/conformance/|^packages/server/test/)' },
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js', '.json'],
+      conditionNames: ['import', 'node', 'default'],
+    },
+  },
+};

@@ -1,0 +1,39 @@
+/** The checks that need no test to run, cheap first; `npm run check` runs these alone, `npm test` starts with them. */
+
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { ROOT } from './setup.mjs';
+
+const CHECKS = [
+  ['format and lint', '@biomejs/biome/bin/biome', ['ci', '.', '--colors=off', '--error-on-warnings']],
+  ['types', 'typescript/bin/tsc', ['-p', 'packages/server/tsconfig.json']],
+  [
+    'import direction',
+    'dependency-cruiser/bin/dependency-cruise.mjs',
+    ['--config', '.dependency-cruiser.mjs', 'packages/server/src', 'packages/server/test'],
+  ],
+  ['dead code', 'knip/bin/knip.js', []],
+];
+
+/**
+ * Runs every check, also after one that failed.
+ *
+ * @returns how many passed and failed
+ */
+export function runChecks() {
+  let failed = 0;
+  for (const [name, script, args] of CHECKS) {
+    const started = Date.now();
+    const result = spawnSync(process.execPath, [join(ROOT, 'node_modules', script), ...args], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    const seconds = ((Date.now() - started) / 1000).toFixed(1);
+    process.stdout.write(`${result.status === 0 ? 'ok    ' : 'FAILED'}  ${name} (${seconds} s)\n`);
+    if (result.status !== 0) {
+      failed += 1;
+      process.stdout.write(`${result.stdout}${result.stderr}\n`);
+    }
+  }
+  return { passed: CHECKS.length - failed, failed };
+}

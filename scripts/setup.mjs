@@ -1,0 +1,84 @@
+/**
+ * Makes a checkout ready to run: packages, the Bun binary, the built files for Node. Needs Node and npm alone, does only what is
+ * not done yet, and never downloads from anywhere but the package registry.
+ */
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+export const SERVER = join(ROOT, 'packages', 'server');
+const BUN_PACKAGE = join(ROOT, 'node_modules', 'bun');
+const BIN = join(ROOT, 'node_modules', '.bin');
+
+/** The path of Bun when it can run here, else undefined. */
+export function bunPath() {
+  const path = join(BIN, process.platform === 'win32' ? 'bun.cmd' : 'bun');
+  return runs(path) ? path : undefined;
+}
+
+/** Installs the packages when the lock file is newer than what is installed, and puts the Bun binary in place. */
+export function installPackages() {
+  const installed = modifiedAt(join(ROOT, 'node_modules', '.package-lock.json'));
+  if (installed < modifiedAt(join(ROOT, 'package-lock.json'))) {
+    say('installing packages');
+    npm('ci', '--no-audit', '--no-fund', '--loglevel=error');
+    const now = new Date();
+    utimesSync(join(ROOT, 'node_modules', '.package-lock.json'), now, now);
+  }
+  // Where install scripts are switched off the package holds a placeholder; its own script puts the real binary there.
+  if (!bunPath() && existsSync(join(BUN_PACKAGE, 'install.js'))) {
+    say('putting Bun in place');
+    spawnSync(process.execPath, [join(BUN_PACKAGE, 'install.js')], { cwd: BUN_PACKAGE, stdio: 'ignore' });
+  }
+}
+
+/** Compiles the server for Node when its sources are newer than the last build. */
+export function buildForNode() {
+  const stamp = join(SERVER, 'dist', '.built');
+  const configs = [
+    'tsconfig.base.json',
+    'packages/server/tsconfig.json',
+    'packages/server/tsconfig.build.json',
+  ];
+  const newest = Math.max(
+    newestIn(join(SERVER, 'src')),
+    ...configs.map((name) => modifiedAt(join(ROOT, name))),
+  );
+  if (modifiedAt(stamp) >= newest) return;
+  say('building the server for Node');
+  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: SERVER, stdio: 'inherit' });
+  writeFileSync(stamp, '');
+}
+
+/** Runs npm with the arguments, output on stderr; throws when it fails. */
+function npm(...args) {
+  const command = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const options = { cwd: ROOT, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' };
+  execFileSync(command, args, options);
+}
+
+function runs(path) {
+  return existsSync(path) && spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+function modifiedAt(path) {
+  return existsSync(path) ? statSync(path).mtimeMs : 0;
+}
+
+function newestIn(folder) {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return Math.max(
+    0,
+    ...entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => modifiedAt(join(entry.parentPath, entry.name))),
+  );
+}
+
+function say(what) {
+  process.stderr.write(`quiver: ${what}\n`);
+}

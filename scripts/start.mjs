@@ -1,0 +1,24 @@
+/**
+ * `npm start -- <flags>`: sets up what is missing, then `quiver serve <flags>` on Bun, or on Node where Bun cannot run.
+ *
+ * `QUIVER_RUNTIME=node` chooses Node.
+ */
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { buildForNode, bunPath, installPackages, SERVER } from './setup.mjs';
+
+installPackages();
+const bun = process.env.QUIVER_RUNTIME === 'node' ? undefined : bunPath();
+if (!bun) buildForNode();
+const [command, main] = bun
+  ? [bun, join(SERVER, 'src', 'main.ts')]
+  : [process.execPath, join(SERVER, 'dist', 'main.js')];
+
+const child = spawn(command, [main, 'serve', ...process.argv.slice(2)], { stdio: 'inherit' });
+// A terminal sends Ctrl-C to the child by itself; passed on once more it would count as the second, impatient one.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('exit', (code, signal) => {
+  process.exitCode = code ?? (signal === 'SIGTERM' ? 143 : 1);
+});
