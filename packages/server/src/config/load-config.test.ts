@@ -1,0 +1,124 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigError, loadConfig } from './load-config.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quiver-config-'));
+});
+afterAll(async () => rm(folder, { recursive: true }));
+
+async function fileWith(members: unknown): Promise<string> {
+  const path = join(folder, 'quiver.json');
+  await writeFile(path, typeof members === 'string' ? members : JSON.stringify(members));
+  return path;
+}
+const load = (flags = {}, env = {}, file?: string) => loadConfig({ flags, env, file });
+
+test('the defaults of spec section 11', () => {
+  const { config, origins } = load();
+  expect(config).toMatchObject({
+    port: 8680,
+    host: '127.0.0.1',
+    dataDir: resolve('data'),
+    store: { kind: 'lmdb' },
+    clients: ['demo'],
+    serverDomain: 'tt.omtrdc.net',
+    cluster: 1,
+    node: 0,
+    locationHint: 'none',
+    trustedProxies: [],
+    tls: undefined,
+    corsOrigins: [],
+    peers: [],
+  });
+  expect(new Set(origins.values())).toEqual(new Set(['default']));
+  expect(Object.isFrozen(config)).toBe(true);
+});
+
+test('flags win over variables, those over the file, that over the defaults', async () => {
+  const file = await fileWith({ port: 1, node: 2, cluster: '3', client: ['from-file', 'b'] });
+  const { config, origins } = load(
+    { port: '10' },
+    { QUIVER_PORT: '20', QUIVER_NODE: '21', QUIVER_CLIENT: 'x, y' },
+    file,
+  );
+  expect(config).toMatchObject({ port: 10, node: 21, cluster: 3, clients: ['x', 'y'] });
+  expect(['port', 'node', 'cluster', 'host'].map((name) => origins.get(name as 'port'))).toEqual([
+    'flag',
+    'variable',
+    'file',
+    'default',
+  ]);
+});
+
+describe('a wrong value is one line that names it, its rule, and where it came from', () => {
+  test.each<[string, Record<string, string | string[]>, Record<string, string>, string]>([
+    ['a word for a port', { port: 'abc' }, {}, '--port: must be a whole number from 0 to 65535, not "abc"'],
+    [
+      'a port too high',
+      {},
+      { QUIVER_PORT: '65536' },
+      '--port: must be a whole number from 0 to 65535, not "65536" (from QUIVER_PORT)',
+    ],
+    ['no workers', { workers: '0' }, {}, '--workers: must be a whole number from 1 to 64, not "0"'],
+    [
+      'a client code in capitals',
+      { client: ['demo', 'Acme'] },
+      {},
+      '--client: must be a client code: 1 to 64 of a-z 0-9 _ -, not starting with _ or -, not "Acme"',
+    ],
+    [
+      'a hint that is none',
+      { 'location-hint': 'x' },
+      {},
+      '--location-hint: must be none, cluster or adobe, not "x"',
+    ],
+    [
+      'a level that is none',
+      { 'log-level': 'loud' },
+      {},
+      '--log-level: must be one of silent, error, warn, info, debug, not "loud"',
+    ],
+    [
+      'an origin with a path',
+      { 'cors-origin': ['https://a.example/x'] },
+      {},
+      '--cors-origin: must be an origin such as https://www.example.com, not "https://a.example/x"',
+    ],
+    ['a certificate alone', { 'tls-cert': 'a.pem' }, {}, '--tls-cert: needs --tls-key too'],
+    [
+      'a store that is none, without repeating its password',
+      { store: 'redis:/u:secret@h' },
+      {},
+      '--store: must be lmdb or redis://host:port,…',
+    ],
+    ['a store of a later version', { store: 'redis://h:1' }, {}, '--store: this version has only lmdb'],
+    [
+      'a peer, which is of a later version',
+      { peer: ['28=http://h'] },
+      {},
+      '--peer: this version knows a single edge cluster',
+    ],
+    [
+      'a short admin token',
+      {},
+      { QUIVER_ADMIN_TOKEN: 'short' },
+      'QUIVER_ADMIN_TOKEN: must have 16 characters or more',
+    ],
+  ])('%s', (_, flags, env, message) => {
+    expect(() => load(flags, env)).toThrow(new ConfigError(message));
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    ['a misspelt setting', { prot: 1 }, /^--config: .*quiver\.json has an unknown setting "prot"$/],
+    ['a list for a single value', { port: [1] }, /^--port: must be a text or a number \(from the file\)$/],
+    ['not an object', [], /^--config: .*quiver\.json must hold a JSON object$/],
+    ['not JSON', '{', /^--config: cannot read .*quiver\.json: /],
+  ])('in the file: %s', async (_, members, message) => {
+    const file = await fileWith(members);
+    expect(() => load({}, {}, file)).toThrow(message);
+  });
+});

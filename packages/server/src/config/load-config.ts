@@ -1,0 +1,150 @@
+/** Reads the configuration: flags win over `QUIVER_*` variables, those over the file, that over the defaults (spec section 11). */
+
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { LocationHint, LogLevel, Peer, ServeConfig, StoreLocation } from './config.ts';
+import { SETTINGS, type Setting, type SettingName, variableOf } from './settings.ts';
+
+/** A wrong value: the message is one line that names it. `quiver` ends with exit code 2. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export type Origin = 'default' | 'file' | 'variable' | 'flag';
+
+export interface Sources {
+  /** What the command line gave, by the name of the setting. */
+  readonly flags: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The JSON file of `--config` or `QUIVER_CONFIG`. */
+  readonly file: string | undefined;
+}
+
+export interface LoadedConfig {
+  readonly config: ServeConfig;
+  /** Where each setting came from. */
+  readonly origins: ReadonlyMap<SettingName, Origin>;
+}
+
+type Given = { readonly text: string | readonly string[] | undefined; readonly origin: Origin };
+
+const MIN_EDGE_SECRET = 32;
+const MIN_ADMIN_TOKEN = 16;
+
+/**
+ * Reads, checks and freezes the configuration.
+ *
+ * @throws ConfigError for the first wrong value: its name, its rule, where it came from
+ */
+export function loadConfig(sources: Sources): LoadedConfig {
+  const file = readConfigFile(sources.file);
+  const origins = new Map<SettingName, Origin>();
+  const values = new Map<SettingName, unknown>();
+  for (const setting of SETTINGS) {
+    const given = find(setting, sources, file);
+    origins.set(setting.name, given.origin);
+    values.set(setting.name, given.text === undefined ? undefined : parse(setting, given));
+  }
+  const value = <Type>(name: SettingName) => values.get(name) as Type;
+  const peers = value<Peer[]>('peer');
+  const config: ServeConfig = {
+    host: value<string>('host'),
+    port: value<number>('port'),
+    dataDir: resolve(value<string>('data')),
+    store: value<StoreLocation>('store'),
+    clients: [...new Set(value<string[]>('client'))],
+    serverDomain: value<string>('server-domain'),
+    cluster: value<number>('cluster'),
+    node: value<number>('node'),
+    locationHint: value<LocationHint | undefined>('location-hint') ?? (peers.length > 0 ? 'cluster' : 'none'),
+    trustedProxies: [...new Set(value<string[]>('trust-proxy'))],
+    tls: tlsOf(value<string | undefined>('tls-cert'), value<string | undefined>('tls-key')),
+    corsOrigins: [...new Set(value<string[]>('cors-origin'))],
+    peers,
+    edgeSecret: secret(sources.env, 'QUIVER_EDGE_SECRET', MIN_EDGE_SECRET),
+    workers: value<number>('workers'),
+    logLevel: value<LogLevel>('log-level'),
+    adminToken: secret(sources.env, 'QUIVER_ADMIN_TOKEN', MIN_ADMIN_TOKEN),
+  };
+  refuseWhatIsNotThere(config);
+  return { config: Object.freeze(config), origins };
+}
+
+function find(setting: Setting, { flags, env }: Sources, file: ReadonlyMap<string, Given['text']>): Given {
+  const flag = flags[setting.name];
+  if (flag !== undefined) return { text: flag, origin: 'flag' };
+  const variable = env[variableOf(setting.name)];
+  if (variable !== undefined && variable !== '') {
+    const text = setting.repeatable ? variable.split(',').map((part) => part.trim()) : variable;
+    return { text, origin: 'variable' };
+  }
+  if (file.has(setting.name)) return { text: file.get(setting.name), origin: 'file' };
+  return { text: setting.fallback, origin: 'default' };
+}
+
+function parse(setting: Setting, { text, origin }: Given): unknown {
+  const result = setting.schema.safeParse(setting.repeatable && typeof text === 'string' ? [text] : text);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const at = typeof issue.path[0] === 'number' && Array.isArray(text) ? text[issue.path[0]] : text;
+  const isSecret = issue.code === 'custom' && issue.params?.secret === true;
+  const came = isSecret || typeof at !== 'string' ? '' : `, not ${JSON.stringify(at)}`;
+  const place = {
+    flag: '',
+    variable: ` (from ${variableOf(setting.name)})`,
+    file: ' (from the file)',
+    default: '',
+  }[origin];
+  throw new ConfigError(`--${setting.name}: ${issue.message}${came}${place}`);
+}
+
+/** The file's members, each as text; a name that is no setting is an error, for a misspelt one would be silently nothing. */
+function readConfigFile(path: string | undefined): ReadonlyMap<string, Given['text']> {
+  if (path === undefined) return new Map();
+  let members: unknown;
+  try {
+    members = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new ConfigError(`--config: cannot read ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+  if (typeof members !== 'object' || members === null || Array.isArray(members)) {
+    throw new ConfigError(`--config: ${path} must hold a JSON object`);
+  }
+  return new Map(
+    Object.entries(members).map(([name, member]) => {
+      const setting = SETTINGS.find((candidate) => candidate.name === name);
+      if (!setting) throw new ConfigError(`--config: ${path} has an unknown setting ${JSON.stringify(name)}`);
+      return [name, textOf(name, member, 'repeatable' in setting)];
+    }),
+  );
+}
+
+function textOf(name: string, member: unknown, repeatable: boolean): string | string[] {
+  const isPlain = (value: unknown) => typeof value === 'string' || typeof value === 'number';
+  if (isPlain(member)) return String(member);
+  if (repeatable && Array.isArray(member) && member.every(isPlain)) return member.map(String);
+  const kinds = repeatable ? 'a text, a number or a list of these' : 'a text or a number';
+  throw new ConfigError(`--${name}: must be ${kinds} (from the file)`);
+}
+
+function tlsOf(certFile: string | undefined, keyFile: string | undefined): ServeConfig['tls'] {
+  if (certFile !== undefined && keyFile !== undefined) {
+    return { certFile: resolve(certFile), keyFile: resolve(keyFile) };
+  }
+  if (certFile !== undefined) throw new ConfigError('--tls-cert: needs --tls-key too');
+  if (keyFile !== undefined) throw new ConfigError('--tls-key: needs --tls-cert too');
+  return undefined;
+}
+
+function secret(env: Sources['env'], name: string, min: number): string | undefined {
+  const text = env[name];
+  if (text === undefined || text === '') return undefined;
+  if (text.length < min) throw new ConfigError(`${name}: must have ${min} characters or more`);
+  return text;
+}
+
+/** What the contract names and this version cannot do yet is refused, never passed over. */
+function refuseWhatIsNotThere({ store, peers }: ServeConfig): void {
+  if (store.kind === 'redis') throw new ConfigError('--store: this version has only lmdb');
+  if (peers.length > 0) throw new ConfigError('--peer: this version knows a single edge cluster');
+}

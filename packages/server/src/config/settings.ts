@@ -1,0 +1,206 @@
+/**
+ * Every setting of `quiver serve`, once: its flag, its variable, its place in the file, its rule (spec section 11).
+ *
+ * A value always arrives as text, wherever it comes from, and goes through the one schema here.
+ */
+
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import type { LogLevel, Peer, StoreLocation } from './config.ts';
+
+export interface Setting {
+  /** As the flag and the file write it, without dashes: `server-domain`. */
+  readonly name: string;
+  /** What stands for the value in the help: `<port>`. */
+  readonly value: string;
+  readonly describe: string;
+  /** The default as text, or as a list of texts; undefined when there is none. */
+  readonly fallback: string | readonly string[] | undefined;
+  /** May be given several times: repeated flags, a comma-separated variable, a list in the file. */
+  readonly repeatable?: true;
+  /** Read from the text, or list of texts; its error message completes `--name: …`. */
+  readonly schema: z.ZodType;
+}
+
+const MAX_WORKERS = 64;
+
+function wholeNumber(min: number, max: number) {
+  const rule = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^[0-9]{1,9}$/, rule)
+    .transform(Number)
+    .refine((number) => number >= min && number <= max, rule);
+}
+
+const notEmpty = z.string().min(1, 'must not be empty');
+
+const clientCode = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9_-]{0,63}$/,
+    'must be a client code: 1 to 64 of a-z 0-9 _ -, not starting with _ or -',
+  );
+
+const domain = z
+  .string()
+  .toLowerCase()
+  .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'must be a domain name, for instance tt.omtrdc.net');
+
+const store = z.string().transform((text, context): StoreLocation => {
+  if (text === 'lmdb') return { kind: 'lmdb' };
+  if (/^rediss?:\/\/[^/]+$/.test(text)) return { kind: 'redis', url: text };
+  // The text may bear a password, so it is not repeated.
+  context.addIssue({
+    code: 'custom',
+    message: 'must be lmdb or redis://host:port,…',
+    params: { secret: true },
+  });
+  return z.NEVER;
+});
+
+const origin = z.string().transform((text, context) => {
+  if (URL.canParse(text) && new URL(text).origin === text) return text;
+  context.addIssue({ code: 'custom', message: 'must be an origin such as https://www.example.com' });
+  return z.NEVER;
+});
+
+const peer = z.string().transform((text, context): Peer => {
+  const [, cluster, url] = /^([0-9]{1,4})=(https?:\/\/.+)$/.exec(text) ?? [];
+  if (cluster !== undefined && url !== undefined && URL.canParse(url))
+    return { cluster: Number(cluster), url };
+  context.addIssue({
+    code: 'custom',
+    message: 'must be <cluster>=<url>, for instance 28=https://eu.example.com',
+  });
+  return z.NEVER;
+});
+
+const logLevels: readonly LogLevel[] = ['silent', 'error', 'warn', 'info', 'debug'];
+
+/** All settings, in the order of the help. */
+export const SETTINGS = [
+  {
+    name: 'port',
+    value: '<port>',
+    fallback: '8680',
+    describe: 'where to listen; 0 takes a free port and prints it',
+    schema: wholeNumber(0, 65_535),
+  },
+  {
+    name: 'host',
+    value: '<address>',
+    fallback: '127.0.0.1',
+    describe: 'the address to listen on',
+    schema: notEmpty,
+  },
+  {
+    name: 'data',
+    value: '<folder>',
+    fallback: './data',
+    describe: 'folder of the embedded store and the admin token',
+    schema: notEmpty,
+  },
+  {
+    name: 'store',
+    value: '<store>',
+    fallback: 'lmdb',
+    describe: 'lmdb, embedded in the data folder',
+    schema: store,
+  },
+  {
+    name: 'client',
+    value: '<code>',
+    fallback: ['demo'],
+    describe: 'client codes served, the first is the default client',
+    repeatable: true,
+    schema: z.array(clientCode).min(1, 'must name at least one client'),
+  },
+  {
+    name: 'server-domain',
+    value: '<domain>',
+    fallback: 'tt.omtrdc.net',
+    describe: 'client codes are looked for before this domain in the Host header',
+    schema: domain,
+  },
+  {
+    name: 'cluster',
+    value: '<number>',
+    fallback: '1',
+    describe: 'number of this edge cluster',
+    schema: wholeNumber(0, 9999),
+  },
+  {
+    name: 'node',
+    value: '<number>',
+    fallback: '0',
+    describe: 'number of this node in its cluster',
+    schema: wholeNumber(0, 9999),
+  },
+  {
+    name: 'location-hint',
+    value: '<form>',
+    fallback: undefined,
+    describe: 'what tntIds say of their cluster: none (default), cluster (default with peers) or adobe',
+    schema: z.enum(['none', 'cluster', 'adobe'], 'must be none, cluster or adobe'),
+  },
+  {
+    name: 'trust-proxy',
+    value: '<address>',
+    fallback: [],
+    describe: 'addresses or ranges whose X-Forwarded-* is believed',
+    repeatable: true,
+    schema: z.array(notEmpty),
+  },
+  {
+    name: 'tls-cert',
+    value: '<file>',
+    fallback: undefined,
+    describe: 'PEM file of the certificate: serve https',
+    schema: notEmpty,
+  },
+  {
+    name: 'tls-key',
+    value: '<file>',
+    fallback: undefined,
+    describe: 'PEM file of its key',
+    schema: notEmpty,
+  },
+  {
+    name: 'cors-origin',
+    value: '<origin>',
+    fallback: [],
+    describe: 'origins whose pages may call the profile APIs',
+    repeatable: true,
+    schema: z.array(origin),
+  },
+  {
+    name: 'peer',
+    value: '<cluster>=<url>',
+    fallback: [],
+    describe: 'another edge cluster',
+    repeatable: true,
+    schema: z.array(peer),
+  },
+  {
+    name: 'workers',
+    value: '<number>',
+    fallback: String(Math.min(availableParallelism(), MAX_WORKERS)),
+    describe: 'processes that serve',
+    schema: wholeNumber(1, MAX_WORKERS),
+  },
+  {
+    name: 'log-level',
+    value: '<level>',
+    fallback: 'info',
+    describe: `${logLevels.join(', ')}; debug has a line a request`,
+    schema: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
+  },
+] as const satisfies readonly Setting[];
+
+export type SettingName = (typeof SETTINGS)[number]['name'];
+
+/** `server-domain` → `QUIVER_SERVER_DOMAIN`. */
+export function variableOf(name: string): string {
+  return `QUIVER_${name.toUpperCase().replaceAll('-', '_')}`;
+}
