@@ -1,0 +1,223 @@
+/**
+ * The beginning of a batch: `batch=`, then the header row (spec section 6).
+ *
+ * Whatever is wrong here refuses the file whole, with a message that says what came and what was expected.
+ */
+
+import { MAX_ATTRIBUTE_NAME } from '../domain/attributes.ts';
+import { atMostCharacters } from '../domain/visitor-id.ts';
+import { QuiverError } from '../errors.ts';
+import { type BatchHeader, type BatchKey, grouped, MAX_ROW_BYTES } from './batch-format.ts';
+import { CELL_PROBLEM_TEXT, decodeCell, isBlank } from './cell-text.ts';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const COMMA = 0x2c;
+const PREFIX = Buffer.from('batch=');
+const GZIP = Buffer.from([0x1f, 0x8b]);
+const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+/** As much of a file's beginning as tells one kind from another, without its BOM. */
+const TELLING_BYTES = 64;
+
+const EXPECTED = 'expected "batch=" followed by the header row, for instance batch=pcId,country';
+
+/** Takes the beginning of a file as it comes in, until the header row is complete. */
+export class HeaderReader {
+  /** What came so far, unless the header was found in it. */
+  #pending: Buffer = Buffer.alloc(0);
+  #length = 0;
+  /** Where in the file the line at hand begins; all before it is done with. */
+  #offset = 0;
+  #line = 1;
+  #prefixSeen = false;
+  #header: BatchHeader | undefined;
+
+  /** Undefined until the whole header row has come. */
+  get header(): BatchHeader | undefined {
+    return this.#header;
+  }
+
+  /**
+   * Takes the next bytes of the file.
+   *
+   * @returns how many of them belong to the beginning; fewer than all once the header is found
+   * @throws QuiverError `bad-request` when the file is no batch, or its header row breaks a rule
+   */
+  push(chunk: Uint8Array): number {
+    let at = 0;
+    while (this.#header === undefined) {
+      if (this.#length === 0 && this.#prefixSeen) at = this.#skipBlanks(chunk, at);
+      if (at === chunk.length) break;
+      const lineEnd = chunk.indexOf(LF, at);
+      const end = lineEnd === -1 ? chunk.length : lineEnd + 1;
+      at += this.#append(chunk.subarray(at, end));
+      // A file that is something else need not be read to the end of its first line.
+      if (!this.#prefixSeen && this.#length >= TELLING_BYTES) this.#takePrefix();
+      if (lineEnd !== -1 && at === end) this.#endLine();
+      else if (this.#length > MAX_ROW_BYTES) throw headerTooLong();
+    }
+    return at;
+  }
+
+  /** Says that the file ends here. @throws QuiverError `bad-request` when there is no header row, or a bad one */
+  end(): BatchHeader {
+    if (this.#header === undefined && this.#length > 0) this.#endLine();
+    if (this.#header === undefined) {
+      if (this.#prefixSeen) throw refusal(`row 1: nothing after "batch=", ${EXPECTED}`);
+      throw refusal(`the file is empty, ${EXPECTED}`);
+    }
+    return this.#header;
+  }
+
+  /** Passes what stands before the header row at little cost, for it may be a file full of blank lines. */
+  #skipBlanks(chunk: Uint8Array, from: number): number {
+    let at = from;
+    for (; at < chunk.length; at += 1) {
+      if (chunk[at] === LF) this.#line += 1;
+      else if (!isBlank(chunk[at]!)) break;
+    }
+    this.#offset += at - from;
+    return at;
+  }
+
+  #append(bytes: Uint8Array): number {
+    // One byte past the bound is enough to know that it was passed.
+    const taken = Math.min(bytes.length, MAX_ROW_BYTES + 2 + PREFIX.length + 2 * BOM.length - this.#length);
+    if (this.#length + taken > this.#pending.length) {
+      const larger = Buffer.alloc(Math.max(this.#length + taken, this.#pending.length * 2));
+      larger.set(this.#pending.subarray(0, this.#length));
+      this.#pending = larger;
+    }
+    this.#pending.set(bytes.subarray(0, taken), this.#length);
+    this.#length += taken;
+    return taken;
+  }
+
+  #takePrefix(): void {
+    const pending = this.#pending.subarray(0, this.#length);
+    const afterBom = pending.subarray(skipBom(pending, 0));
+    if (!afterBom.subarray(0, PREFIX.length).equals(PREFIX)) throw refusal(describeBeginning(pending));
+    this.#prefixSeen = true;
+  }
+
+  #endLine(): void {
+    if (!this.#prefixSeen) this.#takePrefix();
+    const line = this.#pending.subarray(0, this.#length);
+    // `--data "batch=$(cat file)"` puts a file's own BOM behind the prefix.
+    const start = this.#line === 1 ? skipBom(line, skipBom(line, 0) + PREFIX.length) : 0;
+    this.#offset += this.#length;
+    this.#line += 1;
+    this.#length = 0;
+    if (isBlankLine(line, start)) return;
+    const end = { offset: this.#offset, line: this.#line, rows: 0 };
+    this.#header = { ...parseHeader(line.subarray(start)), end };
+    this.#pending = Buffer.alloc(0);
+  }
+}
+
+function skipBom(bytes: Buffer, at: number): number {
+  return bytes.subarray(at, at + BOM.length).equals(BOM) ? at + BOM.length : at;
+}
+
+function isBlankLine(line: Buffer, start: number): boolean {
+  for (let at = start; at < line.length; at += 1) {
+    if (!isBlank(line[at]!) && line[at] !== LF) return false;
+  }
+  return true;
+}
+
+function parseHeader(line: Buffer): { key: BatchKey; names: string[] } {
+  let end = line.length;
+  if (line[end - 1] === LF) end -= 1;
+  while (end > 0 && isBlank(line[end - 1]!)) end -= 1;
+  if (end > MAX_ROW_BYTES) throw headerTooLong();
+  if (line.subarray(0, end).includes(CR)) {
+    throw refusal('row 1: the rows end in CR alone, expected LF or CRLF');
+  }
+  let key: BatchKey | undefined;
+  const names = new Set<string>();
+  let column = 0;
+  for (let start = 0; start <= end; ) {
+    const comma = line.indexOf(COMMA, start);
+    const cellEnd = comma === -1 || comma > end ? end : comma;
+    column += 1;
+    const name = headerCell(line, start, cellEnd, column);
+    if (column === 1) key = keyNamed(name);
+    else {
+      const problem = nameProblem(name) ?? (names.has(name) || name === key ? 'is given twice' : undefined);
+      if (problem !== undefined)
+        throw refusal(`row 1: the name ${quoted(name)} of column ${column} ${problem}`);
+      names.add(name);
+    }
+    start = cellEnd + 1;
+  }
+  return { key: key!, names: [...names] };
+}
+
+function headerCell(line: Buffer, start: number, end: number, column: number): string {
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(line[from]!)) from += 1;
+  while (to > from && isBlank(line[to - 1]!)) to -= 1;
+  const cell = decodeCell(line, from, to);
+  if ('problem' in cell) throw refusal(`row 1: column ${column} ${CELL_PROBLEM_TEXT[cell.problem]}`);
+  if (cell.text === '') throw refusal(`row 1: column ${column} has no name`);
+  return cell.text;
+}
+
+function keyNamed(name: string): BatchKey {
+  if (name === 'pcId' || name === 'thirdPartyId') return name;
+  const expected = 'the first column must be called pcId or thirdPartyId';
+  if (/[\n,]/.test(name)) {
+    throw refusal(
+      `row 1: the file is percent-encoded as a whole; send it as it is (curl --data-binary), cells alone are encoded`,
+    );
+  }
+  throw refusal(`row 1: ${expected}, not ${quoted(name)}`);
+}
+
+/** Section 5's rules for names; the prefix of single updates is refused as in Delivery, for it would become part of the name. */
+function nameProblem(name: string): string | undefined {
+  if (name.startsWith('profile.')) return 'must go without "profile."';
+  if (name.startsWith('user.')) return 'starts with "user.", which belongs to profile scripts';
+  if (!atMostCharacters(name, MAX_ATTRIBUTE_NAME)) return `is longer than ${MAX_ATTRIBUTE_NAME} characters`;
+  return undefined;
+}
+
+/** Says what a file is that does not start with `batch=`. */
+function describeBeginning(bytes: Buffer): string {
+  const beginning = bytes.subarray(skipBom(bytes, 0), TELLING_BYTES);
+  const text = beginning.toString('latin1');
+  if (beginning.subarray(0, 2).equals(GZIP))
+    return `the file is gzip without "Content-Encoding: gzip", ${EXPECTED}`;
+  for (const [pattern, what] of OTHER_BEGINNINGS) {
+    if (pattern.test(text)) return `${what}, ${EXPECTED}`;
+  }
+  return `the file starts with ${quoted(beginning.toString('utf8'), 24)}, ${EXPECTED}`;
+}
+
+const OTHER_BEGINNINGS: readonly (readonly [RegExp, string])[] = [
+  [/^PK/, 'the file is a zip archive or a spreadsheet'],
+  [/^(\xff\xfe|\xfe\xff)/, 'the file is UTF-16, not UTF-8'],
+  [/^\s*--[^\s]/, 'the file is multipart (a form upload)'],
+  [/^\s*[[{]/, 'the file is JSON'],
+  [/^\s*</, 'the file is XML or HTML'],
+  [/^batch%3[dD]/, 'the file is percent-encoded as a whole'],
+  [/^"?batch"?\s*[=:]/i, 'the file has "batch=" written in another way'],
+  [/^\s+batch=/, 'the file has blanks or lines before "batch="'],
+  [/^"?(pcId|thirdPartyId)"?\s*(,|\r|\n|$)/i, 'the file starts with a header row but lacks "batch="'],
+  [/^\s*$/, 'the file is blank'],
+];
+
+/** A text from the file within a message: cut, and with control characters as escapes. */
+function quoted(text: string, most = MAX_ATTRIBUTE_NAME + 12): string {
+  return JSON.stringify(text.length > most ? `${text.slice(0, most).toWellFormed()}…` : text);
+}
+
+function headerTooLong(): QuiverError {
+  return refusal(`row 1: the header row is longer than ${grouped(MAX_ROW_BYTES)} bytes`);
+}
+
+function refusal(message: string): QuiverError {
+  return new QuiverError('bad-request', message);
+}

@@ -1,0 +1,76 @@
+/**
+ * What one cell of a batch says: percent-decoded, strict UTF-8 (spec section 6).
+ *
+ * Blanks around a cell (space, tab, CR) are cut before it is decoded, so `%20` and `+` at its ends are part of the value.
+ * There is no quoting. Raw bytes above ASCII and escapes may be mixed; what they make together must be UTF-8.
+ */
+
+import { isUtf8 } from 'node:buffer';
+
+const PERCENT = 0x25;
+const PLUS = 0x2b;
+const SPACE = 0x20;
+const TAB = 0x09;
+const CR = 0x0d;
+
+/** A cell that says nothing that can be used; a constant, for a file may hold millions of them. */
+export type CellProblem = 'bad-escape' | 'not-utf8';
+
+/** A decoded cell, or what is wrong with it. */
+export type CellText = { readonly text: string } | { readonly problem: CellProblem };
+
+/** What a problem is called in a reason. */
+export const CELL_PROBLEM_TEXT: Readonly<Record<CellProblem, string>> = {
+  'bad-escape': 'has a % that is not followed by two hex digits (write %25 for a percent sign)',
+  'not-utf8': 'is not UTF-8',
+};
+
+/** The value of each hex digit, 255 for what is none. */
+const HEX = new Uint8Array(256).fill(255);
+for (let digit = 0; digit < 16; digit += 1) {
+  HEX[digit.toString(16).charCodeAt(0)] = digit;
+  HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
+}
+
+/** Whether a byte is cut from the ends of a cell. */
+export function isBlank(byte: number): boolean {
+  return byte === SPACE || byte === TAB || byte === CR;
+}
+
+/**
+ * Decodes a cell, once, `+` as a space.
+ *
+ * @param bytes holds the cell between `start` and `end`, blanks already cut
+ */
+export function decodeCell(bytes: Uint8Array, start: number, end: number): CellText {
+  const decoded = scratchOf(end - start);
+  let length = 0;
+  let ascii = true;
+  for (let at = start; at < end; at += 1) {
+    let byte = bytes[at]!;
+    if (byte === PLUS) byte = SPACE;
+    else if (byte === PERCENT) {
+      if (at + 2 >= end) return BAD_ESCAPE;
+      const high = HEX[bytes[at + 1]!]!;
+      const low = HEX[bytes[at + 2]!]!;
+      if (high === 255 || low === 255) return BAD_ESCAPE;
+      byte = high * 16 + low;
+      at += 2;
+    }
+    if (byte >= 0x80) ascii = false;
+    decoded[length] = byte;
+    length += 1;
+  }
+  if (ascii) return { text: decoded.toString('latin1', 0, length) };
+  if (!isUtf8(decoded.subarray(0, length))) return NOT_UTF8;
+  return { text: decoded.toString('utf8', 0, length) };
+}
+
+const BAD_ESCAPE: CellText = { problem: 'bad-escape' };
+const NOT_UTF8: CellText = { problem: 'not-utf8' };
+
+/** Cells are decoded one after the other and copied out as strings, so that one piece of memory serves them all. */
+function scratchOf(length: number): Buffer {
+  return length <= scratch.length ? scratch : Buffer.allocUnsafe(length);
+}
+const scratch = Buffer.allocUnsafe(64 * 1024);
