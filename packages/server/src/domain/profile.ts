@@ -27,6 +27,9 @@ export interface Profile {
 /** The attribute that the first visitor call of a profile sets (spec section 7). */
 export const FIRST_SESSION_START = 'firstSessionStart';
 
+/** Why an update is refused that would pass the 64 KB of spec section 5. */
+export const attributesLimitReason = `the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`;
+
 /** A profile as it is born. */
 export function newProfile(thirdPartyId: string | undefined, moment: WriteMoment): Profile {
   return {

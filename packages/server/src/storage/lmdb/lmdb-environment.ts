@@ -101,8 +101,28 @@ export class LmdbEnvironment {
     }
   }
 
-  /** Throws `insufficient-storage` when writes are refused for want of space. */
-  requireSpace(): void {
+  /**
+   * Reads what every process has acknowledged until now.
+   *
+   * @throws QuiverError `unavailable` when the engine cannot read
+   */
+  read<Result>(look: () => Result): Result {
+    // Without this a read within a millisecond of an earlier one would see that one's snapshot, and miss what another
+    // process has acknowledged since.
+    this.#root.resetReadTxn();
+    try {
+      return look();
+    } catch (error) {
+      throw new QuiverError('unavailable', 'The store could not be read', {
+        cause: error,
+        headers: { 'Retry-After': '1' },
+      });
+    }
+  }
+
+  /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */
+  check(): void {
+    this.read(() => this.#root.getKeysCount({ limit: 1 }));
     this.#requireSpace();
   }
 

@@ -1,49 +1,32 @@
-/** The embedded engine: the storage contract on LMDB, one folder, any number of processes. */
+/** Profiles in LMDB: the storage contract of `profile-store.ts`, for any number of processes on one folder. */
 
 import type { AttributeSettings } from '../../domain/attributes.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { type KnownId, type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
-import {
-  merged,
-  newProfile,
-  type Profile,
-  visitedProfile,
-  withAttributes,
-  withId,
-  withoutAttribute,
-} from '../../domain/profile.ts';
+import { merged, type Profile, visitedProfile, withId, withoutAttribute } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import { QuiverError } from '../../errors.ts';
 import type { LinkedProfile, ProfileStore, UpdateOutcome, Visit, VisitOutcome } from '../profile-store.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { expiryEnd, parseExpiryKey, parseProfileKey } from './lmdb-keys.ts';
 import { type LocatedProfile, ProfileTables } from './profile-tables.ts';
+import { bornProfile, updateProfile } from './update-profile.ts';
 
-export interface LmdbProfileStoreOptions {
-  /** The folder that holds the store; made when missing, with mode 0700. */
-  readonly path: string;
+export async function openLmdbProfileStore(options: { readonly path: string }): Promise<ProfileStore> {
+  const environment = await LmdbEnvironment.open(options.path);
+  return new LmdbProfileStore(environment, new ProfileTables(environment));
 }
 
-/**
- * Opens the embedded store.
- *
- * @throws StoreFormatError when a newer Quiver wrote the folder
- */
-export async function openLmdbProfileStore(options: LmdbProfileStoreOptions): Promise<ProfileStore> {
-  return new LmdbProfileStore(await LmdbEnvironment.open(options.path));
-}
-
-class LmdbProfileStore implements ProfileStore {
+export class LmdbProfileStore implements ProfileStore {
   readonly #environment: LmdbEnvironment;
   readonly #tables: ProfileTables;
 
-  constructor(environment: LmdbEnvironment) {
+  constructor(environment: LmdbEnvironment, tables: ProfileTables) {
     this.#environment = environment;
-    this.#tables = new ProfileTables(environment);
+    this.#tables = tables;
   }
 
   async find(client: string, id: VisitorId, now: number): Promise<Profile | undefined> {
-    return this.#read(() => this.#tables.locateLiving(client, id, now)?.profile);
+    return this.#environment.read(() => this.#tables.locateLiving(client, id, now)?.profile);
   }
 
   async findLinked(
@@ -52,7 +35,7 @@ class LmdbProfileStore implements ProfileStore {
     now: number,
     limit: number,
   ): Promise<LinkedProfile | undefined> {
-    return this.#read(() => {
+    return this.#environment.read(() => {
       const located = this.#tables.locateLiving(client, id, now);
       return located && { profile: located.profile, ids: this.#tables.idsOf(located, limit) };
     });
@@ -65,26 +48,7 @@ class LmdbProfileStore implements ProfileStore {
     moment: WriteMoment,
     create: boolean,
   ): Promise<UpdateOutcome> {
-    return this.#environment.write(() => this.#update(client, id, settings, moment, create));
-  }
-
-  #update(
-    client: string,
-    id: VisitorId,
-    settings: AttributeSettings,
-    moment: WriteMoment,
-    create: boolean,
-  ): UpdateOutcome {
-    const tables = this.#tables;
-    const found = tables.locate(client, id);
-    const living = found && !isExpired(found.profile, moment.now) ? found : undefined;
-    if (!living && !create) return 'not-found';
-    const located = living ?? this.#birth(client, id, moment);
-    const profile = withAttributes(located.profile, settings, moment);
-    if (profile === 'too-large') return 'too-large';
-    if (found && !living) tables.remove(found);
-    tables.save({ ...located, profile });
-    return living ? 'updated' : 'created';
+    return this.#environment.write(() => updateProfile(this.#tables, client, id, settings, moment, create));
   }
 
   visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome> {
@@ -96,7 +60,9 @@ class LmdbProfileStore implements ProfileStore {
     const { known, living, expired } = this.#survey(client, visit.ids, moment.now);
     const plan = planLinks(known);
     let target =
-      plan.target === undefined ? this.#birth(client, plan.founder!, moment) : living.get(plan.target)!;
+      plan.target === undefined
+        ? bornProfile(tables, client, plan.founder!, moment)
+        : living.get(plan.target)!;
     const linked = linkedProfile(target.profile, plan.steps, living, moment);
     const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
     const profile = visitedProfile(linked, visit.settings, moment, hasMerged);
@@ -157,7 +123,7 @@ class LmdbProfileStore implements ProfileStore {
     const end = expiryEnd(now);
     const isDue = () => this.#tables.expiry.getKeysCount({ end, limit: 1 }) > 0;
     // Most looks find nothing; they must not take the writer's turn.
-    if (!this.#read(isDue)) return { removed: 0, more: false };
+    if (!this.#environment.read(isDue)) return { removed: 0, more: false };
     return this.#environment.write(() => {
       const due = Array.from(this.#tables.expiry.getKeys({ end, limit }));
       let removed = 0;
@@ -185,31 +151,11 @@ class LmdbProfileStore implements ProfileStore {
   }
 
   async check(): Promise<void> {
-    this.#read(() => this.#tables.profiles.getKeysCount({ limit: 1 }));
-    this.#environment.requireSpace();
+    this.#environment.check();
   }
 
   close(): Promise<void> {
     return this.#environment.close();
-  }
-
-  #birth(client: string, founder: VisitorId, moment: WriteMoment): LocatedProfile {
-    const thirdPartyId = founder.kind === 'thirdPartyId' ? founder.value : undefined;
-    return this.#tables.placeFor(client, founder, newProfile(thirdPartyId, moment), moment.now);
-  }
-
-  #read<Result>(look: () => Result): Result {
-    // Without this a read within a millisecond of an earlier one would see that one's snapshot, and miss what another
-    // process has acknowledged since.
-    this.#tables.profiles.resetReadTxn();
-    try {
-      return look();
-    } catch (error) {
-      throw new QuiverError('unavailable', 'The store could not be read', {
-        cause: error,
-        headers: { 'Retry-After': '1' },
-      });
-    }
   }
 }
 

@@ -1,0 +1,137 @@
+/**
+ * The storage contract of batches: what was accepted, how far each has come, which rows failed and why.
+ *
+ *   state      what holds                                        what moves it
+ *   ---------  ------------------------------------------------  ------------------------------------------------
+ *   waiting    accepted, no row applied                          its turn: the first step → running
+ *   running    rows up to the progress are applied, none after   the last step → complete; given up → stuck
+ *   stuck      as running, with the reason; later batches wait   `retry` → running
+ *   complete   every row was consumed                            seven days → gone
+ *
+ * A step applies its rows and moves the progress in one stroke, so that after a crash no row is missed and none is applied twice.
+ * Batches of one client go in the order they were accepted; one holder of the client's lease works at a time. Errors and durability
+ * are as in `profile-store.ts`.
+ */
+
+import type { AttributeSettings } from '../domain/attributes.ts';
+import type { WriteMoment } from '../domain/lifetime.ts';
+import type { VisitorId } from '../domain/visitor-id.ts';
+
+/** v1 updates only; v2 makes the profiles that are not found (spec section 6). */
+export type BatchVersion = 'v1' | 'v2';
+export type BatchState = 'waiting' | 'running' | 'complete' | 'stuck';
+
+/** How far a batch has come: the place after the last row consumed, and what became of the rows before it. */
+export interface BatchProgress {
+  /** Bytes from the beginning of the unpacked file. */
+  readonly offset: number;
+  /** The number of the line that begins there. */
+  readonly line: number;
+  /** Rows consumed, failed and skipped ones too. */
+  readonly consumed: number;
+  readonly successful: number;
+  /** Rows of a v1 batch whose profile is not there. */
+  readonly notFound: number;
+  readonly failed: number;
+}
+
+export interface Batch {
+  readonly client: string;
+  readonly id: string;
+  readonly version: BatchVersion;
+  /** Epoch milliseconds. */
+  readonly acceptedAt: number;
+  /** Rows of the file. */
+  readonly rows: number;
+  /** Bytes of the file, unpacked. */
+  readonly bytes: number;
+  readonly state: BatchState;
+  readonly progress: BatchProgress;
+  /** When the first row was applied, and when the last; undefined before. */
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  /** Why it is stuck. */
+  readonly reason: string | undefined;
+}
+
+/** One row that was not applied. */
+export interface FailedRow {
+  /** The line of the file; its first is 1. */
+  readonly line: number;
+  /** The id as the file has it. */
+  readonly id: string;
+  readonly reason: string;
+  /** Whether it is one of `notFound` rather than of `failed`. */
+  readonly notFound: boolean;
+  /** Where the row lies in the file: its first byte, and the first after it. */
+  readonly start: number;
+  readonly next: number;
+}
+
+/** A row to apply. */
+export interface RowUpdate {
+  readonly line: number;
+  readonly rawId: string;
+  readonly id: VisitorId;
+  readonly settings: AttributeSettings;
+  readonly start: number;
+  readonly next: number;
+}
+
+/** Some rows of a batch that lie side by side, and the place after them. */
+export interface BatchStep {
+  readonly client: string;
+  readonly id: string;
+  /** Who holds the lease of the client. */
+  readonly holder: string;
+  /** How long the lease is prolonged by the step, in epoch milliseconds. */
+  readonly leaseUntil: number;
+  /** Rows that must have been consumed before the step. */
+  readonly consumedBefore: number;
+  readonly updates: readonly RowUpdate[];
+  /** Rows that could not be read. */
+  readonly failures: readonly FailedRow[];
+  /** Where the next step begins. */
+  readonly after: { readonly offset: number; readonly line: number; readonly consumed: number };
+  readonly isLast: boolean;
+  readonly moment: WriteMoment;
+}
+
+export interface BatchStore {
+  /** Queues a batch behind all others of its client; it is `waiting`. */
+  accept(batch: Pick<Batch, 'client' | 'id' | 'version' | 'acceptedAt' | 'rows' | 'bytes'>): Promise<void>;
+
+  find(client: string, id: string): Promise<Batch | undefined>;
+
+  /** The batches of a client, newest first. */
+  list(client: string, limit: number): Promise<Batch[]>;
+
+  /** The batch whose turn it is, stuck or not; undefined when all are complete. */
+  next(client: string): Promise<Batch | undefined>;
+
+  /** Takes or prolongs the lease on a client's queue; false while another holds it. */
+  lease(client: string, holder: string, now: number, until: number): Promise<boolean>;
+
+  /** Gives the lease back, if `holder` has it. */
+  release(client: string, holder: string): Promise<void>;
+
+  /**
+   * Applies the rows of a step, in order, and moves the progress.
+   *
+   * @returns the batch as it is now; `out-of-turn` when another holds the lease or the progress is not where the step begins:
+   *   then nothing was applied
+   */
+  apply(step: BatchStep): Promise<Batch | 'out-of-turn'>;
+
+  /** Marks a batch that cannot go on. */
+  giveUp(client: string, id: string, reason: string): Promise<void>;
+
+  /** Lets a stuck batch go on from where it is; false when there is none of that id that is stuck. */
+  retry(client: string, id: string): Promise<boolean>;
+
+  /** The failed rows of a batch in the order of the file, from line `fromLine` on. */
+  failures(client: string, id: string, fromLine: number, limit: number): Promise<FailedRow[]>;
+
+  /** Removes completed batches that were accepted before, a few a call; their ids. */
+  expire(client: string, acceptedBefore: number, limit: number): Promise<string[]>;
+}

@@ -1,0 +1,273 @@
+/** Batches in LMDB: the progress of a batch lies in the same transaction as the rows that it counts. */
+
+import { attributesLimitReason } from '../../domain/profile.ts';
+import { QuiverError } from '../../errors.ts';
+import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow, RowUpdate } from '../batch-store.ts';
+import { readTime, writeTime } from '../profile-record.ts';
+import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
+import type { ProfileTables } from './profile-tables.ts';
+import { updateProfile } from './update-profile.ts';
+
+/** The place of a batch in the queue of its client: the count of batches before it. */
+type Turn = number;
+
+interface Lease {
+  readonly holder: string;
+  readonly until: number;
+}
+
+const TURN = 6;
+const LINE = 4;
+const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
+
+export class LmdbBatchStore implements BatchStore {
+  readonly #environment: LmdbEnvironment;
+  readonly #profiles: ProfileTables;
+  /** client, turn → the batch */
+  readonly #batches: Table;
+  /** client, turn → nothing; only while the batch is not complete */
+  readonly #queue: Table;
+  /** client, id → turn */
+  readonly #turns: Table;
+  /** client, turn, line → the failed row */
+  readonly #failures: Table;
+  /** client → who works on its queue */
+  readonly #leases: Table;
+
+  constructor(environment: LmdbEnvironment, profiles: ProfileTables) {
+    this.#environment = environment;
+    this.#profiles = profiles;
+    this.#batches = environment.table('batches');
+    this.#queue = environment.table('batch-queue');
+    this.#turns = environment.table('batch-turns');
+    this.#failures = environment.table('batch-failures');
+    this.#leases = environment.table('batch-leases');
+  }
+
+  accept(batch: Pick<Batch, 'client' | 'id' | 'version' | 'acceptedAt' | 'rows' | 'bytes'>): Promise<void> {
+    return this.#environment.write(() => {
+      const { client, id } = batch;
+      if (this.#turnOf(client, id) !== undefined) throw new RangeError(`there is a batch ${id} already`);
+      const last = firstOf(this.#batches.getKeys({ ...clientRange(client, true), reverse: true, limit: 1 }));
+      const turn = last ? readTime(last, last.length - TURN) + 1 : 1;
+      this.#turns.putSync(idKey(client, id), turnBytes(turn));
+      this.#queue.putSync(turnKey(client, turn), Buffer.alloc(0));
+      this.#save(turn, {
+        ...batch,
+        state: 'waiting',
+        progress: UNSTARTED,
+        startedAt: undefined,
+        finishedAt: undefined,
+        reason: undefined,
+      });
+    });
+  }
+
+  async find(client: string, id: string): Promise<Batch | undefined> {
+    return this.#environment.read(() => {
+      const turn = this.#turnOf(client, id);
+      return turn === undefined ? undefined : this.#load(client, turn);
+    });
+  }
+
+  async list(client: string, limit: number): Promise<Batch[]> {
+    return this.#environment.read(() =>
+      Array.from(
+        this.#batches.getRange({ ...clientRange(client, true), reverse: true, limit }),
+        ({ value }) => parse<Batch>(value),
+      ),
+    );
+  }
+
+  async next(client: string): Promise<Batch | undefined> {
+    return this.#environment.read(() => {
+      const key = firstOf(this.#queue.getKeys({ ...clientRange(client, false), limit: 1 }));
+      return key && this.#load(client, readTime(key, key.length - TURN));
+    });
+  }
+
+  lease(client: string, holder: string, now: number, until: number): Promise<boolean> {
+    return this.#environment.write(() => {
+      const lease = this.#leaseOf(client);
+      if (lease && lease.holder !== holder && lease.until > now) return false;
+      this.#leases.putSync(Buffer.from(client), serialize({ holder, until } satisfies Lease));
+      return true;
+    });
+  }
+
+  async release(client: string, holder: string): Promise<void> {
+    await this.#environment.write(() => {
+      if (this.#leaseOf(client)?.holder === holder) this.#leases.removeSync(Buffer.from(client));
+    });
+  }
+
+  apply(step: BatchStep): Promise<Batch | 'out-of-turn'> {
+    return this.#environment.write(() => this.#apply(step));
+  }
+
+  #apply(step: BatchStep): Batch | 'out-of-turn' {
+    const { client, holder, leaseUntil, moment } = step;
+    const turn = this.#turnOf(client, step.id);
+    const batch = turn === undefined ? undefined : this.#load(client, turn);
+    const inTurn =
+      this.#leaseOf(client)?.holder === holder &&
+      (batch?.state === 'waiting' || batch?.state === 'running') &&
+      batch.progress.consumed === step.consumedBefore;
+    if (turn === undefined || !batch || !inTurn) return 'out-of-turn';
+
+    const unapplied = step.updates.flatMap((row) => this.#applyRow(row, batch, moment) ?? []);
+    for (const failure of [...step.failures, ...unapplied]) {
+      this.#failures.putSync(failureKey(client, turn, failure.line), serialize(failure));
+    }
+    const notFound = unapplied.filter((row) => row.notFound).length;
+    const { progress } = batch;
+    const applied: Batch = {
+      ...batch,
+      state: step.isLast ? 'complete' : 'running',
+      startedAt: batch.startedAt ?? moment.now,
+      finishedAt: step.isLast ? moment.now : undefined,
+      progress: {
+        ...step.after,
+        successful: progress.successful + step.updates.length - unapplied.length,
+        notFound: progress.notFound + notFound,
+        failed: progress.failed + step.failures.length + unapplied.length - notFound,
+      },
+    };
+    this.#save(turn, applied);
+    if (step.isLast) this.#queue.removeSync(turnKey(client, turn));
+    this.#leases.putSync(Buffer.from(client), serialize({ holder, until: leaseUntil } satisfies Lease));
+    return applied;
+  }
+
+  /** Applies one row; what it failed of, when it did. */
+  #applyRow(row: RowUpdate, { client, version }: Batch, moment: BatchStep['moment']): FailedRow | undefined {
+    const outcome = updateProfile(this.#profiles, client, row.id, row.settings, moment, version === 'v2');
+    if (outcome === 'updated' || outcome === 'created') return undefined;
+    const { line, rawId, start, next } = row;
+    const notFound = outcome === 'not-found';
+    return {
+      line,
+      id: rawId,
+      reason: notFound ? 'no such profile' : attributesLimitReason,
+      notFound,
+      start,
+      next,
+    };
+  }
+
+  async giveUp(client: string, id: string, reason: string): Promise<void> {
+    await this.#environment.write(() =>
+      this.#change(client, id, (batch) => ({ ...batch, state: 'stuck', reason })),
+    );
+  }
+
+  retry(client: string, id: string): Promise<boolean> {
+    return this.#environment.write(() =>
+      this.#change(client, id, (batch) =>
+        batch.state === 'stuck' ? { ...batch, state: 'running', reason: undefined } : undefined,
+      ),
+    );
+  }
+
+  async failures(client: string, id: string, fromLine: number, limit: number): Promise<FailedRow[]> {
+    return this.#environment.read(() => {
+      const turn = this.#turnOf(client, id);
+      if (turn === undefined) return [];
+      const range = { start: failureKey(client, turn, fromLine), end: turnKey(client, turn + 1), limit };
+      return Array.from(this.#failures.getRange(range), ({ value }) => parse<FailedRow>(value));
+    });
+  }
+
+  expire(client: string, acceptedBefore: number, limit: number): Promise<string[]> {
+    return this.#environment.write(() => {
+      const oldest = Array.from(this.#batches.getRange({ ...clientRange(client, false), limit }));
+      const ids: string[] = [];
+      for (const { key, value } of oldest) {
+        const batch = parse<Batch>(value);
+        if (batch.state !== 'complete' || batch.acceptedAt >= acceptedBefore) continue;
+        const turn = readTime(key, key.length - TURN);
+        const range = { start: turnKey(client, turn), end: turnKey(client, turn + 1) };
+        for (const failure of Array.from(this.#failures.getKeys(range))) this.#failures.removeSync(failure);
+        this.#turns.removeSync(idKey(client, batch.id));
+        this.#batches.removeSync(key);
+        ids.push(batch.id);
+      }
+      return ids;
+    });
+  }
+
+  #change(client: string, id: string, change: (batch: Batch) => Batch | undefined): boolean {
+    const turn = this.#turnOf(client, id);
+    const batch = turn === undefined ? undefined : this.#load(client, turn);
+    const changed = batch && change(batch);
+    if (turn === undefined || !changed) return false;
+    this.#save(turn, changed);
+    return true;
+  }
+
+  #save(turn: Turn, batch: Batch): void {
+    this.#batches.putSync(turnKey(batch.client, turn), serialize(batch));
+  }
+
+  #load(client: string, turn: Turn): Batch {
+    const bytes = this.#batches.getBinary(turnKey(client, turn));
+    if (!bytes) throw new QuiverError('internal', 'A queued batch is not there');
+    return parse<Batch>(bytes);
+  }
+
+  #turnOf(client: string, id: string): Turn | undefined {
+    const bytes = this.#turns.getBinary(idKey(client, id));
+    return bytes && readTime(bytes, 0);
+  }
+
+  #leaseOf(client: string): Lease | undefined {
+    const bytes = this.#leases.getBinary(Buffer.from(client));
+    return bytes && parse<Lease>(bytes);
+  }
+}
+
+/** Client with its length before it, as in the keys of profiles. */
+function clientPrefix(client: string): Buffer {
+  return Buffer.concat([Buffer.from([client.length]), Buffer.from(client)]);
+}
+
+function turnBytes(turn: Turn): Buffer {
+  const bytes = Buffer.alloc(TURN);
+  writeTime(bytes, turn, 0);
+  return bytes;
+}
+
+function turnKey(client: string, turn: Turn): Buffer {
+  return Buffer.concat([clientPrefix(client), turnBytes(turn)]);
+}
+
+function idKey(client: string, id: string): Buffer {
+  return Buffer.concat([clientPrefix(client), Buffer.from(id)]);
+}
+
+function failureKey(client: string, turn: Turn, line: number): Buffer {
+  const key = Buffer.alloc(clientPrefix(client).length + TURN + LINE);
+  turnKey(client, turn).copy(key);
+  key.writeUInt32BE(line, key.length - LINE);
+  return key;
+}
+
+/** All turns of a client; LMDB wants the ends the other way round when it reads in reverse. */
+function clientRange(client: string, reverse: boolean): { start: Buffer; end: Buffer } {
+  const first = turnKey(client, 0);
+  const last = turnKey(client, 2 ** 48 - 1);
+  return reverse ? { start: last, end: first } : { start: first, end: last };
+}
+
+function firstOf<Value>(values: Iterable<Value>): Value | undefined {
+  for (const value of values) return value;
+  return undefined;
+}
+
+function serialize(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+function parse<Type>(bytes: Buffer): Type {
+  return JSON.parse(bytes.toString()) as Type;
+}

@@ -1,0 +1,26 @@
+import type { Stores } from '../stores.ts';
+import { LmdbBatchStore } from './lmdb-batch-store.ts';
+import { LmdbEnvironment } from './lmdb-environment.ts';
+import { LmdbProfileStore } from './lmdb-profile-store.ts';
+import { ProfileTables } from './profile-tables.ts';
+
+export interface LmdbStoresOptions {
+  /** The folder that holds the store; made when missing, with mode 0700. */
+  readonly path: string;
+}
+
+/**
+ * Opens the embedded engine: one folder, any number of processes.
+ *
+ * @throws StoreFormatError when a newer Quiver wrote the folder
+ */
+export async function openLmdbStores({ path }: LmdbStoresOptions): Promise<Stores> {
+  const environment = await LmdbEnvironment.open(path);
+  const tables = new ProfileTables(environment);
+  return {
+    profiles: new LmdbProfileStore(environment, tables),
+    batches: new LmdbBatchStore(environment, tables),
+    check: async () => environment.check(),
+    close: () => environment.close(),
+  };
+}

@@ -1,0 +1,37 @@
+import type { AttributeSettings } from '../../domain/attributes.ts';
+import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
+import { newProfile, withAttributes } from '../../domain/profile.ts';
+import type { VisitorId } from '../../domain/visitor-id.ts';
+import type { UpdateOutcome } from '../profile-store.ts';
+import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
+
+/** Sets attributes of one profile inside a write transaction; what single updates and rows of a batch share. */
+export function updateProfile(
+  tables: ProfileTables,
+  client: string,
+  id: VisitorId,
+  settings: AttributeSettings,
+  moment: WriteMoment,
+  create: boolean,
+): UpdateOutcome {
+  const found = tables.locate(client, id);
+  const living = found && !isExpired(found.profile, moment.now) ? found : undefined;
+  if (!living && !create) return 'not-found';
+  const located = living ?? bornProfile(tables, client, id, moment);
+  const profile = withAttributes(located.profile, settings, moment);
+  if (profile === 'too-large') return 'too-large';
+  if (found && !living) tables.remove(found);
+  tables.save({ ...located, profile });
+  return living ? 'updated' : 'created';
+}
+
+/** A new profile for the id that founds it; not written yet. */
+export function bornProfile(
+  tables: ProfileTables,
+  client: string,
+  founder: VisitorId,
+  moment: WriteMoment,
+): LocatedProfile {
+  const thirdPartyId = founder.kind === 'thirdPartyId' ? founder.value : undefined;
+  return tables.placeFor(client, founder, newProfile(thirdPartyId, moment), moment.now);
+}
