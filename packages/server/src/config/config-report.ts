@@ -1,41 +1,57 @@
 /** The configuration as a person reads it: every value, and where it came from. */
 
-import { type LoadedConfig, maskPassword, type Origin } from './load-config.ts';
-import { SETTING_KEYS, SETTINGS, type Setting, type SettingKey } from './settings.ts';
+import { type LoadedConfig, type Origin, SECRETS } from './load-config.ts';
+import { SETTINGS, type SettingName, variableOf } from './settings.ts';
 
 export interface ConfigLine {
   readonly name: string;
-  /** A secret shows only that it is set; a password in a URL shows as `***`. */
+  /** Of a secret only that it is set. */
   readonly value: string;
   readonly origin: Origin;
 }
 
-/** One line a setting, in the order of the help. */
-export function configReport(loaded: LoadedConfig): ConfigLine[] {
-  return SETTING_KEYS.map((key) => {
-    const setting: Setting = SETTINGS[key];
-    const value = valueOf(key, loaded);
-    return { name: setting.name, value: printed(value, setting), origin: loaded.origins[key] };
+/** One line a setting, in the order of the help; the secrets, which have no flag, come last. */
+export function configReport({ config, origins }: LoadedConfig): ConfigLine[] {
+  const settings = SETTINGS.map(({ name }) => ({
+    name,
+    value: printed(settled(name, config)),
+    origin: origins.get(name) ?? 'default',
+  }));
+  const secrets = SECRETS.map(({ name, member }): ConfigLine => {
+    const isSet = config[member] !== undefined;
+    return {
+      name: variableOf(name),
+      value: isSet ? '(set)' : '(none)',
+      origin: isSet ? 'variable' : 'default',
+    };
   });
+  return [...settings, ...secrets];
 }
 
-function printed(value: unknown, setting: Setting): string {
+function printed(value: unknown): string {
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return '(none)';
-  if (setting.secret) return '(set)';
-  return maskPassword(Array.isArray(value) ? value.join(', ') : String(value));
+  return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
-function valueOf(key: SettingKey, { config }: LoadedConfig): unknown {
-  switch (key) {
-    case 'tlsCert':
-      return config.tls?.certFile;
-    case 'tlsKey':
-      return config.tls?.keyFile;
-    case 'store':
-      return config.store.kind === 'lmdb' ? 'lmdb' : config.store.url;
-    case 'peers':
-      return config.peers.map(({ cluster, url }) => `${cluster}=${url}`);
-    default:
-      return config[key];
-  }
+function settled(name: SettingName, config: LoadedConfig['config']): unknown {
+  const values: Record<SettingName, unknown> = {
+    port: config.port,
+    host: config.host,
+    data: config.dataDir,
+    // A url may bear a password.
+    store: config.store.kind,
+    client: config.clients,
+    'server-domain': config.serverDomain,
+    cluster: config.cluster,
+    node: config.node,
+    'location-hint': config.locationHint,
+    'trust-proxy': config.trustedProxies,
+    'tls-cert': config.tls?.certFile,
+    'tls-key': config.tls?.keyFile,
+    'cors-origin': config.corsOrigins,
+    peer: config.peers.map(({ cluster, url }) => `${cluster}=${url}`),
+    workers: config.workers,
+    'log-level': config.logLevel,
+  };
+  return values[name];
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { configReport } from './config-report.ts';
 import { ConfigError, loadConfig } from './load-config.ts';
 
 let folder: string;
@@ -54,6 +55,30 @@ test('flags win over variables, those over the file, that over the defaults', as
   ]);
 });
 
+test('an empty variable is one that is not set; one that means nothing is named', () => {
+  const { config, unknownVariables } = load(
+    {},
+    { QUIVER_PORT: '', QUIVER_ADMIN_TOKEN: '', QUIVER_CLEINT: 'x', QUIVER_RUNTIME: 'node', HOME: '/' },
+  );
+  expect(config).toMatchObject({ port: 8680, adminToken: undefined });
+  expect(unknownVariables).toEqual(['QUIVER_CLEINT']);
+});
+
+test('the configuration is frozen through and through', () => {
+  const { config } = load({ 'tls-cert': 'a.pem', 'tls-key': 'b.pem' });
+  for (const part of [config, config.clients, config.store, config.tls])
+    expect(Object.isFrozen(part)).toBe(true);
+});
+
+test('the report has every value and its origin, and no secret', () => {
+  const lines = configReport(load({ client: ['a', 'b'] }, { QUIVER_ADMIN_TOKEN: 'top-secret-'.repeat(3) }));
+  expect(lines).toContainEqual({ name: 'client', value: 'a, b', origin: 'flag' });
+  expect(lines).toContainEqual({ name: 'port', value: '8680', origin: 'default' });
+  expect(lines).toContainEqual({ name: 'tls-cert', value: '(none)', origin: 'default' });
+  expect(lines).toContainEqual({ name: 'QUIVER_ADMIN_TOKEN', value: '(set)', origin: 'variable' });
+  expect(JSON.stringify(lines)).not.toContain('top-secret');
+});
+
 describe('a wrong value is one line that names it, its rule, and where it came from', () => {
   test.each<[string, Record<string, string | string[]>, Record<string, string>, string]>([
     ['a word for a port', { port: 'abc' }, {}, '--port: must be a whole number from 0 to 65535, not "abc"'],
@@ -88,6 +113,30 @@ describe('a wrong value is one line that names it, its rule, and where it came f
       {},
       '--cors-origin: must be an origin such as https://www.example.com, not "https://a.example/x"',
     ],
+    [
+      'an origin for everybody',
+      { 'cors-origin': ['*'] },
+      {},
+      '--cors-origin: must be an origin such as https://www.example.com, not "*"',
+    ],
+    [
+      'a proxy by name',
+      { 'trust-proxy': ['10.0.0.0/8', 'proxy'] },
+      {},
+      '--trust-proxy: must be an IP address or a range such as 10.0.0.0/8, not "proxy"',
+    ],
+    [
+      'a range that is none',
+      { 'trust-proxy': ['10.0.0.0/33'] },
+      {},
+      '--trust-proxy: must be an IP address or a range such as 10.0.0.0/8, not "10.0.0.0/33"',
+    ],
+    [
+      'an address that a platform puts into the variable',
+      {},
+      { QUIVER_PORT: 'tcp://10.0.0.1:8680' },
+      '--port: must be a whole number from 0 to 65535, not "tcp://10.0.0.1:8680" (from QUIVER_PORT)',
+    ],
     ['a certificate alone', { 'tls-cert': 'a.pem' }, {}, '--tls-cert: needs --tls-key too'],
     [
       'a store that is none, without repeating its password',
@@ -97,9 +146,15 @@ describe('a wrong value is one line that names it, its rule, and where it came f
     ],
     ['a store of a later version', { store: 'redis://h:1' }, {}, '--store: this version has only lmdb'],
     [
-      'a peer, which is of a later version',
+      'a peer without the secret',
       { peer: ['28=http://h'] },
       {},
+      '--peer: needs QUIVER_EDGE_SECRET, 32 characters or more',
+    ],
+    [
+      'a peer, which is of a later version',
+      { peer: ['28=http://h'] },
+      { QUIVER_EDGE_SECRET: 's'.repeat(32) },
       '--peer: this version knows a single edge cluster',
     ],
     [

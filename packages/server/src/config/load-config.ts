@@ -24,12 +24,23 @@ export interface LoadedConfig {
   readonly config: ServeConfig;
   /** Where each setting came from. */
   readonly origins: ReadonlyMap<SettingName, Origin>;
+  /** Variables that start with `QUIVER_` and mean nothing: likely a slip of the pen, worth a warning. */
+  readonly unknownVariables: readonly string[];
 }
 
 type Given = { readonly text: string | readonly string[] | undefined; readonly origin: Origin };
 
 const MIN_EDGE_SECRET = 32;
 const MIN_ADMIN_TOKEN = 16;
+
+/** Have a variable alone: a command line can be read by everybody on the machine, and a file is copied and checked in. */
+export const SECRETS = [
+  { name: 'admin-token', member: 'adminToken' },
+  { name: 'edge-secret', member: 'edgeSecret' },
+] as const;
+
+/** Known without being settings: where the file is, and which runtime the start script takes. */
+const OTHER_VARIABLES = ['QUIVER_CONFIG', 'QUIVER_RUNTIME'];
 
 /**
  * Reads, checks and freezes the configuration.
@@ -66,8 +77,27 @@ export function loadConfig(sources: Sources): LoadedConfig {
     logLevel: value<LogLevel>('log-level'),
     adminToken: secret(sources.env, 'QUIVER_ADMIN_TOKEN', MIN_ADMIN_TOKEN),
   };
+  if (peers.length > 0 && config.edgeSecret === undefined) {
+    throw new ConfigError('--peer: needs QUIVER_EDGE_SECRET, 32 characters or more');
+  }
   refuseWhatIsNotThere(config);
-  return { config: Object.freeze(config), origins };
+  return { config: deepFrozen(config), origins, unknownVariables: unknownVariables(sources.env) };
+}
+
+function unknownVariables(env: Sources['env']): string[] {
+  const known = new Set([
+    ...OTHER_VARIABLES,
+    ...[...SETTINGS, ...SECRETS].map(({ name }) => variableOf(name)),
+  ]);
+  return Object.keys(env).filter((name) => name.startsWith('QUIVER_') && !known.has(name));
+}
+
+function deepFrozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value)) deepFrozen(member);
+    Object.freeze(value);
+  }
+  return value;
 }
 
 function find(setting: Setting, { flags, env }: Sources, file: ReadonlyMap<string, Given['text']>): Given {

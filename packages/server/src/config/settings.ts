@@ -4,6 +4,7 @@
  * A value always arrives as text, wherever it comes from, and goes through the one schema here.
  */
 
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import type { LogLevel, Peer, StoreLocation } from './config.ts';
@@ -45,7 +46,18 @@ const clientCode = z
 const domain = z
   .string()
   .toLowerCase()
-  .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'must be a domain name, for instance tt.omtrdc.net');
+  .regex(
+    /^(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$/,
+    'must be a domain name, for instance tt.omtrdc.net',
+  );
+
+/** An address, or a range in CIDR form. */
+const addressRange = z.string().refine((text) => {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}, 'must be an IP address or a range such as 10.0.0.0/8');
 
 const store = z.string().transform((text, context): StoreLocation => {
   if (text === 'lmdb') return { kind: 'lmdb' };
@@ -60,7 +72,7 @@ const store = z.string().transform((text, context): StoreLocation => {
 });
 
 const origin = z.string().transform((text, context) => {
-  if (URL.canParse(text) && new URL(text).origin === text) return text;
+  if (/^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text) return text;
   context.addIssue({ code: 'custom', message: 'must be an origin such as https://www.example.com' });
   return z.NEVER;
 });
@@ -150,7 +162,7 @@ export const SETTINGS = [
     fallback: [],
     describe: 'addresses or ranges whose X-Forwarded-* is believed',
     repeatable: true,
-    schema: z.array(notEmpty),
+    schema: z.array(addressRange),
   },
   {
     name: 'tls-cert',
