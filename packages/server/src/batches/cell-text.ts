@@ -32,6 +32,17 @@ for (let digit = 0; digit < 16; digit += 1) {
   HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
 }
 
+/** What {@link hexValue} gives for a `%` that is no escape. */
+export const NOT_HEX = -1;
+
+/** The byte that the escape at `at` stands for. */
+export function hexValue(bytes: Uint8Array, at: number): number {
+  if (at + 2 >= bytes.length) return NOT_HEX;
+  const high = HEX[bytes[at + 1]!]!;
+  const low = HEX[bytes[at + 2]!]!;
+  return high === 255 || low === 255 ? NOT_HEX : high * 16 + low;
+}
+
 /** Whether a byte is cut from the ends of a cell. */
 export function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB || byte === CR;
@@ -50,11 +61,8 @@ export function decodeCell(bytes: Uint8Array, start: number, end: number): CellT
     let byte = bytes[at]!;
     if (byte === PLUS) byte = SPACE;
     else if (byte === PERCENT) {
-      if (at + 2 >= end) return BAD_ESCAPE;
-      const high = HEX[bytes[at + 1]!]!;
-      const low = HEX[bytes[at + 2]!]!;
-      if (high === 255 || low === 255) return BAD_ESCAPE;
-      byte = high * 16 + low;
+      byte = at + 2 < end ? hexValue(bytes, at) : NOT_HEX;
+      if (byte === NOT_HEX) return BAD_ESCAPE;
       at += 2;
     }
     if (byte >= 0x80) ascii = false;

@@ -1,9 +1,6 @@
 /**
  * Makes rows of whole lines of a batch (spec section 6).
  *
- * Bytes are looked at once; the cells of a block are cut out of one string, and only those with escapes, `+` or letters beyond
- * ASCII are decoded on their own.
- *
  * What a line comes to, the first that holds:
  *   nothing but blanks                          no row at all
  *   longer than 1 MiB                           failed
@@ -15,23 +12,20 @@
  */
 
 import { type IdKind, idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
-import { type BatchCursor, type BatchHeader, type BatchRow, grouped, MAX_ROW_BYTES } from './batch-format.ts';
-import { CELL_PROBLEM_TEXT, decodeCell, isBlank } from './cell-text.ts';
+import {
+  type BatchCursor,
+  type BatchHeader,
+  type BatchRow,
+  type FailedRow,
+  grouped,
+  MAX_ROW_BYTES,
+} from './batch-format.ts';
+import { BAD_ESCAPE, CellScanner, ENDS_LINE, WAS_ENCODED } from './cell-scanner.ts';
+import { CELL_PROBLEM_TEXT, type CellProblem, decodeCell, isBlank } from './cell-text.ts';
 
-const LF = 0x0a;
 const COMMA = 0x2c;
 /** An id of 256 characters of four bytes each, all escaped. */
 const MAX_RAW_ID_BYTES = 3072;
-
-/** What a byte means to a cell. */
-const PLAIN = 0;
-const ENDS_CELL = 1;
-const NEEDS_DECODING = 2;
-const MEANING = new Uint8Array(256).fill(NEEDS_DECODING, 0x80);
-MEANING[COMMA] = ENDS_CELL;
-MEANING[LF] = ENDS_CELL;
-MEANING['%'.charCodeAt(0)] = NEEDS_DECODING;
-MEANING['+'.charCodeAt(0)] = NEEDS_DECODING;
 
 /** Turns lines into rows, and knows where in the file it is. */
 export class RowParser {
@@ -41,15 +35,8 @@ export class RowParser {
   #offset: number;
   #line: number;
 
-  // The line at hand. The block's bytes from #first on, as a string of one character a byte:
+  readonly #cells = new CellScanner();
   #block: Buffer = Buffer.alloc(0);
-  #text = '';
-  /** Cells so far; then what they said. */
-  #cells = 0;
-  #id = '';
-  #rawId = '';
-  #settings: Map<string, string> | undefined;
-  #problem: string | undefined;
 
   /** @param cursor where the first line to come begins */
   constructor(header: BatchHeader, cursor: BatchCursor) {
@@ -62,9 +49,27 @@ export class RowParser {
   /** Reads lines, each ended by a LF, the file's last one perhaps not. Appends to `rows`. */
   parse(block: Buffer, rows: BatchRow[]): void {
     this.#block = block;
-    this.#text = block.toString('latin1');
-    for (let at = 0; at < block.length; ) at = this.#parseLine(block, at, rows);
-    this.#text = '';
+    this.#cells.scan(block);
+    let start = 0;
+    let textStart = 0;
+    for (let cell = 0; cell < this.#cells.count; ) {
+      let last = cell;
+      while ((this.#cells.flags[last]! & ENDS_LINE) === 0) last += 1;
+      const end = this.#cells.rawEnds[last]!;
+      const next = Math.min(end + 1, block.length);
+      if (end - start > MAX_ROW_BYTES) {
+        this.passLongLine(block.subarray(start), next - start, allBlank(block, start, end), rows);
+      } else {
+        if (last > cell || !allBlank(block, start, end)) {
+          rows.push(this.#parseRow(cell, last, start, textStart, next - start));
+        }
+        this.#offset += next - start;
+        this.#line += 1;
+      }
+      start = next;
+      textStart = this.#cells.textEnds[last]! + 1;
+      cell = last + 1;
+    }
   }
 
   /**
@@ -85,101 +90,74 @@ export class RowParser {
     rows.push({ kind: 'failed', ...place, rawId: rawText(beginning, 0, end), reason });
   }
 
-  /** @returns where the next line begins */
-  #parseLine(block: Buffer, start: number, rows: BatchRow[]): number {
-    const length = block.length;
-    this.#cells = 0;
-    this.#settings = undefined;
-    this.#problem = undefined;
-    let cellStart = start;
-    let decoding = false;
-    let at = start;
-    for (; at < length; at += 1) {
-      const meaning = MEANING[block[at]!]!;
-      if (meaning === PLAIN) continue;
-      if (meaning === NEEDS_DECODING) {
-        decoding = true;
-        continue;
+  #parseRow(first: number, last: number, rowStart: number, rowTextStart: number, length: number): BatchRow {
+    const { rawEnds, textEnds } = this.#cells;
+    const { names } = this.#header;
+    if (last - first > names.length) {
+      const counts = `${grouped(last - first + 1)} cells, the header ${grouped(names.length + 1)}`;
+      return this.#failedRow(first, rowStart, length, `the row has ${counts}`);
+    }
+    let id = '';
+    let settings: Map<string, string> | undefined;
+    let start = rowStart;
+    let textStart = rowTextStart;
+    for (let cell = first; cell <= last; cell += 1) {
+      const end = rawEnds[cell]!;
+      const text = this.#cellText(cell, start, end, textStart);
+      if (typeof text !== 'string') {
+        const reason = `${this.#columnName(cell - first)} ${CELL_PROBLEM_TEXT[text.problem]}`;
+        return this.#failedRow(first, rowStart, length, reason);
       }
-      if (block[at] === LF) break;
-      this.#takeCell(cellStart, at, decoding);
-      decoding = false;
-      cellStart = at + 1;
+      if (cell === first) id = text;
+      else if (text !== '') {
+        settings ??= new Map();
+        settings.set(names[cell - first - 1]!, text);
+      }
+      start = end + 1;
+      textStart = textEnds[cell]! + 1;
     }
-    const next = at < length ? at + 1 : at;
-    if (at - start > MAX_ROW_BYTES) {
-      this.passLongLine(block.subarray(start), next - start, allBlank(block, start, at), rows);
-      return next;
-    }
-    if (this.#cells > 0 || !allBlank(block, start, at)) {
-      this.#takeCell(cellStart, at, decoding);
-      rows.push(this.#finishRow(this.#offset + next - start));
-    }
-    this.#offset += next - start;
-    this.#line += 1;
-    return next;
+    const line = this.#line;
+    const next = this.#offset + length;
+    if (settings === undefined) return { kind: 'skipped', line, start: this.#offset, next };
+    const problem = id === '' ? 'is missing' : idProblem(this.#kind, id);
+    if (problem !== undefined) return this.#failedRow(first, rowStart, length, `the id ${problem}`);
+    const rawId =
+      (this.#cells.flags[first]! & WAS_ENCODED) === 0 ? id : rawText(this.#block, rowStart, rawEnds[first]!);
+    return { kind: 'update', line, start: this.#offset, next, id: this.#visitorId(id), rawId, settings };
   }
 
-  #takeCell(from: number, to: number, decoding: boolean): void {
-    const column = this.#cells;
-    this.#cells += 1;
-    if (column > this.#header.names.length) return;
+  #cellText(cell: number, from: number, to: number, textFrom: number): string | { problem: CellProblem } {
+    const { flags, isText, text, textEnds } = this.#cells;
     const block = this.#block;
     let start = from;
     let end = to;
     while (start < end && isBlank(block[start]!)) start += 1;
     while (end > start && isBlank(block[end - 1]!)) end -= 1;
-    if (start === end) {
-      if (column === 0) {
-        this.#id = '';
-        this.#rawId = '';
-      }
-      return;
+    if (start === end) return '';
+    if ((flags[cell]! & BAD_ESCAPE) !== 0) return { problem: 'bad-escape' };
+    if (!isText) {
+      const decoded = decodeCell(block, start, end);
+      return 'problem' in decoded ? decoded : decoded.text;
     }
-    let text: string;
-    if (decoding) {
-      if (column === 0) this.#rawId = rawText(block, start, end);
-      const cell = decodeCell(block, start, end);
-      if ('problem' in cell) {
-        this.#problem ??= `${this.#columnName(column)} ${CELL_PROBLEM_TEXT[cell.problem]}`;
-        return;
-      }
-      text = cell.text;
-    } else {
-      text = this.#text.slice(start, end);
-      if (column === 0) this.#rawId = text;
-    }
-    if (column === 0) this.#id = text;
-    else {
-      this.#settings ??= new Map();
-      this.#settings.set(this.#header.names[column - 1]!, text);
-    }
+    // Blanks at the ends are bytes of the file and characters of the text alike.
+    return text.slice(textFrom + start - from, textEnds[cell]! - (to - end));
   }
 
-  #finishRow(next: number): BatchRow {
-    const start = this.#offset;
-    const line = this.#line;
-    const columns = this.#header.names.length + 1;
-    if (this.#cells > columns) {
-      this.#problem = `the row has ${grouped(this.#cells)} cells, the header ${grouped(columns)}`;
-    }
-    const settings = this.#settings;
-    if (this.#problem === undefined) {
-      if (settings === undefined) return { kind: 'skipped', line, start, next };
-      const problem = this.#id === '' ? 'is missing' : idProblem(this.#kind, this.#id);
-      if (problem === undefined) {
-        return { kind: 'update', line, start, next, id: this.#visitorId(), rawId: this.#rawId, settings };
-      }
-      this.#problem = `the id ${problem}`;
-    }
-    // A failed row may be kept for long, and a slice would keep the whole block with it.
-    const rawId = cutRawId(Buffer.from(this.#rawId).toString());
-    return { kind: 'failed', line, start, next, rawId, reason: this.#problem };
+  #failedRow(firstCell: number, rowStart: number, length: number, reason: string): FailedRow {
+    const end = this.#cells.rawEnds[firstCell]!;
+    const rawId = rawText(this.#block, rowStart, end);
+    return {
+      kind: 'failed',
+      line: this.#line,
+      start: this.#offset,
+      next: this.#offset + length,
+      rawId,
+      reason,
+    };
   }
 
-  #visitorId(): VisitorId {
-    if (this.#kind === 'tntId') return parseTntId(this.#id).id;
-    return { kind: this.#kind, value: this.#id };
+  #visitorId(id: string): VisitorId {
+    return this.#kind === 'tntId' ? parseTntId(id).id : { kind: this.#kind, value: id };
   }
 
   #columnName(column: number): string {

@@ -1,0 +1,100 @@
+/**
+ * Checks a batch while it streams to where it is kept: its size, its beginning, how many rows it has (spec section 6).
+ *
+ * Rows are counted, not read: a row that is wrong fails alone, later. Nothing of the file is kept but its header row.
+ */
+
+import { QuiverError } from '../errors.ts';
+import { type BatchHeader, grouped, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from './batch-format.ts';
+import { HeaderReader } from './batch-header.ts';
+import { isBlank } from './cell-text.ts';
+
+const LF = 0x0a;
+
+export interface BatchLimits {
+  /** The most bytes, unpacked; 50,000,000 by default. */
+  readonly bytes?: number;
+  /** The most rows, the header not counted; 500,000 by default. */
+  readonly rows?: number;
+}
+
+/** What an accepted file is. */
+export interface CheckedBatch {
+  readonly header: BatchHeader;
+  readonly bytes: number;
+  /** Failing and skipped rows too; blank lines and the header not. The reader finds as many. */
+  readonly rows: number;
+}
+
+/** Is fed the file chunk by chunk; chunks are not kept. */
+export class BatchCheck {
+  readonly #beginning = new HeaderReader();
+  readonly #maxBytes: number;
+  readonly #maxRows: number;
+  #inRows = false;
+  #bytes = 0;
+  #rows = 0;
+  #line = 0;
+  #lineHasText = false;
+
+  constructor(limits: BatchLimits = {}) {
+    this.#maxBytes = limits.bytes ?? MAX_BATCH_BYTES;
+    this.#maxRows = limits.rows ?? MAX_BATCH_ROWS;
+  }
+
+  /**
+   * Takes the next bytes of the file.
+   *
+   * @throws QuiverError `bad-request` when the file is no batch, `body-too-large` as soon as it passes a limit; the file is then
+   *   refused, and the check may not be used any more
+   */
+  push(chunk: Uint8Array): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#maxBytes) {
+      throw new QuiverError(
+        'body-too-large',
+        `the file is larger than ${grouped(this.#maxBytes)} bytes${this.#place()}`,
+      );
+    }
+    let at = 0;
+    if (!this.#inRows) {
+      at = this.#beginning.push(chunk);
+      const header = this.#beginning.header;
+      if (header === undefined) return;
+      this.#inRows = true;
+      this.#line = header.end.line;
+    }
+    this.#countRows(chunk, at);
+  }
+
+  /** Says that the file ends here. @throws QuiverError `bad-request` when it is no batch */
+  end(): CheckedBatch {
+    const header = this.#beginning.end();
+    return { header, bytes: this.#bytes, rows: this.#rows };
+  }
+
+  #countRows(chunk: Uint8Array, from: number): void {
+    let hasText = this.#lineHasText;
+    for (let at = from; at < chunk.length; at += 1) {
+      const byte = chunk[at]!;
+      if (byte === LF) {
+        hasText = false;
+        this.#line += 1;
+      } else if (!hasText && !isBlank(byte)) {
+        hasText = true;
+        this.#rows += 1;
+        if (this.#rows > this.#maxRows) {
+          const message = `the file has more than ${grouped(this.#maxRows)} rows${this.#place()}`;
+          throw new QuiverError('body-too-large', message);
+        }
+      }
+    }
+    this.#lineHasText = hasText;
+  }
+
+  #place(): string {
+    return this.#inRows
+      ? `; the limit is passed on line ${grouped(this.#line)}, row ${grouped(this.#rows)}`
+      : '';
+  }
+}

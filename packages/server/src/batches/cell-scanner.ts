@@ -1,0 +1,101 @@
+/**
+ * Finds the cells of whole lines and decodes them, a block at a time (spec section 6).
+ *
+ * One pass over the bytes writes them decoded, delimiters too, into one buffer and notes where each cell ends, in bytes of the
+ * block and in characters of the text to be. The text is then made in one call, for a call a cell costs more than all the rest.
+ */
+
+import { isUtf8 } from 'node:buffer';
+import { hexValue, NOT_HEX } from './cell-text.ts';
+
+const LF = 0x0a;
+const COMMA = 0x2c;
+const PERCENT = 0x25;
+const PLUS = 0x2b;
+const SPACE = 0x20;
+
+/** What is known of a cell, as bits. */
+export const ENDS_LINE = 1;
+export const BAD_ESCAPE = 2;
+/** It had an escape or a `+`, so that its text is not what stands in the file. */
+export const WAS_ENCODED = 4;
+
+const INITIAL_BYTES = 64 * 1024;
+
+/** The cells of one block; what it holds is overwritten by the next {@link scan}. */
+export class CellScanner {
+  count = 0;
+  /** Where each cell ends in the block, its delimiter not counted. */
+  rawEnds = new Int32Array(INITIAL_BYTES + 1);
+  /** Where each cell ends in {@link text}, its delimiter not counted. */
+  textEnds = new Int32Array(INITIAL_BYTES + 1);
+  flags = new Uint8Array(INITIAL_BYTES + 1);
+  /** The block decoded, delimiters in place. */
+  text = '';
+  /** Whether all of the block is UTF-8; when not, {@link text} and {@link textEnds} are of no use. */
+  isText = true;
+  #decoded: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+
+  scan(block: Uint8Array): void {
+    this.#makeRoom(block.length);
+    const { rawEnds, textEnds, flags } = this;
+    const decoded = this.#decoded;
+    const length = block.length;
+    let count = 0;
+    let out = 0;
+    let characters = 0;
+    let flag = 0;
+    let beyondAscii = false;
+    for (let at = 0; at < length; at += 1) {
+      let byte = block[at]!;
+      if (byte === COMMA || byte === LF) {
+        rawEnds[count] = at;
+        textEnds[count] = characters;
+        flags[count] = byte === LF ? flag | ENDS_LINE : flag;
+        flag = 0;
+        count += 1;
+      } else if (byte === PLUS) {
+        flag |= WAS_ENCODED;
+        byte = SPACE;
+      } else if (byte === PERCENT) {
+        flag |= WAS_ENCODED;
+        const value = hexValue(block, at);
+        if (value === NOT_HEX) flag |= BAD_ESCAPE;
+        else {
+          byte = value;
+          at += 2;
+        }
+      }
+      decoded[out] = byte;
+      out += 1;
+      if (byte < 0x80) characters += 1;
+      else {
+        beyondAscii = true;
+        // UTF-16: nothing for a byte that goes on, two units for what takes four bytes.
+        if (byte >= 0xf0) characters += 2;
+        else if (byte >= 0xc0) characters += 1;
+      }
+    }
+    if (length > 0 && block[length - 1] !== LF) {
+      rawEnds[count] = length;
+      textEnds[count] = characters;
+      flags[count] = flag | ENDS_LINE;
+      count += 1;
+    }
+    this.count = count;
+    this.#makeText(out, beyondAscii);
+  }
+
+  #makeText(length: number, beyondAscii: boolean): void {
+    this.isText = !beyondAscii || isUtf8(this.#decoded.subarray(0, length));
+    this.text = this.isText ? this.#decoded.toString(beyondAscii ? 'utf8' : 'latin1', 0, length) : '';
+  }
+
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#decoded.length) return;
+    this.#decoded = Buffer.allocUnsafe(bytes);
+    this.rawEnds = new Int32Array(bytes + 1);
+    this.textEnds = new Int32Array(bytes + 1);
+    this.flags = new Uint8Array(bytes + 1);
+  }
+}
