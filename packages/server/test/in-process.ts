@@ -1,0 +1,156 @@
+/** The app in process, over the real embedded store in a temporary folder: no socket, no other process. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import type { ServeConfig } from '../src/config/config.ts';
+import { type App, createApp } from '../src/http/app.ts';
+import { openLmdbProfileStore } from '../src/storage/lmdb/lmdb-profile-store.ts';
+import type { ProfileStore } from '../src/storage/profile-store.ts';
+
+export const ADMIN_TOKEN = 'test-admin-token';
+
+export const CONFIG: ServeConfig = {
+  host: '127.0.0.1',
+  port: 0,
+  dataDir: '/nowhere',
+  store: { kind: 'lmdb' },
+  clients: ['demo', 'acme'],
+  serverDomain: 'tt.omtrdc.net',
+  cluster: 1,
+  node: 0,
+  locationHint: 'none',
+  trustedProxies: [],
+  tls: undefined,
+  corsOrigins: [],
+  peers: [],
+  edgeSecret: undefined,
+  workers: 1,
+  logLevel: 'silent',
+  adminToken: undefined,
+};
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The text as JSON. */
+  readonly json: any;
+}
+
+export interface AskOptions {
+  readonly headers?: Record<string, string>;
+  /** A string or bytes go as they are, a stream chunked, anything else as JSON. */
+  readonly body?: unknown;
+}
+
+export interface InProcess {
+  readonly app: App;
+  readonly store: ProfileStore;
+  /** Writes that the store has acknowledged with a change, in order: `update`, `visit`, … */
+  readonly changes: string[];
+  /** The lines that were logged. */
+  readonly logged: any[];
+  draining: boolean;
+  ask(method: string, target: string, options?: AskOptions): Promise<Answer>;
+  /** A visit that must succeed; gives the tntId. */
+  visit(id: object, profileParameters?: object): Promise<string>;
+  /** Names and values of a profile without `firstSessionStart`; undefined when there is none. */
+  attributes(path: string): Promise<[string, string][] | undefined>;
+  close(): Promise<void>;
+}
+
+export async function openInProcess(overrides: Partial<ServeConfig> = {}, now?: () => number): Promise<InProcess> {
+  const folder = await mkdtemp(join(tmpdir(), 'quiver-app-'));
+  const lmdb = await openLmdbProfileStore({ path: folder });
+  const changes: string[] = [];
+  const store = withJournal(lmdb, changes);
+  const logged: any[] = [];
+  const registry = new Registry();
+  const parts = {
+    config: { ...CONFIG, ...overrides },
+    store,
+    log: pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) }),
+    adminToken: ADMIN_TOKEN,
+    metrics: { registry, collectAll: () => registry.metrics() },
+    isDraining: () => opened.draining,
+    version: '0.0.0-test',
+    ...(now && { now }),
+  };
+  const app = createApp(parts);
+
+  async function ask(method: string, target: string, { headers = {}, body }: AskOptions = {}): Promise<Answer> {
+    const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array || body instanceof ReadableStream;
+    const request = new Request(`http://in-process${target}`, {
+      method,
+      headers: { host: '127.0.0.1:8680', ...headers },
+      ...(body === undefined ? {} : { body: raw ? (body as BodyInit) : JSON.stringify(body) }),
+      ...(body instanceof ReadableStream && { duplex: 'half' }),
+    } as RequestInit);
+    const response = await app.fetch(request);
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      get json() {
+        return JSON.parse(text);
+      },
+    };
+  }
+
+  const opened: InProcess = {
+    app,
+    store,
+    changes,
+    logged,
+    draining: false,
+    ask,
+    async visit(id, profileParameters = {}) {
+      const body = { id, context: { channel: 'web' }, execute: { pageLoad: { profileParameters } } };
+      const answer = await ask('POST', '/rest/v1/delivery?sessionId=s1', { body });
+      if (answer.status !== 200) throw new Error(answer.text);
+      return answer.json.id.tntId;
+    },
+    async attributes(path) {
+      const answer = await ask('GET', `/rest/v1/profiles/${path}`);
+      if (answer.status === 404) return undefined;
+      return Object.entries<{ value: string }>(answer.json.profileAttributes)
+        .map(([name, { value }]): [string, string] => [name, value])
+        .filter(([name]) => name !== 'firstSessionStart');
+    },
+    async close() {
+      await lmdb.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return opened;
+}
+
+/** Notes every write that changed something. */
+function withJournal(store: ProfileStore, changes: string[]): ProfileStore {
+  const note = <Outcome>(method: string, outcome: Outcome, changed: boolean): Outcome => {
+    if (changed) changes.push(method);
+    return outcome;
+  };
+  return new Proxy(store, {
+    get(target, method: keyof ProfileStore) {
+      return async (...args: unknown[]) => {
+        const outcome: any = await (target[method] as (...args: unknown[]) => Promise<unknown>)(...args);
+        const changed =
+          (method === 'update' && (outcome === 'updated' || outcome === 'created')) ||
+          (method === 'visit' && outcome.outcome === 'visited') ||
+          (method === 'remove' && outcome === true) ||
+          (method === 'removeAttribute' && outcome === 'removed');
+        return note(method, outcome, changed);
+      };
+    },
+  });
+}
+
+/** The update's XML. */
+export function updateXml(success: boolean, message: string): string {
+  return `<response><success>${success}</success><pcId></pcId><message>${message}</message></response>`;
+}
