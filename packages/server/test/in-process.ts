@@ -62,7 +62,10 @@ export interface InProcess {
   close(): Promise<void>;
 }
 
-export async function openInProcess(overrides: Partial<ServeConfig> = {}, now?: () => number): Promise<InProcess> {
+export async function openInProcess(
+  overrides: Partial<ServeConfig> = {},
+  now?: () => number,
+): Promise<InProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-app-'));
   const lmdb = await openLmdbProfileStore({ path: folder });
   const changes: string[] = [];
@@ -81,8 +84,16 @@ export async function openInProcess(overrides: Partial<ServeConfig> = {}, now?: 
   };
   const app = createApp(parts);
 
-  async function ask(method: string, target: string, { headers = {}, body }: AskOptions = {}): Promise<Answer> {
-    const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array || body instanceof ReadableStream;
+  async function ask(
+    method: string,
+    target: string,
+    { headers = {}, body }: AskOptions = {},
+  ): Promise<Answer> {
+    const raw =
+      body === undefined ||
+      typeof body === 'string' ||
+      body instanceof Uint8Array ||
+      body instanceof ReadableStream;
     const request = new Request(`http://in-process${target}`, {
       method,
       headers: { host: '127.0.0.1:8680', ...headers },

@@ -64,7 +64,20 @@ describe('fetch', () => {
   });
 
   test('ids are data, whatever characters they are made of, and decoded once', async () => {
-    for (const id of ['100%', 'a%2Fb', 'a/b', 'a?b#c', 'sp ace', 'plus+plus', '\0', 'thirdPartyId', 'é', '😀', '"', '__proto__']) {
+    for (const id of [
+      '100%',
+      'a%2Fb',
+      'a/b',
+      'a?b#c',
+      'sp ace',
+      'plus+plus',
+      '\0',
+      'thirdPartyId',
+      'é',
+      '😀',
+      '"',
+      '__proto__',
+    ]) {
       await quiver.visit({ tntId: id }, { which: `${id}!` });
       expect(await quiver.attributes(encodeURIComponent(id)), id).toEqual([['which', `${id}!`]]);
     }
@@ -94,22 +107,120 @@ describe('single update', () => {
   const form = 'application/x-www-form-urlencoded';
   const json = 'application/json';
   test.each([
-    ['GET, in the query', 'GET', '/m2/demo/profile/update?mboxPC=u&profile.c=fr+x%2B', undefined, undefined, 'fr x+'],
-    ['a hint is not identity', 'GET', '/m2/demo/profile/update?mboxPC=u.9_9&profile.c=2', undefined, undefined, '2'],
-    ['POST, no body, no type', 'POST', '/m2/demo/profile/update?mboxPC=u&profile.c=3', undefined, undefined, '3'],
-    ['POST, empty body of a type', 'POST', '/m2/demo/profile/update?mboxPC=u&profile.c=4', '', 'text/plain', '4'],
+    [
+      'GET, in the query',
+      'GET',
+      '/m2/demo/profile/update?mboxPC=u&profile.c=fr+x%2B',
+      undefined,
+      undefined,
+      'fr x+',
+    ],
+    [
+      'a hint is not identity',
+      'GET',
+      '/m2/demo/profile/update?mboxPC=u.9_9&profile.c=2',
+      undefined,
+      undefined,
+      '2',
+    ],
+    [
+      'POST, no body, no type',
+      'POST',
+      '/m2/demo/profile/update?mboxPC=u&profile.c=3',
+      undefined,
+      undefined,
+      '3',
+    ],
+    [
+      'POST, empty body of a type',
+      'POST',
+      '/m2/demo/profile/update?mboxPC=u&profile.c=4',
+      '',
+      'text/plain',
+      '4',
+    ],
     ['POST, a form', 'POST', '/m2/demo/profile/update', 'mboxPC=u&profile.c=5', form, '5'],
-    ['POST, no type is a form', 'POST', '/m2/demo/profile/update', new TextEncoder().encode('mboxPC=u&profile.c=6'), '', '6'],
-    ['POST, the type in any case', 'POST', '/m2/demo/profile/update', 'mboxPC=u&profile.c=7', `${form.toUpperCase()}; charset=UTF-8`, '7'],
-    ['POST, JSON', 'POST', '/m2/demo/profile/update', { mboxPC: 'u', 'profile.c': '8', other: [1] }, json, '8'],
-    ['POST, JSON numbers are text', 'POST', '/m2/demo/profile/update', { mboxPC: 'u', 'profile.c': 9.5 }, json, '9.5'],
-    ['POST, JSON booleans are text', 'POST', '/m2/demo/profile/update', { mboxPC: 'u', 'profile.c': true }, json, 'true'],
-    ['the body wins', 'POST', '/m2/demo/profile/update?mboxPC=nobody&profile.c=query', 'mboxPC=u&profile.c=body', form, 'body'],
-    ['the last one wins', 'GET', '/m2/demo/profile/update?mboxPC=u&profile.c=1&profile.c=last', undefined, undefined, 'last'],
-    ['the literal client', 'GET', '/m2/client/profile/update?mboxPC=u&profile.c=11', undefined, undefined, '11'],
-    ['blanks around the client', 'GET', '/m2/%20demo%20/profile/update?mboxPC=u&profile.c=12', undefined, undefined, '12'],
+    [
+      'POST, no type is a form',
+      'POST',
+      '/m2/demo/profile/update',
+      new TextEncoder().encode('mboxPC=u&profile.c=6'),
+      '',
+      '6',
+    ],
+    [
+      'POST, the type in any case',
+      'POST',
+      '/m2/demo/profile/update',
+      'mboxPC=u&profile.c=7',
+      `${form.toUpperCase()}; charset=UTF-8`,
+      '7',
+    ],
+    [
+      'POST, JSON',
+      'POST',
+      '/m2/demo/profile/update',
+      { mboxPC: 'u', 'profile.c': '8', other: [1] },
+      json,
+      '8',
+    ],
+    [
+      'POST, JSON numbers are text',
+      'POST',
+      '/m2/demo/profile/update',
+      { mboxPC: 'u', 'profile.c': 9.5 },
+      json,
+      '9.5',
+    ],
+    [
+      'POST, JSON booleans are text',
+      'POST',
+      '/m2/demo/profile/update',
+      { mboxPC: 'u', 'profile.c': true },
+      json,
+      'true',
+    ],
+    [
+      'the body wins',
+      'POST',
+      '/m2/demo/profile/update?mboxPC=nobody&profile.c=query',
+      'mboxPC=u&profile.c=body',
+      form,
+      'body',
+    ],
+    [
+      'the last one wins',
+      'GET',
+      '/m2/demo/profile/update?mboxPC=u&profile.c=1&profile.c=last',
+      undefined,
+      undefined,
+      'last',
+    ],
+    [
+      'the literal client',
+      'GET',
+      '/m2/client/profile/update?mboxPC=u&profile.c=11',
+      undefined,
+      undefined,
+      '11',
+    ],
+    [
+      'blanks around the client',
+      'GET',
+      '/m2/%20demo%20/profile/update?mboxPC=u&profile.c=12',
+      undefined,
+      undefined,
+      '12',
+    ],
     ['raw UTF-8 in a form', 'POST', '/m2/demo/profile/update', 'mboxPC=u&profile.c=é😀', form, 'é😀'],
-    ['other parameters are ignored', 'GET', '/m2/demo/profile/update?mboxPC=u&profile.c=13&country=x&profileX=y', undefined, undefined, '13'],
+    [
+      'other parameters are ignored',
+      'GET',
+      '/m2/demo/profile/update?mboxPC=u&profile.c=13&country=x&profileX=y',
+      undefined,
+      undefined,
+      '13',
+    ],
   ] as const)('%s', async (_, method, target, body, type, value) => {
     await quiver.visit({ tntId: 'u' });
     const answer = await quiver.ask(method, target, {
@@ -134,16 +245,25 @@ describe('single update', () => {
   test('updates only: an unknown profile is told with success false, and none is made', async () => {
     const answer = await quiver.ask('GET', '/m2/demo/profile/update?mbox3rdPartyId=unknown&profile.a=1');
     expect(answer.status).toBe(200);
-    expect(answer.text).toBe(updateXml(false, 'No profile found for client demo with third party id=unknown'));
+    expect(answer.text).toBe(
+      updateXml(false, 'No profile found for client demo with third party id=unknown'),
+    );
     expect(await quiver.attributes('thirdPartyId/unknown')).toBeUndefined();
   });
 
   test('empty values neither clear nor create', async () => {
     await quiver.visit({ tntId: 'e1' }, { kept: 'yes' });
-    for (const query of ['profile.kept=&profile.new=&profile.more=1', 'profile.kept=', 'profile.kept=no&profile.kept=']) {
+    for (const query of [
+      'profile.kept=&profile.new=&profile.more=1',
+      'profile.kept=',
+      'profile.kept=no&profile.kept=',
+    ]) {
       expect((await quiver.ask('GET', `/m2/demo/profile/update?mboxPC=e1&${query}`)).text).toBe(SUCCESS);
     }
-    expect(await quiver.attributes('e1')).toEqual([['kept', 'yes'], ['more', '1']]);
+    expect(await quiver.attributes('e1')).toEqual([
+      ['kept', 'yes'],
+      ['more', '1'],
+    ]);
   });
 
   test('another client has other profiles', async () => {
@@ -153,10 +273,18 @@ describe('single update', () => {
 
   test('the order is that of the request, oldest first', async () => {
     await quiver.visit({ tntId: 'o1' }, { z: '1', a: '1' });
-    await quiver.ask('GET', '/m2/demo/profile/update?mboxPC=o1&profile.m=2&profile.10=2&profile.9=2&profile.z=2');
+    await quiver.ask(
+      'GET',
+      '/m2/demo/profile/update?mboxPC=o1&profile.m=2&profile.10=2&profile.9=2&profile.z=2',
+    );
     const text = (await quiver.ask('GET', '/rest/v1/profiles/o1')).text;
     expect([...text.matchAll(/"(\w+)":\{"value":"\w/g)].map(([, name]) => name)).toEqual([
-      'a', 'firstSessionStart', 'm', '10', '9', 'z',
+      'a',
+      'firstSessionStart',
+      'm',
+      '10',
+      '9',
+      'z',
     ]);
   });
 });
@@ -177,7 +305,9 @@ describe('removal', () => {
     expect(await quiver.attributes('r1')).toBeUndefined();
     expect(await quiver.attributes('thirdPartyId/r-person')).toBeUndefined();
     for (const path of ['r1', 'r1/attributes/a', 'a.b.c', 'a.b.c/attributes/a']) {
-      expect((await quiver.ask('DELETE', `/rest/v1/profiles/${path}`, { headers: admin })).status, path).toBe(404);
+      expect((await quiver.ask('DELETE', `/rest/v1/profiles/${path}`, { headers: admin })).status, path).toBe(
+        404,
+      );
     }
   });
 
