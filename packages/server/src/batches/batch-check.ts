@@ -51,9 +51,10 @@ export class BatchCheck {
   push(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#maxBytes) {
+      const where = this.#inRows ? `; row ${grouped(this.#rows + 1)} does not fit any more` : '';
       throw new QuiverError(
         'body-too-large',
-        `the file is larger than ${grouped(this.#maxBytes)} bytes${this.#place()}`,
+        `the file is larger than ${grouped(this.#maxBytes)} bytes${where}`,
       );
     }
     let at = 0;
@@ -84,17 +85,12 @@ export class BatchCheck {
         hasText = true;
         this.#rows += 1;
         if (this.#rows > this.#maxRows) {
-          const message = `the file has more than ${grouped(this.#maxRows)} rows${this.#place()}`;
+          const where = `row ${grouped(this.#rows)}, on line ${grouped(this.#line)}, is one too many`;
+          const message = `the file has more than ${grouped(this.#maxRows)} rows; ${where}`;
           throw new QuiverError('body-too-large', message);
         }
       }
     }
     this.#lineHasText = hasText;
-  }
-
-  #place(): string {
-    return this.#inRows
-      ? `; the limit is passed on line ${grouped(this.#line)}, row ${grouped(this.#rows)}`
-      : '';
   }
 }
