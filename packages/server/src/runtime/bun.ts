@@ -1,0 +1,48 @@
+/** Bun's side: `Bun.serve`, and workers that share the port through SO_REUSEPORT. */
+
+import { fork } from 'node:child_process';
+import { type Caller, IDLE_SECONDS, MAX_BODY_BYTES, type Runtime } from './runtime.ts';
+
+export const bunRuntime: Runtime = {
+  name: 'bun',
+
+  async listen({ host, port, tls, fetch }) {
+    const secure = tls !== undefined;
+    const server = Bun.serve({
+      hostname: host,
+      port,
+      reusePort: true,
+      idleTimeout: IDLE_SECONDS,
+      maxRequestBodySize: MAX_BODY_BYTES,
+      ...(tls && { tls }),
+      fetch: (request, own) => fetch(request, new BunCaller(request, own, secure)),
+    });
+    return {
+      port: server.port ?? port,
+      async close() {
+        // Without force it stops accepting and returns when the last answer is out; idle connections are then cut.
+        await server.stop(false);
+        await server.stop(true);
+      },
+    };
+  },
+
+  startWorker: () => fork(process.argv[1]!, ['worker'], { serialization: 'json' }),
+};
+
+/** Asks for the address only when somebody wants it: most requests need none, and it costs. */
+class BunCaller implements Caller {
+  readonly secure: boolean;
+  readonly #request: Request;
+  readonly #server: Bun.Server<undefined>;
+
+  constructor(request: Request, server: Bun.Server<undefined>, secure: boolean) {
+    this.#request = request;
+    this.#server = server;
+    this.secure = secure;
+  }
+
+  get address(): string {
+    return this.#server.requestIP(this.#request)?.address ?? '';
+  }
+}

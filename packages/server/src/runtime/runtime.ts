@@ -1,0 +1,39 @@
+/** What differs between Bun and Node, behind one small interface; `bun.ts` and `node.ts` are the two sides. */
+
+import type { ChildProcess } from 'node:child_process';
+
+/** Who is at the other end of a connection. */
+export interface Caller {
+  readonly address: string;
+  /** Whether the connection itself is encrypted. */
+  readonly secure: boolean;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Certificate and key as PEM text; plain http without. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Answers a request; never throws. */
+  readonly fetch: (request: Request, caller: Caller) => Response | Promise<Response>;
+}
+
+export interface Listener {
+  readonly port: number;
+  /** Stops accepting, lets what is in flight be answered, then closes every connection. */
+  close(): Promise<void>;
+}
+
+export interface Runtime {
+  readonly name: 'bun' | 'node';
+  /** Listens; other workers may listen on the same port. Rejects with the system's error, `EADDRINUSE` among them. */
+  listen(options: ListenOptions): Promise<Listener>;
+  /** Starts this program again as a worker: same runtime, same main file, `worker` as its command, a channel for messages. */
+  startWorker(): ChildProcess;
+}
+
+/** A connection on which nothing moves is closed after this many seconds. */
+export const IDLE_SECONDS = 30;
+/** Beyond what any route takes, so that every refusal is the application's own, in the documented shape. */
+export const MAX_BODY_BYTES = 64 * 1024 * 1024;

@@ -1,0 +1,91 @@
+/**
+ * Puts the parts of one serving process together, starts and closes them; the only file that knows every part.
+ *
+ * To construct is not to start: `createServer` opens nothing. `start` opens in order (store, application, sweeper, port), `close` undoes it in
+ * reverse and may be called twice.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import type { ServeConfig } from './config/config.ts';
+import { createApp } from './http/app.ts';
+import type { Log } from './log.ts';
+import { ExpirySweeper } from './profiles/expiry-sweeper.ts';
+import type { Listener, Runtime } from './runtime/runtime.ts';
+import { openLmdbProfileStore } from './storage/lmdb/lmdb-profile-store.ts';
+
+export interface ServerParts {
+  readonly config: ServeConfig;
+  readonly adminToken: string;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly version: string;
+  /** The metrics of all workers as text; of this one alone by default. */
+  readonly collectMetrics?: () => Promise<string>;
+}
+
+export interface QuiverServer {
+  readonly metrics: Registry;
+  /** Opens everything; listens when this returns. */
+  start(): Promise<{ readonly port: number }>;
+  /** Stops accepting, answers what is in flight, flushes and closes. */
+  close(): Promise<void>;
+}
+
+export function createServer(parts: ServerParts): QuiverServer {
+  const { config, log, runtime } = parts;
+  const metrics = new Registry();
+  const closers: (() => Promise<void>)[] = [];
+  let isDraining = false;
+  let closing: Promise<void> | undefined;
+
+  async function start(): Promise<{ port: number }> {
+    const store = await openLmdbProfileStore({ path: join(config.dataDir, 'store') });
+    closers.push(() => store.close());
+    const app = createApp({
+      config,
+      store,
+      log,
+      adminToken: parts.adminToken,
+      metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
+      isDraining: () => isDraining,
+      version: parts.version,
+    });
+    const sweeper = new ExpirySweeper({ store, log });
+    sweeper.start();
+    closers.push(() => sweeper.stop());
+    const listener: Listener = await runtime.listen({
+      host: config.host,
+      port: config.port,
+      tls: config.tls && {
+        cert: await readFile(config.tls.certFile, 'utf8'),
+        key: await readFile(config.tls.keyFile, 'utf8'),
+      },
+      fetch: (request, caller) => app.fetch(request, caller),
+    });
+    closers.push(() => listener.close());
+    return { port: listener.port };
+  }
+
+  async function closeAll(): Promise<void> {
+    isDraining = true;
+    for (const close of closers.reverse()) await close();
+  }
+
+  return {
+    metrics,
+    async start() {
+      try {
+        return await start();
+      } catch (error) {
+        await closeAll();
+        throw error;
+      }
+    },
+    close() {
+      closing ??= closeAll();
+      return closing;
+    },
+  };
+}
