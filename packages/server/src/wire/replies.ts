@@ -3,7 +3,7 @@
 import { xmlResponse } from './xml.ts';
 
 /** How a route speaks, and so how it refuses. */
-export type ReplyStyle = 'json' | 'xml' | 'plain';
+export type ReplyStyle = 'json' | 'xml' | 'batch-xml' | 'plain';
 
 export const JSON_HEADERS = {
   'content-type': 'application/json;charset=UTF-8',
@@ -33,6 +33,30 @@ export function updateReply(
     ['pcId', ''],
     ['message', message],
   ]);
+  return xmlReply(text, status, headers);
+}
+
+/** The XML reply to an upload, true or false (spec section 6); 200 by default. */
+export function batchReply(
+  success: boolean,
+  statusUrl: string,
+  message: string,
+  status = 200,
+  headers: Headers = {},
+): Response {
+  return xmlReply(
+    xmlResponse([
+      ['success', String(success)],
+      ['batchStatus', statusUrl],
+      ['message', message],
+    ]),
+    status,
+    headers,
+  );
+}
+
+/** An XML reply with text made by `wire/xml.ts`; 200 by default. */
+export function xmlReply(text: string, status = 200, headers: Headers = {}): Response {
   return new Response(text, { status, headers: { ...XML_HEADERS, ...headers } });
 }
 
@@ -50,5 +74,6 @@ export function emptyReply(headers: Headers = {}): Response {
 export function refusal(style: ReplyStyle, status: number, message: string, headers: Headers = {}): Response {
   if (style === 'json') return jsonReply({ status, message }, status, headers);
   if (style === 'xml') return updateReply(false, message, status, headers);
+  if (style === 'batch-xml') return batchReply(false, '', message, status, headers);
   return plainReply(`${message}\n`, status, headers);
 }

@@ -1,0 +1,79 @@
+/** Takes in an uploaded batch: checked while it streams to disk, queued when it is there (spec section 6). */
+
+import { randomInt } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { createGunzip } from 'node:zlib';
+import { QuiverError } from '../errors.ts';
+import type { BatchStore, BatchVersion } from '../storage/batch-store.ts';
+import { BatchCheck } from './batch-check.ts';
+import type { BatchFiles } from './batch-files.ts';
+
+export interface AcceptBatchParts {
+  readonly batches: BatchStore;
+  readonly files: BatchFiles;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/**
+ * Accepts one upload: when this returns, its file and its place in the queue are on disk.
+ *
+ * Memory does not grow with the file: each chunk is checked, written and forgotten before the next is asked for. A packed body is
+ * unpacked chunk by chunk too, and what it unpacks to counts.
+ *
+ * @returns the batch's id: `{client}-{epoch ms}-{8 digits}`
+ * @throws QuiverError `bad-request`, `body-too-large`; then nothing of the file is kept
+ */
+export async function acceptBatch(
+  parts: AcceptBatchParts,
+  client: string,
+  version: BatchVersion,
+  request: Request,
+): Promise<string> {
+  const check = new BatchCheck();
+  const incoming = await parts.files.receive();
+  try {
+    for await (const chunk of unpackedBody(request)) {
+      check.push(chunk);
+      await incoming.write(chunk);
+    }
+    const { rows, bytes } = check.end();
+    const acceptedAt = parts.now();
+    const id = `${client}-${acceptedAt}-${String(randomInt(100_000_000)).padStart(8, '0')}`;
+    await incoming.keepAs(id);
+    try {
+      await parts.batches.accept({ client, id, version, acceptedAt, rows, bytes });
+    } catch (error) {
+      await parts.files.remove(id);
+      throw error;
+    }
+    return id;
+  } finally {
+    await incoming.discard();
+  }
+}
+
+async function* unpackedBody(request: Request): AsyncGenerator<Uint8Array> {
+  const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
+  if (encoding !== 'identity' && encoding !== 'gzip') {
+    throw new QuiverError('bad-request', `Content-Encoding: must be gzip or absent, not ${encoding}`);
+  }
+  if (request.body === null) return;
+  const body = Readable.fromWeb(request.body as ReadableStream);
+  const source = encoding === 'gzip' ? body.pipe(createGunzip()) : body;
+  let cut: unknown;
+  body.once('error', (error) => {
+    cut = error;
+    source.destroy(error);
+  });
+  try {
+    for await (const chunk of source) yield chunk as Uint8Array;
+  } catch (cause) {
+    const what = encoding === 'gzip' && cut === undefined ? 'is not whole gzip' : 'was cut short';
+    throw new QuiverError('bad-request', `body: ${what}`, { cause });
+  } finally {
+    body.destroy();
+    source.destroy();
+  }
+}

@@ -1,0 +1,100 @@
+/** The files of accepted batches in the data folder: whole and on disk before a batch is queued. */
+
+import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ReadBytes } from './batch-writer.ts';
+
+const PART = '.part';
+const BATCH = '.batch';
+const READ_BYTES = 256 * 1024;
+/** A part this old belongs to no upload any more, in milliseconds. */
+const STALE_PART = 60 * 60 * 1000;
+
+/** A file that is being received. */
+export interface IncomingFile {
+  write(chunk: Uint8Array): Promise<void>;
+  /** Makes it the file of a batch; on disk when this returns. */
+  keepAs(batchId: string): Promise<void>;
+  /** Removes what came; safe to call after `keepAs`, which it leaves alone. */
+  discard(): Promise<void>;
+}
+
+export class BatchFiles {
+  readonly #folder: string;
+
+  /** @param folder made by {@link start} */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Makes the folder, and removes what uploads of dead processes left in it. */
+  async start(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.#folder)) {
+      if (!name.endsWith(PART)) continue;
+      const path = join(this.#folder, name);
+      const age = Date.now() - (await stat(path).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs;
+      if (age > STALE_PART) await rm(path, { force: true });
+    }
+  }
+
+  /** Opens a file to receive into. */
+  async receive(): Promise<IncomingFile> {
+    const part = join(this.#folder, `${randomBytes(12).toString('hex')}${PART}`);
+    const handle = await open(part, 'wx', 0o600);
+    let isOpen = true;
+    const close = async () => {
+      if (isOpen) await handle.close();
+      isOpen = false;
+    };
+    return {
+      write: (chunk) => writeWhole(handle, chunk),
+      keepAs: async (batchId) => {
+        await handle.sync();
+        await close();
+        await rename(part, this.#path(batchId));
+        await syncFolder(this.#folder);
+      },
+      discard: async () => {
+        await close();
+        await rm(part, { force: true });
+      },
+    };
+  }
+
+  /** Reads the file of a batch from a byte on. */
+  readFrom(batchId: string, start: number): AsyncIterable<Uint8Array> {
+    return createReadStream(this.#path(batchId), { start, highWaterMark: READ_BYTES });
+  }
+
+  /** Reads parts of the file of a batch. */
+  reader(batchId: string): ReadBytes {
+    return (start, end) => createReadStream(this.#path(batchId), { start, end: end - 1 });
+  }
+
+  async remove(batchId: string): Promise<void> {
+    await rm(this.#path(batchId), { force: true });
+  }
+
+  #path(batchId: string): string {
+    return join(this.#folder, `${batchId}${BATCH}`);
+  }
+}
+
+async function writeWhole(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let written = 0; written < chunk.length; ) {
+    written += (await handle.write(chunk, written)).bytesWritten;
+  }
+}
+
+/** A renamed file is on disk only when its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

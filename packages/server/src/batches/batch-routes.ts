@@ -1,0 +1,180 @@
+/** Bulk update: upload and status, v1 and v2 (spec section 6). */
+
+import { z } from '@hono/zod-openapi';
+import { QuiverError } from '../errors.ts';
+import type { Batch, BatchStore, BatchVersion, FailedRow } from '../storage/batch-store.ts';
+import { lastValue } from '../wire/parameters.ts';
+import { batchReply, xmlReply } from '../wire/replies.ts';
+import type { Call, Route } from '../wire/route.ts';
+import { escapeXml, type XmlElements, xmlResponse } from '../wire/xml.ts';
+import { acceptBatch } from './accept-batch.ts';
+import type { BatchFiles } from './batch-files.ts';
+
+export interface BatchRoutesParts {
+  readonly batches: BatchStore;
+  readonly files: BatchFiles;
+  readonly now: () => number;
+  /** Called with the client when a batch was queued. */
+  readonly accepted: (client: string) => void;
+  /** Scheme and host as the caller wrote them, for instance `https://demo.example.com:8443`. */
+  readonly originOf: (call: Call) => string;
+}
+
+/** The most failed rows that a status names. */
+const MAX_FAILED_IDS = 1000;
+
+export function batchRoutes(parts: BatchRoutesParts): Route[] {
+  const shared = { guard: 'profileApi', style: 'batch-xml', cors: 'configured', scope: 'client' } as const;
+
+  const upload = (version: BatchVersion) => async (call: Call) => {
+    const id = await acceptBatch(parts, call.client, version, call.request);
+    parts.accepted(call.client);
+    const path = `/m2/${call.client}/profile/batchStatus?batchId=${id}`;
+    return batchReply(true, `${parts.originOf(call)}${path}`, 'Batch submitted for processing');
+  };
+
+  const status = (asked: BatchVersion) => async (call: Call) => {
+    const id = lastValue(call.query, 'batchId');
+    if (!id) throw new QuiverError('bad-request', 'batchId: must be given');
+    const batch = await parts.batches.find(call.client, id);
+    if (!batch) throw new QuiverError('not-found', `No batch found for client ${call.client} with id=${id}`);
+    if (lastValue(call.query, 'showDetails') !== 'true') return xmlReply(xmlResponse(summaryOf(batch)));
+    const namesRows = asked === 'v2' || batch.version === 'v2';
+    const failed = namesRows ? await failedRows(parts.batches, batch) : [];
+    return xmlReply(detailed(batch, failed));
+  };
+
+  return [
+    {
+      ...shared,
+      method: 'POST',
+      path: '/m2/{client}/profile/batchUpdate',
+      describe: describeUpload(
+        'Update many profiles',
+        'Updates only: rows whose profile is not there are counted.',
+      ),
+      handle: upload('v1'),
+    },
+    {
+      ...shared,
+      method: 'POST',
+      path: '/m2/{client}/v2/profile/batchUpdate',
+      describe: describeUpload('Update or create many profiles', 'Makes the profiles that are not there.'),
+      handle: upload('v2'),
+    },
+    {
+      ...shared,
+      method: 'GET',
+      path: '/m2/{client}/profile/batchStatus',
+      describe: describeStatus('How far a batch has come'),
+      handle: status('v1'),
+    },
+    {
+      ...shared,
+      method: 'GET',
+      path: '/m2/{client}/v2/profile/batchStatus',
+      describe: describeStatus('How far a batch has come, with the failed rows'),
+      handle: status('v2'),
+    },
+  ];
+}
+
+/** Adobe's words have no `running`: what is not complete and not stuck is incomplete. */
+function summaryOf(batch: Batch): XmlElements {
+  const status = batch.state === 'complete' || batch.state === 'stuck' ? batch.state : 'incomplete';
+  return [
+    ['batchId', batch.id],
+    ['status', status],
+    ['batchSize', String(batch.rows)],
+  ];
+}
+
+function detailed(batch: Batch, failed: readonly FailedRow[]): string {
+  const { consumed, successful, notFound, failed: failures } = batch.progress;
+  const own = xmlResponse([
+    ...summaryOf(batch),
+    ['consumedCount', String(consumed)],
+    ['successfulUpdates', String(successful)],
+    ...(batch.version === 'v1' ? ([['profilesNotFound', String(notFound)]] as const) : []),
+    ['failedUpdates', String(failures)],
+  ]);
+  const rows = failed.map(({ id }) => `<profile><id>${escapeXml(id)}</id><status>failed</status></profile>`);
+  // Clients take the first <status> they find, so the rows come after the batch's own elements.
+  return own.replace('</response>', () => `${rows.join('')}</response>`);
+}
+
+async function failedRows(batches: BatchStore, batch: Batch): Promise<FailedRow[]> {
+  const found: FailedRow[] = [];
+  for (let fromLine = 0; found.length < MAX_FAILED_IDS; ) {
+    const page = await batches.failures(batch.client, batch.id, fromLine, MAX_FAILED_IDS);
+    found.push(...page.filter((row) => !row.notFound));
+    if (page.length < MAX_FAILED_IDS) break;
+    fromLine = page.at(-1)!.line + 1;
+  }
+  return found.slice(0, MAX_FAILED_IDS);
+}
+
+const ClientParam = z.object({ client: z.string().openapi({ example: 'demo' }) });
+const xml = (description: string, example: string) => ({
+  description,
+  content: { 'text/xml': { schema: z.string(), example } },
+});
+
+function describeUpload(summary: string, what: string) {
+  const file = 'batch=pcId,country,plan\n111.28_20,france,gold\n112,,silver\n';
+  return {
+    tags: ['Batches'],
+    summary,
+    description:
+      `${what} The body is the file as it is, whatever its Content-Type says; gzip is unpacked. ` +
+      'Under 50,000,000 bytes and at most 500,000 rows. Accepted means on disk.',
+    request: {
+      params: ClientParam,
+      body: {
+        required: true,
+        content: { 'application/x-www-form-urlencoded': { schema: z.string(), example: file } },
+      },
+    },
+    responses: {
+      200: xml(
+        'Accepted',
+        '<response><success>true</success><batchStatus>http://localhost:8680/m2/demo/profile/batchStatus?batchId=demo-1701473848678-13029383</batchStatus><message>Batch submitted for processing</message></response>',
+      ),
+      400: xml(
+        'Refused whole',
+        '<response><success>false</success><batchStatus></batchStatus><message>the file is empty</message></response>',
+      ),
+      413: xml(
+        'Too large',
+        '<response><success>false</success><batchStatus></batchStatus><message>the file has more than 500,000 rows</message></response>',
+      ),
+    },
+  };
+}
+
+function describeStatus(summary: string) {
+  return {
+    tags: ['Batches'],
+    summary,
+    request: {
+      params: ClientParam,
+      query: z.object({
+        batchId: z.string().openapi({ example: 'demo-1701473848678-13029383' }),
+        showDetails: z
+          .string()
+          .optional()
+          .openapi({ description: '`true` adds the counts.', example: 'true' }),
+      }),
+    },
+    responses: {
+      200: xml(
+        'Its status: complete, incomplete or stuck',
+        '<response><batchId>demo-1701473848678-13029383</batchId><status>complete</status><batchSize>4</batchSize></response>',
+      ),
+      404: xml(
+        'No such batch',
+        '<response><success>false</success><batchStatus></batchStatus><message>No batch found for client demo with id=x</message></response>',
+      ),
+    },
+  };
+}
