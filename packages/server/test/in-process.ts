@@ -10,6 +10,10 @@ import { type App, createApp } from '../src/http/app.ts';
 import { openLmdbProfileStore } from '../src/storage/lmdb/lmdb-profile-store.ts';
 import type { ProfileStore } from '../src/storage/profile-store.ts';
 
+/** What JSON.parse gives; a test looks into it as it comes. */
+// biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of each member
+export type Json = any;
+
 export const ADMIN_TOKEN = 'test-admin-token';
 
 export const CONFIG: ServeConfig = {
@@ -37,7 +41,7 @@ export interface Answer {
   readonly headers: Headers;
   readonly text: string;
   /** The text as JSON. */
-  readonly json: any;
+  readonly json: Json;
 }
 
 export interface AskOptions {
@@ -52,7 +56,7 @@ export interface InProcess {
   /** Writes that the store has acknowledged with a change, in order: `update`, `visit`, … */
   readonly changes: string[];
   /** The lines that were logged. */
-  readonly logged: any[];
+  readonly logged: Json[];
   draining: boolean;
   ask(method: string, target: string, options?: AskOptions): Promise<Answer>;
   /** A visit that must succeed; gives the tntId. */
@@ -70,7 +74,7 @@ export async function openInProcess(
   const lmdb = await openLmdbProfileStore({ path: folder });
   const changes: string[] = [];
   const store = withJournal(lmdb, changes);
-  const logged: any[] = [];
+  const logged: Json[] = [];
   const registry = new Registry();
   const parts = {
     config: { ...CONFIG, ...overrides },
@@ -97,7 +101,9 @@ export async function openInProcess(
     const request = new Request(`http://in-process${target}`, {
       method,
       headers: { host: '127.0.0.1:8680', ...headers },
-      ...(body === undefined ? {} : { body: raw ? (body as BodyInit) : JSON.stringify(body) }),
+      ...(body === undefined
+        ? {}
+        : { body: raw ? (body as string | Uint8Array<ArrayBuffer> | ReadableStream) : JSON.stringify(body) }),
       ...(body instanceof ReadableStream && { duplex: 'half' }),
     } as RequestInit);
     const response = await app.fetch(request);
@@ -149,7 +155,7 @@ function withJournal(store: ProfileStore, changes: string[]): ProfileStore {
   return new Proxy(store, {
     get(target, method: keyof ProfileStore) {
       return async (...args: unknown[]) => {
-        const outcome: any = await (target[method] as (...args: unknown[]) => Promise<unknown>)(...args);
+        const outcome: Json = await (target[method] as (...args: unknown[]) => Promise<unknown>)(...args);
         const changed =
           (method === 'update' && (outcome === 'updated' || outcome === 'created')) ||
           (method === 'visit' && outcome.outcome === 'visited') ||
