@@ -1,0 +1,44 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ADMIN_TOKEN_FILE, adminTokenTest, ensureAdminToken } from './admin-token.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quiver-token-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test('made at the first start, kept for its owner alone, and the same ever after', async () => {
+  const first = await ensureAdminToken(folder, undefined);
+  expect(first.created).toBe(true);
+  expect(Buffer.from(first.token, 'base64url')).toHaveLength(32);
+  expect((await stat(join(folder, ADMIN_TOKEN_FILE))).mode & 0o777).toBe(0o600);
+  expect(await ensureAdminToken(folder, undefined)).toEqual({ token: first.token, created: false });
+  expect(await readdir(folder)).toEqual([ADMIN_TOKEN_FILE]);
+});
+
+test('of many that start at once one makes it, and all have the same', async () => {
+  const tokens = await Promise.all(Array.from({ length: 20 }, () => ensureAdminToken(folder, undefined)));
+  expect(new Set(tokens.map(({ token }) => token)).size).toBe(1);
+  expect(tokens.filter(({ created }) => created)).toHaveLength(1);
+  expect(await readdir(folder)).toEqual([ADMIN_TOKEN_FILE]);
+});
+
+test('the variable wins, and touches no file', async () => {
+  expect(await ensureAdminToken(folder, 'given')).toEqual({ token: 'given', created: false });
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('an empty file is an error, not an empty token', async () => {
+  await writeFile(join(folder, ADMIN_TOKEN_FILE), '\n');
+  await expect(ensureAdminToken(folder, undefined)).rejects.toThrow('is empty');
+  expect(await readFile(join(folder, ADMIN_TOKEN_FILE), 'utf8')).toBe('\n');
+});
+
+test('only the token itself passes', () => {
+  const passes = adminTokenTest('right');
+  expect(passes('right')).toBe(true);
+  for (const wrong of ['', 'righ', 'right ', 'Right', 'rightright']) expect(passes(wrong), wrong).toBe(false);
+});

@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { lastValue, readParameters } from './parameters.ts';
+
+describe('readParameters', () => {
+  test.each<[string, [string, string][]]>([
+    ['', []],
+    ['a=1', [['a', '1']]],
+    ['a', [['a', '']]],
+    ['a=', [['a', '']]],
+    ['=1', [['', '1']]],
+    ['a=b=c', [['a', 'b=c']]],
+    ['&&a=1&', [['a', '1']]],
+    [
+      'b=1&a=2&b=3',
+      [
+        ['b', '1'],
+        ['a', '2'],
+        ['b', '3'],
+      ],
+    ],
+    ['a+b=c+d', [['a b', 'c d']]],
+    ['a%2Bb=%26%3D', [['a+b', '&=']]],
+    ['a=%2525', [['a', '%25']]],
+    ['a=1;b=2', [['a', '1;b=2']]],
+    ['a=%00', [['a', '\0']]],
+    ['__proto__=x', [['__proto__', 'x']]],
+  ])('%j', (text, parameters) => {
+    expect(readParameters(text, 'query')).toEqual(parameters);
+  });
+
+  test.each(['a=%', 'a=%2', 'a=%zz', 'a=%ff', 'a=%C0%80', 'a=%ED%A0%80', '%=1'])('refuses %j', (text) => {
+    expect(() => readParameters(text, 'body')).toThrow('must be percent-encoded UTF-8');
+  });
+
+  test('reads back what encodeURIComponent wrote', () => {
+    const text = fc.string({ unit: 'binary' });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(text, text)), (pairs) => {
+        const query = pairs.map((pair) => pair.map(encodeURIComponent).join('=')).join('&');
+        expect(readParameters(query, 'query')).toEqual(
+          pairs.filter(([name, value]) => `${name}=${value}` !== ''),
+        );
+      }),
+    );
+  });
+});
+
+test('lastValue takes the last one', () => {
+  const parameters = readParameters('a=1&b=2&a=3', 'query');
+  expect(lastValue(parameters, 'a')).toBe('3');
+  expect(lastValue(parameters, 'toString')).toBeUndefined();
+});

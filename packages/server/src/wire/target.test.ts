@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { decodeSegment, rawPathOf, rawQueryOf, rawSegment, targetLength } from './target.ts';
+
+describe('path and query of a URL', () => {
+  test.each([
+    ['http://h/a/b?c=d', '/a/b', 'c=d'],
+    ['https://h:1/a', '/a', ''],
+    ['http://h/', '/', ''],
+    ['http://h', '', ''],
+    ['http://h/a?b?c', '/a', 'b?c'],
+    ['http://h/a?', '/a', ''],
+    ['http://h/a%2Fb/%3F?x=%2F', '/a%2Fb/%3F', 'x=%2F'],
+    ['http://h/a#f?x', '/a', ''],
+    ['http://h/a?x#f', '/a', 'x'],
+    ['http://h/a//b', '/a//b', ''],
+  ])('%s', (url, path, query) => {
+    expect([rawPathOf(url), rawQueryOf(url)]).toEqual([path, query]);
+  });
+
+  test('the length is that of path and query, not of the host', () => {
+    expect(targetLength('http://a-long-host.example/a?b')).toBe(4);
+  });
+});
+
+test('segments are counted from either end, and stay encoded', () => {
+  const path = '/m2/a%2Fb/profile/';
+  expect([0, 1, 2, 3, 4, -1, -2, -3].map((index) => rawSegment(path, index))).toEqual([
+    'm2',
+    'a%2Fb',
+    'profile',
+    '',
+    '',
+    '',
+    'profile',
+    'a%2Fb',
+  ]);
+});
+
+test('a segment is decoded once and strictly; a plus stays a plus', () => {
+  expect(decodeSegment('a%252Fb+c', 'id')).toBe('a%2Fb+c');
+  for (const bad of ['%', '%1', '%gg', '%ff', '%ED%A0%80']) {
+    expect(() => decodeSegment(bad, 'id'), bad).toThrow('id: must be percent-encoded UTF-8');
+  }
+});
