@@ -61,6 +61,7 @@ export class HeaderReader {
 
   /** Says that the file ends here. @throws QuiverError `bad-request` when there is no header row, or a bad one */
   end(): BatchHeader {
+    if (!this.#prefixSeen && this.#length > 0) this.#takePrefix();
     if (this.#header === undefined && this.#length > 0) this.#endLine();
     if (this.#header === undefined) {
       if (this.#prefixSeen) throw refusal(`row 1: nothing after "batch=", ${EXPECTED}`);
@@ -101,7 +102,13 @@ export class HeaderReader {
   }
 
   #endLine(): void {
-    if (!this.#prefixSeen) this.#takePrefix();
+    if (!this.#prefixSeen) {
+      // Blank lines do not tell what the file is; what comes after them does.
+      const telling =
+        this.#length >= TELLING_BYTES || !isBlankLine(this.#pending.subarray(0, this.#length), 0);
+      if (!telling) return;
+      this.#takePrefix();
+    }
     const line = this.#pending.subarray(0, this.#length);
     // `--data "batch=$(cat file)"` puts a file's own BOM behind the prefix.
     const start = this.#line === 1 ? skipBom(line, skipBom(line, 0) + PREFIX.length) : 0;
