@@ -78,10 +78,9 @@ export function createApp(parts: AppParts): App {
     log,
   });
   const hono = new Hono<HttpEnv>({ getPath: (request) => rawPathOf(request.url) });
-  for (const route of routes) hono.on(route.method, routerPath(route.path), entrance.into(route));
+  // One handler a path, whatever the method: two that match would send every request through a chain.
   for (const path of new Set(routes.map((route) => route.path))) {
-    const sharing = routes.filter((route) => route.path === path);
-    hono.all(routerPath(path), entrance.otherMethods(sharing));
+    hono.all(routerPath(path), entrance.at(routes.filter((route) => route.path === path)));
   }
   hono.notFound(entrance.unknownPath);
   return { fetch: (request, peer) => hono.fetch(request, peer), routes };

@@ -31,10 +31,8 @@ export interface EntranceOptions {
 }
 
 export interface Entrance {
-  /** Lets requests into a route. */
-  into(route: Route): HonoHandler;
-  /** Answers methods that a path does not have: 405 with Allow, or a preflight. All `routes` share one path. */
-  otherMethods(routes: readonly Route[]): HonoHandler;
+  /** Lets requests into the routes of one path; methods that it does not have get 405 with Allow, or a preflight. */
+  at(routes: readonly Route[]): HonoHandler;
   /** Answers paths that are not there: XML under `/m2`, else JSON. */
   unknownPath: HonoHandler;
 }
@@ -127,9 +125,17 @@ export function makeEntrance(options: EntranceOptions): Entrance {
   };
   const unknownInXml = answered('xml', undefined, false, meterUnknown, notThere);
   const unknownInJson = answered('json', undefined, false, meterUnknown, notThere);
+  function at(routes: readonly Route[]): HonoHandler {
+    const others = otherMethods(routes);
+    const byMethod = new Map<string, HonoHandler>(routes.map((route) => [route.method, into(route)]));
+    const get = byMethod.get('GET');
+    // Hono asks for the answer to a GET and leaves its body out (RFC 9110 section 9.3.2).
+    if (get) byMethod.set('HEAD', get);
+    return (context) => (byMethod.get(context.req.method) ?? others)(context);
+  }
+
   return {
-    into,
-    otherMethods,
+    at,
     unknownPath: (context) =>
       rawPathOf(context.req.raw.url).startsWith('/m2/') ? unknownInXml(context) : unknownInJson(context),
   };
