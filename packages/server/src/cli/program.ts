@@ -1,0 +1,138 @@
+/** The command line: which commands there are, their flags and their help. */
+
+import { Command, CommanderError, Option } from 'commander';
+import { ConfigError, type LoadedConfig, loadConfig } from '../config/load-config.ts';
+import { SETTINGS, type Setting, variableOf } from '../config/settings.ts';
+import { quiverVersion } from '../version.ts';
+import { config } from './config.ts';
+import { serve } from './serve.ts';
+import { worker } from './worker.ts';
+
+const WRONG_USE = 2;
+
+const EXIT_CODES = `
+Exit codes: 0 ended by a signal, all well; 1 cannot listen, cannot start, or did not end well;
+2 an unknown flag or a bad value; 6 the data folder was written by a newer version.
+`;
+
+const SERVE_EXAMPLES = `
+Every flag is also a variable, QUIVER_PORT for --port, and a member of the JSON file of --config. Flags win, then
+variables, then the file. QUIVER_ADMIN_TOKEN sets the admin token.
+
+Examples:
+  quiver serve
+  quiver serve --port 9000 --data /var/lib/quiver --client acme --client globex
+  QUIVER_HOST=0.0.0.0 quiver serve --tls-cert chain.pem --tls-key key.pem
+${EXIT_CODES}`;
+
+const CONFIG_EXAMPLES = `
+Takes the flags of serve and starts nothing. Secrets are not shown.
+
+Examples:
+  quiver config
+  QUIVER_PORT=9000 quiver config --config quiver.json
+`;
+
+const PROGRAM_EXAMPLES = `
+Examples:
+  quiver serve --port 9000 --data /var/lib/quiver
+  quiver config --config quiver.json
+  quiver serve --help
+`;
+
+/**
+ * Runs one command line to its end.
+ *
+ * @param args without the runtime and the script
+ * @returns the exit code; undefined for a worker, whose process goes on until its supervisor ends it
+ */
+export async function run(args: readonly string[]): Promise<number | undefined> {
+  let exitCode: number | undefined = 0;
+  const program = makeProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`quiver: ${error.message}\n`);
+    return WRONG_USE;
+  }
+}
+
+function makeProgram(end: (exitCode: number | undefined) => void): Command {
+  const program = new Command('quiver')
+    .description('Visitor-profile server, compatible with the profile APIs of Adobe Target')
+    .version(quiverVersion(), '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .addHelpText('after', PROGRAM_EXAMPLES)
+    .showSuggestionAfterError(false)
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `quiver: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replaceAll(/\s+/g, ' ')}\n`,
+        ),
+    });
+  withSettings(program.command('serve'))
+    .description('serve the profile APIs')
+    .addHelpText('after', SERVE_EXAMPLES)
+    .action(async (options: Options) => end(await serve(load(options))));
+  withSettings(program.command('config'))
+    .description('show every value of the configuration and where it came from')
+    .addHelpText('after', CONFIG_EXAMPLES)
+    .action((options: Options) => {
+      process.stdout.write(config(load(options)));
+    });
+  program.command('worker', { hidden: true }).action(async () => {
+    await worker();
+    end(undefined);
+  });
+  for (const command of program.commands)
+    command.helpOption('--help', 'print this help').allowExcessArguments(false);
+  return program;
+}
+
+type Options = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+function withSettings(command: Command): Command {
+  for (const setting of SETTINGS as readonly Setting[]) {
+    const option = new Option(`--${setting.name} ${setting.value}`, describe(setting));
+    if (setting.repeatable) {
+      option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+    }
+    command.addOption(option);
+  }
+  return command.addOption(new Option('--config <file>', 'JSON file with settings, also QUIVER_CONFIG'));
+}
+
+function describe({ name, describe: meaning, fallback, repeatable }: Setting): string {
+  const shown = typeof fallback === 'string' ? fallback : (fallback ?? []).join(', ');
+  const notes = [
+    ...(repeatable ? ['repeatable'] : []),
+    ...(shown === '' ? [] : [name === 'workers' ? 'default: cores' : `default: ${shown}`]),
+    variableOf(name),
+  ];
+  return `${meaning} (${notes.join('; ')})`;
+}
+
+/** Commander names options in camel case; the settings are named as on the command line. */
+function load(options: Options): LoadedConfig {
+  const flags = Object.fromEntries(
+    SETTINGS.map(({ name }) => [
+      name,
+      options[name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())],
+    ]),
+  );
+  const file = options.config ?? process.env.QUIVER_CONFIG;
+  return loadConfig({
+    flags,
+    env: process.env,
+    file: typeof file === 'string' && file !== '' ? file : undefined,
+  });
+}

@@ -1,0 +1,91 @@
+/** `quiver serve`: starts the server and says where it is. */
+
+import { mkdir, readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+import { type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
+import type { ServeConfig } from '../config/config.ts';
+import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
+import { makeLog } from '../log.ts';
+import { currentRuntime } from '../runtime/current-runtime.ts';
+import { supervise } from '../runtime/supervisor.ts';
+import { quiverVersion } from '../version.ts';
+import type { Assignment } from './worker.ts';
+
+/**
+ * Serves until a signal ends it.
+ *
+ * @returns the exit code: 0 after a signal, when every worker ended well
+ * @throws ConfigError when the certificate or the data folder cannot be used
+ */
+export async function serve({ config, unknownVariables }: LoadedConfig): Promise<number> {
+  const log = makeLog(config.logLevel);
+  for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
+  await checkTls(config.tls);
+  const admin = await openDataFolder(config);
+  const version = quiverVersion();
+  const ending = await supervise<Assignment>({
+    runtime: await currentRuntime(),
+    workers: config.workers,
+    host: config.host,
+    port: config.port,
+    log,
+    assignmentFor: (place, port) => ({
+      config: { ...config, port },
+      adminToken: admin.token,
+      version,
+      place,
+    }),
+    onServing: (port) => process.stdout.write(banner({ ...config, port }, admin, version)),
+  });
+  if (ending.reason !== undefined) process.stderr.write(`quiver: ${ending.reason}\n`);
+  return ending.exitCode;
+}
+
+/** What a person needs to know at the start; the admin token on the first start only (spec section 11). */
+function banner(config: ServeConfig, admin: AdminToken, version: string): string {
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const url = `${config.tls ? 'https' : 'http'}://${host}:${config.port}`;
+  const lines = [
+    ['Quiver', version],
+    ['API', url],
+    ['Docs', `${url}/docs`],
+    ['Clients', config.clients.join(', ')],
+    ['Store', `lmdb in ${config.dataDir}`],
+    ...(admin.created ? [['Admin token', `${admin.token} (shown this once, kept in the data folder)`]] : []),
+  ];
+  return `${lines.map(([name = '', value]) => `${name.padEnd(12)} ${value}`).join('\n')}\n`;
+}
+
+async function openDataFolder(config: ServeConfig): Promise<AdminToken> {
+  try {
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+    return await ensureAdminToken(config.dataDir, config.adminToken);
+  } catch (error) {
+    throw new ConfigError(`--data: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Every worker would fail with a certificate that is none; said once, before any is started. */
+async function checkTls(tls: ServeConfig['tls']): Promise<void> {
+  if (tls === undefined) return;
+  const cert = await readPem('--tls-cert', tls.certFile);
+  const key = await readPem('--tls-key', tls.keyFile);
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const reason = `${tls.certFile} and ${tls.keyFile} make no certificate with its key: ${reasonOf(error)}`;
+    throw new ConfigError(`--tls-cert: ${reason}`, { cause: error });
+  }
+}
+
+async function readPem(flag: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${flag}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
+}

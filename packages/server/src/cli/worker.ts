@@ -1,0 +1,37 @@
+/** `quiver worker`: what `serve` starts for each of its workers; not for people. */
+
+import type { ServeConfig } from '../config/config.ts';
+import { makeLog } from '../log.ts';
+import { currentRuntime } from '../runtime/current-runtime.ts';
+import { listenProblem } from '../runtime/supervisor.ts';
+import { runWorker } from '../runtime/worker.ts';
+import { createServer } from '../server.ts';
+import { StoreFormatError } from '../storage/store-format-error.ts';
+
+/** What the supervisor tells a worker to serve. */
+export interface Assignment {
+  /** With the port that was found for all. */
+  readonly config: ServeConfig;
+  readonly adminToken: string;
+  readonly version: string;
+  /** Its place among the workers, from 0. */
+  readonly place: number;
+}
+
+export async function worker(): Promise<void> {
+  const runtime = await currentRuntime();
+  runWorker<Assignment>({
+    create({ config, adminToken, version, place }, collectMetrics) {
+      const log = makeLog(config.logLevel, place);
+      return { server: createServer({ config, adminToken, runtime, log, version, collectMetrics }), log };
+    },
+    explain(error, { config }) {
+      if (error instanceof StoreFormatError) {
+        return { reason: error.message, exitCode: StoreFormatError.exitCode };
+      }
+      const isOfListening = error instanceof Error && 'syscall' in error && error.syscall === 'listen';
+      if (isOfListening) return { reason: listenProblem(error, config.host, config.port), exitCode: 1 };
+      return { reason: error instanceof Error ? error.message : String(error), exitCode: 1 };
+    },
+  });
+}

@@ -1,0 +1,19 @@
+/** What the supervisor and its workers say to each other, as JSON over the channel between the processes. */
+
+export type ToWorker<Assignment> =
+  /** Once, first: begin to serve. */
+  | { readonly type: 'start'; readonly assignment: Assignment }
+  /** Drain, close, exit. */
+  | { readonly type: 'shutdown' }
+  /** Send what you have measured. */
+  | { readonly type: 'report-metrics'; readonly round: number }
+  /** What you asked for with `all-metrics`; without a text it could not be had. */
+  | { readonly type: 'all-metrics'; readonly question: number; readonly text: string | undefined };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  /** It cannot start and ends now; `exitCode` is what the whole server ends with when it was starting. */
+  | { readonly type: 'failed'; readonly reason: string; readonly exitCode: number }
+  | { readonly type: 'metrics'; readonly round: number; readonly metrics: readonly object[] }
+  /** Somebody asked this worker for the metrics of all. */
+  | { readonly type: 'all-metrics'; readonly question: number };

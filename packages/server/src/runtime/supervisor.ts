@@ -1,0 +1,269 @@
+/**
+ * The supervising process: proves the port free, starts the workers, replaces those that die, and ends them all.
+ *
+ * starting   no worker has been ready yet. A worker that says why it cannot start ends the server with that reason, and so
+ *            does the fifth that dies without a word.
+ * serving    from the moment every worker was ready once. A worker that dies is replaced: at once, then after pauses that
+ *            double up to five seconds while they keep dying young. A reason given is logged, and tried again.
+ * stopping   from the first SIGTERM or SIGINT, or from giving up. No worker is replaced; each drains. What has not ended after
+ *            the watchdog's time is killed, and the exit code is not 0.
+ *
+ * The price of a proof before the start: between proof and start another program can take the port. Workers on Node then fail
+ * with that reason; on Bun a program that shares ports too would go unseen.
+ */
+
+import type { ChildProcess } from 'node:child_process';
+import { createServer } from 'node:net';
+import type pino from 'pino';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { MetricsRound } from './metrics-round.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface SupervisorOptions<Assignment> {
+  readonly runtime: Runtime;
+  readonly workers: number;
+  readonly host: string;
+  /** 0 takes a free one, the same for all workers. */
+  readonly port: number;
+  readonly log: pino.Logger;
+  /** What a worker is told to do. `number` counts places from 0; a replacement gets the place of the one that died. */
+  assignmentFor(number: number, port: number): Assignment;
+  /** Called once, when every worker serves. */
+  onServing(port: number): void;
+}
+
+/** How the server ended; with a reason when it gave up. */
+export interface Ending {
+  readonly exitCode: number;
+  readonly reason?: string;
+}
+
+interface Worker {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly place: number;
+  readonly startedAt: number;
+  isReady: boolean;
+  /** It has said why it cannot start. */
+  hasFailed: boolean;
+}
+
+const MAX_SILENT_DEATHS = 5;
+const MAX_PAUSE_MS = 5000;
+/** Who dies younger is taken for a sign of trouble that stays. */
+const YOUNG_MS = 10_000;
+/** Longer than the watchdog of a worker itself, which knows better what hangs. */
+const WATCHDOG_MS = 11_000;
+/** Ctrl-C reaches a process from the terminal and again from the program that started it: that is one signal, not two. */
+const SAME_SIGNAL_MS = 500;
+
+/** Runs the server until it ends; see the states above. */
+export async function supervise<Assignment>(options: SupervisorOptions<Assignment>): Promise<Ending> {
+  let port: number;
+  try {
+    port = await provenFree(options.host, options.port);
+  } catch (error) {
+    return { exitCode: 1, reason: listenProblem(error, options.host, options.port) };
+  }
+  return new Supervisor(options, port).run();
+}
+
+class Supervisor<Assignment> {
+  readonly #options: SupervisorOptions<Assignment>;
+  readonly #port: number;
+  readonly #workers = new Map<number, Worker>();
+  readonly #rounds = new Map<number, MetricsRound>();
+  readonly #pauses = new Set<NodeJS.Timeout>();
+  #lastRound = 0;
+  #state: 'starting' | 'serving' | 'stopping' = 'starting';
+  #silentDeaths = 0;
+  #youngDeaths = 0;
+  #ending: Ending = { exitCode: 0 };
+  #firstSignalAt = 0;
+  #finish: (ending: Ending) => void = () => {};
+
+  constructor(options: SupervisorOptions<Assignment>, port: number) {
+    this.#options = options;
+    this.#port = port;
+  }
+
+  async run(): Promise<Ending> {
+    const onSignal = (signal: string) => this.#signalled(signal);
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+    const ending = new Promise<Ending>((resolve) => {
+      this.#finish = resolve;
+    });
+    for (let place = 0; place < this.#options.workers; place += 1) this.#start(place);
+    try {
+      return await ending;
+    } finally {
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+    }
+  }
+
+  #start(place: number): void {
+    const child = this.#options.runtime.startWorker();
+    const pid = child.pid ?? 0;
+    const worker: Worker = { child, pid, place, startedAt: Date.now(), isReady: false, hasFailed: false };
+    this.#workers.set(pid, worker);
+    child.on('message', (message) => this.#heard(worker, message as FromWorker));
+    child.on('exit', (code, signal) => this.#exited(worker, code, signal));
+    this.#tell(worker, { type: 'start', assignment: this.#options.assignmentFor(place, this.#port) });
+  }
+
+  #tell(worker: Worker, message: ToWorker<Assignment>): void {
+    // A worker that is gone hears nothing; its exit says what there is to say.
+    if (worker.child.connected) worker.child.send(message, () => {});
+  }
+
+  #heard(worker: Worker, message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        worker.isReady = true;
+        this.#checkServing();
+        break;
+      case 'failed':
+        worker.hasFailed = true;
+        this.#options.log.error({ worker: worker.place, reason: message.reason }, 'a worker cannot start');
+        if (this.#state === 'starting') this.#stop({ exitCode: message.exitCode, reason: message.reason });
+        break;
+      case 'metrics':
+        this.#rounds.get(message.round)?.add(worker.pid, message.metrics);
+        break;
+      case 'all-metrics':
+        this.#collectMetrics(worker, message.question);
+        break;
+    }
+  }
+
+  #checkServing(): void {
+    const ready = [...this.#workers.values()].filter(({ isReady }) => isReady).length;
+    if (this.#state !== 'starting' || ready < this.#options.workers) return;
+    this.#state = 'serving';
+    this.#options.log.info({ port: this.#port, workers: ready }, 'serving');
+    this.#options.onServing(this.#port);
+  }
+
+  #collectMetrics(asker: Worker, question: number): void {
+    const ready = [...this.#workers.values()].filter(({ isReady }) => isReady);
+    this.#lastRound += 1;
+    const round = this.#lastRound;
+    const finish = (text: string | undefined) => {
+      this.#rounds.delete(round);
+      this.#tell(asker, { type: 'all-metrics', question, text });
+    };
+    this.#rounds.set(
+      round,
+      new MetricsRound(
+        ready.map(({ pid }) => pid),
+        finish,
+      ),
+    );
+    for (const worker of ready) this.#tell(worker, { type: 'report-metrics', round });
+  }
+
+  #exited(worker: Worker, code: number | null, signal: string | null): void {
+    this.#workers.delete(worker.pid);
+    for (const round of this.#rounds.values()) round.drop(worker.pid);
+    if (this.#state === 'stopping') {
+      if (code !== 0 && this.#ending.exitCode === 0) this.#ending = { exitCode: 1 };
+      this.#finishWhenEmpty();
+      return;
+    }
+    this.#options.log.error({ worker: worker.place, pid: worker.pid, code, signal }, 'a worker died');
+    if (this.#state === 'starting' && !worker.isReady) {
+      this.#silentDeaths += 1;
+      if (this.#silentDeaths >= MAX_SILENT_DEATHS) {
+        const last = signal ?? `exit code ${code}`;
+        const reason = `${MAX_SILENT_DEATHS} workers died before they could serve, the last with ${last}`;
+        this.#stop({ exitCode: 1, reason });
+        return;
+      }
+    }
+    this.#replaceLater(worker);
+  }
+
+  #replaceLater(dead: Worker): void {
+    const diedYoung = Date.now() - dead.startedAt < YOUNG_MS;
+    this.#youngDeaths = diedYoung ? this.#youngDeaths + 1 : 0;
+    const pause = this.#youngDeaths <= 1 ? 0 : Math.min(MAX_PAUSE_MS, 50 * 2 ** this.#youngDeaths);
+    const timer = setTimeout(() => {
+      this.#pauses.delete(timer);
+      this.#start(dead.place);
+    }, pause);
+    this.#pauses.add(timer);
+  }
+
+  #signalled(signal: string): void {
+    const now = Date.now();
+    if (this.#firstSignalAt === 0) {
+      this.#firstSignalAt = now;
+      this.#options.log.info({ signal }, 'stopping');
+      if (this.#state !== 'stopping') this.#stop({ exitCode: 0 });
+      return;
+    }
+    if (now - this.#firstSignalAt < SAME_SIGNAL_MS) return;
+    this.#kill('a second signal');
+  }
+
+  #stop(ending: Ending): void {
+    this.#state = 'stopping';
+    this.#ending = ending;
+    for (const timer of this.#pauses) clearTimeout(timer);
+    this.#pauses.clear();
+    for (const worker of this.#workers.values()) {
+      if (!worker.hasFailed) this.#tell(worker, { type: 'shutdown' });
+    }
+    setTimeout(() => this.#kill('the watchdog'), WATCHDOG_MS).unref();
+    this.#finishWhenEmpty();
+  }
+
+  #kill(why: string): void {
+    this.#options.log.error({ why, workers: this.#workers.size }, 'killing what has not ended');
+    if (this.#ending.exitCode === 0) this.#ending = { exitCode: 1 };
+    for (const { child } of this.#workers.values()) child.kill('SIGKILL');
+  }
+
+  #finishWhenEmpty(): void {
+    if (this.#workers.size > 0) return;
+    this.#options.log.info({ exitCode: this.#ending.exitCode }, 'stopped');
+    this.#finish(this.#ending);
+  }
+}
+
+/**
+ * Proves that nobody listens on the port, by listening on it alone for a moment: workers share their port, so a port that another
+ * program shares would be shared with that program, unseen.
+ *
+ * @returns the port, a free one for 0
+ */
+async function provenFree(host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen({ host, port, exclusive: true }, () => {
+      const address = probe.address();
+      const found = typeof address === 'object' && address ? address.port : port;
+      probe.close(() => resolve(found));
+    });
+  });
+}
+
+/** One line on why a port cannot be listened on. */
+export function listenProblem(error: unknown, host: string, port: number): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  switch (code) {
+    case 'EADDRINUSE':
+      return `port ${port} on ${host} is in use by another program; choose another with --port`;
+    case 'EACCES':
+      return `port ${port} on ${host} needs more rights than this user has; choose one above 1023 with --port`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `--host: ${host} is not an address of this machine`;
+    default:
+      return `cannot listen on port ${port} of ${host}: ${code}`;
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * One worker process: told by its supervisor what to serve, and when to end.
+ *
+ * waiting    until the assignment comes.
+ * serving    until the supervisor says `shutdown`, SIGTERM comes, or the supervisor is gone.
+ * stopping   draining and closing; exit code 0 when that ends well, 1 when the watchdog had to end it.
+ */
+
+import type pino from 'pino';
+import type { Registry } from 'prom-client';
+import type { FromWorker, ToWorker } from './messages.ts';
+
+/** What a worker runs. */
+export interface WorkerServer {
+  start(): Promise<unknown>;
+  /** Drains and closes. */
+  close(): Promise<void>;
+  /** What this process has measured. */
+  readonly metrics: Registry;
+}
+
+export interface WorkerHooks<Assignment> {
+  /** Makes the server; opens nothing. `collectAll` gives the metrics of all workers as text. */
+  create(
+    assignment: Assignment,
+    collectAll: () => Promise<string>,
+  ): { server: WorkerServer; log: pino.Logger };
+  /** One line on why it cannot start, and the exit code for that. */
+  explain(error: unknown, assignment: Assignment): { reason: string; exitCode: number };
+}
+
+const WATCHDOG_MS = 10_000;
+
+/** Runs a worker until its process ends. */
+export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
+  const questions = new Questions();
+  let running: { server: WorkerServer; log: pino.Logger } | undefined;
+  let starting: Promise<void> | undefined;
+  let isStopping = false;
+
+  async function start(assignment: Assignment): Promise<void> {
+    try {
+      running = hooks.create(assignment, () => questions.ask());
+      logStrayRejections(running.log);
+      await running.server.start();
+      if (!isStopping) tell({ type: 'ready' });
+    } catch (error) {
+      // The end that was asked for while it started is no failure.
+      if (isStopping) return;
+      const { reason, exitCode } = hooks.explain(error, assignment);
+      tell({ type: 'failed', reason, exitCode }, () => process.exit(exitCode));
+    }
+  }
+
+  async function stop(): Promise<void> {
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => {
+      running?.log.error('it did not end in time: killed by the watchdog');
+      process.exit(1);
+    }, WATCHDOG_MS).unref();
+    try {
+      // What is half open cannot be closed yet.
+      await starting;
+      await running?.server.close();
+      process.exit(0);
+    } catch (error) {
+      running?.log.error({ err: error }, 'it did not close well');
+      process.exit(1);
+    }
+  }
+
+  process.on('message', (message: ToWorker<Assignment>) => {
+    switch (message.type) {
+      case 'start':
+        starting = start(message.assignment);
+        break;
+      case 'shutdown':
+        void stop();
+        break;
+      case 'report-metrics':
+        void reportMetrics(message.round);
+        break;
+      case 'all-metrics':
+        questions.answer(message.question, message.text);
+        break;
+    }
+  });
+
+  async function reportMetrics(round: number): Promise<void> {
+    const metrics = (await running?.server.metrics.getMetricsAsJSON()) ?? [];
+    tell({ type: 'metrics', round, metrics });
+  }
+
+  // A terminal sends Ctrl-C to every process of the group; the supervisor says what follows from it.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => void stop());
+  process.on('disconnect', () => void stop());
+}
+
+/**
+ * The embedded engine rejects promises that nobody holds when its disk is full, beside the one that the caller holds; ending the
+ * process for it would take down requests that can still be answered.
+ */
+function logStrayRejections(log: pino.Logger): void {
+  process.on('unhandledRejection', (reason) => log.error({ err: reason }, 'a rejection nobody handled'));
+}
+
+/** Says something to the supervisor; `then` runs when it is on its way or cannot be. */
+function tell(message: FromWorker, then: () => void = () => {}): void {
+  if (process.connected && process.send) process.send(message, undefined, undefined, then);
+  else then();
+}
+
+/** What this worker has asked the supervisor and not heard yet. */
+class Questions {
+  readonly #waiting = new Map<number, { resolve(text: string): void; reject(error: Error): void }>();
+  #last = 0;
+
+  async ask(): Promise<string> {
+    this.#last += 1;
+    const question = this.#last;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(question, { resolve, reject });
+      tell({ type: 'all-metrics', question });
+    });
+  }
+
+  answer(question: number, text: string | undefined): void {
+    const waiting = this.#waiting.get(question);
+    this.#waiting.delete(question);
+    if (text === undefined) waiting?.reject(new Error('a worker did not report its metrics in time'));
+    else waiting?.resolve(text);
+  }
+}
