@@ -7,7 +7,7 @@ export interface CountedRequest {
 }
 
 /** A notification names an mbox, the page load, or a view. */
-export interface CountedNotification {
+interface CountedNotification {
   readonly mbox?: unknown;
   readonly pageLoad?: unknown;
   readonly view?: unknown;

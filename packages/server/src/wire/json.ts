@@ -10,7 +10,7 @@ import { QuiverError } from '../errors.ts';
 import { textOf } from './body.ts';
 
 /** The most levels of objects and lists within each other. */
-export const MAX_JSON_DEPTH = 32;
+const MAX_JSON_DEPTH = 32;
 
 /** A JSON object, its values not looked at yet. */
 export type JsonObject = { readonly [name: string]: unknown };
