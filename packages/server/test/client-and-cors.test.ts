@@ -48,6 +48,12 @@ describe('the client of a fetch', () => {
   });
 });
 
+test('the host of an absolute-form target does not count', async () => {
+  const target = 'http://acme.localhost/rest/v1/profiles/same';
+  const response = await quiver.app.fetch(new Request(target, { headers: { host: 'demo.localhost' } }));
+  expect(await response.json()).toMatchObject({ client: 'demo' });
+});
+
 describe('the client of an update', () => {
   test.each([
     ['the segment', 'localhost', 'acme', '', 'acme'],

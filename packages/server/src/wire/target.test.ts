@@ -13,6 +13,10 @@ describe('path and query of a URL', () => {
     ['http://h/a#f?x', '/a', ''],
     ['http://h/a?x#f', '/a', 'x'],
     ['http://h/a//b', '/a//b', ''],
+    ['http://h//a', '//a', ''],
+    ['/a/b?c', '/a/b', 'c'],
+    ['/a?u=http://h/b', '/a', 'u=http://h/b'],
+    ['http://h/a?u=http://h/b', '/a', 'u=http://h/b'],
   ])('%s', (url, path, query) => {
     expect([rawPathOf(url), rawQueryOf(url)]).toEqual([path, query]);
   });

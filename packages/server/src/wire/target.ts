@@ -9,6 +9,8 @@ import { QuiverError } from '../errors.ts';
 
 /** Where the path begins in an absolute URL such as `Request.url`. */
 function pathStart(url: string): number {
+  // Bun makes no absolute URL when the Host header cannot be part of one.
+  if (url.charCodeAt(0) === 0x2f) return 0;
   const slash = url.indexOf('/', url.indexOf('://') + 3);
   return slash === -1 ? url.length : slash;
 }
