@@ -5,15 +5,19 @@
  * reverse and may be called twice.
  */
 
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
+import { BatchFiles } from './batches/batch-files.ts';
+import { BatchRunner } from './batches/batch-runner.ts';
 import type { ServeConfig } from './config/config.ts';
+import { DEFAULT_LIFETIME_DAYS } from './domain/lifetime.ts';
 import { createApp } from './http/app.ts';
 import type { Log } from './log.ts';
 import { ExpirySweeper } from './profiles/expiry-sweeper.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
-import { openLmdbProfileStore } from './storage/lmdb/lmdb-profile-store.ts';
+import { openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
 
 export interface ServerParts {
   readonly config: ServeConfig;
@@ -41,20 +45,35 @@ export function createServer(parts: ServerParts): QuiverServer {
   let closing: Promise<void> | undefined;
 
   async function start(): Promise<{ port: number }> {
-    const store = await openLmdbProfileStore({ path: join(config.dataDir, 'store') });
-    closers.push(() => store.close());
+    const stores = await openLmdbStores({ path: join(config.dataDir, 'store') });
+    closers.push(() => stores.close());
+    const files = new BatchFiles(join(config.dataDir, 'batches'));
+    await files.start();
+    const runner = new BatchRunner({
+      batches: stores.batches,
+      files,
+      clients: config.clients,
+      holder: randomUUID(),
+      lifetimeDays: () => DEFAULT_LIFETIME_DAYS,
+      log,
+      now: Date.now,
+    });
     const app = createApp({
       config,
-      store,
+      stores,
+      files,
+      batchAccepted: (client) => runner.wake(client),
       log,
       adminToken: parts.adminToken,
       metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
       isDraining: () => isDraining,
       version: parts.version,
     });
-    const sweeper = new ExpirySweeper({ store, log });
+    const sweeper = new ExpirySweeper({ store: stores.profiles, log });
     sweeper.start();
     closers.push(() => sweeper.stop());
+    runner.start();
+    closers.push(() => runner.stop());
     const listener: Listener = await runtime.listen({
       host: config.host,
       port: config.port,

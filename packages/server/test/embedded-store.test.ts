@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listAttributes } from '../src/domain/attributes.ts';
 import { LmdbEnvironment } from '../src/storage/lmdb/lmdb-environment.ts';
-import { openLmdbProfileStore } from '../src/storage/lmdb/lmdb-profile-store.ts';
+import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import { StoreFormatError } from '../src/storage/store-format-error.ts';
 
 const BUN = fileURLToPath(new URL('../../../node_modules/.bin/bun', import.meta.url));
@@ -55,11 +55,11 @@ async function until(condition: () => boolean, ms = 20_000): Promise<void> {
 
 /** How many acknowledged updates are not there, and how many profiles are torn: their two attributes differ. */
 async function inspect(path: string, acknowledged: ReadonlyMap<string, number>) {
-  const store = await openLmdbProfileStore({ path });
+  const store = await openLmdbStores({ path });
   let lost = 0;
   let torn = 0;
   for (const [value, n] of acknowledged) {
-    const profile = await store.find('demo', { kind: 'tntId', value }, Date.now());
+    const profile = await store.profiles.find('demo', { kind: 'tntId', value }, Date.now());
     const [first, second] = profile ? listAttributes(profile.attributes) : [];
     if (!first || Number.parseInt(first.value, 10) < n) lost += 1;
     if (first?.value !== second?.value) torn += 1;
@@ -102,8 +102,8 @@ test.each([
       startWriter(runtime, folder, 'one', `w${index}`, String(count)),
     );
     await Promise.all(writers.map(({ ended }) => ended));
-    const store = await openLmdbProfileStore({ path: folder });
-    const person = await store.findLinked(
+    const store = await openLmdbStores({ path: folder });
+    const person = await store.profiles.findLinked(
       'demo',
       { kind: 'thirdPartyId', value: 'the-person' },
       Date.now(),
@@ -162,21 +162,27 @@ test('a store that a newer Quiver wrote is refused, and left as it was', async (
   const meta = environment.table('meta');
   await environment.write(() => meta.putSync(Buffer.from('format'), Buffer.from([99])));
   await environment.close();
-  await expect(openLmdbProfileStore({ path: folder })).rejects.toThrow(StoreFormatError);
-  await expect(openLmdbProfileStore({ path: folder })).rejects.toThrow(/format 99.*up to 1/);
+  await expect(openLmdbStores({ path: folder })).rejects.toThrow(StoreFormatError);
+  await expect(openLmdbStores({ path: folder })).rejects.toThrow(/format 99.*up to 1/);
 });
 
 test('closing waits for the writes under way', async () => {
-  const store = await openLmdbProfileStore({ path: folder });
+  const store = await openLmdbStores({ path: folder });
   const moment = { now: Date.now(), lifetimeDays: 14 };
   const writes = Array.from({ length: 500 }, (_, n) =>
-    store.update('demo', { kind: 'tntId', value: `t${n}` }, new Map([['x', String(n)]]), moment, true),
+    store.profiles.update(
+      'demo',
+      { kind: 'tntId', value: `t${n}` },
+      new Map([['x', String(n)]]),
+      moment,
+      true,
+    ),
   );
   await store.close();
   expect(new Set(await Promise.all(writes))).toEqual(new Set(['created']));
-  const again = await openLmdbProfileStore({ path: folder });
+  const again = await openLmdbStores({ path: folder });
   for (let n = 0; n < 500; n += 1) {
-    expect(await again.find('demo', { kind: 'tntId', value: `t${n}` }, Date.now())).toBeDefined();
+    expect(await again.profiles.find('demo', { kind: 'tntId', value: `t${n}` }, Date.now())).toBeDefined();
   }
   await again.close();
 });

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
+import { BatchFiles } from '../src/batches/batch-files.ts';
+import { BatchRunner } from '../src/batches/batch-runner.ts';
 import type { ServeConfig } from '../src/config/config.ts';
 import { type App, createApp } from '../src/http/app.ts';
-import { openLmdbProfileStore } from '../src/storage/lmdb/lmdb-profile-store.ts';
+import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { ProfileStore } from '../src/storage/profile-store.ts';
 
 /** What JSON.parse gives; a test looks into it as it comes. */
@@ -71,14 +73,28 @@ export async function openInProcess(
   now?: () => number,
 ): Promise<InProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-app-'));
-  const lmdb = await openLmdbProfileStore({ path: folder });
+  const lmdb = await openLmdbStores({ path: folder });
+  const files = new BatchFiles(join(folder, 'batches'));
+  await files.start();
+  const runner = new BatchRunner({
+    batches: lmdb.batches,
+    files,
+    clients: CONFIG.clients,
+    holder: 'in-process',
+    lifetimeDays: () => 14,
+    log: pino({ level: 'silent' }),
+    now: now ?? Date.now,
+  });
+  runner.start();
   const changes: string[] = [];
-  const store = withJournal(lmdb, changes);
+  const store = withJournal(lmdb.profiles, changes);
   const logged: Json[] = [];
   const registry = new Registry();
   const parts = {
     config: { ...CONFIG, ...overrides },
-    store,
+    stores: { ...lmdb, profiles: store },
+    files,
+    batchAccepted: (client: string) => runner.wake(client),
     log: pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     adminToken: ADMIN_TOKEN,
     metrics: { registry, collectAll: () => registry.metrics() },
@@ -139,6 +155,7 @@ export async function openInProcess(
         .filter(([name]) => name !== 'firstSessionStart');
     },
     async close() {
+      await runner.stop();
       await lmdb.close();
       await rm(folder, { recursive: true, force: true });
     },

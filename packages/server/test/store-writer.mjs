@@ -9,12 +9,12 @@
  */
 const [, , folder, mode, name, amount] = process.argv;
 const [root, ending] = process.versions.bun ? ['../src', 'ts'] : ['../dist', 'js'];
-const { openLmdbProfileStore } = await import(`${root}/storage/lmdb/lmdb-profile-store.${ending}`);
+const { openLmdbStores } = await import(`${root}/storage/lmdb/open-lmdb-stores.${ending}`);
 
 // When the disk is full the engine also rejects a promise that nobody holds.
 process.on('unhandledRejection', () => {});
 
-const store = await openLmdbProfileStore({ path: folder });
+const store = await openLmdbStores({ path: folder });
 const moment = () => ({ now: Date.now(), lifetimeDays: 14 });
 const person = { kind: 'thirdPartyId', value: 'the-person' };
 const tell = (line) => process.stdout.write(`${line}\n`);
@@ -27,7 +27,7 @@ async function updatePairs(lane, padding) {
       ['second', `${n}${padding}`],
     ]);
     try {
-      await store.update('demo', id, settings, moment(), true);
+      await store.profiles.update('demo', id, settings, moment(), true);
       tell(`${id.value} ${n}`);
     } catch (error) {
       tell(`! ${error.code}`);
@@ -38,12 +38,16 @@ async function updatePairs(lane, padding) {
 
 async function updateOnePerson(count) {
   for (let n = 0; n < count; n += 1) {
-    await store.update('demo', person, new Map([[`${name}-${n}`, String(n)]]), moment(), true);
+    await store.profiles.update('demo', person, new Map([[`${name}-${n}`, String(n)]]), moment(), true);
     if (n % 20 === 0) {
       const device = { kind: 'tntId', value: `${name}-device-${n}` };
       const settings = new Map([[`${name}-device-${n}`, 'seen']]);
-      await store.visit('demo', { ids: [device], freshTntId: device, settings }, moment());
-      await store.visit('demo', { ids: [person, device], freshTntId: device, settings: new Map() }, moment());
+      await store.profiles.visit('demo', { ids: [device], freshTntId: device, settings }, moment());
+      await store.profiles.visit(
+        'demo',
+        { ids: [person, device], freshTntId: device, settings: new Map() },
+        moment(),
+      );
     }
   }
 }

@@ -144,13 +144,13 @@ export class BatchRunner {
     });
     try {
       for await (const rows of rowsOf) {
-        const applied: Batch | undefined = pending ? await this.#inTurn(pending) : current;
+        const applied: Batch | undefined = pending === undefined ? current : await this.#inTurn(pending);
         pending = undefined;
         if (!applied || this.#stopped.signal.aborted) return undefined;
         current = applied;
         pending = batches.apply(this.#step(current, rows));
       }
-      const last = pending && (await this.#inTurn(pending));
+      const last = pending === undefined ? undefined : await this.#inTurn(pending);
       pending = undefined;
       if (last && last.state !== 'complete') {
         throw new RangeError(`the file ends after ${last.progress.consumed} of ${batch.rows} rows`);

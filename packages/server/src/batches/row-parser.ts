@@ -46,7 +46,7 @@ export class RowParser {
     this.#line = cursor.line;
   }
 
-  /** Reads lines, each ended by a LF, the file's last one perhaps not. Appends to `rows`. */
+  /** Reads lines of at most {@link MAX_ROW_BYTES}, each ended by a LF, the file's last one perhaps not. Appends to `rows`. */
   parse(block: Buffer, rows: BatchRow[]): void {
     this.#block = block;
     this.#cells.scan(block);
@@ -57,15 +57,11 @@ export class RowParser {
       while ((this.#cells.flags[last]! & ENDS_LINE) === 0) last += 1;
       const end = this.#cells.rawEnds[last]!;
       const next = Math.min(end + 1, block.length);
-      if (end - start > MAX_ROW_BYTES) {
-        this.passLongLine(block.subarray(start), next - start, allBlank(block, start, end), rows);
-      } else {
-        if (last > cell || !allBlank(block, start, end)) {
-          rows.push(this.#parseRow(cell, last, start, textStart, next - start));
-        }
-        this.#offset += next - start;
-        this.#line += 1;
+      if (last > cell || !allBlank(block, start, end)) {
+        rows.push(this.#parseRow(cell, last, start, textStart, next - start));
       }
+      this.#offset += next - start;
+      this.#line += 1;
       start = next;
       textStart = this.#cells.textEnds[last]! + 1;
       cell = last + 1;

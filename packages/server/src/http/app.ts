@@ -10,6 +10,9 @@ import { Hono } from 'hono';
 import type pino from 'pino';
 import type { Registry } from 'prom-client';
 import { makeGuards } from '../access/guards.ts';
+import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
+import type { BatchFiles } from '../batches/batch-files.ts';
+import { batchRoutes } from '../batches/batch-routes.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
 import { DEFAULT_LIFETIME_DAYS } from '../domain/lifetime.ts';
@@ -17,7 +20,8 @@ import { fetchRoutes } from '../profiles/fetch-routes.ts';
 import { makeProfileService } from '../profiles/profile-service.ts';
 import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
-import type { ProfileStore } from '../storage/profile-store.ts';
+import type { Stores } from '../storage/stores.ts';
+import { originFinder } from '../wire/origin.ts';
 import type { Peer, Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
 import { docsRoutes } from './docs-routes.ts';
@@ -28,7 +32,11 @@ import { requestMetrics } from './request-metrics.ts';
 
 export interface AppParts {
   readonly config: ServeConfig;
-  readonly store: ProfileStore;
+  readonly stores: Stores;
+  /** Where uploaded batches are kept. */
+  readonly files: BatchFiles;
+  /** Called with the client when a batch was queued. */
+  readonly batchAccepted: (client: string) => void;
   readonly log: pino.Logger;
   readonly adminToken: string;
   readonly metrics: {
@@ -54,9 +62,17 @@ export interface App {
 
 /** Puts the app together. Opens nothing, starts nothing. */
 export function createApp(parts: AppParts): App {
-  const { config, store, log } = parts;
+  const { config, stores, log } = parts;
+  const now = parts.now ?? Date.now;
   const lifetimeDays = parts.lifetimeDays ?? (() => DEFAULT_LIFETIME_DAYS);
-  const profiles = makeProfileService({ store, lifetimeDays, ...(parts.now && { now: parts.now }) });
+  const profiles = makeProfileService({ store: stores.profiles, lifetimeDays, now });
+  const batchParts = {
+    batches: stores.batches,
+    files: parts.files,
+    now,
+    accepted: parts.batchAccepted,
+    originOf: originFinder(config.trustedProxies),
+  };
   const document = () => openApiDocument(routes, parts.version);
 
   const routes: readonly Route[] = [
@@ -65,6 +81,8 @@ export function createApp(parts: AppParts): App {
     ...fetchRoutes(profiles), //                  profileApi
     ...updateRoutes(profiles), //                 profileApi
     ...removeRoutes(profiles), //                 adminOrProfileToken
+    ...batchRoutes(batchParts), //                profileApi
+    ...batchAdminRoutes(batchParts), //           admin
     // Running it
     ...healthRoutes(parts), //                    open
     openApiRoute(document), //                    open

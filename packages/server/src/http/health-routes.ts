@@ -2,18 +2,18 @@
 
 import { z } from '@hono/zod-openapi';
 import type { Registry } from 'prom-client';
-import type { ProfileStore } from '../storage/profile-store.ts';
+import type { Stores } from '../storage/stores.ts';
 import { plainReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 
 export interface HealthParts {
-  readonly store: ProfileStore;
+  readonly stores: Stores;
   readonly isDraining: () => boolean;
   readonly metrics: { readonly registry: Registry; collectAll(): Promise<string> };
 }
 
 /** `/healthz`: the process is up. `/readyz`: it can serve. `/metrics`: for Prometheus. */
-export function healthRoutes({ store, isDraining, metrics }: HealthParts): Route[] {
+export function healthRoutes({ stores, isDraining, metrics }: HealthParts): Route[] {
   const shared = { method: 'GET', guard: 'open', style: 'plain', cors: 'none', scope: 'server' } as const;
   return [
     {
@@ -32,7 +32,7 @@ export function healthRoutes({ store, isDraining, metrics }: HealthParts): Route
       async handle() {
         if (isDraining()) return plainReply('not ready: draining\n', 503);
         try {
-          await store.check();
+          await stores.check();
           return plainReply('ready\n');
         } catch (error) {
           return plainReply(

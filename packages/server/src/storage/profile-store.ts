@@ -94,10 +94,4 @@ export interface ProfileStore {
    * @returns how many profiles went, and whether more may be due
    */
   sweep(now: number, limit: number): Promise<{ readonly removed: number; readonly more: boolean }>;
-
-  /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */
-  check(): Promise<void>;
-
-  /** Flushes and closes; safe to call twice. Nothing may be asked of the store afterwards. */
-  close(): Promise<void>;
 }

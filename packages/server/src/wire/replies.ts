@@ -61,7 +61,11 @@ export function xmlReply(text: string, status = 200, headers: Headers = {}): Res
 }
 
 /** A reply for people and probes. */
-export function plainReply(text: string, status = 200, headers: Headers = {}): Response {
+export function plainReply(
+  text: string | ReadableStream<Uint8Array>,
+  status = 200,
+  headers: Headers = {},
+): Response {
   return new Response(text, { status, headers: { ...PLAIN_HEADERS, ...headers } });
 }
 

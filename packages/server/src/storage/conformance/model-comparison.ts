@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { listAttributes } from '../../domain/attributes.ts';
 import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
 import type { ProfileStore } from '../profile-store.ts';
+import type { Stores } from '../stores.ts';
 import { ModelProfileStore } from './model-profile-store.ts';
 import { at, DAY, type StorePlace, T0, tnt } from './profile-store-conformance.ts';
 
@@ -141,7 +142,7 @@ export function testAgainstModel(
   engine: string,
   makePlace: () => Promise<StorePlace>,
   runs: number,
-  atEnd: (store: ProfileStore, place: StorePlace) => Promise<void> = async () => {},
+  atEnd: (store: Stores, place: StorePlace) => Promise<void> = async () => {},
 ): void {
   test(`${engine} answers as the model does, whatever is asked`, { timeout: 120_000 }, async () => {
     const seed = process.env.QUIVER_TEST_SEED;
@@ -150,7 +151,7 @@ export function testAgainstModel(
         const place = await makePlace();
         try {
           const store = await place.open();
-          await compare(store, steps);
+          await compare(store.profiles, steps);
           await atEnd(store, place);
         } finally {
           await place.dispose();

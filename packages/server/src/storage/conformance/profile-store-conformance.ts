@@ -8,10 +8,11 @@ import { listAttributes, MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts'
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import type { ProfileStore } from '../profile-store.ts';
+import type { Stores } from '../stores.ts';
 
 /** One place where a store lives; `open` may be called several times, for several processes' worth of handles. */
 export interface StorePlace {
-  open(): Promise<ProfileStore>;
+  open(): Promise<Stores>;
   /** Closes what was opened and removes every trace. */
   dispose(): Promise<void>;
 }
@@ -28,10 +29,12 @@ export const settings = (values: Record<string, string>) => new Map(Object.entri
 export function describeProfileStore(engine: string, makePlace: () => Promise<StorePlace>): void {
   describe(`${engine} keeps the storage contract`, () => {
     let place: StorePlace;
+    let stores: Stores;
     let store: ProfileStore;
     beforeEach(async () => {
       place = await makePlace();
-      store = await place.open();
+      stores = await place.open();
+      store = stores.profiles;
     });
     afterEach(async () => place.dispose());
 
@@ -240,9 +243,9 @@ export function describeProfileStore(engine: string, makePlace: () => Promise<St
     test('what one handle has acknowledged, every other reads at once', async () => {
       const other = await place.open();
       for (let i = 0; i < 200; i += 1) {
-        await other.find('demo', tnt('a'), T0);
+        await other.profiles.find('demo', tnt('a'), T0);
         await store.update('demo', tnt('a'), settings({ n: String(i) }), at(T0), true);
-        const profile = await other.find('demo', tnt('a'), T0);
+        const profile = await other.profiles.find('demo', tnt('a'), T0);
         expect(listAttributes(profile!.attributes)[0]?.value).toBe(String(i));
       }
       await other.close();
@@ -254,9 +257,9 @@ export function describeProfileStore(engine: string, makePlace: () => Promise<St
           store.update('demo', tnt(`k${i}`), settings({ x: '1' }), at(T0), true),
         ),
       );
-      await store.close();
-      await store.close();
-      store = await place.open();
+      await stores.close();
+      await stores.close();
+      store = (await place.open()).profiles;
       for (let i = 0; i < 100; i += 1) expect(await values(tnt(`k${i}`))).toEqual({ x: '1' });
     });
   });

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { testAgainstModel } from '../conformance/model-comparison.ts';
 import { DAY, describeProfileStore, type StorePlace, T0 } from '../conformance/profile-store-conformance.ts';
-import type { ProfileStore } from '../profile-store.ts';
+import type { Stores } from '../stores.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
-import { openLmdbProfileStore } from './lmdb-profile-store.ts';
+import { openLmdbStores } from './open-lmdb-stores.ts';
 import { ProfileTables } from './profile-tables.ts';
 
 interface LmdbPlace extends StorePlace {
@@ -15,11 +15,11 @@ interface LmdbPlace extends StorePlace {
 
 async function makePlace(): Promise<LmdbPlace> {
   const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
-  const opened: ProfileStore[] = [];
+  const opened: Stores[] = [];
   return {
     path,
     async open() {
-      const store = await openLmdbProfileStore({ path });
+      const store = await openLmdbStores({ path });
       opened.push(store);
       return store;
     },
@@ -34,7 +34,7 @@ describeProfileStore('LMDB', makePlace);
 
 testAgainstModel('LMDB', makePlace, 60, async (store, place) => {
   // When everything has expired and is swept, nothing may be left in any table: no orphan pointer, link or index entry.
-  while ((await store.sweep(T0 + 10_000 * DAY, 100)).more);
+  while ((await store.profiles.sweep(T0 + 10_000 * DAY, 100)).more);
   await store.close();
   const environment = await LmdbEnvironment.open((place as LmdbPlace).path);
   const { profiles, links, expiry } = new ProfileTables(environment);

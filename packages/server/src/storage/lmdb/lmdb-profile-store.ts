@@ -6,15 +6,10 @@ import { type KnownId, type LinkStep, planLinks, strongestFirst } from '../../do
 import { merged, type Profile, visitedProfile, withId, withoutAttribute } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import type { LinkedProfile, ProfileStore, UpdateOutcome, Visit, VisitOutcome } from '../profile-store.ts';
-import { LmdbEnvironment } from './lmdb-environment.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
 import { expiryEnd, parseExpiryKey, parseProfileKey } from './lmdb-keys.ts';
-import { type LocatedProfile, ProfileTables } from './profile-tables.ts';
+import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
 import { bornProfile, updateProfile } from './update-profile.ts';
-
-export async function openLmdbProfileStore(options: { readonly path: string }): Promise<ProfileStore> {
-  const environment = await LmdbEnvironment.open(options.path);
-  return new LmdbProfileStore(environment, new ProfileTables(environment));
-}
 
 export class LmdbProfileStore implements ProfileStore {
   readonly #environment: LmdbEnvironment;
@@ -148,14 +143,6 @@ export class LmdbProfileStore implements ProfileStore {
     this.#tables.expiry.removeSync(key);
     this.#tables.save({ ...located, sweepAt: 0 });
     return false;
-  }
-
-  async check(): Promise<void> {
-    this.#environment.check();
-  }
-
-  close(): Promise<void> {
-    return this.#environment.close();
   }
 }
 

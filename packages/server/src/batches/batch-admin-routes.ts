@@ -1,0 +1,207 @@
+/** Batches for who runs the server: what came, how far it is, why rows failed (spec sections 6 and 9). */
+
+import { Readable } from 'node:stream';
+import { z } from '@hono/zod-openapi';
+import { QuiverError } from '../errors.ts';
+import type { Batch, BatchStore, FailedRow } from '../storage/batch-store.ts';
+import { lastValue } from '../wire/parameters.ts';
+import { emptyReply, jsonReply, plainReply } from '../wire/replies.ts';
+import type { Call, Route } from '../wire/route.ts';
+import { decodeSegment, rawSegment } from '../wire/target.ts';
+import { BatchReader } from './batch-reader.ts';
+import type { BatchRoutesParts } from './batch-routes.ts';
+import { copyRows } from './batch-writer.ts';
+
+const LATEST = 100;
+const FAILURES_PAGE = 1000;
+
+export function batchAdminRoutes({ batches, files, accepted }: BatchRoutesParts): Route[] {
+  const shared = { method: 'GET', guard: 'admin', style: 'json', cors: 'none', scope: 'client' } as const;
+  const batchPath = '/{client}/target/batches/{batchId}';
+
+  const batchOf = async ({ client, path }: Call): Promise<Batch> => {
+    const id = decodeSegment(rawSegment(path, 3), 'batchId');
+    const batch = await batches.find(client, id);
+    if (!batch) throw new QuiverError('not-found', `No batch found for client ${client} with id=${id}`);
+    return batch;
+  };
+
+  async function failures(call: Call): Promise<Response> {
+    const batch = await batchOf(call);
+    if (lastValue(call.query, 'format') === 'file') return failuresFile(batch);
+    const from = lastValue(call.query, 'fromLine') ?? '1';
+    if (!/^[0-9]{1,9}$/.test(from)) throw new QuiverError('bad-request', 'fromLine: must be a whole number');
+    const rows = await batches.failures(batch.client, batch.id, Number(from), FAILURES_PAGE);
+    return jsonReply({
+      failures: rows.map(({ line, id, reason, notFound }) => ({ line, id, reason, notFound })),
+      // Where to go on; absent on the last page.
+      ...(rows.length === FAILURES_PAGE && { nextLine: rows.at(-1)!.line + 1 }),
+    });
+  }
+
+  /** The failed rows with their header, to the letter as they came: a file to mend and send again. */
+  async function failuresFile({ client, id }: Batch): Promise<Response> {
+    const reader = new BatchReader();
+    try {
+      for await (const chunk of files.readFrom(id, 0)) {
+        reader.push(chunk);
+        if (reader.header) break;
+      }
+      if (!reader.header) reader.end();
+    } catch (cause) {
+      throw new QuiverError('not-found', `The file of batch ${id} is kept only while it has failed rows`, {
+        cause,
+      });
+    }
+    const file = copyRows(reader.header!, allFailures(batches, client, id), files.reader(id));
+    return plainReply(Readable.toWeb(Readable.from(file)) as ReadableStream<Uint8Array>, 200, {
+      'content-disposition': `attachment; filename="${id}-failed.batch"`,
+    });
+  }
+
+  async function retry(call: Call): Promise<Response> {
+    const batch = await batchOf(call);
+    if (!(await batches.retry(batch.client, batch.id))) {
+      throw new QuiverError('bad-request', `Batch ${batch.id} is not stuck but ${batch.state}`);
+    }
+    accepted(batch.client);
+    return emptyReply();
+  }
+
+  return [
+    {
+      ...shared,
+      path: '/{client}/target/batches',
+      describe: describe('The latest batches', 200, z.object({ batches: z.array(BatchView) }), ClientParam),
+      handle: async ({ client }) => jsonReply({ batches: (await batches.list(client, LATEST)).map(viewOf) }),
+    },
+    {
+      ...shared,
+      path: batchPath,
+      describe: describe('One batch', 200, BatchView),
+      handle: async (call) => jsonReply(viewOf(await batchOf(call))),
+    },
+    {
+      ...shared,
+      path: `${batchPath}/failures`,
+      describe: {
+        ...describe(
+          'Its failed rows, as JSON or (`format=file`) as a batch to send again',
+          200,
+          FailuresView,
+        ),
+        request: { params: BatchParams, query: FailuresQuery },
+      },
+      handle: failures,
+    },
+    {
+      ...shared,
+      method: 'POST',
+      path: `${batchPath}/retry`,
+      describe: describe('Let a stuck batch go on', 204),
+      handle: retry,
+    },
+  ];
+}
+
+async function* allFailures(batches: BatchStore, client: string, id: string): AsyncGenerator<FailedRow> {
+  for (let fromLine = 1; ; ) {
+    const page = await batches.failures(client, id, fromLine, FAILURES_PAGE);
+    yield* page;
+    if (page.length < FAILURES_PAGE) return;
+    fromLine = page.at(-1)!.line + 1;
+  }
+}
+
+function viewOf({
+  id,
+  version,
+  state,
+  rows,
+  bytes,
+  progress,
+  reason,
+  ...batch
+}: Batch): z.infer<typeof BatchView> {
+  const { consumed, successful, notFound, failed } = progress;
+  const time = (epochMs: number | undefined) =>
+    epochMs === undefined ? null : new Date(epochMs).toISOString();
+  return {
+    id,
+    version,
+    state,
+    rows,
+    bytes,
+    consumed,
+    successful,
+    notFound,
+    failed,
+    acceptedAt: new Date(batch.acceptedAt).toISOString(),
+    startedAt: time(batch.startedAt),
+    finishedAt: time(batch.finishedAt),
+    reason: reason ?? null,
+  };
+}
+
+const BatchView = z
+  .object({
+    id: z.string(),
+    version: z.enum(['v1', 'v2']),
+    state: z.enum(['waiting', 'running', 'complete', 'stuck']),
+    rows: z.int(),
+    bytes: z.int(),
+    consumed: z.int(),
+    successful: z.int(),
+    notFound: z.int(),
+    failed: z.int(),
+    acceptedAt: z.string(),
+    startedAt: z.string().nullable(),
+    finishedAt: z.string().nullable(),
+    reason: z.string().nullable().openapi({ description: 'Why it is stuck.' }),
+  })
+  .openapi('Batch', {
+    example: {
+      id: 'demo-1701473848678-13029383',
+      version: 'v2',
+      state: 'complete',
+      rows: 4,
+      bytes: 96,
+      consumed: 4,
+      successful: 3,
+      notFound: 0,
+      failed: 1,
+      acceptedAt: '2026-08-18T17:53:39.003Z',
+      startedAt: '2026-08-18T17:53:39.010Z',
+      finishedAt: '2026-08-18T17:53:39.021Z',
+      reason: null,
+    },
+  });
+
+const FailuresView = z
+  .object({
+    failures: z.array(z.object({ line: z.int(), id: z.string(), reason: z.string(), notFound: z.boolean() })),
+    nextLine: z.int().optional(),
+  })
+  .openapi({ example: { failures: [{ line: 3, id: '124', reason: 'the id is missing', notFound: false }] } });
+
+const ClientParam = z.object({ client: z.string().openapi({ example: 'demo' }) });
+const BatchParams = ClientParam.extend({
+  batchId: z.string().openapi({ example: 'demo-1701473848678-13029383' }),
+});
+const FailuresQuery = z.object({
+  format: z
+    .string()
+    .optional()
+    .openapi({ description: '`file` for a batch to send again.', example: 'file' }),
+  fromLine: z.string().optional().openapi({ description: 'The first line of the page.', example: '1' }),
+});
+
+function describe(summary: string, status: number, schema?: z.ZodType, params: z.ZodObject = BatchParams) {
+  const content = schema && { 'application/json': { schema } };
+  return {
+    tags: ['Batches'],
+    summary,
+    request: { params },
+    responses: { [status]: { description: summary, ...(content && { content }) } },
+  };
+}
