@@ -1,7 +1,9 @@
 /** Bun's side: `Bun.serve`, and workers that share the port through SO_REUSEPORT. */
 
 import { fork } from 'node:child_process';
-import { type Caller, IDLE_SECONDS, MAX_BODY_BYTES, type Runtime } from './runtime.ts';
+import { type Caller, IDLE_SECONDS, MAX_BODY_BYTES, type Runtime, unreadableRequest } from './runtime.ts';
+
+const SLASH = 47;
 
 export const bunRuntime: Runtime = {
   name: 'bun',
@@ -15,7 +17,13 @@ export const bunRuntime: Runtime = {
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: MAX_BODY_BYTES,
       ...(tls && { tls }),
-      fetch: (request, own) => fetch(request, new BunCaller(request, own, secure)),
+      fetch(request, own) {
+        const caller = new BunCaller(request, own, secure);
+        if (request.url.charCodeAt(0) !== SLASH) return fetch(request, caller);
+        // Bun leaves the host out of the URL when the Host header is no host name, or missing as HTTP/1.0 allows.
+        if (request.headers.has('host')) return unreadableRequest();
+        return fetch(new Request(`http://localhost${request.url}`, request), caller);
+      },
     });
     return {
       port: server.port ?? port,

@@ -1,7 +1,7 @@
 /** What the supervisor and its workers say to each other, as JSON over the channel between the processes. */
 
 export type ToWorker<Assignment> =
-  /** Once, first: begin to serve. */
+  /** Once, after its `hello`: begin to serve. */
   | { readonly type: 'start'; readonly assignment: Assignment }
   /** Drain, close, exit. */
   | { readonly type: 'shutdown' }
@@ -11,6 +11,8 @@ export type ToWorker<Assignment> =
   | { readonly type: 'all-metrics'; readonly question: number; readonly text: string | undefined };
 
 export type FromWorker =
+  /** It listens; what is sent before may be lost (`node:cluster` does not keep it). */
+  | { readonly type: 'hello' }
   | { readonly type: 'ready' }
   /** It cannot start and ends now; `exitCode` is what the whole server ends with when it was starting. */
   | { readonly type: 'failed'; readonly reason: string; readonly exitCode: number }

@@ -1,10 +1,11 @@
 /** Node's side: `node:http` behind Hono's adapter, and workers of `node:cluster` that share the port. */
 
 import cluster from 'node:cluster';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
-import { type Caller, IDLE_SECONDS, type Runtime } from './runtime.ts';
+import { type Caller, IDLE_SECONDS, type Runtime, unreadableRequest } from './runtime.ts';
 
 const IDLE = IDLE_SECONDS * 1000;
 /** Node holds a connection with slow headers for over a minute, one with a slow body for ever; these are its limits here. */
@@ -22,7 +23,7 @@ export const nodeRuntime: Runtime = {
         return fetch(hostsOf(incoming) > 1 ? withBothHosts(request, incoming) : request, callerOf(incoming));
       },
       // HTTP/1.0 may come without a Host; the default client is then meant.
-      { hostname: 'localhost', overrideGlobalObjects: false },
+      { hostname: 'localhost', overrideGlobalObjects: false, errorHandler: unreadableRequest },
     );
     const options = {
       connectionsCheckingInterval: TIMEOUT_CHECK,
@@ -30,7 +31,9 @@ export const nodeRuntime: Runtime = {
       requestTimeout: REQUEST_TIMEOUT,
       keepAliveTimeout: IDLE,
     };
-    const listener = (incoming: IncomingMessage, outgoing: Parameters<typeof answer>[1]) => {
+    const connections = new OpenConnections();
+    const listener = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      connections.enter(incoming.socket, outgoing);
       incoming.url = originForm(incoming.url ?? '/');
       void answer(incoming, outgoing);
     };
@@ -38,6 +41,9 @@ export const nodeRuntime: Runtime = {
       ? createSecureServer({ ...options, ...tls }, listener)
       : createServer(options, listener);
     server.timeout = IDLE;
+    server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => connections.add(socket));
+    // Left to itself a worker whose supervisor died exits at once, with requests in flight and the store open.
+    if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => {
@@ -49,9 +55,8 @@ export const nodeRuntime: Runtime = {
     return {
       port: typeof address === 'object' && address !== null ? address.port : port,
       async close() {
-        const closed = new Promise((resolve) => server.close(resolve));
-        server.closeIdleConnections();
-        await closed;
+        server.close();
+        await connections.drained();
       },
     };
   },
@@ -87,4 +92,42 @@ function hostsOf({ rawHeaders }: IncomingMessage): number {
 function withBothHosts(request: Request, { rawHeaders }: IncomingMessage): Request {
   const hosts = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]!.toLowerCase() === 'host');
   return new Request(request.url, { method: request.method, headers: { host: hosts.join(', ') } });
+}
+
+/** The open connections and the requests in flight on each, so that a drain waits for those and for nothing else. */
+class OpenConnections {
+  readonly #inFlight = new Map<Socket, number>();
+  #whenDrained: (() => void) | undefined;
+
+  add(socket: Socket): void {
+    this.#inFlight.set(socket, 0);
+    socket.once('close', () => {
+      this.#inFlight.delete(socket);
+      this.#checkDrained();
+    });
+  }
+
+  enter(socket: Socket, outgoing: ServerResponse): void {
+    this.#inFlight.set(socket, (this.#inFlight.get(socket) ?? 0) + 1);
+    outgoing.once('close', () => {
+      const left = (this.#inFlight.get(socket) ?? 1) - 1;
+      if (this.#inFlight.has(socket)) this.#inFlight.set(socket, left);
+      if (left === 0 && this.#whenDrained) socket.destroySoon();
+    });
+  }
+
+  /** Closes what is idle now and the others after their answers; returns when none is left. */
+  async drained(): Promise<void> {
+    const drained = new Promise<void>((resolve) => {
+      this.#whenDrained = resolve;
+    });
+    // Node's own closeIdleConnections passes over a connection that has not sent a request yet.
+    for (const [socket, count] of this.#inFlight) if (count === 0) socket.destroySoon();
+    this.#checkDrained();
+    await drained;
+  }
+
+  #checkDrained(): void {
+    if (this.#inFlight.size === 0) this.#whenDrained?.();
+  }
 }

@@ -37,3 +37,11 @@ export interface Runtime {
 export const IDLE_SECONDS = 30;
 /** Beyond what any route takes, so that every refusal is the application's own, in the documented shape. */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+/** The answer to a request whose Host header or target makes no URL: no route can read it. */
+export function unreadableRequest(): Response {
+  return new Response('{"status":400,"message":"Host: must be one host name"}', {
+    status: 400,
+    headers: { 'content-type': 'application/json;charset=UTF-8' },
+  });
+}

@@ -110,7 +110,6 @@ class Supervisor<Assignment> {
     this.#workers.set(pid, worker);
     child.on('message', (message) => this.#heard(worker, message as FromWorker));
     child.on('exit', (code, signal) => this.#exited(worker, code, signal));
-    this.#tell(worker, { type: 'start', assignment: this.#options.assignmentFor(place, this.#port) });
   }
 
   #tell(worker: Worker, message: ToWorker<Assignment>): void {
@@ -120,6 +119,9 @@ class Supervisor<Assignment> {
 
   #heard(worker: Worker, message: FromWorker): void {
     switch (message.type) {
+      case 'hello':
+        this.#greet(worker);
+        break;
       case 'ready':
         worker.isReady = true;
         this.#checkServing();
@@ -136,6 +138,15 @@ class Supervisor<Assignment> {
         this.#collectMetrics(worker, message.question);
         break;
     }
+  }
+
+  #greet(worker: Worker): void {
+    if (this.#state === 'stopping') this.#tell(worker, { type: 'shutdown' });
+    else
+      this.#tell(worker, {
+        type: 'start',
+        assignment: this.#options.assignmentFor(worker.place, this.#port),
+      });
   }
 
   #checkServing(): void {

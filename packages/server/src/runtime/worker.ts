@@ -96,6 +96,7 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => void stop());
   process.on('disconnect', () => void stop());
+  tell({ type: 'hello' });
 }
 
 /**
