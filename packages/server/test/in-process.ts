@@ -11,6 +11,7 @@ import type { ServeConfig } from '../src/config/config.ts';
 import { type App, createApp } from '../src/http/app.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { ProfileStore } from '../src/storage/profile-store.ts';
+import type { Stores } from '../src/storage/stores.ts';
 
 /** What JSON.parse gives; a test looks into it as it comes. */
 // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of each member
@@ -54,6 +55,7 @@ export interface AskOptions {
 
 export interface InProcess {
   readonly app: App;
+  readonly stores: Stores;
   readonly store: ProfileStore;
   /** Writes that the store has acknowledged with a change, in order: `update`, `visit`, … */
   readonly changes: string[];
@@ -136,6 +138,7 @@ export async function openInProcess(
 
   const opened: InProcess = {
     app,
+    stores: parts.stores,
     store,
     changes,
     logged,

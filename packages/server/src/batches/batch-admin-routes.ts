@@ -72,7 +72,7 @@ export function batchAdminRoutes({ batches, files, accepted }: BatchRoutesParts)
     {
       ...shared,
       path: '/{client}/target/batches',
-      describe: describe('The latest batches', 200, z.object({ batches: z.array(BatchView) }), ClientParam),
+      describe: describe('The latest batches', 200, BatchesView, ClientParam),
       handle: async ({ client }) => jsonReply({ batches: (await batches.list(client, LATEST)).map(viewOf) }),
     },
     {
@@ -143,6 +143,22 @@ function viewOf({
   };
 }
 
+const BATCH = {
+  id: 'demo-1701473848678-13029383',
+  version: 'v2',
+  state: 'complete',
+  rows: 4,
+  bytes: 96,
+  consumed: 4,
+  successful: 3,
+  notFound: 0,
+  failed: 1,
+  acceptedAt: '2026-08-18T17:53:39.003Z',
+  startedAt: '2026-08-18T17:53:39.010Z',
+  finishedAt: '2026-08-18T17:53:39.021Z',
+  reason: null,
+} as const;
+
 const BatchView = z
   .object({
     id: z.string(),
@@ -159,23 +175,9 @@ const BatchView = z
     finishedAt: z.string().nullable(),
     reason: z.string().nullable().openapi({ description: 'Why it is stuck.' }),
   })
-  .openapi('Batch', {
-    example: {
-      id: 'demo-1701473848678-13029383',
-      version: 'v2',
-      state: 'complete',
-      rows: 4,
-      bytes: 96,
-      consumed: 4,
-      successful: 3,
-      notFound: 0,
-      failed: 1,
-      acceptedAt: '2026-08-18T17:53:39.003Z',
-      startedAt: '2026-08-18T17:53:39.010Z',
-      finishedAt: '2026-08-18T17:53:39.021Z',
-      reason: null,
-    },
-  });
+  .openapi('Batch', { example: BATCH });
+
+const BatchesView = z.object({ batches: z.array(BatchView) }).openapi({ example: { batches: [BATCH] } });
 
 const FailuresView = z
   .object({
@@ -201,6 +203,7 @@ function describe(summary: string, status: number, schema?: z.ZodType, params: z
   return {
     tags: ['Batches'],
     summary,
+    security: [{ bearer: [] }],
     request: { params },
     responses: { [status]: { description: summary, ...(content && { content }) } },
   };

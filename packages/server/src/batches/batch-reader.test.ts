@@ -237,7 +237,10 @@ describe('time grows with the file, not faster', () => {
   const pieceBytes = 32;
   const plain = () => {
     let sum = 0;
-    return { push: (piece: Uint8Array) => piece.forEach((byte) => (sum += byte)), end: () => sum };
+    const push = (piece: Uint8Array) => {
+      for (let at = 0; at < piece.length; at += 1) sum += piece[at]!;
+    };
+    return { push, end: () => sum };
   };
   /** The fastest of three, in milliseconds. */
   function timeOf(

@@ -34,6 +34,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
     servers: [{ url: '/' }],
     tags: [
       { name: 'Delivery', description: 'Where visitors come from' },
+      { name: 'Batches', description: 'Many profiles in a file' },
       { name: 'Profiles', description: 'Fetch, update and remove' },
       { name: 'Running it', description: 'Probes, metrics, and this description' },
     ],
