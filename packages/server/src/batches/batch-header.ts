@@ -151,9 +151,10 @@ function parseHeader(line: Buffer): { key: BatchKey; names: string[] } {
     const name = headerCell(line, start, cellEnd, column);
     if (column === 1) key = keyNamed(name);
     else {
-      const problem = nameProblem(name) ?? (names.has(name) || name === key ? 'is given twice' : undefined);
+      const problem =
+        attributeNameProblem(name) ?? (names.has(name) || name === key ? 'is given twice' : undefined);
       if (problem !== undefined)
-        throw refusal(`row 1: the name ${quoted(name)} of column ${column} ${problem}`);
+        throw refusal(`row 1: the name ${quotedName(name)} of column ${column} ${problem}`);
       names.add(name);
     }
     start = cellEnd + 1;
@@ -180,11 +181,15 @@ function keyNamed(name: string): BatchKey {
       `row 1: the file is percent-encoded as a whole; send it as it is (curl --data-binary), cells alone are encoded`,
     );
   }
-  throw refusal(`row 1: ${expected}, not ${quoted(name)}`);
+  throw refusal(`row 1: ${expected}, not ${quotedName(name)}`);
 }
 
-/** Section 5's rules for names; the prefix of single updates is refused as in Delivery, for it would become part of the name. */
-function nameProblem(name: string): string | undefined {
+/**
+ * Section 5's rules for names; the prefix of single updates is refused as in Delivery, for it would become part of the name.
+ *
+ * @returns a phrase that completes "the name … "; undefined when the name is good
+ */
+export function attributeNameProblem(name: string): string | undefined {
   if (name.startsWith('profile.')) return 'must go without "profile."';
   if (name.startsWith('user.')) return 'starts with "user.", which belongs to profile scripts';
   if (!atMostCharacters(name, MAX_ATTRIBUTE_NAME)) return `is longer than ${MAX_ATTRIBUTE_NAME} characters`;
@@ -200,7 +205,7 @@ function describeBeginning(bytes: Buffer): string {
   for (const [pattern, what] of OTHER_BEGINNINGS) {
     if (pattern.test(text)) return `${what}, ${EXPECTED}`;
   }
-  return `the file starts with ${quoted(beginning.toString('utf8'), 24)}, ${EXPECTED}`;
+  return `the file starts with ${quotedName(beginning.toString('utf8'), 24)}, ${EXPECTED}`;
 }
 
 const OTHER_BEGINNINGS: readonly (readonly [RegExp, string])[] = [
@@ -217,7 +222,7 @@ const OTHER_BEGINNINGS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** A text from the file within a message: cut, and with control characters as escapes. */
-function quoted(text: string, most = MAX_ATTRIBUTE_NAME + 12): string {
+export function quotedName(text: string, most = MAX_ATTRIBUTE_NAME + 12): string {
   return JSON.stringify(text.length > most ? `${text.slice(0, most).toWellFormed()}…` : text);
 }
 

@@ -1,0 +1,202 @@
+/** Turns a table as spreadsheets and databases write it (RFC 4180) into the batch format (spec section 6). */
+
+import { Readable } from 'node:stream';
+import { CsvError, type Info, parse } from 'csv-parse';
+import { idProblem } from '../domain/visitor-id.ts';
+import { QuiverError } from '../errors.ts';
+import { type BatchKey, grouped, MAX_ROW_BYTES } from './batch-format.ts';
+import { attributeNameProblem, quotedName } from './batch-header.ts';
+import { writeHeader, writeRow } from './batch-writer.ts';
+
+const LF = 0x0a;
+const YIELD_CHARACTERS = 64 * 1024;
+
+/** A record of the table that makes no row. */
+export interface RefusedRecord {
+  /** The line on which the record begins; the file's first is 1. */
+  readonly line: number;
+  /** What its key column says. */
+  readonly id: string;
+  readonly reason: string;
+}
+
+export interface CsvToBatchOptions {
+  /** The column that holds the ids; all others are attributes. */
+  readonly key: string;
+  /** What the ids are. */
+  readonly as: BatchKey;
+  /** Told of each record that makes no row; the others go on. */
+  readonly refused: (record: RefusedRecord) => void;
+  /** Told the line of each record that makes a row, in the order of the rows. */
+  readonly written?: (line: number) => void;
+}
+
+interface CsvRecord {
+  readonly record: string[];
+  readonly info: Info;
+}
+
+/**
+ * Converts as the table streams by; at most one record is held.
+ *
+ * Values are taken to the letter, blanks too. An empty one sets nothing. A record without any value becomes a row that is skipped.
+ *
+ * @returns the text of one batch, in pieces, whatever its size; see `split-batch.ts`
+ * @throws QuiverError `bad-request` when the table cannot be read or its header row breaks a rule; the message names the line
+ */
+export async function* csvToBatch(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: CsvToBatchOptions,
+): AsyncGenerator<string, void, undefined> {
+  let columns: Columns | undefined;
+  const lines = new LineCount();
+  let pending = '';
+  try {
+    for await (const { record, info } of recordsOf(chunks)) {
+      const line = lines.firstLineOf(record, info);
+      if (columns === undefined) {
+        columns = columnsOf(record, options.key);
+        pending = writeHeader(options.as, columns.names);
+        continue;
+      }
+      const row = rowOf(record, columns, options);
+      if ('reason' in row) options.refused({ line, id: record[columns.key] ?? '', reason: row.reason });
+      else {
+        options.written?.(line);
+        pending += row.text;
+        if (pending.length < YIELD_CHARACTERS) continue;
+        yield pending;
+        pending = '';
+      }
+    }
+  } catch (error) {
+    throw error instanceof CsvError ? lines.refusalOf(error) : error;
+  }
+  if (columns === undefined) throw refusal('the file is empty, expected a header row');
+  yield pending;
+}
+
+interface Columns {
+  /** Which column holds the ids. */
+  readonly key: number;
+  readonly count: number;
+  /** The names of the other columns, in order. */
+  readonly names: readonly string[];
+}
+
+function columnsOf(record: readonly string[], keyName: string): Columns {
+  const key = record.indexOf(keyName);
+  if (key === -1) {
+    const found = record.slice(0, 20).map((name) => quotedName(name));
+    throw refusal(`line 1: no column is called ${quotedName(keyName)}; the columns are ${found.join(', ')}`);
+  }
+  const seen = new Set<string>();
+  for (const [index, name] of record.entries()) {
+    if (name === '') throw refusal(`line 1: column ${index + 1} has no name`);
+    const problem = seen.has(name)
+      ? 'is given twice'
+      : index === key
+        ? undefined
+        : attributeNameProblem(name);
+    if (problem !== undefined) {
+      throw refusal(`line 1: the name ${quotedName(name)} of column ${index + 1} ${problem}`);
+    }
+    seen.add(name);
+  }
+  return { key, count: record.length, names: record.filter((_, index) => index !== key) };
+}
+
+function rowOf(
+  record: readonly string[],
+  columns: Columns,
+  { key, as }: CsvToBatchOptions,
+): { text: string } | { reason: string } {
+  if (record.length !== columns.count) {
+    return { reason: `the record has ${grouped(record.length)} cells, the header ${grouped(columns.count)}` };
+  }
+  const id = record[columns.key]!;
+  const values = record.filter((_, index) => index !== columns.key);
+  const problem = id === '' ? 'is missing' : idProblem(as === 'pcId' ? 'tntId' : as, id);
+  if (problem !== undefined && values.some((value) => value !== '')) {
+    return { reason: `the id (${key}) ${problem}` };
+  }
+  const text = writeRow(id, values);
+  // The line end is no part of the row.
+  if (text.length - 1 > MAX_ROW_BYTES) {
+    return { reason: `the row would be longer than ${grouped(MAX_ROW_BYTES)} bytes` };
+  }
+  return { text };
+}
+
+function recordsOf(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncIterable<CsvRecord> {
+  const parser = parse({
+    bom: true,
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: 2 * MAX_ROW_BYTES,
+  });
+  const source = Readable.from(strictlyUtf8(chunks), { objectMode: false });
+  source.once('error', (error) => parser.destroy(error));
+  return source.pipe(parser) as AsyncIterable<CsvRecord>;
+}
+
+/** Lets the bytes through as they are, up to the first that are not UTF-8: the parser would replace those without a word. */
+async function* strictlyUtf8(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let line = 1;
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      decoder.decode(chunk, { stream: chunk !== undefined });
+    } catch (cause) {
+      const where = chunk === undefined ? 'at its end' : `on or after line ${grouped(line)}`;
+      throw new QuiverError('bad-request', `the file is not UTF-8 (${where})`, { cause });
+    }
+  };
+  for await (const chunk of chunks) {
+    decode(chunk);
+    for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) line += 1;
+    yield chunk;
+  }
+  decode();
+}
+
+/** Knows the lines as an editor numbers them; the parser tells where a record ends, and takes a CRLF within quotes for two. */
+class LineCount {
+  #countedTwice = 0;
+
+  /** The line on which a record begins. To be asked once of every record, in order. */
+  firstLineOf(record: readonly string[], info: Info): number {
+    let breaks = 0;
+    let pairs = 0;
+    for (const value of record) {
+      if (!/[\r\n]/.test(value)) continue;
+      breaks += value.match(/[\r\n]/g)!.length;
+      pairs += value.match(/\r\n/g)?.length ?? 0;
+    }
+    const line = info.lines - breaks - this.#countedTwice;
+    this.#countedTwice += pairs;
+    return line;
+  }
+
+  refusalOf(error: CsvError): QuiverError {
+    const { lines } = error as CsvError & { lines?: number };
+    const where = lines === undefined ? '' : `line ${grouped(lines - this.#countedTwice)}: `;
+    const what = PARSER_PROBLEMS[error.code] ?? error.message;
+    return new QuiverError('bad-request', `${where}${what}`, { cause: error });
+  }
+}
+
+const PARSER_PROBLEMS: Partial<Record<CsvError['code'], string>> = {
+  CSV_MAX_RECORD_SIZE: `a record is longer than ${grouped(2 * MAX_ROW_BYTES)} bytes; is a quote not closed?`,
+  CSV_QUOTE_NOT_CLOSED: 'the file ends within quotes',
+  CSV_INVALID_CLOSING_QUOTE: 'there is text behind a closing quote (a quote within quotes is written twice)',
+  CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE: 'there is text behind a closing quote',
+  INVALID_OPENING_QUOTE: 'there is a quote within a cell that is not in quotes itself',
+};
+
+function refusal(message: string): QuiverError {
+  return new QuiverError('bad-request', message);
+}

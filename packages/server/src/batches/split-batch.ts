@@ -1,0 +1,78 @@
+/** Splits a batch that is over the limits into several, each with the header (spec section 6). */
+
+import { QuiverError } from '../errors.ts';
+import type { BatchLimits } from './batch-check.ts';
+import { type BatchHeader, type BatchRow, grouped, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from './batch-format.ts';
+import { type ReadBytes, writeHeader } from './batch-writer.ts';
+
+/** Rows that follow each other in a file and make one batch together with its header. */
+export interface BatchPart {
+  /** Its bytes of the file, the end not included. */
+  readonly start: number;
+  readonly end: number;
+  /** The line of the file on which its first row stands. */
+  readonly firstLine: number;
+  readonly rows: number;
+  /** How large it is as a batch of its own, with the header. */
+  readonly bytes: number;
+}
+
+/** Is told the rows as a reader finds them, and says what the parts are; holds no row. */
+export class BatchSplitter {
+  readonly #maxBytes: number;
+  readonly #maxRows: number;
+  readonly #headerBytes: number;
+  readonly #parts: BatchPart[] = [];
+  #part: BatchPart | undefined;
+
+  constructor(header: BatchHeader, limits: BatchLimits = {}) {
+    this.#maxBytes = limits.bytes ?? MAX_BATCH_BYTES;
+    this.#maxRows = limits.rows ?? MAX_BATCH_ROWS;
+    this.#headerBytes = headerOf(header).length;
+  }
+
+  /** Takes the next row. @throws QuiverError `body-too-large` when the row alone is over the limit */
+  add(row: BatchRow): void {
+    const part = this.#part;
+    if (part !== undefined && part.rows < this.#maxRows) {
+      const bytes = this.#headerBytes + row.next - part.start;
+      if (bytes <= this.#maxBytes) {
+        this.#part = { ...part, end: row.next, rows: part.rows + 1, bytes };
+        return;
+      }
+    }
+    if (part !== undefined) this.#parts.push(part);
+    const bytes = this.#headerBytes + row.next - row.start;
+    if (bytes > this.#maxBytes) {
+      const message = `line ${grouped(row.line)}: with the header the row is larger than ${grouped(this.#maxBytes)} bytes`;
+      throw new QuiverError('body-too-large', message);
+    }
+    this.#part = { start: row.start, end: row.next, firstLine: row.line, rows: 1, bytes };
+  }
+
+  /** The parts, in the order of the file; none when there are no rows. */
+  end(): readonly BatchPart[] {
+    if (this.#part !== undefined) this.#parts.push(this.#part);
+    this.#part = undefined;
+    return this.#parts;
+  }
+}
+
+/** A part as a batch of its own, as a stream. @param read reads the file that was split */
+export async function* partBytes(
+  header: BatchHeader,
+  part: BatchPart,
+  read: ReadBytes,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield headerOf(header);
+  yield* read(part.start, part.end);
+}
+
+/** The line of the split file that a part's line came from, the header being the part's line 1. */
+export function lineInWhole(part: BatchPart, line: number): number {
+  return line < 2 ? 1 : part.firstLine + line - 2;
+}
+
+function headerOf(header: BatchHeader): Buffer {
+  return Buffer.from(writeHeader(header.key, header.names));
+}
