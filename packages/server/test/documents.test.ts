@@ -1,0 +1,62 @@
+/** What the documents point at is there: files, headings, and the tests that the compatibility page names. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const DOCUMENTS = [
+  ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
+  ...filesUnder('docs').filter((path) => path.endsWith('.md')),
+];
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) =>
+    join(folder, path),
+  );
+}
+
+/** Links of a document: `[text](target)`, code left out. */
+function linksOf(text: string): string[] {
+  const prose = text.replace(/```.*?```/gs, '').replace(/`[^`\n]*`/g, '');
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
+}
+
+/** The anchors that headings get: lower case, no punctuation, hyphens for blanks. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test.each(DOCUMENTS)('every link of %s leads somewhere', (document) => {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  const broken = linksOf(text).filter((link) => {
+    if (/^https?:/.test(link)) return false;
+    const [path = '', anchor] = link.split('#');
+    const target = path === '' ? join(ROOT, document) : join(ROOT, dirname(document), path);
+    if (!existsSync(target)) return true;
+    return anchor !== undefined && !anchorsOf(readFileSync(target, 'utf8')).includes(anchor);
+  });
+  expect(broken).toEqual([]);
+});
+
+test('every test that the compatibility page names is there', () => {
+  const page = readFileSync(join(ROOT, 'docs/compatibility.md'), 'utf8');
+  const named = [...page.matchAll(/`([\w.-]+\.ts)` › ([^|]+?) \|/g)].map(([, file, name]) => ({
+    file,
+    name,
+  }));
+  expect(named.length).toBeGreaterThan(50);
+  const sources = new Map(
+    [...filesUnder('packages/server/src'), ...filesUnder('packages/server/test')]
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => [basename(path), readFileSync(join(ROOT, path), 'utf8')]),
+  );
+  // A name stands in its file as a string, or as the pattern of a table.
+  expect(named.filter(({ file, name }) => !sources.get(file!)?.includes(name!))).toEqual([]);
+});
