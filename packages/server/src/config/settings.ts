@@ -6,7 +6,7 @@
 
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LogLevel, Peer, StoreLocation } from './config.ts';
 
 export interface Setting {

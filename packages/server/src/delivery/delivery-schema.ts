@@ -89,7 +89,7 @@ export const MboxCallSchema = z
     example: { mbox: 'home', thirdPartyId: 'crm-4711', profileParameters: { country: 'france' } },
   });
 
-export type MboxCall = z.infer<typeof MboxCallSchema>;
+type MboxCall = z.infer<typeof MboxCallSchema>;
 
 /**
  * Holds a parsed body against a schema.

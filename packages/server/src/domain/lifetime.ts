@@ -3,8 +3,6 @@
 const DAY = 24 * 60 * 60 * 1000;
 
 export const DEFAULT_LIFETIME_DAYS = 14;
-export const MIN_LIFETIME_DAYS = 1;
-export const MAX_LIFETIME_DAYS = 90;
 
 /** The moment at which a write is made, and how long what it touches lives from then on. */
 export interface WriteMoment {
