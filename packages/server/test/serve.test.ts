@@ -5,7 +5,7 @@ import { request as secureRequest } from 'node:https';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Quiver, type QuiverOptions, type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
 
 let folder: string;
@@ -171,6 +171,9 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
   test('workers whose supervisor was killed end by themselves', async () => {
     const quiver = await start({ runtime, flags: ['--workers', '2'] });
     const workers = await quiver.workers();
+    onTestFinished(() => {
+      for (const worker of workers.filter(isAlive)) process.kill(worker, 'SIGKILL');
+    });
     process.kill(quiver.pid, 'SIGKILL');
     await vi.waitFor(() => expect(workers.filter(isAlive)).toEqual([]), { timeout: 10_000, interval: 50 });
   });

@@ -1,0 +1,289 @@
+import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { createServer } from 'node:net';
+import pino from 'pino';
+import { Counter, Registry } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { type Ending, listenProblem, supervise } from './supervisor.ts';
+
+interface Assignment {
+  readonly place: number;
+}
+
+/** A worker process that does what the test says. */
+class FakeChild extends EventEmitter {
+  readonly pid: number;
+  connected = true;
+  readonly heard: ToWorker<Assignment>[] = [];
+  readonly kills: string[] = [];
+
+  constructor(pid: number) {
+    super();
+    this.pid = pid;
+  }
+  send(message: ToWorker<Assignment>): void {
+    this.heard.push(message);
+  }
+  kill(signal: string): void {
+    this.kills.push(signal);
+    this.exit(null, signal);
+  }
+  say(message: FromWorker): void {
+    this.emit('message', message);
+  }
+  exit(code: number | null, signal: string | null = null): void {
+    this.connected = false;
+    this.emit('exit', code, signal);
+  }
+  serve(): void {
+    this.say({ type: 'hello' });
+    this.say({ type: 'ready' });
+  }
+}
+
+let children: FakeChild[];
+let served: number[];
+let ending: Promise<Ending>;
+let lastPid = 0;
+
+async function begin(workers: number): Promise<void> {
+  children = [];
+  served = [];
+  ending = supervise<Assignment>({
+    runtime: {
+      name: 'node',
+      listen: () => Promise.reject(new Error('a supervisor does not listen')),
+      startWorker() {
+        lastPid += 1;
+        const child = new FakeChild(lastPid);
+        children.push(child);
+        return child as unknown as ChildProcess;
+      },
+    },
+    workers,
+    host: '127.0.0.1',
+    port: 0,
+    log: pino({ level: 'silent' }),
+    assignmentFor: (place) => ({ place }),
+    onServing: (port) => served.push(port),
+  });
+  // The proof of the port is a matter of the kernel, not of the clock.
+  while (children.length < workers) await new Promise((resolve) => setImmediate(resolve));
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+const signal = () => process.emit('SIGTERM', 'SIGTERM');
+
+async function stopAll(): Promise<Ending> {
+  signal();
+  for (const child of children) if (child.connected) child.exit(0);
+  return ending;
+}
+
+describe('starting', () => {
+  test('each worker gets its part after its hello; it serves when all are ready', async () => {
+    await begin(2);
+    const [one, two] = children as [FakeChild, FakeChild];
+    expect(one.heard).toEqual([]);
+    one.serve();
+    expect(one.heard).toEqual([{ type: 'start', assignment: { place: 0 } }]);
+    expect(served).toEqual([]);
+    two.serve();
+    expect(two.heard).toEqual([{ type: 'start', assignment: { place: 1 } }]);
+    expect(served).toEqual([expect.any(Number)]);
+    expect(served[0]).toBeGreaterThan(0);
+    expect(await stopAll()).toEqual({ exitCode: 0 });
+  });
+
+  test('a worker that says why it cannot start ends the server with its reason and its exit code', async () => {
+    await begin(2);
+    const [one, two] = children as [FakeChild, FakeChild];
+    one.serve();
+    two.say({ type: 'hello' });
+    two.say({ type: 'failed', reason: 'the format is newer', exitCode: 6 });
+    two.exit(6);
+    expect(one.heard.at(-1)).toEqual({ type: 'shutdown' });
+    one.exit(0);
+    expect(await ending).toEqual({ exitCode: 6, reason: 'the format is newer' });
+    expect(served).toEqual([]);
+  });
+
+  test('it gives up after the fifth worker that dies without a word', async () => {
+    await begin(1);
+    for (let death = 1; death <= 5; death += 1) {
+      expect(children).toHaveLength(death);
+      children.at(-1)!.exit(null, 'SIGSEGV');
+      await vi.advanceTimersByTimeAsync(5000);
+    }
+    expect(children).toHaveLength(5);
+    const reason = '5 workers died before they could serve, the last with SIGSEGV';
+    expect(await ending).toEqual({ exitCode: 1, reason });
+  });
+});
+
+describe('serving', () => {
+  test('a worker that dies is replaced in its place, at once the first time, then after growing pauses', async () => {
+    await begin(2);
+    for (const child of children) child.serve();
+    const pauses: number[] = [];
+    for (let death = 0; death < 9; death += 1) {
+      const count = children.length;
+      children.at(-1)!.exit(null, 'SIGKILL');
+      const before = Date.now();
+      while (children.length === count) await vi.advanceTimersByTimeAsync(1);
+      pauses.push(Date.now() - before);
+      children.at(-1)!.serve();
+      expect(children.at(-1)!.heard[0]).toEqual({ type: 'start', assignment: { place: 1 } });
+    }
+    expect(pauses[0]).toBeLessThanOrEqual(1);
+    expect(pauses.slice(1)).toEqual([200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
+    expect(served).toHaveLength(1);
+    expect(await stopAll()).toEqual({ exitCode: 0 });
+  });
+
+  test('a worker that lived for long is replaced at once again', async () => {
+    await begin(1);
+    for (let life = 0; life < 4; life += 1) {
+      children.at(-1)!.serve();
+      await vi.advanceTimersByTimeAsync(20_000);
+      children.at(-1)!.exit(1);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(children).toHaveLength(life + 2);
+    }
+    expect(await stopAll()).toEqual({ exitCode: 0 });
+  });
+
+  test('the metrics of all workers are summed, whoever is asked', async () => {
+    await begin(2);
+    for (const child of children) child.serve();
+    const [one, two] = children as [FakeChild, FakeChild];
+    one.say({ type: 'all-metrics', question: 7 });
+    for (const [child, amount] of [
+      [one, 2],
+      [two, 3],
+    ] as const) {
+      expect(child.heard.at(-1)).toEqual({ type: 'report-metrics', round: 1 });
+      const metrics = new Registry();
+      new Counter({ name: 'visits_total', help: 'Visits.', registers: [metrics] }).inc(amount);
+      child.say({ type: 'metrics', round: 1, metrics: await metrics.getMetricsAsJSON() });
+    }
+    await vi.waitFor(() => {
+      const text = expect.stringContaining('visits_total 5\n');
+      expect(one.heard.at(-1)).toEqual({ type: 'all-metrics', question: 7, text });
+    });
+    await stopAll();
+  });
+
+  test('a sum that lacks a worker is none', async () => {
+    await begin(2);
+    for (const child of children) child.serve();
+    const [one, two] = children as [FakeChild, FakeChild];
+    one.say({ type: 'all-metrics', question: 1 });
+    one.say({ type: 'metrics', round: 1, metrics: [] });
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(one.heard.at(-1)).toEqual({ type: 'all-metrics', question: 1, text: undefined });
+    two.exit(null, 'SIGKILL');
+    await stopAll();
+  });
+});
+
+describe('stopping', () => {
+  test('each worker is told to drain, and none is replaced', async () => {
+    await begin(2);
+    for (const child of children) child.serve();
+    signal();
+    for (const child of children) {
+      expect(child.heard.at(-1)).toEqual({ type: 'shutdown' });
+      child.exit(0);
+    }
+    expect(await ending).toEqual({ exitCode: 0 });
+    expect(children).toHaveLength(2);
+  });
+
+  test('a worker that did not end well shows in the exit code', async () => {
+    await begin(2);
+    for (const child of children) child.serve();
+    signal();
+    children[0]!.exit(0);
+    children[1]!.exit(1);
+    expect(await ending).toEqual({ exitCode: 1 });
+  });
+
+  test('a worker not yet told its part is told to end instead', async () => {
+    await begin(1);
+    signal();
+    children[0]!.say({ type: 'hello' });
+    expect(children[0]!.heard).not.toContainEqual(expect.objectContaining({ type: 'start' }));
+    children[0]!.exit(0);
+    expect(await ending).toEqual({ exitCode: 0 });
+  });
+
+  test('what hangs is killed by the watchdog', async () => {
+    await begin(1);
+    children[0]!.serve();
+    signal();
+    await vi.advanceTimersByTimeAsync(10_900);
+    expect(children[0]!.kills).toEqual([]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(children[0]!.kills).toEqual(['SIGKILL']);
+    expect(await ending).toEqual({ exitCode: 1 });
+  });
+
+  test('the same signal heard twice at once is one; a later one kills', async () => {
+    await begin(1);
+    children[0]!.serve();
+    signal();
+    signal();
+    expect(children[0]!.kills).toEqual([]);
+    await vi.advanceTimersByTimeAsync(600);
+    signal();
+    expect(children[0]!.kills).toEqual(['SIGKILL']);
+    expect(await ending).toEqual({ exitCode: 1 });
+  });
+
+  test('its hold on the signals ends with it', async () => {
+    const before = process.listenerCount('SIGTERM');
+    await begin(1);
+    children[0]!.serve();
+    await stopAll();
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+});
+
+test('a port in use is said before any worker starts', async () => {
+  const other = createServer();
+  const port = await new Promise<number>((resolve) => {
+    other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port));
+  });
+  const startWorker = () => expect.unreachable();
+  const runtime = { name: 'node', listen: startWorker, startWorker } as const;
+  const ended = await supervise({
+    runtime,
+    workers: 1,
+    host: '127.0.0.1',
+    port,
+    log: pino({ level: 'silent' }),
+    assignmentFor: () => ({}),
+    onServing: () => expect.unreachable(),
+  });
+  other.close();
+  expect(ended).toEqual({
+    exitCode: 1,
+    reason: expect.stringContaining(`port ${port} on 127.0.0.1 is in use`),
+  });
+});
+
+test.each([
+  ['EACCES', /^port 80 on ::1 needs more rights/],
+  ['EADDRNOTAVAIL', /^--host: ::1 is not an address of this machine$/],
+  ['ENOTFOUND', /^--host: ::1 is not an address of this machine$/],
+  ['EMFILE', /^cannot listen on port 80 of ::1: EMFILE$/],
+])('why it cannot listen: %s', (code, line) => {
+  expect(listenProblem(Object.assign(new Error(code), { code }), '::1', 80)).toMatch(line);
+});
