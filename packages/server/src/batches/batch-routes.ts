@@ -23,14 +23,19 @@ export interface BatchRoutesParts {
 /** The most failed rows that a status names. */
 const MAX_FAILED_IDS = 1000;
 
+/** Clients keep the address of the status in columns of this width. */
+const MAX_STATUS_URL = 255;
+/** A dash, epoch milliseconds, a dash, eight digits. */
+const ID_WITHOUT_CLIENT = 23;
+
 export function batchRoutes(parts: BatchRoutesParts): Route[] {
   const shared = { guard: 'profileApi', style: 'batch-xml', cors: 'configured', scope: 'client' } as const;
 
   const upload = (version: BatchVersion) => async (call: Call) => {
+    const statusUrl = statusUrlMaker(parts.originOf(call), call.client);
     const id = await acceptBatch(parts, call.client, version, call.request);
     parts.accepted(call.client);
-    const path = `/m2/${call.client}/profile/batchStatus?batchId=${id}`;
-    return batchReply(true, `${parts.originOf(call)}${path}`, 'Batch submitted for processing');
+    return batchReply(true, statusUrl(id), 'Batch submitted for processing');
   };
 
   const status = (asked: BatchVersion) => async (call: Call) => {
@@ -79,6 +84,27 @@ export function batchRoutes(parts: BatchRoutesParts): Route[] {
   ];
 }
 
+/**
+ * Makes the function that gives the address of a batch's status, before anything of the batch is kept.
+ *
+ * Clients cut the address out without decoding XML and append a parameter to it, so it must be free of markup and have one query
+ * parameter, whatever Host the caller sent.
+ */
+function statusUrlMaker(origin: string, client: string): (id: string) => string {
+  if (!ORIGIN.test(origin)) {
+    throw new QuiverError('bad-request', 'Host: must be a name or an address, and a port if any');
+  }
+  const start = `${origin}/m2/${client}/profile/batchStatus?batchId=`;
+  const excess = start.length + client.length + ID_WITHOUT_CLIENT - MAX_STATUS_URL;
+  if (excess > 0) {
+    const room = origin.length - origin.indexOf('//') - 2 - excess;
+    const why = `the address of the status has room for ${MAX_STATUS_URL}`;
+    throw new QuiverError('bad-request', `Host: must be at most ${room} characters, for ${why}`);
+  }
+  return (id) => start + id;
+}
+const ORIGIN = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+
 /** Adobe's words have no `running`: what is not complete and not stuck is incomplete. */
 function summaryOf(batch: Batch): XmlElements {
   const status = batch.state === 'complete' || batch.state === 'stuck' ? batch.state : 'incomplete';
@@ -105,13 +131,14 @@ function detailed(batch: Batch, failed: readonly FailedRow[]): string {
 
 async function failedRows(batches: BatchStore, batch: Batch): Promise<FailedRow[]> {
   const found: FailedRow[] = [];
-  for (let fromLine = 0; found.length < MAX_FAILED_IDS; ) {
+  const wanted = Math.min(batch.progress.failed, MAX_FAILED_IDS);
+  for (let fromLine = 0; found.length < wanted; ) {
     const page = await batches.failures(batch.client, batch.id, fromLine, MAX_FAILED_IDS);
     found.push(...page.filter((row) => !row.notFound));
     if (page.length < MAX_FAILED_IDS) break;
     fromLine = page.at(-1)!.line + 1;
   }
-  return found.slice(0, MAX_FAILED_IDS);
+  return found.slice(0, wanted);
 }
 
 const ClientParam = z.object({ client: z.string().openapi({ example: 'demo' }) });

@@ -18,6 +18,8 @@ interface Lease {
 
 const TURN = 6;
 const LINE = 4;
+/** A client code of 64 characters, a dash, epoch milliseconds, a dash, eight digits; with room. */
+const MAX_ID_BYTES = 256;
 const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
 
 export class LmdbBatchStore implements BatchStore {
@@ -216,6 +218,8 @@ export class LmdbBatchStore implements BatchStore {
   }
 
   #turnOf(client: string, id: string): Turn | undefined {
+    // Callers ask for whatever they like; the engine throws at a key that is too long.
+    if (Buffer.byteLength(id) > MAX_ID_BYTES) return undefined;
     const bytes = this.#turns.getBinary(idKey(client, id));
     return bytes && readTime(bytes, 0);
   }
