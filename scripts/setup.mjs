@@ -24,7 +24,9 @@ export function installPackages() {
   const installed = modifiedAt(join(ROOT, 'node_modules', '.package-lock.json'));
   if (installed < modifiedAt(join(ROOT, 'package-lock.json'))) {
     say('installing packages');
-    npm('ci', '--no-audit', '--no-fund', '--loglevel=error');
+    // Not `npm ci`: it refuses a lock file without the optional packages of other platforms, which a registry need not carry.
+    // This takes the locked versions as well, and leaves the lock file alone.
+    npm('install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error');
     const now = new Date();
     utimesSync(join(ROOT, 'node_modules', '.package-lock.json'), now, now);
   }
