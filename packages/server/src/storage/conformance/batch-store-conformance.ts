@@ -1,0 +1,358 @@
+/** What every engine owes to the storage contract of batches, as tests; see `profile-store-conformance.ts`. */
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { listAttributes, MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow, RowUpdate } from '../batch-store.ts';
+import type { Stores } from '../stores.ts';
+import { at, DAY, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
+
+const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
+
+/** Row `n` of a file whose header takes ten bytes and whose rows take ten each. */
+const place = (n: number) => ({ line: n + 1, start: 10 * n, next: 10 * n + 10 });
+const row = (n: number, id: string, values: Record<string, string>): RowUpdate => ({
+  ...place(n),
+  rawId: `${id}.17`,
+  id: tnt(id),
+  settings: settings(values),
+});
+const failure = (n: number, reason = 'the id is missing'): FailedRow => ({
+  ...place(n),
+  id: '',
+  reason,
+  notFound: false,
+});
+
+export function describeBatchStore(engine: string, makePlace: () => Promise<StorePlace>): void {
+  describe(`${engine} keeps the storage contract of batches`, () => {
+    let where: StorePlace;
+    let stores: Stores;
+    let batches: BatchStore;
+    beforeEach(async () => {
+      where = await makePlace();
+      stores = await where.open();
+      batches = stores.batches;
+    });
+    afterEach(async () => where.dispose());
+
+    const accept = (id: string, more: Partial<Batch> = {}) => {
+      const { client = 'demo', version = 'v2', acceptedAt = T0, rows = 4, bytes = 50 } = more;
+      return batches.accept({ client, id, version, acceptedAt, rows, bytes });
+    };
+    const lease = (holder = 'me', now = T0) => batches.lease('demo', holder, now, now + 5000);
+    const step = (
+      id: string,
+      consumedBefore: number,
+      rows: readonly (RowUpdate | FailedRow)[],
+      more: Partial<BatchStep> = {},
+    ) => {
+      const consumed = consumedBefore + rows.length;
+      return batches.apply({
+        client: 'demo',
+        id,
+        holder: 'me',
+        leaseUntil: T0 + 5000,
+        consumedBefore,
+        updates: rows.filter((one) => 'settings' in one),
+        failures: rows.filter((one) => 'reason' in one),
+        after: { offset: 10 * consumed + 10, line: consumed + 2, consumed },
+        isLast: false,
+        moment: at(T0),
+        ...more,
+      });
+    };
+    const values = async (id: string, client = 'demo') => {
+      const profile = await stores.profiles.find(client, tnt(id), T0);
+      return profile && Object.fromEntries(listAttributes(profile.attributes).map((a) => [a.name, a.value]));
+    };
+    const idOf = async (batch: Promise<Batch | undefined>) => (await batch)?.id;
+
+    describe('accept', () => {
+      test('queues the batch as it came, waiting', async () => {
+        await accept('b1');
+        const expected: Batch = {
+          client: 'demo',
+          id: 'b1',
+          version: 'v2',
+          acceptedAt: T0,
+          rows: 4,
+          bytes: 50,
+          state: 'waiting',
+          progress: UNSTARTED,
+          startedAt: undefined,
+          finishedAt: undefined,
+          reason: undefined,
+        };
+        for (const found of [await batches.find('demo', 'b1'), await batches.next('demo')]) {
+          expect(found).toEqual(expected);
+        }
+      });
+
+      test('keeps the order in which they came, whatever their ids and times say', async () => {
+        const ids = ['b9', 'b10', 'a', 'z', 'b1'];
+        for (const [n, id] of ids.entries()) await accept(id, { acceptedAt: T0 - n, rows: 0 });
+        expect((await batches.list('demo', 3)).map(({ id }) => id)).toEqual(['b1', 'z', 'a']);
+        await lease();
+        const order: string[] = [];
+        for (let next = await batches.next('demo'); next; next = await batches.next('demo')) {
+          order.push(next.id);
+          await step(next.id, 0, [], { isLast: true });
+        }
+        expect(order).toEqual(ids);
+        expect(await batches.list('demo', 100)).toHaveLength(5);
+      });
+
+      test('refuses an id that is there already, and changes nothing', async () => {
+        await accept('b1');
+        await expect(accept('b1', { rows: 9 })).rejects.toThrow();
+        expect(await batches.list('demo', 10)).toHaveLength(1);
+        expect((await batches.find('demo', 'b1'))?.rows).toBe(4);
+      });
+
+      test('keeps clients apart, also when one name begins with the other', async () => {
+        await accept('b1', { client: 'demo2' });
+        expect(await batches.find('demo', 'b1')).toBeUndefined();
+        expect(await batches.next('demo')).toBeUndefined();
+        expect(await batches.list('demo', 10)).toEqual([]);
+        expect(await idOf(batches.next('demo2'))).toBe('b1');
+        await accept('b1');
+        expect((await batches.find('demo', 'b1'))?.client).toBe('demo');
+      });
+
+      test.each(['', '\0', 'x'.repeat(10_000), '😀', '__proto__'])(
+        'an id never accepted is unknown',
+        async (id) => {
+          await accept('b1');
+          expect(await batches.find('demo', id)).toBeUndefined();
+          expect(await batches.failures('demo', id, 0, 10)).toEqual([]);
+          expect(await batches.retry('demo', id)).toBe(false);
+        },
+      );
+    });
+
+    describe('lease', () => {
+      test('has one holder a client, until it ends or is given back', async () => {
+        expect(await lease('me')).toBe(true);
+        expect(await lease('you')).toBe(false);
+        expect(await lease('me', T0 + 4000)).toBe(true);
+        expect(await lease('you', T0 + 8999)).toBe(false);
+        expect(await batches.lease('demo2', 'you', T0, T0 + 1)).toBe(true);
+        expect(await lease('you', T0 + 9000)).toBe(true);
+        await batches.release('demo', 'me');
+        expect(await lease('me', T0 + 9001)).toBe(false);
+        await batches.release('demo', 'you');
+        expect(await lease('me', T0 + 9002)).toBe(true);
+      });
+
+      test('is held against other processes', async () => {
+        const other = await where.open();
+        expect(await lease('me')).toBe(true);
+        expect(await other.batches.lease('demo', 'you', T0, T0 + 1)).toBe(false);
+      });
+
+      test('of all that ask at once one gets it', async () => {
+        const got = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((holder) => lease(holder)));
+        expect(got.filter(Boolean)).toHaveLength(1);
+      });
+
+      test('a step prolongs it', async () => {
+        await accept('b1');
+        await lease();
+        await step('b1', 0, [row(1, 'a', { x: '1' })], { leaseUntil: T0 + 20_000 });
+        expect(await lease('you', T0 + 19_999)).toBe(false);
+        expect(await lease('you', T0 + 20_000)).toBe(true);
+      });
+    });
+
+    describe('apply', () => {
+      test('applies in order, counts exactly, and tells the batch as it is now', async () => {
+        await stores.profiles.update('demo', tnt('full'), settings({ x: 'x'.repeat(40_000) }), at(T0), true);
+        await accept('b1', { rows: 6 });
+        await lease();
+        const big = { y: 'y'.repeat(MAX_ATTRIBUTES_SIZE - 40_000) };
+        const first = await step(
+          'b1',
+          0,
+          [row(1, 'a', { x: '1', y: '1' }), failure(2), row(3, 'full', big), row(4, 'a', { x: '2' })],
+          { moment: at(T0 + 1) },
+        );
+        expect(first).toMatchObject({
+          state: 'running',
+          startedAt: T0 + 1,
+          progress: { offset: 50, line: 6, consumed: 4, successful: 2, notFound: 0, failed: 2 },
+        });
+        expect(first).toEqual(await batches.find('demo', 'b1'));
+        // A skipped row is consumed, neither success nor failure.
+        const last = await step('b1', 4, [row(5, 'b', { x: '3' })], {
+          after: { offset: 70, line: 8, consumed: 6 },
+          isLast: true,
+          moment: at(T0 + 2),
+        });
+        expect(last).toMatchObject({
+          state: 'complete',
+          startedAt: T0 + 1,
+          finishedAt: T0 + 2,
+          progress: { offset: 70, line: 8, consumed: 6, successful: 3, notFound: 0, failed: 2 },
+        });
+        expect(await batches.next('demo')).toBeUndefined();
+        expect([await values('a'), await values('b')]).toEqual([{ x: '2', y: '1' }, { x: '3' }]);
+        expect(Object.keys((await values('full'))!)).toEqual(['x']);
+        const failures = await batches.failures('demo', 'b1', 0, 10);
+        expect(failures).toEqual([
+          failure(2),
+          { ...place(3), id: 'full.17', reason: expect.stringMatching(/65536/), notFound: false },
+        ]);
+      });
+
+      test('v1 creates nothing, and counts what it did not find', async () => {
+        await stores.profiles.update('demo', tnt('there'), settings({ x: '0' }), at(T0), true);
+        await accept('b1', { version: 'v1', rows: 3 });
+        await lease();
+        const applied = await step('b1', 0, [
+          row(1, 'gone', { x: '1' }),
+          row(2, 'there', { x: '1' }),
+          failure(3),
+        ]);
+        expect(applied).toMatchObject({ progress: { consumed: 3, successful: 1, notFound: 1, failed: 1 } });
+        expect([await values('gone'), await values('there')]).toEqual([undefined, { x: '1' }]);
+        expect(await batches.failures('demo', 'b1', 0, 10)).toEqual([
+          { ...place(1), id: 'gone.17', reason: 'no such profile', notFound: true },
+          failure(3),
+        ]);
+      });
+
+      test('out of turn applies nothing', async () => {
+        const rows = [row(1, 'a', { x: 'wrong' }), failure(2)];
+        await accept('b1');
+        expect(await step('b1', 0, rows), 'without a lease').toBe('out-of-turn');
+        await lease('you');
+        expect(await step('b1', 0, rows), 'another holds the lease').toBe('out-of-turn');
+        await batches.release('demo', 'you');
+        await lease();
+        expect(await step('b1', 1, rows), 'too far').toBe('out-of-turn');
+        expect(await step('none', 0, rows), 'no such batch').toBe('out-of-turn');
+        expect(await step('b1', 0, rows, { client: 'demo2' }), 'of another client').toBe('out-of-turn');
+        expect(await values('a')).toBeUndefined();
+        expect(await batches.failures('demo', 'b1', 0, 10)).toEqual([]);
+        expect((await batches.find('demo', 'b1'))?.progress).toEqual(UNSTARTED);
+
+        await step('b1', 0, [row(1, 'a', { x: 'right' })]);
+        expect(await step('b1', 0, rows), 'a step again').toBe('out-of-turn');
+        await batches.giveUp('demo', 'b1', 'why');
+        expect(await step('b1', 1, rows), 'while stuck').toBe('out-of-turn');
+        await batches.retry('demo', 'b1');
+        await step('b1', 1, [row(2, 'b', { x: 'right' })], { isLast: true });
+        expect(await step('b1', 2, rows), 'after the end').toBe('out-of-turn');
+        expect([await values('a'), await values('b')]).toEqual([{ x: 'right' }, { x: 'right' }]);
+      });
+
+      test('of two that apply the same step one does', async () => {
+        await accept('b1');
+        await lease();
+        const both = await Promise.all([1, 2].map(() => step('b1', 0, [row(1, 'a', { x: '1' })])));
+        expect(both.filter((one) => one === 'out-of-turn')).toHaveLength(1);
+        expect((await batches.find('demo', 'b1'))?.progress.successful).toBe(1);
+      });
+    });
+
+    describe('a batch that is stuck', () => {
+      test('keeps its place, its progress and the reason, and others wait', async () => {
+        await accept('b1');
+        await accept('b2');
+        await lease();
+        await step('b1', 0, [row(1, 'a', { x: '1' })]);
+        await batches.giveUp('demo', 'b1', 'the file is gone');
+        expect(await batches.next('demo')).toMatchObject({
+          id: 'b1',
+          state: 'stuck',
+          reason: 'the file is gone',
+          progress: { consumed: 1, successful: 1 },
+        });
+        expect(await batches.retry('demo', 'b2')).toBe(false);
+        expect(await batches.retry('demo2', 'b1')).toBe(false);
+        expect(await batches.retry('demo', 'b1')).toBe(true);
+        expect(await batches.retry('demo', 'b1')).toBe(false);
+        const again = await batches.next('demo');
+        expect(again).toMatchObject({ id: 'b1', state: 'running', progress: { consumed: 1 } });
+        expect(again?.reason).toBeUndefined();
+      });
+    });
+
+    describe('failures', () => {
+      test('come in the order of the file, a page at a time, of their batch alone', async () => {
+        await accept('b1', { rows: 300 });
+        await accept('b2');
+        await lease();
+        const rows = Array.from({ length: 300 }, (_, n) => failure(n + 1, `reason ${n}`));
+        await step('b1', 0, rows, { isLast: true });
+        await step('b2', 0, [failure(1)]);
+        const lines = async (from: number, limit: number) =>
+          (await batches.failures('demo', 'b1', from, limit)).map(({ line }) => line);
+        expect(await lines(0, 1000)).toEqual(rows.map(({ line }) => line));
+        expect(await lines(256, 3)).toEqual([256, 257, 258]);
+        expect(await lines(301, 3)).toEqual([301]);
+        expect(await lines(302, 3)).toEqual([]);
+      });
+    });
+
+    describe('expire', () => {
+      const finish = async (id: string, acceptedAt: number) => {
+        await accept(id, { acceptedAt, rows: 1 });
+        await lease();
+        await step(id, 0, [failure(1)], { isLast: true });
+      };
+
+      test('removes what was completed and accepted before, a few a call, with its failed rows', async () => {
+        for (let n = 1; n <= 5; n += 1) await finish(`b${n}`, T0 + n * DAY);
+        expect(await batches.expire('demo', T0 + 4 * DAY, 2)).toEqual(['b1', 'b2']);
+        expect(await batches.expire('demo', T0 + 4 * DAY, 2)).toEqual(['b3']);
+        expect(await batches.expire('demo', T0 + 4 * DAY, 2)).toEqual([]);
+        expect((await batches.list('demo', 10)).map(({ id }) => id)).toEqual(['b5', 'b4']);
+        expect(await batches.find('demo', 'b1')).toBeUndefined();
+        expect(await batches.failures('demo', 'b1', 0, 10)).toEqual([]);
+        expect(await batches.failures('demo', 'b4', 0, 10)).toHaveLength(1);
+      });
+
+      test('leaves what waits, runs or is stuck, however old', async () => {
+        await accept('running');
+        await lease();
+        await step('running', 0, [failure(1)]);
+        await accept('waiting');
+        expect(await batches.expire('demo', T0 + 100 * DAY, 10)).toEqual([]);
+        await batches.giveUp('demo', 'running', 'why');
+        expect(await batches.expire('demo', T0 + 100 * DAY, 10)).toEqual([]);
+        expect(await batches.list('demo', 10)).toHaveLength(2);
+      });
+
+      test('keeps clients apart, and the order of what comes after', async () => {
+        await accept('other', { client: 'demo2', rows: 0 });
+        await finish('b1', T0);
+        expect(await batches.expire('demo2', T0 + DAY, 10)).toEqual([]);
+        expect(await batches.expire('demo', T0 + DAY, 10)).toEqual(['b1']);
+        await accept('b2');
+        await accept('b3');
+        expect(await idOf(batches.next('demo'))).toBe('b2');
+        // An id that has gone may come back, with nothing of its first life.
+        await accept('b1');
+        expect(await batches.failures('demo', 'b1', 0, 10)).toEqual([]);
+      });
+    });
+
+    test('all of it outlives the process', async () => {
+      await accept('b1');
+      await accept('b2');
+      await lease();
+      await step('b1', 0, [row(1, 'a', { x: '1' }), failure(2)]);
+      await stores.close();
+      stores = await where.open();
+      expect(await stores.batches.next('demo')).toMatchObject({
+        id: 'b1',
+        state: 'running',
+        progress: { offset: 30, line: 4, consumed: 2, successful: 1, failed: 1 },
+      });
+      expect(await stores.batches.failures('demo', 'b1', 0, 10)).toEqual([failure(2)]);
+      expect(await stores.batches.lease('demo', 'you', T0, T0 + 1)).toBe(false);
+      expect(await values('a')).toEqual({ x: '1' });
+    });
+  });
+}
