@@ -1,0 +1,144 @@
+/** `quiver batch`: what became of uploaded batches (spec sections 6 and 9). */
+
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import { Command } from 'commander';
+import { grouped } from '../batches/batch-format.ts';
+import { type BatchView, batchPath, failedRowsOf } from './batch-replies.ts';
+import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import {
+  CONNECTION_HELP,
+  type ConnectionOptions,
+  messageOf,
+  parseReply,
+  refusedBy,
+  ServerConnection,
+  withConnection,
+} from './server-connection.ts';
+import { shown, table, writeData, writeNote } from './terminal-text.ts';
+
+type StatusOptions = ConnectionOptions & { readonly json?: boolean };
+type FailuresOptions = ConnectionOptions & { readonly json?: boolean; readonly file?: string };
+
+const ADMIN = '\nNeeds the admin token.\n';
+
+const STATUS_EXAMPLES = `
+Examples:
+  quiver batch status
+  quiver batch status demo-1701473848678-13029383 --json
+`;
+
+const FAILURES_EXAMPLES = `
+Examples:
+  quiver batch failures demo-1701473848678-13029383
+  quiver batch failures demo-1701473848678-13029383 --file failed.batch   # mend it, then
+  quiver import failed.batch
+`;
+
+const RETRY_EXAMPLES = `
+Examples:
+  quiver batch retry demo-1701473848678-13029383
+`;
+
+/** The command with its subcommands, to be added to the program. */
+export function batchCommand(end: End): Command {
+  const status = new Command('status')
+    .description('how far one batch has come, or the latest of them')
+    .argument('[id]', 'batch id')
+    .option('--json', 'the reply of the server as it is')
+    .addHelpText('after', ADMIN + STATUS_EXAMPLES + CONNECTION_HELP)
+    .action((id: string | undefined, options: StatusOptions) => endWith(end, () => showStatus(id, options)));
+  const failures = new Command('failures')
+    .description('the failed rows of a batch: line, id and reason')
+    .argument('<id>', 'batch id')
+    .option('--json', 'one JSON object a row')
+    .option('--file <path>', 'write them as a batch that can be sent again, - for stdout')
+    .addHelpText('after', ADMIN + FAILURES_EXAMPLES + CONNECTION_HELP)
+    .action((id: string, options: FailuresOptions) => endWith(end, () => showFailures(id, options)));
+  const retry = new Command('retry')
+    .description('let a stuck batch go on from where it is')
+    .argument('<id>', 'batch id')
+    .addHelpText('after', ADMIN + RETRY_EXAMPLES + CONNECTION_HELP)
+    .action((id: string, options: ConnectionOptions) => endWith(end, () => retryBatch(id, options)));
+  const command = new Command('batch').description('status, failed rows and retry of uploaded batches');
+  for (const part of [status, failures, retry]) command.addCommand(withConnection(part));
+  return command;
+}
+
+async function showStatus(id: string | undefined, options: StatusOptions): Promise<ExitCode> {
+  const server = new ServerConnection(options);
+  const reply = await server.send(batchPath(server, id));
+  if (reply.status !== 200) throw refusedBy(reply);
+  if (options.json) writeData(`${reply.text}\n`);
+  else if (id === undefined) {
+    const { batches } = parseReply<{ batches: BatchView[] }>(reply.text, 'batches');
+    writeData(batches.length === 0 ? '' : table([LIST_HEAD, ...batches.map(listRow)]));
+    if (batches.length === 0) writeNote('no batches');
+  } else writeData(table(statusRows(parseReply<BatchView>(reply.text, 'consumed'))));
+  return EXIT.ok;
+}
+
+const LIST_HEAD = ['batch', 'state', 'consumed', 'rows', 'failed', 'accepted'];
+
+function listRow(batch: BatchView): string[] {
+  const { id, state, consumed, rows, failed, acceptedAt } = batch;
+  return [shown(id), state, grouped(consumed), grouped(rows), grouped(failed), acceptedAt];
+}
+
+function statusRows(batch: BatchView): string[][] {
+  const { id, version, state, reason, rows, consumed, successful, notFound, failed } = batch;
+  return [
+    ['batch', shown(id)],
+    ['version', version],
+    ['state', reason === null ? state : `${state}: ${shown(reason)}`],
+    ['rows', grouped(rows)],
+    ['consumed', grouped(consumed)],
+    ['successful', grouped(successful)],
+    ...(version === 'v1' ? [['not found', grouped(notFound)]] : []),
+    ['failed', grouped(failed)],
+    ['accepted', batch.acceptedAt],
+    ['started', batch.startedAt ?? '-'],
+    ['finished', batch.finishedAt ?? '-'],
+  ];
+}
+
+async function showFailures(id: string, options: FailuresOptions): Promise<ExitCode> {
+  const server = new ServerConnection(options);
+  if (options.file !== undefined) return saveFailures(server, id, options.file);
+  for await (const rows of failedRowsOf(server, id)) {
+    if (options.json) writeData(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    else
+      writeData(table(rows.map(({ line, id, reason }) => [`line ${line}`, shown(id) || '-', shown(reason)])));
+  }
+  return EXIT.ok;
+}
+
+async function saveFailures(server: ServerConnection, id: string, path: string): Promise<ExitCode> {
+  const response = await server.open(`${batchPath(server, id)}/failures`, { query: { format: 'file' } });
+  if (response.status !== 200 || response.body === null) {
+    throw refusedBy({ status: response.status, text: await response.text(), retryAfter: undefined });
+  }
+  const body = Readable.fromWeb(response.body as NodeReadableStream);
+  if (path === '-') {
+    await pipeline(body, process.stdout, { end: false });
+    return EXIT.ok;
+  }
+  try {
+    await pipeline(body, createWriteStream(path));
+  } catch (cause) {
+    throw new ClientFailure(EXIT.wrongUse, `cannot write ${path}: ${(cause as Error).message}`, { cause });
+  }
+  writeNote(`written to ${path}`);
+  return EXIT.ok;
+}
+
+async function retryBatch(id: string, options: ConnectionOptions): Promise<ExitCode> {
+  const server = new ServerConnection(options);
+  const reply = await server.send(`${batchPath(server, id)}/retry`, { method: 'POST' });
+  if (reply.status === 400) throw new ClientFailure(EXIT.refused, messageOf(reply.text));
+  if (reply.status !== 204 && reply.status !== 200) throw refusedBy(reply);
+  writeNote(`batch ${shown(id)} goes on`);
+  return EXIT.ok;
+}

@@ -1,0 +1,80 @@
+/** `quiver get`: shows a profile (spec section 4). */
+
+import { Command } from 'commander';
+import type { IdKind } from '../domain/visitor-id.ts';
+import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import {
+  CONNECTION_HELP,
+  type ConnectionOptions,
+  messageOf,
+  parseReply,
+  refusedBy,
+  ServerConnection,
+  withConnection,
+} from './server-connection.ts';
+import { shown, table, writeData } from './terminal-text.ts';
+import { KIND_HELP, KIND_NAMES, type KindOptions, kindsOf, withKind } from './visitor-argument.ts';
+
+type GetOptions = ConnectionOptions & KindOptions & { readonly json?: boolean };
+
+const EXAMPLES = `
+Examples:
+  quiver get 4f0c2a1e9b7d4c55a1b2c3d4e5f60718.28_20
+  quiver get --third-party crm-1042
+  quiver get crm-1042 --json | jq -r .profileAttributes.country.value
+`;
+
+const PATHS: Readonly<Record<IdKind, string>> = {
+  tntId: '',
+  thirdPartyId: 'thirdPartyId/',
+  ecid: 'marketingCloudVisitorId/',
+};
+
+/** A fetch's reply (spec section 4). */
+interface ProfileReply {
+  readonly visitorId: string;
+  readonly modifiedAt: string;
+  readonly profileAttributes: Readonly<
+    Record<string, { readonly value: string; readonly modifiedAt: string }>
+  >;
+}
+
+/** The command, to be added to the program. */
+export function getCommand(end: End): Command {
+  const command = new Command('get')
+    .description('show a profile')
+    .argument('<id>', 'tntId, thirdPartyId or ECID')
+    .option('--json', 'the reply of the server as it is');
+  return withConnection(withKind(command))
+    .addHelpText('after', KIND_HELP + EXAMPLES + CONNECTION_HELP)
+    .action((id: string, options: GetOptions) => endWith(end, () => get(id, options)));
+}
+
+async function get(id: string, options: GetOptions): Promise<ExitCode> {
+  const server = new ServerConnection(options);
+  const misses: string[] = [];
+  for (const kind of kindsOf(id, options)) {
+    const reply = await server.send(`/rest/v1/profiles/${PATHS[kind]}${encodeURIComponent(id)}`);
+    if (reply.status === 200) {
+      writeData(options.json ? `${reply.text}\n` : profileText(kind, reply.text));
+      return EXIT.ok;
+    }
+    if (reply.status !== 404) throw refusedBy(reply);
+    misses.push(messageOf(reply.text));
+  }
+  throw new ClientFailure(EXIT.refused, misses.join('; '));
+}
+
+function profileText(kind: IdKind, json: string): string {
+  const profile = parseReply<ProfileReply>(json, 'profileAttributes');
+  const head = [
+    [KIND_NAMES[kind], shown(profile.visitorId)],
+    ['modified', profile.modifiedAt],
+  ];
+  const attributes = Object.entries(profile.profileAttributes).map(([name, { value, modifiedAt }]) => [
+    shown(name),
+    shown(value),
+    modifiedAt,
+  ]);
+  return `${table(head)}${attributes.length === 0 ? '' : `\n${table(attributes)}`}`;
+}

@@ -1,0 +1,81 @@
+/** `quiver set`: sets attributes of a profile (spec section 5). */
+
+import { Command } from 'commander';
+import type { IdKind } from '../domain/visitor-id.ts';
+import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import {
+  CONNECTION_HELP,
+  type ConnectionOptions,
+  elementOf,
+  messageOf,
+  refusedBy,
+  ServerConnection,
+  withConnection,
+} from './server-connection.ts';
+import { shown, writeNote } from './terminal-text.ts';
+import { KIND_HELP, KIND_NAMES, type KindOptions, kindsOf, withKind } from './visitor-argument.ts';
+
+type SetOptions = ConnectionOptions & KindOptions;
+
+const EXAMPLES = `
+The profile must be there: an update creates none. A value may hold anything, further = signs too; it may not be empty.
+
+Examples:
+  quiver set --third-party crm-1042 country=france plan=gold
+  quiver set 4f0c2a1e9b7d4c55a1b2c3d4e5f60718 'motto=one = one'
+`;
+
+const PARAMETERS: Readonly<Partial<Record<IdKind, string>>> = {
+  tntId: 'mboxPC',
+  thirdPartyId: 'mbox3rdPartyId',
+};
+
+/** The command, to be added to the program. */
+export function setCommand(end: End): Command {
+  const command = new Command('set')
+    .description('set attributes of a profile')
+    .argument('<id>', 'tntId or thirdPartyId')
+    .argument('<name=value...>', 'attributes, names without "profile."');
+  return withConnection(withKind(command))
+    .addHelpText('after', KIND_HELP + EXAMPLES + CONNECTION_HELP)
+    .action((id: string, settings: string[], options: SetOptions) =>
+      endWith(end, () => set(id, settings, options)),
+    );
+}
+
+async function set(id: string, settings: readonly string[], options: SetOptions): Promise<ExitCode> {
+  const attributes = settings.map(attributeOf);
+  const server = new ServerConnection(options);
+  const misses: string[] = [];
+  for (const kind of kindsOf(id, options)) {
+    const parameter = PARAMETERS[kind];
+    if (parameter === undefined) {
+      throw new ClientFailure(
+        EXIT.wrongUse,
+        'an update cannot name its profile by an ECID; give its tntId or thirdPartyId',
+      );
+    }
+    const reply = await server.send(`/m2/${encodeURIComponent(server.client)}/profile/update`, {
+      method: 'POST',
+      contentType: 'application/x-www-form-urlencoded',
+      body: new URLSearchParams([[parameter, id], ...attributes]).toString(),
+    });
+    if (reply.status !== 200) throw refusedBy(reply);
+    if (elementOf(reply.text, 'success') === 'true') {
+      writeNote(`set ${attributes.length} of ${KIND_NAMES[kind]} ${shown(id)}`);
+      return EXIT.ok;
+    }
+    misses.push(messageOf(reply.text));
+  }
+  throw new ClientFailure(EXIT.refused, misses.join('; '));
+}
+
+function attributeOf(setting: string): [name: string, value: string] {
+  const equals = setting.indexOf('=');
+  const name = setting.slice(0, equals);
+  const wrong = (what: string) => new ClientFailure(EXIT.wrongUse, `${shown(setting)}: ${what}`);
+  if (equals < 1) throw wrong('expected name=value');
+  if (name.startsWith('profile.')) throw wrong('attribute names go without "profile."');
+  if (equals === setting.length - 1) throw wrong('an empty value would be ignored');
+  return [`profile.${name}`, setting.slice(equals + 1)];
+}
