@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { BatchFiles } from './batches/batch-files.ts';
 import { BatchRunner } from './batches/batch-runner.ts';
+import { BatchSweeper } from './batches/batch-sweeper.ts';
 import type { ServeConfig } from './config/config.ts';
 import { DEFAULT_LIFETIME_DAYS } from './domain/lifetime.ts';
 import { createApp } from './http/app.ts';
@@ -72,6 +73,15 @@ export function createServer(parts: ServerParts): QuiverServer {
     const sweeper = new ExpirySweeper({ store: stores.profiles, log });
     sweeper.start();
     closers.push(() => sweeper.stop());
+    const batchSweeper = new BatchSweeper({
+      batches: stores.batches,
+      files,
+      clients: config.clients,
+      log,
+      now: Date.now,
+    });
+    batchSweeper.start();
+    closers.push(() => batchSweeper.stop());
     runner.start();
     closers.push(() => runner.stop());
     const listener: Listener = await runtime.listen({

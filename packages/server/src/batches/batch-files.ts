@@ -74,6 +74,12 @@ export class BatchFiles {
     return (start, end) => createReadStream(this.#path(batchId), { start, end: end - 1 });
   }
 
+  /** The batches whose files are kept. */
+  async ids(): Promise<string[]> {
+    const names = await readdir(this.#folder);
+    return names.filter((name) => name.endsWith(BATCH)).map((name) => name.slice(0, -BATCH.length));
+  }
+
   async remove(batchId: string): Promise<void> {
     await rm(this.#path(batchId), { force: true });
   }

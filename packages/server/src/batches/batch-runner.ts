@@ -13,6 +13,7 @@
  * was traded: a batch of a slow client is not hurried by idle workers, for files of a client must apply in order.
  */
 
+import { setTimeout } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Batch, BatchStep, BatchStore, FailedRow, RowUpdate } from '../storage/batch-store.ts';
 import type { BatchFiles } from './batch-files.ts';
@@ -34,8 +35,11 @@ export interface BatchRunnerParts {
 }
 
 const ROWS_PER_STEP = 1000;
-/** How long a process that died keeps others from its batch, in milliseconds. */
-const LEASE = 5000;
+/**
+ * How long a process that died keeps others from its batch, in milliseconds. A step that takes longer costs nothing but the work
+ * of the next one, for the store refuses what is out of turn.
+ */
+const LEASE = 2000;
 /** How often an idle loop looks at its queue, in milliseconds. */
 const LOOK_EVERY = 1000;
 const PAUSES = [1000, 5000];
@@ -106,7 +110,7 @@ export class BatchRunner {
         consumedAtFailure = consumed;
         this.#parts.log.error({ err: error, client, batch: id, failures }, 'a step of a batch failed');
         if (failures > pauses.length) return this.#giveUp(batch, error);
-        await this.#pause(client, pauses[failures - 1]!);
+        await this.#pauseAfterFailure(pauses[failures - 1]!);
         if (this.#stopped.signal.aborted) return false;
         const until = this.#parts.now() + LEASE;
         if (!(await this.#parts.batches.lease(client, this.#parts.holder, this.#parts.now(), until)))
@@ -149,6 +153,8 @@ export class BatchRunner {
         if (!applied || this.#stopped.signal.aborted) return undefined;
         current = applied;
         pending = batches.apply(this.#step(current, rows));
+        // It may fail while the next rows are read; it is awaited only after that.
+        pending.catch(() => undefined);
       }
       const last = pending === undefined ? undefined : await this.#inTurn(pending);
       pending = undefined;
@@ -209,6 +215,11 @@ export class BatchRunner {
     };
   }
 
+  /** Waits for a time or for the end; a new batch mends no failure, so it cuts nothing short. */
+  #pauseAfterFailure(ms: number): Promise<void> {
+    return setTimeout(ms, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+  }
+
   /** Waits for a time, for a new batch of the client, or for the end. */
   #pause(client: string, ms: number): Promise<void> {
     return new Promise((resolve) => {
@@ -216,7 +227,7 @@ export class BatchRunner {
         clearTimeout(timer);
         resolve();
       };
-      const timer = setTimeout(wake, ms);
+      const timer = globalThis.setTimeout(wake, ms);
       this.#wakers.set(client, wake);
       if (this.#stopped.signal.aborted) wake();
     });

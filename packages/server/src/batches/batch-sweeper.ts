@@ -1,0 +1,72 @@
+/** Forgets completed batches after seven days, with their failed rows and files (spec section 6). */
+
+import type { Log } from '../log.ts';
+import type { BatchStore } from '../storage/batch-store.ts';
+import type { BatchFiles } from './batch-files.ts';
+
+export interface BatchSweeperParts {
+  readonly batches: BatchStore;
+  readonly files: BatchFiles;
+  readonly clients: readonly string[];
+  readonly log: Log;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** How often it looks, in milliseconds; 10 min by default, and once at the start. */
+  readonly lookEvery?: number;
+}
+
+/** How long a batch is kept after it was accepted, in milliseconds. */
+const KEPT = 7 * 86_400_000;
+const LOOK_EVERY = 600_000;
+/** A batch may have half a million failed rows, which go with it in one write. */
+const BATCHES_PER_STEP = 1;
+
+export class BatchSweeper {
+  readonly #parts: BatchSweeperParts;
+  #timer: NodeJS.Timeout | undefined;
+  #sweep: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(parts: BatchSweeperParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#sweep = this.#sweepAll().finally(() => {
+      if (this.#isStopped) return;
+      this.#timer = setTimeout(() => this.start(), this.#parts.lookEvery ?? LOOK_EVERY);
+      this.#timer.unref();
+    });
+  }
+
+  /** Stops after the step under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#sweep;
+  }
+
+  async #sweepAll(): Promise<void> {
+    const { clients, log, now } = this.#parts;
+    try {
+      for (const client of clients) await this.#sweepClient(client, now() - KEPT);
+    } catch (error) {
+      log.error({ err: error }, 'old batches could not be removed; tried again later');
+    }
+  }
+
+  async #sweepClient(client: string, acceptedBefore: number): Promise<void> {
+    const { batches, files, log } = this.#parts;
+    for (let ids = ['']; ids.length > 0 && !this.#isStopped; ) {
+      ids = await batches.expire(client, acceptedBefore, BATCHES_PER_STEP);
+      for (const id of ids) await files.remove(id);
+      if (ids.length > 0) log.debug({ client, ids }, 'old batches removed');
+    }
+    // A process that died between keeping a file and queueing its batch, or between the two lines above, left a file behind.
+    for (const id of await files.ids()) {
+      const [, of, at] = /^(.+)-(\d+)-\d{8}$/.exec(id) ?? [];
+      if (of !== client || Number(at) >= acceptedBefore) continue;
+      if ((await batches.find(client, id)) === undefined) await files.remove(id);
+    }
+  }
+}

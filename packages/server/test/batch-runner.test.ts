@@ -1,0 +1,164 @@
+/** What the background does with batches when something fails, and when they are old (spec section 6). */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { acceptBatch } from '../src/batches/accept-batch.ts';
+import { BatchFiles } from '../src/batches/batch-files.ts';
+import { BatchRunner } from '../src/batches/batch-runner.ts';
+import { BatchSweeper } from '../src/batches/batch-sweeper.ts';
+import type { Batch, BatchStore } from '../src/storage/batch-store.ts';
+import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
+import type { Stores } from '../src/storage/stores.ts';
+
+const DAY = 86_400_000;
+const log = pino({ level: 'silent' });
+const clients = ['demo'];
+
+let folder: string;
+let stores: Stores;
+let files: BatchFiles;
+let clock: number;
+const started: { stop(): Promise<void> }[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quiver-runner-'));
+  stores = await openLmdbStores({ path: folder });
+  files = new BatchFiles(join(folder, 'batches'));
+  await files.start();
+  clock = Date.UTC(2026, 7, 18);
+});
+afterEach(async () => {
+  for (const one of started.splice(0)) await one.stop();
+  await stores.close();
+  await rm(folder, { recursive: true });
+});
+
+const now = () => clock;
+const accept = (file: string) =>
+  acceptBatch(
+    { batches: stores.batches, files, now },
+    'demo',
+    'v2',
+    new Request('http://x', { method: 'POST', body: file }),
+  );
+function run(batches: BatchStore = stores.batches): BatchRunner {
+  const runner = new BatchRunner({
+    ...{ batches, files, clients, log, now },
+    holder: 'test',
+    lifetimeDays: () => 14,
+    pauses: [1, 1],
+  });
+  started.push(runner);
+  runner.start();
+  return runner;
+}
+function sweep(): void {
+  const sweeper = new BatchSweeper({ batches: stores.batches, files, clients, log, now, lookEvery: 5 });
+  started.push(sweeper);
+  sweeper.start();
+}
+const reaches = (id: string, state: Batch['state']) =>
+  vi.waitFor(
+    async () => {
+      const batch = await stores.batches.find('demo', id);
+      expect(batch?.state).toBe(state);
+      return batch!;
+    },
+    { timeout: 10_000, interval: 5 },
+  );
+/** The store, with every `apply` passed through `before`. */
+function withApply(before: (consumedBefore: number) => void): BatchStore {
+  return new Proxy(stores.batches, {
+    get(target, name: keyof BatchStore) {
+      if (name !== 'apply') return target[name].bind(target);
+      return async (step: Parameters<BatchStore['apply']>[0]) => {
+        before(step.consumedBefore);
+        return target.apply(step);
+      };
+    },
+  });
+}
+
+const rows = (count: number) => Array.from({ length: count }, (_, n) => `p${n % 700},${n}\n`).join('');
+const FILE = `batch=pcId,n\n${rows(2500)}`;
+
+test('a batch whose step fails three times is stuck with the reason, the next waits, and retry lets both go on', async () => {
+  const first = await accept(FILE);
+  const second = await accept('batch=pcId,n\np1,second\n');
+  let broken = true;
+  let failures = 0;
+  const runner = run(
+    withApply((consumed) => {
+      if (!broken || consumed < 1000) return;
+      failures += 1;
+      throw new Error('the disk is on fire');
+    }),
+  );
+  expect(await reaches(first, 'stuck')).toMatchObject({
+    reason: 'the disk is on fire',
+    progress: { consumed: 1000, successful: 1000, failed: 0 },
+  });
+  expect(failures).toBe(3);
+  expect((await stores.batches.find('demo', second))?.state).toBe('waiting');
+
+  broken = false;
+  expect(await stores.batches.retry('demo', first)).toBe(true);
+  runner.wake('demo');
+  expect((await reaches(first, 'complete')).progress).toMatchObject({ consumed: 2500, successful: 2500 });
+  await reaches(second, 'complete');
+  const profile = await stores.profiles.find('demo', { kind: 'tntId', value: 'p1' }, clock);
+  expect(profile?.attributes.toString()).toContain('"second"');
+});
+
+test('failures of different steps do not add up', async () => {
+  const id = await accept(FILE);
+  const failed = new Map<number, number>();
+  run(
+    withApply((consumed) => {
+      const count = failed.get(consumed) ?? 0;
+      failed.set(consumed, count + 1);
+      if (count < 2) throw new Error('try again');
+    }),
+  );
+  expect((await reaches(id, 'complete')).progress).toMatchObject({ consumed: 2500, successful: 2500 });
+  expect([...failed]).toEqual([
+    [0, 3],
+    [1000, 3],
+    [2000, 3],
+  ]);
+});
+
+test('a batch whose file is gone is stuck, and says so', async () => {
+  const id = await accept(FILE);
+  await files.remove(id);
+  run();
+  expect((await reaches(id, 'stuck')).reason).toMatch(/ENOENT/);
+});
+
+test('a completed batch, its failed rows and its file go after seven days', async () => {
+  const id = await accept('batch=pcId,n\n,1\np1,1\n');
+  run();
+  await reaches(id, 'complete');
+  sweep();
+  clock += 7 * DAY;
+  const fresh = await accept('batch=pcId,n\n,2\n');
+  await reaches(fresh, 'complete');
+  expect((await files.ids()).sort()).toEqual([id, fresh].sort());
+  clock += 1;
+  await vi.waitFor(async () => expect(await files.ids()).toEqual([fresh]));
+  expect(await stores.batches.find('demo', id)).toBeUndefined();
+  expect(await stores.batches.failures('demo', id, 0, 10)).toEqual([]);
+  expect(await stores.batches.failures('demo', fresh, 0, 10)).toHaveLength(1);
+});
+
+test('a file that no batch was queued for goes too, one of a batch that waits stays', async () => {
+  const waiting = await accept(FILE);
+  const lost = await files.receive();
+  await lost.write(Buffer.from('batch=pcId,n\n'));
+  await lost.keepAs(`demo-${clock}-00000000`);
+  clock += 7 * DAY + 1;
+  sweep();
+  await vi.waitFor(async () => expect(await files.ids()).toEqual([waiting]));
+});
