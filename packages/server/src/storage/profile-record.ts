@@ -47,7 +47,7 @@ const NO_THIRD_PARTY_ID = 0xffff;
 const POINTER_HEAD = 8;
 
 /** Whether the bytes are a pointer; anything that is neither pointer nor profile of a known version throws RangeError. */
-export function isPointer(bytes: Buffer): boolean {
+export function isPointer(bytes: Uint8Array): boolean {
   const tag = bytes[0];
   if (tag === PROFILE_V1) return false;
   if (tag === POINTER_V1) return true;
@@ -65,23 +65,30 @@ export function encodeProfile(stored: StoredProfile): Buffer {
   writeTime(bytes, stored.createdAt, 13);
   writeTime(bytes, stored.sweepAt, 19);
   writeTime(bytes, stored.linkGroup, 25);
-  bytes.writeUInt16BE(thirdPartyId === undefined ? NO_THIRD_PARTY_ID : idLength, 31);
+  const lengthField = thirdPartyId === undefined ? NO_THIRD_PARTY_ID : idLength;
+  bytes[31] = lengthField >>> 8;
+  bytes[32] = lengthField;
   if (thirdPartyId !== undefined) bytes.write(thirdPartyId, HEAD, 'utf8');
   attributes.copy(bytes, HEAD + idLength);
   return bytes;
 }
 
-/** Reads a profile; its attributes are a view of `bytes`, which must not be reused afterwards. */
-export function decodeProfile(bytes: Buffer): StoredProfile {
-  const idLength = bytes.readUInt16BE(31);
+/**
+ * Reads a profile.
+ *
+ * @param bytes the record, and perhaps more: an engine may lend one large buffer again and again, so what is kept is copied
+ * @param length how many bytes of it are the record
+ */
+export function decodeProfile(bytes: Uint8Array, length: number): StoredProfile {
+  const idLength = bytes[31]! * 0x100 + bytes[32]!;
   const hasId = idLength !== NO_THIRD_PARTY_ID;
   const attributesStart = hasId ? HEAD + idLength : HEAD;
   return {
     profile: {
-      thirdPartyId: hasId ? bytes.toString('utf8', HEAD, attributesStart) : undefined,
+      thirdPartyId: hasId ? textAt(bytes, HEAD, attributesStart) : undefined,
       modifiedAt: readTime(bytes, 1),
       expiresAt: readTime(bytes, 7),
-      attributes: bytes.subarray(attributesStart),
+      attributes: copyOf(bytes, attributesStart, length),
     },
     createdAt: readTime(bytes, 13),
     sweepAt: readTime(bytes, 19),
@@ -98,20 +105,43 @@ export function encodePointer(pointer: Pointer): Buffer {
   return bytes;
 }
 
-export function decodePointer(bytes: Buffer): Pointer {
+/** Reads a pointer; parameters as of {@link decodeProfile}. */
+export function decodePointer(bytes: Uint8Array, length: number): Pointer {
   return {
     since: readTime(bytes, 1),
-    home: { kind: ID_KINDS[bytes[7]!]!, value: bytes.toString('utf8', POINTER_HEAD) },
+    home: { kind: ID_KINDS[bytes[7]!]!, value: textAt(bytes, POINTER_HEAD, length) },
   };
 }
 
-/** Writes a whole number below 2^48 into six bytes; two plain writes, for this runs for every record. */
-export function writeTime(bytes: Buffer, value: number, at: number): void {
-  bytes.writeUInt16BE(Math.floor(value / 0x1_0000_0000), at);
-  bytes.writeUInt32BE(value % 0x1_0000_0000, at + 2);
+// Bytes are read and written one by one: on Bun the integer methods of Buffer make a DataView for every buffer, and with it
+// an ArrayBuffer, which took longer than the look into the store.
+
+/** Writes a whole number below 2^48 into six bytes. */
+export function writeTime(bytes: Uint8Array, value: number, at: number): void {
+  const high = Math.floor(value / 0x1_0000_0000);
+  const low = value % 0x1_0000_0000;
+  bytes[at] = high >>> 8;
+  bytes[at + 1] = high;
+  bytes[at + 2] = low >>> 24;
+  bytes[at + 3] = low >>> 16;
+  bytes[at + 4] = low >>> 8;
+  bytes[at + 5] = low;
 }
 
 /** Reads what {@link writeTime} wrote. */
-export function readTime(bytes: Buffer, at: number): number {
-  return bytes.readUInt16BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 2);
+export function readTime(bytes: Uint8Array, at: number): number {
+  const high = bytes[at]! * 0x100 + bytes[at + 1]!;
+  const low =
+    bytes[at + 2]! * 0x1_000000 + bytes[at + 3]! * 0x1_0000 + bytes[at + 4]! * 0x100 + bytes[at + 5]!;
+  return high * 0x1_0000_0000 + low;
+}
+
+function copyOf(bytes: Uint8Array, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start);
+  copy.set(bytes.subarray(start, end));
+  return copy;
+}
+
+function textAt(bytes: Uint8Array, start: number, end: number): string {
+  return copyOf(bytes, start, end).toString('utf8');
 }

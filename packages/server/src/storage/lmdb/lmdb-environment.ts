@@ -34,6 +34,7 @@ export class LmdbEnvironment {
   #closing: Promise<void> | undefined;
   #spaceCheckedAt = Number.NEGATIVE_INFINITY;
   #spaceIsLow = false;
+  #snapshotIsOfThisTurn = false;
 
   private constructor(root: RootDatabase, path: string) {
     this.#root = root;
@@ -107,9 +108,7 @@ export class LmdbEnvironment {
    * @throws QuiverError `unavailable` when the engine cannot read
    */
   read<Result>(look: () => Result): Result {
-    // Without this a read within a millisecond of an earlier one would see that one's snapshot, and miss what another
-    // process has acknowledged since.
-    this.#root.resetReadTxn();
+    this.#renewSnapshot();
     try {
       return look();
     } catch (error) {
@@ -118,6 +117,22 @@ export class LmdbEnvironment {
         headers: { 'Retry-After': '1' },
       });
     }
+  }
+
+  /**
+   * Lets go of a snapshot that an earlier turn of the event loop has taken.
+   *
+   * The library keeps one for up to a timer's tick, so that a read would miss what another process has acknowledged meanwhile.
+   * Within one turn it is right to share it: what a turn handles had arrived before the turn began, so nobody in it can have
+   * been told of a later write. To take one for every read would cost more than the read, for each sets a timer.
+   */
+  #renewSnapshot(): void {
+    if (this.#snapshotIsOfThisTurn) return;
+    this.#root.resetReadTxn();
+    this.#snapshotIsOfThisTurn = true;
+    setImmediate(() => {
+      this.#snapshotIsOfThisTurn = false;
+    });
   }
 
   /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */
