@@ -69,7 +69,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** About 87 bytes a row, as a nightly export of a shop has them. */
+/** About 86 bytes a row, as a nightly export of a shop has them. */
 function batchOf(round) {
   const add = round === 'first' ? 0 : 7;
   const lines = [`batch=thirdPartyId,${NAMES.join(',')}`];
@@ -78,7 +78,7 @@ function batchOf(round) {
     const values = [
       ['france', 'germany', 'japan', 'brazil'][(n + add) % 4],
       ['gold', 'silver', 'bronze'][(n + add) % 3],
-      `segment-${(n + add) % 5000}-${(n * 31) % 97}`,
+      `segment-${(n + add) % 5000}-of-visitors-${(n * 31) % 97}`,
       `2026-08-18T17:53:${String((n + add) % 60).padStart(2, '0')}Z`,
       String(((n + add) * 7919) % 100_000),
     ];
