@@ -89,8 +89,6 @@ export const MboxCallSchema = z
     example: { mbox: 'home', thirdPartyId: 'crm-4711', profileParameters: { country: 'france' } },
   });
 
-type MboxCall = z.infer<typeof MboxCallSchema>;
-
 /**
  * Holds a parsed body against a schema.
  *

@@ -28,6 +28,7 @@ import { docsRoutes } from './docs-routes.ts';
 import { type HttpEnv, makeEntrance } from './entrance.ts';
 import { healthRoutes } from './health-routes.ts';
 import { openApiDocument, openApiRoute } from './openapi.ts';
+import { loggedMeters } from './request-log.ts';
 import { requestMetrics } from './request-metrics.ts';
 
 export interface AppParts {
@@ -92,7 +93,7 @@ export function createApp(parts: AppParts): App {
   const entrance = makeEntrance({
     ...config,
     guards: makeGuards(parts.adminToken),
-    meterOf: requestMetrics(parts.metrics.registry),
+    meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
     log,
   });
   const hono = new Hono<HttpEnv>({ getPath: (request) => rawPathOf(request.url) });
