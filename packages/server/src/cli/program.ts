@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { ConfigError, type LoadedConfig, loadConfig } from '../config/load-config.ts';
 import { SETTINGS, type Setting, variableOf } from '../config/settings.ts';
 import { quiverVersion } from '../version.ts';
+import { addClientCommands } from './client-commands.ts';
 import { config } from './config.ts';
 import { serve } from './serve.ts';
 import { worker } from './worker.ts';
@@ -37,6 +38,8 @@ const PROGRAM_EXAMPLES = `
 Examples:
   quiver serve --port 9000 --data /var/lib/quiver
   quiver config --config quiver.json
+  quiver import people.batch
+  quiver get --third-party crm-1042
   quiver serve --help
 `;
 
@@ -93,6 +96,7 @@ function makeProgram(end: (exitCode: number | undefined) => void): Command {
     await worker();
     end(undefined);
   });
+  addClientCommands(program, end);
   for (const command of program.commands)
     command.helpOption('--help', 'print this help').allowExcessArguments(false);
   return program;

@@ -108,7 +108,10 @@ export class ServerConnection {
     };
     if (contentType !== undefined) init.headers = { ...this.#headers, 'content-type': contentType };
     if (body !== undefined) {
-      init.body = typeof body === 'string' ? body : (Readable.toWeb(Readable.from(body, { objectMode: false })) as ReadableStream);
+      init.body =
+        typeof body === 'string'
+          ? body
+          : (Readable.toWeb(Readable.from(body, { objectMode: false })) as ReadableStream);
       if (typeof body !== 'string') init.duplex = 'half';
     }
     return this.#reached(fetch(`${this.url}${path}?${parameters}`, init));
@@ -130,6 +133,7 @@ export class ServerConnection {
 function networkReason(error: unknown): string {
   const { cause, code, message } = error as { cause?: unknown; code?: unknown; message?: unknown };
   if (cause !== undefined && cause !== null) return networkReason(cause);
+  if (code === 'ECONNREFUSED' || code === 'ConnectionRefused') return 'connection refused';
   const text = typeof message === 'string' && message !== '' ? message : String(code ?? error);
   return text.split('\n', 1)[0]!;
 }

@@ -1,0 +1,25 @@
+/** The commands that talk to a running server, as a group. */
+
+import type { Command } from 'commander';
+import { batchCommand } from './batch.ts';
+import type { End } from './client-failure.ts';
+import { addCompletion } from './completion.ts';
+import { getCommand } from './get.ts';
+import { importCommand } from './import.ts';
+import { setCommand } from './set.ts';
+
+/** Adds them, and completion, which must come after all other commands of the program. */
+export function addClientCommands(program: Command, end: End): void {
+  for (const make of [importCommand, getCommand, setCommand, batchCommand]) {
+    const command = make(end);
+    settle(command, program);
+    program.addCommand(command);
+  }
+  addCompletion(program);
+}
+
+/** Commands made apart from the program take over how it reports wrong use. */
+function settle(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent).helpOption('--help', 'print this help').allowExcessArguments(false);
+  for (const part of command.commands) settle(part, command);
+}

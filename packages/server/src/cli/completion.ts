@@ -1,0 +1,161 @@
+/**
+ * `quiver completion`: completes commands, flags, choices and files in the shell.
+ *
+ * The scripts are made of the commands themselves and stand alone: no process is started for a key press, and nothing that was
+ * typed is evaluated.
+ */
+
+import { Argument, Command, type Option } from 'commander';
+import { writeData } from './terminal-text.ts';
+
+const EXAMPLES = `
+Examples:
+  source <(quiver completion bash)                 # this shell; in ~/.bashrc for all
+  source <(quiver completion zsh)                  # in ~/.zshrc, after compinit
+  quiver completion fish > ~/.config/fish/completions/quiver.fish
+`;
+
+/** Adds the command to a program that has all its others. */
+export function addCompletion(program: Command): void {
+  const shells = Object.keys(SCRIPTS);
+  const command = new Command('completion')
+    .description('print a script that completes quiver in your shell')
+    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .addHelpText('after', EXAMPLES)
+    .action((shell: string) => writeData(SCRIPTS[shell]!(program)));
+  command.copyInheritedSettings(program);
+  program.addCommand(command);
+}
+
+const SCRIPTS: Readonly<Record<string, (program: Command) => string>> = {
+  bash: bashScript,
+  zsh: (program) =>
+    `#compdef ${program.name()}\n(( $+functions[complete] )) || { autoload -Uz bashcompinit && bashcompinit }\n${bashScript(program)}`,
+  fish: fishScript,
+};
+
+/** A command as completion needs it. */
+interface Completed {
+  /** The words that lead to it, without the program's name. */
+  readonly path: readonly string[];
+  readonly description: string;
+  readonly commands: readonly Command[];
+  readonly options: readonly Option[];
+  /** What its first argument may be: one of these, or a file. */
+  readonly choices: readonly string[];
+  readonly takesFile: boolean;
+}
+
+function completedOf(command: Command, path: readonly string[] = []): Completed[] {
+  const help = command.createHelp();
+  const commands = help.visibleCommands(command);
+  const [argument] = command.registeredArguments;
+  const completed: Completed = {
+    path,
+    description: command.description(),
+    commands,
+    options: help.visibleOptions(command),
+    choices: argument?.argChoices ?? [],
+    takesFile: argument !== undefined && isFile(argument.name()),
+  };
+  const parts = commands.filter((part) => part.name() !== 'help');
+  return [completed, ...parts.flatMap((part) => completedOf(part, [...path, part.name()]))];
+}
+
+function isFile(valueName: string): boolean {
+  return /^(file|path|folder)$/.test(valueName);
+}
+
+function optionTakesFile({ flags }: Option): boolean {
+  return isFile(/<(\w+)>/.exec(flags)?.[1] ?? '');
+}
+
+function takesValue({ required, optional }: Option): boolean {
+  return required || optional;
+}
+
+function bashScript(program: Command): string {
+  const all = completedOf(program);
+  const name = program.name();
+  const commandPaths = all.filter(({ path }) => path.length > 0).map(({ path }) => path);
+  // What stands before the last word of each path, a blank, the last word: how the loop below comes to know it.
+  const steps = commandPaths.map((path) => singleQuoted(`${path.slice(0, -1).join(' ')} ${path.at(-1)}`));
+  const values = all.flatMap(({ path, options }) =>
+    options.filter(takesValue).map((option) => {
+      const reply = optionTakesFile(option) ? 'files=1' : `words=${bashWords(option.argChoices ?? [])}`;
+      return `    ${singleQuoted(`${path.join(' ')} ${option.long}`)}) ${reply} ;;`;
+    }),
+  );
+  const words = all.map(({ path, commands, options, choices, takesFile }) => {
+    const offered = [
+      ...commands.map((part) => part.name()),
+      ...choices,
+      ...options.map(({ long }) => long ?? ''),
+    ];
+    return `        ${singleQuoted(path.join(' '))}) words=${bashWords(offered)}${takesFile ? ' files=1' : ''} ;;`;
+  });
+  return `# bash completion for ${name}
+_${name}() {
+  local IFS=$'\\n' current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
+  local command='' words='' files='' i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "$command \${COMP_WORDS[i]}" in
+      ${steps.join('|')}) command="\${command:+$command }\${COMP_WORDS[i]}" ;;
+    esac
+  done
+  case "$command $previous" in
+${values.join('\n')}
+    *)
+      case "$command" in
+${words.join('\n')}
+      esac ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  if [[ -n $files && $current != -* ]]; then
+    COMPREPLY+=($(compgen -f -- "$current"))
+    compopt -o filenames 2>/dev/null
+  fi
+}
+complete -F _${name} ${name}
+`;
+}
+
+/** Words as one bash word that its field separator, a line feed, takes apart again. */
+function bashWords(words: readonly string[]): string {
+  return `$'${words.join('\\n')}'`;
+}
+
+function fishScript(program: Command): string {
+  const name = program.name();
+  const lines = [`# fish completion for ${name}`, `complete -c ${name} -f`];
+  for (const { path, commands, options, choices, takesFile } of completedOf(program)) {
+    const start = `complete -c ${name} -n ${singleQuoted(fishCondition(path, commands))}`;
+    for (const part of commands) {
+      lines.push(`${start} -a ${singleQuoted(part.name())} -d ${singleQuoted(part.description())}`);
+    }
+    if (choices.length > 0) lines.push(`${start} -a ${singleQuoted(choices.join(' '))}`);
+    if (takesFile) lines.push(`${start} -F`);
+    for (const option of options) {
+      const value = takesValue(option) ? (optionTakesFile(option) ? ' -r -F' : ' -x') : '';
+      const among = option.argChoices ? ` -a ${singleQuoted(option.argChoices.join(' '))}` : '';
+      const flag = option.long?.replace(/^--/, '') ?? '';
+      lines.push(`${start} -l ${flag}${value}${among} -d ${singleQuoted(option.description)}`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** True where the words so far lead to the command and not on to one of its own commands. */
+function fishCondition(path: readonly string[], commands: readonly Command[]): string {
+  if (path.length === 0) return '__fish_use_subcommand';
+  const seen = path.map((word) => `__fish_seen_subcommand_from ${word}`);
+  const own = commands.map((part) => part.name());
+  return [...seen, ...(own.length > 0 ? [`not __fish_seen_subcommand_from ${own.join(' ')}`] : [])].join(
+    '; and ',
+  );
+}
+
+/** For bash, zsh and fish alike, as long as there is no quote in it; those become typographic ones. */
+function singleQuoted(text: string): string {
+  return `'${text.replaceAll("'", '’').replaceAll('\\', '')}'`;
+}

@@ -1,0 +1,241 @@
+/** `quiver import`: checks a file of profile updates, sends it and waits for the end (spec section 6). */
+
+import { constants } from 'node:os';
+import { Command, Option } from 'commander';
+import { grouped } from '../batches/batch-format.ts';
+import { type BatchPart, lineInWhole, partBytes } from '../batches/split-batch.ts';
+import type { BatchVersion } from '../storage/batch-store.ts';
+import { failedRowsOf } from './batch-replies.ts';
+import { type BatchCounts, expectWelcome, uploadBatch, waitForBatch } from './batch-upload.ts';
+import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import { type BadRow, type CheckedFile, checkFile, KEPT_BAD_ROWS, summaryOf } from './import-check.ts';
+import { type CsvColumns, type ImportSource, openSource } from './import-source.ts';
+import { startProgress } from './progress.ts';
+import {
+  CONNECTION_HELP,
+  type ConnectionOptions,
+  ServerConnection,
+  withConnection,
+} from './server-connection.ts';
+import { shown, table, writeData, writeNote } from './terminal-text.ts';
+
+interface ImportOptions extends ConnectionOptions {
+  readonly v1?: boolean;
+  readonly check?: boolean;
+  readonly csv?: boolean;
+  readonly key?: string;
+  readonly as?: CsvColumns['as'];
+}
+
+const EXAMPLES = `
+FILE is a batch: "batch=" and a header row whose first column is pcId or thirdPartyId, then a row a profile, every cell
+percent-encoded. With --csv it is an ordinary table with quotes (RFC 4180). A file over 50,000,000 bytes or 500,000 rows
+is sent as several batches. Rows that cannot be read are named; they fail alone, the others go on.
+
+Examples:
+  quiver import people.batch
+  quiver import people.batch --check
+  quiver import --csv people.csv --key crm_id --as thirdPartyId
+  zcat people.batch.gz | quiver import - --url https://quiver.example.com --client acme
+`;
+
+/** The command, to be added to the program. */
+export function importCommand(end: End): Command {
+  const command = new Command('import')
+    .description('create or update many profiles from a file')
+    .argument('<file>', 'the file, - for stdin')
+    .option('--check', 'only check the file')
+    .option('--v1', 'update only; by default profiles that are not found are created')
+    .option('--csv', 'the file is a CSV table')
+    .option('--key <column>', 'the column of the table that holds the ids')
+    .addOption(new Option('--as <kind>', 'what the ids are').choices(['thirdPartyId', 'pcId']));
+  return withConnection(command)
+    .addHelpText('after', EXAMPLES + CONNECTION_HELP)
+    .action((file: string, options: ImportOptions) => endWith(end, () => importFile(file, options)));
+}
+
+async function importFile(file: string, options: ImportOptions): Promise<ExitCode> {
+  const columns = columnsOf(options);
+  const stayed = leaveOnSignals();
+  const source = await openSource(file, columns);
+  try {
+    const checked = await checkFile(source);
+    writeNote(summaryOf(source, checked));
+    if (options.check) return report(badRowsOf(source, checked), source.refused.length + checked.badCount);
+    if (checked.rows === 0) {
+      writeNote('there is nothing to send');
+      return report(badRowsOf(source, checked), source.refused.length);
+    }
+    return await sendAll(source, checked, options);
+  } finally {
+    await source.close();
+    stayed();
+  }
+}
+
+/** Lets a signal end the process by its exit handlers, which remove what was put aside. @returns undoes it */
+function leaveOnSignals(): () => void {
+  const leave = (signal: NodeJS.Signals) => {
+    writeNote('given up; batches that were accepted go on, see "quiver batch status"');
+    process.exit(128 + constants.signals[signal]);
+  };
+  process.once('SIGINT', leave).once('SIGTERM', leave);
+  return () => process.off('SIGINT', leave).off('SIGTERM', leave);
+}
+
+function columnsOf({ csv, key, as }: ImportOptions): CsvColumns | undefined {
+  const wrong = (what: string) => new ClientFailure(EXIT.wrongUse, what);
+  if (!csv) {
+    if (key !== undefined || as !== undefined) throw wrong('--key and --as go with --csv');
+    return undefined;
+  }
+  if (key === undefined) throw wrong('--csv needs --key <column>, the column that holds the ids');
+  if (as === undefined) throw wrong('--csv needs --as thirdPartyId or --as pcId');
+  return { key, as };
+}
+
+/** What one batch came to. */
+interface Sent {
+  readonly id: string;
+  readonly part: BatchPart | undefined;
+  readonly counts: BatchCounts;
+}
+
+async function sendAll(
+  source: ImportSource,
+  checked: CheckedFile,
+  options: ImportOptions,
+): Promise<ExitCode> {
+  const server = new ServerConnection(options);
+  const version: BatchVersion = options.v1 ? 'v1' : 'v2';
+  await expectWelcome(server, version);
+  const batches = await upload(server, version, source, checked);
+  const sent = await waitForAll(server, version, batches, checked.rows);
+  writeData(table(countRows(sent, version, source.refused.length)));
+  const failed: BadRow[] = [...source.refused];
+  for (const batch of sent) failed.push(...(await failedIn(server, source, batch)));
+  failed.sort((a, b) => a.line - b.line);
+  const failedCount = sent.reduce((sum, { counts }) => sum + counts.failed, source.refused.length);
+  const code = report(failed, failedCount);
+  const stuck = sent.find(({ counts }) => counts.status !== 'complete');
+  if (stuck === undefined) return code;
+  throw new ClientFailure(
+    EXIT.refused,
+    `batch ${stuck.id} is stuck; "quiver batch status ${stuck.id}" says why`,
+  );
+}
+
+async function upload(
+  server: ServerConnection,
+  version: BatchVersion,
+  source: ImportSource,
+  { header, parts, isOneBatch, bytes }: CheckedFile,
+): Promise<{ id: string; part: BatchPart | undefined }[]> {
+  const batches: { id: string; part: BatchPart | undefined }[] = [];
+  const total = isOneBatch ? bytes : parts.reduce((sum, part) => sum + part.bytes, 0);
+  const progress = startProgress({ label: 'sending', total, unit: 'bytes' });
+  let before = 0;
+  const counted = async function* (content: AsyncIterable<Uint8Array>) {
+    let sent = 0;
+    for await (const chunk of content) {
+      sent += chunk.length;
+      progress.at(before + sent);
+      yield chunk;
+    }
+  };
+  const notes: string[] = [];
+  try {
+    for (const part of isOneBatch ? [undefined] : parts) {
+      // The file as it is where that will do: the server's lines are then those of the file.
+      const content = () =>
+        counted(part === undefined ? source.read() : partBytes(header, part, source.read));
+      const id = await uploadBatch(server, version, content);
+      batches.push({ id, part });
+      before += part?.bytes ?? bytes;
+      notes.push(`accepted as ${shown(id)}`);
+    }
+  } finally {
+    progress.stop();
+    for (const note of notes) writeNote(note);
+  }
+  return batches;
+}
+
+async function waitForAll(
+  server: ServerConnection,
+  version: BatchVersion,
+  batches: readonly { id: string; part: BatchPart | undefined }[],
+  rows: number,
+): Promise<Sent[]> {
+  const sent: Sent[] = [];
+  const progress = startProgress({ label: 'applying', total: rows, unit: 'rows' });
+  let before = 0;
+  try {
+    for (const { id, part } of batches) {
+      const counts = await waitForBatch(server, version, id, (consumed) => progress.at(before + consumed));
+      sent.push({ id, part, counts });
+      before += counts.consumed;
+      if (counts.status !== 'complete') break;
+    }
+  } finally {
+    progress.stop();
+  }
+  return sent;
+}
+
+function countRows(sent: readonly Sent[], version: BatchVersion, refused: number): string[][] {
+  const sum = (pick: (counts: BatchCounts) => number) =>
+    sent.reduce((total, { counts }) => total + pick(counts), 0);
+  return [
+    ...sent.map(({ id, counts }) => ['batch', `${shown(id)} ${shown(counts.status)}`]),
+    ['rows', grouped(sum((counts) => counts.rows) + refused)],
+    ['successful', grouped(sum((counts) => counts.successful))],
+    ...(version === 'v1' ? [['not found', grouped(sum((counts) => counts.notFound))]] : []),
+    ['failed', grouped(sum((counts) => counts.failed) + refused)],
+  ];
+}
+
+/** The failed rows of a batch with line and reason; with the id alone where the token does not open the admin API. */
+async function failedIn(
+  server: ServerConnection,
+  source: ImportSource,
+  { id, part, counts }: Sent,
+): Promise<BadRow[]> {
+  if (counts.failed === 0) return [];
+  const found: BadRow[] = [];
+  try {
+    for await (const rows of failedRowsOf(server, id)) {
+      for (const { line, id, reason, notFound } of rows) {
+        if (notFound) continue;
+        const wholeLine = part === undefined ? line : lineInWhole(part, line);
+        found.push({ line: source.lineOf(wholeLine), id, reason });
+      }
+      if (found.length >= KEPT_BAD_ROWS) break;
+    }
+    return found;
+  } catch (error) {
+    if (!(error instanceof ClientFailure)) throw error;
+    writeNote('why rows failed is told to the admin token only');
+    return counts.failedIds.map((id) => ({ line: 0, id, reason: 'failed' }));
+  }
+}
+
+function badRowsOf(source: ImportSource, checked: CheckedFile): BadRow[] {
+  return [...source.refused, ...checked.badRows].sort((a, b) => a.line - b.line);
+}
+
+/** Names the bad rows, the first of them. @returns the exit code they make */
+function report(rows: readonly BadRow[], count: number): ExitCode {
+  const named = rows.slice(0, KEPT_BAD_ROWS);
+  writeData(
+    table(
+      named.map(({ line, id, reason }) => [
+        line === 0 ? 'line ?' : `line ${line}`,
+        shown(id) || '-',
+        shown(reason),
+      ]),
+    ),
+  );
+  if (count > named.length) writeNote(`and ${grouped(count - named.length)} more`);
+  return count === 0 ? EXIT.ok : EXIT.rowsFailed;
+}
