@@ -1,10 +1,11 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request as secureRequest } from 'node:https';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Quiver, type QuiverOptions, type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
 
@@ -238,6 +239,24 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
   afterAll(async () => {
     for (const quiver of sharedServers.values()) await (await quiver).stop();
   });
+});
+
+test('npm start: a SIGTERM to npm alone stops the server', async () => {
+  const dataDir = join(folder, 'npm-start');
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const args = ['start', '--', '--port', '0', '--workers', '1', '--data', dataDir];
+  const npm = spawn('npm', args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  npm.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const lineOf = (word: string) => log.split('\n').find((line) => line.includes(`"msg":"${word}"`));
+  await vi.waitFor(() => expect(lineOf('serving')).toBeDefined(), 30_000);
+  const { pid } = JSON.parse(lineOf('serving')!) as { pid: number };
+  onTestFinished(() => void (isAlive(pid) && process.kill(pid, 'SIGTERM')));
+  npm.kill('SIGTERM');
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 5000);
+  expect(lineOf('stopped')).toContain('"exitCode":0');
 });
 
 describe('the command line', () => {
