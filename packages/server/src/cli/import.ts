@@ -112,8 +112,7 @@ async function sendAll(
   const batches = await upload(server, version, source, checked);
   const sent = await waitForAll(server, version, batches, checked.rows);
   writeData(table(countRows(sent, version, source.refused.length)));
-  const failed: BadRow[] = [...source.refused];
-  for (const batch of sent) failed.push(...(await failedIn(server, source, batch)));
+  const failed = [...source.refused, ...(await failedRows(server, source, checked, sent))];
   failed.sort((a, b) => a.line - b.line);
   const failedCount = sent.reduce((sum, { counts }) => sum + counts.failed, source.refused.length);
   const code = report(failed, failedCount);
@@ -195,7 +194,29 @@ function countRows(sent: readonly Sent[], version: BatchVersion, refused: number
   ];
 }
 
-/** The failed rows of a batch with line and reason; with the id alone where the token does not open the admin API. */
+/** The failed rows as the admin API names them; where the token does not open it, as far as the check and the status do. */
+async function failedRows(
+  server: ServerConnection,
+  source: ImportSource,
+  checked: CheckedFile,
+  sent: readonly Sent[],
+): Promise<BadRow[]> {
+  const found: BadRow[] = [];
+  try {
+    for (const batch of sent) found.push(...(await failedIn(server, source, batch)));
+    return found;
+  } catch (error) {
+    if (!(error instanceof ClientFailure)) throw error;
+    writeNote(`the server does not tell why rows failed: ${error.message}`);
+  }
+  const unexplained = sent.flatMap(({ counts }) => counts.failedIds);
+  for (const { id } of checked.badRows) {
+    const place = unexplained.indexOf(id);
+    if (place !== -1) unexplained.splice(place, 1);
+  }
+  return [...checked.badRows, ...unexplained.map((id) => ({ line: 0, id, reason: 'failed' }))];
+}
+
 async function failedIn(
   server: ServerConnection,
   source: ImportSource,
@@ -203,21 +224,15 @@ async function failedIn(
 ): Promise<BadRow[]> {
   if (counts.failed === 0) return [];
   const found: BadRow[] = [];
-  try {
-    for await (const rows of failedRowsOf(server, id)) {
-      for (const { line, id, reason, notFound } of rows) {
-        if (notFound) continue;
-        const wholeLine = part === undefined ? line : lineInWhole(part, line);
-        found.push({ line: source.lineOf(wholeLine), id, reason });
-      }
-      if (found.length >= KEPT_BAD_ROWS) break;
+  for await (const rows of failedRowsOf(server, id)) {
+    for (const { line, id, reason, notFound } of rows) {
+      if (notFound) continue;
+      const wholeLine = part === undefined ? line : lineInWhole(part, line);
+      found.push({ line: source.lineOf(wholeLine), id, reason });
     }
-    return found;
-  } catch (error) {
-    if (!(error instanceof ClientFailure)) throw error;
-    writeNote('why rows failed is told to the admin token only');
-    return counts.failedIds.map((id) => ({ line: 0, id, reason: 'failed' }));
+    if (found.length >= KEPT_BAD_ROWS) break;
   }
+  return found;
 }
 
 function badRowsOf(source: ImportSource, checked: CheckedFile): BadRow[] {
