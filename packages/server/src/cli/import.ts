@@ -56,21 +56,24 @@ export function importCommand(end: End): Command {
 
 async function importFile(file: string, options: ImportOptions): Promise<ExitCode> {
   const columns = columnsOf(options);
-  const stayed = leaveOnSignals();
-  const source = await openSource(file, columns);
+  const stay = leaveOnSignals();
+  let source: ImportSource | undefined;
   try {
-    const checked = await checkFile(source);
-    writeNote(summaryOf(source, checked));
-    if (options.check) return report(badRowsOf(source, checked), source.refused.length + checked.badCount);
-    if (checked.rows === 0) {
-      writeNote('there is nothing to send');
-      return report(badRowsOf(source, checked), source.refused.length);
-    }
-    return await sendAll(source, checked, options);
+    source = await openSource(file, columns);
+    return await importSource(source, options);
   } finally {
-    await source.close();
-    stayed();
+    await source?.close();
+    stay();
   }
+}
+
+async function importSource(source: ImportSource, options: ImportOptions): Promise<ExitCode> {
+  const checked = await checkFile(source);
+  writeNote(summaryOf(source, checked));
+  if (options.check) return report(badRowsOf(source, checked), source.refused.length + checked.badCount);
+  if (checked.rows > 0) return sendAll(source, checked, options);
+  writeNote('there is nothing to send');
+  return report(badRowsOf(source, checked), source.refused.length);
 }
 
 /** Lets a signal end the process by its exit handlers, which remove what was put aside. @returns undoes it */

@@ -1,0 +1,560 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { addClientCommands } from './client-commands.ts';
+
+/** What the stand-in for a server was asked. */
+interface Asked {
+  readonly line: string;
+  readonly query: URLSearchParams;
+  readonly authorization: string | undefined;
+  readonly body: string;
+}
+
+interface Answer {
+  readonly status?: number;
+  readonly text: string;
+  readonly headers?: Record<string, string>;
+}
+
+/** Answers by `METHOD /path`; a list is used up, its last answer stays. */
+type Script = Record<string, Answer | string | (Answer | string)[]>;
+
+let server: Server;
+let url: string;
+/** Where nobody listens. */
+let nowhere: string;
+let asked: Asked[] = [];
+let script: Script = {};
+let folder: string;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    void bodyOf(request).then((body) => {
+      const { pathname, searchParams } = new URL(request.url!, 'http://stand-in');
+      const line = `${request.method} ${pathname}`;
+      asked.push({ line, query: searchParams, authorization: request.headers.authorization, body });
+      const answers = script[line];
+      const next = Array.isArray(answers) ? (answers.length > 1 ? answers.shift()! : answers[0]!) : answers;
+      const answer =
+        typeof next === 'string'
+          ? { text: next }
+          : (next ?? { status: 404, text: '{"status":404,"message":"not scripted"}' });
+      response.writeHead(answer.status ?? 200, answer.headers).end(answer.text);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const gone = createServer();
+  await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
+  nowhere = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
+  await new Promise((resolve) => gone.close(resolve));
+  folder = await mkdtemp(join(tmpdir(), 'quiver-cli-test-'));
+});
+afterAll(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await rm(folder, { recursive: true, force: true });
+});
+beforeEach(() => {
+  asked = [];
+  script = {};
+  for (const name of ['QUIVER_URL', 'QUIVER_CLIENT', 'QUIVER_TOKEN']) vi.stubEnv(name, undefined);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of request) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks).toString();
+}
+
+/** Runs a command line against the stand-in. */
+async function quiver(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  let [stdout, stderr] = ['', ''];
+  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    stdout += text;
+    return true;
+  });
+  const err = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    stderr += text;
+    return true;
+  });
+  let code = -1;
+  const program = new Command('quiver').exitOverride();
+  addClientCommands(program, (exitCode) => {
+    code = exitCode;
+  });
+  try {
+    await program.parseAsync(args.includes('--url') ? args : [...args, '--url', url], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    code = 2;
+  } finally {
+    out.mockRestore();
+    err.mockRestore();
+  }
+  return { code, stdout, stderr };
+}
+
+async function file(content: string, name = 'people.batch'): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+const PROFILE =
+  '{"client":"demo","visitorId":"crm-1","modifiedAt":"2026-08-18T17:53:39.003+00:00","profileAttributes":' +
+  '{"country":{"value":"france","modifiedAt":"2026-07-31T14:26:30.879+00:00"},"__proto__":{"value":"\\u001b[31m\\n","modifiedAt":"2026-08-18T17:53:39.003+00:00"}}}';
+const missing = (what: string): Answer => ({
+  status: 404,
+  text: `{"status":404,"message":"No profile with ${what}"}`,
+});
+
+describe('quiver get', () => {
+  const hex = '4f0c2a1e9b7d4c55a1b2c3d4e5f60718';
+  test.each<[what: string, args: string[], paths: string[]]>([
+    ['38 digits: an ECID', ['1'.repeat(38)], [`marketingCloudVisitorId/${'1'.repeat(38)}`]],
+    ['32 hex digits: a tntId', [hex], [hex]],
+    ['a location hint: a tntId', ['abc.28_20'], ['abc.28_20']],
+    ['any other: tntId, then thirdPartyId', ['crm-1'], ['crm-1', 'thirdPartyId/crm-1']],
+    ['two dots are no hint', ['a.b.1'], ['a.b.1', 'thirdPartyId/a.b.1']],
+    ['--third-party', [hex, '--third-party'], [`thirdPartyId/${hex}`]],
+    ['--ecid', ['crm-1', '--ecid'], ['marketingCloudVisitorId/crm-1']],
+    ['--tnt', ['crm-1', '--tnt'], ['crm-1']],
+    ['an id that needs escapes', ['a b%?', '--third-party'], ['thirdPartyId/a%20b%25%3F']],
+  ])('%s', async (_, args, paths) => {
+    for (const path of paths) script[`GET /rest/v1/profiles/${path}`] = missing(path);
+    const { code, stdout, stderr } = await quiver('get', ...args);
+    expect(asked.map(({ line }) => line)).toEqual(paths.map((path) => `GET /rest/v1/profiles/${path}`));
+    expect(asked[0]!.query.get('client')).toBe('demo');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toBe(`quiver: ${paths.map((path) => `No profile with ${path}`).join('; ')}\n`);
+  });
+
+  test('shows the profile; what is stored cannot move the cursor', async () => {
+    script['GET /rest/v1/profiles/thirdPartyId/crm-1'] = PROFILE;
+    expect(await quiver('get', 'crm-1')).toEqual({
+      code: 0,
+      stderr: '',
+      stdout:
+        'thirdPartyId  crm-1\n' +
+        'modified      2026-08-18T17:53:39.003+00:00\n\n' +
+        'country    france            2026-07-31T14:26:30.879+00:00\n' +
+        '__proto__  \\u001b[31m\\u000a  2026-08-18T17:53:39.003+00:00\n',
+    });
+  });
+
+  test('--json: the reply as it is', async () => {
+    script['GET /rest/v1/profiles/thirdPartyId/crm-1'] = PROFILE;
+    expect(await quiver('get', 'crm-1', '--third-party', '--json')).toMatchObject({
+      code: 0,
+      stdout: `${PROFILE}\n`,
+    });
+  });
+
+  test.each<[what: string, answer: Answer, stderr: string]>([
+    [
+      'refused',
+      { status: 403, text: '{"status":403,"message":"Forbidden"}' },
+      'the server refused (403): Forbidden',
+    ],
+    [
+      'another server',
+      { status: 502, text: '<html>\n<b>Bad</b>' },
+      'the server refused (502): <html> <b>Bad</b>',
+    ],
+    ['another 200', { text: 'hello' }, "the reply is not one of Quiver's: hello"],
+  ])('%s', async (_, answer, stderr) => {
+    script['GET /rest/v1/profiles/a'] = answer;
+    expect(await quiver('get', 'a', '--tnt')).toEqual({ code: 1, stdout: '', stderr: `quiver: ${stderr}\n` });
+  });
+
+  test('variables stand for flags; the first of several client codes is meant', async () => {
+    vi.stubEnv('QUIVER_CLIENT', 'acme,globex');
+    vi.stubEnv('QUIVER_TOKEN', 'secret');
+    script['GET /rest/v1/profiles/a'] = PROFILE;
+    await quiver('get', 'a', '--tnt');
+    expect(asked[0]).toMatchObject({ authorization: 'Bearer secret' });
+    expect(asked[0]!.query.get('client')).toBe('acme');
+  });
+
+  test('nobody there: exit code 4, one line', async () => {
+    const { code, stderr } = await quiver('get', 'a', '--url', nowhere);
+    expect([code, stderr]).toEqual([4, `quiver: cannot reach ${nowhere}: connection refused\n`]);
+  });
+});
+
+describe('quiver set', () => {
+  const path = 'POST /m2/demo/profile/update';
+  const done =
+    '<response><success>true</success><pcId></pcId><message>Request successfully submitted</message></response>';
+  const notFound =
+    '<response><success>false</success><pcId></pcId><message>No profile &amp; so on</message></response>';
+
+  test('sends a form; a value may hold anything', async () => {
+    script[path] = done;
+    const { code, stderr } = await quiver('set', 'crm-1', '--third-party', 'a b=x=y&z', 'c=+é');
+    expect([code, stderr]).toEqual([0, 'set 2 of thirdPartyId crm-1\n']);
+    expect([...new URLSearchParams(asked[0]!.body)]).toEqual([
+      ['mbox3rdPartyId', 'crm-1'],
+      ['profile.a b', 'x=y&z'],
+      ['profile.c', '+é'],
+    ]);
+  });
+
+  test('not found as a tntId: the thirdPartyId of that name', async () => {
+    script[path] = [notFound, done];
+    expect(await quiver('set', 'crm-1', 'a=x')).toMatchObject({
+      code: 0,
+      stderr: 'set 1 of thirdPartyId crm-1\n',
+    });
+    expect(asked.map(({ body }) => body.split('=')[0])).toEqual(['mboxPC', 'mbox3rdPartyId']);
+  });
+
+  test('not found at all', async () => {
+    script[path] = notFound;
+    expect(await quiver('set', 'a', '--tnt', 'a=x')).toMatchObject({
+      code: 1,
+      stderr: 'quiver: No profile & so on\n',
+    });
+  });
+
+  test.each<[what: string, args: string[], stderr: string]>([
+    ['no =', ['a', 'b'], 'b: expected name=value'],
+    ['no name', ['a', '=b'], '=b: expected name=value'],
+    ['no value', ['a', 'b='], 'b=: an empty value would be ignored'],
+    ['the prefix', ['a', 'profile.b=c'], 'profile.b=c: attribute names go without "profile."'],
+    [
+      'an ECID',
+      ['1'.repeat(38), 'b=c'],
+      'an update cannot name its profile by an ECID; give its tntId or thirdPartyId',
+    ],
+  ])('%s is wrong use, and nothing is sent', async (_, args, stderr) => {
+    expect(await quiver('set', ...args)).toEqual({ code: 2, stdout: '', stderr: `quiver: ${stderr}\n` });
+    expect(asked).toEqual([]);
+  });
+});
+
+const BATCH = {
+  id: 'demo-1-2',
+  version: 'v1',
+  state: 'stuck',
+  rows: 12345,
+  bytes: 9,
+  consumed: 1000,
+  successful: 990,
+  notFound: 4,
+  failed: 6,
+  acceptedAt: 'A',
+  startedAt: 'B',
+  finishedAt: null,
+  reason: 'no space',
+};
+
+describe('quiver batch', () => {
+  const one = '/demo/target/batches/demo-1-2';
+
+  test('status of all', async () => {
+    script['GET /demo/target/batches'] = JSON.stringify({ batches: [BATCH] });
+    const { stdout, code } = await quiver('batch', 'status', '--token', 'admin');
+    expect([code, asked[0]!.authorization]).toEqual([0, 'Bearer admin']);
+    expect(stdout.split('\n').map((line) => line.split(/ +/))).toEqual([
+      ['batch', 'state', 'consumed', 'rows', 'failed', 'accepted'],
+      ['demo-1-2', 'stuck', '1,000', '12,345', '6', 'A'],
+      [''],
+    ]);
+  });
+
+  test('status of one, and as JSON', async () => {
+    script[`GET ${one}`] = JSON.stringify(BATCH);
+    const { stdout } = await quiver('batch', 'status', 'demo-1-2');
+    expect(stdout).toContain('state       stuck: no space\n');
+    expect(stdout).toContain('not found   4\n');
+    expect((await quiver('batch', 'status', 'demo-1-2', '--json')).stdout).toBe(`${JSON.stringify(BATCH)}\n`);
+  });
+
+  test('failures, page by page', async () => {
+    const row = (line: number) => ({ line, id: line === 3 ? '' : 'x\n', reason: 'bad', notFound: false });
+    script[`GET ${one}/failures`] = [
+      JSON.stringify({ failures: [row(3)], nextLine: 4 }),
+      JSON.stringify({ failures: [row(9)] }),
+    ];
+    expect(await quiver('batch', 'failures', 'demo-1-2')).toMatchObject({
+      code: 0,
+      stdout: 'line 3  -  bad\nline 9  x\\u000a  bad\n',
+    });
+    expect(asked.map(({ query }) => query.get('fromLine'))).toEqual(['1', '4']);
+    expect((await quiver('batch', 'failures', 'demo-1-2', '--json')).stdout).toBe(
+      `${JSON.stringify(row(9))}\n`,
+    );
+  });
+
+  test('failures as a file', async () => {
+    script[`GET ${one}/failures`] = 'batch=pcId,a\n1,%\n';
+    const path = join(folder, 'failed.batch');
+    expect(await quiver('batch', 'failures', 'demo-1-2', '--file', path)).toMatchObject({
+      code: 0,
+      stdout: '',
+    });
+    expect(await readFile(path, 'utf8')).toBe('batch=pcId,a\n1,%\n');
+    expect(asked[0]!.query.get('format')).toBe('file');
+    const elsewhere = await quiver('batch', 'failures', 'demo-1-2', '--file', join(folder, 'none', 'x'));
+    expect(elsewhere.code).toBe(2);
+    script[`GET ${one}/failures`] = { status: 404, text: '{"status":404,"message":"No batch"}' };
+    expect(await quiver('batch', 'failures', 'demo-1-2', '--file', path)).toMatchObject({
+      code: 1,
+      stderr: 'quiver: the server refused (404): No batch\n',
+    });
+  });
+
+  test('retry', async () => {
+    script[`POST ${one}/retry`] = [
+      { status: 204, text: '' },
+      { status: 400, text: '{"status":400,"message":"Batch is not stuck"}' },
+    ];
+    expect(await quiver('batch', 'retry', 'demo-1-2')).toMatchObject({
+      code: 0,
+      stderr: 'batch demo-1-2 goes on\n',
+    });
+    expect(await quiver('batch', 'retry', 'demo-1-2')).toMatchObject({
+      code: 1,
+      stderr: 'quiver: Batch is not stuck\n',
+    });
+  });
+
+  test("the admin API's own error shape", async () => {
+    script['GET /demo/target/batches'] = {
+      status: 401,
+      text: '{"httpStatus":401,"errors":[{"errorCode":"x","message":"Unauthorized"}]}',
+    };
+    expect(await quiver('batch', 'status')).toMatchObject({
+      code: 1,
+      stderr: 'quiver: the server refused (401): Unauthorized\n',
+    });
+  });
+});
+
+describe('quiver import', () => {
+  const v2 = '/m2/demo/v2/profile';
+  const unknown: Answer = {
+    status: 404,
+    text: '<response><success>false</success><batchStatus></batchStatus><message>No batch found</message></response>',
+  };
+  const accepted = (id: string) =>
+    `<response><success>true</success><batchStatus>http://elsewhere/m2/demo/profile/batchStatus?batchId=${id}</batchStatus><message>Batch submitted for processing</message></response>`;
+  const counts = (status: string, size: number, consumed: number, failed: number, rest = '') =>
+    `<response><batchId>b</batchId><status>${status}</status><batchSize>${size}</batchSize><consumedCount>${consumed}</consumedCount>` +
+    `<successfulUpdates>${consumed - failed}</successfulUpdates><failedUpdates>${failed}</failedUpdates>${rest}</response>`;
+  const good = 'batch=thirdPartyId,a\n1,x\n2,y\n';
+
+  test('checks, sends as it is, waits, counts', async () => {
+    const path = await file(good);
+    script[`GET ${v2}/batchStatus`] = [
+      unknown,
+      counts('incomplete', 2, 1, 0),
+      { status: 503, text: '' },
+      counts('complete', 2, 2, 0),
+    ];
+    script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
+    const { code, stdout, stderr } = await quiver('import', path, '--token', 'secret');
+    expect(stdout).toBe('batch       demo-1-2 complete\nrows        2\nsuccessful  2\nfailed      0\n');
+    expect(stderr).toBe(`${path}: 2 rows, 29 bytes\naccepted as demo-1-2\n`);
+    expect(code).toBe(0);
+    const [hello, upload, status] = asked;
+    expect([hello!.authorization, upload!.authorization]).toEqual(['Bearer secret', 'Bearer secret']);
+    expect(upload).toMatchObject({ line: `POST ${v2}/batchUpdate`, body: good });
+    expect(status!.query.get('batchId')).toBe('demo-1-2');
+  });
+
+  test('--v1', async () => {
+    script['GET /m2/demo/profile/batchStatus'] = [
+      unknown,
+      counts('complete', 2, 2, 0, '<profilesNotFound>1</profilesNotFound>'),
+    ];
+    script['POST /m2/demo/profile/batchUpdate'] = accepted('demo-1-2');
+    const { code, stdout } = await quiver('import', await file(good), '--v1');
+    expect(code).toBe(0);
+    expect(stdout).toContain('not found   1\n');
+  });
+
+  test('failed rows: line, id, reason, exit code 3', async () => {
+    script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 2, 2, 1)];
+    script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
+    script['GET /demo/target/batches/demo-1-2/failures'] = JSON.stringify({
+      failures: [{ line: 3, id: '2', reason: 'too large', notFound: false }],
+    });
+    const { code, stdout } = await quiver('import', await file(good));
+    expect(code).toBe(3);
+    expect(stdout).toContain('failed      1\nline 3  2  too large\n');
+  });
+
+  test('without the admin token: what the check and the status say', async () => {
+    const failed = (id: string) => `<profile><id>${id}</id><status>failed</status></profile>`;
+    script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 3, 3, 2, failed('a/b') + failed('&lt;2'))];
+    script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
+    script['GET /demo/target/batches/demo-1-2/failures'] = {
+      status: 401,
+      text: '{"errors":[{"message":"Unauthorized"}]}',
+    };
+    const { code, stdout } = await quiver('import', await file('batch=thirdPartyId,a\n\n1,x\na/b,x\n<2,y'));
+    expect(code).toBe(3);
+    expect(stdout.split('\n').slice(-3)).toEqual([
+      'line ?  <2   failed',
+      'line 4  a/b  the id must not contain + or /',
+      '',
+    ]);
+  });
+
+  test('--check sends nothing', async () => {
+    expect(await quiver('import', await file(good), '--check')).toMatchObject({ code: 0, stdout: '' });
+    const bad = await quiver('import', await file('batch=pcId,a\n1,%\n2,x\n.3,y\n'), '--check');
+    expect(bad.code).toBe(3);
+    expect(bad.stdout).toContain('line 4  .3  the id must not start with a dot\n');
+    expect(asked).toEqual([]);
+  });
+
+  test.each<[what: string, content: string, message: string]>([
+    ['no batch', 'pcId,a\n1,x', 'the file starts with a header row but lacks "batch="'],
+    ['a bad header', 'batch=pcId,a,a\n1,x', 'row 1: the name "a" of column 3 is given twice'],
+    ['empty', '', 'the file is empty'],
+  ])('a bad file, %s: exit code 2, nothing sent', async (_, content, message) => {
+    const { code, stderr, stdout } = await quiver('import', await file(content));
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(message);
+    expect(asked).toEqual([]);
+  });
+
+  test.each<[what: string, args: string[], message: string]>([
+    ['no such file', ['/nowhere/x'], 'quiver: cannot read /nowhere/x: no such file\n'],
+    ['a folder', [tmpdir()], `quiver: ${tmpdir()} is a folder\n`],
+    [
+      '--csv without --key',
+      ['x', '--csv', '--as', 'pcId'],
+      'quiver: --csv needs --key <column>, the column that holds the ids\n',
+    ],
+    [
+      '--csv without --as',
+      ['x', '--csv', '--key', 'a'],
+      'quiver: --csv needs --as thirdPartyId or --as pcId\n',
+    ],
+    ['--key without --csv', ['x', '--key', 'a'], 'quiver: --key and --as go with --csv\n'],
+  ])('%s: exit code 2', async (_, args, message) => {
+    expect(await quiver('import', ...args)).toEqual({ code: 2, stdout: '', stderr: message });
+  });
+
+  test('a table: records that make no row are told, lines are those of the table', async () => {
+    const path = await file('plan,crm_id\n"a\nb",1\nx,\nc,2\nd,3', 'people.csv');
+    script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 3, 3, 1)];
+    script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
+    script['GET /demo/target/batches/demo-1-2/failures'] = JSON.stringify({
+      failures: [{ line: 3, id: '2', reason: 'too large', notFound: false }],
+    });
+    const before = (await readdir(tmpdir())).filter((name) => name.startsWith('quiver-import-'));
+    const { code, stdout } = await quiver('import', '--csv', path, '--key', 'crm_id', '--as', 'thirdPartyId');
+    expect(asked[1]!.body).toBe('batch=thirdPartyId,plan\n1,a%0Ab\n2,c\n3,d\n');
+    expect(stdout).toContain(
+      'rows        4\nsuccessful  2\nfailed      2\nline 4  -  the id (crm_id) is missing\nline 5  2  too large\n',
+    );
+    expect(code).toBe(3);
+    expect((await readdir(tmpdir())).filter((name) => name.startsWith('quiver-import-'))).toEqual(before);
+  });
+
+  test('over the limits: several batches, each with the header; lines are those of the file', async () => {
+    const path = await file(`batch=pcId,a\n\n${'1,x\n'.repeat(500_000)}\n2,%\n`);
+    script[`GET ${v2}/batchStatus`] = [
+      unknown,
+      counts('complete', 500_000, 500_000, 0),
+      counts('complete', 1, 1, 1),
+    ];
+    script[`POST ${v2}/batchUpdate`] = [accepted('demo-1-1'), accepted('demo-1-2')];
+    script['GET /demo/target/batches/demo-1-2/failures'] = JSON.stringify({
+      failures: [{ line: 2, id: '2', reason: 'bad', notFound: false }],
+    });
+    const { code, stdout } = await quiver('import', path);
+    const bodies = asked.filter(({ line }) => line.startsWith('POST')).map(({ body }) => body);
+    expect(bodies.map((body) => body.length)).toEqual([13 + 2_000_000, 17]);
+    expect(bodies[1]).toBe('batch=pcId,a\n2,%\n');
+    expect(stdout).toContain(
+      'rows        500,001\nsuccessful  500,000\nfailed      1\nline 500004  2  bad\n',
+    );
+    expect(code).toBe(3);
+  });
+
+  test('a refused token or client shows before the file is sent', async () => {
+    script[`GET ${v2}/batchStatus`] = [
+      { status: 403, text: '<response><message>Forbidden</message></response>' },
+      { status: 404, text: '{"status":404,"message":"No such client: demo"}' },
+    ];
+    expect(await quiver('import', await file(good))).toMatchObject({ code: 1, stdout: '' });
+    expect((await quiver('import', await file(good))).stderr).toContain(
+      'the server refused (404): No such client: demo',
+    );
+    expect(asked.every(({ line }) => line.startsWith('GET'))).toBe(true);
+  });
+
+  test('a refused upload', async () => {
+    script[`GET ${v2}/batchStatus`] = unknown;
+    script[`POST ${v2}/batchUpdate`] = {
+      status: 413,
+      text: '<response><success>false</success><batchStatus></batchStatus><message>too large</message></response>',
+    };
+    const { code, stderr } = await quiver('import', await file(good));
+    expect(code).toBe(1);
+    expect(stderr).toContain('the server refused (413): too large');
+  });
+
+  test('a busy server is asked again, with the whole file', async () => {
+    script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 2, 2, 0)];
+    script[`POST ${v2}/batchUpdate`] = [
+      { status: 503, text: '', headers: { 'retry-after': '0' } },
+      accepted('demo-1-2'),
+    ];
+    expect(await quiver('import', await file(good))).toMatchObject({ code: 0 });
+    expect(asked.filter(({ line }) => line.startsWith('POST')).map(({ body }) => body)).toEqual([good, good]);
+  });
+
+  test('stuck: said, with the way to learn why', async () => {
+    script[`GET ${v2}/batchStatus`] = [unknown, counts('stuck', 2, 1, 0)];
+    script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
+    const { code, stderr } = await quiver('import', await file(good));
+    expect(code).toBe(1);
+    expect(stderr).toContain('batch demo-1-2 is stuck');
+  });
+
+  test('nobody there: exit code 4', async () => {
+    expect(await quiver('import', await file(good), '--url', nowhere)).toMatchObject({
+      code: 4,
+      stdout: '',
+    });
+  });
+});
+
+test('every command has help with examples', () => {
+  const program = new Command('quiver');
+  addClientCommands(program, () => {});
+  const leaves = program.commands.flatMap((command) =>
+    command.commands.length > 0 ? command.commands : [command],
+  );
+  expect(leaves.map((command) => command.name())).toEqual([
+    'import',
+    'get',
+    'set',
+    'status',
+    'failures',
+    'retry',
+    'completion',
+  ]);
+  for (const command of leaves) {
+    let help = '';
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+    expect(help).toContain('Examples:\n  ');
+  }
+});

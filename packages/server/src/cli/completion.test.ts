@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { addCompletion } from './completion.ts';
+
+async function scriptFor(shell: string): Promise<string> {
+  const program = new Command('quiver').version('1');
+  program.command('worker', { hidden: true });
+  const load = program
+    .command('load')
+    .description("a person's file")
+    .argument('<file>')
+    .option('--token <token>');
+  load.option('--out <path>').addOption(new Option('--as <kind>').choices(['red', 'green']));
+  const batch = program.command('batch');
+  batch.command('status').argument('[id]').option('--json', 'as JSON');
+  addCompletion(program);
+  let script = '';
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    script += text;
+    return true;
+  });
+  await program.parseAsync(['completion', shell], { from: 'user' });
+  write.mockRestore();
+  return script;
+}
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'quiver-completion-'));
+  writeFileSync(join(folder, 'file one'), '');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('bash', () => {
+  test.each<[typed: string[], offered: string[]]>([
+    [[''], ['load', 'batch', 'completion', 'help', '--version', '--help']],
+    [['l'], ['load']],
+    [['w'], []],
+    [
+      ['load', ''],
+      ['--token', '--out', '--as', '--help', 'file one'],
+    ],
+    [['load', '--o'], ['--out']],
+    [['load', 'f'], ['file one']],
+    [
+      ['load', '--as', ''],
+      ['red', 'green'],
+    ],
+    [['load', '--as', 'g'], ['green']],
+    [['load', '--token', ''], []],
+    [['load', '--out', 'fi'], ['file one']],
+    [['batch', 's'], ['status']],
+    [
+      ['batch', 'status', '--'],
+      ['--json', '--help'],
+    ],
+    [['load', 'status', '--j'], []],
+    [['completion', 'z'], ['zsh']],
+    // Nothing that was typed is run.
+    [
+      ['load', '$(touch proof)', ''],
+      ['--token', '--out', '--as', '--help', 'file one'],
+    ],
+  ])('%j', async (typed, offered) => {
+    const script = await scriptFor('bash');
+    const test = `${script}
+      COMP_WORDS=(quiver "$@"); COMP_CWORD=$#; _quiver; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const output = execFileSync('bash', ['-u', '-c', test, 'bash', ...typed], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(output.split('\n').filter((line) => line !== '')).toEqual(offered);
+  });
+});
+
+test('zsh loads what bash does', async () => {
+  expect(await scriptFor('zsh')).toContain(await scriptFor('bash'));
+});
+
+test('fish: one line a word or flag, on its own command only', async () => {
+  const lines = (await scriptFor('fish')).split('\n');
+  expect(lines).toContain(`complete -c quiver -n '__fish_use_subcommand' -a 'load' -d 'a person’s file'`);
+  expect(lines).toContain(
+    `complete -c quiver -n '__fish_seen_subcommand_from load' -l as -x -a 'red green' -d ''`,
+  );
+  expect(lines).toContain(`complete -c quiver -n '__fish_seen_subcommand_from load' -F`);
+  expect(lines).toContain(
+    `complete -c quiver -n '__fish_seen_subcommand_from batch; and __fish_seen_subcommand_from status' -l json -d 'as JSON'`,
+  );
+  expect(lines.join()).not.toContain('worker');
+});
