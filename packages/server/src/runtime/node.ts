@@ -23,7 +23,7 @@ export const nodeRuntime: Runtime = {
         return fetch(hostsOf(incoming) > 1 ? withBothHosts(request, incoming) : request, callerOf(incoming));
       },
       // HTTP/1.0 may come without a Host; the default client is then meant.
-      { hostname: 'localhost', overrideGlobalObjects: false, errorHandler: unreadableRequest },
+      { hostname: 'localhost', errorHandler: unreadableRequest },
     );
     const options = {
       connectionsCheckingInterval: TIMEOUT_CHECK,
