@@ -71,7 +71,7 @@ function idOf(index) {
 
 /** Writes the profiles, ten attributes each, through the store itself. */
 async function seed() {
-  const { openLmdbStores } = await import('../packages/server/dist/storage/lmdb/open-lmdb-stores.js');
+  const { openLmdbStores } = await import(join(SERVER, 'dist/storage/lmdb/open-lmdb-stores.js'));
   const stores = await openLmdbStores({ path: join(folder, 'store') });
   const moment = { now: Date.now(), lifetimeDays: 14 };
   const settings = new Map(Array.from({ length: 10 }, (_, n) => [`attribute${n}`, `value ${n} of it`]));
