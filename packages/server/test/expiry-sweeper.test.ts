@@ -1,0 +1,29 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { expect, test, vi } from 'vitest';
+import { ExpirySweeper } from '../src/profiles/expiry-sweeper.ts';
+import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
+
+test('what has expired is freed in the background, step after step, and what lives stays', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'quiver-sweeper-'));
+  const stores = await openLmdbStores({ path });
+  const longAgo = { now: Date.now() - 2 * 86_400_000, lifetimeDays: 1 };
+  const update = (value: string, moment: { now: number; lifetimeDays: number }) =>
+    stores.profiles.update('demo', { kind: 'tntId', value }, new Map([['x', '1']]), moment, true);
+  await Promise.all(Array.from({ length: 450 }, (_, n) => update(`old${n}`, longAgo)));
+  await update('young', { now: Date.now(), lifetimeDays: 1 });
+  const sweep = vi.spyOn(stores.profiles, 'sweep');
+  const sweeper = new ExpirySweeper({ store: stores.profiles, log: pino({ level: 'silent' }), lookEvery: 5 });
+  sweeper.start();
+  await vi.waitFor(async () => {
+    const steps = await Promise.all(sweep.mock.results.map(({ value }) => value));
+    expect(steps.reduce((sum, { removed }) => sum + removed, 0)).toBe(450);
+    expect(steps.filter(({ removed }) => removed > 0).length).toBeGreaterThan(1);
+  });
+  await sweeper.stop();
+  expect(await stores.profiles.find('demo', { kind: 'tntId', value: 'young' }, Date.now())).toBeDefined();
+  await stores.close();
+  await rm(path, { recursive: true });
+});
