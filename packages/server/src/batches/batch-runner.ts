@@ -15,6 +15,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { Log } from '../log.ts';
+import { BatchRows } from '../storage/batch-rows.ts';
 import type { Batch, BatchStep, BatchStore, FailedRow, RowUpdate } from '../storage/batch-store.ts';
 import type { BatchFiles } from './batch-files.ts';
 import type { BatchRow } from './batch-format.ts';
@@ -205,7 +206,7 @@ export class BatchRunner {
       holder,
       leaseUntil: now() + LEASE,
       consumedBefore: progress.consumed,
-      updates,
+      updates: BatchRows.of(updates, now()),
       failures,
       after: last
         ? { offset: last.next, line: last.line + 1, consumed }

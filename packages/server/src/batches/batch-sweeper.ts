@@ -18,8 +18,8 @@ export interface BatchSweeperParts {
 /** How long a batch is kept after it was accepted, in milliseconds. */
 const KEPT = 7 * 86_400_000;
 const LOOK_EVERY = 600_000;
-/** A batch may have half a million failed rows, which go with it in one write. */
-const BATCHES_PER_STEP = 1;
+/** Batches and failed rows that are removed in one write: a batch may have half a million of them. */
+const REMOVED_PER_STEP = 1000;
 
 export class BatchSweeper {
   readonly #parts: BatchSweeperParts;
@@ -57,10 +57,11 @@ export class BatchSweeper {
 
   async #sweepClient(client: string, acceptedBefore: number): Promise<void> {
     const { batches, files, log } = this.#parts;
-    for (let ids = ['']; ids.length > 0 && !this.#isStopped; ) {
-      ids = await batches.expire(client, acceptedBefore, BATCHES_PER_STEP);
-      for (const id of ids) await files.remove(id);
-      if (ids.length > 0) log.debug({ client, ids }, 'old batches removed');
+    for (let more = true; more && !this.#isStopped; ) {
+      const step = await batches.expire(client, acceptedBefore, REMOVED_PER_STEP);
+      for (const id of step.gone) await files.remove(id);
+      if (step.gone.length > 0) log.debug({ client, ids: step.gone }, 'old batches removed');
+      more = step.more;
     }
     // A process that died between keeping a file and queueing its batch, or between the two lines above, left a file behind.
     for (const id of await files.ids()) {

@@ -16,6 +16,7 @@
 import type { AttributeSettings } from '../domain/attributes.ts';
 import type { WriteMoment } from '../domain/lifetime.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
+import type { BatchRows } from './batch-rows.ts';
 
 /** v1 updates only; v2 makes the profiles that are not found (spec section 6). */
 export type BatchVersion = 'v1' | 'v2';
@@ -68,7 +69,7 @@ export interface FailedRow {
   readonly next: number;
 }
 
-/** A row to apply. */
+/** A row to apply, as iterating over the `updates` of a step gives it. */
 export interface RowUpdate {
   readonly line: number;
   readonly rawId: string;
@@ -88,7 +89,8 @@ export interface BatchStep {
   readonly leaseUntil: number;
   /** Rows that must have been consumed before the step. */
   readonly consumedBefore: number;
-  readonly updates: readonly RowUpdate[];
+  /** The rows to apply, in the order of the file: plain rows to iterate over, and packed for an engine that wants bytes. */
+  readonly updates: BatchRows;
   /** Rows that could not be read. */
   readonly failures: readonly FailedRow[];
   /** Where the next step begins. */
@@ -132,6 +134,15 @@ export interface BatchStore {
   /** The failed rows of a batch in the order of the file, from line `fromLine` on. */
   failures(client: string, id: string, fromLine: number, limit: number): Promise<FailedRow[]>;
 
-  /** Removes completed batches that were accepted before, a few a call; their ids. */
-  expire(client: string, acceptedBefore: number, limit: number): Promise<string[]>;
+  /**
+   * Removes completed batches that were accepted before, with their failed rows, in one small step: at most `limit` batches and failed
+   * rows together. From its first step on a batch is unknown.
+   *
+   * @returns the batches of which nothing is left now, and whether a further step would find something to remove
+   */
+  expire(
+    client: string,
+    acceptedBefore: number,
+    limit: number,
+  ): Promise<{ readonly gone: readonly string[]; readonly more: boolean }>;
 }

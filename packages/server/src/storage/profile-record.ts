@@ -42,7 +42,8 @@ export interface Pointer {
 
 const PROFILE_V1 = 1;
 const POINTER_V1 = 2;
-const HEAD = 33;
+/** Bytes before the thirdPartyId, or before the attributes text where there is none. */
+export const PROFILE_HEAD = 33;
 const NO_THIRD_PARTY_ID = 0xffff;
 const POINTER_HEAD = 8;
 
@@ -58,7 +59,7 @@ export function encodeProfile(stored: StoredProfile): Buffer {
   const { profile } = stored;
   const { thirdPartyId, attributes } = profile;
   const idLength = thirdPartyId === undefined ? 0 : Buffer.byteLength(thirdPartyId);
-  const bytes = Buffer.allocUnsafe(HEAD + idLength + attributes.length);
+  const bytes = Buffer.allocUnsafe(PROFILE_HEAD + idLength + attributes.length);
   bytes[0] = PROFILE_V1;
   writeTime(bytes, profile.modifiedAt, 1);
   writeTime(bytes, profile.expiresAt, 7);
@@ -68,8 +69,8 @@ export function encodeProfile(stored: StoredProfile): Buffer {
   const lengthField = thirdPartyId === undefined ? NO_THIRD_PARTY_ID : idLength;
   bytes[31] = lengthField >>> 8;
   bytes[32] = lengthField;
-  if (thirdPartyId !== undefined) bytes.write(thirdPartyId, HEAD, 'utf8');
-  attributes.copy(bytes, HEAD + idLength);
+  if (thirdPartyId !== undefined) bytes.write(thirdPartyId, PROFILE_HEAD, 'utf8');
+  attributes.copy(bytes, PROFILE_HEAD + idLength);
   return bytes;
 }
 
@@ -82,10 +83,10 @@ export function encodeProfile(stored: StoredProfile): Buffer {
 export function decodeProfile(bytes: Uint8Array, length: number): StoredProfile {
   const idLength = bytes[31]! * 0x100 + bytes[32]!;
   const hasId = idLength !== NO_THIRD_PARTY_ID;
-  const attributesStart = hasId ? HEAD + idLength : HEAD;
+  const attributesStart = hasId ? PROFILE_HEAD + idLength : PROFILE_HEAD;
   return {
     profile: {
-      thirdPartyId: hasId ? textAt(bytes, HEAD, attributesStart) : undefined,
+      thirdPartyId: hasId ? textAt(bytes, PROFILE_HEAD, attributesStart) : undefined,
       modifiedAt: readTime(bytes, 1),
       expiresAt: readTime(bytes, 7),
       attributes: copyOf(bytes, attributesStart, length),

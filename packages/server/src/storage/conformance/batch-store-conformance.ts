@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listAttributes, MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import { BatchRows } from '../batch-rows.ts';
 import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow, RowUpdate } from '../batch-store.ts';
 import type { Stores } from '../stores.ts';
 import { at, DAY, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
@@ -53,7 +54,10 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         holder: 'me',
         leaseUntil: T0 + 5000,
         consumedBefore,
-        updates: rows.filter((one) => 'settings' in one),
+        updates: BatchRows.of(
+          rows.filter((one) => 'settings' in one),
+          (more.moment ?? at(T0)).now,
+        ),
         failures: rows.filter((one) => 'reason' in one),
         after: { offset: 10 * consumed + 10, line: consumed + 2, consumed },
         isLast: false,
@@ -304,13 +308,43 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
 
       test('removes what was completed and accepted before, a few a call, with its failed rows', async () => {
         for (let n = 1; n <= 5; n += 1) await finish(`b${n}`, T0 + n * DAY);
-        expect(await batches.expire('demo', T0 + 4 * DAY, 2)).toEqual(['b1', 'b2']);
-        expect(await batches.expire('demo', T0 + 4 * DAY, 2)).toEqual(['b3']);
-        expect(await batches.expire('demo', T0 + 4 * DAY, 2)).toEqual([]);
+        // Each has one failed row, so four a call are two batches.
+        expect(await batches.expire('demo', T0 + 4 * DAY, 4)).toEqual({ gone: ['b1', 'b2'], more: true });
+        expect(await batches.expire('demo', T0 + 4 * DAY, 4)).toEqual({ gone: ['b3'], more: false });
+        expect(await batches.expire('demo', T0 + 4 * DAY, 4)).toEqual({ gone: [], more: false });
         expect((await batches.list('demo', 10)).map(({ id }) => id)).toEqual(['b5', 'b4']);
         expect(await batches.find('demo', 'b1')).toBeUndefined();
         expect(await batches.failures('demo', 'b1', 0, 10)).toEqual([]);
         expect(await batches.failures('demo', 'b4', 0, 10)).toHaveLength(1);
+      });
+
+      test('takes many failed rows in steps, the batch unknown from the first on', async () => {
+        await accept('b1', { rows: 25 });
+        await lease();
+        await step(
+          'b1',
+          0,
+          Array.from({ length: 25 }, (_, n) => failure(n + 1)),
+          { isLast: true },
+        );
+        await finish('b2', T0 + 9 * DAY);
+        expect(await batches.expire('demo', T0 + DAY, 10)).toEqual({ gone: [], more: true });
+        expect(await batches.find('demo', 'b1')).toBeUndefined();
+        expect((await batches.list('demo', 1)).map(({ id }) => id)).toEqual(['b2']);
+        expect((await batches.list('demo', 10)).map(({ id }) => id)).toEqual(['b2']);
+        expect(await batches.failures('demo', 'b1', 0, 100)).toEqual([]);
+        expect(await batches.retry('demo', 'b1')).toBe(false);
+        // Its id may come back while the rest of its first life is still being removed.
+        await finish('b1', T0 + 9 * DAY);
+        const gone: string[] = [];
+        for (let more = true; more; ) {
+          const one = await batches.expire('demo', T0 + DAY, 10);
+          gone.push(...one.gone);
+          more = one.more;
+        }
+        expect(gone).toEqual(['b1']);
+        expect((await batches.failures('demo', 'b1', 0, 10)).map(({ line }) => line)).toEqual([2]);
+        expect((await batches.list('demo', 10)).map(({ id }) => id)).toEqual(['b1', 'b2']);
       });
 
       test('leaves what waits, runs or is stuck, however old', async () => {
@@ -318,17 +352,17 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         await lease();
         await step('running', 0, [failure(1)]);
         await accept('waiting');
-        expect(await batches.expire('demo', T0 + 100 * DAY, 10)).toEqual([]);
+        expect(await batches.expire('demo', T0 + 100 * DAY, 10)).toEqual({ gone: [], more: false });
         await batches.giveUp('demo', 'running', 'why');
-        expect(await batches.expire('demo', T0 + 100 * DAY, 10)).toEqual([]);
+        expect(await batches.expire('demo', T0 + 100 * DAY, 10)).toEqual({ gone: [], more: false });
         expect(await batches.list('demo', 10)).toHaveLength(2);
       });
 
       test('keeps clients apart, and the order of what comes after', async () => {
         await accept('other', { client: 'demo2', rows: 0 });
         await finish('b1', T0);
-        expect(await batches.expire('demo2', T0 + DAY, 10)).toEqual([]);
-        expect(await batches.expire('demo', T0 + DAY, 10)).toEqual(['b1']);
+        expect((await batches.expire('demo2', T0 + DAY, 10)).gone).toEqual([]);
+        expect((await batches.expire('demo', T0 + DAY, 10)).gone).toEqual(['b1']);
         await accept('b2');
         await accept('b3');
         expect(await idOf(batches.next('demo'))).toBe('b2');

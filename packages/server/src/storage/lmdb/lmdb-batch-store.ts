@@ -11,6 +11,12 @@ import { updateProfile } from './update-profile.ts';
 /** The place of a batch in the queue of its client: the count of batches before it. */
 type Turn = number;
 
+/** A batch as it lies in the store. */
+interface StoredBatch extends Batch {
+  /** Its time is over, and its failed rows are being removed; nobody is told of it any more. */
+  readonly isLeaving?: boolean;
+}
+
 interface Lease {
   readonly holder: string;
   readonly until: number;
@@ -73,12 +79,15 @@ export class LmdbBatchStore implements BatchStore {
   }
 
   async list(client: string, limit: number): Promise<Batch[]> {
-    return this.#environment.read(() =>
-      Array.from(
-        this.#batches.getRange({ ...clientRange(client, true), reverse: true, limit }),
-        ({ value }) => parse<Batch>(value),
-      ),
-    );
+    return this.#environment.read(() => {
+      const found: Batch[] = [];
+      for (const { value } of this.#batches.getRange({ ...clientRange(client, true), reverse: true })) {
+        if (found.length === limit) break;
+        const batch = parse<StoredBatch>(value);
+        if (!batch.isLeaving) found.push(batch);
+      }
+      return found;
+    });
   }
 
   async next(client: string): Promise<Batch | undefined> {
@@ -117,7 +126,7 @@ export class LmdbBatchStore implements BatchStore {
       batch.progress.consumed === step.consumedBefore;
     if (turn === undefined || !batch || !inTurn) return 'out-of-turn';
 
-    const unapplied = step.updates.flatMap((row) => this.#applyRow(row, batch, moment) ?? []);
+    const unapplied = [...step.updates].flatMap((row) => this.#applyRow(row, batch, moment) ?? []);
     for (const failure of [...step.failures, ...unapplied]) {
       this.#failures.putSync(failureKey(client, turn, failure.line), serialize(failure));
     }
@@ -180,22 +189,36 @@ export class LmdbBatchStore implements BatchStore {
     });
   }
 
-  expire(client: string, acceptedBefore: number, limit: number): Promise<string[]> {
+  expire(client: string, acceptedBefore: number, limit: number): Promise<{ gone: string[]; more: boolean }> {
     return this.#environment.write(() => {
+      const gone: string[] = [];
+      let room = limit;
       const oldest = Array.from(this.#batches.getRange({ ...clientRange(client, false), limit }));
-      const ids: string[] = [];
       for (const { key, value } of oldest) {
-        const batch = parse<Batch>(value);
-        if (batch.state !== 'complete' || batch.acceptedAt >= acceptedBefore) continue;
-        const turn = readTime(key, key.length - TURN);
-        const range = { start: turnKey(client, turn), end: turnKey(client, turn + 1) };
-        for (const failure of Array.from(this.#failures.getKeys(range))) this.#failures.removeSync(failure);
-        this.#turns.removeSync(idKey(client, batch.id));
-        this.#batches.removeSync(key);
-        ids.push(batch.id);
+        const batch = parse<StoredBatch>(value);
+        if (!batch.isLeaving && (batch.state !== 'complete' || batch.acceptedAt >= acceptedBefore)) continue;
+        if (room === 0) return { gone, more: true };
+        const removed = this.#expireOne(key, batch, room);
+        room -= removed.count;
+        if (!removed.isGone) return { gone, more: true };
+        gone.push(batch.id);
       }
-      return ids;
+      return { gone, more: gone.length > 0 && oldest.length === limit };
     });
+  }
+
+  /** Removes what there is room for of a batch that has had its time; it and each failed row count one. */
+  #expireOne(key: Buffer, batch: StoredBatch, room: number): { count: number; isGone: boolean } {
+    const { client, id } = batch;
+    const turn = readTime(key, key.length - TURN);
+    if (!batch.isLeaving) this.#turns.removeSync(idKey(client, id));
+    const range = { start: turnKey(client, turn), end: turnKey(client, turn + 1), limit: room };
+    const failures = Array.from(this.#failures.getKeys(range));
+    for (const failure of failures) this.#failures.removeSync(failure);
+    const isGone = failures.length < room;
+    if (isGone) this.#batches.removeSync(key);
+    else if (!batch.isLeaving) this.#batches.putSync(key, serialize({ ...batch, isLeaving: true }));
+    return { count: failures.length + (isGone ? 1 : 0), isGone };
   }
 
   #change(client: string, id: string, change: (batch: Batch) => Batch | undefined): boolean {

@@ -1,0 +1,148 @@
+/**
+ * The rows of a step, packed: a batch has half a million of them, and an object with a map for each would cost more than the rest.
+ *
+ * For an engine that does not want bytes they are plain rows to iterate over:
+ *
+ * ```
+ * for (const { id, settings } of step.updates) …
+ * ```
+ *
+ * For one that does, each row lies in {@link BatchRows.bytes} as the record of a new profile (`profile-record.ts`): room for the head, the
+ * thirdPartyId if it has one, then the attributes text, whose times are {@link BatchRows.at}. {@link BatchRows.spans} says where.
+ */
+
+import { listAttributes, NO_ATTRIBUTES, setAttributes } from '../domain/attributes.ts';
+import type { IdKind } from '../domain/visitor-id.ts';
+import type { RowUpdate } from './batch-store.ts';
+import { PROFILE_HEAD } from './profile-record.ts';
+
+/** How many numbers {@link BatchRows.spans} holds for a row; what follows are their places. */
+export const SPAN = 9;
+/** The line of the file. */
+export const LINE = 0;
+/** Where the row lies in the file: its first byte, and the first after it. */
+export const FILE_START = 1;
+export const FILE_NEXT = 2;
+/** The id as the file has it; this and all that follows are places in {@link BatchRows.bytes}, the end not included. */
+export const RAW_START = 3;
+export const RAW_END = 4;
+/** The id, without a location hint. */
+export const ID_START = 5;
+export const ID_END = 6;
+/** The record, from its head, which is not filled, to the end of the attributes text. */
+export const RECORD_START = 7;
+export const RECORD_END = 8;
+
+const FIRST_ROWS = 64;
+const FIRST_BYTES = 16 * 1024;
+
+export class BatchRows implements Iterable<RowUpdate> {
+  /** The kind of every row's id. */
+  readonly kind: IdKind;
+  /** The time that the attributes bear, in epoch milliseconds. */
+  at = 0;
+  length = 0;
+  bytes: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
+  /** How many of the bytes are in use. */
+  end = 0;
+  /** {@link SPAN} numbers a row. */
+  spans: Int32Array = new Int32Array(FIRST_ROWS * SPAN);
+
+  constructor(kind: IdKind) {
+    this.kind = kind;
+  }
+
+  /** Packs plain rows, whose ids must be of one kind; what iterating gives is what was packed. */
+  static of(updates: readonly RowUpdate[], at: number): BatchRows {
+    const rows = new BatchRows(updates[0]?.id.kind ?? 'tntId');
+    rows.at = at;
+    for (const update of updates) rows.add(update);
+    return rows;
+  }
+
+  /** Adds a plain row. */
+  add({ id, rawId, settings, line, start, next }: RowUpdate): void {
+    const text = setAttributes(NO_ATTRIBUTES, settings, this.at);
+    const idLength = Buffer.byteLength(id.value);
+    this.makeRoom(Buffer.byteLength(rawId) + idLength + PROFILE_HEAD + text.length);
+    const { bytes, end: rawStart } = this;
+    const rawEnd = rawStart + bytes.write(rawId, rawStart, 'utf8');
+    const isPerson = this.kind === 'thirdPartyId';
+    const idStart = isPerson ? rawEnd + PROFILE_HEAD : rawEnd;
+    const idEnd = idStart + bytes.write(id.value, idStart, 'utf8');
+    const textStart = isPerson ? idEnd : idEnd + PROFILE_HEAD;
+    const recordStart = isPerson ? rawEnd : idEnd;
+    const recordEnd = textStart + text.copy(bytes, textStart);
+    this.addSpans(line, start, next, rawStart, rawEnd, idStart, idEnd, recordStart, recordEnd);
+  }
+
+  /** Adds a row that was written behind {@link end}. */
+  addSpans(
+    line: number,
+    start: number,
+    next: number,
+    rawStart: number,
+    rawEnd: number,
+    idStart: number,
+    idEnd: number,
+    recordStart: number,
+    recordEnd: number,
+  ): void {
+    const first = this.length * SPAN;
+    if (first === this.spans.length) this.#makeRoomForSpans();
+    const { spans } = this;
+    spans[first + LINE] = line;
+    spans[first + FILE_START] = start;
+    spans[first + FILE_NEXT] = next;
+    spans[first + RAW_START] = rawStart;
+    spans[first + RAW_END] = rawEnd;
+    spans[first + ID_START] = idStart;
+    spans[first + ID_END] = idEnd;
+    spans[first + RECORD_START] = recordStart;
+    spans[first + RECORD_END] = recordEnd;
+    this.end = Math.max(recordEnd, rawEnd);
+    this.length += 1;
+  }
+
+  /** Makes sure that so many bytes fit behind {@link end}; {@link bytes} may be another buffer afterwards. */
+  makeRoom(bytes: number): void {
+    if (this.end + bytes <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.end + bytes, 2 * this.bytes.length));
+    larger.set(this.bytes.subarray(0, this.end));
+    this.bytes = larger;
+  }
+
+  /** Empties it, to be filled anew in the same memory. */
+  clear(at: number): void {
+    this.at = at;
+    this.length = 0;
+    this.end = 0;
+  }
+
+  /** One row as a plain one. */
+  row(index: number): RowUpdate {
+    const place = (which: number) => this.spans[index * SPAN + which]!;
+    const text = (start: number, end: number) => this.bytes.toString('utf8', start, end);
+    const value = text(place(ID_START), place(ID_END));
+    const textStart = this.kind === 'thirdPartyId' ? place(ID_END) : place(RECORD_START) + PROFILE_HEAD;
+    const attributes = listAttributes(this.bytes.subarray(textStart, place(RECORD_END)));
+    return {
+      line: place(LINE),
+      start: place(FILE_START),
+      next: place(FILE_NEXT),
+      rawId: text(place(RAW_START), place(RAW_END)),
+      id: { kind: this.kind, value },
+      settings: new Map(attributes.map((attribute) => [attribute.name, attribute.value])),
+    };
+  }
+
+  *[Symbol.iterator](): Generator<RowUpdate, void, undefined> {
+    for (let index = 0; index < this.length; index += 1) yield this.row(index);
+  }
+
+  #makeRoomForSpans(): void {
+    const larger = new Int32Array(2 * this.spans.length);
+    larger.set(this.spans);
+    this.spans = larger;
+  }
+}
