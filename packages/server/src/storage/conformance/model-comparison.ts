@@ -6,7 +6,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { listAttributes } from '../../domain/attributes.ts';
+import type { WriteMoment } from '../../domain/lifetime.ts';
 import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import { BatchRows } from '../batch-rows.ts';
+import type { BatchStore } from '../batch-store.ts';
 import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
 import { ModelProfileStore } from './model-profile-store.ts';
@@ -32,6 +35,8 @@ const someSettings = fc
     { maxLength: 3 },
   )
   .map((pairs) => new Map(pairs));
+/** A row of a batch that sets nothing is skipped before it comes to a store. */
+const rowSettings = someSettings.filter(({ size }) => size > 0);
 const operation = fc.oneof(
   {
     weight: 6,
@@ -45,6 +50,20 @@ const operation = fc.oneof(
       settings: someSettings,
       create: fc.boolean(),
     }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .record({
+        do: fc.constant('batch' as const),
+        kind: fc.constantFrom('tntId' as const, 'thirdPartyId' as const),
+        rows: fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), rowSettings), { minLength: 1, maxLength: 6 }),
+        create: fc.boolean(),
+      })
+      .map(({ kind, rows, ...rest }) => ({
+        ...rest,
+        rows: rows.map(([value, settings]) => ({ id: { kind, value }, settings })),
+      })),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), id: anyId }) },
   {
@@ -69,7 +88,8 @@ const step = fc.record({
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 /** Every operation of `steps` on both; after each the answers and all that can be read must be alike. */
-async function compare(store: ProfileStore, steps: readonly Step[]): Promise<void> {
+async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
+  const store = stores.profiles;
   const model = new ModelProfileStore();
   let now = T0;
   let fresh = 0;
@@ -83,6 +103,12 @@ async function compare(store: ProfileStore, steps: readonly Step[]): Promise<voi
     } else if (op.do === 'update') {
       const answer = await store.update(client, op.id, op.settings, moment, op.create);
       expect(answer).toBe(model.update(client, op.id, op.settings, moment, op.create));
+    } else if (op.do === 'batch') {
+      const outcomes = op.rows.map(({ id, settings }) => {
+        const outcome = model.update(client, id, settings, moment, op.create);
+        return outcome === 'updated' || outcome === 'created' ? undefined : outcome;
+      });
+      expect(await applyBatch(stores.batches, client, op, moment)).toEqual(outcomes);
     } else if (op.do === 'remove') {
       expect(await store.remove(client, op.id, now)).toBe(model.remove(client, op.id, now));
     } else if (op.do === 'removeAttribute') {
@@ -94,6 +120,44 @@ async function compare(store: ProfileStore, steps: readonly Step[]): Promise<voi
     await compareReads(store, model, client, now);
   }
 }
+
+interface BatchOperation {
+  readonly rows: readonly { readonly id: VisitorId; readonly settings: ReadonlyMap<string, string> }[];
+  readonly create: boolean;
+}
+
+/** A batch of one step, from its queue to its end; what became of each row, as far as a batch tells. */
+async function applyBatch(
+  batches: BatchStore,
+  client: string,
+  { rows, create }: BatchOperation,
+  moment: WriteMoment,
+) {
+  batchCount += 1;
+  const id = `batch${batchCount}`;
+  const version = create ? 'v2' : 'v1';
+  await batches.accept({ client, id, version, acceptedAt: moment.now, rows: rows.length, bytes: 1 });
+  // A clock that stepped back finds the lease of the future; it is one's own.
+  await batches.lease(client, 'model', moment.now, moment.now + 1);
+  const updates = rows.map((row, index) => ({
+    ...{ ...row, rawId: row.id.value, line: index + 2, start: index, next: index + 1 },
+  }));
+  await batches.apply({
+    ...{ client, id, holder: 'model', leaseUntil: moment.now + 1, consumedBefore: 0, failures: [] },
+    updates: BatchRows.of(updates, moment.now),
+    after: { offset: rows.length, line: rows.length + 2, consumed: rows.length },
+    isLast: true,
+    moment,
+  });
+  const failed = await batches.failures(client, id, 0, rows.length);
+  const { progress } = (await batches.find(client, id))!;
+  expect(progress.successful).toBe(rows.length - failed.length);
+  return updates.map(({ line }) => {
+    const failure = failed.find((one) => one.line === line);
+    return failure && (failure.notFound ? 'not-found' : 'too-large');
+  });
+}
+let batchCount = 0;
 
 async function compareReads(store: ProfileStore, model: ModelProfileStore, client: string, now: number) {
   for (const kind of ID_KINDS) {
@@ -151,7 +215,7 @@ export function testAgainstModel(
         const place = await makePlace();
         try {
           const store = await place.open();
-          await compare(store.profiles, steps);
+          await compare(store, steps);
           await atEnd(store, place);
         } finally {
           await place.dispose();

@@ -37,7 +37,10 @@ testAgainstModel('LMDB', makePlace, 60, async (store, place) => {
   while ((await store.profiles.sweep(T0 + 10_000 * DAY, 100)).more);
   await store.close();
   const environment = await LmdbEnvironment.open((place as LmdbPlace).path);
-  const { profiles, links, expiry } = new ProfileTables(environment);
-  expect([profiles, links, expiry].map((table) => table.getKeysCount())).toEqual([0, 0, 0]);
+  const tables = new ProfileTables(environment);
+  const counts = [tables.profiles, tables.links, tables.expiry].map((table) => table.getKeysCount());
+  expect([...counts, tables.count(), environment.table('expiry-groups').getKeysCount()]).toEqual([
+    0, 0, 0, 0, 0,
+  ]);
   await environment.close();
 });

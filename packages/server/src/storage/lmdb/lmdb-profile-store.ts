@@ -116,15 +116,37 @@ export class LmdbProfileStore implements ProfileStore {
 
   async sweep(now: number, limit: number): Promise<{ removed: number; more: boolean }> {
     const end = expiryEnd(now);
-    const isDue = () => this.#tables.expiry.getKeysCount({ end, limit: 1 }) > 0;
+    const { expiry, groups } = this.#tables;
+    const isDue = () => expiry.getKeysCount({ end, limit: 1 }) > 0 || groups.isDue(end);
     // Most looks find nothing; they must not take the writer's turn.
     if (!this.#environment.read(isDue)) return { removed: 0, more: false };
     return this.#environment.write(() => {
-      const due = Array.from(this.#tables.expiry.getKeys({ end, limit }));
+      const due = Array.from(expiry.getKeys({ end, limit }));
+      let visited = due.length;
       let removed = 0;
       for (const key of due) if (this.#sweepEntry(key, now)) removed += 1;
-      return { removed, more: due.length === limit };
+      while (visited < limit) {
+        const group = groups.takeDue(end);
+        if (!group) break;
+        visited += group.homes.length;
+        for (const home of group.homes) if (this.#sweepListed(home, group.sweepAt, now)) removed += 1;
+      }
+      return { removed, more: visited >= limit };
     });
+  }
+
+  /** As {@link #sweepEntry}, for one profile of a group that was taken out. */
+  #sweepListed(home: Buffer, sweepAt: number, now: number): boolean {
+    const { client, id } = parseProfileKey(home);
+    const located = this.#tables.locate(client, id);
+    if (!located || !sameId(located.home, id) || located.sweepAt !== sweepAt) return false;
+    if (isExpired(located.profile, now)) {
+      this.#tables.remove(located);
+      return true;
+    }
+    this.#tables.groups.left();
+    this.#tables.save({ ...located, sweepAt: 0 });
+    return false;
   }
 
   /** Frees the profile of one due entry; true when it had expired. A life that was prolonged gets a later entry. */

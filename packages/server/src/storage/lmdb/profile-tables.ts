@@ -4,9 +4,10 @@
  *   profiles   id → the profile itself (under its home id) or a pointer to the home id
  *   links      group, since, id → nothing: every id of a profile that has more than one, oldest first
  *   expiry     when to look, home → nothing: what the sweeper visits
+ *   groups     when to look → homes: the same for profiles that a batch made together (`expiry-groups.ts`)
  *
  * What holds after every transaction: each id of a profile holds the record or a pointer to where the record is; a profile with a
- * link group has exactly its ids there; the expiry index holds each profile at its `sweepAt`, never after its expiry. A write that
+ * link group has exactly its ids there; the expiry index holds each profile at its `sweepAt`, singly or in a group, never after its expiry. A write that
  * only prolongs a life leaves the index alone, so it touches one table; the sweeper moves the entry on when it comes by.
  */
 
@@ -25,6 +26,7 @@ import {
   writeTime,
 } from '../profile-record.ts';
 import type { LinkedId } from '../profile-store.ts';
+import { ExpiryGroups } from './expiry-groups.ts';
 import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
 import { expiryKey, linkGroupStart, linkKey, parseLinkKey, profileKey } from './lmdb-keys.ts';
 
@@ -42,13 +44,20 @@ export class ProfileTables {
   readonly profiles: Table;
   readonly links: Table;
   readonly expiry: Table;
+  readonly groups: ExpiryGroups;
   readonly #meta: Table;
 
   constructor(environment: LmdbEnvironment) {
     this.profiles = environment.table('profiles');
     this.links = environment.table('links');
     this.expiry = environment.table('expiry');
+    this.groups = new ExpiryGroups(environment);
     this.#meta = environment.table('meta');
+  }
+
+  /** How many profiles there are, expired ones that were not swept yet included. */
+  count(): number {
+    return this.expiry.getKeysCount() + this.groups.count;
   }
 
   /** Finds the profile that an id names, expired or not; in one read when the id is its home. */
@@ -118,12 +127,17 @@ export class ProfileTables {
     const { expiresAt } = located.profile;
     let saved = located;
     if (located.sweepAt === 0 || located.sweepAt > expiresAt) {
-      if (located.sweepAt !== 0) this.expiry.removeSync(expiryKey(located.sweepAt, located.homeKey));
+      if (located.sweepAt !== 0) this.#unindex(located);
       this.expiry.putSync(expiryKey(expiresAt, located.homeKey), NOTHING);
       saved = { ...located, sweepAt: expiresAt };
     }
     this.profiles.putSync(saved.homeKey, encodeProfile(saved));
     return saved;
+  }
+
+  /** Takes a profile out of the expiry index. */
+  #unindex({ sweepAt, homeKey }: LocatedProfile): void {
+    if (!this.expiry.removeSync(expiryKey(sweepAt, homeKey))) this.groups.left();
   }
 
   /** Removes a profile and all that names it. */
@@ -132,7 +146,7 @@ export class ProfileTables {
       this.profiles.removeSync(profileKey(located.client, id));
       if (located.linkGroup !== 0) this.links.removeSync(linkKey(located.linkGroup, since, id));
     }
-    this.expiry.removeSync(expiryKey(located.sweepAt, located.homeKey));
+    this.#unindex(located);
   }
 
   /** Makes an id name the profile; the caller saves it afterwards. */
@@ -169,7 +183,7 @@ export class ProfileTables {
     if (value === undefined) throw new RangeError('only a person can lose the home id');
     const home: VisitorId = { kind: 'thirdPartyId', value };
     const homeLink = ids.find((linked) => sameId(linked, home));
-    this.expiry.removeSync(expiryKey(located.sweepAt, located.homeKey));
+    this.#unindex(located);
     for (const { since, ...id } of ids) {
       if (sameId(id, home) || sameId(id, located.home)) continue;
       this.profiles.putSync(profileKey(located.client, id), encodePointer({ home, since }));
