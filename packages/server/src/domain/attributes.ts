@@ -2,9 +2,10 @@
  * The attributes of a profile, kept as the very text that a fetch sends out.
  *
  * `{"country":{"value":"france","modifiedAt":"2026-07-31T14:26:30.879+00:00"},…}`, UTF-8, no blanks, oldest first (spec
- * section 4). Only this file writes that text, so its shape is fixed and can be walked byte by byte: a change keeps the
+ * section 4). Its shape is written here alone, so it is fixed and can be walked byte by byte: a change keeps the
  * entries that it does not touch as they lie, and nothing is parsed into objects and printed again. That also keeps names
- * such as `__proto__` or `1` to the letter and in order, which a JavaScript object would not.
+ * such as `__proto__` or `1` to the letter and in order, which a JavaScript object would not. Batches write the same text byte by byte
+ * (`entryStart`, `entryEnd`, `JSON_ESCAPES`, and `overlay-attributes.ts`).
  */
 
 /** `{…}`: what stands under `profileAttributes` in a fetch. */
@@ -31,6 +32,10 @@ export const NO_ATTRIBUTES: AttributesText = Buffer.from('{}');
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const LETTER_U = 0x75;
+/** Between a name's closing quote and the first byte of its value. */
+export const ENTRY_VALUE = ':{"value":"';
+/** From a value's closing quote to the end of its entry, with a time as an example. */
+export const ENTRY_END = '","modifiedAt":"2026-07-31T14:26:30.879+00:00"}';
 /** Between a name and its value: `:{"value":` */
 const TO_VALUE = ':{"value":'.length;
 /** Between a value and the time: `,"modifiedAt":"` */
@@ -64,6 +69,23 @@ export function formatTime(epochMs: number): string {
 // Many attributes are written in the same millisecond, and to format a date costs more than all the rest of an entry.
 let lastTime = Number.NaN;
 let lastTimeText = '';
+
+/** What stands before the first byte of an attribute's value: `"name":{"value":"`. */
+export function entryStart(name: string): string {
+  return JSON.stringify(name) + ENTRY_VALUE;
+}
+
+/** What stands behind the last byte of a value: `","modifiedAt":"…"}`. @param at epoch milliseconds */
+export function entryEnd(at: number): string {
+  return ENTRY_END.replace(EXAMPLE_TIME, formatTime(at));
+}
+const EXAMPLE_TIME = /2026.*00:00/;
+
+/** What each ASCII character is within a value; undefined where it is itself. */
+export const JSON_ESCAPES: readonly (Uint8Array | undefined)[] = Array.from({ length: 0x80 }, (_, code) => {
+  const escaped = JSON.stringify(String.fromCharCode(code)).slice(1, -1);
+  return escaped.length === 1 ? undefined : Buffer.from(escaped);
+});
 
 /**
  * Sets attributes: those set move to the end, in the order given, with the time `at`; the others stay as they are.

@@ -119,13 +119,20 @@ export class BatchRows implements Iterable<RowUpdate> {
     this.end = 0;
   }
 
+  /** Where a row's attributes text begins; it ends where the record ends. */
+  textStart(index: number): number {
+    const span = index * SPAN;
+    return this.kind === 'thirdPartyId'
+      ? this.spans[span + ID_END]!
+      : this.spans[span + RECORD_START]! + PROFILE_HEAD;
+  }
+
   /** One row as a plain one. */
   row(index: number): RowUpdate {
     const place = (which: number) => this.spans[index * SPAN + which]!;
     const text = (start: number, end: number) => this.bytes.toString('utf8', start, end);
     const value = text(place(ID_START), place(ID_END));
-    const textStart = this.kind === 'thirdPartyId' ? place(ID_END) : place(RECORD_START) + PROFILE_HEAD;
-    const attributes = listAttributes(this.bytes.subarray(textStart, place(RECORD_END)));
+    const attributes = listAttributes(this.bytes.subarray(this.textStart(index), place(RECORD_END)));
     return {
       line: place(LINE),
       start: place(FILE_START),

@@ -46,6 +46,8 @@ const POINTER_V1 = 2;
 export const PROFILE_HEAD = 33;
 const NO_THIRD_PARTY_ID = 0xffff;
 const POINTER_HEAD = 8;
+/** Where a pointer tells its home: the kind as in ID_KINDS in one byte, then the value to the end. */
+export const POINTER_HOME = POINTER_HEAD - 1;
 
 /** Whether the bytes are a pointer; anything that is neither pointer nor profile of a known version throws RangeError. */
 export function isPointer(bytes: Uint8Array): boolean {
@@ -56,22 +58,63 @@ export function isPointer(bytes: Uint8Array): boolean {
 }
 
 export function encodeProfile(stored: StoredProfile): Buffer {
-  const { profile } = stored;
-  const { thirdPartyId, attributes } = profile;
+  const { thirdPartyId, attributes } = stored.profile;
   const idLength = thirdPartyId === undefined ? 0 : Buffer.byteLength(thirdPartyId);
   const bytes = Buffer.allocUnsafe(PROFILE_HEAD + idLength + attributes.length);
-  bytes[0] = PROFILE_V1;
-  writeTime(bytes, profile.modifiedAt, 1);
-  writeTime(bytes, profile.expiresAt, 7);
-  writeTime(bytes, stored.createdAt, 13);
-  writeTime(bytes, stored.sweepAt, 19);
-  writeTime(bytes, stored.linkGroup, 25);
-  const lengthField = thirdPartyId === undefined ? NO_THIRD_PARTY_ID : idLength;
-  bytes[31] = lengthField >>> 8;
-  bytes[32] = lengthField;
+  writeProfileHead(bytes, 0, stored, stored.profile, thirdPartyId === undefined ? undefined : idLength);
   if (thirdPartyId !== undefined) bytes.write(thirdPartyId, PROFILE_HEAD, 'utf8');
   attributes.copy(bytes, PROFILE_HEAD + idLength);
   return bytes;
+}
+
+/**
+ * Writes the head of a profile's record.
+ *
+ * @param at where in `bytes` the record begins
+ * @param idLength bytes of the thirdPartyId; undefined when there is none
+ */
+export function writeProfileHead(
+  bytes: Uint8Array,
+  at: number,
+  kept: Pick<StoredProfile, 'createdAt' | 'sweepAt' | 'linkGroup'>,
+  { modifiedAt, expiresAt }: Pick<Profile, 'modifiedAt' | 'expiresAt'>,
+  idLength: number | undefined,
+): void {
+  bytes[at] = PROFILE_V1;
+  writeTime(bytes, modifiedAt, at + 1);
+  writeTime(bytes, expiresAt, at + 7);
+  writeTime(bytes, kept.createdAt, at + 13);
+  writeTime(bytes, kept.sweepAt, at + 19);
+  writeTime(bytes, kept.linkGroup, at + 25);
+  const lengthField = idLength ?? NO_THIRD_PARTY_ID;
+  bytes[at + 31] = lengthField >>> 8;
+  bytes[at + 32] = lengthField;
+}
+
+// What a batch reads and changes of a record without decoding it; `length` and lending are as in decodeProfile.
+
+export function readModifiedAt(record: Uint8Array): number {
+  return readTime(record, 1);
+}
+
+export function readExpiresAt(record: Uint8Array): number {
+  return readTime(record, 7);
+}
+
+export function readSweepAt(record: Uint8Array): number {
+  return readTime(record, 19);
+}
+
+/** Where the attributes text of a record begins. */
+export function textStartOf(record: Uint8Array): number {
+  const idLength = record[31]! * 0x100 + record[32]!;
+  return idLength === NO_THIRD_PARTY_ID ? PROFILE_HEAD : PROFILE_HEAD + idLength;
+}
+
+/** Sets the times that a change of attributes moves. */
+export function writeChangeTimes(record: Uint8Array, modifiedAt: number, expiresAt: number): void {
+  writeTime(record, modifiedAt, 1);
+  writeTime(record, expiresAt, 7);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow, RowUpdate 
 import { readTime, writeTime } from '../profile-record.ts';
 import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
 import type { ProfileTables } from './profile-tables.ts';
-import { updateProfile } from './update-profile.ts';
+import { RowWriter, type UnappliedRow } from './row-writer.ts';
 
 /** The place of a batch in the queue of its client: the count of batches before it. */
 type Turn = number;
@@ -30,7 +30,7 @@ const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 
 
 export class LmdbBatchStore implements BatchStore {
   readonly #environment: LmdbEnvironment;
-  readonly #profiles: ProfileTables;
+  readonly #rowWriter: RowWriter;
   /** client, turn → the batch */
   readonly #batches: Table;
   /** client, turn → nothing; only while the batch is not complete */
@@ -44,7 +44,7 @@ export class LmdbBatchStore implements BatchStore {
 
   constructor(environment: LmdbEnvironment, profiles: ProfileTables) {
     this.#environment = environment;
-    this.#profiles = profiles;
+    this.#rowWriter = new RowWriter(profiles);
     this.#batches = environment.table('batches');
     this.#queue = environment.table('batch-queue');
     this.#turns = environment.table('batch-turns');
@@ -126,7 +126,9 @@ export class LmdbBatchStore implements BatchStore {
       batch.progress.consumed === step.consumedBefore;
     if (turn === undefined || !batch || !inTurn) return 'out-of-turn';
 
-    const unapplied = [...step.updates].flatMap((row) => this.#applyRow(row, batch, moment) ?? []);
+    const unapplied = this.#rowWriter
+      .apply(client, step.updates, moment, batch.version === 'v2')
+      .map(({ index, outcome }) => failedRow(step.updates.row(index), outcome));
     for (const failure of [...step.failures, ...unapplied]) {
       this.#failures.putSync(failureKey(client, turn, failure.line), serialize(failure));
     }
@@ -148,22 +150,6 @@ export class LmdbBatchStore implements BatchStore {
     if (step.isLast) this.#queue.removeSync(turnKey(client, turn));
     this.#leases.putSync(Buffer.from(client), serialize({ holder, until: leaseUntil } satisfies Lease));
     return applied;
-  }
-
-  /** Applies one row; what it failed of, when it did. */
-  #applyRow(row: RowUpdate, { client, version }: Batch, moment: BatchStep['moment']): FailedRow | undefined {
-    const outcome = updateProfile(this.#profiles, client, row.id, row.settings, moment, version === 'v2');
-    if (outcome === 'updated' || outcome === 'created') return undefined;
-    const { line, rawId, start, next } = row;
-    const notFound = outcome === 'not-found';
-    return {
-      line,
-      id: rawId,
-      reason: notFound ? 'no such profile' : attributesLimitReason,
-      notFound,
-      start,
-      next,
-    };
   }
 
   async giveUp(client: string, id: string, reason: string): Promise<void> {
@@ -251,6 +237,12 @@ export class LmdbBatchStore implements BatchStore {
     const bytes = this.#leases.getBinary(Buffer.from(client));
     return bytes && parse<Lease>(bytes);
   }
+}
+
+function failedRow({ line, rawId, start, next }: RowUpdate, outcome: UnappliedRow['outcome']): FailedRow {
+  const notFound = outcome === 'not-found';
+  const reason = notFound ? 'no such profile' : attributesLimitReason;
+  return { line, id: rawId, reason, notFound, start, next };
 }
 
 /** Client with its length before it, as in the keys of profiles. */

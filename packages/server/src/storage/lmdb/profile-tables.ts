@@ -27,7 +27,7 @@ import {
 } from '../profile-record.ts';
 import type { LinkedId } from '../profile-store.ts';
 import { ExpiryGroups } from './expiry-groups.ts';
-import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
+import { type LmdbEnvironment, lengthOfLast, type Table } from './lmdb-environment.ts';
 import { expiryKey, linkGroupStart, linkKey, parseLinkKey, profileKey } from './lmdb-keys.ts';
 
 /** A profile with the place where it lies. */
@@ -213,9 +213,4 @@ export class ProfileTables {
 function placed(stored: StoredProfile, client: string, home: VisitorId, homeKey: Buffer): LocatedProfile {
   const { profile, createdAt, sweepAt, linkGroup } = stored;
   return { profile, createdAt, sweepAt, linkGroup, client, home, homeKey };
-}
-
-/** How long the record is that `getBinaryFast` has just lent; the library's types leave this member out. */
-function lengthOfLast(table: Table): number {
-  return (table as Table & { readonly lastSize: number }).lastSize;
 }

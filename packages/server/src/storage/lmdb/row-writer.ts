@@ -1,0 +1,184 @@
+/**
+ * Writes the packed rows of a batch's step within its transaction, in bytes: what `updateProfile` does, for the common cases without an
+ * object a row.
+ *
+ *   nothing under the id                     v1: not found; v2: the packed record gets its head and is written as it lies
+ *   a living profile there or behind it      its attributes are overlaid, its times set
+ *   expired, nearly 64 KB or over it, an     left to `updateProfile`
+ *   earlier expiry, a clock that stepped back
+ */
+
+import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
+import { overlayAttributes } from '../../domain/overlay-attributes.ts';
+import { ID_KINDS } from '../../domain/visitor-id.ts';
+import { type BatchRows, ID_END, ID_START, RECORD_END, RECORD_START, SPAN } from '../batch-rows.ts';
+import {
+  isPointer,
+  POINTER_HOME,
+  PROFILE_HEAD,
+  readExpiresAt,
+  readModifiedAt,
+  readSweepAt,
+  textStartOf,
+  writeChangeTimes,
+  writeProfileHead,
+} from '../profile-record.ts';
+import type { UpdateOutcome } from '../profile-store.ts';
+import { lengthOfLast, type Table } from './lmdb-environment.ts';
+import type { ProfileTables } from './profile-tables.ts';
+import { updateProfile } from './update-profile.ts';
+
+/** The longest key: a client of 255 bytes, an id of 256 characters of four bytes each. */
+const MAX_KEY = 2048;
+/** Room for the record of a profile that is about to be too large; anything larger goes the slow way. */
+const MAX_RECORD = 2 * MAX_ATTRIBUTES_SIZE;
+
+/** One key in memory that is used again and again. */
+class ReusedKey {
+  readonly bytes: Buffer = Buffer.allocUnsafe(MAX_KEY);
+  /** The first n bytes, for each n that has occurred. */
+  readonly #views: (Buffer | undefined)[] = [];
+  length = 0;
+
+  get view(): Buffer {
+    const { length } = this;
+    const view = this.#views[length] ?? this.bytes.subarray(0, length);
+    this.#views[length] = view;
+    return view;
+  }
+
+  /** Puts bytes behind the first `at`. */
+  set(at: number, from: Uint8Array, start: number, end: number): void {
+    const { bytes } = this;
+    for (let index = start; index < end; index += 1) bytes[at + index - start] = from[index]!;
+    this.length = at + end - start;
+  }
+}
+
+/** A row that was not applied. */
+export interface UnappliedRow {
+  /** Its place among the rows. */
+  readonly index: number;
+  readonly outcome: 'not-found' | 'too-large';
+}
+
+export class RowWriter {
+  readonly #tables: ProfileTables;
+  readonly #profiles: Table;
+  readonly #key = new ReusedKey();
+  readonly #homeKey = new ReusedKey();
+  readonly #record: Buffer = Buffer.allocUnsafe(MAX_RECORD);
+
+  constructor(tables: ProfileTables) {
+    this.#tables = tables;
+    this.#profiles = tables.profiles;
+  }
+
+  /** Applies rows in order. @param create whether to make the profiles that are not there @returns the rows that were not applied */
+  apply(client: string, rows: BatchRows, moment: WriteMoment, create: boolean): UnappliedRow[] {
+    const prefix = this.#begin(client, rows);
+    const groups = this.#tables.groups;
+    const expiresAt = expiryOf(moment);
+    groups.begin(expiresAt);
+    const unapplied: UnappliedRow[] = [];
+    const { spans } = rows;
+    for (let index = 0; index < rows.length; index += 1) {
+      const span = index * SPAN;
+      this.#key.set(prefix + 1, rows.bytes, spans[span + ID_START]!, spans[span + ID_END]!);
+      let outcome = this.#applyRow(prefix, rows, index, moment, create);
+      if (outcome === 'made') {
+        groups.add(this.#key.bytes, this.#key.length);
+        continue;
+      }
+      if (outcome === 'unusual') {
+        const { id, settings } = rows.row(index);
+        outcome = updateProfile(this.#tables, client, id, settings, moment, create);
+      }
+      if (outcome === 'not-found' || outcome === 'too-large') unapplied.push({ index, outcome });
+    }
+    groups.end();
+    return unapplied;
+  }
+
+  /** Writes what all keys begin with; how long that is, without the kind. */
+  #begin(client: string, { kind }: BatchRows): number {
+    const prefix = 1 + client.length;
+    for (const { bytes } of [this.#key, this.#homeKey]) {
+      bytes[0] = client.length;
+      bytes.write(client, 1, 'latin1');
+    }
+    this.#key.bytes[prefix] = ID_KINDS.indexOf(kind);
+    return prefix;
+  }
+
+  #applyRow(
+    prefix: number,
+    rows: BatchRows,
+    index: number,
+    moment: WriteMoment,
+    create: boolean,
+  ): UpdateOutcome | 'made' | 'unusual' {
+    let key = this.#key;
+    let found = this.#profiles.getBinaryFast(key.view);
+    if (found === undefined) return create ? this.#make(rows, index, moment) : 'not-found';
+    if (isPointer(found)) {
+      this.#homeKey.set(prefix, found, POINTER_HOME, lengthOfLast(this.#profiles));
+      key = this.#homeKey;
+      found = this.#profiles.getBinaryFast(key.view);
+      if (found === undefined) throw new RangeError('a pointer leads to no profile');
+    }
+    const change = this.#change(found, lengthOfLast(this.#profiles), rows, index, moment);
+    if (change === undefined) return 'unusual';
+    this.#profiles.putSync(key.view, change);
+    return 'updated';
+  }
+
+  #make(rows: BatchRows, index: number, moment: WriteMoment): 'made' | 'unusual' {
+    const { bytes, spans } = rows;
+    const span = index * SPAN;
+    const start = spans[span + RECORD_START]!;
+    const end = spans[span + RECORD_END]!;
+    const isPerson = rows.kind === 'thirdPartyId';
+    const idLength = isPerson ? spans[span + ID_END]! - spans[span + ID_START]! : undefined;
+    const textLength = end - start - PROFILE_HEAD - (idLength ?? 0);
+    if (textLength > MAX_ATTRIBUTES_SIZE || rows.at !== moment.now) return 'unusual';
+    const expiresAt = expiryOf(moment);
+    const kept = { createdAt: moment.now, sweepAt: expiresAt, linkGroup: 0 };
+    writeProfileHead(bytes, start, kept, { modifiedAt: moment.now, expiresAt }, idLength);
+    this.#profiles.putSync(this.#key.view, bytes.subarray(start, end));
+    return 'made';
+  }
+
+  /** The record as the row leaves it, in memory that the next row takes; undefined when the case is not a common one. */
+  #change(
+    found: Uint8Array,
+    length: number,
+    rows: BatchRows,
+    index: number,
+    moment: WriteMoment,
+  ): Buffer | undefined {
+    const modifiedAt = Math.max(moment.now, readModifiedAt(found));
+    const expiresAt = expiryOf(moment);
+    const sweepAt = readSweepAt(found);
+    if (
+      rows.at !== modifiedAt ||
+      readExpiresAt(found) <= moment.now ||
+      sweepAt === 0 ||
+      sweepAt > expiresAt
+    ) {
+      return undefined;
+    }
+    const span = index * SPAN;
+    const added = rows.spans[span + RECORD_END]!;
+    const addedStart = rows.textStart(index);
+    if (length + added - addedStart > MAX_RECORD) return undefined;
+    const record = this.#record;
+    const textStart = textStartOf(found);
+    for (let at = 0; at < textStart; at += 1) record[at] = found[at]!;
+    const end = overlayAttributes(record, textStart, found, textStart, length, rows.bytes, addedStart, added);
+    if (end - textStart > MAX_ATTRIBUTES_SIZE) return undefined;
+    writeChangeTimes(record, modifiedAt, expiresAt);
+    return record.subarray(0, end);
+  }
+}
