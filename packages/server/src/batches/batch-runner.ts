@@ -19,7 +19,8 @@ import { BatchRows } from '../storage/batch-rows.ts';
 import type { Batch, BatchStep, BatchStore, FailedRow, RowUpdate } from '../storage/batch-store.ts';
 import type { BatchFiles } from './batch-files.ts';
 import type { BatchRow } from './batch-format.ts';
-import { BatchReader, type ResumePoint, readBatch } from './batch-reader.ts';
+import { BatchReader, readBatch } from './batch-reader.ts';
+import type { ResumePoint } from './line-reader.ts';
 
 export interface BatchRunnerParts {
   readonly batches: BatchStore;

@@ -48,6 +48,14 @@ export function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB || byte === CR;
 }
 
+/** Whether there is nothing but blanks between two places. */
+export function allBlank(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) {
+    if (!isBlank(bytes[at]!)) return false;
+  }
+  return true;
+}
+
 /**
  * Decodes a cell, once, `+` as a space.
  *

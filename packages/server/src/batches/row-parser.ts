@@ -21,14 +21,17 @@ import {
   MAX_ROW_BYTES,
 } from './batch-format.ts';
 import { BAD_ESCAPE, CellScanner, ENDS_LINE, WAS_ENCODED } from './cell-scanner.ts';
-import { CELL_PROBLEM_TEXT, type CellProblem, decodeCell, isBlank } from './cell-text.ts';
+import { allBlank, CELL_PROBLEM_TEXT, type CellProblem, decodeCell, isBlank } from './cell-text.ts';
+import type { LineParser } from './line-reader.ts';
 
 const COMMA = 0x2c;
 /** An id of 256 characters of four bytes each, all escaped. */
 const MAX_RAW_ID_BYTES = 3072;
 
 /** Turns lines into rows, and knows where in the file it is. */
-export class RowParser {
+export class RowParser implements LineParser {
+  /** The rows read so far; whoever takes them leaves an empty list. */
+  rows: BatchRow[] = [];
   readonly #header: BatchHeader;
   readonly #kind: IdKind;
   /** Where in the file the next line begins. */
@@ -46,8 +49,14 @@ export class RowParser {
     this.#line = cursor.line;
   }
 
-  /** Reads lines of at most {@link MAX_ROW_BYTES}, each ended by a LF, the file's last one perhaps not. Appends to `rows`. */
-  parse(block: Buffer, rows: BatchRow[]): void {
+  /** Where the next line begins, when others have read the lines before it. */
+  moveTo(offset: number, line: number): void {
+    this.#offset = offset;
+    this.#line = line;
+  }
+
+  parse(block: Buffer): void {
+    const { rows } = this;
     this.#block = block;
     this.#cells.scan(block);
     let start = 0;
@@ -68,14 +77,7 @@ export class RowParser {
     }
   }
 
-  /**
-   * Passes a line that is longer than a row may be.
-   *
-   * @param beginning its first bytes, {@link MAX_ROW_BYTES} at least
-   * @param length all its bytes, the line end counted
-   * @param blank whether there is nothing but blanks in it
-   */
-  passLongLine(beginning: Buffer, length: number, blank: boolean, rows: BatchRow[]): void {
+  passLongLine(beginning: Buffer, length: number, blank: boolean): void {
     const place = { line: this.#line, start: this.#offset, next: this.#offset + length };
     this.#offset = place.next;
     this.#line += 1;
@@ -83,7 +85,7 @@ export class RowParser {
     const comma = beginning.indexOf(COMMA);
     const end = comma === -1 || comma > MAX_ROW_BYTES ? MAX_ROW_BYTES : comma;
     const reason = `the row is longer than ${grouped(MAX_ROW_BYTES)} bytes`;
-    rows.push({ kind: 'failed', ...place, rawId: rawText(beginning, 0, end), reason });
+    this.rows.push({ kind: 'failed', ...place, rawId: rawText(beginning, 0, end), reason });
   }
 
   #parseRow(first: number, last: number, rowStart: number, rowTextStart: number, length: number): BatchRow {
@@ -159,14 +161,6 @@ export class RowParser {
   #columnName(column: number): string {
     return column === 0 ? 'the id' : `the value of ${JSON.stringify(this.#header.names[column - 1])}`;
   }
-}
-
-/** Whether there is nothing but blanks between two places. */
-export function allBlank(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at += 1) {
-    if (!isBlank(bytes[at]!)) return false;
-  }
-  return true;
 }
 
 /** A cell as the file has it, blanks cut. */
