@@ -1,7 +1,7 @@
 /**
  * How fast a full batch is, against PostgreSQL and Redis that get the same rows on the same machine, turn about.
  *
- *   node bench/bulk.mjs [--runtime bun|node] [--rows 500000]
+ *   node bench/bulk.mjs [--runtime bun|node] [--rows 500000] [--only quiver|postgresql|redis]
  *
  * Five attributes a row; all profiles created, then all updated again.
  *
@@ -33,7 +33,11 @@ import { parseArgs } from 'node:util';
 import { buildForNode, bunPath, installPackages, ROOT, SERVER } from '../scripts/setup.mjs';
 
 const { values: options } = parseArgs({
-  options: { runtime: { type: 'string', default: 'bun' }, rows: { type: 'string', default: '500000' } },
+  options: {
+    runtime: { type: 'string', default: 'bun' },
+    rows: { type: 'string', default: '500000' },
+    only: { type: 'string' },
+  },
 });
 const rows = Number(options.rows);
 const NAMES = ['country', 'plan', 'segment', 'lastOrder', 'score'];
@@ -60,6 +64,7 @@ try {
     ['PostgreSQL', postgres],
     ['Redis', redis],
   ]) {
+    if (options.only !== undefined && options.only.toLowerCase() !== name.toLowerCase()) continue;
     results[name] = await measure(files);
   }
   print();
@@ -215,6 +220,7 @@ function commandsOf(file) {
 }
 
 function print() {
+  if (!results.Quiver) return;
   const [first, again] = results.Quiver;
   say(`\n${'seconds'.padEnd(12)}${'first'.padStart(8)}${'again'.padStart(8)}   Quiver takes`);
   for (const [name, seconds] of Object.entries(results)) {

@@ -16,11 +16,12 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { BatchRows } from '../storage/batch-rows.ts';
-import type { Batch, BatchStep, BatchStore, FailedRow, RowUpdate } from '../storage/batch-store.ts';
+import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
 import type { BatchFiles } from './batch-files.ts';
-import type { BatchRow } from './batch-format.ts';
-import { BatchReader, readBatch } from './batch-reader.ts';
+import type { BatchCursor } from './batch-format.ts';
+import { BatchReader } from './batch-reader.ts';
 import type { ResumePoint } from './line-reader.ts';
+import { type PackedStep, packBatch } from './row-packer.ts';
 
 export interface BatchRunnerParts {
   readonly batches: BatchStore;
@@ -32,11 +33,15 @@ export interface BatchRunnerParts {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** How many rows are applied in one stroke; 4,000 by default. */
+  readonly rowsPerStep?: number;
   /** Pauses after the first and the second failure of a step, in milliseconds; 1 s and 5 s by default. */
   readonly pauses?: readonly number[];
 }
 
-const ROWS_PER_STEP = 1000;
+/** What a step costs beside its rows is a commit; what it keeps others waiting who would write, some milliseconds. */
+const ROWS_PER_STEP = 4000;
+const STEPS_UNDER_WAY = 2;
 /**
  * How long a process that died keeps others from its batch, in milliseconds. A step that takes longer costs nothing but the work
  * of the next one, for the store refuses what is out of turn.
@@ -138,41 +143,32 @@ export class BatchRunner {
 
   /** Applies rows from where the progress is. @returns the completed batch; undefined when stopped or out of turn */
   async #runOn(batch: Batch): Promise<Batch | undefined> {
-    const { files, batches } = this.#parts;
+    const { files, batches, now } = this.#parts;
     const from = await this.#resumePoint(batch);
-    if (batch.rows === batch.progress.consumed) return this.#inTurn(batches.apply(this.#step(batch, [])));
-    let current = batch;
-    // A step is read while the one before it is on its way to the disk.
-    let pending: Promise<Batch | 'out-of-turn'> | undefined;
-    const rowsOf = readBatch(files.readFrom(batch.id, from.cursor.offset), {
-      from,
-      rowsPerStep: ROWS_PER_STEP,
-    });
+    const under = new StepsUnderWay();
+    if (batch.rows === batch.progress.consumed) {
+      under.add(batches.apply(this.#step(batch, from.cursor, undefined)));
+      return under.last();
+    }
+    const rowsPerStep = this.#parts.rowsPerStep ?? ROWS_PER_STEP;
+    const chunks = files.readFrom(batch.id, from.cursor.offset);
+    let cursor = from.cursor;
     try {
-      for await (const rows of rowsOf) {
-        const applied: Batch | undefined = pending === undefined ? current : await this.#inTurn(pending);
-        pending = undefined;
-        if (!applied || this.#stopped.signal.aborted) return undefined;
-        current = applied;
-        pending = batches.apply(this.#step(current, rows));
-        // It may fail while the next rows are read; it is awaited only after that.
-        pending.catch(() => undefined);
+      for await (const packed of packBatch(chunks, { from, rowsPerStep, now })) {
+        if (this.#stopped.signal.aborted || !(await under.makeRoom())) return undefined;
+        const step = this.#step(batch, cursor, packed);
+        cursor = { ...step.after, rows: step.after.consumed };
+        under.add(batches.apply(step), packed);
       }
-      const last = pending === undefined ? undefined : await this.#inTurn(pending);
-      pending = undefined;
+      const last = await under.last();
       if (last && last.state !== 'complete') {
         throw new RangeError(`the file ends after ${last.progress.consumed} of ${batch.rows} rows`);
       }
       return last;
     } finally {
       // Whatever ends the loop, no step is left unawaited.
-      await pending?.catch(() => undefined);
+      await under.settled();
     }
-  }
-
-  async #inTurn(applying: Promise<Batch | 'out-of-turn'>): Promise<Batch | undefined> {
-    const applied = await applying;
-    return applied === 'out-of-turn' ? undefined : applied;
   }
 
   /** The header is read anew, the rows from where the progress is. */
@@ -188,32 +184,25 @@ export class BatchRunner {
     return { header, cursor: { offset: progress.offset, line: progress.line, rows: progress.consumed } };
   }
 
-  #step({ client, id, progress, rows: size }: Batch, rows: readonly BatchRow[]): BatchStep {
+  /** @param packed the rows from the cursor on; undefined for the end of a batch whose rows are all consumed */
+  #step({ client, id, rows: size }: Batch, cursor: BatchCursor, packed: PackedStep | undefined): BatchStep {
     const { holder, now, lifetimeDays } = this.#parts;
-    const updates: RowUpdate[] = [];
-    const failures: FailedRow[] = [];
-    for (const row of rows) {
-      if (row.kind === 'update') updates.push(row);
-      else if (row.kind === 'failed') {
-        const { line, start, next, reason } = row;
-        failures.push({ line, id: row.rawId, reason, notFound: false, start, next });
-      }
-    }
-    const last = rows.at(-1);
-    const consumed = progress.consumed + rows.length;
+    const consumed = cursor.rows + (packed?.rows ?? 0);
+    const updates = packed?.updates ?? BatchRows.of([], now());
     return {
       client,
       id,
       holder,
       leaseUntil: now() + LEASE,
-      consumedBefore: progress.consumed,
-      updates: BatchRows.of(updates, now()),
-      failures,
-      after: last
-        ? { offset: last.next, line: last.line + 1, consumed }
-        : { offset: progress.offset, line: progress.line, consumed },
+      consumedBefore: cursor.rows,
+      updates,
+      failures: (packed?.failures ?? []).map(({ line, start, next, reason, rawId }) => {
+        return { line, id: rawId, reason, notFound: false, start, next };
+      }),
+      after: packed ? { ...packed.after, consumed } : { offset: cursor.offset, line: cursor.line, consumed },
       isLast: consumed === size,
-      moment: { now: now(), lifetimeDays: lifetimeDays(client) },
+      // The time that the packed rows bear.
+      moment: { now: updates.at, lifetimeDays: lifetimeDays(client) },
     };
   }
 
@@ -233,5 +222,46 @@ export class BatchRunner {
       this.#wakers.set(client, wake);
       if (this.#stopped.signal.aborted) wake();
     });
+  }
+}
+
+/** Steps that are on their way to the disk, in order: while one is written the next waits its turn and the one after is read. */
+class StepsUnderWay {
+  readonly #steps: {
+    readonly applying: Promise<Batch | 'out-of-turn'>;
+    readonly rows: PackedStep | undefined;
+  }[] = [];
+  #latest: Batch | undefined;
+
+  add(applying: Promise<Batch | 'out-of-turn'>, rows?: PackedStep): void {
+    // It may fail while the next rows are read; it is awaited only after that.
+    applying.catch(() => undefined);
+    this.#steps.push({ applying, rows });
+  }
+
+  /** Waits until one more may be added; false when a step was out of turn. Throws when one failed, the first that did. */
+  async makeRoom(): Promise<boolean> {
+    while (this.#steps.length >= STEPS_UNDER_WAY) if (!(await this.#take())) return false;
+    return true;
+  }
+
+  /** Waits for all; the batch after the last step, undefined when one was out of turn. */
+  async last(): Promise<Batch | undefined> {
+    while (this.#steps.length > 0) if (!(await this.#take())) return undefined;
+    return this.#latest;
+  }
+
+  /** Waits for all, whatever they came to. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#steps.map(({ applying }) => applying));
+  }
+
+  async #take(): Promise<boolean> {
+    const { applying, rows } = this.#steps[0]!;
+    const applied = await applying;
+    this.#steps.shift();
+    rows?.release();
+    if (applied !== 'out-of-turn') this.#latest = applied;
+    return applied !== 'out-of-turn';
   }
 }
