@@ -95,11 +95,13 @@ export class RowPacker implements LineParser {
   readonly #isPerson: boolean;
   readonly #maxId: number;
   /** What stands before the value of each column. */
-  readonly #entryStarts: readonly Uint8Array[];
+  readonly #entryStarts: readonly Buffer[];
+  /** The same behind another value: the end of that entry, a comma, the beginning of this. */
+  #joints: readonly Buffer[] = [];
   /** The most bytes that a row is beside those of its own. */
   readonly #fixedBytes: number;
   readonly #slow: RowParser;
-  #entryEnd: Uint8Array = new Uint8Array(0);
+  #entryEnd: Buffer = Buffer.alloc(0);
   #offset: number;
   #line: number;
   #updates: BatchRows;
@@ -166,7 +168,9 @@ export class RowPacker implements LineParser {
   #emptyRows(): BatchRows {
     const rows = this.#free.pop() ?? new BatchRows(this.#isPerson ? 'thirdPartyId' : 'tntId');
     rows.clear(this.#options.now());
-    this.#entryEnd = Buffer.from(entryEnd(rows.at));
+    const end = entryEnd(rows.at);
+    this.#entryEnd = Buffer.from(end);
+    this.#joints = this.#entryStarts.map((start) => Buffer.concat([Buffer.from(`${end},`), start]));
     return rows;
   }
 
@@ -282,9 +286,7 @@ export class RowPacker implements LineParser {
    * @returns where the text ends; -1 when the slow parser must look at the row
    */
   #packValues(block: Buffer, idEnd: number, end: number, out: Buffer, textStart: number): number {
-    const starts = this.#entryStarts;
-    const columns = starts.length;
-    const tail = this.#entryEnd;
+    const columns = this.#entryStarts.length;
     out[textStart] = OPEN;
     let length = textStart + 1;
     let at = idEnd;
@@ -294,13 +296,9 @@ export class RowPacker implements LineParser {
       if (column >= columns) return -1;
       while (at < end && CLASSES[block[at]!] === BLANK) at += 1;
       if (at === end || block[at] === COMMA) continue;
-      if (length > textStart + 1) {
-        out[length] = COMMA;
-        length += 1;
-      }
-      const head = starts[column]!;
-      for (let index = 0; index < head.length; index += 1) out[length + index] = head[index]!;
-      length += head.length;
+      const before = (length === textStart + 1 ? this.#entryStarts : this.#joints)[column]!;
+      out.set(before, length);
+      length += before.length;
       const valueStart = length;
       let valueEnd = length;
       let isAscii = true;
@@ -321,8 +319,10 @@ export class RowPacker implements LineParser {
       }
       if (!isAscii && !isUtf8(out.subarray(valueStart, valueEnd))) return -1;
       length = valueEnd;
-      for (let index = 0; index < tail.length; index += 1) out[length + index] = tail[index]!;
-      length += tail.length;
+    }
+    if (length > textStart + 1) {
+      out.set(this.#entryEnd, length);
+      length += this.#entryEnd.length;
     }
     out[length] = CLOSE;
     return length + 1;

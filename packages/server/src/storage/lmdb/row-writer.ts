@@ -34,6 +34,8 @@ const MAX_KEY = 2048;
 /** Room for the record of a profile that is about to be too large; anything larger goes the slow way. */
 const MAX_RECORD = 2 * MAX_ATTRIBUTES_SIZE;
 
+const ONLY_NEW = { noOverwrite: true };
+
 /** One key in memory that is used again and again. */
 class ReusedKey {
   readonly bytes: Buffer = Buffer.allocUnsafe(MAX_KEY);
@@ -69,6 +71,7 @@ export class RowWriter {
   readonly #key = new ReusedKey();
   readonly #homeKey = new ReusedKey();
   readonly #record: Buffer = Buffer.allocUnsafe(MAX_RECORD);
+  #lastWasMade = false;
 
   constructor(tables: ProfileTables) {
     this.#tables = tables;
@@ -82,6 +85,7 @@ export class RowWriter {
     const expiresAt = expiryOf(moment);
     groups.begin(expiresAt);
     const unapplied: UnappliedRow[] = [];
+    this.#lastWasMade = this.#lastWasMade && create;
     const { spans } = rows;
     for (let index = 0; index < rows.length; index += 1) {
       const span = index * SPAN;
@@ -91,7 +95,7 @@ export class RowWriter {
         groups.add(this.#key.bytes, this.#key.length);
         continue;
       }
-      if (outcome === 'unusual') {
+      if (outcome === 'unusual' || outcome === 'exists') {
         const { id, settings } = rows.row(index);
         outcome = updateProfile(this.#tables, client, id, settings, moment, create);
       }
@@ -118,8 +122,14 @@ export class RowWriter {
     index: number,
     moment: WriteMoment,
     create: boolean,
-  ): UpdateOutcome | 'made' | 'unusual' {
+  ): UpdateOutcome | 'made' | 'exists' | 'unusual' {
     let key = this.#key;
+    // Where one profile was new the next is likely to be, and to put it need not look for it first.
+    if (this.#lastWasMade) {
+      const made = this.#make(rows, index, moment);
+      if (made !== 'exists') return made;
+      this.#lastWasMade = false;
+    }
     let found = this.#profiles.getBinaryFast(key.view);
     if (found === undefined) return create ? this.#make(rows, index, moment) : 'not-found';
     if (isPointer(found)) {
@@ -134,7 +144,7 @@ export class RowWriter {
     return 'updated';
   }
 
-  #make(rows: BatchRows, index: number, moment: WriteMoment): 'made' | 'unusual' {
+  #make(rows: BatchRows, index: number, moment: WriteMoment): 'made' | 'exists' | 'unusual' {
     const { bytes, spans } = rows;
     const span = index * SPAN;
     const start = spans[span + RECORD_START]!;
@@ -146,8 +156,10 @@ export class RowWriter {
     const expiresAt = expiryOf(moment);
     const kept = { createdAt: moment.now, sweepAt: expiresAt, linkGroup: 0 };
     writeProfileHead(bytes, start, kept, { modifiedAt: moment.now, expiresAt }, idLength);
-    this.#profiles.putSync(this.#key.view, bytes.subarray(start, end));
-    return 'made';
+    // The library's types leave out what it returns.
+    const made: unknown = this.#profiles.putSync(this.#key.view, bytes.subarray(start, end), ONLY_NEW);
+    this.#lastWasMade = made === true;
+    return this.#lastWasMade ? 'made' : 'exists';
   }
 
   /** The record as the row leaves it, in memory that the next row takes; undefined when the case is not a common one. */
