@@ -20,6 +20,14 @@ import { ExpirySweeper } from './profiles/expiry-sweeper.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import { openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
 
+export { embeddedStoreSettings } from './storage/lmdb/lmdb-environment.ts';
+export {
+  copyEmbeddedStore,
+  type EmbeddedStoreFacts,
+  hasEmbeddedStore,
+  inspectEmbeddedStore,
+} from './storage/lmdb/lmdb-upkeep.ts';
+
 export interface ServerParts {
   readonly config: ServeConfig;
   readonly adminToken: string;

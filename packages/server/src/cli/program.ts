@@ -6,6 +6,7 @@ import { SETTINGS, type Setting, variableOf } from '../config/settings.ts';
 import { quiverVersion } from '../version.ts';
 import { addClientCommands } from './client-commands.ts';
 import { config } from './config.ts';
+import { addDataFolderCommands } from './data-folder-commands.ts';
 import { serve } from './serve.ts';
 import { worker } from './worker.ts';
 
@@ -38,6 +39,7 @@ const PROGRAM_EXAMPLES = `
 Examples:
   quiver serve --port 9000 --data /var/lib/quiver
   quiver config --config quiver.json
+  quiver backup /backups/quiver-2026-11-24
   quiver import people.batch
   quiver get --third-party crm-1042
   quiver serve --help
@@ -96,6 +98,7 @@ function makeProgram(end: (exitCode: number | undefined) => void): Command {
     await worker();
     end(undefined);
   });
+  addDataFolderCommands(program, end, { add: withSettings, load });
   addClientCommands(program, end);
   for (const command of program.commands)
     command.helpOption('--help', 'print this help').allowExcessArguments(false);
@@ -104,8 +107,12 @@ function makeProgram(end: (exitCode: number | undefined) => void): Command {
 
 type Options = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-function withSettings(command: Command): Command {
+function withSettings(
+  command: Command,
+  names: readonly string[] = SETTINGS.map(({ name }) => name),
+): Command {
   for (const setting of SETTINGS as readonly Setting[]) {
+    if (!names.includes(setting.name)) continue;
     const option = new Option(`--${setting.name} ${setting.value}`, describe(setting));
     if (setting.repeatable) {
       option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);

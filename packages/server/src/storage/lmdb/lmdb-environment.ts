@@ -33,6 +33,12 @@ const RESERVED_SHARE = 0.1;
 /** How long a look at the free space counts, in milliseconds. */
 const SPACE_CHECK_EVERY = 250;
 
+/** The settings that durability and concurrency rest on, for people. */
+export function embeddedStoreSettings(): string {
+  const map = `map ${MAP_SIZE / 1024 ** 3} GiB`;
+  return `format ${FORMAT_VERSION}, synced before it is acknowledged, ${map}, ${MAX_READERS} readers, ${MAX_TABLES} tables`;
+}
+
 export class LmdbEnvironment {
   readonly #root: RootDatabase;
   readonly #path: string;
@@ -144,6 +150,24 @@ export class LmdbEnvironment {
   check(): void {
     this.read(() => this.#root.getKeysCount({ limit: 1 }));
     this.#requireSpace();
+  }
+
+  /** Reads every record of every table once. */
+  readThrough(): void {
+    this.read(() => {
+      for (const name of this.#root.getKeys()) {
+        for (const { value } of this.table(String(name)).getRange({})) {
+          if (value.length < 0) throw new RangeError('unreachable: to read a value is to touch its pages');
+        }
+      }
+    });
+  }
+
+  /** The living processes that have read from the environment and have it open, without this one. */
+  otherReaders(): number[] {
+    this.#root.readerCheck();
+    const lines = this.#root.readerList().matchAll(/^ *(\d+) /gm);
+    return [...new Set(Array.from(lines, ([, pid]) => Number(pid)))].filter((pid) => pid !== process.pid);
   }
 
   #requireSpace(cause?: unknown): void {

@@ -1,0 +1,150 @@
+/**
+ * `quiver backup`: a copy of the data folder that can be served from, made while the server runs.
+ *
+ * The store is copied by its engine, as it is at one moment. The files of batches lie outside of it: those that are there before are
+ * taken, then the store, then those that have come since. A batch that came and went in between has its file in neither; then the
+ * store is copied once more.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { ServeConfig } from '../config/config.ts';
+import {
+  copyEmbeddedStore,
+  type EmbeddedStoreFacts,
+  hasEmbeddedStore,
+  inspectEmbeddedStore,
+} from '../server.ts';
+import { quiverVersion } from '../version.ts';
+import {
+  BATCH_FILE_END,
+  BATCHES_FOLDER,
+  type BackupManifest,
+  SECRET_FILES,
+  STORE_FOLDER,
+  sealBackup,
+} from './backup-folder.ts';
+import { DataFolderFailure } from './data-folder-failure.ts';
+
+const MAX_TRIES = 20;
+
+/**
+ * Makes a backup in `target`, which comes into being whole or not at all.
+ *
+ * @param target a folder that does not exist yet, or is empty
+ * @throws DataFolderFailure when there is nothing to back up, or the target cannot take it
+ */
+export async function backUp(config: ServeConfig, target: string): Promise<BackupManifest> {
+  const from = requireEmbedded(config);
+  const to = resolve(target);
+  await requireFresh(from, to);
+  const draft = join(dirname(to), `.quiver-backup-${randomBytes(6).toString('hex')}`);
+  await mkdir(draft, { recursive: true, mode: 0o700 });
+  try {
+    const { facts, madeAt } = await copyStoreWithBatches(from, draft);
+    for (const name of SECRET_FILES) await copyIfThere(join(from, name), join(draft, name));
+    const manifest = await sealBackup(draft, {
+      madeAt: new Date(madeAt).toISOString(),
+      version: quiverVersion(),
+      profiles: facts.profiles,
+      unfinishedBatches: facts.unfinished.length,
+    });
+    await syncFolders(draft);
+    // An empty folder gives way to a rename; one that is not makes it fail.
+    await rename(draft, to);
+    await syncFolder(dirname(to));
+    return manifest;
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** The data folder of a configuration, if its store is the embedded one and is there. */
+function requireEmbedded({ store, dataDir }: ServeConfig): string {
+  if (store.kind !== 'lmdb') {
+    throw new DataFolderFailure(
+      'wrong-use',
+      'backup is for the embedded store; Redis is backed up by its own means',
+    );
+  }
+  if (!hasEmbeddedStore(join(dataDir, STORE_FOLDER))) {
+    throw new DataFolderFailure('refused', `there is no store in ${dataDir}`);
+  }
+  return dataDir;
+}
+
+async function requireFresh(from: string, to: string): Promise<void> {
+  if (!relative(from, to).startsWith('..')) {
+    throw new DataFolderFailure('refused', `${to} lies in the data folder itself`);
+  }
+  const names = await readdir(to).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  if (names.length > 0) throw new DataFolderFailure('refused', `${to} is not empty`);
+}
+
+async function copyStoreWithBatches(
+  from: string,
+  draft: string,
+): Promise<{ facts: EmbeddedStoreFacts; madeAt: number }> {
+  const store = join(draft, STORE_FOLDER);
+  const batches = join(draft, BATCHES_FOLDER);
+  await mkdir(batches, { mode: 0o700 });
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    await takeBatchFiles(join(from, BATCHES_FOLDER), batches);
+    const madeAt = Date.now();
+    await copyEmbeddedStore(join(from, STORE_FOLDER), store);
+    await takeBatchFiles(join(from, BATCHES_FOLDER), batches);
+    const facts = await inspectEmbeddedStore(store, true);
+    // It belongs to the copy only while that is open.
+    await rm(join(store, 'lock.mdb'), { force: true });
+    const taken = new Set(await readdir(batches));
+    if (facts.unfinished.every(({ id }) => taken.has(`${id}${BATCH_FILE_END}`))) return { facts, madeAt };
+    await rm(store, { recursive: true });
+  }
+  const reason = `batches came and went ${MAX_TRIES} times while the store was copied; try again later`;
+  throw new DataFolderFailure('refused', reason);
+}
+
+/** Copies the files of batches that are not in `to` yet; what goes away meanwhile belongs to a batch that is done. */
+async function takeBatchFiles(from: string, to: string): Promise<void> {
+  const taken = new Set(await readdir(to));
+  const names = await readdir(from).catch(() => []);
+  for (const name of names) {
+    if (name.endsWith(BATCH_FILE_END) && !taken.has(name))
+      await copyIfThere(join(from, name), join(to, name));
+  }
+}
+
+/** Copies a file and has it on disk; nothing happens when it is not there. */
+async function copyIfThere(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return;
+  }
+  const handle = await open(to, 'r+');
+  try {
+    await handle.chmod(0o600);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolders(folder: string): Promise<void> {
+  for (const name of [STORE_FOLDER, BATCHES_FOLDER, '.']) await syncFolder(join(folder, name));
+}
+
+/** What was made or renamed in a folder is on disk only when the folder is. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

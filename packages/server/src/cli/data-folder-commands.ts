@@ -1,0 +1,116 @@
+/** The commands on a data folder, as a group: backup, restore, doctor. */
+
+import { Command } from 'commander';
+import type { LoadedConfig } from '../config/load-config.ts';
+import type { SettingName } from '../config/settings.ts';
+import { backUp } from './backup.ts';
+import { exitCodeOf } from './data-folder-failure.ts';
+import { diagnose, exitCodeFor } from './doctor.ts';
+import { inspectStoreCommand } from './inspect-store.ts';
+import { restore } from './restore.ts';
+import { shown, table, writeData, writeNote } from './terminal-text.ts';
+
+type Options = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** What the program lends: its settings as flags, and the configuration that they make. */
+export interface SettingFlags {
+  /** Adds the flags of some settings, of all when none is named, and `--config`. */
+  add(command: Command, names?: readonly SettingName[]): Command;
+  load(options: Options): LoadedConfig;
+}
+
+const EXIT_CODES = `
+Exit codes: 0 done; 1 not done, and nothing was changed; 2 wrong use; 6 written by a newer version.
+`;
+
+const BACKUP_HELP = `
+Works beside a running server and holds nothing up. The copy is the store as it is at one moment, the files of batches that it still
+needs, the admin token and the signing key: guard it as you guard the data folder. <folder> must not exist yet, or be empty.
+It is opened and read through before it gets its name.
+
+Examples:
+  quiver backup /backups/quiver-2026-11-24
+  quiver backup --data /var/lib/quiver /backups/$(date +%F)
+${EXIT_CODES}`;
+
+const RESTORE_HELP = `
+Compares every file of the backup with its list, opens the copy, and only then puts it in place. A data folder that is not empty is refused;
+with --force what it holds is kept aside, in a folder within it. A running server must be stopped first.
+
+Examples:
+  quiver restore /backups/quiver-2026-11-24
+  quiver restore --data /var/lib/quiver --force /backups/quiver-2026-11-24
+${EXIT_CODES}`;
+
+const DOCTOR_HELP = `
+Takes the flags of serve, starts nothing and may run beside a server. Reads the whole embedded store once.
+
+Examples:
+  quiver doctor
+  quiver doctor --data /var/lib/quiver --json | jq '.findings[] | select(.state != "ok")'
+
+Exit codes: 0 no problem, warnings perhaps; 1 a problem; 2 wrong use.
+`;
+
+/** Adds them to the program. */
+export function addDataFolderCommands(
+  program: Command,
+  end: (exitCode: number) => void,
+  settings: SettingFlags,
+): void {
+  const where: readonly SettingName[] = ['data', 'store'];
+  const backup = new Command('backup')
+    .description('copy the data folder while the server runs')
+    .argument('<folder>', 'where the backup goes')
+    .addHelpText('after', BACKUP_HELP)
+    .action(async (folder: string, options: Options) => {
+      const { config } = settings.load(options);
+      end(await exitCodeOf(() => runBackup(config, folder)));
+    });
+  const restoring = new Command('restore')
+    .description('make a data folder of a backup')
+    .argument('<folder>', 'the backup')
+    .option('--force', 'replace a data folder that is not empty; it is kept aside')
+    .addHelpText('after', RESTORE_HELP)
+    .action(async (folder: string, options: Options) => {
+      const { config } = settings.load(options);
+      end(await exitCodeOf(() => runRestore(config, folder, Boolean(options.force))));
+    });
+  const doctor = new Command('doctor')
+    .description('look at what Quiver stands on: data folder, space, store, clock, limits')
+    .option('--json', 'the findings as JSON')
+    .addHelpText('after', DOCTOR_HELP)
+    .action(async (options: Options) => {
+      const { config } = settings.load(options);
+      end(await exitCodeOf(() => runDoctor(config, Boolean(options.json))));
+    });
+  for (const command of [settings.add(backup, where), settings.add(restoring, where), settings.add(doctor)]) {
+    command.copyInheritedSettings(program);
+    program.addCommand(command);
+  }
+  program.addCommand(inspectStoreCommand(), { hidden: true });
+}
+
+async function runBackup(config: LoadedConfig['config'], folder: string): Promise<number> {
+  const { profiles, unfinishedBatches, files } = await backUp(config, folder);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  writeNote(
+    `${profiles} profiles, ${unfinishedBatches} unfinished batches, ${bytes} bytes in ${shown(folder)}`,
+  );
+  return 0;
+}
+
+async function runRestore(config: LoadedConfig['config'], folder: string, force: boolean): Promise<number> {
+  const { manifest, keptAside } = await restore(config, folder, force);
+  writeNote(`${manifest.profiles} profiles of ${shown(manifest.madeAt)} are in ${config.dataDir}`);
+  if (keptAside !== undefined) writeNote(`what was there is in ${keptAside}`);
+  return 0;
+}
+
+async function runDoctor(config: LoadedConfig['config'], asJson: boolean): Promise<number> {
+  const findings = await diagnose(config);
+  const exitCode = exitCodeFor(findings);
+  if (asJson) writeData(`${JSON.stringify({ healthy: exitCode === 0, findings })}\n`);
+  else writeData(table(findings.map(({ state, name, text }) => [state, name, shown(text)])));
+  return exitCode;
+}

@@ -1,0 +1,36 @@
+/** How a command on the data folder ends when it does not end well. */
+
+import { StoreFormatError } from '../storage/store-format-error.ts';
+
+const EXIT_CODES = {
+  /** It was not done: a server is running, a folder is not empty, the disk said no. */
+  refused: 1,
+  /** Wrong use: the store is not one that this command works on. */
+  'wrong-use': 2,
+  'newer-format': StoreFormatError.exitCode,
+} as const;
+
+export class DataFolderFailure extends Error {
+  override readonly name = 'DataFolderFailure';
+  readonly exitCode: number;
+
+  constructor(kind: keyof typeof EXIT_CODES, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = EXIT_CODES[kind];
+  }
+}
+
+/** Runs what a command does; a failure becomes one line on stderr and its exit code. */
+export async function exitCodeOf(run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const isKnown =
+      error instanceof DataFolderFailure || error instanceof StoreFormatError || 'code' in error;
+    if (!isKnown) throw error;
+    process.stderr.write(`quiver: ${error.message.replaceAll(/\s+/g, ' ')}\n`);
+    if (error instanceof DataFolderFailure) return error.exitCode;
+    return error instanceof StoreFormatError ? StoreFormatError.exitCode : 1;
+  }
+}

@@ -1,0 +1,120 @@
+/** What the doctor looks at in the data folder. */
+
+import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ServeConfig } from '../config/config.ts';
+import { type EmbeddedStoreFacts, hasEmbeddedStore } from '../server.ts';
+import { BATCH_FILE_END, BATCHES_FOLDER, SECRET_FILES, STORE_FOLDER } from './backup-folder.ts';
+import type { Finding } from './doctor-finding.ts';
+import { inspectApart } from './inspect-store.ts';
+
+const MiB = 1024 ** 2;
+/** Below the first the store refuses writes (or below a tenth of a small disk); below the second it is time to do something. */
+const RESERVED = 64 * MiB;
+const RESERVED_SHARE = 0.1;
+const SCARCE = 1024 * MiB;
+/** A clock this far behind what it has stamped itself is wrong, in milliseconds. */
+const CLOCK_TOLERANCE = 60_000;
+/** File systems on which memory-mapped locks do not hold, or whose files are gone after a restart, by their magic number. */
+const UNFIT = new Map([
+  [0x6969, 'NFS'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB'],
+  [0x01021994, 'tmpfs'],
+]);
+
+export async function checkFolder({ dataDir, store }: ServeConfig): Promise<Finding[]> {
+  const name = 'data folder';
+  const found = await stat(dataDir).catch(() => undefined);
+  if (!found) {
+    await access(await nearestFolder(dataDir), constants.W_OK);
+    return [{ name, state: 'ok', text: `${dataDir} does not exist yet and can be made` }];
+  }
+  if (!found.isDirectory()) return [{ name, state: 'problem', text: `${dataDir} is not a folder` }];
+  await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  const open = found.mode & 0o077;
+  const findings: Finding[] = [
+    open === 0
+      ? { name, state: 'ok', text: `${dataDir}, its owner's alone` }
+      : { name, state: 'warning', text: `${dataDir} is open to others; chmod 700 ${dataDir}` },
+  ];
+  for (const secret of SECRET_FILES) {
+    const file = await stat(join(dataDir, secret)).catch(() => undefined);
+    if (file && (file.mode & 0o077) !== 0) {
+      const text = `${join(dataDir, secret)} can be read by others; chmod 600 ${join(dataDir, secret)}, then replace it`;
+      findings.push({ name: secret, state: 'problem', text });
+    }
+  }
+  const unfit = store.kind === 'lmdb' ? UNFIT.get((await statfs(dataDir)).type) : undefined;
+  if (unfit !== undefined) {
+    const text = `${dataDir} is on ${unfit}; the embedded store needs a disk of this machine`;
+    findings.push({ name: 'file system', state: unfit === 'tmpfs' ? 'warning' : 'problem', text });
+  }
+  return findings;
+}
+
+export async function checkSpace({ dataDir }: ServeConfig): Promise<Finding> {
+  const { bavail, blocks, bsize, ffree, files } = await statfs(await nearestFolder(dataDir));
+  const free = bavail * bsize;
+  const text = `${Math.floor(free / MiB)} MiB free`;
+  const name = 'free space';
+  if (free < Math.min(RESERVED, blocks * bsize * RESERVED_SHARE)) {
+    return { name, state: 'problem', text: `${text}: writes are refused with 507 until there is more` };
+  }
+  if (files > 0 && ffree < 1000)
+    return { name, state: 'warning', text: `${text}, but only ${ffree} more files` };
+  if (free < SCARCE) return { name, state: 'warning', text: `${text}; the store does not shrink` };
+  return { name, state: 'ok', text };
+}
+
+export async function checkStore(config: ServeConfig): Promise<Finding[]> {
+  const name = 'store';
+  const path = join(config.dataDir, STORE_FOLDER);
+  if (config.store.kind !== 'lmdb') return [{ name, state: 'ok', text: 'Redis; see engine' }];
+  if (!hasEmbeddedStore(path)) return [{ name, state: 'ok', text: 'none yet; made at the first start' }];
+  const { profiles, bytes, processes, unfinished } = await inspectApart(path);
+  const use = processes.length === 0 ? 'not in use' : `in use by process ${processes.join(', ')}`;
+  const text = `every record could be read; ${profiles} profiles, ${Math.ceil(bytes / MiB)} MiB, ${use}`;
+  return [{ name, state: 'ok', text }, ...(await batchFindings(config, unfinished))];
+}
+
+async function batchFindings(
+  { dataDir, clients }: ServeConfig,
+  unfinished: EmbeddedStoreFacts['unfinished'],
+): Promise<Finding[]> {
+  const name = 'batches';
+  const files = new Set(await readdir(join(dataDir, BATCHES_FOLDER)).catch(() => []));
+  const findings: Finding[] = [];
+  for (const { client, id, state, reason } of unfinished) {
+    if (!files.has(`${id}${BATCH_FILE_END}`)) {
+      findings.push({ name, state: 'problem', text: `${id} is queued, but its file is not there` });
+    } else if (state === 'stuck') {
+      findings.push({ name, state: 'warning', text: `${id} is stuck (${reason}); quiver batch retry ${id}` });
+    } else if (!clients.includes(client)) {
+      findings.push({ name, state: 'warning', text: `${id} waits, but ${client} is not served` });
+    }
+  }
+  if (findings.length > 0) return findings;
+  const text = unfinished.length === 0 ? 'none waiting' : `${unfinished.length} on their way`;
+  return [{ name, state: 'ok', text }];
+}
+
+/** The clock must not be behind what it has stamped: times of attributes never step back, and lifetimes would last longer. */
+export async function checkClock({ dataDir }: ServeConfig): Promise<Finding> {
+  const name = 'clock';
+  const now = Date.now();
+  const written = await stat(join(dataDir, STORE_FOLDER, 'data.mdb')).catch(() => undefined);
+  const behind = (written?.mtimeMs ?? 0) - now;
+  if (behind > CLOCK_TOLERANCE) {
+    const text = `${new Date(now).toISOString()} is ${Math.ceil(behind / 1000)} s before the last write to the store`;
+    return { name, state: 'problem', text: `${text}; set it right before you serve` };
+  }
+  return { name, state: 'ok', text: new Date(now).toISOString() };
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  for (let folder = path; ; folder = dirname(folder)) {
+    const found = await stat(folder).catch(() => undefined);
+    if (found || folder === dirname(folder)) return folder;
+  }
+}

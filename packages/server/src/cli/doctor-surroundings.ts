@@ -1,0 +1,90 @@
+/** What the doctor looks at outside of the data folder: the program, its limits, the engine's settings, who can reach it. */
+
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
+import type { ServeConfig } from '../config/config.ts';
+import { embeddedStoreSettings } from '../server.ts';
+import { quiverVersion } from '../version.ts';
+import type { Finding } from './doctor-finding.ts';
+
+/** A connection takes one file; fewer are soon used up. */
+const FEW_FILES = 4096;
+const OLDEST_NODE = [20, 19] as const;
+
+export async function checkProgram({ workers }: ServeConfig): Promise<Finding> {
+  const { bun, node } = process.versions;
+  const runtime = bun === undefined ? `Node ${node}` : `Bun ${bun}`;
+  const [major = 0, minor = 0] = node.split('.').map(Number);
+  const text = `Quiver ${quiverVersion()} on ${runtime}, ${process.platform} ${process.arch}`;
+  const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
+  if (bun === undefined && isOld) {
+    return {
+      name: 'program',
+      state: 'problem',
+      text: `${text}; Node ${OLDEST_NODE.join('.')} is the oldest that works`,
+    };
+  }
+  const cores = availableParallelism();
+  if (workers > 2 * cores) {
+    return { name: 'program', state: 'warning', text: `${text}; ${workers} workers on ${cores} cores` };
+  }
+  return { name: 'program', state: 'ok', text };
+}
+
+export async function checkLimits(): Promise<Finding | Finding[]> {
+  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => undefined);
+  if (limits === undefined) return [];
+  const files = softLimit(limits, 'Max open files');
+  const memory = softLimit(limits, 'Max address space');
+  const findings: Finding[] = [
+    files < FEW_FILES
+      ? {
+          name: 'open files',
+          state: 'warning',
+          text: `at most ${files}, and a connection takes one; ulimit -n ${FEW_FILES} or LimitNOFILE=`,
+        }
+      : { name: 'open files', state: 'ok', text: `at most ${files}` },
+  ];
+  if (Number.isFinite(memory)) {
+    const text = `at most ${memory} bytes of addresses, and the embedded store maps its whole file; ulimit -v unlimited`;
+    findings.push({ name: 'address space', state: 'warning', text });
+  }
+  return findings;
+}
+
+function softLimit(limits: string, name: string): number {
+  const value = limits
+    .split('\n')
+    .find((line) => line.startsWith(name))
+    ?.slice(name.length)
+    .trim()
+    .split(/\s+/)[0];
+  return value === undefined || value === 'unlimited' ? Number.POSITIVE_INFINITY : Number(value);
+}
+
+export async function checkEngine({ store }: ServeConfig): Promise<Finding> {
+  if (store.kind !== 'lmdb') {
+    return {
+      name: 'engine',
+      state: 'ok',
+      text: 'Redis; its settings are looked at whenever a server starts',
+    };
+  }
+  return { name: 'engine', state: 'ok', text: `lmdb: ${embeddedStoreSettings()}` };
+}
+
+/** Whether others than this machine can reach the port, and what they would send in the clear. */
+export async function checkReach({ host, port, tls }: ServeConfig): Promise<Finding> {
+  const where = `${host}:${port}`;
+  if (isLoopback(host)) return { name: 'reach', state: 'ok', text: `${where}, this machine alone` };
+  if (tls === undefined) {
+    const text = `${where} can be reached from other machines, in the clear; --tls-cert, or a proxy before it`;
+    return { name: 'reach', state: 'warning', text };
+  }
+  return { name: 'reach', state: 'ok', text: `${where}, https` };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

@@ -1,0 +1,95 @@
+/** `quiver restore`: makes a data folder of a backup. */
+
+import { randomBytes } from 'node:crypto';
+import { chmod, cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { ServeConfig } from '../config/config.ts';
+import { hasEmbeddedStore, inspectEmbeddedStore } from '../server.ts';
+import { syncFolder } from './backup.ts';
+import { BATCHES_FOLDER, type BackupManifest, checkBackup, STORE_FOLDER } from './backup-folder.ts';
+import { DataFolderFailure } from './data-folder-failure.ts';
+
+/** What a restore came to. */
+export interface Restored {
+  readonly manifest: BackupManifest;
+  /** Where what was in the data folder is now; undefined when it was empty. */
+  readonly keptAside: string | undefined;
+}
+
+/**
+ * Restores a backup into the data folder.
+ *
+ * The backup is copied beside what is there and tried out; only then it takes its place, by renames within the folder (which may be a
+ * mount, so it cannot be renamed itself). Should the power go between two of them, everything is still there under one of two names.
+ *
+ * @param force lets it replace a data folder that is not empty; what was there is kept aside
+ * @throws DataFolderFailure when a server is running on the folder, it is not empty, or the backup is not whole
+ */
+export async function restore(config: ServeConfig, source: string, force: boolean): Promise<Restored> {
+  const { dataDir, store } = config;
+  if (store.kind !== 'lmdb') {
+    throw new DataFolderFailure(
+      'wrong-use',
+      'restore is for the embedded store; Redis is restored by its own means',
+    );
+  }
+  const from = resolve(source);
+  if (from === dataDir) throw new DataFolderFailure('refused', `${from} is the data folder itself`);
+  const manifest = await checkBackup(from);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const present = (await readdir(dataDir)).filter((name) => !isAside(name));
+  if (present.length > 0) await requireStopped(dataDir);
+  if (present.length > 0 && !force) {
+    throw new DataFolderFailure(
+      'refused',
+      `${dataDir} is not empty; with --force it is kept aside and replaced`,
+    );
+  }
+  const draft = join(dataDir, `.restoring-${randomBytes(6).toString('hex')}`);
+  try {
+    await copyOut(from, draft, manifest);
+    const keptAside = present.length > 0 ? join(dataDir, `${ASIDE}${Date.now()}`) : undefined;
+    if (keptAside !== undefined) {
+      await mkdir(keptAside, { mode: 0o700 });
+      for (const name of present) await rename(join(dataDir, name), join(keptAside, name));
+    }
+    // The store comes last: without it the folder is nothing that serves old profiles with new keys.
+    for (const name of (await readdir(draft)).sort((a) => (a === STORE_FOLDER ? 1 : -1))) {
+      await rename(join(draft, name), join(dataDir, name));
+    }
+    await syncFolder(dataDir);
+    return { manifest, keptAside };
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** What stays where it is: what an earlier restore kept aside or left, and what every new ext4 disk has. */
+function isAside(name: string): boolean {
+  return name.startsWith(ASIDE) || name.startsWith('.restoring-') || name === 'lost+found';
+}
+const ASIDE = 'before-restore-';
+
+async function copyOut(from: string, draft: string, { files }: BackupManifest): Promise<void> {
+  await mkdir(join(draft, BATCHES_FOLDER), { recursive: true, mode: 0o700 });
+  await mkdir(join(draft, STORE_FOLDER), { recursive: true, mode: 0o700 });
+  for (const { path } of files) {
+    await cp(join(from, path), join(draft, path), { preserveTimestamps: true });
+    await chmod(join(draft, path), 0o600);
+    await syncFolder(join(draft, path));
+  }
+  // A store that cannot be opened and read must not take the place of one that can.
+  await inspectEmbeddedStore(join(draft, STORE_FOLDER), true);
+  for (const name of [STORE_FOLDER, BATCHES_FOLDER, '.']) await syncFolder(join(draft, name));
+}
+
+/** Refuses while a server has the folder open: what it acknowledged from then on would go into files that nobody opens again. */
+async function requireStopped(dataDir: string): Promise<void> {
+  const store = join(dataDir, STORE_FOLDER);
+  if (!hasEmbeddedStore(store)) return;
+  const { processes } = await inspectEmbeddedStore(store);
+  if (processes.length > 0) {
+    const text = `a server is running on ${dataDir} (process ${processes.join(', ')}); stop it first`;
+    throw new DataFolderFailure('refused', text);
+  }
+}

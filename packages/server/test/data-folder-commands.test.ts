@@ -1,0 +1,273 @@
+/** `quiver backup`, `restore` and `doctor`: beside a running server, on folders that are not as they should be, on both runtimes. */
+
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { LmdbEnvironment } from '../src/storage/lmdb/lmdb-environment.ts';
+import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
+import { type Quiver, type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quiver-folder-'));
+});
+afterAll(async () => rm(folder, { recursive: true }));
+const started: Quiver[] = [];
+afterEach(async () => {
+  for (const quiver of started.splice(0)) await quiver.kill();
+});
+async function start(dataDir: string, runtime: RuntimeName): Promise<Quiver> {
+  const quiver = await startQuiver({ dataDir, runtime, flags: ['--workers', '1', '--log-level', 'error'] });
+  started.push(quiver);
+  return quiver;
+}
+
+async function visit(url: string, tntId: string): Promise<void> {
+  const body = {
+    id: { tntId },
+    context: { channel: 'web' },
+    execute: { pageLoad: { profileParameters: { seen: tntId } } },
+  };
+  const sent = {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+  };
+  expect((await fetch(`${url}/rest/v1/delivery?client=demo&sessionId=s`, sent)).status).toBe(200);
+}
+const statusOf = async (url: string, tntId: string) =>
+  (await fetch(`${url}/rest/v1/profiles/${tntId}?client=demo`)).status;
+
+/** A data folder with one profile and the keys of a first start, made without a server. */
+async function makeDataFolder(name: string): Promise<string> {
+  const path = join(folder, name);
+  const stores = await openLmdbStores({ path: join(path, 'store') });
+  const moment = { now: Date.now(), lifetimeDays: 14 };
+  await stores.profiles.update('demo', { kind: 'tntId', value: 'kept' }, new Map([['a', '1']]), moment, true);
+  await stores.close();
+  await chmod(path, 0o700);
+  await writeFile(join(path, 'admin-token'), 'a-token-of-the-first-start\n', { mode: 0o600 });
+  return path;
+}
+
+describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
+  const at = (name: string) => join(folder, `${runtime}-${name}`);
+
+  test('a backup made beside a running server serves what was acknowledged before it, with the same keys', async () => {
+    const source = await start(at('live'), runtime);
+    await visit(source.url, 'before');
+    const backup = await runQuiver(['backup', '--data', at('live'), at('backup')], { runtime });
+    expect(backup).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^1 profiles, 0 unfinished batches, \d+ bytes/),
+    });
+    await visit(source.url, 'after');
+    expect((await stat(at('backup'))).mode & 0o777).toBe(0o700);
+    expect((await stat(join(at('backup'), 'admin-token'))).mode & 0o777).toBe(0o600);
+
+    const restored = await runQuiver(['restore', '--data', at('restored'), at('backup')], { runtime });
+    expect(restored).toMatchObject({ code: 0, stderr: expect.stringContaining('1 profiles of 20') });
+    const copy = await start(at('restored'), runtime);
+    expect(copy.adminToken).toBe(source.adminToken);
+    expect([await statusOf(copy.url, 'before'), await statusOf(copy.url, 'after')]).toEqual([200, 404]);
+  });
+
+  test('restore refuses a running server, with --force too', async () => {
+    const source = await makeDataFolder(`${runtime}-from`);
+    expect(await runQuiver(['backup', '--data', source, at('good')], { runtime })).toMatchObject({ code: 0 });
+    await start(at('serving'), runtime);
+    const ended = await runQuiver(['restore', '--data', at('serving'), '--force', at('good')], { runtime });
+    expect(ended).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^quiver: a server is running on .* stop it first\n$/),
+    });
+  });
+});
+
+test('restore refuses a folder that is not empty; with --force it keeps what was there aside', async () => {
+  const source = await makeDataFolder('source');
+  const target = await makeDataFolder('target');
+  await writeFile(join(target, 'admin-token'), 'another-token\n');
+  const backup = join(folder, 'forced');
+  expect(await runQuiver(['backup', '--data', source, backup])).toMatchObject({ code: 0 });
+  expect(await runQuiver(['restore', '--data', target, backup])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('is not empty'),
+  });
+  expect(await readFile(join(target, 'admin-token'), 'utf8')).toBe('another-token\n');
+  expect(await runQuiver(['restore', '--data', target, '--force', backup])).toMatchObject({ code: 0 });
+  expect(await readFile(join(target, 'admin-token'), 'utf8')).toBe('a-token-of-the-first-start\n');
+  const [aside = ''] = (await readdir(target)).filter((name) => name.startsWith('before-restore-'));
+  expect(await readFile(join(target, aside, 'admin-token'), 'utf8')).toBe('another-token\n');
+  expect((await readdir(target)).filter((name) => name.startsWith('.'))).toEqual([]);
+});
+
+test.each<[string, (backup: string) => Promise<void>, RegExp, number]>([
+  ['without its list', (backup) => rm(join(backup, 'quiver-backup.json')), /no finished backup/, 1],
+  [
+    'with a file cut short',
+    (backup) => truncate(join(backup, 'store', 'data.mdb'), 4096),
+    /data\.mdb has changed/,
+    1,
+  ],
+  [
+    'with a file too many',
+    (backup) => writeFile(join(backup, 'batches', 'x.batch'), ''),
+    /x\.batch is not in its list/,
+    1,
+  ],
+  ['with a file missing', (backup) => rm(join(backup, 'admin-token')), /admin-token is missing/, 1],
+  [
+    'whose list is no JSON',
+    (backup) => appendFile(join(backup, 'quiver-backup.json'), '}'),
+    /is not JSON/,
+    1,
+  ],
+  [
+    'of a newer layout',
+    async (backup) => {
+      const list = join(backup, 'quiver-backup.json');
+      const manifest = { ...JSON.parse(await readFile(list, 'utf8')), format: 99 };
+      await writeFile(list, JSON.stringify(manifest));
+    },
+    /backup format 99/,
+    6,
+  ],
+])('restore refuses a backup %s, and the data folder stays empty', async (name, spoil, reason, code) => {
+  const source = await makeDataFolder(`source ${name}`);
+  const backup = join(folder, `spoiled ${name}`);
+  expect(await runQuiver(['backup', '--data', source, backup])).toMatchObject({ code: 0 });
+  await spoil(backup);
+  const target = join(folder, `target ${name}`);
+  const ended = await runQuiver(['restore', '--data', target, backup]);
+  expect(ended).toMatchObject({ code, stderr: expect.stringMatching(reason) });
+  expect(ended.stderr).toMatch(/^quiver: [^\n]+\n$/);
+  expect(await readdir(target).catch(() => [])).toEqual([]);
+});
+
+test.each<[string, (source: string) => string, RegExp]>([
+  ['a folder that is not empty', (source) => source.replace(/[^/]+$/, ''), /is not empty/],
+  ['a folder within the data folder', (source) => join(source, 'backup'), /lies in the data folder itself/],
+])('backup refuses %s', async (name, target, reason) => {
+  const source = await makeDataFolder(`backed up into ${name}`);
+  expect(await runQuiver(['backup', '--data', source, target(source)])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(reason),
+  });
+});
+
+test('backup of a folder without a store is one line, exit code 1, and leaves nothing', async () => {
+  const target = join(folder, 'of-nothing');
+  const ended = await runQuiver(['backup', '--data', join(folder, 'nothing'), target]);
+  expect(ended).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^quiver: there is no store in [^\n]+\n$/),
+  });
+  expect(await stat(target).catch(() => undefined)).toBeUndefined();
+});
+
+describe('doctor', () => {
+  const findings = async (dataDir: string) => {
+    const { stdout } = await runQuiver(['doctor', '--json', '--data', dataDir]);
+    return JSON.parse(stdout) as {
+      healthy: boolean;
+      findings: { name: string; state: string; text: string }[];
+    };
+  };
+
+  test('a healthy folder: exit code 0, every check said', async () => {
+    const source = await makeDataFolder('healthy');
+    const { code, stdout } = await runQuiver(['doctor', '--data', source]);
+    expect(code).toBe(0);
+    for (const line of [
+      /^ok +program +Quiver /m,
+      /^ok +data folder /m,
+      /^ok +free space /m,
+      /^ok +clock /m,
+      /^ok +engine /m,
+    ])
+      expect(stdout).toMatch(line);
+    expect(stdout).toMatch(/^ok +store +every record could be read; 1 profiles/m);
+  });
+
+  test.each<[string, (source: string) => Promise<void>, string, RegExp]>([
+    [
+      'a token that others can read',
+      (source) => chmod(join(source, 'admin-token'), 0o644),
+      'admin-token',
+      /can be read by others/,
+    ],
+    [
+      'a clock behind the last write',
+      (source) => utimes(join(source, 'store', 'data.mdb'), new Date(), new Date(Date.now() + 3_600_000)),
+      'clock',
+      /3\d\d\d s before the last write/,
+    ],
+    [
+      'a newer store',
+      async (source) => {
+        const environment = await LmdbEnvironment.open(join(source, 'store'));
+        await environment.write(() =>
+          environment.table('meta').putSync(Buffer.from('format'), Buffer.from([99])),
+        );
+        await environment.close();
+      },
+      'store',
+      /format 99/,
+    ],
+    ['a torn store file', (source) => truncate(join(source, 'store', 'data.mdb'), 10_000), 'store', /./],
+    [
+      'a batch without its file',
+      async (source) => {
+        const stores = await openLmdbStores({ path: join(source, 'store') });
+        await stores.batches.accept({
+          client: 'demo',
+          id: 'demo-1-1',
+          version: 'v1',
+          acceptedAt: 1,
+          rows: 1,
+          bytes: 1,
+        });
+        await stores.close();
+        await mkdir(join(source, 'batches'), { recursive: true });
+      },
+      'batches',
+      /demo-1-1 is queued, but its file is not there/,
+    ],
+  ])('%s is a problem, exit code 1', async (name, spoil, check, text) => {
+    const source = await makeDataFolder(`sick of ${name}`);
+    await spoil(source);
+    const { healthy, findings: found } = await findings(source);
+    expect(found).toContainEqual({ name: check, state: 'problem', text: expect.stringMatching(text) });
+    expect(healthy).toBe(false);
+    expect((await runQuiver(['doctor', '--data', source])).code).toBe(1);
+  });
+
+  test('a folder open to others and a port open to all are warnings, exit code 0', async () => {
+    const source = await makeDataFolder('warned');
+    await chmod(source, 0o755);
+    const { code, stdout } = await runQuiver(['doctor', '--data', source, '--host', '0.0.0.0']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^warning +data folder .*chmod 700/m);
+    expect(stdout).toMatch(/^warning +reach .*in the clear/m);
+  });
+});
+
+test.each(['backup', 'restore', 'doctor'])('%s --help has examples', async (command) => {
+  const { code, stdout } = await runQuiver([command, '--help']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Examples:\n +quiver /m);
+});
