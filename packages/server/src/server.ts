@@ -1,5 +1,5 @@
 /**
- * Puts the parts of one serving process together, starts and closes them; the only file that knows every part.
+ * Puts the parts of one process together, starts and closes them; the only file that knows every part.
  *
  * To construct is not to start: `createServer` opens nothing. `start` opens in order (store, application, sweeper, port), `close` undoes it in
  * reverse and may be called twice.
@@ -19,6 +19,7 @@ import type { Log } from './log.ts';
 import { ExpirySweeper } from './profiles/expiry-sweeper.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import { openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
+import type { Stores } from './storage/stores.ts';
 
 export { embeddedStoreSettings } from './storage/lmdb/lmdb-environment.ts';
 export {
@@ -28,23 +29,37 @@ export {
   inspectEmbeddedStore,
 } from './storage/lmdb/lmdb-upkeep.ts';
 
+/**
+ * What a process is for: to answer requests, or what goes on without one: applying batches, cleaning up. Apart, for the rows of a batch
+ * would keep requests waiting.
+ */
+export type ServerRole = 'serving' | 'background';
+
 export interface ServerParts {
   readonly config: ServeConfig;
   readonly adminToken: string;
   readonly runtime: Runtime;
   readonly log: Log;
   readonly version: string;
+  readonly role: ServerRole;
+  /** Says something that every other process hears; see {@link QuiverServer.hear}. */
+  readonly tellOthers: (news: string) => void;
   /** The metrics of all workers as text; of this one alone by default. */
   readonly collectMetrics?: () => Promise<string>;
 }
 
 export interface QuiverServer {
   readonly metrics: Registry;
-  /** Opens everything; listens when this returns. */
-  start(): Promise<{ readonly port: number }>;
+  /** Opens everything; when this returns a serving process listens. */
+  start(): Promise<void>;
+  /** Takes what another process has told. */
+  hear(news: string): void;
   /** Stops accepting, answers what is in flight, flushes and closes. */
   close(): Promise<void>;
 }
+
+/** The news that a batch was queued; the client follows. */
+const BATCH_ACCEPTED = 'batch accepted: ';
 
 export function createServer(parts: ServerParts): QuiverServer {
   const { config, log, runtime } = parts;
@@ -53,45 +68,45 @@ export function createServer(parts: ServerParts): QuiverServer {
   let isDraining = false;
   let closing: Promise<void> | undefined;
 
-  async function start(): Promise<{ port: number }> {
+  let wakeRunner: (client: string) => void = () => {};
+
+  async function start(): Promise<void> {
     const stores = await openLmdbStores({ path: join(config.dataDir, 'store') });
     closers.push(() => stores.close());
     const files = new BatchFiles(join(config.dataDir, 'batches'));
     await files.start();
-    const runner = new BatchRunner({
-      batches: stores.batches,
-      files,
-      clients: config.clients,
-      holder: randomUUID(),
-      lifetimeDays: () => DEFAULT_LIFETIME_DAYS,
-      log,
-      now: Date.now,
-    });
+    if (parts.role === 'background') startBackground(stores, files);
+    else await serve(stores, files);
+  }
+
+  function startBackground(stores: Stores, files: BatchFiles): void {
+    const { clients } = config;
+    const { batches } = stores;
+    const shared = { batches, files, clients, log, now: Date.now };
+    const background = [
+      new ExpirySweeper({ store: stores.profiles, log }),
+      new BatchSweeper(shared),
+      new BatchRunner({ ...shared, holder: randomUUID(), lifetimeDays: () => DEFAULT_LIFETIME_DAYS }),
+    ] as const;
+    for (const part of background) {
+      part.start();
+      closers.push(() => part.stop());
+    }
+    wakeRunner = (client) => background[2].wake(client);
+  }
+
+  async function serve(stores: Stores, files: BatchFiles): Promise<void> {
     const app = createApp({
       config,
       stores,
       files,
-      batchAccepted: (client) => runner.wake(client),
+      batchAccepted: (client) => parts.tellOthers(BATCH_ACCEPTED + client),
       log,
       adminToken: parts.adminToken,
       metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
       isDraining: () => isDraining,
       version: parts.version,
     });
-    const sweeper = new ExpirySweeper({ store: stores.profiles, log });
-    sweeper.start();
-    closers.push(() => sweeper.stop());
-    const batchSweeper = new BatchSweeper({
-      batches: stores.batches,
-      files,
-      clients: config.clients,
-      log,
-      now: Date.now,
-    });
-    batchSweeper.start();
-    closers.push(() => batchSweeper.stop());
-    runner.start();
-    closers.push(() => runner.stop());
     const listener: Listener = await runtime.listen({
       host: config.host,
       port: config.port,
@@ -102,7 +117,6 @@ export function createServer(parts: ServerParts): QuiverServer {
       fetch: (request, caller) => app.fetch(request, caller),
     });
     closers.push(() => listener.close());
-    return { port: listener.port };
   }
 
   async function closeAll(): Promise<void> {
@@ -112,9 +126,12 @@ export function createServer(parts: ServerParts): QuiverServer {
 
   return {
     metrics,
+    hear(news) {
+      if (news.startsWith(BATCH_ACCEPTED)) wakeRunner(news.slice(BATCH_ACCEPTED.length));
+    },
     async start() {
       try {
-        return await start();
+        await start();
       } catch (error) {
         await closeAll();
         throw error;

@@ -39,8 +39,10 @@ export interface Quiver {
   /** What it has printed so far. */
   stdout(): string;
   stderr(): string;
-  /** The process ids of its workers. */
+  /** The process ids of the workers that serve. */
   workers(): Promise<number[]>;
+  /** The process id of the worker in the background. */
+  background(): Promise<number>;
   readonly ended: Promise<Ended>;
   /** SIGTERM; returns how it ended. Removes the data folder if it was made here. */
   stop(): Promise<Ended>;
@@ -88,7 +90,8 @@ export async function startQuiver(options: QuiverOptions = {}): Promise<Quiver> 
     dataDir,
     stdout: running.stdout,
     stderr: running.stderr,
-    workers: () => childrenOf(pid),
+    workers: () => workersOf(pid, 'serving'),
+    background: async () => (await workersOf(pid, 'background'))[0]!,
     ended: running.ended,
     async stop() {
       running.child.kill('SIGTERM');
@@ -171,6 +174,16 @@ async function bannerUrl(running: Running): Promise<string> {
 async function childrenOf(pid: number): Promise<number[]> {
   const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   return list.split(' ').filter(Boolean).map(Number);
+}
+
+/** The workers of a role, which stands on their command lines. */
+async function workersOf(pid: number, role: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const child of await childrenOf(pid)) {
+    const command = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '');
+    if (command.split('\0').includes(role)) found.push(child);
+  }
+  return found;
 }
 
 async function killAll(pid: number): Promise<void> {

@@ -94,10 +94,14 @@ function makeProgram(end: (exitCode: number | undefined) => void): Command {
     .action((options: Options) => {
       process.stdout.write(config(load(options)));
     });
-  program.command('worker', { hidden: true }).action(async () => {
-    await worker();
-    end(undefined);
-  });
+  // Its role is told again by the supervisor; on the command line it is for people who look at the processes.
+  program
+    .command('worker', { hidden: true })
+    .argument('<role>')
+    .action(async () => {
+      await worker();
+      end(undefined);
+    });
   addDataFolderCommands(program, end, { add: withSettings, load });
   addClientCommands(program, end);
   for (const command of program.commands)

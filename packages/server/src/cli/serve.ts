@@ -8,6 +8,7 @@ import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { supervise } from '../runtime/supervisor.ts';
+import type { ServerRole } from '../server.ts';
 import { quiverVersion } from '../version.ts';
 import type { Assignment } from './worker.ts';
 
@@ -25,7 +26,9 @@ export async function serve({ config, unknownVariables }: LoadedConfig): Promise
   const version = quiverVersion();
   const ending = await supervise<Assignment>({
     runtime: await currentRuntime(),
-    workers: config.workers,
+    // One more works in the background, so that a batch does not keep those waiting who serve.
+    workers: config.workers + 1,
+    roleOf: (place) => roleOf(config, place),
     host: config.host,
     port: config.port,
     log,
@@ -34,11 +37,16 @@ export async function serve({ config, unknownVariables }: LoadedConfig): Promise
       adminToken: admin.token,
       version,
       place,
+      role: roleOf(config, place),
     }),
     onServing: (port) => process.stdout.write(banner({ ...config, port }, admin, version)),
   });
   if (ending.reason !== undefined) process.stderr.write(`quiver: ${ending.reason}\n`);
   return ending.exitCode;
+}
+
+function roleOf({ workers }: ServeConfig, place: number): ServerRole {
+  return place < workers ? 'serving' : 'background';
 }
 
 /** What a person needs to know at the start; the admin token on the first start only (spec section 11). */

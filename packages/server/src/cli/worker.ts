@@ -5,7 +5,7 @@ import { makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { listenProblem } from '../runtime/supervisor.ts';
 import { runWorker } from '../runtime/worker.ts';
-import { createServer } from '../server.ts';
+import { createServer, type ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 
 /** What the supervisor tells a worker to serve. */
@@ -16,14 +16,16 @@ export interface Assignment {
   readonly version: string;
   /** Its place among the workers, from 0. */
   readonly place: number;
+  readonly role: ServerRole;
 }
 
 export async function worker(): Promise<void> {
   const runtime = await currentRuntime();
   runWorker<Assignment>({
-    create({ config, adminToken, version, place }, collectMetrics) {
+    create({ config, adminToken, version, place, role }, collectMetrics, tellOthers) {
       const log = makeLog(config.logLevel, place);
-      return { server: createServer({ config, adminToken, runtime, log, version, collectMetrics }), log };
+      const parts = { config, adminToken, runtime, log, version, role, collectMetrics, tellOthers };
+      return { server: createServer(parts), log };
     },
     explain(error, { config }) {
       if (error instanceof StoreFormatError) {

@@ -35,7 +35,7 @@ export const bunRuntime: Runtime = {
     };
   },
 
-  startWorker: () => fork(process.argv[1]!, ['worker'], { serialization: 'json' }),
+  startWorker: (role) => fork(process.argv[1]!, ['worker', role], { serialization: 'json' }),
 };
 
 /** Asks for the address only when somebody wants it: most requests need none, and it costs. */

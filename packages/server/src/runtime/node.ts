@@ -61,8 +61,8 @@ export const nodeRuntime: Runtime = {
     };
   },
 
-  startWorker() {
-    cluster.setupPrimary({ exec: process.argv[1]!, args: ['worker'] });
+  startWorker(role) {
+    cluster.setupPrimary({ exec: process.argv[1]!, args: ['worker', role] });
     return cluster.fork().process;
   },
 };

@@ -29,8 +29,12 @@ export interface Runtime {
   readonly name: 'bun' | 'node';
   /** Listens; other workers may listen on the same port. Rejects with the system's error, `EADDRINUSE` among them. */
   listen(options: ListenOptions): Promise<Listener>;
-  /** Starts this program again as a worker: same runtime, same main file, `worker` as its command, a channel for messages. */
-  startWorker(): ChildProcess;
+  /**
+   * Starts this program again as a worker: same runtime, same main file, `worker` as its command, a channel for messages.
+   *
+   * @param role follows the command, for people who look at the list of processes
+   */
+  startWorker(role: string): ChildProcess;
 }
 
 /** A connection on which nothing moves is closed after this many seconds. */

@@ -28,6 +28,8 @@ export interface SupervisorOptions<Assignment> {
   readonly log: pino.Logger;
   /** What a worker is told to do. `number` counts places from 0; a replacement gets the place of the one that died. */
   assignmentFor(number: number, port: number): Assignment;
+  /** What a worker is for, as the list of processes shows it; `serving` by default. */
+  roleOf?(number: number): string;
   /** Called once, when every worker serves. */
   onServing(port: number): void;
 }
@@ -104,7 +106,7 @@ class Supervisor<Assignment> {
   }
 
   #start(place: number): void {
-    const child = this.#options.runtime.startWorker();
+    const child = this.#options.runtime.startWorker(this.#options.roleOf?.(place) ?? 'serving');
     const pid = child.pid ?? 0;
     const worker: Worker = { child, pid, place, startedAt: Date.now(), isReady: false, hasFailed: false };
     this.#workers.set(pid, worker);
@@ -125,6 +127,9 @@ class Supervisor<Assignment> {
       case 'ready':
         worker.isReady = true;
         this.#checkServing();
+        break;
+      case 'news':
+        for (const other of this.#workers.values()) if (other !== worker) this.#tell(other, message);
         break;
       case 'failed':
         worker.hasFailed = true;

@@ -15,15 +15,18 @@ export interface WorkerServer {
   start(): Promise<unknown>;
   /** Drains and closes. */
   close(): Promise<void>;
+  /** Another worker has said something to all. */
+  hear(news: string): void;
   /** What this process has measured. */
   readonly metrics: Registry;
 }
 
 export interface WorkerHooks<Assignment> {
-  /** Makes the server; opens nothing. `collectAll` gives the metrics of all workers as text. */
+  /** Makes the server; opens nothing. `collectAll` gives the metrics of all workers as text, `tellOthers` is heard by every other. */
   create(
     assignment: Assignment,
     collectAll: () => Promise<string>,
+    tellOthers: (news: string) => void,
   ): { server: WorkerServer; log: pino.Logger };
   /** One line on why it cannot start, and the exit code for that. */
   explain(error: unknown, assignment: Assignment): { reason: string; exitCode: number };
@@ -40,7 +43,8 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
 
   async function start(assignment: Assignment): Promise<void> {
     try {
-      running = hooks.create(assignment, () => questions.ask());
+      const tellOthers = (news: string) => tell({ type: 'news', news });
+      running = hooks.create(assignment, () => questions.ask(), tellOthers);
       logStrayRejections(running.log);
       await running.server.start();
       if (!isStopping) tell({ type: 'ready' });
@@ -77,6 +81,9 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
         break;
       case 'shutdown':
         void stop();
+        break;
+      case 'news':
+        running?.server.hear(message.news);
         break;
       case 'report-metrics':
         void reportMetrics(message.round);
