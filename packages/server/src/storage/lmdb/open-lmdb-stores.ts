@@ -1,6 +1,8 @@
 import type { Stores } from '../stores.ts';
 import { LmdbBatchStore } from './lmdb-batch-store.ts';
+import { LmdbClientStore } from './lmdb-client-store.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
+import { LmdbLoginStore } from './lmdb-login-store.ts';
 import { LmdbProfileStore } from './lmdb-profile-store.ts';
 import { ProfileTables } from './profile-tables.ts';
 
@@ -20,6 +22,8 @@ export async function openLmdbStores({ path }: LmdbStoresOptions): Promise<Store
   return {
     profiles: new LmdbProfileStore(environment, tables),
     batches: new LmdbBatchStore(environment, tables),
+    clients: new LmdbClientStore(environment),
+    logins: new LmdbLoginStore(environment),
     check: async () => environment.check(),
     close: () => environment.close(),
   };

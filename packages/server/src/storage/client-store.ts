@@ -1,0 +1,50 @@
+/**
+ * The storage contract of what is kept of a client beside its profiles: its settings, and which profile token is the present one.
+ *
+ * Neither a token nor a key is ever stored. Of the token there are the facts from which it is signed anew, so that it can be shown
+ * again (spec section 9). Errors and durability are as in `profile-store.ts`.
+ */
+
+/** What a profile token is made from. */
+export interface TokenFacts {
+  /** Random; tells this token from every other. */
+  readonly id: string;
+  /** Epoch milliseconds, whole seconds. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+export interface ClientRecord {
+  /** Grows by one with each change; 0 as long as nothing is kept. */
+  readonly revision: number;
+  readonly settings: {
+    /** One JSON object. */
+    readonly json: string;
+    /** Epoch milliseconds; 0 when they were never set. */
+    readonly changedAt: number;
+  };
+  /** The present token, expired or not; undefined when there is none. */
+  readonly token: TokenFacts | undefined;
+  /** When a token was last made or ended; 0 for never. */
+  readonly tokenChangedAt: number;
+}
+
+/** What is found of a client of which nothing is kept. */
+export const NO_CLIENT_RECORD: ClientRecord = {
+  revision: 0,
+  settings: { json: '{}', changedAt: 0 },
+  token: undefined,
+  tokenChangedAt: 0,
+};
+
+export interface ClientStore {
+  find(client: string): Promise<ClientRecord>;
+
+  /**
+   * Puts `record` in the place of the one that it was made from.
+   *
+   * @param record its `revision` is the one that was found; the next is kept
+   * @returns false when another change came first: nothing was changed then
+   */
+  replace(client: string, record: ClientRecord): Promise<boolean>;
+}

@@ -1,0 +1,86 @@
+/** What every engine owes to the storage contracts of clients and of failed logins, as tests; see `profile-store-conformance.ts`. */
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type ClientRecord, NO_CLIENT_RECORD } from '../client-store.ts';
+import { LOGIN_WINDOW, MAX_LOGINS_KEPT } from '../login-store.ts';
+import type { Stores } from '../stores.ts';
+import { type StorePlace, T0 } from './profile-store-conformance.ts';
+
+const RECORD: ClientRecord = {
+  revision: 0,
+  settings: { json: '{"__proto__":1,"name":"snö \\" \\u0000"}', changedAt: T0 },
+  token: { id: 'abc', issuedAt: T0, expiresAt: T0 + 1000 },
+  tokenChangedAt: T0,
+};
+
+export function describeClientStore(engine: string, makePlace: () => Promise<StorePlace>): void {
+  describe(`${engine} keeps the storage contract of clients`, () => {
+    let place: StorePlace;
+    let stores: Stores;
+    let other: Stores;
+    beforeEach(async () => {
+      place = await makePlace();
+      stores = await place.open();
+      other = await place.open();
+    });
+    afterEach(async () => place.dispose());
+
+    test('a client of which nothing is kept has an empty record', async () => {
+      expect(await stores.clients.find('demo')).toEqual(NO_CLIENT_RECORD);
+    });
+
+    test('what one process has replaced every other finds, to the letter', async () => {
+      expect(await stores.clients.replace('demo', RECORD)).toBe(true);
+      expect(await other.clients.find('demo')).toEqual({ ...RECORD, revision: 1 });
+      expect(await other.clients.replace('demo', { ...RECORD, revision: 1, token: undefined })).toBe(true);
+      expect(await stores.clients.find('demo')).toEqual({ ...RECORD, revision: 2, token: undefined });
+    });
+
+    test('a change of what is not there any more changes nothing', async () => {
+      await stores.clients.replace('demo', RECORD);
+      expect(await stores.clients.replace('demo', { ...RECORD, tokenChangedAt: 1 })).toBe(false);
+      expect(await stores.clients.replace('demo', { ...RECORD, revision: 2 })).toBe(false);
+      expect(await stores.clients.find('demo')).toEqual({ ...RECORD, revision: 1 });
+    });
+
+    test('of many changes at once of one record one holds', async () => {
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          (index % 2 ? stores : other).clients.replace('demo', { ...RECORD, tokenChangedAt: index }),
+        ),
+      );
+      expect(outcomes.filter(Boolean)).toHaveLength(1);
+      expect((await stores.clients.find('demo')).tokenChangedAt).toBe(outcomes.indexOf(true));
+    });
+
+    test('keeps clients apart', async () => {
+      await stores.clients.replace('demo', RECORD);
+      expect(await stores.clients.find('dem')).toEqual(NO_CLIENT_RECORD);
+      expect(await stores.clients.find('demo2')).toEqual(NO_CLIENT_RECORD);
+    });
+
+    describe('failed logins', () => {
+      test('count for a minute, in every process, each address alone', async () => {
+        expect(await stores.logins.fail('10.0.0.1', T0)).toBe(1);
+        expect(await other.logins.fail('10.0.0.1', T0 + 1)).toBe(2);
+        expect(await stores.logins.failures('10.0.0.1', T0 + 2)).toBe(2);
+        expect(await stores.logins.failures('10.0.0.10', T0 + 2)).toBe(0);
+        expect(await stores.logins.failures('10.0.0.1', T0 + LOGIN_WINDOW)).toBe(1);
+        expect(await stores.logins.failures('10.0.0.1', T0 + LOGIN_WINDOW + 1)).toBe(0);
+      });
+
+      test('are kept in bounds, of one address and of many', async () => {
+        for (let n = 0; n < MAX_LOGINS_KEPT + 5; n += 1) await stores.logins.fail('::1', T0);
+        expect(await stores.logins.failures('::1', T0)).toBe(MAX_LOGINS_KEPT);
+        for (let n = 0; n < 50; n += 1) await stores.logins.fail(`10.0.0.${n}`, T0 + n * LOGIN_WINDOW);
+        expect(await stores.logins.failures('10.0.0.49', T0 + 49 * LOGIN_WINDOW)).toBe(1);
+      });
+
+      test('an address may be any text', async () => {
+        for (const address of ['', 'x'.repeat(5000), '\u0000', 'ü']) {
+          expect(await stores.logins.fail(address, T0)).toBe(1);
+        }
+      });
+    });
+  });
+}
