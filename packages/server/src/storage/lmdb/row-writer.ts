@@ -8,6 +8,7 @@
  *   earlier expiry, a clock that stepped back
  */
 
+import type { PutOptions } from 'lmdb';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
 import { overlayAttributes } from '../../domain/overlay-attributes.ts';
@@ -35,6 +36,8 @@ const MAX_KEY = 2048;
 const MAX_RECORD = 2 * MAX_ATTRIBUTES_SIZE;
 
 const ONLY_NEW = { noOverwrite: true };
+/** Only behind the last key of all; cheaper, and it fills the pages. */
+const ONLY_LAST = { append: true };
 
 /** One key in memory that is used again and again. */
 class ReusedKey {
@@ -72,6 +75,8 @@ export class RowWriter {
   readonly #homeKey = new ReusedKey();
   readonly #record: Buffer = Buffer.allocUnsafe(MAX_RECORD);
   #lastWasMade = false;
+  /** Whether every row of this step was new and behind all there were, as in the first load of an empty store. */
+  #appends = false;
 
   constructor(tables: ProfileTables) {
     this.#tables = tables;
@@ -86,6 +91,7 @@ export class RowWriter {
     groups.begin(expiresAt);
     const unapplied: UnappliedRow[] = [];
     this.#lastWasMade = this.#lastWasMade && create;
+    this.#appends = true;
     const { spans } = rows;
     for (let index = 0; index < rows.length; index += 1) {
       const span = index * SPAN;
@@ -156,10 +162,17 @@ export class RowWriter {
     const expiresAt = expiryOf(moment);
     const kept = { createdAt: moment.now, sweepAt: expiresAt, linkGroup: 0 };
     writeProfileHead(bytes, start, kept, { modifiedAt: moment.now, expiresAt }, idLength);
-    // The library's types leave out what it returns.
-    const made: unknown = this.#profiles.putSync(this.#key.view, bytes.subarray(start, end), ONLY_NEW);
-    this.#lastWasMade = made === true;
+    const record = bytes.subarray(start, end);
+    if (this.#appends) this.#appends = this.#putIf(ONLY_LAST, record);
+    this.#lastWasMade = this.#appends || this.#putIf(ONLY_NEW, record);
     return this.#lastWasMade ? 'made' : 'exists';
+  }
+
+  /** Puts a record under the key of the row if the condition holds; whether it did. */
+  #putIf(condition: PutOptions, record: Buffer): boolean {
+    // The library's types leave out what it returns.
+    const done: unknown = this.#profiles.putSync(this.#key.view, record, condition);
+    return done === true;
   }
 
   /** The record as the row leaves it, in memory that the next row takes; undefined when the case is not a common one. */
