@@ -23,7 +23,7 @@ export interface AcceptBatchParts {
  * unpacked chunk by chunk too, and what it unpacks to counts.
  *
  * @returns the batch's id: `{client}-{epoch ms}-{8 digits}`
- * @throws QuiverError `bad-request`, `body-too-large`; then nothing of the file is kept
+ * @throws QuiverError `bad-request`, `body-too-large`, `insufficient-storage`; then nothing of the file is kept
  */
 export async function acceptBatch(
   parts: AcceptBatchParts,
@@ -32,7 +32,9 @@ export async function acceptBatch(
   request: Request,
 ): Promise<string> {
   const check = new BatchCheck();
-  const incoming = await parts.files.receive();
+  const incoming = await parts.files.receive().catch((error: unknown) => {
+    throw isFullDisk(error) ? noSpaceLeft(error) : error;
+  });
   try {
     for await (const chunk of unpackedBody(request)) {
       check.push(chunk);
@@ -49,9 +51,19 @@ export async function acceptBatch(
       throw error;
     }
     return id;
+  } catch (error) {
+    throw isFullDisk(error) ? noSpaceLeft(error) : error;
   } finally {
     await incoming.discard();
   }
+}
+
+function isFullDisk(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
+
+function noSpaceLeft(cause: unknown): QuiverError {
+  return new QuiverError('insufficient-storage', 'No space left to store it; nothing was changed', { cause });
 }
 
 async function* unpackedBody(request: Request): AsyncGenerator<Uint8Array> {
