@@ -72,8 +72,20 @@ async function* unpackedBody(request: Request): AsyncGenerator<Uint8Array> {
     throw new QuiverError('bad-request', `Content-Encoding: must be gzip or absent, not ${encoding}`);
   }
   if (request.body === null) return;
-  const body = Readable.fromWeb(request.body as ReadableStream);
-  const source = encoding === 'gzip' ? body.pipe(createGunzip()) : body;
+  const body = request.body as ReadableStream<Uint8Array>;
+  try {
+    yield* encoding === 'gzip' ? unzipped(body) : body;
+  } catch (cause) {
+    const what = cause instanceof NotGzip ? 'is not whole gzip' : 'was cut short';
+    throw new QuiverError('bad-request', `body: ${what}`, { cause });
+  }
+}
+
+class NotGzip extends Error {}
+
+async function* unzipped(packed: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const body = Readable.fromWeb(packed);
+  const source = body.pipe(createGunzip());
   let cut: unknown;
   body.once('error', (error) => {
     cut = error;
@@ -82,8 +94,7 @@ async function* unpackedBody(request: Request): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of source) yield chunk as Uint8Array;
   } catch (cause) {
-    const what = encoding === 'gzip' && cut === undefined ? 'is not whole gzip' : 'was cut short';
-    throw new QuiverError('bad-request', `body: ${what}`, { cause });
+    throw cut === undefined ? new NotGzip('', { cause }) : cause;
   } finally {
     body.destroy();
     source.destroy();

@@ -77,11 +77,14 @@ export class BatchCheck {
   #countRows(chunk: Uint8Array, from: number): void {
     let hasText = this.#lineHasText;
     for (let at = from; at < chunk.length; at += 1) {
+      // Of a row only its first letter counts; the rest is passed in one call.
+      if (hasText) at = chunk.indexOf(LF, at);
+      if (at === -1) break;
       const byte = chunk[at]!;
       if (byte === LF) {
         hasText = false;
         this.#line += 1;
-      } else if (!hasText && !isBlank(byte)) {
+      } else if (!isBlank(byte)) {
         hasText = true;
         this.#rows += 1;
         if (this.#rows > this.#maxRows) {
