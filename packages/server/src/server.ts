@@ -9,11 +9,12 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
+import { ClientAccess } from './access/client-access.ts';
+import { derivedKey } from './access/signing-key.ts';
 import { BatchFiles } from './batches/batch-files.ts';
 import { BatchRunner } from './batches/batch-runner.ts';
 import { BatchSweeper } from './batches/batch-sweeper.ts';
 import type { ServeConfig } from './config/config.ts';
-import { DEFAULT_LIFETIME_DAYS } from './domain/lifetime.ts';
 import { createApp } from './http/app.ts';
 import type { Log } from './log.ts';
 import { ExpirySweeper } from './profiles/expiry-sweeper.ts';
@@ -38,6 +39,7 @@ export type ServerRole = 'serving' | 'background';
 export interface ServerParts {
   readonly config: ServeConfig;
   readonly adminToken: string;
+  readonly signingKey: string;
   readonly runtime: Runtime;
   readonly log: Log;
   readonly version: string;
@@ -75,18 +77,27 @@ export function createServer(parts: ServerParts): QuiverServer {
     closers.push(() => stores.close());
     const files = new BatchFiles(join(config.dataDir, 'batches'));
     await files.start();
-    if (parts.role === 'background') startBackground(stores, files);
-    else await serve(stores, files);
+    const access = new ClientAccess({
+      clients: stores.clients,
+      tokenKey: derivedKey(parts.signingKey, 'profile token'),
+      now: Date.now,
+    });
+    if (parts.role === 'background') startBackground(stores, files, access);
+    else await serve(stores, files, access);
   }
 
-  function startBackground(stores: Stores, files: BatchFiles): void {
+  function startBackground(stores: Stores, files: BatchFiles, access: ClientAccess): void {
     const { clients } = config;
     const { batches } = stores;
     const shared = { batches, files, clients, log, now: Date.now };
     const background = [
       new ExpirySweeper({ store: stores.profiles, log }),
       new BatchSweeper(shared),
-      new BatchRunner({ ...shared, holder: randomUUID(), lifetimeDays: () => DEFAULT_LIFETIME_DAYS }),
+      new BatchRunner({
+        ...shared,
+        holder: randomUUID(),
+        lifetimeDays: (client) => access.lifetimeDays(client),
+      }),
     ] as const;
     for (const part of background) {
       part.start();
@@ -95,7 +106,7 @@ export function createServer(parts: ServerParts): QuiverServer {
     wakeRunner = (client) => background[2].wake(client);
   }
 
-  async function serve(stores: Stores, files: BatchFiles): Promise<void> {
+  async function serve(stores: Stores, files: BatchFiles, access: ClientAccess): Promise<void> {
     const app = createApp({
       config,
       stores,
@@ -103,6 +114,8 @@ export function createServer(parts: ServerParts): QuiverServer {
       batchAccepted: (client) => parts.tellOthers(BATCH_ACCEPTED + client),
       log,
       adminToken: parts.adminToken,
+      access,
+      signingKey: parts.signingKey,
       metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
       isDraining: () => isDraining,
       version: parts.version,

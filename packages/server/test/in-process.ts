@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
+import { ClientAccess } from '../src/access/client-access.ts';
+import { derivedKey } from '../src/access/signing-key.ts';
 import { BatchFiles } from '../src/batches/batch-files.ts';
 import { BatchRunner } from '../src/batches/batch-runner.ts';
 import type { ServeConfig } from '../src/config/config.ts';
@@ -18,6 +20,7 @@ import type { Stores } from '../src/storage/stores.ts';
 export type Json = any;
 
 export const ADMIN_TOKEN = 'test-admin-token';
+export const SIGNING_KEY = 'a-signing-key-of-at-least-32-characters';
 
 export const CONFIG: ServeConfig = {
   host: '127.0.0.1',
@@ -37,6 +40,7 @@ export const CONFIG: ServeConfig = {
   workers: 1,
   logLevel: 'silent',
   adminToken: undefined,
+  signingKey: undefined,
 };
 
 export interface Answer {
@@ -78,12 +82,17 @@ export async function openInProcess(
   const lmdb = await openLmdbStores({ path: folder });
   const files = new BatchFiles(join(folder, 'batches'));
   await files.start();
+  const access = new ClientAccess({
+    clients: lmdb.clients,
+    tokenKey: derivedKey(SIGNING_KEY, 'profile token'),
+    now: now ?? Date.now,
+  });
   const runner = new BatchRunner({
     batches: lmdb.batches,
     files,
     clients: CONFIG.clients,
     holder: 'in-process',
-    lifetimeDays: () => 14,
+    lifetimeDays: (client) => access.lifetimeDays(client),
     log: pino({ level: 'silent' }),
     now: now ?? Date.now,
   });
@@ -99,6 +108,8 @@ export async function openInProcess(
     batchAccepted: (client: string) => runner.wake(client),
     log: pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     adminToken: ADMIN_TOKEN,
+    access,
+    signingKey: SIGNING_KEY,
     metrics: { registry, collectAll: () => registry.metrics() },
     isDraining: () => opened.draining,
     version: '0.0.0-test',

@@ -2,31 +2,96 @@
 
 import { QuiverError } from '../errors.ts';
 import type { Call, GuardKind } from '../wire/route.ts';
-import { adminTokenTest } from './admin-token.ts';
+import type { AdminLogins } from './admin-logins.ts';
+import type { ClientAccess, CurrentClient } from './client-access.ts';
+import type { ConsoleSessions } from './console-sessions.ts';
 
-/** Lets a call through, or throws a `QuiverError`: `unauthorized` or `forbidden`. */
+/** Lets a call through, or throws a `QuiverError`: `unauthorized`, `forbidden` or `too-many-requests`. */
 export type Guard = (call: Call) => void | Promise<void>;
 
-/** The guards of a server whose admin token is `adminToken`. */
-export function makeGuards(adminToken: string): Readonly<Record<GuardKind, Guard | undefined>> {
-  const isAdminToken = adminTokenTest(adminToken);
-  const sentByAdmin = ({ request }: Call): boolean => {
-    const token = bearerToken(request);
-    return token !== undefined && isAdminToken(token);
-  };
+export interface GuardParts {
+  readonly access: ClientAccess;
+  readonly logins: AdminLogins;
+  readonly sessions: ConsoleSessions;
+  /** Scheme, host and port as the caller wrote them. */
+  readonly originOf: (call: Call) => string;
+}
+
+const SAFE_METHODS = new Set(['GET', 'HEAD']);
+
+export function makeGuards(parts: GuardParts): Readonly<Record<GuardKind, Guard | undefined>> {
+  const { access, logins } = parts;
+
+  function requireProfileToken(call: Call, current: CurrentClient): void {
+    if (!current.settings.enableProfileApiAuthentication) return;
+    if (!hasProfileToken(call, current)) throw forbidden();
+  }
+
+  function hasProfileToken({ request }: Call, current: CurrentClient): boolean {
+    return [bearerToken(request), request.headers.get('access_token')].some(
+      (token) => typeof token === 'string' && access.isPresentToken(current, token),
+    );
+  }
+
+  /** Whether the admin sent it, by token or by the console's session. */
+  async function isAdmin(call: Call): Promise<boolean> {
+    const token = bearerToken(call.request);
+    if (token !== undefined) return logins.prove(token, call.peer?.address);
+    return isOfConsole(call, parts);
+  }
+
   return {
     open: undefined,
-    // Profile tokens come with the clients' settings; until then no client can ask for them.
-    profileApi: undefined,
-    adminOrProfileToken: (call) => {
-      if (!sentByAdmin(call)) throw new QuiverError('forbidden', 'Forbidden');
+    profileApi(call) {
+      const current = access.current(call.client);
+      if (current instanceof Promise) return current.then((known) => requireProfileToken(call, known));
+      requireProfileToken(call, current);
     },
-    admin: (call) => {
-      if (!sentByAdmin(call)) {
-        throw new QuiverError('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': 'Bearer' } });
-      }
+    async adminOrProfileToken(call) {
+      if (hasProfileToken(call, await access.current(call.client))) return;
+      if (!(await isAdmin(call))) throw forbidden();
+    },
+    async admin(call) {
+      if (await isAdmin(call)) return;
+      throw new QuiverError('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': 'Bearer' } });
     },
   };
+}
+
+/**
+ * Whether a call comes with a session of the console.
+ *
+ * @throws QuiverError `forbidden` when it would change something and another page might have sent it
+ */
+async function isOfConsole(call: Call, { sessions, originOf }: GuardParts): Promise<boolean> {
+  const { headers, method } = call.request;
+  const session = await sessions.find(headers.get('cookie'));
+  if (!session) return false;
+  if (SAFE_METHODS.has(method)) return true;
+  requireSameOrigin(call, originOf);
+  if (!sessions.isGenuine(session, headers.get('x-quiver-csrf'))) {
+    throw new QuiverError('forbidden', 'X-Quiver-CSRF: must be the csrfToken of the session');
+  }
+  return true;
+}
+
+/**
+ * Refuses what a page of another origin has sent. Browsers say where a request comes from whenever it may change something; who says
+ * nothing is no browser.
+ *
+ * @throws QuiverError `forbidden`
+ */
+export function requireSameOrigin(call: Call, originOf: (call: Call) => string): void {
+  const { headers } = call.request;
+  const origin = headers.get('origin');
+  const site = headers.get('sec-fetch-site');
+  if (origin !== null ? origin !== originOf(call) : site !== null && site !== 'same-origin') {
+    throw new QuiverError('forbidden', 'Origin: must be that of the console');
+  }
+}
+
+function forbidden(): QuiverError {
+  return new QuiverError('forbidden', 'Forbidden');
 }
 
 /** The token of `Authorization: Bearer …` (RFC 6750 section 2.1); undefined without one. */

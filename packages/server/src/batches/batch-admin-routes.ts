@@ -16,7 +16,7 @@ const LATEST = 100;
 const FAILURES_PAGE = 1000;
 
 export function batchAdminRoutes({ batches, files, accepted }: BatchRoutesParts): Route[] {
-  const shared = { method: 'GET', guard: 'admin', style: 'json', cors: 'none', scope: 'client' } as const;
+  const shared = { method: 'GET', guard: 'admin', style: 'admin', cors: 'none', scope: 'client' } as const;
   const batchPath = '/{client}/target/batches/{batchId}';
 
   const batchOf = async ({ client, path }: Call): Promise<Batch> => {

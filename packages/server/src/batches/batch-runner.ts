@@ -29,7 +29,7 @@ export interface BatchRunnerParts {
   readonly clients: readonly string[];
   /** Tells this process from all others. */
   readonly holder: string;
-  readonly lifetimeDays: (client: string) => number;
+  readonly lifetimeDays: (client: string) => number | Promise<number>;
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -147,7 +147,7 @@ export class BatchRunner {
     const from = await this.#resumePoint(batch);
     const under = new StepsUnderWay();
     if (batch.rows === batch.progress.consumed) {
-      under.add(batches.apply(this.#step(batch, from.cursor, undefined)));
+      under.add(batches.apply(await this.#step(batch, from.cursor, undefined)));
       return under.last();
     }
     const rowsPerStep = this.#parts.rowsPerStep ?? ROWS_PER_STEP;
@@ -156,7 +156,7 @@ export class BatchRunner {
     try {
       for await (const packed of packBatch(chunks, { from, rowsPerStep, now })) {
         if (this.#stopped.signal.aborted || !(await under.makeRoom())) return undefined;
-        const step = this.#step(batch, cursor, packed);
+        const step = await this.#step(batch, cursor, packed);
         cursor = { ...step.after, rows: step.after.consumed };
         under.add(batches.apply(step), packed);
       }
@@ -185,8 +185,13 @@ export class BatchRunner {
   }
 
   /** @param packed the rows from the cursor on; undefined for the end of a batch whose rows are all consumed */
-  #step({ client, id, rows: size }: Batch, cursor: BatchCursor, packed: PackedStep | undefined): BatchStep {
-    const { holder, now, lifetimeDays } = this.#parts;
+  async #step(
+    { client, id, rows: size }: Batch,
+    cursor: BatchCursor,
+    packed: PackedStep | undefined,
+  ): Promise<BatchStep> {
+    const { holder, now } = this.#parts;
+    const lifetimeDays = await this.#parts.lifetimeDays(client);
     const consumed = cursor.rows + (packed?.rows ?? 0);
     const updates = packed?.updates ?? BatchRows.of([], now());
     return {
@@ -202,7 +207,7 @@ export class BatchRunner {
       after: packed ? { ...packed.after, consumed } : { offset: cursor.offset, line: cursor.line, consumed },
       isLast: consumed === size,
       // The time that the packed rows bear.
-      moment: { now: updates.at, lifetimeDays: lifetimeDays(client) },
+      moment: { now: updates.at, lifetimeDays },
     };
   }
 

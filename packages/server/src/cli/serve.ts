@@ -3,6 +3,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
+import { ensureSigningKey } from '../access/signing-key.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { makeLog } from '../log.ts';
@@ -22,7 +23,7 @@ export async function serve({ config, unknownVariables }: LoadedConfig): Promise
   const log = makeLog(config.logLevel);
   for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
   await checkTls(config.tls);
-  const admin = await openDataFolder(config);
+  const { admin, signingKey } = await openDataFolder(config);
   const version = quiverVersion();
   const ending = await supervise<Assignment>({
     runtime: await currentRuntime(),
@@ -35,6 +36,7 @@ export async function serve({ config, unknownVariables }: LoadedConfig): Promise
     assignmentFor: (place, port) => ({
       config: { ...config, port },
       adminToken: admin.token,
+      signingKey,
       version,
       place,
       role: roleOf(config, place),
@@ -64,10 +66,13 @@ function banner(config: ServeConfig, admin: AdminToken, version: string): string
   return `${lines.map(([name = '', value]) => `${name.padEnd(12)} ${value}`).join('\n')}\n`;
 }
 
-async function openDataFolder(config: ServeConfig): Promise<AdminToken> {
+async function openDataFolder(config: ServeConfig): Promise<{ admin: AdminToken; signingKey: string }> {
   try {
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    return await ensureAdminToken(config.dataDir, config.adminToken);
+    return {
+      admin: await ensureAdminToken(config.dataDir, config.adminToken),
+      signingKey: await ensureSigningKey(config.dataDir, config),
+    };
   } catch (error) {
     throw new ConfigError(`--data: ${reasonOf(error)}`, { cause: error });
   }

@@ -13,6 +13,7 @@ export interface Assignment {
   /** With the port that was found for all. */
   readonly config: ServeConfig;
   readonly adminToken: string;
+  readonly signingKey: string;
   readonly version: string;
   /** Its place among the workers, from 0. */
   readonly place: number;
@@ -22,9 +23,19 @@ export interface Assignment {
 export async function worker(): Promise<void> {
   const runtime = await currentRuntime();
   runWorker<Assignment>({
-    create({ config, adminToken, version, place, role }, collectMetrics, tellOthers) {
+    create({ config, adminToken, signingKey, version, place, role }, collectMetrics, tellOthers) {
       const log = makeLog(config.logLevel, place);
-      const parts = { config, adminToken, runtime, log, version, role, collectMetrics, tellOthers };
+      const parts = {
+        config,
+        adminToken,
+        signingKey,
+        runtime,
+        log,
+        version,
+        role,
+        collectMetrics,
+        tellOthers,
+      };
       return { server: createServer(parts), log };
     },
     explain(error, { config }) {

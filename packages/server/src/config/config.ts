@@ -51,4 +51,6 @@ export interface ServeConfig {
   readonly logLevel: LogLevel;
   /** `QUIVER_ADMIN_TOKEN`; undefined means the one in `dataDir`. */
   readonly adminToken: string | undefined;
+  /** `QUIVER_SIGNING_KEY`; undefined means one derived from the edge secret, else the one in `dataDir`. */
+  readonly signingKey: string | undefined;
 }

@@ -30,13 +30,14 @@ export interface LoadedConfig {
 
 type Given = { readonly text: string | readonly string[] | undefined; readonly origin: Origin };
 
-const MIN_EDGE_SECRET = 32;
-const MIN_ADMIN_TOKEN = 16;
-
-/** Have a variable alone: a command line can be read by everybody on the machine, and a file is copied and checked in. */
+/**
+ * Have variables alone: a command line can be read by everybody on the machine, and a file is copied and checked in. Each may come in a
+ * file of its own as well, named by the variable with `_FILE` behind it.
+ */
 export const SECRETS = [
-  { name: 'admin-token', member: 'adminToken' },
-  { name: 'edge-secret', member: 'edgeSecret' },
+  { name: 'admin-token', member: 'adminToken', min: 16 },
+  { name: 'edge-secret', member: 'edgeSecret', min: 32 },
+  { name: 'signing-key', member: 'signingKey', min: 32 },
 ] as const;
 
 /** Known without being settings: where the file is, and which runtime the start script takes. */
@@ -72,10 +73,9 @@ export function loadConfig(sources: Sources): LoadedConfig {
     tls: tlsOf(value<string | undefined>('tls-cert'), value<string | undefined>('tls-key')),
     corsOrigins: [...new Set(value<string[]>('cors-origin'))],
     peers,
-    edgeSecret: secret(sources.env, 'QUIVER_EDGE_SECRET', MIN_EDGE_SECRET),
     workers: value<number>('workers'),
     logLevel: value<LogLevel>('log-level'),
-    adminToken: secret(sources.env, 'QUIVER_ADMIN_TOKEN', MIN_ADMIN_TOKEN),
+    ...secretsOf(sources.env),
   };
   if (peers.length > 0 && config.edgeSecret === undefined) {
     throw new ConfigError('--peer: needs QUIVER_EDGE_SECRET, 32 characters or more');
@@ -88,6 +88,7 @@ function unknownVariables(env: Sources['env']): string[] {
   const known = new Set([
     ...OTHER_VARIABLES,
     ...[...SETTINGS, ...SECRETS].map(({ name }) => variableOf(name)),
+    ...SECRETS.map(({ name }) => `${variableOf(name)}_FILE`),
   ]);
   return Object.keys(env).filter((name) => name.startsWith('QUIVER_') && !known.has(name));
 }
@@ -166,11 +167,33 @@ function tlsOf(certFile: string | undefined, keyFile: string | undefined): Serve
   return undefined;
 }
 
+type Secrets = { readonly [Member in (typeof SECRETS)[number]['member']]: string | undefined };
+
+function secretsOf(env: Sources['env']): Secrets {
+  return Object.fromEntries(
+    SECRETS.map(({ name, member, min }) => [member, secret(env, variableOf(name), min)]),
+  ) as Secrets;
+}
+
+/** A secret of a variable, or of the file that the variable with `_FILE` behind it names; blanks around it are cut. */
 function secret(env: Sources['env'], name: string, min: number): string | undefined {
-  const text = env[name];
-  if (text === undefined || text === '') return undefined;
-  if (text.length < min) throw new ConfigError(`${name}: must have ${min} characters or more`);
+  const file = env[`${name}_FILE`] ?? '';
+  const given = env[name] ?? '';
+  if (given === '' && file === '') return undefined;
+  if (given !== '' && file !== '') throw new ConfigError(`${name}: is given twice, by ${name}_FILE too`);
+  const text = file === '' ? given : readSecret(`${name}_FILE`, file);
+  if (text.length < min) {
+    throw new ConfigError(`${file === '' ? name : `${name}_FILE`}: must have ${min} characters or more`);
+  }
   return text;
+}
+
+function readSecret(name: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError(`${name}: cannot read ${file}: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 /** What the contract names and this version cannot do yet is refused, never passed over. */

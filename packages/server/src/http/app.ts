@@ -9,13 +9,18 @@
 import { Hono } from 'hono';
 import type pino from 'pino';
 import type { Registry } from 'prom-client';
+import { AdminLogins } from '../access/admin-logins.ts';
+import type { ClientAccess } from '../access/client-access.ts';
+import { ConsoleSessions } from '../access/console-sessions.ts';
 import { makeGuards } from '../access/guards.ts';
+import { sessionRoutes } from '../access/session-routes.ts';
+import { settingsRoutes } from '../access/settings-routes.ts';
+import { tokenRoutes } from '../access/token-routes.ts';
 import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
 import type { BatchFiles } from '../batches/batch-files.ts';
 import { batchRoutes } from '../batches/batch-routes.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
-import { DEFAULT_LIFETIME_DAYS } from '../domain/lifetime.ts';
 import { fetchRoutes } from '../profiles/fetch-routes.ts';
 import { makeProfileService } from '../profiles/profile-service.ts';
 import { removeRoutes } from '../profiles/remove-routes.ts';
@@ -40,6 +45,10 @@ export interface AppParts {
   readonly batchAccepted: (client: string) => void;
   readonly log: pino.Logger;
   readonly adminToken: string;
+  /** The settings and tokens of the clients. */
+  readonly access: ClientAccess;
+  /** What console sessions are signed with, see `access/signing-key.ts`. */
+  readonly signingKey: string;
   readonly metrics: {
     readonly registry: Registry;
     /** The metrics of all processes that serve, as text. */
@@ -48,8 +57,6 @@ export interface AppParts {
   /** Whether the server is on its way down. */
   readonly isDraining: () => boolean;
   readonly version: string;
-  /** How long a client's profiles live after a write, in days; 14 by default. */
-  readonly lifetimeDays?: (client: string) => number;
   /** Epoch milliseconds; the system's clock by default. */
   readonly now?: () => number;
 }
@@ -65,14 +72,21 @@ export interface App {
 export function createApp(parts: AppParts): App {
   const { config, stores, log } = parts;
   const now = parts.now ?? Date.now;
-  const lifetimeDays = parts.lifetimeDays ?? (() => DEFAULT_LIFETIME_DAYS);
-  const profiles = makeProfileService({ store: stores.profiles, lifetimeDays, now });
+  const { access, adminToken } = parts;
+  const originOf = originFinder(config.trustedProxies);
+  const logins = new AdminLogins(stores.logins, adminToken, now);
+  const sessions = new ConsoleSessions(parts.signingKey, adminToken, now);
+  const profiles = makeProfileService({
+    store: stores.profiles,
+    lifetimeDays: (client) => access.lifetimeDays(client),
+    now,
+  });
   const batchParts = {
     batches: stores.batches,
     files: parts.files,
     now,
     accepted: parts.batchAccepted,
-    originOf: originFinder(config.trustedProxies),
+    originOf,
   };
   const document = () => openApiDocument(routes, parts.version);
 
@@ -84,6 +98,10 @@ export function createApp(parts: AppParts): App {
     ...removeRoutes(profiles), //                 adminOrProfileToken
     ...batchRoutes(batchParts), //                profileApi
     ...batchAdminRoutes(batchParts), //           admin
+    // Who may do what
+    ...tokenRoutes(access, now), //               admin
+    ...settingsRoutes(access), //                 admin
+    ...sessionRoutes({ sessions, logins, clients: config.clients, originOf }), // open
     // Running it
     ...healthRoutes(parts), //                    open
     openApiRoute(document), //                    open
@@ -92,7 +110,7 @@ export function createApp(parts: AppParts): App {
 
   const entrance = makeEntrance({
     ...config,
-    guards: makeGuards(parts.adminToken),
+    guards: makeGuards({ access, logins, sessions, originOf }),
     meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
     log,
   });

@@ -74,6 +74,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     const { handle, scope } = route;
     const guard = guards[route.guard];
     const hasClientSegment = route.path.startsWith('/m2/');
+    const isOfAdmin = route.path.startsWith('/{client}/target/');
     return answered(
       route.style,
       corsPolicy(route.cors, options.corsOrigins),
@@ -89,6 +90,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
             host: request.headers.get('host'),
             query: lastValue(query, 'client'),
             segment: hasClientSegment ? decodeSegment(rawSegment(path, 1), 'client') : undefined,
+            admin: isOfAdmin ? decodeSegment(rawSegment(path, 0), 'client') : undefined,
           });
         }
         const call = { request, peer, path, query, client };

@@ -20,7 +20,7 @@ export interface SentId {
 export interface ProfileServiceOptions {
   readonly store: ProfileStore;
   /** How long a client's profiles live after a write, in days. */
-  readonly lifetimeDays: (client: string) => number;
+  readonly lifetimeDays: (client: string) => number | Promise<number>;
   /** Epoch milliseconds; the system's clock by default. */
   readonly now?: () => number;
 }
@@ -45,22 +45,28 @@ export interface ProfileService {
 
 export function makeProfileService(options: ProfileServiceOptions): ProfileService {
   const { store, lifetimeDays, now = Date.now } = options;
-  const moment = (client: string): WriteMoment => ({ now: now(), lifetimeDays: lifetimeDays(client) });
+  const moment = async (client: string): Promise<WriteMoment> => {
+    const days = await lifetimeDays(client);
+    return { now: now(), lifetimeDays: days };
+  };
   return {
     async find(client, sent) {
       return idProblem(sent.kind, sent.text) === undefined
         ? store.find(client, visitorIdOf(sent), now())
         : undefined;
     },
-    update: (client, sent, settings) =>
-      store.update(client, visitorIdOf(sent), settings, moment(client), false),
-    visit: (client, visit) => store.visit(client, visit, moment(client)),
+    async update(client, sent, settings) {
+      return store.update(client, visitorIdOf(sent), settings, await moment(client), false);
+    },
+    async visit(client, visit) {
+      return store.visit(client, visit, await moment(client));
+    },
     async remove(client, sent) {
       return idProblem(sent.kind, sent.text) === undefined && store.remove(client, visitorIdOf(sent), now());
     },
     async removeAttribute(client, sent, name) {
       if (idProblem(sent.kind, sent.text) !== undefined) return 'no-profile';
-      return store.removeAttribute(client, visitorIdOf(sent), name, moment(client));
+      return store.removeAttribute(client, visitorIdOf(sent), name, await moment(client));
     },
   };
 }

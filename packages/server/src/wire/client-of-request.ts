@@ -18,6 +18,8 @@ export interface ClientClues {
   readonly query: string | undefined;
   /** The decoded path segment after `/m2/`; undefined elsewhere. */
   readonly segment: string | undefined;
+  /** The decoded first segment of `/{client}/target/…`, which names the client whatever else does; undefined elsewhere. */
+  readonly admin?: string | undefined;
 }
 
 /** Hosts seen: more than this many are not remembered, so that a caller cannot fill the memory with names. */
@@ -29,8 +31,10 @@ const EDGE_LABEL = /^mboxedge[0-9]+$/;
  * `localhost`), else the `client` query parameter, else the segment after `/m2/` when a client of that name is served, else the
  * first client.
  *
+ * The calls of the Admin API (`/{client}/target/…`) are for the client that their path names and no other.
+ *
  * @returns a function that gives a client code that is served
- * @throws QuiverError (the function) `not-found` when the host or the query names a client not served
+ * @throws QuiverError (the function) `not-found` when a client is named that is not served
  */
 export function clientFinder(rules: ClientRules): (clues: ClientClues) => string {
   const served = new Set(rules.clients);
@@ -45,8 +49,9 @@ export function clientFinder(rules: ClientRules): (clues: ClientClues) => string
     return name;
   }
 
-  return ({ host, query, segment }) => {
-    const named = (host === null ? undefined : namedByHost(host)) ?? (query === '' ? undefined : query);
+  return ({ host, query, segment, admin }) => {
+    const named =
+      admin ?? (host === null ? undefined : namedByHost(host)) ?? (query === '' ? undefined : query);
     if (named !== undefined) {
       if (!served.has(named)) throw new QuiverError('not-found', `No such client: ${named}`);
       return named;

@@ -1,9 +1,11 @@
 /** The replies of the API: JSON and XML, never cached, never sniffed. */
 
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
 import { xmlResponse } from './xml.ts';
 
 /** How a route speaks, and so how it refuses. */
-export type ReplyStyle = 'json' | 'xml' | 'batch-xml' | 'plain';
+export type ReplyStyle = 'json' | 'xml' | 'batch-xml' | 'admin' | 'plain';
 
 export const JSON_HEADERS = {
   'content-type': 'application/json;charset=UTF-8',
@@ -74,8 +76,24 @@ export function emptyReply(headers: Headers = {}): Response {
   return new Response(null, { status: 204, headers: { 'cache-control': 'no-store', ...headers } });
 }
 
-/** A refusal in the shape of its route: `{"status":…,"message":…}`, the update's XML with `success` false, or a line of text. */
+/** A refusal as Adobe's Admin API has it (spec section 9); its code is the name of the status: `NotFound`. */
+function adminRefusal(status: number, message: string, headers: Headers): Response {
+  const errorCode = (STATUS_CODES[status] ?? 'Error').replaceAll(/[^A-Za-z]/g, '');
+  const refused = {
+    httpStatus: status,
+    requestId: randomUUID(),
+    requestTime: new Date().toISOString(),
+    errors: [{ errorCode, message }],
+  };
+  return jsonReply(refused, status, headers);
+}
+
+/**
+ * A refusal in the shape of its route: `{"status":…,"message":…}`, the update's XML with `success` false, the Admin API's list of errors,
+ * or a line of text.
+ */
 export function refusal(style: ReplyStyle, status: number, message: string, headers: Headers = {}): Response {
+  if (style === 'admin') return adminRefusal(status, message, headers);
   if (style === 'json') return jsonReply({ status, message }, status, headers);
   if (style === 'xml') return updateReply(false, message, status, headers);
   if (style === 'batch-xml') return batchReply(false, '', message, status, headers);

@@ -1,0 +1,105 @@
+/** The settings of a client over Adobe's Admin API (spec section 9). */
+
+import { z } from '@hono/zod-openapi';
+import { readBody } from '../wire/body.ts';
+import { type JsonObject, readJsonObject } from '../wire/json.ts';
+import { jsonReply } from '../wire/replies.ts';
+import type { Call, Method, Route } from '../wire/route.ts';
+import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from './admin-route.ts';
+import type { ClientAccess } from './client-access.ts';
+import {
+  checkClientSettings,
+  DEFAULT_CLIENT_SETTINGS,
+  MAX_SETTINGS_SIZE,
+  MAX_TOKEN_LIFETIME_DAYS,
+} from './client-settings.ts';
+
+const SettingsSchema = z
+  .looseObject({
+    enableProfileApiAuthentication: z
+      .boolean()
+      .optional()
+      .openapi({ description: 'Whether the profile APIs ask for a profile token; false at first.' }),
+    profileLifetimeDays: z.int().optional().openapi({
+      minimum: 1,
+      maximum: 90,
+      description:
+        'Days that a profile lives after a write, 14 at first. Holds for a profile from its next write.',
+    }),
+    tokenLifetimeDays: z
+      .int()
+      .optional()
+      .openapi({
+        minimum: 1,
+        maximum: MAX_TOKEN_LIFETIME_DAYS,
+        description: `Days that a new profile token is good, ${DEFAULT_CLIENT_SETTINGS.tokenLifetimeDays} at first.`,
+      }),
+  })
+  .openapi('ClientSettings', { example: { ...DEFAULT_CLIENT_SETTINGS } });
+
+export function settingsRoutes(access: ClientAccess): Route[] {
+  const reply = (settings: JsonObject) => jsonReply(settings, 200, { 'content-type': ADMIN_MEDIA_TYPE });
+
+  /** A route that puts what `change` makes of the stored and the sent members in their place. */
+  const changing = (
+    method: Method,
+    summary: string,
+    change: (stored: JsonObject, sent: JsonObject) => JsonObject,
+  ): Route => ({
+    ...route(method, summary),
+    async handle({ request, client }: Call) {
+      const sent = readJsonObject(await readBody(request, MAX_SETTINGS_SIZE));
+      const { settings } = await access.changeSettings(client, (stored) => {
+        const members = change(stored, sent);
+        checkClientSettings(members);
+        return members;
+      });
+      return reply(settings);
+    },
+  });
+
+  return [
+    {
+      ...route('GET', 'The settings of a client'),
+      handle: async ({ client }) => reply((await access.current(client)).settings),
+    },
+    changing(
+      'PUT',
+      'Replace the settings; members that are not sent go back to their defaults',
+      (_, sent) => sent,
+    ),
+    changing('PATCH', 'Change some settings; null takes a member back to its default', patched),
+  ];
+}
+
+/** The stored members with those sent in their place; a null removes one (RFC 7396, on the first level). */
+function patched(stored: JsonObject, sent: JsonObject): JsonObject {
+  const members = { ...stored, ...sent };
+  return Object.fromEntries(
+    Object.entries(members).filter(([name, value]) => value !== null || !Object.hasOwn(sent, name)),
+  );
+}
+
+function route(method: Method, summary: string): Omit<Route, 'handle'> {
+  const content = { [ADMIN_MEDIA_TYPE]: { schema: SettingsSchema } };
+  return {
+    ...ADMIN_ROUTE,
+    method,
+    path: '/{client}/target/clients/settings',
+    describe: {
+      tags: ['Access'],
+      summary,
+      description: 'Members that Quiver does not know are stored and returned.',
+      security: [{ bearer: [] }],
+      request: {
+        params: ClientParam,
+        ...(method !== 'GET' && { body: { content: { 'application/json': { schema: SettingsSchema } } } }),
+      },
+      responses: {
+        200: { description: 'The settings as they are now', content },
+        400: AdminRefusal('A member breaks a rule'),
+        401: AdminRefusal('Not the admin'),
+      },
+    },
+  };
+}
