@@ -10,7 +10,8 @@ import type { Stores } from '../src/storage/stores.ts';
 import { openInProcess } from './in-process.ts';
 import { type Quiver, startQuiver } from './start-quiver.ts';
 
-const ROWS = 20_000;
+/** So many that most kills come in the middle. */
+const ROWS = 60_000;
 const PROFILES = 3000;
 /** Servers that are killed side by side, for most of the time each waits until the lease of its dead predecessor ends. */
 const SERVERS = 4;
