@@ -20,7 +20,7 @@ export default {
     const quiver = await startQuiver({ runtime: 'bun', dataDir, flags: ['--workers', '2'] });
     const { url } = quiver;
     const journal = new Journal();
-    const load = startLanes({ url, name: 'lane', lanes: LANES, journal, padding: `|${'p'.repeat(500)}` });
+    const load = startLanes({ url, name: 'lane', lanes: LANES, journal, padding: `|${'p'.repeat(200)}` });
     const merging = startMerges(url);
     const seen = { copies: 0, well: 0, unfinishedBatches: 0, acknowledged: 0, lost: 0, torn: 0 };
     const problems = [];
