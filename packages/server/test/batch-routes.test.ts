@@ -526,7 +526,7 @@ describe('the admin routes', () => {
     const id = await completed(await upload('batch=pcId,a\nretry,1\n'));
     const answer = await quiver.ask('POST', `/demo/target/batches/${id}/retry`, ADMIN);
     expect(answer.status).toBe(400);
-    expect(answer.json.message).toBe(`Batch ${id} is not stuck but complete`);
+    expect(answer.json.errors[0].message).toBe(`Batch ${id} is not stuck but complete`);
   });
 });
 

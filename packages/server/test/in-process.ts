@@ -20,7 +20,7 @@ import type { Stores } from '../src/storage/stores.ts';
 export type Json = any;
 
 export const ADMIN_TOKEN = 'test-admin-token';
-export const SIGNING_KEY = 'a-signing-key-of-at-least-32-characters';
+const SIGNING_KEY = 'a-signing-key-of-at-least-32-characters';
 
 export const CONFIG: ServeConfig = {
   host: '127.0.0.1',

@@ -36,6 +36,8 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
       { name: 'Delivery', description: 'Where visitors come from' },
       { name: 'Batches', description: 'Many profiles in a file' },
       { name: 'Profiles', description: 'Fetch, update and remove' },
+      { name: 'Access', description: 'Profile tokens and the settings of a client' },
+      { name: 'Console', description: 'Signing in to the console' },
       { name: 'Running it', description: 'Probes, metrics, and this description' },
     ],
   });
