@@ -33,14 +33,14 @@ export interface BatchRunnerParts {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** How many rows are applied in one stroke; 4,000 by default. */
+  /** How many rows are applied in one stroke; 2,000 by default. */
   readonly rowsPerStep?: number;
   /** Pauses after the first and the second failure of a step, in milliseconds; 1 s and 5 s by default. */
   readonly pauses?: readonly number[];
 }
 
 /** What a step costs beside its rows is a commit; what it keeps others waiting who would write, some milliseconds. */
-const ROWS_PER_STEP = 4000;
+const ROWS_PER_STEP = 2000;
 const STEPS_UNDER_WAY = 2;
 /**
  * How long a process that died keeps others from its batch, in milliseconds. A step that takes longer costs nothing but the work

@@ -1,0 +1,69 @@
+/** A batch that is being applied keeps nobody waiting who fetches (spec section 6); `bench/bulk-meanwhile.mjs` has the figures. */
+
+import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { type RuntimeName, startQuiver } from './start-quiver.ts';
+
+const ROWS = 100_000;
+const FETCHES_BEFORE = 300;
+const FILE = `batch=thirdPartyId,a,b,c\n${Array.from({ length: ROWS }, (_, n) => `p${n},a${n},b${n},c${n}\n`).join('')}`;
+
+/** Fetches one after the other until told to stop; how long each took, in milliseconds. */
+async function latencies(
+  url: string,
+  stop: (count: number) => boolean | Promise<boolean>,
+): Promise<number[]> {
+  const times: number[] = [];
+  while (!(await stop(times.length))) {
+    const started = performance.now();
+    const answer = await fetch(`${url}/rest/v1/profiles/thirdPartyId/p${(times.length * 7919) % ROWS}`);
+    await answer.arrayBuffer();
+    times.push(performance.now() - started);
+    expect(answer.status).toBe(200);
+    await setTimeout(1);
+  }
+  return times.sort((a, b) => a - b);
+}
+
+/** Processor time that a process has used, in clock ticks of the kernel. */
+async function processorTime(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+const medianOf = (sorted: readonly number[]) => sorted[Math.floor(sorted.length / 2)]!;
+
+test.each<RuntimeName>(['bun', 'node'])(
+  'fetches go on while a batch is applied (%s)',
+  async (runtime) => {
+    // One worker, so that every fetch would meet the batch if that worker applied it.
+    const quiver = await startQuiver({ runtime, flags: ['--workers', '1', '--log-level', 'error'] });
+    try {
+      const upload = async () => {
+        const target = `${quiver.url}/m2/demo/v2/profile/batchUpdate`;
+        const text = await (await fetch(target, { method: 'POST', body: FILE })).text();
+        return /<batchStatus>(.+)<.batchStatus>/.exec(text)![1]!;
+      };
+      const isComplete = async (status: string) =>
+        (await (await fetch(status)).text()).includes('<status>complete<');
+      const first = await upload();
+      while (!(await isComplete(first))) await setTimeout(20);
+
+      const usual = await latencies(quiver.url, (count) => count === FETCHES_BEFORE);
+      const again = await upload();
+      const meanwhile = await latencies(
+        quiver.url,
+        async (count) => count % 20 === 0 && (await isComplete(again)),
+      );
+      // Enough of them to say anything.
+      expect(meanwhile.length).toBeGreaterThan(40);
+      // Generous, for other tests may share the machine.
+      expect(medianOf(meanwhile)).toBeLessThan(3 * medianOf(usual) + 2);
+      expect(meanwhile.at(-1)).toBeLessThan(1000);
+    } finally {
+      await quiver.stop();
+    }
+  },
+  60_000,
+);
