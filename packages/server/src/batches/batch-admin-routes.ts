@@ -5,7 +5,7 @@ import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import type { Batch, BatchStore, FailedRow } from '../storage/batch-store.ts';
 import { lastValue } from '../wire/parameters.ts';
-import { emptyReply, jsonReply, plainReply } from '../wire/replies.ts';
+import { emptyReply, jsonReply, plainReply, type Reply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { BatchReader } from './batch-reader.ts';
@@ -26,7 +26,7 @@ export function batchAdminRoutes({ batches, files, accepted }: BatchRoutesParts)
     return batch;
   };
 
-  async function failures(call: Call): Promise<Response> {
+  async function failures(call: Call): Promise<Reply> {
     const batch = await batchOf(call);
     if (lastValue(call.query, 'format') === 'file') return failuresFile(batch);
     const from = lastValue(call.query, 'fromLine') ?? '1';
@@ -40,7 +40,7 @@ export function batchAdminRoutes({ batches, files, accepted }: BatchRoutesParts)
   }
 
   /** The failed rows with their header, to the letter as they came: a file to mend and send again. */
-  async function failuresFile({ client, id }: Batch): Promise<Response> {
+  async function failuresFile({ client, id }: Batch): Promise<Reply> {
     const reader = new BatchReader();
     try {
       for await (const chunk of files.readFrom(id, 0)) {
@@ -59,7 +59,7 @@ export function batchAdminRoutes({ batches, files, accepted }: BatchRoutesParts)
     });
   }
 
-  async function retry(call: Call): Promise<Response> {
+  async function retry(call: Call): Promise<Reply> {
     const batch = await batchOf(call);
     if (!(await batches.retry(batch.client, batch.id))) {
       throw new QuiverError('bad-request', `Batch ${batch.id} is not stuck but ${batch.state}`);

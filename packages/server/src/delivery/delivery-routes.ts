@@ -7,7 +7,7 @@ import type { Visit, VisitOutcome } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { lastValue } from '../wire/parameters.ts';
-import { emptyReply, jsonReply } from '../wire/replies.ts';
+import { emptyReply, jsonReply, type Reply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { deliveryReply } from './delivery-reply.ts';
@@ -39,7 +39,7 @@ export function deliveryRoutes(profiles: VisitorProfiles, location: LocationRule
     return names.tntIdOf(tntId);
   }
 
-  async function deliver({ request, query, client }: Call): Promise<Response> {
+  async function deliver({ request, query, client }: Call): Promise<Reply> {
     checkSessionId(lastValue(query, 'sessionId'));
     const body = await readBody(request, MAX_DELIVERY_BODY);
     const delivery = checkMembers(DeliveryRequestSchema, readJsonObject(body));
@@ -49,7 +49,7 @@ export function deliveryRoutes(profiles: VisitorProfiles, location: LocationRule
     return jsonReply(deliveryReply(delivery, { client, tntId, edgeHost: names.edgeHost }));
   }
 
-  async function callMbox({ request, path, client }: Call): Promise<Response> {
+  async function callMbox({ request, path, client }: Call): Promise<Reply> {
     const sessionId = decodeSegment(rawSegment(path, -1), 'sessionId');
     checkSessionId(sessionId);
     const body = await readBody(request, MAX_DELIVERY_BODY);

@@ -3,10 +3,9 @@
  *
  * A request passes, in order (`entrance.ts`): the Host header is looked at, the client is found, the guard of the route lets it
  * in, the handler answers; then errors become replies, CORS and edge headers are added, the request is counted. Routing is
- * Hono's, on the path as sent.
+ * our own (`route-table.ts`), on the path as sent.
  */
 
-import { Hono } from 'hono';
 import type pino from 'pino';
 import type { Registry } from 'prom-client';
 import { AdminLogins } from '../access/admin-logins.ts';
@@ -30,11 +29,12 @@ import { originFinder } from '../wire/origin.ts';
 import type { Peer, Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
 import { docsRoutes } from './docs-routes.ts';
-import { type HttpEnv, makeEntrance } from './entrance.ts';
+import { type Answering, makeEntrance } from './entrance.ts';
 import { healthRoutes } from './health-routes.ts';
 import { openApiDocument, openApiRoute } from './openapi.ts';
 import { loggedMeters } from './request-log.ts';
 import { requestMetrics } from './request-metrics.ts';
+import { RouteTable } from './route-table.ts';
 
 export interface AppParts {
   readonly config: ServeConfig;
@@ -114,16 +114,12 @@ export function createApp(parts: AppParts): App {
     meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
     log,
   });
-  const hono = new Hono<HttpEnv>({ getPath: (request) => rawPathOf(request.url) });
-  // One handler a path, whatever the method: two that match would send every request through a chain.
+  const table = new RouteTable<Answering>();
   for (const path of new Set(routes.map((route) => route.path))) {
-    hono.all(routerPath(path), entrance.at(routes.filter((route) => route.path === path)));
+    table.add(path, entrance.at(routes.filter((route) => route.path === path)));
   }
-  hono.notFound(entrance.unknownPath);
-  return { fetch: (request, peer) => hono.fetch(request, peer), routes };
-}
-
-/** `/profiles/{tntId}` as the router writes it: `/profiles/:tntId`. */
-function routerPath(path: string): string {
-  return path.replace(/\{(\w+)\}/g, ':$1');
+  return {
+    fetch: (request, peer) => (table.find(rawPathOf(request.url)) ?? entrance.unknownPath)(request, peer),
+    routes,
+  };
 }

@@ -3,22 +3,20 @@
  * edge header, metrics. One function a route, made once, so that a request passes no chain of middleware.
  */
 
-import type { Context } from 'hono';
 import type pino from 'pino';
 import type { Guard } from '../access/guards.ts';
 import { QuiverError } from '../errors.ts';
 import { clientFinder } from '../wire/client-of-request.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
 import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';
-import { emptyReply, type ReplyStyle } from '../wire/replies.ts';
-import type { GuardKind, Peer, Route } from '../wire/route.ts';
+import { emptyReply, Reply, type ReplyStyle } from '../wire/replies.ts';
+import type { Answer, GuardKind, Peer, Route } from '../wire/route.ts';
 import { decodeSegment, rawPathOf, rawQueryOf, rawSegment } from '../wire/target.ts';
 import { type CorsPolicy, corsPolicy, preflightHeaders } from './cors.ts';
 import type { RequestMeter } from './request-metrics.ts';
 
-/** How Hono sees a request here: who sent it comes in as `env`. */
-export type HttpEnv = { Bindings: Peer };
-type HonoHandler = (context: Context<HttpEnv>) => Promise<Response>;
+/** Answers a request; at once where nothing has to be waited for. Never throws. */
+export type Answering = (request: Request, peer: Peer | undefined) => Response | Promise<Response>;
 
 export interface EntranceOptions {
   readonly clients: readonly string[];
@@ -32,9 +30,9 @@ export interface EntranceOptions {
 
 export interface Entrance {
   /** Lets requests into the routes of one path; methods that it does not have get 405 with Allow, or a preflight. */
-  at(routes: readonly Route[]): HonoHandler;
+  at(routes: readonly Route[]): Answering;
   /** Answers paths that are not there: XML under `/m2`, else JSON. */
-  unknownPath: HonoHandler;
+  unknownPath: Answering;
 }
 
 const NO_PARAMETERS: readonly Parameter[] = [];
@@ -50,27 +48,33 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     cors: CorsPolicy | undefined,
     namesEdge: boolean,
     meter: RequestMeter,
-    answer: (request: Request, peer: Peer | undefined) => Response | Promise<Response>,
-  ): HonoHandler {
-    return async (context) => {
-      const started = performance.now();
-      const request = context.req.raw;
-      let response: Response;
-      try {
-        refuseTwoHosts(request);
-        response = await answer(request, context.env);
-      } catch (thrown) {
-        response = errorToResponse(thrown, style, log);
-      }
-      const corsHeaders = cors?.headersFor(request);
-      if (corsHeaders) for (const name in corsHeaders) response.headers.set(name, corsHeaders[name]!);
-      if (namesEdge) response.headers.set('x-quiver-edge', edge);
-      meter(response.status, (performance.now() - started) / 1000);
+    answer: (request: Request, peer: Peer | undefined, host: string | null) => Answer | Promise<Answer>,
+  ): Answering {
+    const finish = responseMaker(namesEdge ? { 'x-quiver-edge': edge } : {});
+    const finished = (given: Answer, request: Request, started: number): Response => {
+      const response = finish(given, cors?.headersFor(request), request.method === 'HEAD');
+      meter(given.status, (performance.now() - started) / 1000);
       return response;
+    };
+    return (request, peer) => {
+      const started = performance.now();
+      const refused = (thrown: unknown) => errorToResponse(thrown, style, log);
+      let given: Answer | Promise<Answer>;
+      try {
+        const host = request.headers.get('host');
+        // Two Host headers reach us joined by a comma (Bun, proxies); which of them was meant nobody can know.
+        if (host?.includes(',')) throw new QuiverError('bad-request', 'Host: must be sent once');
+        given = answer(request, peer, host);
+      } catch (thrown) {
+        given = refused(thrown);
+      }
+      return given instanceof Promise
+        ? given.catch(refused).then((late) => finished(late, request, started))
+        : finished(given, request, started);
     };
   }
 
-  function into(route: Route): HonoHandler {
+  function into(route: Route): Answering {
     const { handle, scope } = route;
     const guard = guards[route.guard];
     const hasClientSegment = route.path.startsWith('/m2/');
@@ -80,27 +84,27 @@ export function makeEntrance(options: EntranceOptions): Entrance {
       corsPolicy(route.cors, options.corsOrigins),
       scope === 'client',
       meterOf(route.method, route.path),
-      async (request, peer) => {
+      (request, peer, host) => {
         const path = rawPathOf(request.url);
         let query = NO_PARAMETERS;
         let client = '';
         if (scope === 'client') {
           query = readParameters(rawQueryOf(request.url), 'query');
           client = findClient({
-            host: request.headers.get('host'),
+            host,
             query: lastValue(query, 'client'),
             segment: hasClientSegment ? decodeSegment(rawSegment(path, 1), 'client') : undefined,
             admin: isOfAdmin ? decodeSegment(rawSegment(path, 0), 'client') : undefined,
           });
         }
         const call = { request, peer, path, query, client };
-        if (guard) await guard(call);
-        return handle(call);
+        const passing = guard?.(call);
+        return passing instanceof Promise ? passing.then(() => handle(call)) : handle(call);
       },
     );
   }
 
-  function otherMethods(routes: readonly Route[]): HonoHandler {
+  function otherMethods(routes: readonly Route[]): Answering {
     const { style, scope, cors, path } = routes[0]!;
     const policy = corsPolicy(cors, options.corsOrigins);
     const methods: string[] = routes.map(({ method }) => method);
@@ -127,24 +131,45 @@ export function makeEntrance(options: EntranceOptions): Entrance {
   };
   const unknownInXml = answered('xml', undefined, false, meterUnknown, notThere);
   const unknownInJson = answered('json', undefined, false, meterUnknown, notThere);
-  function at(routes: readonly Route[]): HonoHandler {
+  function at(routes: readonly Route[]): Answering {
     const others = otherMethods(routes);
-    const byMethod = new Map<string, HonoHandler>(routes.map((route) => [route.method, into(route)]));
+    const byMethod = new Map<string, Answering>(routes.map((route) => [route.method, into(route)]));
     const get = byMethod.get('GET');
-    // Hono asks for the answer to a GET and leaves its body out (RFC 9110 section 9.3.2).
+    // Answered as a GET, its body left out at the end (RFC 9110 section 9.3.2).
     if (get) byMethod.set('HEAD', get);
-    return (context) => (byMethod.get(context.req.method) ?? others)(context);
+    return (request, peer) => (byMethod.get(request.method) ?? others)(request, peer);
   }
 
   return {
     at,
-    unknownPath: (context) =>
-      rawPathOf(context.req.raw.url).startsWith('/m2/') ? unknownInXml(context) : unknownInJson(context),
+    unknownPath: (request, peer) =>
+      (rawPathOf(request.url).startsWith('/m2/') ? unknownInXml : unknownInJson)(request, peer),
   };
 }
 
-/** Two Host headers reach us joined by a comma (Bun, proxies); which of them was meant nobody can know. */
-function refuseTwoHosts(request: Request): void {
-  if (request.headers.get('host')?.includes(','))
-    throw new QuiverError('bad-request', 'Host: must be sent once');
+/** Makes the function that turns what a handler answered into the Response that goes out, with `own` among its headers. */
+function responseMaker(own: Readonly<Record<string, string>>) {
+  // Most replies of a route bear the same headers: put together once, they cost nothing.
+  let known: ResponseInit | undefined;
+  let knownOf: Reply['headers'] | undefined;
+  return (
+    given: Answer,
+    corsHeaders: Readonly<Record<string, string>> | undefined,
+    isHead: boolean,
+  ): Response => {
+    if (!(given instanceof Reply)) {
+      const added = { ...corsHeaders, ...own };
+      for (const name in added) given.headers.set(name, added[name]!);
+      return isHead ? new Response(null, { status: given.status, headers: given.headers }) : given;
+    }
+    const { body, status, headers } = given;
+    if (corsHeaders !== undefined || status !== 200 || isHead) {
+      return new Response(isHead ? null : body, { status, headers: { ...headers, ...corsHeaders, ...own } });
+    }
+    if (knownOf !== headers) {
+      known = { status, headers: { ...headers, ...own } };
+      knownOf = headers;
+    }
+    return new Response(body, known);
+  };
 }

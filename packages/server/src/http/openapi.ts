@@ -1,7 +1,7 @@
 /** `/openapi.json`: OpenAPI 3.1, written from the table of routes. */
 
 import { OpenAPIHono, z } from '@hono/zod-openapi';
-import { JSON_HEADERS } from '../wire/replies.ts';
+import { JSON_HEADERS, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 
 export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
@@ -62,7 +62,7 @@ export function openApiRoute(document: () => OpenApiDocument): Route {
     },
     handle() {
       text ??= JSON.stringify(document());
-      return new Response(text, { headers: JSON_HEADERS });
+      return new Reply(text, 200, JSON_HEADERS);
     },
   };
 }

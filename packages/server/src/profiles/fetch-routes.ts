@@ -3,12 +3,12 @@
 import { formatTime } from '../domain/attributes.ts';
 import type { Profile } from '../domain/profile.ts';
 import { QuiverError } from '../errors.ts';
-import { JSON_HEADERS } from '../wire/replies.ts';
+import { JSON_HEADERS, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { noProfileFound } from './not-found.ts';
 import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
 import { ClientQuery, idParameter, ProfileReply, refusalResponse } from './profile-schemas.ts';
-import type { ProfileService } from './profile-service.ts';
+import type { ProfileService, SentId } from './profile-service.ts';
 
 /** The three fetches. */
 export function fetchRoutes(profiles: ProfileService): Route[] {
@@ -40,18 +40,20 @@ function fetchRoute(profiles: ProfileService, address: ProfilePath): Route {
         }),
       },
     },
-    async handle({ path, client }) {
+    handle({ path, client }) {
       const sent = sentIdIn(path, address, -1);
-      const profile = await profiles.find(client, sent);
-      if (!profile) throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
-      return profileReply(client, sent.text, profile);
+      const found = profiles.find(client, sent);
+      return found instanceof Promise
+        ? found.then((profile) => profileReply(client, sent, profile))
+        : profileReply(client, sent, found);
     },
   };
 }
 
 /** The reply, put together as bytes around the attributes as they are stored: this is the hot path of the whole server. */
-function profileReply(client: string, visitorId: string, profile: Profile): Response {
-  const head = `{"client":${JSON.stringify(client)},"visitorId":${JSON.stringify(visitorId)},"modifiedAt":"${formatTime(
+function profileReply(client: string, sent: SentId, profile: Profile | undefined): Reply {
+  if (!profile) throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
+  const head = `{"client":${JSON.stringify(client)},"visitorId":${JSON.stringify(sent.text)},"modifiedAt":"${formatTime(
     profile.modifiedAt,
   )}","profileAttributes":`;
   const headLength = Buffer.byteLength(head);
@@ -59,5 +61,5 @@ function profileReply(client: string, visitorId: string, profile: Profile): Resp
   body.write(head, 0, 'utf8');
   profile.attributes.copy(body, headLength);
   body[body.length - 1] = 0x7d;
-  return new Response(body, { headers: JSON_HEADERS });
+  return new Reply(body, 200, JSON_HEADERS);
 }

@@ -28,7 +28,7 @@ export interface ProfileServiceOptions {
 /** Every method throws what the store throws; see `storage/profile-store.ts`. */
 export interface ProfileService {
   /** The profile that an id names; undefined when the id is malformed, unknown, or its profile has expired. Changes nothing. */
-  find(client: string, id: SentId): Promise<Profile | undefined>;
+  find(client: string, id: SentId): Profile | undefined | Promise<Profile | undefined>;
   /** Sets attributes of a profile that is there; see {@link ProfileStore.update}. The id must be well formed. */
   update(client: string, id: SentId, settings: AttributeSettings): Promise<UpdateOutcome>;
   /** Takes in a visitor; see {@link ProfileStore.visit}. */
@@ -50,7 +50,7 @@ export function makeProfileService(options: ProfileServiceOptions): ProfileServi
     return { now: now(), lifetimeDays: days };
   };
   return {
-    async find(client, sent) {
+    find(client, sent) {
       return idProblem(sent.kind, sent.text) === undefined
         ? store.find(client, visitorIdOf(sent), now())
         : undefined;

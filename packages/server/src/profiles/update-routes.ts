@@ -6,7 +6,7 @@ import { QuiverError } from '../errors.ts';
 import { readBody, textOf } from '../wire/body.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { type Parameter, readParameters } from '../wire/parameters.ts';
-import { updateReply } from '../wire/replies.ts';
+import { type Reply, updateReply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { targetLength } from '../wire/target.ts';
 import { noProfileFound } from './not-found.ts';
@@ -59,7 +59,7 @@ async function update(
   profiles: ProfileService,
   client: string,
   parameters: readonly Parameter[],
-): Promise<Response> {
+): Promise<Reply> {
   const { id, settings } = profileUpdateOf(parameters);
   const outcome = await profiles.update(client, id, settings);
   if (outcome === 'not-found') return updateReply(false, noProfileFound(client, id.kind, id.text));

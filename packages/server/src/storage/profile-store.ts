@@ -50,8 +50,12 @@ export interface LinkedProfile {
 }
 
 export interface ProfileStore {
-  /** Finds the profile that an id names; undefined when there is none or it has expired. Changes nothing. */
-  find(client: string, id: VisitorId, now: number): Promise<Profile | undefined>;
+  /**
+   * Finds the profile that an id names; undefined when there is none or it has expired. Changes nothing.
+   *
+   * This is the hot path: an engine that need not wait answers at once, and then throws at once.
+   */
+  find(client: string, id: VisitorId, now: number): Profile | undefined | Promise<Profile | undefined>;
 
   /** Finds the profile and the ids that name it, at most `limit` of them. For people; the hot path is {@link find}. */
   findLinked(client: string, id: VisitorId, now: number, limit: number): Promise<LinkedProfile | undefined>;

@@ -2,7 +2,7 @@
 
 import type pino from 'pino';
 import { QuiverError } from '../errors.ts';
-import { type ReplyStyle, refusal } from './replies.ts';
+import { type Reply, type ReplyStyle, refusal } from './replies.ts';
 
 /** How long a caller waits before it asks again after a 503, in seconds. */
 const RETRY_AFTER = '1';
@@ -13,7 +13,7 @@ const RETRY_AFTER = '1';
  * A `QuiverError` says what it says; anything else is a bare 500 that shows only the instance id under which the log has the
  * rest. From 500 on it is logged.
  */
-export function errorToResponse(thrown: unknown, style: ReplyStyle, log: pino.Logger): Response {
+export function errorToResponse(thrown: unknown, style: ReplyStyle, log: pino.Logger): Reply {
   if (!(thrown instanceof QuiverError)) {
     const error = new QuiverError('internal', 'Internal error', { cause: thrown });
     log.error({ err: thrown, instance: error.instance }, 'a request failed');

@@ -14,22 +14,42 @@ export const JSON_HEADERS = {
 } as const;
 
 const XML_HEADERS = { ...JSON_HEADERS, 'content-type': 'text/xml;charset=UTF-8' } as const;
+const EMPTY_HEADERS = { 'cache-control': 'no-store' } as const;
 const PLAIN_HEADERS = { ...JSON_HEADERS, 'content-type': 'text/plain;charset=UTF-8' } as const;
 
 type Headers = Readonly<Record<string, string>>;
+type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
+
+/**
+ * What a handler answers. The entrance makes a Response of it together with the headers that it adds: to add them to a Response that is
+ * there costs as much again as the Response.
+ */
+export class Reply {
+  readonly body: Body;
+  readonly status: number;
+  /** Names in lower case. The same object every time, where they are always the same: then they are put together once. */
+  readonly headers: Headers;
+
+  constructor(body: Body, status: number, headers: Headers) {
+    this.body = body;
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+const NONE: Headers = {};
+/** What every reply of a kind bears, and what this one bears beside it. */
+function withHeaders(ofKind: Headers, own: Headers): Headers {
+  return own === NONE ? ofKind : { ...ofKind, ...own };
+}
 
 /** A JSON reply; 200 by default. */
-export function jsonReply(value: unknown, status = 200, headers: Headers = {}): Response {
-  return new Response(JSON.stringify(value), { status, headers: { ...JSON_HEADERS, ...headers } });
+export function jsonReply(value: unknown, status = 200, headers: Headers = NONE): Reply {
+  return new Reply(JSON.stringify(value), status, withHeaders(JSON_HEADERS, headers));
 }
 
 /** The XML reply of an update, true or false (spec section 5); 200 by default. */
-export function updateReply(
-  success: boolean,
-  message: string,
-  status = 200,
-  headers: Headers = {},
-): Response {
+export function updateReply(success: boolean, message: string, status = 200, headers: Headers = NONE): Reply {
   const text = xmlResponse([
     ['success', String(success)],
     ['pcId', ''],
@@ -44,8 +64,8 @@ export function batchReply(
   statusUrl: string,
   message: string,
   status = 200,
-  headers: Headers = {},
-): Response {
+  headers: Headers = NONE,
+): Reply {
   return xmlReply(
     xmlResponse([
       ['success', String(success)],
@@ -58,26 +78,26 @@ export function batchReply(
 }
 
 /** An XML reply with text made by `wire/xml.ts`; 200 by default. */
-export function xmlReply(text: string, status = 200, headers: Headers = {}): Response {
-  return new Response(text, { status, headers: { ...XML_HEADERS, ...headers } });
+export function xmlReply(text: string, status = 200, headers: Headers = NONE): Reply {
+  return new Reply(text, status, withHeaders(XML_HEADERS, headers));
 }
 
 /** A reply for people and probes. */
 export function plainReply(
   text: string | ReadableStream<Uint8Array>,
   status = 200,
-  headers: Headers = {},
-): Response {
-  return new Response(text, { status, headers: { ...PLAIN_HEADERS, ...headers } });
+  headers: Headers = NONE,
+): Reply {
+  return new Reply(text, status, withHeaders(PLAIN_HEADERS, headers));
 }
 
 /** 204: done, and nothing to say. */
-export function emptyReply(headers: Headers = {}): Response {
-  return new Response(null, { status: 204, headers: { 'cache-control': 'no-store', ...headers } });
+export function emptyReply(headers: Headers = NONE): Reply {
+  return new Reply(null, 204, withHeaders(EMPTY_HEADERS, headers));
 }
 
 /** A refusal as Adobe's Admin API has it (spec section 9); its code is the name of the status: `NotFound`. */
-function adminRefusal(status: number, message: string, headers: Headers): Response {
+function adminRefusal(status: number, message: string, headers: Headers): Reply {
   const errorCode = (STATUS_CODES[status] ?? 'Error').replaceAll(/[^A-Za-z]/g, '');
   const refused = {
     httpStatus: status,
@@ -92,7 +112,7 @@ function adminRefusal(status: number, message: string, headers: Headers): Respon
  * A refusal in the shape of its route: `{"status":…,"message":…}`, the update's XML with `success` false, the Admin API's list of errors,
  * or a line of text.
  */
-export function refusal(style: ReplyStyle, status: number, message: string, headers: Headers = {}): Response {
+export function refusal(style: ReplyStyle, status: number, message: string, headers: Headers = NONE): Reply {
   if (style === 'admin') return adminRefusal(status, message, headers);
   if (style === 'json') return jsonReply({ status, message }, status, headers);
   if (style === 'xml') return updateReply(false, message, status, headers);

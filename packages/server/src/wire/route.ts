@@ -2,7 +2,7 @@
 
 import type { RouteConfig } from '@hono/zod-openapi';
 import type { Parameter } from './parameters.ts';
-import type { ReplyStyle } from './replies.ts';
+import type { Reply, ReplyStyle } from './replies.ts';
 
 /**
  * Who may call a route:
@@ -38,14 +38,16 @@ export interface Call {
   readonly client: string;
 }
 
-export type Handler = (call: Call) => Response | Promise<Response>;
+/** Answers a call, at once or later. A `Reply` is the cheaper answer; a `Response` is for what comes from elsewhere. */
+export type Handler = (call: Call) => Answer | Promise<Answer>;
+export type Answer = Reply | Response;
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** One route. The guard is not optional: a route that nobody has thought about does not compile. */
 export interface Route {
   readonly method: Method;
-  /** As OpenAPI writes it: `/rest/v1/profiles/{tntId}`. */
+  /** As OpenAPI writes it: `/rest/v1/profiles/{tntId}`; a last `{name*}` stands for all that follows, slashes too. */
   readonly path: string;
   readonly guard: GuardKind;
   readonly style: ReplyStyle;

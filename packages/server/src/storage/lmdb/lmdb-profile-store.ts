@@ -20,7 +20,7 @@ export class LmdbProfileStore implements ProfileStore {
     this.#tables = tables;
   }
 
-  async find(client: string, id: VisitorId, now: number): Promise<Profile | undefined> {
+  find(client: string, id: VisitorId, now: number): Profile | undefined {
     return this.#environment.read(() => this.#tables.locateLiving(client, id, now)?.profile);
   }
 

@@ -1,0 +1,59 @@
+/**
+ * Which route a path leads to: our own, for the look into the table is a part of every request, and the table is small and known.
+ *
+ * Paths are matched as they were sent, segment by segment, nothing decoded. A literal segment goes before a parameter, a parameter before
+ * what takes all the rest, and where the better one leads nowhere the next is tried. A parameter is never empty. A slash at the end
+ * counts.
+ */
+export class RouteTable<Target> {
+  readonly #root = new Branch<Target>();
+
+  /**
+   * Adds a path as OpenAPI writes it, with `{name}` for one segment and, at its end, `{name*}` for all that follows.
+   *
+   * @throws RangeError when the same paths lead somewhere already
+   */
+  add(path: string, target: Target): void {
+    let branch = this.#root;
+    for (const segment of path.split('/').slice(1)) {
+      if (/^\{\w+\*\}$/.test(segment)) {
+        branch.rest ??= new Branch();
+        branch = branch.rest;
+      } else if (/^\{\w+\}$/.test(segment)) {
+        branch.parameter ??= new Branch();
+        branch = branch.parameter;
+      } else {
+        const next: Branch<Target> = branch.literals.get(segment) ?? new Branch();
+        branch.literals.set(segment, next);
+        branch = next;
+      }
+    }
+    if (branch.target !== undefined) throw new RangeError(`${path} leads somewhere already`);
+    branch.target = target;
+  }
+
+  /** What was added for a path; undefined when nothing was. */
+  find(path: string): Target | undefined {
+    return path.startsWith('/') ? targetOf(this.#root, path, 1) : undefined;
+  }
+}
+
+class Branch<Target> {
+  readonly literals = new Map<string, Branch<Target>>();
+  parameter: Branch<Target> | undefined;
+  rest: Branch<Target> | undefined;
+  target: Target | undefined;
+}
+
+/** What `branch` has for the path from `start` on, which is just behind a slash. */
+function targetOf<Target>(branch: Branch<Target>, path: string, start: number): Target | undefined {
+  const slash = path.indexOf('/', start);
+  const segment = slash === -1 ? path.slice(start) : path.slice(start, slash);
+  const literal = branch.literals.get(segment);
+  let found = literal && (slash === -1 ? literal.target : targetOf(literal, path, slash + 1));
+  if (found === undefined && branch.parameter && segment !== '') {
+    const { parameter } = branch;
+    found = slash === -1 ? parameter.target : targetOf(parameter, path, slash + 1);
+  }
+  return found ?? branch.rest?.target;
+}
