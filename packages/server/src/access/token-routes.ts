@@ -55,7 +55,7 @@ export function tokenRoutes(access: ClientAccess, now: () => number): Route[] {
         accessToken: token.text,
         tokenType: 'bearer',
         scope: PROFILE_API_SCOPE,
-        expiresIn: Math.max(0, Math.floor((token.expiresAt - now()) / 1000)),
+        expiresIn: Math.max(0, Math.ceil((token.expiresAt - now()) / 1000)),
       },
       status,
       { 'content-type': ADMIN_MEDIA_TYPE },

@@ -7,10 +7,12 @@ import { addCompletion } from './completion.ts';
 import { getCommand } from './get.ts';
 import { importCommand } from './import.ts';
 import { setCommand } from './set.ts';
+import { settingsCommand } from './settings.ts';
+import { tokenCommand } from './token.ts';
 
 /** Adds them, and completion, which must come after all other commands of the program. */
 export function addClientCommands(program: Command, end: End): void {
-  for (const make of [importCommand, getCommand, setCommand, batchCommand]) {
+  for (const make of [importCommand, getCommand, setCommand, batchCommand, tokenCommand, settingsCommand]) {
     const command = make(end);
     settle(command, program);
     program.addCommand(command);

@@ -1,0 +1,73 @@
+/** `quiver settings`: the settings of a client (spec section 9). */
+
+import { Command } from 'commander';
+import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import {
+  CONNECTION_HELP,
+  type ConnectionOptions,
+  parseReply,
+  refusedBy,
+  ServerConnection,
+  withConnection,
+} from './server-connection.ts';
+import { shown, table, writeData } from './terminal-text.ts';
+
+type SettingsOptions = ConnectionOptions & { readonly json?: boolean };
+
+const EXAMPLES = `
+Needs the admin token. Without name=value it shows them. A value is read as JSON, else as text; null takes the setting back to its default.
+
+  enableProfileApiAuthentication   whether the profile APIs ask for a profile token (false)
+  profileLifetimeDays              days that a profile lives after a write, 1 to 90 (14)
+  tokenLifetimeDays                days that a new profile token is good (180)
+
+Examples:
+  quiver settings
+  quiver settings enableProfileApiAuthentication=true
+  quiver settings profileLifetimeDays=30 tokenLifetimeDays=null
+`;
+
+/** The command, to be added to the program. */
+export function settingsCommand(end: End): Command {
+  const command = new Command('settings')
+    .description('show or change the settings of a client')
+    .argument('[name=value...]', 'settings to change')
+    .option('--json', 'the reply of the server as it is');
+  return withConnection(command)
+    .addHelpText('after', EXAMPLES + CONNECTION_HELP)
+    .action((changes: string[], options: SettingsOptions) => endWith(end, () => settings(changes, options)));
+}
+
+async function settings(changes: readonly string[], options: SettingsOptions): Promise<ExitCode> {
+  const server = new ServerConnection(options);
+  const path = `/${encodeURIComponent(server.client)}/target/clients/settings`;
+  const reply = await server.send(
+    path,
+    changes.length === 0
+      ? {}
+      : {
+          method: 'PATCH',
+          contentType: 'application/json',
+          body: JSON.stringify(Object.fromEntries(changes.map(changeOf))),
+        },
+  );
+  if (reply.status !== 200) throw refusedBy(reply);
+  const members = parseReply<Record<string, unknown>>(reply.text, 'enableProfileApiAuthentication');
+  writeData(
+    options.json
+      ? `${reply.text}\n`
+      : table(Object.entries(members).map(([name, value]) => [shown(name), shown(JSON.stringify(value))])),
+  );
+  return EXIT.ok;
+}
+
+function changeOf(text: string): [name: string, value: unknown] {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new ClientFailure(EXIT.wrongUse, `${shown(text)}: expected name=value`);
+  const value = text.slice(equals + 1);
+  try {
+    return [text.slice(0, equals), JSON.parse(value)];
+  } catch {
+    return [text.slice(0, equals), value];
+  }
+}

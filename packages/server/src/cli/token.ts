@@ -1,0 +1,102 @@
+/** `quiver token`: the profile token of a client (spec section 9). */
+
+import { Command, InvalidArgumentError } from 'commander';
+import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import {
+  CONNECTION_HELP,
+  type ConnectionOptions,
+  parseReply,
+  refusedBy,
+  ServerConnection,
+  type ServerRequest,
+  withConnection,
+} from './server-connection.ts';
+import { writeData, writeNote } from './terminal-text.ts';
+
+type ShowOptions = ConnectionOptions & { readonly json?: boolean };
+type NewOptions = ShowOptions & { readonly expiresIn?: number };
+
+const EXAMPLES = `
+Needs the admin token. The profile token goes to stdout, all else to stderr.
+
+Examples:
+  quiver token new --expires-in 30d
+  quiver token show
+  curl -H "Authorization: Bearer $(quiver token show)" http://127.0.0.1:8680/rest/v1/profiles/thirdPartyId/crm-1042
+  quiver token end
+`;
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** The command with its subcommands, to be added to the program. */
+export function tokenCommand(end: End): Command {
+  const make = new Command('new')
+    .description('make a new profile token; the present one ends at once')
+    .option(
+      '--expires-in <time>',
+      'how long it is good, for instance 12h or 30d; as the settings say by default',
+      timeOf,
+    )
+    .option('--json', 'the reply of the server as it is')
+    .action((options: NewOptions) => endWith(end, () => makeToken(options)));
+  const show = new Command('show')
+    .description('show the present profile token')
+    .option('--json', 'the reply of the server as it is')
+    .action((options: ShowOptions) => endWith(end, () => showToken(options)));
+  const finish = new Command('end')
+    .description('end the present profile token')
+    .action((options: ConnectionOptions) => endWith(end, () => endToken(options)));
+  const command = new Command('token').description('make, show and end the profile token of a client');
+  for (const part of [make, show, finish]) {
+    command.addCommand(withConnection(part).addHelpText('after', EXAMPLES + CONNECTION_HELP));
+  }
+  return command.addHelpText('after', EXAMPLES);
+}
+
+async function makeToken(options: NewOptions): Promise<ExitCode> {
+  const query = options.expiresIn === undefined ? {} : { expiresIn: String(options.expiresIn) };
+  printToken(await ask(options, { method: 'POST', query }, 201), options);
+  writeNote(`the token before, if there was one, has ended`);
+  return EXIT.ok;
+}
+
+async function showToken(options: ShowOptions): Promise<ExitCode> {
+  printToken(await ask(options, {}, 200), options);
+  return EXIT.ok;
+}
+
+async function endToken(options: ConnectionOptions): Promise<ExitCode> {
+  await ask(options, { method: 'DELETE' }, 204);
+  writeNote(`the profile token of ${options.client} has ended`);
+  return EXIT.ok;
+}
+
+function printToken(text: string, { json }: ShowOptions): void {
+  const { accessToken, expiresIn } = parseReply<{ accessToken: string; expiresIn: number }>(
+    text,
+    'accessToken',
+  );
+  writeData(json ? `${text}\n` : `${accessToken}\n`);
+  writeNote(`good for ${timeText(expiresIn)}`);
+}
+
+/** @throws ClientFailure when the server answers with another status */
+async function ask(options: ConnectionOptions, request: ServerRequest, expected: number): Promise<string> {
+  const server = new ServerConnection(options);
+  const path = `/${encodeURIComponent(server.client)}/target/authentication/token`;
+  const query = { authorizationScope: 'profile_api', ...request.query };
+  const reply = await server.send(path, { ...request, query });
+  if (reply.status !== expected) throw refusedBy(reply);
+  return reply.text;
+}
+
+function timeOf(text: string): number {
+  const [, count, unit = 's'] = /^([0-9]{1,9})([smhd]?)$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError('It must be a time such as 3600, 90m, 12h or 30d.');
+  return Number(count) * (SECONDS[unit === '' ? 's' : unit] ?? 1);
+}
+
+function timeText(seconds: number): string {
+  const days = seconds / 86_400;
+  return days >= 1 ? `${Math.floor(days)} days` : `${seconds} seconds`;
+}

@@ -1,0 +1,86 @@
+/** Access on servers as they run: the commands, several workers, and what lies on the disk. */
+
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Quiver, type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
+
+const UNKNOWN = '/rest/v1/profiles/thirdPartyId/nobody';
+
+describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
+  let server: Quiver;
+  beforeAll(async () => {
+    server = await startQuiver({
+      runtime,
+      flags: ['--workers', '2', '--client', 'demo', '--client', 'acme'],
+    });
+  });
+  afterAll(() => server.stop());
+
+  const run = (...args: string[]) =>
+    runQuiver(args, { runtime, env: { QUIVER_URL: server.url, QUIVER_TOKEN: server.adminToken } });
+  // A connection of its own each time, so that every worker is asked.
+  const statusOf = async (token?: string) => {
+    const response = await fetch(server.url + UNKNOWN, {
+      headers: { connection: 'close', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+    });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  /** Asks for longer than a change may take to hold, then says what any worker answers. */
+  const afterASecond = async (token?: string) => {
+    const until = performance.now() + 1000;
+    while (performance.now() < until) await statusOf(token);
+    return new Set(await Promise.all(Array.from({ length: 24 }, () => statusOf(token))));
+  };
+
+  test('a switch, a new token and its end hold in every worker within a second', async () => {
+    expect(await afterASecond()).toEqual(new Set([404]));
+    expect((await run('settings', 'enableProfileApiAuthentication=true')).code).toBe(0);
+    expect(await afterASecond()).toEqual(new Set([403]));
+
+    const made = await run('token', 'new', '--expires-in', '30d');
+    expect(made.code).toBe(0);
+    const first = made.stdout.trim();
+    expect(made.stderr).toContain('good for 30 days');
+    expect((await run('token', 'show')).stdout.trim()).toBe(first);
+    expect(await afterASecond(first)).toEqual(new Set([404]));
+
+    const second = (await run('token', 'new')).stdout.trim();
+    expect(second).not.toBe(first);
+    expect(await afterASecond(first)).toEqual(new Set([403]));
+    expect(await afterASecond(second)).toEqual(new Set([404]));
+
+    expect((await run('token', 'end')).code).toBe(0);
+    expect(await afterASecond(second)).toEqual(new Set([403]));
+    expect(await run('token', 'show')).toMatchObject({ code: 1, stdout: '' });
+    expect((await run('settings', 'enableProfileApiAuthentication=null')).stdout).toContain(
+      'enableProfileApiAuthentication  false',
+    );
+    expect(await afterASecond()).toEqual(new Set([404]));
+  });
+
+  test('wrong settings are refused by name and change nothing', async () => {
+    const before = (await run('settings', '--json')).stdout;
+    const refused = await run('settings', 'tokenLifetimeDays=10', 'profileLifetimeDays=91');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('profileLifetimeDays: must be a whole number from 1 to 90, not 91');
+    expect((await run('settings', '--json')).stdout).toBe(before);
+  });
+
+  test('no token and no key stands on the disk in clear but in its own file, nor in the log', async () => {
+    const token = (await run('token', 'new')).stdout.trim();
+    const key = (await readFile(join(server.dataDir, 'signing-key'), 'utf8')).trim();
+    for (const name of ['admin-token', 'signing-key']) {
+      expect((await stat(join(server.dataDir, name))).mode & 0o777, name).toBe(0o600);
+    }
+    const secrets = [token, key, server.adminToken];
+    for (const entry of await readdir(server.dataDir, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || ['admin-token', 'signing-key'].includes(entry.name)) continue;
+      const bytes = await readFile(join(entry.parentPath, entry.name));
+      for (const secret of secrets) expect(bytes.includes(secret), entry.name).toBe(false);
+    }
+    for (const secret of [token, key]) expect(server.stdout() + server.stderr()).not.toContain(secret);
+    expect(server.stderr()).not.toContain(server.adminToken);
+  });
+});

@@ -1,0 +1,159 @@
+/** The settings and tokens of a client over the Admin API (spec section 9), and what follows from them. */
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ADMIN_TOKEN, type InProcess, openInProcess } from './in-process.ts';
+
+const DAY = 86_400_000;
+const T0 = Date.UTC(2026, 7, 18);
+const DEFAULTS = { enableProfileApiAuthentication: false, profileLifetimeDays: 14, tokenLifetimeDays: 180 };
+
+let quiver: InProcess;
+let clock: number;
+beforeEach(async () => {
+  clock = T0;
+  quiver = await openInProcess({}, () => clock);
+});
+afterEach(() => quiver.close());
+
+const admin = (method: string, target: string, body?: unknown) =>
+  quiver.ask(method, target, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` }, body });
+const settings = (method: string, body?: unknown, client = 'demo') =>
+  admin(method, `/${client}/target/clients/settings`, body);
+const TOKEN = '/demo/target/authentication/token';
+
+describe('settings', () => {
+  test('stand at their defaults, in the media type of the Admin API', async () => {
+    const { status, headers, json } = await settings('GET');
+    expect([status, headers.get('content-type')]).toEqual([200, 'application/vnd.adobe.target.v1+json']);
+    expect(json).toEqual(DEFAULTS);
+  });
+
+  test('PATCH changes what is sent, PUT all of it; strange members come back to the letter', async () => {
+    const strange = '{"__proto__":{"a":1},"constructor":null,"name":"snö","list":[1,{"x":null}]}';
+    expect((await settings('PATCH', strange)).text).toBe(
+      JSON.stringify({
+        ...DEFAULTS,
+        ...JSON.parse('{"__proto__":{"a":1},"name":"snö","list":[1,{"x":null}]}'),
+      }),
+    );
+    expect((await settings('PATCH', { profileLifetimeDays: 30 })).json).toMatchObject({
+      profileLifetimeDays: 30,
+      name: 'snö',
+    });
+    expect((await settings('PATCH', { profileLifetimeDays: null })).json).toMatchObject(DEFAULTS);
+    expect((await settings('PUT', { tokenLifetimeDays: 7 })).json).toEqual({
+      ...DEFAULTS,
+      tokenLifetimeDays: 7,
+    });
+    expect((await settings('GET')).json).toEqual({ ...DEFAULTS, tokenLifetimeDays: 7 });
+    expect((await settings('GET', undefined, 'acme')).json).toEqual(DEFAULTS);
+  });
+
+  test.each([
+    [{ profileLifetimeDays: 0 }, 'profileLifetimeDays: must be a whole number from 1 to 90, not 0'],
+    [{ profileLifetimeDays: 91 }, 'profileLifetimeDays: must be a whole number from 1 to 90, not 91'],
+    [{ profileLifetimeDays: 1.5 }, 'profileLifetimeDays: must be a whole number from 1 to 90, not 1.5'],
+    [{ profileLifetimeDays: '30' }, 'profileLifetimeDays: must be a whole number from 1 to 90, not "30"'],
+    [{ tokenLifetimeDays: 3651 }, 'tokenLifetimeDays: must be a whole number from 1 to 3650, not 3651'],
+    [
+      { enableProfileApiAuthentication: 'true' },
+      'enableProfileApiAuthentication: must be true or false, not "true"',
+    ],
+    [[], 'body: must be a JSON object'],
+    ['{', 'body: must be valid JSON'],
+  ])('%j is refused: %s', async (body, message) => {
+    for (const method of ['PUT', 'PATCH']) {
+      await settings('PATCH', { note: 'x'.repeat(100) });
+      const { status, json } = await settings(method, body);
+      expect([status, json.errors?.[0].message]).toEqual([400, message]);
+      expect((await settings('GET')).json).toEqual({ ...DEFAULTS, note: 'x'.repeat(100) });
+    }
+  });
+
+  test('are bounded together with what is there', async () => {
+    await settings('PATCH', { note: 'x'.repeat(100) });
+    const { status, json } = await settings('PATCH', { filler: 'x'.repeat(65_450) });
+    expect([status, json.errors[0].message]).toEqual([400, 'settings: must have at most 65536 bytes']);
+    expect((await settings('GET')).json).not.toHaveProperty('filler');
+    expect((await settings('PUT', { filler: 'x'.repeat(65_450) })).status).toBe(200);
+  });
+
+  test('a client that is not served is not found', async () => {
+    const { status, json } = await settings('GET', undefined, 'nobody');
+    expect([status, json.errors]).toEqual([
+      404,
+      [{ errorCode: 'NotFound', message: 'No such client: nobody' }],
+    ]);
+  });
+});
+
+describe('the profile lifetime', () => {
+  const lives = async (id: string) => (await quiver.attributes(`thirdPartyId/${id}`)) !== undefined;
+
+  test('holds for a profile from its next write on, whatever wrote it', async () => {
+    for (const id of ['early', 'updated', 'in-batch']) await quiver.visit({ thirdPartyId: id });
+    await settings('PATCH', { profileLifetimeDays: 2 });
+    await quiver.visit({ thirdPartyId: 'late' });
+    await quiver.ask('GET', '/m2/demo/profile/update?mbox3rdPartyId=updated&profile.x=1');
+    const body = 'batch=thirdPartyId,x\nin-batch,1';
+    const upload = await quiver.ask('POST', '/m2/demo/v2/profile/batchUpdate', { body });
+    expect(upload.status).toBe(200);
+    await expect.poll(() => quiver.attributes('thirdPartyId/in-batch')).toEqual([['x', '1']]);
+    clock = T0 + 2 * DAY - 1;
+    expect(await Promise.all(['early', 'late', 'updated', 'in-batch'].map(lives))).toEqual(
+      Array(4).fill(true),
+    );
+    clock = T0 + 2 * DAY;
+    expect(await Promise.all(['early', 'late', 'updated', 'in-batch'].map(lives))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+    clock = T0 + 14 * DAY;
+    expect(await lives('early')).toBe(false);
+  });
+});
+
+describe('profile tokens', () => {
+  const make = (query = '') => admin('POST', `${TOKEN}?authorizationScope=profile_api${query}`);
+  const show = () => admin('GET', `${TOKEN}?scope=profile_api`);
+
+  test('are made, shown again to the letter, and end with the next', async () => {
+    expect((await show()).status).toBe(404);
+    const made = await make();
+    expect(made.status).toBe(201);
+    expect(made.json).toEqual({
+      accessToken: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+      tokenType: 'bearer',
+      scope: 'profile_api',
+      expiresIn: 180 * 86_400,
+    });
+    clock += 10_000;
+    expect((await show()).json).toEqual({ ...made.json, expiresIn: 180 * 86_400 - 10 });
+    expect((await make()).json.accessToken).not.toBe(made.json.accessToken);
+  });
+
+  test('last as long as asked, else as the settings say', async () => {
+    expect((await make('&expiresIn=60')).json.expiresIn).toBe(60);
+    await settings('PATCH', { tokenLifetimeDays: 1 });
+    expect((await make()).json.expiresIn).toBe(86_400);
+    clock += DAY;
+    expect((await show()).status).toBe(404);
+  });
+
+  test.each(['', '?authorizationScope=', '?scope=target_api', '?authorizationScope=profile_api&expiresIn=0'])(
+    'a request with %j makes none',
+    async (query) => {
+      expect((await admin('POST', TOKEN + query)).status).toBe(400);
+      expect((await show()).status).toBe(404);
+    },
+  );
+
+  test('can be ended', async () => {
+    await make();
+    expect((await admin('DELETE', `${TOKEN}?authorizationScope=profile_api`)).status).toBe(204);
+    expect((await show()).status).toBe(404);
+    expect((await admin('DELETE', `${TOKEN}?authorizationScope=profile_api`)).status).toBe(404);
+  });
+});
