@@ -1,15 +1,29 @@
 /** Everything that an engine keeps, opened and closed as one. */
 
+import type { AttributeNameStore } from './attribute-name-store.ts';
 import type { BatchStore } from './batch-store.ts';
 import type { ClientStore } from './client-store.ts';
 import type { LoginStore } from './login-store.ts';
 import type { ProfileStore } from './profile-store.ts';
+import type { UsageStore } from './usage-store.ts';
+
+/** How much there is, for people to look at; gathering it may take a moment. */
+export interface StoreFigures {
+  /** Profiles of all clients, expired ones that were not swept yet included. */
+  readonly profiles: number;
+  /** Bytes on disk, or in memory where the engine keeps all there. */
+  readonly bytes: number;
+}
 
 export interface Stores {
   readonly profiles: ProfileStore;
   readonly batches: BatchStore;
   readonly clients: ClientStore;
   readonly logins: LoginStore;
+  readonly usage: UsageStore;
+  readonly attributeNames: AttributeNameStore;
+
+  figures(): Promise<StoreFigures>;
 
   /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */
   check(): Promise<void>;

@@ -68,3 +68,22 @@ export function expiryEnd(now: number): Buffer {
 export function parseExpiryKey(key: Buffer): { sweepAt: number; home: Buffer } {
   return { sweepAt: readTime(key, 0), home: key.subarray(TIME) };
 }
+
+/** Tables of things that belong to a client and have keys of text: the client. */
+export function clientPrefix(client: string): Buffer {
+  return Buffer.concat([Buffer.from([client.length]), Buffer.from(client, 'latin1')]);
+}
+
+/** The end of a range of keys that begin with `prefix`: behind all of them, for no byte of UTF-8 is 255. */
+export function afterPrefix(prefix: Buffer): Buffer {
+  return Buffer.concat([prefix, Buffer.from([0xff])]);
+}
+
+/** Tables `usage` and `attribute-names`: client, then a text. */
+export function clientKey(client: string, text: string): Buffer {
+  const key = Buffer.allocUnsafe(1 + client.length + Buffer.byteLength(text));
+  key[0] = client.length;
+  key.write(client, 1, 'latin1');
+  key.write(text, 1 + client.length, 'utf8');
+  return key;
+}

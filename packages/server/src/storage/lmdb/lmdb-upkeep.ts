@@ -9,7 +9,7 @@ import { LmdbEnvironment } from './lmdb-environment.ts';
 import { ProfileTables } from './profile-tables.ts';
 
 /** The engine's file in the folder of a store. */
-const STORE_FILE = 'data.mdb';
+export const STORE_FILE = 'data.mdb';
 /** As many as the store itself may have. */
 const MAX_TABLES = 32;
 

@@ -1,9 +1,14 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Stores } from '../stores.ts';
+import { LmdbAttributeNameStore } from './lmdb-attribute-name-store.ts';
 import { LmdbBatchStore } from './lmdb-batch-store.ts';
 import { LmdbClientStore } from './lmdb-client-store.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { LmdbLoginStore } from './lmdb-login-store.ts';
 import { LmdbProfileStore } from './lmdb-profile-store.ts';
+import { STORE_FILE } from './lmdb-upkeep.ts';
+import { LmdbUsageStore } from './lmdb-usage-store.ts';
 import { ProfileTables } from './profile-tables.ts';
 
 export interface LmdbStoresOptions {
@@ -24,6 +29,12 @@ export async function openLmdbStores({ path }: LmdbStoresOptions): Promise<Store
     batches: new LmdbBatchStore(environment, tables),
     clients: new LmdbClientStore(environment),
     logins: new LmdbLoginStore(environment),
+    usage: new LmdbUsageStore(environment),
+    attributeNames: new LmdbAttributeNameStore(environment),
+    figures: async () => ({
+      profiles: environment.read(() => tables.count()),
+      bytes: (await stat(join(path, STORE_FILE))).size,
+    }),
     check: async () => environment.check(),
     close: () => environment.close(),
   };

@@ -1,0 +1,116 @@
+/** What was counted, for who runs the server (spec section 10). */
+
+import { z } from '@hono/zod-openapi';
+import { QuiverError } from '../errors.ts';
+import type { UsageStore } from '../storage/usage-store.ts';
+import { lastValue } from '../wire/parameters.ts';
+import { jsonReply } from '../wire/replies.ts';
+import type { Call, Route } from '../wire/route.ts';
+import { dayOf, PROFILE_API_KINDS } from './usage-meter.ts';
+
+const DAY = 86_400_000;
+/** The days of a month, when none are named. */
+const DEFAULT_DAYS = 30;
+/** Days that are kept, and the most that can be asked for at once. */
+export const KEPT_DAYS = 400;
+
+const Day = z.string().optional();
+const UsageReply = z
+  .object({
+    client: z.string(),
+    from: z.string(),
+    to: z.string(),
+    days: z.array(
+      z.object({
+        day: z.string(),
+        mboxCalls: z.int(),
+        profileApiCalls: z.object(Object.fromEntries(PROFILE_API_KINDS.map((kind) => [kind, z.int()]))),
+      }),
+    ),
+  })
+  .openapi('Usage', {
+    example: {
+      client: 'demo',
+      from: '2026-08-18',
+      to: '2026-08-18',
+      days: [
+        {
+          day: '2026-08-18',
+          mboxCalls: 4711,
+          profileApiCalls: { fetches: 120, updates: 17, batchUploads: 1, batchStatuses: 6, removals: 0 },
+        },
+      ],
+    },
+  });
+
+/** @param now epoch milliseconds */
+export function usageRoutes(usage: UsageStore, now: () => number): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/{client}/target/usage',
+      guard: 'admin',
+      style: 'admin',
+      cors: 'none',
+      scope: 'client',
+      describe: {
+        tags: ['Usage'],
+        summary: 'Mbox calls and calls of the profile APIs, a day',
+        description: `Every day of the range, in UTC; at most ${KEPT_DAYS} days. Calls of the profile APIs never count as mbox calls.`,
+        security: [{ bearer: [] }],
+        request: {
+          params: z.object({ client: z.string().openapi({ example: 'demo' }) }),
+          query: z.object({
+            from: Day.openapi({
+              description: 'The first day; 29 days before the last by default.',
+              example: '2026-08-18',
+            }),
+            to: Day.openapi({ description: 'The last day; today by default.', example: '2026-08-18' }),
+          }),
+        },
+        responses: {
+          200: { description: 'The counts', content: { 'application/json': { schema: UsageReply } } },
+          400: { description: 'No such day, or too many' },
+          401: { description: 'Not the admin' },
+        },
+      },
+      async handle(call) {
+        const { from, to } = rangeOf(call, now());
+        const found = new Map(
+          (await usage.read(call.client, from, to)).map(({ day, counts }) => [day, counts]),
+        );
+        const days = [];
+        for (let at = Date.parse(from); at <= Date.parse(to); at += DAY) {
+          const day = dayOf(at);
+          const counts = found.get(day) ?? {};
+          days.push({
+            day,
+            mboxCalls: counts.mboxCalls ?? 0,
+            profileApiCalls: Object.fromEntries(PROFILE_API_KINDS.map((kind) => [kind, counts[kind] ?? 0])),
+          });
+        }
+        return jsonReply({ client: call.client, from, to, days });
+      },
+    },
+  ];
+}
+
+function rangeOf({ query }: Call, now: number): { from: string; to: string } {
+  const to = dayIn(lastValue(query, 'to'), 'to') ?? dayOf(now);
+  const from = dayIn(lastValue(query, 'from'), 'from') ?? dayOf(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY);
+  const days = (Date.parse(to) - Date.parse(from)) / DAY + 1;
+  if (days < 1) throw new QuiverError('bad-request', 'from: must not be after to');
+  if (days > KEPT_DAYS)
+    throw new QuiverError('bad-request', `to: must be at most ${KEPT_DAYS} days after from`);
+  return { from, to };
+}
+
+function dayIn(text: string | undefined, member: string): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  const isDay =
+    /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text) &&
+    !Number.isNaN(Date.parse(text)) &&
+    dayOf(Date.parse(text)) === text;
+  if (isDay) return text;
+  throw new QuiverError('bad-request', `${member}: must be a day such as 2026-08-18`);
+}

@@ -1,0 +1,103 @@
+/** What every engine owes to the storage contracts of usage, attribute names and figures, as tests; see `profile-store-conformance.ts`. */
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MAX_ATTRIBUTE_NAMES } from '../attribute-name-store.ts';
+import type { Stores } from '../stores.ts';
+import type { UsageCounts } from '../usage-store.ts';
+import { at, person, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
+
+export function describeUsageStore(engine: string, makePlace: () => Promise<StorePlace>): void {
+  describe(`${engine} keeps the storage contract of usage`, () => {
+    let place: StorePlace;
+    let stores: Stores;
+    let other: Stores;
+    beforeEach(async () => {
+      place = await makePlace();
+      stores = await place.open();
+      other = await place.open();
+    });
+    afterEach(async () => place.dispose());
+
+    const of = (day: string, counts: UsageCounts, client = 'demo') => ({ client, day, counts });
+
+    test('sums what every process adds, a client, a day and a kind', async () => {
+      await stores.usage.add([
+        of('2026-11-23', { mboxCalls: 2, fetches: 1 }),
+        of('2026-11-24', { updates: 1 }),
+      ]);
+      await Promise.all(
+        Array.from({ length: 20 }, (_, n) =>
+          (n % 2 ? stores : other).usage.add([
+            of('2026-11-23', { mboxCalls: n }),
+            of('2026-11-23', { fetches: 1 }, 'acme'),
+          ]),
+        ),
+      );
+      expect(await other.usage.read('demo', '2026-11-23', '2026-11-24')).toEqual([
+        of('2026-11-23', { mboxCalls: 192, fetches: 1 }),
+        of('2026-11-24', { updates: 1 }),
+      ]);
+      expect(await stores.usage.read('acme', '2000-01-01', '2100-01-01')).toEqual([
+        of('2026-11-23', { fetches: 20 }, 'acme'),
+      ]);
+    });
+
+    test('reads the days of a range, its ends included', async () => {
+      for (const day of ['2026-11-30', '2026-12-01', '2026-12-02'])
+        await stores.usage.add([of(day, { fetches: 1 })]);
+      const days = async (from: string, to: string) =>
+        (await stores.usage.read('demo', from, to)).map((usage) => usage.day);
+      expect(await days('2026-11-30', '2026-12-01')).toEqual(['2026-11-30', '2026-12-01']);
+      expect(await days('2026-12-02', '2026-12-31')).toEqual(['2026-12-02']);
+      expect(await days('2027-01-01', '2027-01-01')).toEqual([]);
+      expect(await stores.usage.read('dem', '2000-01-01', '2100-01-01')).toEqual([]);
+    });
+
+    test('forgets days that are over', async () => {
+      await stores.usage.add([
+        of('2026-11-23', { fetches: 1 }),
+        of('2026-11-24', { fetches: 1 }),
+        of('2026-11-23', { fetches: 1 }, 'acme'),
+      ]);
+      while (await stores.usage.expire('demo', '2026-11-24'));
+      expect(await stores.usage.read('demo', '2000-01-01', '2100-01-01')).toHaveLength(1);
+      expect(await stores.usage.read('acme', '2000-01-01', '2100-01-01')).toHaveLength(1);
+    });
+
+    test('notes attribute names, whatever they are, each client apart', async () => {
+      const names = ['country', '__proto__', 'ö', '日本', ' ', '\u0000', 'country'];
+      await stores.attributeNames.add('demo', names);
+      await other.attributeNames.add('demo', ['plan']);
+      await stores.attributeNames.add('acme', ['x']);
+      expect(await other.attributeNames.list('demo')).toEqual([
+        '\u0000',
+        ' ',
+        '__proto__',
+        'country',
+        'plan',
+        'ö',
+        '日本',
+      ]);
+      expect(await stores.attributeNames.list('acme')).toEqual(['x']);
+      expect(await stores.attributeNames.list('dem')).toEqual([]);
+    });
+
+    test('notes no more names than it has room for', async () => {
+      const names = Array.from({ length: MAX_ATTRIBUTE_NAMES + 5 }, (_, n) => `n${n}`);
+      await stores.attributeNames.add('demo', names.slice(0, 9_999));
+      await stores.attributeNames.add('demo', names.slice(9_990));
+      expect(await stores.attributeNames.list('demo')).toHaveLength(MAX_ATTRIBUTE_NAMES);
+    });
+
+    test('knows how many profiles there are, and what they take', async () => {
+      expect((await stores.figures()).profiles).toBe(0);
+      for (const n of [1, 2, 3])
+        await stores.profiles.update('demo', tnt(`t${n}`), settings({ x: '1' }), at(T0), true);
+      const visit = { ids: [person('p'), tnt('t1')], freshTntId: tnt('f'), settings: settings({}) };
+      await stores.profiles.visit('acme', visit, at(T0));
+      const { profiles, bytes } = await stores.figures();
+      expect(profiles).toBe(4);
+      expect(bytes).toBeGreaterThan(0);
+    });
+  });
+}
