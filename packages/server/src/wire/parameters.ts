@@ -18,7 +18,11 @@ export type Parameter = readonly [name: string, value: string];
  */
 export function readParameters(text: string, where: 'query' | 'body'): Parameter[] {
   const parameters: Parameter[] = [];
-  for (const piece of text.split('&')) {
+  for (let start = 0; start < text.length; ) {
+    const ampersand = text.indexOf('&', start);
+    const end = ampersand === -1 ? text.length : ampersand;
+    const piece = text.slice(start, end);
+    start = end + 1;
     if (piece === '') continue;
     const equals = piece.indexOf('=');
     const name = decode(equals === -1 ? piece : piece.slice(0, equals), where);
