@@ -123,6 +123,7 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /m2/{client}/profile/batchStatus': 'profileApi',
   'GET /m2/{client}/v2/profile/batchStatus': 'profileApi',
   'GET /{client}/target/batches': 'admin',
+  'POST /{client}/target/batches': 'admin',
   'GET /{client}/target/batches/{batchId}': 'admin',
   'GET /{client}/target/batches/{batchId}/failures': 'admin',
   'POST /{client}/target/batches/{batchId}/retry': 'admin',

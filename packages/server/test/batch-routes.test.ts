@@ -488,6 +488,7 @@ describe('one client and another', () => {
 describe('the admin routes', () => {
   test.each([
     ['GET', '/demo/target/batches'],
+    ['POST', '/demo/target/batches'],
     ['GET', '/demo/target/batches/x'],
     ['GET', '/demo/target/batches/x/failures'],
     ['POST', '/demo/target/batches/x/retry'],
@@ -495,7 +496,8 @@ describe('the admin routes', () => {
     for (const headers of [{}, { authorization: 'Bearer wrong' }, { access_token: ADMIN_TOKEN }]) {
       expect((await quiver.ask(method, path, { headers })).status).toBe(401);
     }
-    expect((await quiver.ask(method, path, ADMIN)).status).toBe(path.endsWith('batches') ? 200 : 404);
+    const letIn = method === 'POST' && path.endsWith('batches') ? 400 : path.endsWith('batches') ? 200 : 404;
+    expect((await quiver.ask(method, path, ADMIN)).status).toBe(letIn);
   });
 
   test('tell all there is to know of a batch, newest first', async () => {
@@ -520,6 +522,35 @@ describe('the admin routes', () => {
     };
     expect(json.batches[0]).toEqual(batch);
     expect((await quiver.ask('GET', `/demo/target/batches/${id}`, ADMIN)).json).toEqual(batch);
+  });
+
+  test('take an upload as the profile APIs do, v2 unless v1 is said', async () => {
+    for (const [query, version, successful] of [
+      ['', 'v2', 1],
+      ['?version=v2', 'v2', 1],
+      ['?version=v1', 'v1', 0],
+    ] as const) {
+      const body = `batch=pcId,a\nadmin${query.length}${version},1\n`;
+      const answer = await quiver.ask('POST', `/demo/target/batches${query}`, { ...ADMIN, body });
+      expect([answer.status, Object.keys(answer.json)]).toEqual([200, ['batchId']]);
+      const path = `/demo/target/batches/${answer.json.batchId}`;
+      await vi.waitFor(async () =>
+        expect((await quiver.ask('GET', path, ADMIN)).json).toMatchObject({
+          version,
+          state: 'complete',
+          successful,
+        }),
+      );
+    }
+  });
+
+  test.each([
+    ['', '{"a":1}', /the file is JSON/],
+    ['?version=v3', 'batch=pcId,a\n1,2\n', /version: must be v1 or v2/],
+  ])('refuse in their own shape (%s)', async (query, body, message) => {
+    const answer = await quiver.ask('POST', `/demo/target/batches${query}`, { ...ADMIN, body });
+    expect(answer.status).toBe(400);
+    expect(answer.json.errors[0].message).toMatch(message);
   });
 
   test('a batch that is not stuck cannot be retried', async () => {

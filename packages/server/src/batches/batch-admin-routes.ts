@@ -8,14 +8,16 @@ import { lastValue } from '../wire/parameters.ts';
 import { emptyReply, jsonReply, plainReply, type Reply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';
+import { acceptBatch } from './accept-batch.ts';
 import { BatchReader } from './batch-reader.ts';
-import type { BatchRoutesParts } from './batch-routes.ts';
+import { BATCH_FILE_EXAMPLE, type BatchRoutesParts } from './batch-routes.ts';
 import { copyRows } from './batch-writer.ts';
 
 const LATEST = 100;
 const FAILURES_PAGE = 1000;
 
-export function batchAdminRoutes({ batches, files, accepted }: BatchRoutesParts): Route[] {
+export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
+  const { batches, files, accepted } = parts;
   const shared = { method: 'GET', guard: 'admin', style: 'admin', cors: 'none', scope: 'client' } as const;
   const batchPath = '/{client}/target/batches/{batchId}';
 
@@ -25,6 +27,15 @@ export function batchAdminRoutes({ batches, files, accepted }: BatchRoutesParts)
     if (!batch) throw new QuiverError('not-found', `No batch found for client ${client} with id=${id}`);
     return batch;
   };
+
+  async function upload({ client, query, request }: Call): Promise<Reply> {
+    const version = lastValue(query, 'version') ?? 'v2';
+    if (version !== 'v1' && version !== 'v2')
+      throw new QuiverError('bad-request', 'version: must be v1 or v2');
+    const batchId = await acceptBatch(parts, client, version, request);
+    accepted(client);
+    return jsonReply({ batchId });
+  }
 
   async function failures(call: Call): Promise<Reply> {
     const batch = await batchOf(call);
@@ -74,6 +85,13 @@ export function batchAdminRoutes({ batches, files, accepted }: BatchRoutesParts)
       path: '/{client}/target/batches',
       describe: describe('The latest batches', 200, BatchesView, ClientParam),
       handle: async ({ client }) => jsonReply({ batches: (await batches.list(client, LATEST)).map(viewOf) }),
+    },
+    {
+      ...shared,
+      method: 'POST',
+      path: '/{client}/target/batches',
+      describe: describeUpload,
+      handle: upload,
     },
     {
       ...shared,
@@ -197,6 +215,34 @@ const FailuresQuery = z.object({
     .openapi({ description: '`file` for a batch to send again.', example: 'file' }),
   fromLine: z.string().optional().openapi({ description: 'The first line of the page.', example: '1' }),
 });
+
+const describeUpload = {
+  ...describe(
+    'Upload a batch',
+    200,
+    z.object({ batchId: z.string() }).openapi({ example: { batchId: BATCH.id } }),
+    ClientParam,
+  ),
+  description:
+    'Accepted, queued and applied as one that comes to `/m2/{client}/v2/profile/batchUpdate`; for the console and other programs of who ' +
+    'runs the server. What is wrong with the file is told with the row.',
+  request: {
+    params: ClientParam,
+    query: z.object({
+      version: z
+        .enum(['v1', 'v2'])
+        .optional()
+        .openapi({
+          description: '`v1` updates only; `v2`, the default, makes what is not there.',
+          example: 'v2',
+        }),
+    }),
+    body: {
+      required: true,
+      content: { 'application/octet-stream': { schema: z.string(), example: BATCH_FILE_EXAMPLE } },
+    },
+  },
+};
 
 function describe(summary: string, status: number, schema?: z.ZodType, params: z.ZodObject = BatchParams) {
   const content = schema && { 'application/json': { schema } };

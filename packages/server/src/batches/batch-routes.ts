@@ -147,8 +147,10 @@ const xml = (description: string, example: string) => ({
   content: { 'text/xml': { schema: z.string(), example } },
 });
 
+/** A small batch for the API description. */
+export const BATCH_FILE_EXAMPLE = 'batch=pcId,country,plan\n111.28_20,france,gold\n112,,silver\n';
+
 function describeUpload(summary: string, what: string) {
-  const file = 'batch=pcId,country,plan\n111.28_20,france,gold\n112,,silver\n';
   return {
     tags: ['Batches'],
     summary,
@@ -159,7 +161,7 @@ function describeUpload(summary: string, what: string) {
       params: ClientParam,
       body: {
         required: true,
-        content: { 'application/x-www-form-urlencoded': { schema: z.string(), example: file } },
+        content: { 'application/x-www-form-urlencoded': { schema: z.string(), example: BATCH_FILE_EXAMPLE } },
       },
     },
     responses: {
