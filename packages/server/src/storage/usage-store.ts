@@ -1,6 +1,7 @@
 /**
  * The storage contract of usage: what was counted, a client, a day and a kind (spec section 10). Errors and durability are as in
- * `profile-store.ts`.
+ * `profile-store.ts`. An addition that was answered with `unknown` must not be made again, for it may have been counted: so a sum may come
+ * out short, never too high.
  */
 
 /** What is counted. Only the first is metered as content is; the others are calls of the profile APIs. */

@@ -78,12 +78,3 @@ export function clientPrefix(client: string): Buffer {
 export function afterPrefix(prefix: Buffer): Buffer {
   return Buffer.concat([prefix, Buffer.from([0xff])]);
 }
-
-/** Tables `usage` and `attribute-names`: client, then a text. */
-export function clientKey(client: string, text: string): Buffer {
-  const key = Buffer.allocUnsafe(1 + client.length + Buffer.byteLength(text));
-  key[0] = client.length;
-  key.write(client, 1, 'latin1');
-  key.write(text, 1 + client.length, 'utf8');
-  return key;
-}
