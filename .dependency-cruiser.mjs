@@ -1,7 +1,7 @@
 /**
  * The floors of the house, lowest first; an import may go down or stay in its folder, never up.
  *
- *   errors, domain ← storage ← wire ← features ← http ← server.ts ← cli ← main.ts     (config, runtime and log.ts stand beside)
+ *   errors, domain ← storage ← wire ← features ← http ← server.ts ← cli ← main.ts     (config, runtime, background.ts and log.ts stand beside)
  */
 const src = '^packages/server/src';
 const FEATURES = ['profiles', 'delivery', 'batches', 'access', 'metering', 'edges'];
@@ -27,7 +27,7 @@ export default {
     floor('storage', 'storage/', ground),
     floor('wire', 'wire/', [...ground, 'config/']),
     ...FEATURES.map((feature) =>
-      floor(feature, `${feature}/`, [...ground, 'storage/[^/]+$', 'wire/', 'config/', 'log\\.ts$']),
+      floor(feature, `${feature}/`, [...ground, 'storage/[^/]+$', 'wire/', 'config/', '(log|background)\\.ts$']),
     ),
     floor('http', 'http/', [
       ...ground,

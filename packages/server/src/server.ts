@@ -13,11 +13,11 @@ import { ClientAccess } from './access/client-access.ts';
 import { derivedKey } from './access/signing-key.ts';
 import { BatchFiles } from './batches/batch-files.ts';
 import { BatchRunner } from './batches/batch-runner.ts';
-import { BatchSweeper } from './batches/batch-sweeper.ts';
+import { batchSweeper } from './batches/batch-sweeper.ts';
 import type { ServeConfig } from './config/config.ts';
 import { createApp } from './http/app.ts';
 import type { Log } from './log.ts';
-import { ExpirySweeper } from './profiles/expiry-sweeper.ts';
+import { expirySweeper } from './profiles/expiry-sweeper.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import { openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
 import type { Stores } from './storage/stores.ts';
@@ -91,8 +91,8 @@ export function createServer(parts: ServerParts): QuiverServer {
     const { batches } = stores;
     const shared = { batches, files, clients, log, now: Date.now };
     const background = [
-      new ExpirySweeper({ store: stores.profiles, log }),
-      new BatchSweeper(shared),
+      expirySweeper({ store: stores.profiles, log }),
+      batchSweeper(shared),
       new BatchRunner({
         ...shared,
         holder: randomUUID(),

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { acceptBatch } from '../src/batches/accept-batch.ts';
 import { BatchFiles } from '../src/batches/batch-files.ts';
 import { BatchRunner } from '../src/batches/batch-runner.ts';
-import { BatchSweeper } from '../src/batches/batch-sweeper.ts';
+import { batchSweeper } from '../src/batches/batch-sweeper.ts';
 import type { Batch, BatchStore } from '../src/storage/batch-store.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { Stores } from '../src/storage/stores.ts';
@@ -56,7 +56,7 @@ function run(batches: BatchStore = stores.batches): BatchRunner {
   return runner;
 }
 function sweep(): void {
-  const sweeper = new BatchSweeper({ batches: stores.batches, files, clients, log, now, lookEvery: 5 });
+  const sweeper = batchSweeper({ batches: stores.batches, files, clients, log, now, lookEvery: 5 });
   started.push(sweeper);
   sweeper.start();
 }

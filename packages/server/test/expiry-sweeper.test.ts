@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { expect, test, vi } from 'vitest';
-import { ExpirySweeper } from '../src/profiles/expiry-sweeper.ts';
+import { expirySweeper } from '../src/profiles/expiry-sweeper.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 
 test('what has expired is freed in the background, step after step, and what lives stays', async () => {
@@ -15,7 +15,7 @@ test('what has expired is freed in the background, step after step, and what liv
   await Promise.all(Array.from({ length: 450 }, (_, n) => update(`old${n}`, longAgo)));
   await update('young', { now: Date.now(), lifetimeDays: 1 });
   const sweep = vi.spyOn(stores.profiles, 'sweep');
-  const sweeper = new ExpirySweeper({ store: stores.profiles, log: pino({ level: 'silent' }), lookEvery: 5 });
+  const sweeper = expirySweeper({ store: stores.profiles, log: pino({ level: 'silent' }), lookEvery: 5 });
   sweeper.start();
   await vi.waitFor(async () => {
     const steps = await Promise.all(sweep.mock.results.map(({ value }) => value));

@@ -1,5 +1,6 @@
 /** Forgets completed batches after seven days, with their failed rows and files (spec section 6). */
 
+import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';
 import type { BatchStore } from '../storage/batch-store.ts';
 import type { BatchFiles } from './batch-files.ts';
@@ -21,53 +22,36 @@ const LOOK_EVERY = 600_000;
 /** Batches and failed rows that are removed in one write: a batch may have half a million of them. */
 const REMOVED_PER_STEP = 1000;
 
-export class BatchSweeper {
-  readonly #parts: BatchSweeperParts;
-  #timer: NodeJS.Timeout | undefined;
-  #sweep: Promise<void> = Promise.resolve();
-  #isStopped = false;
+/** Not started yet. */
+export function batchSweeper(parts: BatchSweeperParts): Rounds {
+  const { clients, log, now, lookEvery = LOOK_EVERY } = parts;
+  return new Rounds({
+    every: lookEvery,
+    atOnce: true,
+    log,
+    failure: 'old batches could not be removed; tried again later',
+    async round(isStopped) {
+      for (const client of clients) await sweepClient(parts, client, now() - KEPT, isStopped);
+    },
+  });
+}
 
-  constructor(parts: BatchSweeperParts) {
-    this.#parts = parts;
+async function sweepClient(
+  { batches, files, log }: BatchSweeperParts,
+  client: string,
+  acceptedBefore: number,
+  isStopped: () => boolean,
+): Promise<void> {
+  for (let more = true; more && !isStopped(); ) {
+    const step = await batches.expire(client, acceptedBefore, REMOVED_PER_STEP);
+    for (const id of step.gone) await files.remove(id);
+    if (step.gone.length > 0) log.debug({ client, ids: step.gone }, 'old batches removed');
+    more = step.more;
   }
-
-  start(): void {
-    this.#sweep = this.#sweepAll().finally(() => {
-      if (this.#isStopped) return;
-      this.#timer = setTimeout(() => this.start(), this.#parts.lookEvery ?? LOOK_EVERY);
-      this.#timer.unref();
-    });
-  }
-
-  /** Stops after the step under way. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#sweep;
-  }
-
-  async #sweepAll(): Promise<void> {
-    const { clients, log, now } = this.#parts;
-    try {
-      for (const client of clients) await this.#sweepClient(client, now() - KEPT);
-    } catch (error) {
-      log.error({ err: error }, 'old batches could not be removed; tried again later');
-    }
-  }
-
-  async #sweepClient(client: string, acceptedBefore: number): Promise<void> {
-    const { batches, files, log } = this.#parts;
-    for (let more = true; more && !this.#isStopped; ) {
-      const step = await batches.expire(client, acceptedBefore, REMOVED_PER_STEP);
-      for (const id of step.gone) await files.remove(id);
-      if (step.gone.length > 0) log.debug({ client, ids: step.gone }, 'old batches removed');
-      more = step.more;
-    }
-    // A process that died between keeping a file and queueing its batch, or between the two lines above, left a file behind.
-    for (const id of await files.ids()) {
-      const [, of, at] = /^(.+)-(\d+)-\d{8}$/.exec(id) ?? [];
-      if (of !== client || Number(at) >= acceptedBefore) continue;
-      if ((await batches.find(client, id)) === undefined) await files.remove(id);
-    }
+  // A process that died between keeping a file and queueing its batch, or between the two lines above, left a file behind.
+  for (const id of await files.ids()) {
+    const [, of, at] = /^(.+)-(\d+)-\d{8}$/.exec(id) ?? [];
+    if (of !== client || Number(at) >= acceptedBefore) continue;
+    if ((await batches.find(client, id)) === undefined) await files.remove(id);
   }
 }
