@@ -1,7 +1,7 @@
 /**
  * How fast a full batch is, against PostgreSQL and Redis that get the same rows on the same machine, turn about.
  *
- *   node bench/bulk.mjs [--runtime bun|node] [--rows 500000] [--only quiver|postgresql|redis]
+ *   node bench/bulk.mjs [--runtime bun|node] [--rows 500000] [--rounds 1] [--only quiver|postgresql|redis]
  *
  * Five attributes a row; all profiles created, then all updated again.
  *
@@ -10,7 +10,7 @@
  *                from the start of the COPY to the commit, synchronous_commit on
  *   Redis        `redis-cli --pipe` of one HSET a row, AOF everysec: up to a second of it is not on disk yet when it is done
  *
- * Each runs alone, on loopback, in a temporary folder. What is not installed is left out with a sentence.
+ * Each runs alone, on loopback, in a temporary folder, and anew in every round; of several rounds the medians are told. What is not installed is left out with a sentence.
  */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -36,6 +36,7 @@ const { values: options } = parseArgs({
   options: {
     runtime: { type: 'string', default: 'bun' },
     rows: { type: 'string', default: '500000' },
+    rounds: { type: 'string', default: '1' },
     only: { type: 'string' },
   },
 });
@@ -59,13 +60,16 @@ try {
   say(
     `${cpus().length} cores, ${cpus()[0]?.model}; Node ${process.versions.node}, Quiver ${version} on ${options.runtime}`,
   );
-  for (const [name, measure] of [
-    ['Quiver', quiver],
-    ['PostgreSQL', postgres],
-    ['Redis', redis],
-  ]) {
-    if (options.only !== undefined && options.only.toLowerCase() !== name.toLowerCase()) continue;
-    results[name] = await measure(files);
+  for (let round = 0; round < Number(options.rounds); round += 1) {
+    for (const [name, measure] of [
+      ['Quiver', quiver],
+      ['PostgreSQL', postgres],
+      ['Redis', redis],
+    ]) {
+      if (options.only !== undefined && options.only.toLowerCase() !== name.toLowerCase()) continue;
+      const seconds = await measure(files, join(folder, `${name}-${round}`));
+      if (seconds) (results[name] ??= []).push(seconds);
+    }
   }
   print();
 } finally {
@@ -92,10 +96,9 @@ function batchOf(round) {
   return `${lines.join('\n')}\n`;
 }
 
-async function quiver(files) {
+async function quiver(files, data) {
   const runtime = options.runtime === 'bun' ? bunPath() : process.execPath;
   const main = options.runtime === 'bun' ? join(SERVER, 'src/main.ts') : join(SERVER, 'dist/main.js');
-  const data = join(folder, 'quiver');
   const child = start(runtime, [main, 'serve', '--port', '0', '--data', data, '--log-level', 'error'], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -127,14 +130,13 @@ async function quiver(files) {
   return seconds;
 }
 
-async function postgres(files) {
+async function postgres(files, data) {
   if (!has('initdb') || !has('postgres') || !has('psql')) {
     return say('PostgreSQL is left out: initdb, postgres and psql are not all on the path');
   }
   // PostgreSQL does not run as root.
   const isRoot = process.getuid?.() === 0;
   const as = isRoot ? { uid: idOf('-u', 'nobody'), gid: idOf('-g', 'nobody') } : {};
-  const data = join(folder, 'postgres');
   mkdirSync(data, { mode: 0o700 });
   if (isRoot) {
     chownSync(data, as.uid, as.gid);
@@ -181,11 +183,10 @@ commit;
   return seconds;
 }
 
-async function redis(files) {
+async function redis(files, data) {
   if (!has('redis-server') || !has('redis-cli')) {
     return say('Redis is left out: redis-server and redis-cli are not both on the path');
   }
-  const data = join(folder, 'redis');
   mkdirSync(data);
   const port = String(await freePort());
   const flags = ['--port', port, '--bind', '127.0.0.1', '--dir', data, '--appendonly', 'yes', '--save', ''];
@@ -219,17 +220,24 @@ function commandsOf(file) {
     .join('');
 }
 
+/** Seconds as medians; ratios as medians of those within each round. */
 function print() {
-  if (!results.Quiver) return;
-  const [first, again] = results.Quiver;
   say(`\n${'seconds'.padEnd(12)}${'first'.padStart(8)}${'again'.padStart(8)}   Quiver takes`);
-  for (const [name, seconds] of Object.entries(results)) {
-    if (!seconds) continue;
-    const ratios = `${(first / seconds[0]).toFixed(2)} and ${(again / seconds[1]).toFixed(2)} of it`;
+  for (const [name, rounds] of Object.entries(results)) {
+    const seconds = [0, 1].map((file) => median(rounds.map((one) => one[file])));
+    const shown = seconds.map((one) => one.toFixed(2).padStart(8)).join('');
+    const ratios = [0, 1].map((file) =>
+      median((results.Quiver ?? []).map((one, round) => one[file] / rounds[round][file])).toFixed(2),
+    );
     say(
-      `${name.padEnd(12)}${seconds.map((one) => one.toFixed(2).padStart(8)).join('')}   ${name === 'Quiver' ? '' : ratios}`,
+      `${name.padEnd(12)}${shown}   ${name === 'Quiver' || !results.Quiver ? '' : `${ratios.join(' and ')} of it`}`,
     );
   }
+}
+
+function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
 }
 
 function start(command, args, settings) {
