@@ -1,6 +1,7 @@
 /** `quiver serve`: starts the server and says where it is. */
 
 import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
 import { ensureSigningKey } from '../access/signing-key.ts';
@@ -10,7 +11,10 @@ import { makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { supervise } from '../runtime/supervisor.ts';
 import type { ServerRole } from '../server.ts';
+import { openLmdbStores } from '../storage/lmdb/open-lmdb-stores.ts';
+import { StoreFormatError } from '../storage/store-format-error.ts';
 import { quiverVersion } from '../version.ts';
+import { isLoopback, openDoors } from './exposure.ts';
 import type { Assignment } from './worker.ts';
 
 /**
@@ -25,6 +29,7 @@ export async function serve({ config, unknownVariables }: LoadedConfig): Promise
   await checkTls(config.tls);
   const { admin, signingKey } = await openDataFolder(config);
   const version = quiverVersion();
+  const warnings = isLoopback(config.host) ? [] : await doorsOf(config);
   const ending = await supervise<Assignment>({
     runtime: await currentRuntime(),
     // One more works in the background, so that a batch does not keep those waiting who serve.
@@ -41,7 +46,7 @@ export async function serve({ config, unknownVariables }: LoadedConfig): Promise
       place,
       role: roleOf(config, place),
     }),
-    onServing: (port) => process.stdout.write(banner({ ...config, port }, admin, version)),
+    onServing: (port) => process.stdout.write(banner({ ...config, port }, admin, version, warnings)),
   });
   if (ending.reason !== undefined) process.stderr.write(`quiver: ${ending.reason}\n`);
   return ending.exitCode;
@@ -52,7 +57,12 @@ function roleOf({ workers }: ServeConfig, place: number): ServerRole {
 }
 
 /** What a person needs to know at the start; the admin token on the first start only (spec section 11). */
-function banner(config: ServeConfig, admin: AdminToken, version: string): string {
+function banner(
+  config: ServeConfig,
+  admin: AdminToken,
+  version: string,
+  warnings: readonly string[],
+): string {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const url = `${config.tls ? 'https' : 'http'}://${host}:${config.port}`;
   const lines = [
@@ -62,8 +72,25 @@ function banner(config: ServeConfig, admin: AdminToken, version: string): string
     ['Clients', config.clients.join(', ')],
     ['Store', `lmdb in ${config.dataDir}`],
     ...(admin.created ? [['Admin token', `${admin.token} (shown this once, kept in the data folder)`]] : []),
+    ...warnings.map((warning) => ['Warning', warning]),
   ];
   return `${lines.map(([name = '', value]) => `${name.padEnd(12)} ${value}`).join('\n')}\n`;
+}
+
+/** Opens the store for a moment, before the workers do. */
+async function doorsOf(config: ServeConfig): Promise<string[]> {
+  try {
+    const stores = await openLmdbStores({ path: join(config.dataDir, 'store') });
+    try {
+      return await openDoors(config, stores.clients);
+    } finally {
+      await stores.close();
+    }
+  } catch (error) {
+    // The workers say so, with the exit code for it.
+    if (error instanceof StoreFormatError) return [];
+    throw new ConfigError(`--data: ${reasonOf(error)}`, { cause: error });
+  }
 }
 
 async function openDataFolder(config: ServeConfig): Promise<{ admin: AdminToken; signingKey: string }> {

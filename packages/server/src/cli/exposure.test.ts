@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import type { ServeConfig } from '../config/config.ts';
+import { type ClientRecord, NO_CLIENT_RECORD } from '../storage/client-store.ts';
+import { isLoopback, openDoors } from './exposure.ts';
+
+test.each([
+  ['127.0.0.1', true],
+  ['127.8.8.8', true],
+  ['::1', true],
+  ['localhost', true],
+  ['0.0.0.0', false],
+  ['::', false],
+  ['10.0.0.1', false],
+  ['quiver.example', false],
+])('%s is loopback: %s', (host, expected) => {
+  expect(isLoopback(host)).toBe(expected);
+});
+
+const records: Record<string, ClientRecord> = {
+  demo: NO_CLIENT_RECORD,
+  shut: { ...NO_CLIENT_RECORD, settings: { json: '{"enableProfileApiAuthentication":true}', changedAt: 1 } },
+};
+const clients = { find: async (client: string) => records[client]!, replace: async () => false };
+const doors = (adminToken: string | undefined, ...names: string[]) =>
+  openDoors({ host: '0.0.0.0', clients: names, adminToken } as unknown as ServeConfig, clients);
+
+test('names every client that stands open, and the token that was made here', async () => {
+  expect(await doors(undefined, 'demo', 'shut')).toEqual([
+    'others can reach 0.0.0.0',
+    expect.stringContaining('QUIVER_ADMIN_TOKEN'),
+    expect.stringMatching(/profiles of demo;/),
+  ]);
+  expect(await doors('one-of-their-own', 'shut')).toEqual(['others can reach 0.0.0.0']);
+});

@@ -1,0 +1,35 @@
+/** What a person should know before others can reach the server: said in the banner, when it listens beyond loopback. */
+
+import { BlockList, isIP } from 'node:net';
+import { withDefaults } from '../access/client-settings.ts';
+import type { ServeConfig } from '../config/config.ts';
+import type { ClientStore } from '../storage/client-store.ts';
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Whether only this machine reaches what listens there. A name counts as loopback only when it is `localhost`. */
+export function isLoopback(host: string): boolean {
+  const family = isIP(host);
+  return family === 0 ? host === 'localhost' : LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** One sentence for each thing that stands open, for a server that listens beyond loopback. */
+export async function openDoors(config: ServeConfig, clients: ClientStore): Promise<string[]> {
+  const records = await Promise.all(config.clients.map((client) => clients.find(client)));
+  const open = config.clients.filter(
+    (_, index) => !withDefaults(JSON.parse(records[index]!.settings.json)).enableProfileApiAuthentication,
+  );
+  return [
+    `others can reach ${config.host}`,
+    ...(config.adminToken === undefined
+      ? ['the admin token is the one that was made here; set QUIVER_ADMIN_TOKEN to one of your own']
+      : []),
+    ...(open.length > 0
+      ? [
+          `whoever reaches it reads and updates the profiles of ${open.join(', ')}; close that with: quiver settings enableProfileApiAuthentication=true`,
+        ]
+      : []),
+  ];
+}
