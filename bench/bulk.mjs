@@ -68,7 +68,7 @@ try {
     ]) {
       if (options.only !== undefined && options.only.toLowerCase() !== name.toLowerCase()) continue;
       const seconds = await measure(files, join(folder, `${name}-${round}`));
-      if (seconds) (results[name] ??= []).push(seconds);
+      if (seconds) results[name] = [...(results[name] ?? []), seconds];
     }
   }
   print();
