@@ -1,0 +1,222 @@
+/** Everybody who is measured: how each is started, filled, asked. One serving process or thread each, so that the work is compared. */
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { bunPath, SERVER } from '../scripts/setup.mjs';
+import { answers, family, folder, freePort, start, startAndRead, until } from './processes.mjs';
+import { batches, luaId, postgresRows, redisCommands } from './profiles.mjs';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+
+/** Starts Quiver with one worker on `data`; `seconds` is how long it took until it was ready. */
+export async function startQuiver(runtime, data) {
+  const [command, main] =
+    runtime === 'bun'
+      ? [bunPath(), join(SERVER, 'src/main.ts')]
+      : [process.execPath, join(SERVER, 'dist/main.js')];
+  const port = await freePort();
+  const started = performance.now();
+  const flags = ['--port', String(port), '--workers', '1', '--data', data, '--log-level', 'error'];
+  const child = start(command, [main, 'serve', ...flags], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const url = `http://127.0.0.1:${port}`;
+  await until(() => answers(`${url}/readyz`), 'Quiver to be ready');
+  const seconds = (performance.now() - started) / 1000;
+  return { child, url, seconds, pids: () => family(child.pid) };
+}
+
+/** Creates profiles in Quiver by uploads, as one would. */
+export async function fillQuiver(url, count) {
+  for (const body of batches(count)) {
+    const answer = await fetch(`${url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body });
+    const status = /<batchStatus>([^<]+)</.exec(await answer.text())[1];
+    await until(
+      async () => {
+        await setTimeout(50);
+        return (await (await fetch(status)).text()).includes('<status>complete<');
+      },
+      'a batch to be complete',
+      300,
+    );
+  }
+}
+
+/** A constant answer of so many bytes from the bare runtime. */
+export async function startBare(runtime, bytes) {
+  const command = runtime === 'bun' ? bunPath() : process.execPath;
+  const { child, match } = await startAndRead(
+    command,
+    [join(HERE, 'constant-answer.mjs'), String(bytes)],
+    /^(\d+)$/,
+  );
+  return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid] };
+}
+
+/** A constant answer of so many bytes from nginx. */
+export async function startNginx(bytes) {
+  const port = await freePort();
+  const home = join(folder, 'nginx');
+  mkdirSync(home);
+  const config = join(home, 'nginx.conf');
+  writeFileSync(
+    config,
+    `daemon off; worker_processes 1; pid ${home}/pid; error_log /dev/null;
+events { worker_connections 1024; }
+http { access_log off; keepalive_requests 1000000000; client_body_temp_path ${home}/body; proxy_temp_path ${home}/proxy;
+  fastcgi_temp_path ${home}/fastcgi; uwsgi_temp_path ${home}/uwsgi; scgi_temp_path ${home}/scgi;
+  server { listen 127.0.0.1:${port}; default_type application/json; add_header Cache-Control no-store;
+    location / { return 200 "${'x'.repeat(bytes)}"; } } }
+`,
+  );
+  const child = start('nginx', ['-c', config, '-p', home]);
+  const url = `http://127.0.0.1:${port}`;
+  await until(() => answers(url), 'nginx');
+  return { child, url, pids: () => family(child.pid) };
+}
+
+/** Starts Redis with an append-only file; `seconds` is how long it took until it had loaded. */
+export async function startRedis(home, fsync) {
+  mkdirSync(home, { recursive: true });
+  const port = await freePort();
+  const flags = ['--port', port, '--bind', '127.0.0.1', '--dir', home, '--save', '', '--appendonly', 'yes'];
+  const started = performance.now();
+  // Rewriting the file in the middle of a round would be measured as the work of that round.
+  const child = start(
+    'redis-server',
+    [...flags, '--appendfsync', fsync, '--auto-aof-rewrite-percentage', '0'].map(String),
+  );
+  const ask = (...words) =>
+    spawnSync('redis-cli', ['-p', String(port), ...words], { encoding: 'utf8' }).stdout;
+  await until(() => ask('ping') === 'PONG\n', 'Redis to be ready', 300);
+  const seconds = (performance.now() - started) / 1000;
+  return { child, port, ask, seconds, pids: () => [child.pid] };
+}
+
+export async function fillRedis({ port }, count) {
+  const loader = spawn('redis-cli', ['-p', String(port), '--pipe'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  const loaded = new Promise((resolve) => loader.once('exit', resolve));
+  await feed(loader.stdin, redisCommands(count));
+  await loaded;
+}
+
+/** Webdis in front of a Redis. */
+export async function startWebdis(redis) {
+  const port = await freePort();
+  const config = join(folder, `webdis-${port}.json`);
+  const settings = {
+    redis_host: '127.0.0.1',
+    redis_port: redis.port,
+    http_host: '127.0.0.1',
+    http_port: port,
+  };
+  // 20 connections to Redis a thread, as its own default is; verbosity 0 logs errors alone.
+  writeFileSync(
+    config,
+    JSON.stringify({
+      ...settings,
+      threads: 1,
+      pool_size: 20,
+      daemonize: false,
+      verbosity: 0,
+      logfile: '/dev/null',
+    }),
+  );
+  const child = start('webdis', [config], { cwd: folder });
+  const url = `http://127.0.0.1:${port}`;
+  await until(() => answers(`${url}/PING`), 'Webdis');
+  return { child, url, pids: () => [child.pid, ...redis.pids()] };
+}
+
+/** Fastify or Express over Redis, on Node. */
+export async function startOverRedis(framework, redis) {
+  const args = [join(HERE, 'over-redis.mjs'), framework, String(redis.port)];
+  const { child, match } = await startAndRead(process.execPath, args, /^(\d+)$/);
+  return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid, ...redis.pids()] };
+}
+
+/** PostgreSQL with one table of profiles, attributes in a jsonb column. */
+export async function startPostgres() {
+  // It does not run as root.
+  const idOfNobody = (flag) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
+  const as = process.getuid() === 0 ? { uid: idOfNobody('-u'), gid: idOfNobody('-g') } : {};
+  const home = join(folder, 'postgres');
+  mkdirSync(home, { mode: 0o700 });
+  if (as.uid !== undefined) {
+    chownSync(home, as.uid, as.gid);
+    execFileSync('chmod', ['755', folder]);
+  }
+  execFileSync('initdb', ['-D', home, '-U', 'bench', '-A', 'trust'], { ...as, cwd: '/', stdio: 'ignore' });
+  const port = String(await freePort());
+  const settings = ['shared_buffers=512MB', 'max_wal_size=4GB', `unix_socket_directories=${home}`];
+  const flags = ['-D', home, '-h', '127.0.0.1', '-p', port, ...settings.flatMap((one) => ['-c', one])];
+  const child = start('postgres', flags, { ...as, cwd: '/' });
+  const psql = ['-h', '127.0.0.1', '-p', port, '-U', 'bench', '-d', 'postgres', '-qAtv', 'ON_ERROR_STOP=1'];
+  const sql = (text) => execFileSync('psql', [...psql, '-c', text], { encoding: 'utf8' }).trim();
+  await until(
+    () => spawnSync('psql', [...psql, '-c', 'select 1'], { stdio: 'ignore' }).status === 0,
+    'PostgreSQL',
+  );
+  sql(
+    'create table profile (id text primary key, attributes jsonb not null, modified timestamptz not null default now())',
+  );
+  return { child, port, psql, sql, pids: () => family(child.pid) };
+}
+
+export async function fillPostgres({ psql, sql }, count) {
+  const command = [...psql, '-c', 'copy profile (id, attributes) from stdin'];
+  const loader = spawn('psql', command, { stdio: ['pipe', 'ignore', 'inherit'] });
+  const loaded = new Promise((resolve) => loader.once('exit', resolve));
+  await feed(loader.stdin, postgresRows(count));
+  await loaded;
+  sql('vacuum analyze profile');
+}
+
+/** Fastify over PostgreSQL, on Node. */
+export async function startOverPostgres(postgres) {
+  const args = [join(HERE, 'over-postgres.mjs'), postgres.port];
+  const { child, match } = await startAndRead(process.execPath, args, /^(\d+)$/);
+  return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid, ...postgres.pids()] };
+}
+
+/** Bytes of a folder on disk, holes not counted. */
+export function bytesOnDisk(path) {
+  return Number(execFileSync('du', ['-s', '-B1', path], { encoding: 'utf8' }).split('\t')[0]);
+}
+
+/** What wrk asks, in Lua; `count` is how many profiles there are. */
+export const ask = {
+  fetch: (count) =>
+    `return wrk.format("GET", "/rest/v1/profiles/" .. ${luaId(`math.random(0, ${count - 1})`)} .. "?client=demo")`,
+  hash: (count) => `return wrk.format("GET", "/HGETALL/p:" .. ${luaId(`math.random(0, ${count - 1})`)})`,
+  update: (
+    count,
+  ) => `return wrk.format("POST", "/m2/demo/profile/update?mboxPC=" .. ${luaId(`math.random(0, ${count - 1})`)},
+    {["content-type"] = "application/x-www-form-urlencoded"}, "profile.attribute3=value+" .. math.random(1, 1000000))`,
+  setInHash: (count) =>
+    `return wrk.format("POST", "/", {}, "HSET/p:" .. ${luaId(`math.random(0, ${count - 1})`)} .. "/attribute3/value" .. math.random(1, 1000000))`,
+  upsert: (count) => `return wrk.format("POST", "/profile", {["content-type"] = "application/json"},
+    '{"id":"' .. ${luaId(`math.random(0, ${count - 1})`)} .. '","attributes":{"attribute3":"value ' .. math.random(1, 1000000) .. '"}}')`,
+  visit: (count) => `local id = ${visitor(count)}
+  return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000), {["content-type"] = "application/json"},
+    '{"id":{"tntId":"' .. id .. '"},"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"page":"p' .. math.random(1, 1000) .. '","cart":"' .. math.random(1, 100) .. '"}}}}')`,
+  visitHash: (count) => `local id = ${visitor(count)}
+  return wrk.format("POST", "/", {}, "HSET/p:" .. id .. "/page/p" .. math.random(1, 1000) .. "/cart/" .. math.random(1, 100))`,
+  visitRow: (count) => `local id = ${visitor(count)}
+  return wrk.format("POST", "/profile", {["content-type"] = "application/json"},
+    '{"id":"' .. id .. '","attributes":{"page":"p' .. math.random(1, 1000) .. '","cart":"' .. math.random(1, 100) .. '"}}')`,
+};
+
+/** Half of all visitors are known, half come for the first time. */
+function visitor(count) {
+  return `math.random() < 0.5 and ${luaId(`math.random(0, ${count - 1})`)} or string.format("%08x%08x%08x%08x", math.random(0, 2147483647), math.random(0, 2147483647), math.random(0, 2147483647), math.random(0, 2147483647))`;
+}
+
+async function feed(stream, pieces) {
+  stream.on('error', () => {});
+  for (const piece of pieces) {
+    if (!stream.write(piece)) await new Promise((resolve) => stream.once('drain', resolve));
+  }
+  stream.end();
+}

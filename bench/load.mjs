@@ -1,0 +1,65 @@
+/** Load from wrk, turn about, and what the rounds come to. */
+
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { folder, processorTime } from './processes.mjs';
+
+let scripts = 0;
+
+/**
+ * Loads one server for a round.
+ *
+ * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`
+ * @returns requests a second, the 99th percentile in milliseconds, processor time a request in microseconds
+ */
+function round({ url, pids, lua }, { seconds, connections }) {
+  scripts += 1;
+  const script = join(folder, `${scripts}.lua`);
+  writeFileSync(script, `math.randomseed(${scripts})\nrequest = function()\n${lua}\nend\n`);
+  const measured = pids();
+  const before = processorTime(measured);
+  const args = [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    '10s',
+    '--latency',
+    '-s',
+    script,
+    url,
+  ];
+  const { stdout } = spawnSync('wrk', args, { encoding: 'utf8' });
+  if (/Non-2xx/.test(stdout) || !/requests in/.test(stdout)) throw new Error(`${url}: ${stdout}`);
+  const requests = Number(/(\d+) requests in/.exec(stdout)[1]);
+  const [, p99, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout);
+  return {
+    rate: Number(/Requests\/sec: +([\d.]+)/.exec(stdout)[1]),
+    p99: Number(p99) * { us: 0.001, ms: 1, s: 1000 }[unit],
+    micros: ((processorTime(measured) - before) / requests) * 1e6,
+  };
+}
+
+/** Loads every contender in turn, `rounds` times, after one round that warms them up. */
+export function turnAbout(contenders, options) {
+  const results = new Map(contenders.map(({ name }) => [name, []]));
+  for (let count = 0; count <= options.rounds; count += 1) {
+    for (const contender of contenders) {
+      const measured = round(contender, options);
+      if (count > 0) results.get(contender.name).push(measured);
+    }
+  }
+  return results;
+}
+
+/** Median and spread. */
+export function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return { median: sorted[Math.floor(sorted.length / 2)], low: sorted[0], high: sorted.at(-1) };
+}
+
+/** Median and spread of the ratio, round by round. */
+export function ratioOf(ours, theirs) {
+  return spread(ours.map((one, at) => one / theirs[at]));
+}

@@ -1,0 +1,126 @@
+/**
+ * Out of the figures of a run: the table, `docs/benchmarks.md` and its chart. Nothing in them is typed by hand.
+ *
+ *   node bench/report.mjs bench/results/<date>.json     writes the page again
+ */
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../scripts/setup.mjs';
+
+/** Whether the median is where we want to be; undefined where nothing is wanted. */
+function isMet({ ratio, atLeast, atMost }) {
+  if (atLeast !== undefined) return ratio.median >= atLeast;
+  return atMost === undefined ? undefined : ratio.median <= atMost;
+}
+
+/** The table as text. */
+export function tableOf(results) {
+  return [HEAD, ...results.comparisons.map(cellsOf)]
+    .map((cells) =>
+      cells.map((cell, at) => (at < 2 ? cell.padEnd(WIDTHS[at]) : cell.padStart(WIDTHS[at]))).join('  '),
+    )
+    .join('\n');
+}
+
+const HEAD = ['what', 'against', 'Quiver', 'other', 'ratio', 'spread', 'processor', 'wanted', ''];
+const WIDTHS = [34, 38, 16, 16, 6, 14, 9, 7, 7];
+
+function cellsOf(comparison) {
+  const { what, against, unit, quiver, other, ratio, processorRatio, atLeast, atMost } = comparison;
+  const met = isMet(comparison);
+  const wanted = atLeast !== undefined ? `≥ ${atLeast}` : atMost !== undefined ? `≤ ${atMost}` : '';
+  return [
+    what,
+    against,
+    `${figure(quiver.median)} ${unit === 'requests/s' ? '/s' : unit}`,
+    `${figure(other.median)} ${unit === 'requests/s' ? '/s' : unit}`,
+    ratio.median.toFixed(2),
+    `${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}`,
+    processorRatio ? processorRatio.median.toFixed(2) : '',
+    wanted,
+    met === undefined ? '' : met ? 'met' : 'not met',
+  ];
+}
+
+function figure(value) {
+  return value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
+}
+
+/** Writes the page and the chart. `source` is where the figures are kept, from the root. */
+export function writeReport(results, source) {
+  mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
+  writeFileSync(join(ROOT, 'docs/images/benchmarks.svg'), chartOf(results.comparisons));
+  writeFileSync(join(ROOT, 'docs/benchmarks.md'), pageOf(results, source));
+}
+
+function pageOf({ date, machine, versions, configuration, leftOut, comparisons }, source) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const tail = comparisons.filter(({ p99 }) => p99);
+  const list = (object) =>
+    Object.entries(object)
+      .filter(([, value]) => value !== undefined && value !== false)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ');
+  const { load, ...hardware } = machine;
+  return `# Benchmarks
+
+Written by \`npm run bench\` on ${date.slice(0, 10)} from [its figures](../${source}); nothing here is typed by hand. Run it yourself: what counts is
+your machine.
+
+Machine: ${list(hardware)}; load average at the end ${load.map((one) => one.toFixed(1)).join(', ')}. Versions: ${list(versions)}.
+Configuration: ${list(configuration)}. Left out: ${leftOut.length === 0 ? 'nothing' : leftOut.join(', ')}.
+
+${line(HEAD.map((name) => name || 'is it'))}
+${line(HEAD.map((_, at) => (at < 2 ? '---' : '---:')))}
+${comparisons.map((one) => line(cellsOf(one))).join('\n')}
+
+- Every ratio is Quiver's figure divided by the other's, taken round by round, turn about; the median, then the lowest and the highest.
+  Where requests are counted more is better; for seconds and bytes less is.
+- "processor" is the other's processor time a request divided by Quiver's, so that more is better: it says less about the load generator and about
+  whatever else the machine does.
+- Each has one serving process or thread, beside Redis or PostgreSQL where it needs them; their processor time counts as its own. Load comes from
+  \`wrk\` on the same machine.
+- Resident memory is what processes hold themselves; the pages of files that the system keeps in memory, LMDB's among them, are not counted for
+  anybody.
+
+![Ratios of the rates](images/benchmarks.svg)
+
+The 99th percentile of the answers, in milliseconds, at full load (so a queue is part of it):
+
+| what | against | Quiver | other |
+| --- | --- | ---: | ---: |
+${tail.map(({ what, against, p99 }) => line([what, against, p99.quiver.toFixed(2), p99.other.toFixed(2)])).join('\n')}
+`;
+}
+
+/** Bars of the ratios of rates, on a scale where 1 is the other one. */
+function chartOf(comparisons) {
+  const bars = comparisons.filter(({ unit }) => unit === 'requests/s');
+  const most = Math.max(2, ...bars.map(({ ratio }) => ratio.high));
+  const [left, width, height] = [330, 420, 26];
+  const x = (value) => (left + (value / most) * width).toFixed(1);
+  const text = (at, y, content, end = '') =>
+    `<text x="${at}" y="${y}"${end}>${content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`;
+  const rows = bars.map(({ what, against, ratio }, at) => {
+    const y = 24 + at * height;
+    return [
+      text(left - 8, y + 12, `${what}: ${against}`, ' text-anchor="end"'),
+      `<rect x="${left}" y="${y}" width="${(x(ratio.median) - left).toFixed(1)}" height="16" rx="2"/>`,
+      `<path d="M${x(ratio.low)} ${y + 8}H${x(ratio.high)}"/>`,
+      text(Number(x(ratio.high)) + 8, y + 12, ratio.median.toFixed(2)),
+    ].join('');
+  });
+  const total = 40 + bars.length * height;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + width + 70} ${total}" role="img" aria-label="Ratios of the rates, Quiver to the other">
+<style>text{font:12px system-ui,sans-serif;fill:#555}rect{fill:#2f6fde}path{stroke:#888;stroke-width:2}.one{stroke:#c33;stroke-width:1;stroke-dasharray:4 3}@media(prefers-color-scheme:dark){text{fill:#bbb}rect{fill:#6f9ff0}}</style>
+${text(Number(x(1)) + 4, 14, '1: as fast')}<path class="one" d="M${x(1)} 4V${total - 10}"/>
+${rows.join('\n')}
+</svg>
+`;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [, , source] = process.argv;
+  writeReport(JSON.parse(readFileSync(join(ROOT, source), 'utf8')), source);
+}

@@ -1,0 +1,245 @@
+/** The rows of the table: what is measured, against whom, and where we want to be. Each gives a list of comparisons. */
+
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { ROOT } from '../scripts/setup.mjs';
+import * as contenders from './contenders.mjs';
+import { ratioOf, spread, turnAbout } from './load.mjs';
+import { folder, ownMemory, say, stop } from './processes.mjs';
+import { idOf } from './profiles.mjs';
+
+const { ask } = contenders;
+
+/**
+ * One comparison of rates, round by round.
+ *
+ * @param target `[figure, text]`: the ratio wanted, at least
+ */
+function compareRates(what, results, against, target) {
+  const pick = (name, member) => results.get(name).map((round) => round[member]);
+  return {
+    what,
+    against,
+    unit: 'requests/s',
+    quiver: spread(pick('Quiver', 'rate')),
+    other: spread(pick(against, 'rate')),
+    ratio: ratioOf(pick('Quiver', 'rate'), pick(against, 'rate')),
+    processorRatio: ratioOf(pick(against, 'micros'), pick('Quiver', 'micros')),
+    p99: { quiver: spread(pick('Quiver', 'p99')).median, other: spread(pick(against, 'p99')).median },
+    rounds: results.get('Quiver').length,
+    atLeast: target,
+  };
+}
+
+/** A comparison where less is better; the ratio is ours to theirs. */
+function compareLess(what, unit, against, ours, theirs, atMost) {
+  return {
+    what,
+    against,
+    unit,
+    quiver: spread(ours),
+    other: spread(theirs),
+    ratio: ratioOf(ours, theirs),
+    rounds: ours.length,
+    atMost,
+  };
+}
+
+/** Fetch on Bun, against constants and against what one would use instead. */
+export async function fetchRow(run) {
+  const { quiver, redis, options, profiles } = run;
+  const bytes = (await (await fetch(`${quiver.url}/rest/v1/profiles/${idOf(0)}`)).arrayBuffer()).byteLength;
+  run.replyBytes = bytes;
+  const bare = await contenders.startBare('bun', bytes);
+  const others = [{ name: 'bare Bun', target: 0.75, ...bare, lua: ask.fetch(profiles) }];
+  if (run.has.nginx) {
+    others.push({
+      name: 'nginx, constant',
+      ...(await contenders.startNginx(bytes)),
+      lua: ask.fetch(profiles),
+    });
+  }
+  if (redis) {
+    if (run.has.webdis) {
+      const webdis = await contenders.startWebdis(redis);
+      others.push({ name: 'Webdis over Redis', target: 1.5, ...webdis, lua: ask.hash(profiles) });
+    }
+    const fastify = await contenders.startOverRedis('fastify', redis);
+    others.push({ name: 'Fastify over Redis', ...fastify, lua: ask.fetch(profiles) });
+    const express = await contenders.startOverRedis('express', redis);
+    others.push({ name: 'Express over Redis', target: 7, ...express, lua: ask.fetch(profiles) });
+  }
+  const results = turnAbout([{ name: 'Quiver', ...quiver, lua: ask.fetch(profiles) }, ...others], options);
+  for (const { child } of others) await stop(child);
+  return others.map(({ name, target }) => compareRates('fetch, Bun', results, name, target));
+}
+
+/** Fetch on Node, against bare node:http. */
+export async function nodeRow(run) {
+  await stop(run.quiver.child);
+  const quiver = await contenders.startQuiver('node', run.data);
+  const bare = await contenders.startBare('node', run.replyBytes ?? 970);
+  const lua = ask.fetch(run.profiles);
+  const results = turnAbout(
+    [
+      { name: 'Quiver', ...quiver, lua },
+      { name: 'bare node:http', ...bare, lua },
+    ],
+    run.options,
+  );
+  await stop(bare.child);
+  await stop(quiver.child);
+  run.quiver = await contenders.startQuiver('bun', run.data);
+  return [compareRates('fetch, Node', results, 'bare node:http', 0.7)];
+}
+
+/** Single updates and visits; every answer is on disk. */
+export async function writeRows(run) {
+  const { quiver, redisAlways, postgres, options, profiles } = run;
+  const webdis = redisAlways && run.has.webdis ? await contenders.startWebdis(redisAlways) : undefined;
+  const fastify = postgres && (await contenders.startOverPostgres(postgres));
+  const rows = [];
+  for (const [what, target, own, inHash, inRow] of [
+    ['update, durable', 1.5, ask.update, ask.setInHash, ask.upsert],
+    ['visit, half of them new', 1, ask.visit, ask.visitHash, ask.visitRow],
+  ]) {
+    const all = [{ name: 'Quiver', ...quiver, lua: own(profiles) }];
+    if (webdis) all.push({ name: 'Webdis over Redis, appendfsync always', ...webdis, lua: inHash(profiles) });
+    if (fastify) all.push({ name: 'Fastify over PostgreSQL', ...fastify, lua: inRow(profiles) });
+    const results = turnAbout(all, options);
+    rows.push(...all.slice(1).map(({ name }) => compareRates(what, results, name, target)));
+  }
+  for (const one of [webdis, fastify]) if (one) await stop(one.child);
+  return rows;
+}
+
+/** Full batches: what bench/bulk.mjs measures, so many times over. */
+export function bulkRow({ options }) {
+  const seconds = { Quiver: [], PostgreSQL: [], Redis: [] };
+  for (let round = 0; round < options.bulkRounds; round += 1) {
+    const args = [join(ROOT, 'bench/bulk.mjs'), '--rows', String(options.bulkRows)];
+    const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`bench/bulk.mjs: ${stdout}`);
+    for (const name in seconds) {
+      const match = new RegExp(`^${name} +([\\d.]+) +([\\d.]+)`, 'm').exec(stdout);
+      if (match) seconds[name].push(match.slice(1).map(Number));
+    }
+  }
+  return ['PostgreSQL', 'Redis'].flatMap((against) =>
+    ['created', 'updated'].flatMap((what, at) =>
+      seconds[against].length === 0
+        ? []
+        : compareLess(
+            `bulk, ${options.bulkRows} rows ${what}`,
+            's',
+            against,
+            seconds.Quiver.map((one) => one[at]),
+            seconds[against].map((one) => one[at]),
+            against === 'Redis' ? 1 : 0.5,
+          ),
+    ),
+  );
+}
+
+/** From the start of the process until it answers, with all profiles there. */
+export async function startRow(run) {
+  const ours = [];
+  const theirs = [];
+  if (!run.redis) return [];
+  for (let round = 0; round < run.options.rounds; round += 1) {
+    await stop(run.quiver.child);
+    run.quiver = await contenders.startQuiver('bun', run.data);
+    ours.push(run.quiver.seconds);
+    await stop(run.redis.child);
+    run.redis = await contenders.startRedis(join(folder, 'redis'), 'everysec');
+    theirs.push(run.redis.seconds);
+  }
+  return [compareLess('start to ready', 's', 'Redis, from its AOF', ours, theirs, 0.1)];
+}
+
+/** Bytes a profile, on disk and resident, of what was filled with the same profiles. */
+export async function spaceRow(run) {
+  const { profiles, redis, postgres } = run;
+  const each = (bytes) => [bytes / profiles];
+  const ourDisk = each(contenders.bytesOnDisk(join(run.data, 'store')));
+  const ourMemory = each(ownMemory(run.quiver.pids()));
+  const rows = [];
+  if (postgres) {
+    const disk = each(Number(postgres.sql("select pg_total_relation_size('profile')")));
+    rows.push(compareLess('bytes a profile on disk', 'B', 'PostgreSQL, jsonb', ourDisk, disk, 1));
+    const memory = each(ownMemory(postgres.pids()));
+    rows.push(compareLess('bytes a profile resident', 'B', 'PostgreSQL, jsonb', ourMemory, memory, 1));
+  }
+  if (redis) {
+    const disk = each(contenders.bytesOnDisk(join(folder, 'redis')));
+    rows.push(compareLess('bytes a profile on disk', 'B', 'Redis, hashes', ourDisk, disk, 1));
+    const memory = each(ownMemory(redis.pids()));
+    rows.push(compareLess('bytes a profile resident', 'B', 'Redis, hashes', ourMemory, memory, 1));
+  }
+  return rows;
+}
+
+/** Itself, with few profiles and with many. */
+export async function growthRow(run) {
+  const few = Math.min(10_000, run.profiles);
+  const data = join(folder, 'few');
+  const small = await contenders.startQuiver('bun', data);
+  await contenders.fillQuiver(small.url, few);
+  const rows = [];
+  for (const [what, lua] of [
+    ['fetch', ask.fetch],
+    ['update', ask.update],
+  ]) {
+    const results = turnAbout(
+      [
+        { name: 'Quiver', ...run.quiver, lua: lua(run.profiles) },
+        { name: `Quiver with ${few}`, ...small, lua: lua(few) },
+      ],
+      run.options,
+    );
+    rows.push(compareRates(`${what} with ${run.profiles} profiles`, results, `Quiver with ${few}`, 0.8));
+  }
+  const memory = (one) => [ownMemory(one.pids()) / 1e6];
+  rows.push(
+    compareLess(
+      `resident with ${run.profiles} profiles`,
+      'MB',
+      `Quiver with ${few}`,
+      memory(run.quiver),
+      memory(small),
+      1.25,
+    ),
+  );
+  await stop(small.child);
+  return rows;
+}
+
+/** Starts and fills what the rows need. */
+export async function prepare(run) {
+  const { profiles, wanted } = run;
+  const needs = (...rows) => rows.some((row) => wanted.has(row));
+  run.data = join(folder, 'quiver');
+  run.quiver = await contenders.startQuiver('bun', run.data);
+  say(`filling Quiver with ${profiles} profiles`);
+  await contenders.fillQuiver(run.quiver.url, profiles);
+  if (run.has['redis-server'] && needs('fetch', 'start', 'space')) {
+    run.redis = await contenders.startRedis(join(folder, 'redis'), 'everysec');
+    say('filling Redis');
+    await contenders.fillRedis(run.redis, profiles);
+  }
+  if (!needs('writes', 'space')) return;
+  if (run.has.postgres && run.has.initdb) {
+    run.postgres = await contenders.startPostgres();
+    say('filling PostgreSQL');
+    await contenders.fillPostgres(run.postgres, profiles);
+  }
+}
+
+/** A second Redis that puts every write on disk before it answers, for the writes alone. */
+export async function prepareWrites(run) {
+  if (!run.has['redis-server']) return;
+  run.redisAlways = await contenders.startRedis(join(folder, 'redis-always'), 'always');
+  run.redisAlways.ask('config', 'set', 'appendfsync', 'no');
+  await contenders.fillRedis(run.redisAlways, run.profiles);
+  run.redisAlways.ask('config', 'set', 'appendfsync', 'always');
+}
