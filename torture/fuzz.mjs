@@ -50,7 +50,8 @@ export default {
       say(
         `${name}: ${result.inputs} inputs in ${seconds} s, ${result.corpus.length} kinds, slowest ${result.slowestMs} ms`,
       );
-      seen[name] = `${result.inputs} inputs in ${seconds} s (${result.corpus.length} kinds, slowest ${result.slowestMs} ms)`;
+      seen[name] =
+        `${result.inputs} inputs in ${seconds} s (${result.corpus.length} kinds, slowest ${result.slowestMs} ms)`;
       problems.push(...result.problems);
       if (size.keep) keepCorpus(name, result.corpus);
     }

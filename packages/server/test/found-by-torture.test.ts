@@ -1,9 +1,13 @@
 /** Every fault that `npm run torture` has found, each with a test of its own, so that it stays found. */
 
-import { describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { acceptBatch } from '../src/batches/accept-batch.ts';
 import type { BatchFiles, IncomingFile } from '../src/batches/batch-files.ts';
 import type { BatchStore } from '../src/storage/batch-store.ts';
+import { readBody } from '../src/wire/body.ts';
+import { type RuntimeName, startQuiver } from './start-quiver.ts';
 
 describe('full-disk: an upload of a batch that the disk had no room for was a 500', () => {
   const full = () => Promise.reject(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
@@ -32,5 +36,52 @@ describe('full-disk: an upload of a batch that the disk had no room for was a 50
       },
     );
     expect(discarded).toBe(broken ? 1 : 0);
+  });
+});
+
+describe('hostile-http: a body that trickled held its connection for ever on Bun', () => {
+  test('a body that is read whole must have come within 30 seconds', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    let wasCancelled = false;
+    const trickle = new ReadableStream({
+      start: (controller) => controller.enqueue(new Uint8Array(1)),
+      cancel: () => {
+        wasCancelled = true;
+      },
+    });
+    const init = { method: 'POST', body: trickle, duplex: 'half' } as RequestInit;
+    const reading = readBody(new Request('http://localhost/', init), 1000);
+    const refused = expect(reading).rejects.toMatchObject({
+      code: 'bad-request',
+      message: 'body: must arrive within 30 seconds',
+      headers: { Connection: 'close' },
+    });
+    await vi.advanceTimersByTimeAsync(30_000);
+    await refused;
+    expect(wasCancelled).toBe(true);
+  });
+});
+
+describe('hostile-http: Node answered HTTP/0.9 and HTTP/2.0 as if they were 1.1', () => {
+  test.each<[RuntimeName, string]>([
+    ['node', 'GET /healthz\r\n\r\n'],
+    ['node', 'GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n'],
+    ['bun', 'GET /healthz\r\n\r\n'],
+    ['bun', 'GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n'],
+  ])('%s refuses %j', async (runtime, request) => {
+    const quiver = await startQuiver({ runtime, flags: ['--workers', '1', '--log-level', 'error'] });
+    onTestFinished(async () => void (await quiver.kill()));
+    const { hostname, port } = new URL(quiver.url);
+    const socket = connect(Number(port), hostname);
+    let received = '';
+    socket.setEncoding('latin1').on('data', (text) => {
+      received += text;
+    });
+    socket.on('error', () => {});
+    const closed = once(socket, 'close');
+    socket.write(request);
+    await closed;
+    expect(received).toMatch(/^$|^HTTP\/1\.1 (400|505) /);
   });
 });

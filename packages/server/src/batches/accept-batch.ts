@@ -6,8 +6,12 @@ import type { ReadableStream } from 'node:stream/web';
 import { createGunzip } from 'node:zlib';
 import { QuiverError } from '../errors.ts';
 import type { BatchStore, BatchVersion } from '../storage/batch-store.ts';
+import { tooSlow } from '../wire/body.ts';
 import { BatchCheck } from './batch-check.ts';
 import type { BatchFiles } from './batch-files.ts';
+
+/** An upload that is still trickling in after so many milliseconds is refused; silence the runtimes cut themselves, and sooner. */
+const MOST_TIME = 300_000;
 
 export interface AcceptBatchParts {
   readonly batches: BatchStore;
@@ -32,11 +36,13 @@ export async function acceptBatch(
   request: Request,
 ): Promise<string> {
   const check = new BatchCheck();
+  const latest = performance.now() + MOST_TIME;
   const incoming = await parts.files.receive().catch((error: unknown) => {
     throw isFullDisk(error) ? noSpaceLeft(error) : error;
   });
   try {
     for await (const chunk of unpackedBody(request)) {
+      if (performance.now() > latest) throw tooSlow(MOST_TIME);
       check.push(chunk);
       await incoming.write(chunk);
     }

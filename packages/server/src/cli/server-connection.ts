@@ -49,7 +49,9 @@ function serverUrl(text: string): string {
   if (url.username !== '' || url.search !== '' || url.hash !== '') {
     throw new InvalidArgumentError('It must have no user, query or fragment.');
   }
-  return url.href.replace(/\/+$/, '');
+  let end = url.href.length;
+  while (url.href[end - 1] === '/') end -= 1;
+  return url.href.slice(0, end);
 }
 
 export interface ServerReply {

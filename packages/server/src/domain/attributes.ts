@@ -77,9 +77,9 @@ export function entryStart(name: string): string {
 
 /** What stands behind the last byte of a value: `","modifiedAt":"…"}`. @param at epoch milliseconds */
 export function entryEnd(at: number): string {
-  return ENTRY_END.replace(EXAMPLE_TIME, formatTime(at));
+  return `${BEFORE_TIME}${formatTime(at)}"}`;
 }
-const EXAMPLE_TIME = /2026.*00:00/;
+const BEFORE_TIME = ENTRY_END.slice(0, ENTRY_END.indexOf('2026'));
 
 /** What each ASCII character is within a value; undefined where it is itself. */
 export const JSON_ESCAPES: readonly (Uint8Array | undefined)[] = Array.from({ length: 0x80 }, (_, code) => {

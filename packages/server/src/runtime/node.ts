@@ -34,6 +34,10 @@ export const nodeRuntime: Runtime = {
     const connections = new OpenConnections();
     const listener = (incoming: IncomingMessage, outgoing: ServerResponse) => {
       connections.enter(incoming.socket, outgoing);
+      if (incoming.httpVersionMajor !== 1) {
+        refuseVersion(incoming, outgoing);
+        return;
+      }
       incoming.url = originForm(incoming.url ?? '/');
       void answer(incoming, outgoing);
     };
@@ -71,10 +75,20 @@ function callerOf(incoming: IncomingMessage): Caller {
   return { address: incoming.socket.remoteAddress ?? '', secure: 'encrypted' in incoming.socket };
 }
 
+/** Node's parser takes HTTP/0.9 and 2.0 for a request of version 1; what else it then takes for what is anybody's guess. */
+function refuseVersion(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  outgoing.writeHead(505, { connection: 'close' }).end();
+  incoming.resume();
+}
+
 /** A target in absolute form names a host of its own, which must not count; only its path and query go on (RFC 9112 section 3.2.2). */
 function originForm(target: string): string {
-  const path = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/i.exec(target)?.[1];
-  if (path === undefined) return target;
+  if (target.startsWith('/')) return target;
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(target)?.[0];
+  if (scheme === undefined) return target;
+  const rest = target.slice(scheme.length);
+  const end = rest.search(/[/?#]/);
+  const path = end === -1 ? '' : rest.slice(end);
   return path.startsWith('/') ? path : `/${path}`;
 }
 

@@ -3,6 +3,11 @@
 import { QuiverError } from '../errors.ts';
 
 const EMPTY = new Uint8Array(0);
+/**
+ * A body that is read whole must have come by then, in milliseconds. Without it one byte now and then would hold a connection for ever, for
+ * a runtime's own limit may count silence alone.
+ */
+const MOST_TIME = 30_000;
 
 /**
  * Reads a body whole.
@@ -11,7 +16,8 @@ const EMPTY = new Uint8Array(0);
  * the first byte beyond it. A Content-Length beyond it is refused before anything is read.
  *
  * @param maxBytes the most bytes
- * @throws QuiverError `body-too-large`; `bad-request` when the body is cut short or packed with a Content-Encoding
+ * @throws QuiverError `body-too-large`; `bad-request` when the body is cut short, takes more than 30 seconds, or is packed with a
+ *   Content-Encoding
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
   const encoding = request.headers.get('content-encoding');
@@ -26,18 +32,29 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = request.body.getReader();
-  for (;;) {
-    const chunk = await reader.read().catch((cause: unknown) => {
-      throw new QuiverError('bad-request', 'body: was cut short', { cause });
-    });
-    if (chunk.done) break;
-    size += chunk.value.byteLength;
-    if (size > maxBytes) {
-      // Whether the sender minds that we stop listening is of no interest: the answer is the same.
-      reader.cancel().catch(() => undefined);
-      throw tooLarge(maxBytes);
+  // Whether the sender minds that we stop listening is of no interest: the answer is the same.
+  const stopListening = () => void reader.cancel().catch(() => undefined);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    stopListening();
+  }, MOST_TIME);
+  try {
+    for (;;) {
+      const chunk = await reader.read().catch((cause: unknown) => {
+        throw isLate ? tooSlow(MOST_TIME) : new QuiverError('bad-request', 'body: was cut short', { cause });
+      });
+      if (isLate) throw tooSlow(MOST_TIME);
+      if (chunk.done) break;
+      size += chunk.value.byteLength;
+      if (size > maxBytes) {
+        stopListening();
+        throw tooLarge(maxBytes);
+      }
+      chunks.push(chunk.value);
     }
-    chunks.push(chunk.value);
+  } finally {
+    clearTimeout(timer);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
 }
@@ -53,6 +70,13 @@ export function textOf(bytes: Uint8Array): string {
   } catch {
     throw new QuiverError('bad-request', 'body: must be UTF-8');
   }
+}
+
+/** The refusal of a body that trickles; the connection goes with it. @param ms how long it may take */
+export function tooSlow(ms: number): QuiverError {
+  return new QuiverError('bad-request', `body: must arrive within ${ms / 1000} seconds`, {
+    headers: { Connection: 'close' },
+  });
 }
 
 function tooLarge(maxBytes: number): QuiverError {
