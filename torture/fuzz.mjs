@@ -14,6 +14,7 @@ const CORPUS = join(dirname(fileURLToPath(import.meta.url)), 'corpus');
 const MOST_MS = 100;
 const MOST_KEPT = 250;
 const MOST_KEPT_BYTES = 2048;
+const MOST_WRITTEN = 120;
 /** Other work on the machine makes single runs slow: an input is slow when it is so every time. */
 const TRIES_WHEN_SLOW = 5;
 
@@ -42,7 +43,8 @@ export default {
   async run(size, { say, sabotage }) {
     const seen = {};
     const problems = [];
-    for (const name of size.targets ?? Object.keys(TARGETS)) {
+    const { TORTURE_FUZZ_TARGETS } = process.env;
+    for (const name of size.targets ?? TORTURE_FUZZ_TARGETS?.split(',') ?? Object.keys(TARGETS)) {
       const seconds = Number(process.env.TORTURE_FUZZ_SECONDS ?? size.seconds);
       const sound = await TARGETS[name]();
       const parse = sabotage ? SABOTAGES[sabotage](sound) : sound;
@@ -71,13 +73,16 @@ async function fuzz(name, parse, seconds) {
     let ms = Number.POSITIVE_INFINITY;
     for (let tries = 0; tries < TRIES_WHEN_SLOW && ms > MOST_MS; tries += 1) {
       const started = performance.now();
+      const processor = process.cpuUsage();
       try {
         outcome = await parse(bytes);
       } catch (error) {
         problems.push(`${name}: ${error?.message} with ${bytes.toString('base64').slice(0, 400)}`);
         return;
       }
-      ms = Math.min(ms, performance.now() - started);
+      const { user, system } = process.cpuUsage(processor);
+      // On a busy machine a parser waits for its turn; what counts is the shorter of the clock's time and the processor's.
+      ms = Math.min(ms, performance.now() - started, (user + system) / 1000);
     }
     slowestMs = Math.max(slowestMs, Math.ceil(ms));
     if (ms > MOST_MS)
@@ -147,7 +152,8 @@ function keptCorpus(name) {
 }
 
 function keepCorpus(name, corpus) {
-  const lines = corpus.map((bytes) => bytes.toString('base64')).sort();
+  const shortest = [...corpus].sort((a, b) => a.length - b.length).slice(0, MOST_WRITTEN);
+  const lines = shortest.map((bytes) => bytes.toString('base64')).sort();
   writeFileSync(join(CORPUS, `${name}.base64`), `${lines.join('\n')}\n`);
 }
 
