@@ -7,6 +7,7 @@ import { ROOT } from './setup.mjs';
 const CHECKS = [
   ['format and lint', '@biomejs/biome/bin/biome', ['ci', '.', '--colors=off', '--error-on-warnings']],
   ['types', 'typescript/bin/tsc', ['-p', 'packages/server/tsconfig.json']],
+  ['types of the console', 'typescript/bin/tsc', ['-p', 'packages/console/tsconfig.json']],
   [
     'import direction',
     'dependency-cruiser/bin/dependency-cruise.mjs',

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const SERVER = join(ROOT, 'packages', 'server');
+const CONSOLE = join(ROOT, 'packages', 'console');
 const BUN_PACKAGE = join(ROOT, 'node_modules', 'bun');
 const BIN = join(ROOT, 'node_modules', '.bin');
 
@@ -54,6 +55,24 @@ export function buildForNode() {
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: SERVER, stdio: 'inherit' });
   writeFileSync(stamp, '');
+}
+
+/** Builds the console when its sources are newer than the last build. */
+export function buildConsole() {
+  const built = join(SERVER, 'dist', 'console', 'index.html');
+  const files = ['index.html', 'package.json', 'vite.config.ts'].map((name) => join(CONSOLE, name));
+  const newest = Math.max(
+    newestIn(join(CONSOLE, 'src')),
+    newestIn(join(CONSOLE, 'public')),
+    ...files.map(modifiedAt),
+  );
+  if (modifiedAt(built) >= newest) return;
+  say('building the console');
+  const vite = join(ROOT, 'node_modules', 'vite', 'bin', 'vite.js');
+  execFileSync(process.execPath, [vite, 'build', '--logLevel', 'error'], {
+    cwd: CONSOLE,
+    stdio: ['ignore', 2, 2],
+  });
 }
 
 /** Runs npm with the arguments, output on stderr; throws when it fails. */

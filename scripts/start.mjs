@@ -6,11 +6,12 @@
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { buildForNode, bunPath, installPackages, SERVER } from './setup.mjs';
+import { buildConsole, buildForNode, bunPath, installPackages, SERVER } from './setup.mjs';
 
 installPackages();
 const bun = process.env.QUIVER_RUNTIME === 'node' ? undefined : bunPath();
 if (!bun) buildForNode();
+buildConsole();
 const [command, main] = bun
   ? [bun, join(SERVER, 'src', 'main.ts')]
   : [process.execPath, join(SERVER, 'dist', 'main.js')];

@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './checks.mjs';
-import { buildForNode, bunPath, installPackages, ROOT, SERVER } from './setup.mjs';
+import { buildConsole, buildForNode, bunPath, installPackages, ROOT, SERVER } from './setup.mjs';
 
 const VITEST = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 
@@ -16,6 +16,7 @@ installPackages();
 const total = { passed: 0, failed: 0, skipped: 0 };
 count(runChecks());
 buildForNode();
+buildConsole();
 
 const bun = bunPath();
 if (bun) count(runVitest('unit tests on Bun', [bun, '--bun'], 'vitest.config.ts'));

@@ -1,0 +1,53 @@
+import { type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { ApiError, call, rememberCsrfToken } from './call.ts';
+
+export interface Session {
+  readonly clients: readonly string[];
+  readonly csrfToken: string;
+  readonly expiresAt: string;
+}
+
+export const SESSION_KEY = ['session'] as const;
+const PATH = '/console/session';
+
+/** The session; null when nobody is signed in. */
+export function useSession(): UseQueryResult<Session | null> {
+  return useQuery({
+    queryKey: SESSION_KEY,
+    staleTime: 60_000,
+    async queryFn() {
+      try {
+        return remembered(await call<Session>(PATH));
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 401) return null;
+        throw error;
+      }
+    },
+  });
+}
+
+export function useSignIn() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async (token: string) =>
+      remembered(await call<Session>(PATH, { method: 'POST', body: { token } })),
+    onSuccess: (session) => queries.setQueryData(SESSION_KEY, session),
+  });
+}
+
+export function useSignOut() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => call(PATH, { method: 'DELETE' }),
+    onSuccess() {
+      rememberCsrfToken('');
+      queries.clear();
+      queries.setQueryData(SESSION_KEY, null);
+    },
+  });
+}
+
+function remembered(session: Session): Session {
+  rememberCsrfToken(session.csrfToken);
+  return session;
+}

@@ -1,0 +1,33 @@
+import { ApiError, csrfHeaders, messageOf, UNREACHABLE } from './call.ts';
+import { paths } from './paths.ts';
+
+/**
+ * Sends a batch file. Not by `fetch`, which does not tell how far it is.
+ *
+ * @param onProgress called with the share that is sent, 0 to 1
+ * @returns the id of the batch, which is accepted: on the server's disk
+ * @throws ApiError
+ */
+export function uploadBatch(
+  client: string,
+  version: 'v1' | 'v2',
+  file: File,
+  isGzip: boolean,
+  onProgress: (share: number) => void,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', paths.upload(client, version));
+    request.setRequestHeader('Content-Type', 'application/octet-stream');
+    if (isGzip) request.setRequestHeader('Content-Encoding', 'gzip');
+    for (const [name, value] of Object.entries(csrfHeaders())) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 1 : loaded / total);
+    request.onerror = () => reject(new ApiError(0, UNREACHABLE));
+    request.onload = () => {
+      const { status, responseText } = request;
+      if (status !== 200) reject(new ApiError(status, messageOf(status, responseText)));
+      else resolve((JSON.parse(responseText) as { batchId: string }).batchId);
+    };
+    request.send(file);
+  });
+}

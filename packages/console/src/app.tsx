@@ -1,0 +1,93 @@
+import { useEffect } from 'react';
+import { Redirect, Route, Switch } from 'wouter';
+import { useSession } from './api/session.ts';
+import { BatchPage } from './pages/batch-page.tsx';
+import { BatchesPage } from './pages/batches-page.tsx';
+import { ImplementationPage } from './pages/implementation-page.tsx';
+import { NotFoundPage } from './pages/not-found-page.tsx';
+import { OverviewPage } from './pages/overview-page.tsx';
+import { ProfilesPage } from './pages/profiles-page.tsx';
+import { SignInPage } from './pages/sign-in-page.tsx';
+import { Failure } from './parts/failure.tsx';
+import { Frame } from './parts/frame.tsx';
+
+/** Every page of the console. Nobody signed in: the sign-in page stands where one is, whatever the link. */
+export function App() {
+  const session = useSession();
+  if (session.isPending) return <p className="loading">Loading…</p>;
+  if (session.isError) {
+    return (
+      <main className="sign-in">
+        <Failure error={session.error} retry={() => void session.refetch()} />
+      </main>
+    );
+  }
+  if (session.data === null) return <SignInPage />;
+  const { clients } = session.data;
+  const first = `/${encodeURIComponent(clients[0] ?? 'demo')}/overview`;
+  return (
+    <Switch>
+      <Route path="/">
+        <Redirect to={first} replace />
+      </Route>
+      <Route path="/:client/*?">
+        {(params) => {
+          const client = decodeURIComponent(params.client);
+          if (!clients.includes(client)) return <NotFoundPage to={first} />;
+          return (
+            <Frame client={client} clients={clients}>
+              <Pages key={client} client={client} />
+            </Frame>
+          );
+        }}
+      </Route>
+    </Switch>
+  );
+}
+
+function Pages({ client }: { client: string }) {
+  return (
+    <Switch>
+      <Route path="/:client">
+        <Redirect to={`/${encodeURIComponent(client)}/overview`} replace />
+      </Route>
+      <Route path="/:client/overview">
+        <Titled title="Overview">
+          <OverviewPage client={client} />
+        </Titled>
+      </Route>
+      <Route path="/:client/profiles">
+        <Titled title="Profiles">
+          <ProfilesPage client={client} />
+        </Titled>
+      </Route>
+      <Route path="/:client/batches">
+        <Titled title="Batches">
+          <BatchesPage client={client} />
+        </Titled>
+      </Route>
+      <Route path="/:client/batches/:id">
+        {({ id }) => (
+          <Titled title="Batch">
+            <BatchPage client={client} id={decodeURIComponent(id)} />
+          </Titled>
+        )}
+      </Route>
+      <Route path="/:client/implementation">
+        <Titled title="Implementation">
+          <ImplementationPage client={client} />
+        </Titled>
+      </Route>
+      <Route>
+        <NotFoundPage to={`/${encodeURIComponent(client)}/overview`} />
+      </Route>
+    </Switch>
+  );
+}
+
+function Titled({ title, children }: { title: string; children: React.ReactNode }) {
+  useEffect(() => {
+    document.title = `${title} · Quiver`;
+  }, [title]);
+  return children;
+}

@@ -1,0 +1,40 @@
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Router } from 'wouter';
+import { ApiError } from './api/call.ts';
+import { SESSION_KEY } from './api/session.ts';
+import { App } from './app.tsx';
+import './styles/tokens.css';
+import './styles/layout.css';
+import './styles/parts.css';
+import './styles/pages.css';
+
+/** Whatever is told that nobody is signed in ends the session; the sign-in page then stands where one was. */
+function noticeEndOfSession(error: unknown): void {
+  if (error instanceof ApiError && error.status === 401) queryClient.setQueryData(SESSION_KEY, null);
+}
+
+const queryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: noticeEndOfSession }),
+  mutationCache: new MutationCache({ onError: noticeEndOfSession }),
+  defaultOptions: {
+    queries: {
+      // What the server refuses it refuses again; only what never arrived is worth another try.
+      retry: (failures, error) => !(error instanceof ApiError) && failures < 2,
+      staleTime: 2000,
+      // Works offline from the internet: the server is what counts, not what the browser thinks of the network.
+      networkMode: 'always',
+    },
+    mutations: { networkMode: 'always' },
+  },
+});
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <QueryClientProvider client={queryClient}>
+      <Router base="/console">
+        <App />
+      </Router>
+    </QueryClientProvider>
+  </StrictMode>,
+);

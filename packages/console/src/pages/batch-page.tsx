@@ -1,0 +1,140 @@
+import { Button } from 'react-aria-components';
+import { Link } from 'wouter';
+import { paths } from '../api/paths.ts';
+import { isUnderWay, useBatch, useFailures, useRetry } from '../api/queries.ts';
+import type { BatchReply } from '../api/replies.ts';
+import { BatchState } from '../parts/batch-table.tsx';
+import { CopyButton, CurlButton } from '../parts/copy.tsx';
+import { Failure } from '../parts/failure.tsx';
+import { bytes, count, counted, time } from '../parts/format.ts';
+import { Card, Facts, PageHead } from '../parts/page.tsx';
+import { Progress } from '../parts/progress.tsx';
+
+export function BatchPage({ client, id }: { client: string; id: string }) {
+  const batch = useBatch(client, id);
+  const back = `/${encodeURIComponent(client)}/batches`;
+  return (
+    <>
+      <PageHead
+        title={
+          <>
+            Batch <span className="id">{id}</span>
+          </>
+        }
+        intro={<Link href={back}>All batches</Link>}
+      >
+        <CopyButton text={id} label="Copy id" />
+        <CurlButton path={paths.batch(client, id)} />
+      </PageHead>
+      {batch.isError ? (
+        <Failure error={batch.error} retry={() => void batch.refetch()} />
+      ) : batch.isPending ? (
+        <p className="loading">Loading…</p>
+      ) : (
+        <>
+          <HowFar client={client} batch={batch.data} />
+          {batch.data.failed + batch.data.notFound > 0 && <FailedRows client={client} batch={batch.data} />}
+        </>
+      )}
+    </>
+  );
+}
+
+function HowFar({ client, batch }: { client: string; batch: BatchReply }) {
+  const retry = useRetry(client, batch.id);
+  const { rows, consumed, successful, notFound, failed, state } = batch;
+  const skipped = consumed - successful - notFound - failed;
+  return (
+    <Card title="Progress" actions={<BatchState batch={batch} />}>
+      <Progress
+        label={isUnderWay(batch) ? 'Applying' : 'Applied'}
+        share={rows === 0 ? 1 : consumed / rows}
+        text={`${count(consumed)} of ${counted(rows, 'row')}`}
+      />
+      {state === 'stuck' && (
+        <div className="note note-bad" role="alert">
+          <p>
+            It cannot go on without help: {batch.reason ?? 'the reason is in the server log'}. Mend the cause,
+            then let it go on; what it has done stays done.
+          </p>
+          <Button className="button" onPress={() => retry.mutate()} isDisabled={retry.isPending}>
+            Let it go on
+          </Button>
+          {retry.isError && <Failure error={retry.error} />}
+        </div>
+      )}
+      <Facts
+        facts={[
+          ['Updated', count(successful)],
+          ...(batch.version === 'v1' ? [['Not found', count(notFound)] as const] : []),
+          ['Failed', count(failed)],
+          ['Skipped, without a value', count(Math.max(0, skipped))],
+          ['File', `${bytes(batch.bytes)}, ${batch.version}`],
+          ['Accepted', time(batch.acceptedAt)],
+          ['Finished', batch.finishedAt === null ? '–' : time(batch.finishedAt)],
+        ]}
+      />
+    </Card>
+  );
+}
+
+function FailedRows({ client, batch }: { client: string; batch: BatchReply }) {
+  const failures = useFailures(client, batch.id, !isUnderWay(batch));
+  const rows = failures.data?.pages.flatMap((page) => page.failures) ?? [];
+  return (
+    <Card
+      title="Rows that were not applied"
+      actions={
+        <>
+          <CurlButton path={paths.failures(client, batch.id)} />
+          <a className="button button-solid" href={paths.failuresFile(client, batch.id)} download>
+            Download failed rows
+          </a>
+        </>
+      }
+    >
+      <p className="muted">
+        The download has these rows under their header, as they came. Mend them, then{' '}
+        <Link href={`/${encodeURIComponent(client)}/batches`}>send the file</Link>.
+      </p>
+      {failures.isError && <Failure error={failures.error} retry={() => void failures.refetch()} />}
+      {isUnderWay(batch) && <p className="loading">They are listed when the batch is complete.</p>}
+      {rows.length > 0 && (
+        <div className="scroll">
+          <table>
+            <caption className="off-screen">Rows that were not applied</caption>
+            <thead>
+              <tr>
+                <th scope="col" className="number">
+                  Line
+                </th>
+                <th scope="col">Id</th>
+                <th scope="col">Reason</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map(({ line, id, reason }) => (
+                <tr key={line}>
+                  <td className="number">{line}</td>
+                  <td>
+                    {id === '' ? <span className="muted">none</span> : <span className="id">{id}</span>}
+                  </td>
+                  <td>{reason}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {failures.hasNextPage && (
+        <Button
+          className="button"
+          onPress={() => void failures.fetchNextPage()}
+          isDisabled={failures.isFetching}
+        >
+          Show more
+        </Button>
+      )}
+    </Card>
+  );
+}

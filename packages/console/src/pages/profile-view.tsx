@@ -1,0 +1,129 @@
+import { useState } from 'react';
+import { Link } from 'wouter';
+import { paths } from '../api/paths.ts';
+import { useDeleteProfile, useFetchJson } from '../api/queries.ts';
+import type { ProfileReply } from '../api/replies.ts';
+import { ConfirmButton } from '../parts/confirm.tsx';
+import { CopyButton, CurlButton } from '../parts/copy.tsx';
+import { Failure } from '../parts/failure.tsx';
+import { bytes, count, counted, distance, time } from '../parts/format.ts';
+import { KIND_NAMES } from '../parts/kinds.ts';
+import { Card, Facts } from '../parts/page.tsx';
+import { Gauge } from '../parts/progress.tsx';
+import { ProfileAttributes } from './profile-attributes.tsx';
+
+export function ProfileView({ client, profile }: { client: string; profile: ProfileReply }) {
+  const { kind, id } = profile;
+  return (
+    <>
+      <Card
+        title="Profile"
+        actions={
+          <>
+            <CurlButton path={paths.profile(client, id, kind)} />
+            <DeleteProfile client={client} profile={profile} />
+          </>
+        }
+      >
+        <p className="found">
+          <span className="badge badge-plain">{KIND_NAMES[kind]}</span> <span className="id">{id}</span>
+        </p>
+        <Gauge
+          label="Size"
+          value={profile.sizeBytes}
+          max={profile.maxBytes}
+          text={`${bytes(profile.sizeBytes)} of ${count(profile.maxBytes / 1024)} KB`}
+        />
+        <Facts
+          facts={[
+            ['Attributes', count(profile.attributes.length)],
+            ...(profile.createdAt ? [['Created', time(profile.createdAt)] as const] : []),
+            ['Last written', time(profile.modifiedAt)],
+            ['Expires', `${distance(profile.expiresAt)}, ${time(profile.expiresAt)}`],
+          ]}
+        />
+      </Card>
+      <ProfileAttributes client={client} profile={profile} />
+      <LinkedIds client={client} profile={profile} />
+      <FetchJson client={client} profile={profile} />
+    </>
+  );
+}
+
+function DeleteProfile({ client, profile }: { client: string; profile: ProfileReply }) {
+  const remove = useDeleteProfile(client, profile);
+  return (
+    <ConfirmButton
+      label="Delete profile"
+      title="Delete this profile?"
+      typed={profile.id}
+      confirm="Delete profile"
+      act={() => remove.mutateAsync()}
+    >
+      <p>
+        {counted(profile.attributes.length, 'attribute')} and {counted(profile.ids.length, 'id')} go with it.
+        This cannot be undone.
+      </p>
+    </ConfirmButton>
+  );
+}
+
+function LinkedIds({ client, profile }: { client: string; profile: ProfileReply }) {
+  return (
+    <Card title="Linked ids">
+      <div className="scroll">
+        <table>
+          <caption className="off-screen">Ids of this visitor</caption>
+          <thead>
+            <tr>
+              <th scope="col">Kind</th>
+              <th scope="col">Id</th>
+              <th scope="col">Since</th>
+            </tr>
+          </thead>
+          <tbody>
+            {profile.ids.map(({ kind, id, since }) => (
+              <tr key={`${kind} ${id}`}>
+                <td>{KIND_NAMES[kind]}</td>
+                <td>
+                  <Link
+                    className="id"
+                    href={`/${encodeURIComponent(client)}/profiles?id=${encodeURIComponent(id)}&kind=${kind}`}
+                  >
+                    {id}
+                  </Link>
+                </td>
+                <td>{since ? time(since) : '–'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Card>
+  );
+}
+
+function FetchJson({ client, profile }: { client: string; profile: ProfileReply }) {
+  const [isOpen, setOpen] = useState(false);
+  const fetched = useFetchJson(client, profile, isOpen);
+  const text = JSON.stringify(fetched.data, undefined, 2);
+  return (
+    <Card
+      title="What a fetch returns"
+      actions={
+        <>
+          {fetched.data !== undefined && <CopyButton text={text} label="Copy JSON" />}
+          <CurlButton path={paths.fetch(client, profile.id, profile.kind)} auth="profile" />
+        </>
+      }
+    >
+      <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+        <summary>Show the JSON</summary>
+        <p className="muted">Asking for it is a fetch like any other, and is counted as one.</p>
+        {fetched.isError && <Failure error={fetched.error} retry={() => void fetched.refetch()} />}
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what can scroll must be reachable by keyboard */}
+        {fetched.data !== undefined && <pre tabIndex={0}>{text}</pre>}
+      </details>
+    </Card>
+  );
+}

@@ -1,0 +1,138 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Button, DropZone, FileTrigger, Text } from 'react-aria-components';
+import { useLocation } from 'wouter';
+import { type CheckedFile, checkFile } from '../api/check-file.ts';
+import { uploadBatch } from '../api/upload.ts';
+import { Failure } from '../parts/failure.tsx';
+import { bytes, count, counted } from '../parts/format.ts';
+import { Card, Facts } from '../parts/page.tsx';
+import { Progress } from '../parts/progress.tsx';
+
+/** A file on its way: nothing → checking → checked → sending → the batch's own page, which shows it applied. */
+type Stage =
+  | { readonly at: 'nothing' | 'checking' }
+  | { readonly at: 'checked'; readonly checked: CheckedFile; readonly error?: Error }
+  | { readonly at: 'sending'; readonly checked: CheckedFile; readonly share: number };
+
+export function UploadBatch({ client }: { client: string }) {
+  const [stage, setStage] = useState<Stage>({ at: 'nothing' });
+  const [createsMissing, setCreatesMissing] = useState(true);
+  const [, navigate] = useLocation();
+  const queries = useQueryClient();
+
+  const take = async (file: File | undefined) => {
+    if (!file) return;
+    setStage({ at: 'checking' });
+    setStage({ at: 'checked', checked: await checkFile(file) });
+  };
+  const send = async (checked: CheckedFile) => {
+    const progress = (share: number) => setStage({ at: 'sending', checked, share });
+    progress(0);
+    try {
+      const version = createsMissing ? 'v2' : 'v1';
+      const id = await uploadBatch(client, version, checked.file, checked.isGzip, progress);
+      void queries.invalidateQueries({ queryKey: [client, 'batches'] });
+      navigate(`/${encodeURIComponent(client)}/batches/${encodeURIComponent(id)}`);
+    } catch (error) {
+      setStage({ at: 'checked', checked, error: error as Error });
+    }
+  };
+
+  return (
+    <Card title="Send a batch">
+      {(stage.at === 'nothing' || stage.at === 'checking') && (
+        <DropZone
+          className="drop"
+          onDrop={async ({ items }) => {
+            const file = items.find((item) => item.kind === 'file');
+            if (file?.kind === 'file') await take(await file.getFile());
+          }}
+        >
+          <Text slot="label">
+            {stage.at === 'checking' ? 'Checking the file…' : 'Drop a batch file here'}
+          </Text>
+          <FileTrigger onSelect={(files) => void take(files?.[0])}>
+            <Button className="button">Choose a file</Button>
+          </FileTrigger>
+          <p className="muted">
+            The first line names the columns, as in <code>batch=thirdPartyId,country,plan</code>; plain or
+            gzip.
+          </p>
+        </DropZone>
+      )}
+      {stage.at === 'checked' && (
+        <div className="checked">
+          <WhatWasFound checked={stage.checked} />
+          {stage.error && <Failure error={stage.error} />}
+          <label className="choice">
+            <input
+              type="checkbox"
+              checked={createsMissing}
+              onChange={({ target }) => setCreatesMissing(target.checked)}
+            />
+            Make profiles that are not there yet (v2)
+          </label>
+          <div className="actions">
+            <Button
+              className="button button-solid"
+              isDisabled={stage.checked.refusal !== undefined}
+              onPress={() => void send(stage.checked)}
+            >
+              Send {counted(stage.checked.rows, 'row')}
+            </Button>
+            <Button className="button" onPress={() => setStage({ at: 'nothing' })}>
+              Choose another file
+            </Button>
+          </div>
+        </div>
+      )}
+      {stage.at === 'sending' && (
+        <Progress
+          label={`Sending ${stage.checked.file.name}`}
+          share={stage.share}
+          text={`${Math.round(stage.share * 100)} % of ${bytes(stage.checked.file.size)}`}
+        />
+      )}
+    </Card>
+  );
+}
+
+function WhatWasFound({ checked }: { checked: CheckedFile }) {
+  const { file, idKind, attributes, rows, refusal, badRows, problems } = checked;
+  return (
+    <>
+      <Facts
+        facts={[
+          ['File', `${file.name}, ${bytes(file.size)}`],
+          ['Rows', count(rows)],
+          ['Id', idKind || '–'],
+          ['Attributes', attributes.join(', ') || '–'],
+        ]}
+      />
+      {refusal !== undefined && (
+        <div className="note note-bad" role="alert">
+          <p>This file cannot be sent. {refusal}</p>
+        </div>
+      )}
+      {refusal === undefined && badRows > 0 && (
+        <div className="note note-warn" role="status">
+          <p>
+            {counted(badRows, 'row')} will fail; the others go on. You can send the file as it is and mend
+            those rows afterwards.
+          </p>
+          <ul>
+            {problems.map((problem) => (
+              <li key={problem}>{problem}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {refusal === undefined && badRows === 0 && (
+        <div className="note note-good" role="status">
+          <p>The file is well formed.</p>
+        </div>
+      )}
+    </>
+  );
+}

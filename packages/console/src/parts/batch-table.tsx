@@ -1,0 +1,59 @@
+import { Link } from 'wouter';
+import type { BatchReply } from '../api/replies.ts';
+import { count, distance, time } from './format.ts';
+
+const STATES = { waiting: 'Waiting', running: 'Running', complete: 'Complete', stuck: 'Stuck' } as const;
+
+/** The state of a batch in a word, with failed rows told beside it. */
+export function BatchState({ batch }: { batch: BatchReply }) {
+  const { state, failed } = batch;
+  const look = state === 'stuck' ? 'bad' : state === 'complete' ? (failed > 0 ? 'warn' : 'good') : 'plain';
+  return <span className={`badge badge-${look}`}>{STATES[state]}</span>;
+}
+
+export function BatchTable({ client, batches }: { client: string; batches: readonly BatchReply[] }) {
+  return (
+    <div className="scroll">
+      <table className="batches">
+        <caption className="off-screen">Batches, the latest first</caption>
+        <thead>
+          <tr>
+            <th scope="col">Batch</th>
+            <th scope="col">State</th>
+            <th scope="col" className="number">
+              Rows
+            </th>
+            <th scope="col" className="number">
+              Failed
+            </th>
+            <th scope="col">Accepted</th>
+          </tr>
+        </thead>
+        <tbody>
+          {batches.map((batch) => (
+            <tr key={batch.id}>
+              <td>
+                <Link
+                  className="id"
+                  href={`/${encodeURIComponent(client)}/batches/${encodeURIComponent(batch.id)}`}
+                >
+                  {batch.id}
+                </Link>
+              </td>
+              <td>
+                <BatchState batch={batch} />
+              </td>
+              <td className="number">{count(batch.rows)}</td>
+              <td className="number">{count(batch.failed)}</td>
+              <td>
+                <time dateTime={batch.acceptedAt} title={time(batch.acceptedAt)}>
+                  {distance(batch.acceptedAt)}
+                </time>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

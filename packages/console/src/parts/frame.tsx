@@ -1,0 +1,54 @@
+import type { ReactNode } from 'react';
+import { Button } from 'react-aria-components';
+import { Link, useLocation } from 'wouter';
+import { useSignOut } from '../api/session.ts';
+import { Mark } from './mark.tsx';
+
+const PAGES = [
+  ['overview', 'Overview'],
+  ['profiles', 'Profiles'],
+  ['batches', 'Batches'],
+  ['implementation', 'Implementation'],
+] as const;
+
+/** What stands around every page: name, client picker, the pages, the way out. */
+export function Frame(props: { client: string; clients: readonly string[]; children: ReactNode }) {
+  const { client, clients, children } = props;
+  const [location, navigate] = useLocation();
+  const signOut = useSignOut();
+  const page = location.split('/')[2] ?? 'overview';
+  const to = (code: string, name: string) => `/${encodeURIComponent(code)}/${name}`;
+  return (
+    <div className="frame">
+      <a className="skip" href="#content">
+        Skip to content
+      </a>
+      <header className="top">
+        <Link className="brand" href={to(client, 'overview')}>
+          <Mark /> Quiver
+        </Link>
+        <label className="client-picker">
+          <span>Client</span>
+          <select value={client} onChange={({ target }) => navigate(to(target.value, page))}>
+            {clients.map((code) => (
+              <option key={code}>{code}</option>
+            ))}
+          </select>
+        </label>
+        <Button className="button button-quiet" onPress={() => signOut.mutate()}>
+          Sign out
+        </Button>
+      </header>
+      <nav className="pages" aria-label="Pages">
+        {PAGES.map(([name, title]) => (
+          <Link key={name} href={to(client, name)} aria-current={name === page ? 'page' : undefined}>
+            {title}
+          </Link>
+        ))}
+      </nav>
+      <main id="content" tabIndex={-1}>
+        {children}
+      </main>
+    </div>
+  );
+}

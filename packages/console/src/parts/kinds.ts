@@ -1,0 +1,12 @@
+import type { IdKind } from '../api/replies.ts';
+
+/** The kinds of ids as people call them. */
+export const KIND_NAMES: Readonly<Record<IdKind, string>> = {
+  tntId: 'tntId',
+  thirdPartyId: 'thirdPartyId',
+  marketingCloudVisitorId: 'ECID',
+};
+
+export function isIdKind(text: string): text is IdKind {
+  return Object.hasOwn(KIND_NAMES, text);
+}

@@ -1,0 +1,120 @@
+/** `/console/`: the page for administrators, as it was built; the server reads it once and keeps it in memory. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants } from 'node:zlib';
+import { z } from '@hono/zod-openapi';
+import { QuiverError } from '../errors.ts';
+import { Reply } from '../wire/replies.ts';
+import type { Call, Route } from '../wire/route.ts';
+
+/** The same place seen from `src/http` and from `dist/http`. */
+const BUILT = fileURLToPath(new URL('../../dist/console', import.meta.url));
+const PREFIX = '/console/';
+
+const SECURITY = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+    "font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+} as const;
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html;charset=UTF-8',
+  js: 'text/javascript;charset=UTF-8',
+  css: 'text/css;charset=UTF-8',
+  svg: 'image/svg+xml',
+  json: 'application/json',
+};
+const NOT_BUILT =
+  'The console is not built. In a checkout, npm start builds it; or run: npm run build -w packages/console\n';
+
+interface BuiltFile {
+  readonly plain: Uint8Array<ArrayBuffer>;
+  readonly brotli: Uint8Array<ArrayBuffer>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * The page and its files; every other path under `/console/` is one of the page's own links and gets the page.
+ *
+ * @param folder where the built console is; that of this package by default
+ */
+export function consoleRoutes(folder = BUILT): Route[] {
+  let built: ReadonlyMap<string, BuiltFile> | undefined;
+  const shared = { method: 'GET', guard: 'open', style: 'plain', cors: 'none', scope: 'server' } as const;
+
+  return [
+    {
+      ...shared,
+      path: '/console',
+      describe: {
+        tags: ['Console'],
+        summary: 'Leads to the console',
+        responses: { 308: { description: 'To `/console/`' } },
+      },
+      handle: () => new Reply(null, 308, { location: PREFIX }),
+    },
+    {
+      ...shared,
+      path: '/console/{path*}',
+      describe: {
+        tags: ['Console'],
+        summary: 'The console, a page for administrators',
+        responses: {
+          200: {
+            description: 'The page, or one of its files',
+            content: { 'text/html': { schema: z.string(), example: '<!doctype html>' } },
+          },
+          404: { description: 'No such file' },
+        },
+      },
+      handle(call) {
+        // What is not there yet may be built while the server runs; what is there stays as it is until the next start.
+        built ??= existsSync(join(folder, 'index.html')) ? readBuilt(folder) : undefined;
+        if (!built)
+          return new Reply(NOT_BUILT, 404, { ...SECURITY, 'content-type': 'text/plain;charset=UTF-8' });
+        return fileReply(built, call);
+      },
+    },
+  ];
+}
+
+function fileReply(built: ReadonlyMap<string, BuiltFile>, { path, request }: Call): Reply {
+  const name = path.slice(PREFIX.length);
+  // A missing file must not come back as the page: a browser would take HTML for a script.
+  if (name.startsWith('assets/') && !built.has(name))
+    throw new QuiverError('not-found', `No such path: ${path}`);
+  const { plain, brotli, headers } = built.get(name) ?? built.get('index.html')!;
+  return /\bbr\b/.test(request.headers.get('accept-encoding') ?? '')
+    ? new Reply(brotli, 200, { ...headers, 'content-encoding': 'br' })
+    : new Reply(plain, 200, headers);
+}
+
+/** All built files by their path; a few hundred kilobytes, packed once. */
+function readBuilt(folder: string): ReadonlyMap<string, BuiltFile> {
+  const files = new Map<string, BuiltFile>();
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const name = file.slice(folder.length + 1).replaceAll('\\', '/');
+    const plain = new Uint8Array(readFileSync(file));
+    const packed = brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } });
+    files.set(name, {
+      plain,
+      brotli: new Uint8Array(packed),
+      headers: {
+        ...SECURITY,
+        'content-type': TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream',
+        // The names under assets/ change with what is in them.
+        'cache-control': name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-store',
+        vary: 'Accept-Encoding',
+      },
+    });
+  }
+  return files;
+}
