@@ -4,7 +4,7 @@
  *   errors, domain ← storage ← wire ← features ← http ← server.ts ← cli ← main.ts     (config, runtime, background.ts and log.ts stand beside)
  */
 const src = '^packages/server/src';
-const FEATURES = ['profiles', 'delivery', 'batches', 'access', 'metering', 'edges'];
+const FEATURES = ['profiles', 'delivery', 'batches', 'access', 'metering', 'admin', 'edges'];
 
 /** Forbids `from` to import anything of `src` but itself and `allowed`. */
 const floor = (name, from, allowed) => ({

@@ -17,6 +17,9 @@ import { batchSweeper } from './batches/batch-sweeper.ts';
 import type { ServeConfig } from './config/config.ts';
 import { createApp } from './http/app.ts';
 import type { Log } from './log.ts';
+import { UsageMeter } from './metering/usage-meter.ts';
+import { usageSweeper } from './metering/usage-sweeper.ts';
+import { AttributeNames } from './profiles/attribute-names.ts';
 import { expirySweeper } from './profiles/expiry-sweeper.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import { openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
@@ -43,6 +46,8 @@ export interface ServerParts {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly version: string;
+  /** When the server was started, in epoch milliseconds. */
+  readonly startedAt: number;
   readonly role: ServerRole;
   /** Says something that every other process hears; see {@link QuiverServer.hear}. */
   readonly tellOthers: (news: string) => void;
@@ -63,6 +68,11 @@ export interface QuiverServer {
 /** The news that a batch was queued; the client follows. */
 const BATCH_ACCEPTED = 'batch accepted: ';
 
+/** Opens the store that the configuration names; for whoever looks into it without serving. */
+export function openStores({ dataDir }: ServeConfig): Promise<Stores> {
+  return openLmdbStores({ path: join(dataDir, 'store') });
+}
+
 export function createServer(parts: ServerParts): QuiverServer {
   const { config, log, runtime } = parts;
   const metrics = new Registry();
@@ -73,7 +83,7 @@ export function createServer(parts: ServerParts): QuiverServer {
   let wakeRunner: (client: string) => void = () => {};
 
   async function start(): Promise<void> {
-    const stores = await openLmdbStores({ path: join(config.dataDir, 'store') });
+    const stores = await openStores(config);
     closers.push(() => stores.close());
     const files = new BatchFiles(join(config.dataDir, 'batches'));
     await files.start();
@@ -89,15 +99,18 @@ export function createServer(parts: ServerParts): QuiverServer {
   function startBackground(stores: Stores, files: BatchFiles, access: ClientAccess): void {
     const { clients } = config;
     const { batches } = stores;
+    const names = new AttributeNames(stores.attributeNames, log);
     const shared = { batches, files, clients, log, now: Date.now };
     const background = [
       expirySweeper({ store: stores.profiles, log }),
       batchSweeper(shared),
       new BatchRunner({
         ...shared,
+        noteNames: (client, batchNames) => names.note(client, batchNames),
         holder: randomUUID(),
         lifetimeDays: (client) => access.lifetimeDays(client),
       }),
+      usageSweeper({ ...shared, usage: stores.usage }),
     ] as const;
     for (const part of background) {
       part.start();
@@ -107,6 +120,9 @@ export function createServer(parts: ServerParts): QuiverServer {
   }
 
   async function serve(stores: Stores, files: BatchFiles, access: ClientAccess): Promise<void> {
+    const usage = new UsageMeter({ usage: stores.usage, registry: metrics, log, now: Date.now });
+    usage.start();
+    closers.push(() => usage.stop());
     const app = createApp({
       config,
       stores,
@@ -116,9 +132,12 @@ export function createServer(parts: ServerParts): QuiverServer {
       adminToken: parts.adminToken,
       access,
       signingKey: parts.signingKey,
+      usage,
+      attributeNames: new AttributeNames(stores.attributeNames, log),
       metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
       isDraining: () => isDraining,
       version: parts.version,
+      startedAt: parts.startedAt,
     });
     const listener: Listener = await runtime.listen({
       host: config.host,

@@ -133,6 +133,13 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /{client}/target/authentication/token': 'admin',
   'POST /{client}/target/authentication/token': 'admin',
   'DELETE /{client}/target/authentication/token': 'admin',
+  'GET /{client}/target/profiles': 'admin',
+  'PATCH /{client}/target/profiles': 'admin',
+  'DELETE /{client}/target/profiles': 'admin',
+  'DELETE /{client}/target/profiles/attributes': 'admin',
+  'GET /{client}/target/profileattributes/mbox': 'admin',
+  'GET /{client}/target/usage': 'admin',
+  'GET /{client}/target/server': 'admin',
   'POST /console/session': 'open',
   'GET /console/session': 'open',
   'DELETE /console/session': 'open',
@@ -141,6 +148,8 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /metrics': 'open',
   'GET /openapi.json': 'open',
   'GET /docs': 'open',
+  'GET /console': 'open',
+  'GET /console/{path*}': 'open',
 };
 
 /** What stands for the parameters of a path: all of the client that asks, none of which is there. */

@@ -11,6 +11,8 @@ import { BatchFiles } from '../src/batches/batch-files.ts';
 import { BatchRunner } from '../src/batches/batch-runner.ts';
 import type { ServeConfig } from '../src/config/config.ts';
 import { type App, createApp } from '../src/http/app.ts';
+import { UsageMeter } from '../src/metering/usage-meter.ts';
+import { AttributeNames } from '../src/profiles/attribute-names.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { ProfileStore } from '../src/storage/profile-store.ts';
 import type { Stores } from '../src/storage/stores.ts';
@@ -87,13 +89,16 @@ export async function openInProcess(
     tokenKey: derivedKey(SIGNING_KEY, 'profile token'),
     now: now ?? Date.now,
   });
+  const silent = pino({ level: 'silent' });
+  const attributeNames = new AttributeNames(lmdb.attributeNames, silent);
   const runner = new BatchRunner({
     batches: lmdb.batches,
     files,
     clients: CONFIG.clients,
     holder: 'in-process',
     lifetimeDays: (client) => access.lifetimeDays(client),
-    log: pino({ level: 'silent' }),
+    noteNames: (client, names) => attributeNames.note(client, names),
+    log: silent,
     now: now ?? Date.now,
   });
   runner.start();
@@ -110,6 +115,9 @@ export async function openInProcess(
     adminToken: ADMIN_TOKEN,
     access,
     signingKey: SIGNING_KEY,
+    usage: new UsageMeter({ usage: lmdb.usage, registry, log: silent, now: now ?? Date.now }),
+    attributeNames,
+    startedAt: (now ?? Date.now)(),
     metrics: { registry, collectAll: () => registry.metrics() },
     isDraining: () => opened.draining,
     version: '0.0.0-test',

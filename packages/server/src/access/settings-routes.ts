@@ -1,11 +1,11 @@
 /** The settings of a client over Adobe's Admin API (spec section 9). */
 
 import { z } from '@hono/zod-openapi';
+import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { readBody } from '../wire/body.ts';
 import { type JsonObject, readJsonObject } from '../wire/json.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Call, Method, Route } from '../wire/route.ts';
-import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from './admin-route.ts';
 import type { ClientAccess } from './client-access.ts';
 import {
   checkClientSettings,

@@ -30,6 +30,8 @@ export interface BatchRunnerParts {
   /** Tells this process from all others. */
   readonly holder: string;
   readonly lifetimeDays: (client: string) => number | Promise<number>;
+  /** Told the names of a batch's header before its rows are applied. */
+  readonly noteNames?: (client: string, names: readonly string[]) => void | Promise<void>;
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -145,6 +147,7 @@ export class BatchRunner {
   async #runOn(batch: Batch): Promise<Batch | undefined> {
     const { files, batches, now } = this.#parts;
     const from = await this.#resumePoint(batch);
+    await this.#parts.noteNames?.(batch.client, from.header.names);
     const under = new StepsUnderWay();
     if (batch.rows === batch.progress.consumed) {
       under.add(batches.apply(await this.#step(batch, from.cursor, undefined)));

@@ -1,7 +1,6 @@
 /** `quiver serve`: starts the server and says where it is. */
 
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
 import { ensureSigningKey } from '../access/signing-key.ts';
@@ -11,7 +10,6 @@ import { makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { supervise } from '../runtime/supervisor.ts';
 import type { ServerRole } from '../server.ts';
-import { openLmdbStores } from '../storage/lmdb/open-lmdb-stores.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 import { quiverVersion } from '../version.ts';
 import { isLoopback, openDoors } from './exposure.ts';
@@ -29,6 +27,7 @@ export async function serve({ config, unknownVariables }: LoadedConfig): Promise
   await checkTls(config.tls);
   const { admin, signingKey } = await openDataFolder(config);
   const version = quiverVersion();
+  const startedAt = Date.now();
   const warnings = isLoopback(config.host) ? [] : await doorsOf(config);
   const ending = await supervise<Assignment>({
     runtime: await currentRuntime(),
@@ -43,6 +42,7 @@ export async function serve({ config, unknownVariables }: LoadedConfig): Promise
       adminToken: admin.token,
       signingKey,
       version,
+      startedAt,
       place,
       role: roleOf(config, place),
     }),
@@ -69,6 +69,7 @@ function banner(
     ['Quiver', version],
     ['API', url],
     ['Docs', `${url}/docs`],
+    ['Console', `${url}/console/`],
     ['Clients', config.clients.join(', ')],
     ['Store', `lmdb in ${config.dataDir}`],
     ...(admin.created ? [['Admin token', `${admin.token} (shown this once, kept in the data folder)`]] : []),
@@ -80,7 +81,9 @@ function banner(
 /** Opens the store for a moment, before the workers do. */
 async function doorsOf(config: ServeConfig): Promise<string[]> {
   try {
-    const stores = await openLmdbStores({ path: join(config.dataDir, 'store') });
+    // Only here: the supervisor has no need of the server's parts otherwise.
+    const { openStores } = await import('../server.ts');
+    const stores = await openStores(config);
     try {
       return await openDoors(config, stores.clients);
     } finally {

@@ -15,6 +15,8 @@ export interface Assignment {
   readonly adminToken: string;
   readonly signingKey: string;
   readonly version: string;
+  /** When the server was started, in epoch milliseconds. */
+  readonly startedAt: number;
   /** Its place among the workers, from 0. */
   readonly place: number;
   readonly role: ServerRole;
@@ -23,7 +25,7 @@ export interface Assignment {
 export async function worker(): Promise<void> {
   const runtime = await currentRuntime();
   runWorker<Assignment>({
-    create({ config, adminToken, signingKey, version, place, role }, collectMetrics, tellOthers) {
+    create({ config, adminToken, signingKey, version, startedAt, place, role }, collectMetrics, tellOthers) {
       const log = makeLog(config.logLevel, place);
       const parts = {
         config,
@@ -32,6 +34,7 @@ export async function worker(): Promise<void> {
         runtime,
         log,
         version,
+        startedAt,
         role,
         collectMetrics,
         tellOthers,

@@ -11,7 +11,12 @@ import { emptyReply, jsonReply, type Reply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { deliveryReply } from './delivery-reply.ts';
-import { checkMembers, DeliveryRequestSchema, MboxCallSchema } from './delivery-schema.ts';
+import {
+  checkMembers,
+  type DeliveryRequest,
+  DeliveryRequestSchema,
+  MboxCallSchema,
+} from './delivery-schema.ts';
 import { type LocationRules, locationNames } from './location-hint.ts';
 import { addProfileParameters, profileParametersOf } from './profile-parameters.ts';
 import { checkSessionId, visitOf } from './visit.ts';
@@ -24,8 +29,19 @@ export interface VisitorProfiles {
   visit(client: string, visit: Visit): Promise<VisitOutcome>;
 }
 
-/** Delivery and the legacy mbox call: open to every page, without credentials, as at Adobe. */
-export function deliveryRoutes(profiles: VisitorProfiles, location: LocationRules): Route[] {
+/** What a request asked content for, or said of content; of a legacy call its one mbox. */
+export type TakenIn = Pick<DeliveryRequest, 'execute' | 'notifications'>;
+
+/**
+ * Delivery and the legacy mbox call: open to every page, without credentials, as at Adobe.
+ *
+ * @param takenIn called for every request that was taken in, to be metered
+ */
+export function deliveryRoutes(
+  profiles: VisitorProfiles,
+  location: LocationRules,
+  takenIn: (client: string, request: TakenIn) => void,
+): Route[] {
   const names = locationNames(location);
 
   async function takeIn(client: string, visit: Visit): Promise<string> {
@@ -45,6 +61,7 @@ export function deliveryRoutes(profiles: VisitorProfiles, location: LocationRule
     const delivery = checkMembers(DeliveryRequestSchema, readJsonObject(body));
     const visit = visitOf(delivery.id ?? {}, 'id.', profileParametersOf(delivery));
     const tntId = await takeIn(client, visit);
+    takenIn(client, delivery);
     if (delivery.context.beacon === true) return emptyReply();
     return jsonReply(deliveryReply(delivery, { client, tntId, edgeHost: names.edgeHost }));
   }
@@ -57,6 +74,7 @@ export function deliveryRoutes(profiles: VisitorProfiles, location: LocationRule
     const settings = new Map<string, string>();
     addProfileParameters(settings, mboxCall.profileParameters, '');
     const tntId = await takeIn(client, visitOf(mboxCall, '', settings));
+    takenIn(client, { execute: { mboxes: [{}] } });
     return jsonReply({ sessionId, tntId, thirdPartyId: mboxCall.thirdPartyId ?? undefined, content: '' });
   }
 

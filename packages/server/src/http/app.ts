@@ -15,19 +15,28 @@ import { makeGuards } from '../access/guards.ts';
 import { sessionRoutes } from '../access/session-routes.ts';
 import { settingsRoutes } from '../access/settings-routes.ts';
 import { tokenRoutes } from '../access/token-routes.ts';
+import { attributeNamesRoute } from '../admin/attribute-names-route.ts';
+import { profileAdminRoutes } from '../admin/profile-admin-routes.ts';
+import { serverRoute } from '../admin/server-route.ts';
 import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
 import type { BatchFiles } from '../batches/batch-files.ts';
 import { batchRoutes } from '../batches/batch-routes.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
+import { mboxCallsOf } from '../metering/mbox-calls.ts';
+import type { UsageMeter } from '../metering/usage-meter.ts';
+import { usageRoutes } from '../metering/usage-routes.ts';
+import { type AttributeNames, notingNames } from '../profiles/attribute-names.ts';
 import { fetchRoutes } from '../profiles/fetch-routes.ts';
 import { makeProfileService } from '../profiles/profile-service.ts';
 import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
 import type { Stores } from '../storage/stores.ts';
+import type { UsageKind } from '../storage/usage-store.ts';
 import { originFinder } from '../wire/origin.ts';
 import type { Peer, Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
+import { consoleRoutes } from './console-routes.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { type Answering, makeEntrance } from './entrance.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -49,6 +58,9 @@ export interface AppParts {
   readonly access: ClientAccess;
   /** What console sessions are signed with, see `access/signing-key.ts`. */
   readonly signingKey: string;
+  /** Counts the calls of this process. */
+  readonly usage: UsageMeter;
+  readonly attributeNames: AttributeNames;
   readonly metrics: {
     readonly registry: Registry;
     /** The metrics of all processes that serve, as text. */
@@ -57,6 +69,8 @@ export interface AppParts {
   /** Whether the server is on its way down. */
   readonly isDraining: () => boolean;
   readonly version: string;
+  /** When the server was started, in epoch milliseconds. */
+  readonly startedAt: number;
   /** Epoch milliseconds; the system's clock by default. */
   readonly now?: () => number;
 }
@@ -72,12 +86,12 @@ export interface App {
 export function createApp(parts: AppParts): App {
   const { config, stores, log } = parts;
   const now = parts.now ?? Date.now;
-  const { access, adminToken } = parts;
+  const { access, adminToken, usage } = parts;
   const originOf = originFinder(config.trustedProxies);
   const logins = new AdminLogins(stores.logins, adminToken, now);
   const sessions = new ConsoleSessions(parts.signingKey, adminToken, now);
   const profiles = makeProfileService({
-    store: stores.profiles,
+    store: notingNames(stores.profiles, parts.attributeNames),
     lifetimeDays: (client) => access.lifetimeDays(client),
     now,
   });
@@ -92,26 +106,37 @@ export function createApp(parts: AppParts): App {
 
   const routes: readonly Route[] = [
     // Visitors and their profiles                guard
-    ...deliveryRoutes(profiles, config), //       open
-    ...fetchRoutes(profiles), //                  profileApi
-    ...updateRoutes(profiles), //                 profileApi
-    ...removeRoutes(profiles), //                 adminOrProfileToken
-    ...batchRoutes(batchParts), //                profileApi
+    ...deliveryRoutes(profiles, config, (client, request) => {
+      usage.count(client, 'mboxCalls', mboxCallsOf(request));
+    }), //                                        open
+    ...counted('fetches', fetchRoutes(profiles)), //  profileApi
+    ...counted('updates', updateRoutes(profiles)), // profileApi
+    ...counted('removals', removeRoutes(profiles)), // adminOrProfileToken
+    ...batchRoutes(batchParts).flatMap((route) =>
+      counted(route.method === 'POST' ? 'batchUploads' : 'batchStatuses', [route]),
+    ), //                                         profileApi
     ...batchAdminRoutes(batchParts), //           admin
     // Who may do what
     ...tokenRoutes(access, now), //               admin
     ...settingsRoutes(access), //                 admin
     ...sessionRoutes({ sessions, logins, clients: config.clients, originOf }), // open
+    // What the console shows                     admin
+    ...profileAdminRoutes(stores.profiles, profiles, now),
+    attributeNamesRoute(stores.attributeNames),
+    ...usageRoutes(stores.usage, () => usage.flush(), now),
+    serverRoute(stores, parts),
     // Running it
     ...healthRoutes(parts), //                    open
     openApiRoute(document), //                    open
     ...docsRoutes(document), //                   open
+    ...consoleRoutes(), //                        open
   ];
 
   const entrance = makeEntrance({
     ...config,
     guards: makeGuards({ access, logins, sessions, originOf }),
     meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
+    count: (client, kind) => usage.count(client, kind),
     log,
   });
   const table = new RouteTable<Answering>();
@@ -122,4 +147,9 @@ export function createApp(parts: AppParts): App {
     fetch: (request, peer) => (table.find(rawPathOf(request.url)) ?? entrance.unknownPath)(request, peer),
     routes,
   };
+}
+
+/** Routes whose calls count as one kind, and never as mbox calls. */
+function counted(kind: UsageKind, routes: readonly Route[]): Route[] {
+  return routes.map((route) => ({ ...route, counts: kind }));
 }

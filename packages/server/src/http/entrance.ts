@@ -6,11 +6,12 @@
 import type pino from 'pino';
 import type { Guard } from '../access/guards.ts';
 import { QuiverError } from '../errors.ts';
+import type { UsageKind } from '../storage/usage-store.ts';
 import { clientFinder } from '../wire/client-of-request.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
 import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';
 import { emptyReply, Reply, type ReplyStyle } from '../wire/replies.ts';
-import type { Answer, GuardKind, Peer, Route } from '../wire/route.ts';
+import type { Answer, Call, GuardKind, Handler, Peer, Route } from '../wire/route.ts';
 import { decodeSegment, rawPathOf, rawQueryOf, rawSegment } from '../wire/target.ts';
 import { type CorsPolicy, corsPolicy, preflightHeaders } from './cors.ts';
 import type { RequestMeter } from './request-metrics.ts';
@@ -25,6 +26,8 @@ export interface EntranceOptions {
   readonly corsOrigins: readonly string[];
   readonly guards: Readonly<Record<GuardKind, Guard | undefined>>;
   readonly meterOf: (method: string, route: string) => RequestMeter;
+  /** Counts a call that a client was answered with success. */
+  readonly count: (client: string, kind: UsageKind) => void;
   readonly log: pino.Logger;
 }
 
@@ -75,7 +78,8 @@ export function makeEntrance(options: EntranceOptions): Entrance {
   }
 
   function into(route: Route): Answering {
-    const { handle, scope } = route;
+    const { scope, counts } = route;
+    const handle = counts === undefined ? route.handle : counted(route.handle, counts, options.count);
     const guard = guards[route.guard];
     const hasClientSegment = route.path.startsWith('/m2/');
     const isOfAdmin = route.path.startsWith('/{client}/target/');
@@ -144,6 +148,18 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     at,
     unknownPath: (request, peer) =>
       (rawPathOf(request.url).startsWith('/m2/') ? unknownInXml : unknownInJson)(request, peer),
+  };
+}
+
+/** A handler whose calls count when they are answered with success, below status 400. */
+function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count']): Handler {
+  const noted = ({ client }: Call, given: Answer): Answer => {
+    if (given.status < 400) count(client, kind);
+    return given;
+  };
+  return (call) => {
+    const given = handle(call);
+    return given instanceof Promise ? given.then((late) => noted(call, late)) : noted(call, given);
   };
 }
 

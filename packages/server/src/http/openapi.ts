@@ -37,6 +37,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
       { name: 'Batches', description: 'Many profiles in a file' },
       { name: 'Profiles', description: 'Fetch, update and remove' },
       { name: 'Access', description: 'Profile tokens and the settings of a client' },
+      { name: 'Usage', description: 'What was counted' },
       { name: 'Console', description: 'Signing in to the console' },
       { name: 'Running it', description: 'Probes, metrics, and this description' },
     ],

@@ -2,8 +2,11 @@
 
 /** The parts of a Delivery request that count. */
 export interface CountedRequest {
-  readonly execute?: { readonly pageLoad?: unknown; readonly mboxes?: readonly unknown[] | null } | null;
-  readonly notifications?: readonly CountedNotification[] | null;
+  readonly execute?:
+    | { readonly pageLoad?: unknown; readonly mboxes?: readonly unknown[] | null | undefined }
+    | null
+    | undefined;
+  readonly notifications?: readonly CountedNotification[] | null | undefined;
 }
 
 /** A notification names an mbox, the page load, or a view. */

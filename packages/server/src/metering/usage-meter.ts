@@ -2,10 +2,12 @@
  * Counts usage in memory and adds it to the store once a second (spec section 10).
  *
  * A count is exact once it is in the store, over all processes and restarts. What a process has counted since it last told the store, a
- * second's worth at most while the store answers, is lost when the process is killed; a process that is stopped tells it first.
+ * second's worth while the store answers, is lost when the process is killed; a process that is stopped tells it first.
  */
 
 import { Counter, type Registry } from 'prom-client';
+import { Rounds } from '../background.ts';
+import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { USAGE_KINDS, type UsageKind, type UsageOfDay, type UsageStore } from '../storage/usage-store.ts';
 
@@ -24,73 +26,80 @@ type Counts = Partial<Record<UsageKind, number>>;
 
 export class UsageMeter {
   readonly #parts: UsageMeterParts;
+  readonly #rounds: Rounds;
   /** Since the process started, for `/metrics`. */
   readonly #totals = new Map<string, Counts>();
   /** What the store has not been told yet, of the day that runs. */
   #pending = new Map<string, Counts>();
-  /** The same of days that are over. */
+  /** The same of days that are over, and what the store has refused. */
   #earlier: UsageOfDay[] = [];
-  #day: string;
-  #dayEnds: number;
-  #timer: NodeJS.Timeout | undefined;
+  #day = '';
+  #dayEnds = 0;
   #flushing: Promise<void> = Promise.resolve();
 
   constructor(parts: UsageMeterParts) {
     this.#parts = parts;
-    const now = parts.now();
-    this.#day = dayOf(now);
-    this.#dayEnds = dayEnd(now);
+    const failure = 'usage could not be stored';
+    this.#rounds = new Rounds({ every: FLUSH_EVERY, round: () => this.flush(), failure, log: parts.log });
+    this.#turnDay(parts.now());
     this.#registerCounters();
   }
 
+  /** Begins to tell the store once a second. */
   start(): void {
-    this.#timer = setInterval(() => void this.flush(), FLUSH_EVERY);
-    this.#timer.unref();
+    this.#rounds.start();
   }
 
-  /** Tells the store what is left, and counts no more. */
+  /** Tells the store what is left. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#flushing;
+    await this.#rounds.stop();
     await this.flush();
   }
 
-  /** Counts `count` calls of a kind. */
-  count(client: string, kind: UsageKind, count = 1): void {
-    if (count === 0) return;
+  /** Counts calls of a kind; never waits, never throws. */
+  count(client: string, kind: UsageKind, calls = 1): void {
+    if (calls === 0) return;
     const now = this.#parts.now();
     if (now >= this.#dayEnds || now < this.#dayEnds - DAY) this.#turnDay(now);
-    add(this.#pending, client, kind, count);
-    add(this.#totals, client, kind, count);
+    add(this.#pending, client, kind, calls);
+    add(this.#totals, client, kind, calls);
   }
 
-  /** Tells the store what was counted; what cannot be told is kept for the next time. */
-  async flush(): Promise<void> {
-    if (this.#pending.size === 0 && this.#earlier.length === 0) return;
+  /** Tells the store what was counted; what it has refused is told again with the next. */
+  flush(): Promise<void> {
+    this.#flushing = this.#flushing.then(() => this.#flush());
+    return this.#flushing;
+  }
+
+  async #flush(): Promise<void> {
     const told = [...this.#earlier, ...usageOf(this.#pending, this.#day)];
+    if (told.length === 0) return;
     this.#pending = new Map();
     this.#earlier = [];
-    this.#flushing = this.#parts.usage.add(told).catch((error: unknown) => {
-      this.#earlier.push(...told);
-      this.#parts.log.error({ err: error }, 'usage could not be stored; tried again later');
-    });
-    await this.#flushing;
+    try {
+      await this.#parts.usage.add(told);
+    } catch (error) {
+      const mayBeCounted = error instanceof QuiverError && error.code === 'unknown';
+      if (!mayBeCounted) this.#earlier.push(...told);
+      this.#parts.log.error({ err: error, isLost: mayBeCounted }, 'usage could not be stored');
+    }
   }
 
   #turnDay(now: number): void {
     this.#earlier.push(...usageOf(this.#pending, this.#day));
     this.#pending = new Map();
     this.#day = dayOf(now);
-    this.#dayEnds = dayEnd(now);
+    this.#dayEnds = (Math.floor(now / DAY) + 1) * DAY;
   }
 
   #registerCounters(): void {
     const totals = this.#totals;
+    const registers = [this.#parts.registry];
     new Counter({
       name: 'quiver_mbox_calls_total',
       help: 'Metered requests for content.',
       labelNames: ['client'],
-      registers: [this.#parts.registry],
+      registers,
       collect() {
         this.reset();
         for (const [client, { mboxCalls = 0 }] of totals) this.inc({ client }, mboxCalls);
@@ -98,9 +107,9 @@ export class UsageMeter {
     });
     new Counter({
       name: 'quiver_profile_api_calls_total',
-      help: 'Calls of the profile APIs.',
+      help: 'Calls of the profile APIs that were answered with success.',
       labelNames: ['client', 'kind'],
-      registers: [this.#parts.registry],
+      registers,
       collect() {
         this.reset();
         for (const [client, counts] of totals) {
@@ -114,22 +123,18 @@ export class UsageMeter {
 /** The kinds that are calls of the profile APIs, and never mbox calls. */
 export const PROFILE_API_KINDS = USAGE_KINDS.filter((kind) => kind !== 'mboxCalls');
 
-/** The UTC day of a time: `2026-11-24`. */
-export function dayOf(epochMs: number): string {
-  return new Date(epochMs).toISOString().slice(0, 10);
+/** The UTC day of a time: `2026-11-24`. @param at epoch milliseconds */
+export function dayOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
 }
 
-function dayEnd(epochMs: number): number {
-  return (Math.floor(epochMs / DAY) + 1) * DAY;
-}
-
-function add(counts: Map<string, Counts>, client: string, kind: UsageKind, count: number): void {
+function add(counts: Map<string, Counts>, client: string, kind: UsageKind, calls: number): void {
   let ofClient = counts.get(client);
   if (ofClient === undefined) {
     ofClient = {};
     counts.set(client, ofClient);
   }
-  ofClient[kind] = (ofClient[kind] ?? 0) + count;
+  ofClient[kind] = (ofClient[kind] ?? 0) + calls;
 }
 
 function usageOf(counts: ReadonlyMap<string, Counts>, day: string): UsageOfDay[] {

@@ -3,6 +3,7 @@
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import type { UsageStore } from '../storage/usage-store.ts';
+import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
@@ -43,23 +44,25 @@ const UsageReply = z
     },
   });
 
-/** @param now epoch milliseconds */
-export function usageRoutes(usage: UsageStore, now: () => number): Route[] {
+/**
+ * The usage of a client, a day.
+ *
+ * @param flush tells the store what this process has counted; the others tell it within a second
+ * @param now epoch milliseconds
+ */
+export function usageRoutes(usage: UsageStore, flush: () => Promise<void>, now: () => number): Route[] {
   return [
     {
+      ...ADMIN_ROUTE,
       method: 'GET',
       path: '/{client}/target/usage',
-      guard: 'admin',
-      style: 'admin',
-      cors: 'none',
-      scope: 'client',
       describe: {
         tags: ['Usage'],
         summary: 'Mbox calls and calls of the profile APIs, a day',
         description: `Every day of the range, in UTC; at most ${KEPT_DAYS} days. Calls of the profile APIs never count as mbox calls.`,
         security: [{ bearer: [] }],
         request: {
-          params: z.object({ client: z.string().openapi({ example: 'demo' }) }),
+          params: ClientParam,
           query: z.object({
             from: Day.openapi({
               description: 'The first day; 29 days before the last by default.',
@@ -70,16 +73,17 @@ export function usageRoutes(usage: UsageStore, now: () => number): Route[] {
         },
         responses: {
           200: { description: 'The counts', content: { 'application/json': { schema: UsageReply } } },
-          400: { description: 'No such day, or too many' },
-          401: { description: 'Not the admin' },
+          400: AdminRefusal('No such day, or too many'),
+          401: AdminRefusal('Not the admin'),
         },
       },
       async handle(call) {
         const { from, to } = rangeOf(call, now());
+        await flush();
         const found = new Map(
           (await usage.read(call.client, from, to)).map(({ day, counts }) => [day, counts]),
         );
-        const days = [];
+        const days: z.infer<typeof UsageReply>['days'] = [];
         for (let at = Date.parse(from); at <= Date.parse(to); at += DAY) {
           const day = dayOf(at);
           const counts = found.get(day) ?? {};

@@ -1,19 +1,25 @@
 /** Which attribute names each client has ever set; what is known already costs a look into a set. */
 
-import { z } from '@hono/zod-openapi';
+import { FIRST_SESSION_START } from '../domain/profile.ts';
+import type { Log } from '../log.ts';
 import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../storage/attribute-name-store.ts';
-import { jsonReply } from '../wire/replies.ts';
-import type { Route } from '../wire/route.ts';
+import type { ProfileStore } from '../storage/profile-store.ts';
 
 export class AttributeNames {
   readonly #store: AttributeNameStore;
+  readonly #log: Log;
   readonly #known = new Map<string, Set<string>>();
 
-  constructor(store: AttributeNameStore) {
+  constructor(store: AttributeNameStore, log: Log) {
     this.#store = store;
+    this.#log = log;
   }
 
-  /** Notes names that were set; when it returns, or what it returns resolves, they are in the store. */
+  /**
+   * Notes names that were set; when it returns, or what it returns resolves, they are in the store.
+   *
+   * Never throws: what was set is set, and a name that could not be noted is noted when it is set again.
+   */
   note(client: string, names: Iterable<string>): void | Promise<void> {
     let known = this.#known.get(client);
     if (known === undefined) {
@@ -31,39 +37,33 @@ export class AttributeNames {
   }
 
   async #add(client: string, known: Set<string>, fresh: readonly string[]): Promise<void> {
-    await this.#store.add(client, fresh);
-    for (const name of fresh) known.add(name);
-  }
-
-  list(client: string): Promise<string[]> {
-    return this.#store.list(client);
+    try {
+      await this.#store.add(client, fresh);
+      for (const name of fresh) known.add(name);
+    } catch (error) {
+      this.#log.error({ err: error, client }, 'attribute names could not be noted');
+    }
   }
 }
 
-const NamesReply = z
-  .object({ mboxProfileAttributes: z.array(z.string()) })
-  .openapi('AttributeNames', { example: { mboxProfileAttributes: ['country', 'plan'] } });
-
-/** The names seen, as Adobe's Admin API tells them (spec section 9). */
-export function attributeNamesRoute(names: AttributeNames): Route {
+/** The store, with the names noted that its updates and visits have set, before their caller hears of it. */
+export function notingNames(store: ProfileStore, names: AttributeNames): ProfileStore {
   return {
-    method: 'GET',
-    path: '/{client}/target/profileattributes/mbox',
-    guard: 'admin',
-    style: 'admin',
-    cors: 'none',
-    scope: 'client',
-    describe: {
-      tags: ['Profiles'],
-      summary: 'The attribute names that were ever set',
-      description: `By visits, updates and batches; at most ${MAX_ATTRIBUTE_NAMES}.`,
-      security: [{ bearer: [] }],
-      request: { params: z.object({ client: z.string().openapi({ example: 'demo' }) }) },
-      responses: {
-        200: { description: 'The names', content: { 'application/json': { schema: NamesReply } } },
-        401: { description: 'Not the admin' },
-      },
+    find: (...call) => store.find(...call),
+    findLinked: (...call) => store.findLinked(...call),
+    remove: (...call) => store.remove(...call),
+    removeAttribute: (...call) => store.removeAttribute(...call),
+    sweep: (...call) => store.sweep(...call),
+    async update(client, id, settings, moment, create) {
+      const outcome = await store.update(client, id, settings, moment, create);
+      if (outcome === 'updated' || outcome === 'created') await names.note(client, settings.keys());
+      return outcome;
     },
-    handle: async ({ client }) => jsonReply({ mboxProfileAttributes: await names.list(client) }),
+    async visit(client, visit, moment) {
+      const outcome = await store.visit(client, visit, moment);
+      if (outcome.outcome === 'visited')
+        await names.note(client, [FIRST_SESSION_START, ...visit.settings.keys()]);
+      return outcome;
+    },
   };
 }

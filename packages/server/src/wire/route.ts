@@ -1,6 +1,7 @@
 /** What a route is: everything that the server must know before it lets a request in. */
 
 import type { RouteConfig } from '@hono/zod-openapi';
+import type { UsageKind } from '../storage/usage-store.ts';
 import type { Parameter } from './parameters.ts';
 import type { Reply, ReplyStyle } from './replies.ts';
 
@@ -54,6 +55,8 @@ export interface Route {
   readonly cors: CorsKind;
   /** Whether it serves a client's visitors: then the client is found, and the reply names the edge cluster (section 8). */
   readonly scope: 'client' | 'server';
+  /** What a call counts as when it was answered with success (spec section 10); nothing by default. */
+  readonly counts?: UsageKind;
   /** What `/openapi.json` says about it. */
   readonly describe: Omit<RouteConfig, 'method' | 'path'>;
   readonly handle: Handler;

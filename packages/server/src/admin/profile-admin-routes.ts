@@ -1,0 +1,159 @@
+/** Profiles as people look at them and mend them: found by any id, with all that names them. For the console. */
+
+import {
+  type AttributeSettings,
+  attributesSize,
+  listAttributes,
+  MAX_ATTRIBUTE_NAME,
+  MAX_ATTRIBUTES_SIZE,
+} from '../domain/attributes.ts';
+import { atMostCharacters } from '../domain/visitor-id.ts';
+import { QuiverError } from '../errors.ts';
+import type { LinkedProfile, ProfileStore, UpdateOutcome } from '../storage/profile-store.ts';
+import { readBody } from '../wire/body.ts';
+import { isJsonObject, readJsonObject } from '../wire/json.ts';
+import { lastValue } from '../wire/parameters.ts';
+import { emptyReply, jsonReply } from '../wire/replies.ts';
+import type { Call, Route } from '../wire/route.ts';
+import { kindName, type TypedId, typedIds, visitorIdOf } from './admin-id.ts';
+import { DESCRIBE, PROFILE_ADMIN_PATH } from './profile-admin-schemas.ts';
+
+/** What is needed of the profiles; `profiles/profile-service.ts` gives it. */
+export interface AdminProfiles {
+  update(client: string, id: TypedId, settings: AttributeSettings): Promise<UpdateOutcome>;
+  remove(client: string, id: TypedId): Promise<boolean>;
+  removeAttribute(
+    client: string,
+    id: TypedId,
+    name: string,
+  ): Promise<'removed' | 'no-profile' | 'no-attribute'>;
+}
+
+/** The most ids that are shown of a profile. */
+const SHOWN_IDS = 1000;
+/** Room for the attributes of the largest profile, escaped. */
+const MAX_BODY = 512 * 1024;
+
+/** @param now epoch milliseconds */
+export function profileAdminRoutes(
+  store: Pick<ProfileStore, 'findLinked'>,
+  profiles: AdminProfiles,
+  now: () => number,
+): Route[] {
+  async function view({ client, query }: Call) {
+    const ids = typedIds(query);
+    for (const id of ids) {
+      const found = await store.findLinked(client, visitorIdOf(id), now(), SHOWN_IDS);
+      if (found) return jsonReply(viewOf(client, id, found));
+    }
+    throw notFound(client, ids);
+  }
+
+  async function change({ client, query, request }: Call) {
+    const ids = typedIds(query);
+    const settings = settingsOf(await readBody(request, MAX_BODY));
+    for (const id of ids) {
+      const outcome = await profiles.update(client, id, settings);
+      if (outcome === 'too-large') {
+        const rule = `the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`;
+        throw new QuiverError('bad-request', `attributes: ${rule}; nothing was changed`);
+      }
+      if (outcome !== 'not-found') return emptyReply();
+    }
+    throw notFound(client, ids);
+  }
+
+  async function remove({ client, query }: Call) {
+    const ids = typedIds(query);
+    for (const id of ids) if (await profiles.remove(client, id)) return emptyReply();
+    throw notFound(client, ids);
+  }
+
+  async function removeAttribute({ client, query }: Call) {
+    const ids = typedIds(query);
+    const name = lastValue(query, 'name');
+    if (name === undefined || name === '') throw new QuiverError('bad-request', 'name: must be given');
+    for (const id of ids) {
+      const outcome = await profiles.removeAttribute(client, id, name);
+      if (outcome === 'removed') return emptyReply();
+      if (outcome === 'no-attribute') {
+        throw new QuiverError(
+          'not-found',
+          `No attribute ${name} found for client ${client} with id=${id.text}`,
+        );
+      }
+    }
+    throw notFound(client, ids);
+  }
+
+  const shared = { guard: 'admin', style: 'admin', cors: 'none', scope: 'client' } as const;
+  const path = PROFILE_ADMIN_PATH;
+  return [
+    { ...shared, path, method: 'GET', describe: DESCRIBE.view, handle: view },
+    { ...shared, path, method: 'PATCH', describe: DESCRIBE.change, handle: change },
+    { ...shared, path, method: 'DELETE', describe: DESCRIBE.remove, handle: remove },
+    {
+      ...shared,
+      path: `${path}/attributes`,
+      method: 'DELETE',
+      describe: DESCRIBE.removeAttribute,
+      handle: removeAttribute,
+    },
+  ];
+}
+
+function notFound(client: string, ids: readonly TypedId[]): QuiverError {
+  return new QuiverError('not-found', `No profile found for client ${client} with id=${ids[0]!.text}`);
+}
+
+function viewOf(client: string, id: TypedId, { profile, ids }: LinkedProfile) {
+  return {
+    client,
+    kind: kindName(id.kind),
+    id: id.text,
+    ids: ids.map(({ kind, value, since }) => ({ kind: kindName(kind), id: value, since: timeText(since) })),
+    modifiedAt: timeText(profile.modifiedAt),
+    expiresAt: timeText(profile.expiresAt),
+    sizeBytes: attributesSize(profile.attributes),
+    maxBytes: MAX_ATTRIBUTES_SIZE,
+    attributes: listAttributes(profile.attributes).map(({ name, value, modifiedAt }) => ({
+      name,
+      value,
+      modifiedAt: timeText(modifiedAt),
+    })),
+  };
+}
+
+function timeText(at: number): string {
+  return new Date(at).toISOString();
+}
+
+/** Attributes to set, by the rules of the single update (spec section 5): empty values set nothing. */
+function settingsOf(body: Uint8Array): AttributeSettings {
+  const { attributes } = readJsonObject(body);
+  if (!isJsonObject(attributes)) throw new QuiverError('bad-request', 'attributes: must be an object');
+  const entries = Object.entries(attributes);
+  if (entries.length === 0) throw new QuiverError('bad-request', 'attributes: must not be empty');
+  const settings = new Map<string, string>();
+  for (const [name, value] of entries) {
+    const problem = nameProblem(name) ?? valueProblem(value);
+    if (problem !== undefined) {
+      throw new QuiverError('bad-request', `attributes.${name.toWellFormed()}: ${problem}`);
+    }
+    if (value !== '') settings.set(name, value as string);
+  }
+  return settings;
+}
+
+function nameProblem(name: string): string | undefined {
+  if (name === '' || !atMostCharacters(name, MAX_ATTRIBUTE_NAME)) {
+    return `the name must have 1 to ${MAX_ATTRIBUTE_NAME} characters`;
+  }
+  if (name.startsWith('user.')) return 'names that start with "user." belong to profile scripts';
+  return name.isWellFormed() ? undefined : 'the name must be well-formed Unicode';
+}
+
+function valueProblem(value: unknown): string | undefined {
+  if (typeof value !== 'string') return 'must be a string';
+  return value.isWellFormed() ? undefined : 'must be well-formed Unicode';
+}

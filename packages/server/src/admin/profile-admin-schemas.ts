@@ -1,0 +1,105 @@
+/** What `/openapi.json` says about the profiles that administrators look at. */
+
+import { z } from '@hono/zod-openapi';
+import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
+import { AdminRefusal, ClientParam } from '../wire/admin-route.ts';
+import { KIND_NAMES } from './admin-id.ts';
+
+export const PROFILE_ADMIN_PATH = '/{client}/target/profiles';
+
+const Kind = z.enum(KIND_NAMES);
+const IdQuery = z.object({
+  id: z.string().openapi({ description: 'Any id of the visitor.', example: 'crm-4711' }),
+  kind: Kind.optional().openapi({
+    description: 'Its kind. Told by its form when it is not said: then the other kinds are tried too.',
+    example: 'thirdPartyId',
+  }),
+});
+
+const ProfileView = z
+  .object({
+    client: z.string(),
+    kind: Kind,
+    id: z.string(),
+    ids: z.array(z.object({ kind: Kind, id: z.string(), since: z.string() })).openapi({
+      description: 'All that names the profile, oldest first, without location hints; at most 1,000.',
+    }),
+    modifiedAt: z.string(),
+    expiresAt: z.string(),
+    sizeBytes: z.int().openapi({ description: 'Names and values, in bytes of UTF-8.' }),
+    maxBytes: z.int(),
+    attributes: z
+      .array(z.object({ name: z.string(), value: z.string(), modifiedAt: z.string() }))
+      .openapi({ description: 'Oldest first.' }),
+  })
+  .openapi('ProfileView', {
+    example: {
+      client: 'demo',
+      kind: 'thirdPartyId',
+      id: 'crm-4711',
+      ids: [
+        {
+          kind: 'tntId',
+          id: '4c1fd1a0c6b34f2b9d0f3a5e8b7c6d21',
+          since: '2026-07-31T14:26:30.879Z',
+        },
+        { kind: 'thirdPartyId', id: 'crm-4711', since: '2026-08-18T17:53:39.003Z' },
+      ],
+      modifiedAt: '2026-08-18T17:53:39.003Z',
+      expiresAt: '2026-09-01T17:53:39.003Z',
+      sizeBytes: 13,
+      maxBytes: MAX_ATTRIBUTES_SIZE,
+      attributes: [{ name: 'country', value: 'france', modifiedAt: '2026-07-31T14:26:30.879Z' }],
+    },
+  });
+
+const AttributeChange = z
+  .object({ attributes: z.record(z.string(), z.string()) })
+  .openapi('AttributeChange', { example: { attributes: { country: 'france' } } });
+
+const REFUSALS = {
+  400: AdminRefusal('A parameter or a member breaks a rule'),
+  401: AdminRefusal('Not the admin'),
+  404: AdminRefusal('No such profile'),
+};
+
+const shared = { tags: ['Profiles'], security: [{ bearer: [] }] };
+const request = { params: ClientParam, query: IdQuery };
+
+export const DESCRIBE = {
+  view: {
+    ...shared,
+    summary: 'A profile with all its ids, found by any of them',
+    description: 'Changes nothing, and is not counted. Of the profiles of this edge cluster.',
+    request,
+    responses: {
+      200: { description: 'The profile', content: { 'application/json': { schema: ProfileView } } },
+      ...REFUSALS,
+    },
+  },
+  change: {
+    ...shared,
+    summary: 'Set attributes of a profile that is there',
+    description: 'By the rules of the single update; an empty value sets nothing.',
+    request: {
+      ...request,
+      body: { required: true, content: { 'application/json': { schema: AttributeChange } } },
+    },
+    responses: { 204: { description: 'Set' }, ...REFUSALS },
+  },
+  remove: {
+    ...shared,
+    summary: 'Remove a profile and every id that names it',
+    request,
+    responses: { 204: { description: 'Removed' }, ...REFUSALS },
+  },
+  removeAttribute: {
+    ...shared,
+    summary: 'Remove one attribute of a profile',
+    request: {
+      params: ClientParam,
+      query: IdQuery.extend({ name: z.string().openapi({ example: 'country' }) }),
+    },
+    responses: { 204: { description: 'Removed' }, ...REFUSALS },
+  },
+};

@@ -1,0 +1,70 @@
+/** What a server is and how much it holds, for the console. */
+
+import { z } from '@hono/zod-openapi';
+import type { ServeConfig } from '../config/config.ts';
+import type { Stores } from '../storage/stores.ts';
+import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
+import { jsonReply } from '../wire/replies.ts';
+import type { Route } from '../wire/route.ts';
+
+export interface ServerFacts {
+  readonly version: string;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly config: Pick<ServeConfig, 'cluster' | 'locationHint' | 'store' | 'workers' | 'clients'>;
+}
+
+const ServerReply = z
+  .object({
+    version: z.string(),
+    startedAt: z.string(),
+    cluster: z.int(),
+    locationHint: z.enum(['none', 'cluster', 'adobe']),
+    store: z
+      .object({ kind: z.enum(['lmdb', 'redis']), profiles: z.int(), bytes: z.int() })
+      .openapi({ description: 'Profiles of all clients, expired ones that were not freed yet included.' }),
+    workers: z.int(),
+    clients: z.array(z.string()),
+  })
+  .openapi('Server', {
+    example: {
+      version: '0.1.0',
+      startedAt: '2026-08-18T17:53:39.003Z',
+      cluster: 1,
+      locationHint: 'none',
+      store: { kind: 'lmdb', profiles: 4711, bytes: 10_485_760 },
+      workers: 2,
+      clients: ['demo'],
+    },
+  });
+
+export function serverRoute(stores: Pick<Stores, 'figures'>, facts: ServerFacts): Route {
+  const { version, config } = facts;
+  return {
+    ...ADMIN_ROUTE,
+    method: 'GET',
+    path: '/{client}/target/server',
+    describe: {
+      tags: ['Running it'],
+      summary: 'The server: version, cluster, store, clients',
+      security: [{ bearer: [] }],
+      request: { params: ClientParam },
+      responses: {
+        200: { description: 'The server', content: { 'application/json': { schema: ServerReply } } },
+        401: AdminRefusal('Not the admin'),
+      },
+    },
+    async handle() {
+      const { cluster, locationHint, store, workers, clients } = config;
+      return jsonReply({
+        version,
+        startedAt: new Date(facts.startedAt).toISOString(),
+        cluster,
+        locationHint,
+        store: { kind: store.kind, ...(await stores.figures()) },
+        workers,
+        clients,
+      });
+    },
+  };
+}
