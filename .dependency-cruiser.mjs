@@ -27,7 +27,13 @@ export default {
     floor('storage', 'storage/', ground),
     floor('wire', 'wire/', [...ground, 'config/']),
     ...FEATURES.map((feature) =>
-      floor(feature, `${feature}/`, [...ground, 'storage/[^/]+$', 'wire/', 'config/', '(log|background)\\.ts$']),
+      floor(feature, `${feature}/`, [
+        ...ground,
+        'storage/[^/]+$',
+        'wire/',
+        'config/',
+        '(log|background)\\.ts$',
+      ]),
     ),
     floor('http', 'http/', [
       ...ground,

@@ -8,12 +8,12 @@ import { listAttributes } from '../src/domain/attributes.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { Stores } from '../src/storage/stores.ts';
 import { openInProcess } from './in-process.ts';
-import { type Quiver, startQuiver } from './start-quiver.ts';
+import { type Quiver, type RuntimeName, startQuiver } from './start-quiver.ts';
 
 /** So many that most kills come in the middle. */
 const ROWS = 60_000;
 const PROFILES = 3000;
-/** Servers that are killed side by side, for most of the time each waits until the lease of its dead predecessor ends. */
+/** Servers that are killed side by side, on both runtimes, for most of the time each waits until the lease of its dead predecessor ends. */
 const SERVERS = 4;
 const KILLS_EACH = 5;
 
@@ -76,10 +76,14 @@ afterAll(async () => {
 });
 
 /** Kills a server whenever a random share of the rows is done; how many rows were done at each kill, and the end. */
-async function killedRun(name: string, workers: number): Promise<{ killedAt: number[]; outcome: Outcome }> {
+async function killedRun(
+  name: string,
+  runtime: RuntimeName,
+): Promise<{ killedAt: number[]; outcome: Outcome }> {
   const dataDir = join(folder, name);
   const start = async () => {
-    const quiver = await startQuiver({ dataDir, flags: ['--workers', `${workers}`, '--log-level', 'error'] });
+    const flags = ['--workers', '1', '--log-level', 'error'];
+    const quiver = await startQuiver({ runtime, dataDir, flags });
     running.add(quiver);
     return quiver;
   };
@@ -123,7 +127,7 @@ test('killed at 20 random points, the end state and every count are those of an 
   expect(undisturbed.counts).toMatchObject({ state: 'complete', rows: ROWS, consumed: ROWS });
   expect(undisturbed.failures.length).toBeGreaterThan(500);
   const runs = await Promise.all(
-    Array.from({ length: SERVERS }, (_, n) => killedRun(`server-${n}`, 1 + (n % 2))),
+    Array.from({ length: SERVERS }, (_, n) => killedRun(`server-${n}`, n % 2 === 0 ? 'bun' : 'node')),
   );
   for (const { outcome, killedAt } of runs) {
     const seed = `killed at rows ${killedAt}`;

@@ -1,6 +1,7 @@
 /** Probes, metrics, unexpected errors, the description of the API and its page (spec section 11). */
 
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { QuiverError } from '../src/errors.ts';
 import type { Route } from '../src/wire/route.ts';
@@ -67,6 +68,16 @@ describe('the API description', () => {
       Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
     );
     expect(described.sort()).toEqual(quiver.app.routes.map(key).sort());
+  });
+
+  test('is a valid OpenAPI 3.1 document', async () => {
+    const { json } = await quiver.ask('GET', '/openapi.json');
+    const verdict = await new Validator().validate(structuredClone(json));
+    expect(verdict.errors ?? []).toEqual([]);
+    expect(verdict.valid).toBe(true);
+    // The validator notices: a response needs a description.
+    delete json.paths['/healthz'].get.responses['200'].description;
+    expect((await new Validator().validate(json)).valid).toBe(false);
   });
 
   test('every path parameter is described, every route says something, every guard that asks for a token is told', () => {

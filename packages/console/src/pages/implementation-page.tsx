@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Button, Input, Label, Switch, TextField } from 'react-aria-components';
+import { Button, Input, Label, SwitchButton, SwitchField, TextField } from 'react-aria-components';
 import { paths } from '../api/paths.ts';
 import {
   useChangeSettings,
@@ -92,15 +92,16 @@ function ProfileApi({ client, settings }: { client: string; settings: SettingsRe
         />
       }
     >
-      <Switch
-        className="switch"
+      <SwitchField
         isSelected={isOn}
         isDisabled={change.isPending}
         onChange={(wanted) => change.mutate({ enableProfileApiAuthentication: wanted })}
       >
-        <span className="switch-track" aria-hidden="true" />
-        Require Authentication
-      </Switch>
+        <SwitchButton className="switch">
+          <span className="switch-track" aria-hidden="true" />
+          Require Authentication
+        </SwitchButton>
+      </SwitchField>
       <p className="muted">
         {isOn
           ? 'Fetch, update, batch upload and batch status need the profile token. Visits never do.'

@@ -11,7 +11,10 @@ export interface ServerFacts {
   readonly version: string;
   /** Epoch milliseconds. */
   readonly startedAt: number;
-  readonly config: Pick<ServeConfig, 'cluster' | 'locationHint' | 'store' | 'workers' | 'clients'>;
+  readonly config: Pick<
+    ServeConfig,
+    'cluster' | 'locationHint' | 'serverDomain' | 'store' | 'workers' | 'clients'
+  >;
 }
 
 const ServerReply = z
@@ -20,6 +23,9 @@ const ServerReply = z
     startedAt: z.string(),
     cluster: z.int(),
     locationHint: z.enum(['none', 'cluster', 'adobe']),
+    serverDomain: z
+      .string()
+      .openapi({ description: 'What follows the client code in a host name that names a client.' }),
     store: z
       .object({ kind: z.enum(['lmdb', 'redis']), profiles: z.int(), bytes: z.int() })
       .openapi({ description: 'Profiles of all clients, expired ones that were not freed yet included.' }),
@@ -32,6 +38,7 @@ const ServerReply = z
       startedAt: '2026-08-18T17:53:39.003Z',
       cluster: 1,
       locationHint: 'none',
+      serverDomain: 'tt.omtrdc.net',
       store: { kind: 'lmdb', profiles: 4711, bytes: 10_485_760 },
       workers: 2,
       clients: ['demo'],
@@ -55,12 +62,13 @@ export function serverRoute(stores: Pick<Stores, 'figures'>, facts: ServerFacts)
       },
     },
     async handle() {
-      const { cluster, locationHint, store, workers, clients } = config;
+      const { cluster, locationHint, serverDomain, store, workers, clients } = config;
       return jsonReply({
         version,
         startedAt: new Date(facts.startedAt).toISOString(),
         cluster,
         locationHint,
+        serverDomain,
         store: { kind: store.kind, ...(await stores.figures()) },
         workers,
         clients,

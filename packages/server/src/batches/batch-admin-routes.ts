@@ -229,13 +229,10 @@ const describeUpload = {
   request: {
     params: ClientParam,
     query: z.object({
-      version: z
-        .enum(['v1', 'v2'])
-        .optional()
-        .openapi({
-          description: '`v1` updates only; `v2`, the default, makes what is not there.',
-          example: 'v2',
-        }),
+      version: z.enum(['v1', 'v2']).optional().openapi({
+        description: '`v1` updates only; `v2`, the default, makes what is not there.',
+        example: 'v2',
+      }),
     }),
     body: {
       required: true,

@@ -5,8 +5,8 @@
 
 import type pino from 'pino';
 import type { Guard } from '../access/guards.ts';
+import type { UsageKind } from '../domain/usage-kind.ts';
 import { QuiverError } from '../errors.ts';
-import type { UsageKind } from '../storage/usage-store.ts';
 import { clientFinder } from '../wire/client-of-request.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
 import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';

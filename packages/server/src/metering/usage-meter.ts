@@ -7,9 +7,10 @@
 
 import { Counter, type Registry } from 'prom-client';
 import { Rounds } from '../background.ts';
+import { USAGE_KINDS, type UsageKind } from '../domain/usage-kind.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { USAGE_KINDS, type UsageKind, type UsageOfDay, type UsageStore } from '../storage/usage-store.ts';
+import type { UsageOfDay, UsageStore } from '../storage/usage-store.ts';
 
 const DAY = 86_400_000;
 const FLUSH_EVERY = 1000;

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BatchRows } from './batch-rows.ts';
-import type { RowUpdate } from './batch-store.ts';
+import { BatchRows, type RowUpdate } from './batch-rows.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((one) => one.isWellFormed());
 const rowsOf = (kind: 'tntId' | 'thirdPartyId') =>

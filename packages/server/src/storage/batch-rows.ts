@@ -11,10 +11,24 @@
  * thirdPartyId if it has one, then the attributes text, whose times are {@link BatchRows.at}. {@link BatchRows.spans} says where.
  */
 
-import { listAttributes, NO_ATTRIBUTES, setAttributes } from '../domain/attributes.ts';
-import type { IdKind } from '../domain/visitor-id.ts';
-import type { RowUpdate } from './batch-store.ts';
+import {
+  type AttributeSettings,
+  listAttributes,
+  NO_ATTRIBUTES,
+  setAttributes,
+} from '../domain/attributes.ts';
+import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
 import { PROFILE_HEAD } from './profile-record.ts';
+
+/** A row to apply, as iterating over the `updates` of a step gives it. */
+export interface RowUpdate {
+  readonly line: number;
+  readonly rawId: string;
+  readonly id: VisitorId;
+  readonly settings: AttributeSettings;
+  readonly start: number;
+  readonly next: number;
+}
 
 /** How many numbers {@link BatchRows.spans} holds for a row; what follows are their places. */
 export const SPAN = 9;

@@ -13,9 +13,7 @@
  * are as in `profile-store.ts`.
  */
 
-import type { AttributeSettings } from '../domain/attributes.ts';
 import type { WriteMoment } from '../domain/lifetime.ts';
-import type { VisitorId } from '../domain/visitor-id.ts';
 import type { BatchRows } from './batch-rows.ts';
 
 /** v1 updates only; v2 makes the profiles that are not found (spec section 6). */
@@ -65,16 +63,6 @@ export interface FailedRow {
   /** Whether it is one of `notFound` rather than of `failed`. */
   readonly notFound: boolean;
   /** Where the row lies in the file: its first byte, and the first after it. */
-  readonly start: number;
-  readonly next: number;
-}
-
-/** A row to apply, as iterating over the `updates` of a step gives it. */
-export interface RowUpdate {
-  readonly line: number;
-  readonly rawId: string;
-  readonly id: VisitorId;
-  readonly settings: AttributeSettings;
   readonly start: number;
   readonly next: number;
 }

@@ -4,16 +4,7 @@
  * out short, never too high.
  */
 
-/** What is counted. Only the first is metered as content is; the others are calls of the profile APIs. */
-export const USAGE_KINDS = [
-  'mboxCalls',
-  'fetches',
-  'updates',
-  'batchUploads',
-  'batchStatuses',
-  'removals',
-] as const;
-export type UsageKind = (typeof USAGE_KINDS)[number];
+import type { UsageKind } from '../domain/usage-kind.ts';
 
 /** Counts by kind; a kind that is not there counts 0. */
 export type UsageCounts = { readonly [Kind in UsageKind]?: number };

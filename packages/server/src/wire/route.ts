@@ -1,7 +1,7 @@
 /** What a route is: everything that the server must know before it lets a request in. */
 
 import type { RouteConfig } from '@hono/zod-openapi';
-import type { UsageKind } from '../storage/usage-store.ts';
+import type { UsageKind } from '../domain/usage-kind.ts';
 import type { Parameter } from './parameters.ts';
 import type { Reply, ReplyStyle } from './replies.ts';
 

@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listAttributes, MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
-import { BatchRows } from '../batch-rows.ts';
-import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow, RowUpdate } from '../batch-store.ts';
+import { BatchRows, type RowUpdate } from '../batch-rows.ts';
+import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow } from '../batch-store.ts';
 import type { Stores } from '../stores.ts';
 import { at, DAY, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
 

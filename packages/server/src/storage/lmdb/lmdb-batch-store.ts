@@ -2,7 +2,8 @@
 
 import { attributesLimitReason } from '../../domain/profile.ts';
 import { QuiverError } from '../../errors.ts';
-import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow, RowUpdate } from '../batch-store.ts';
+import type { RowUpdate } from '../batch-rows.ts';
+import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow } from '../batch-store.ts';
 import { readTime, writeTime } from '../profile-record.ts';
 import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
 import type { ProfileTables } from './profile-tables.ts';

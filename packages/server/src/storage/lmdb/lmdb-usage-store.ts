@@ -1,6 +1,7 @@
 /** Usage in LMDB: one JSON record a client and day. */
 
-import type { UsageCounts, UsageKind, UsageOfDay, UsageStore } from '../usage-store.ts';
+import type { UsageKind } from '../../domain/usage-kind.ts';
+import type { UsageCounts, UsageOfDay, UsageStore } from '../usage-store.ts';
 import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
 import { afterPrefix, clientPrefix } from './lmdb-keys.ts';
 
