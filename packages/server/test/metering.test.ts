@@ -206,6 +206,7 @@ test('GET server says what serves and how much there is', async () => {
     startedAt: '2026-08-18T12:00:00.000Z',
     cluster: 1,
     locationHint: 'none',
+    serverDomain: 'tt.omtrdc.net',
     store: { kind: 'lmdb', profiles: 1, bytes: expect.any(Number) },
     workers: 1,
     clients: ['demo', 'acme'],

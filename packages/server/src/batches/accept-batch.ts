@@ -45,6 +45,7 @@ export async function acceptBatch(
       if (performance.now() > latest) throw tooSlow(MOST_TIME);
       check.push(chunk);
       await incoming.write(chunk);
+      free(chunk);
     }
     const { rows, bytes } = check.end();
     const acceptedAt = parts.now();
@@ -62,6 +63,15 @@ export async function acceptBatch(
   } finally {
     await incoming.discard();
   }
+}
+
+/**
+ * Gives the memory of a chunk back at once. Bun takes in what arrives faster than it collects garbage: eight uploads of 45 MB at once
+ * took 80 MB without this and 23 MB with it. Node holds a few chunks anyway, and may use their memory again.
+ */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (process.versions.bun === undefined || buffer.byteLength !== byteLength) return;
+  (buffer as ArrayBuffer & { transfer(bytes: number): ArrayBuffer }).transfer(0);
 }
 
 function isFullDisk(error: unknown): boolean {

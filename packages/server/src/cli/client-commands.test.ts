@@ -550,6 +550,10 @@ test('every command has help with examples', () => {
     'status',
     'failures',
     'retry',
+    'new',
+    'show',
+    'end',
+    'settings',
     'completion',
   ]);
   for (const command of leaves) {
