@@ -6,8 +6,8 @@
  * Five attributes a row; all profiles created, then all updated again.
  *
  *   Quiver       from the first byte of the POST until the status says complete; every step on disk
- *   PostgreSQL   COPY into a staging table, then one insert into a table with a jsonb column (first) or an upsert that merges (again);
- *                from the start of the COPY to the commit, synchronous_commit on
+ *   PostgreSQL   COPY into a staging table, then an upsert that merges into a jsonb column; from the start of the COPY to the commit,
+ *                synchronous_commit on
  *   Redis        `redis-cli --pipe` of one HSET a row, AOF everysec: up to a second of it is not on disk yet when it is done
  *
  * Each runs alone, on loopback, in a temporary folder, and anew in every round; of several rounds the medians are told. What is not installed is left out with a sentence.
@@ -160,10 +160,9 @@ async function postgres(files, data) {
     const csv = join(folder, `${round}.csv`);
     const text = readFileSync(file, 'utf8');
     writeFileSync(csv, text.slice(text.indexOf('\n') + 1));
+    // As a batch does: whoever sends one does not know which rows are there already.
     const onConflict =
-      round === 0
-        ? ''
-        : 'on conflict (id) do update set attributes = profile.attributes || excluded.attributes, modified = now()';
+      'on conflict (id) do update set attributes = profile.attributes || excluded.attributes, modified = now()';
     const script = join(folder, `${round}.sql`);
     writeFileSync(
       script,

@@ -5,17 +5,18 @@
  *   --short             the sizes that are part of `npm test`
  *   --prove             each torture on a sound server and on servers that are spoiled for it, where it must miss its bar
  *   --sabotage <name>   one torture on a server that is spoiled in one way
- *   --keep              writes what was seen to torture/results/<date>.json
+ *   --keep              writes what was seen to torture/results/<date>.json, and docs/torture.md out of it
  *   --list              names and bars
  */
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildForNode, bunPath, installPackages } from '../scripts/setup.mjs';
+import { writeReport } from './report.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const NAMES = [
@@ -163,5 +164,7 @@ function keep() {
     node: process.version,
     bun: bunPath() ? spawnSync(bunPath(), ['--version'], { encoding: 'utf8' }).stdout.trim() : undefined,
   };
-  writeFileSync(file, `${JSON.stringify({ machine, ...before, [kind]: merged }, undefined, 2)}\n`);
+  const all = { machine, ...before, [kind]: merged };
+  writeFileSync(file, `${JSON.stringify(all, undefined, 2)}\n`);
+  writeReport(all, `torture/results/${basename(file)}`);
 }
