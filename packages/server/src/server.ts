@@ -135,6 +135,7 @@ export function createServer(parts: ServerParts): QuiverServer {
       usage,
       attributeNames: new AttributeNames(stores.attributeNames, log),
       metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
+      keptHeaders: runtime.keptHeaders,
       isDraining: () => isDraining,
       version: parts.version,
       startedAt: parts.startedAt,

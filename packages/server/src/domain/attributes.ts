@@ -154,7 +154,8 @@ export function hasAttribute(text: AttributesText, name: string): boolean {
 }
 
 /** The attributes for people to look at, oldest first. */
-export function listAttributes(text: AttributesText): Attribute[] {
+export function listAttributes(given: AttributesText | string): Attribute[] {
+  const text = typeof given === 'string' ? Buffer.from(given) : given;
   return entriesOf(text).map((entry) => ({
     name: JSON.parse(nameOf(text, entry)) as string,
     value: JSON.parse(text.toString('utf8', entry.valueStart, entry.valueEnd)) as string,

@@ -32,6 +32,7 @@ import { fetchRoutes } from '../profiles/fetch-routes.ts';
 import { makeProfileService } from '../profiles/profile-service.ts';
 import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { Stores } from '../storage/stores.ts';
 import { originFinder } from '../wire/origin.ts';
 import type { Peer, Route } from '../wire/route.ts';
@@ -67,6 +68,8 @@ export interface AppParts {
     collectAll(): Promise<string>;
   };
   /** Whether the server is on its way down. */
+  /** See {@link Runtime.keptHeaders}; as they are by default. */
+  readonly keptHeaders?: Runtime['keptHeaders'];
   readonly isDraining: () => boolean;
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */
@@ -137,6 +140,7 @@ export function createApp(parts: AppParts): App {
     guards: makeGuards({ access, logins, sessions, originOf }),
     meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
     count: (client, kind) => usage.count(client, kind),
+    keptHeaders: parts.keptHeaders ?? ((headers) => headers),
     log,
   });
   const table = new RouteTable<Answering>();

@@ -7,6 +7,7 @@ import type pino from 'pino';
 import type { Guard } from '../access/guards.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import { QuiverError } from '../errors.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { clientFinder } from '../wire/client-of-request.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
 import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';
@@ -28,6 +29,8 @@ export interface EntranceOptions {
   readonly meterOf: (method: string, route: string) => RequestMeter;
   /** Counts a call that a client was answered with success. */
   readonly count: (client: string, kind: UsageKind) => void;
+  /** See {@link Runtime.keptHeaders}. */
+  readonly keptHeaders: Runtime['keptHeaders'];
   readonly log: pino.Logger;
 }
 
@@ -53,7 +56,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     meter: RequestMeter,
     answer: (request: Request, peer: Peer | undefined, host: string | null) => Answer | Promise<Answer>,
   ): Answering {
-    const finish = responseMaker(namesEdge ? { 'x-quiver-edge': edge } : {});
+    const finish = responseMaker(namesEdge ? { 'x-quiver-edge': edge } : {}, options.keptHeaders);
     const finished = (given: Answer, request: Request, started: number): Response => {
       const response = finish(given, cors?.headersFor(request), request.method === 'HEAD');
       meter(given.status, (performance.now() - started) / 1000);
@@ -164,7 +167,7 @@ function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count
 }
 
 /** Makes the function that turns what a handler answered into the Response that goes out, with `own` among its headers. */
-function responseMaker(own: Readonly<Record<string, string>>) {
+function responseMaker(own: Readonly<Record<string, string>>, keptHeaders: EntranceOptions['keptHeaders']) {
   // Most replies of a route bear the same headers: put together once, they cost nothing.
   let known: ResponseInit | undefined;
   let knownOf: Reply['headers'] | undefined;
@@ -183,7 +186,7 @@ function responseMaker(own: Readonly<Record<string, string>>) {
       return new Response(isHead ? null : body, { status, headers: { ...headers, ...corsHeaders, ...own } });
     }
     if (knownOf !== headers) {
-      known = { status, headers: { ...headers, ...own } };
+      known = { status, headers: keptHeaders({ ...headers, ...own }) };
       knownOf = headers;
     }
     return new Response(body, known);

@@ -7,6 +7,8 @@
  */
 export class RouteTable<Target> {
   readonly #root = new Branch<Target>();
+  /** Where the paths of literals lead that end in a slash: most requests need no other step than this and their last segment. */
+  readonly #afterLiterals = new Map<string, Branch<Target>>();
 
   /**
    * Adds a path as OpenAPI writes it, with `{name}` for one segment and, at its end, `{name*}` for all that follows.
@@ -15,7 +17,10 @@ export class RouteTable<Target> {
    */
   add(path: string, target: Target): void {
     let branch = this.#root;
+    let literals: string | undefined = '/';
     for (const segment of path.split('/').slice(1)) {
+      if (literals !== undefined) this.#afterLiterals.set(literals, branch);
+      literals = /^\{/.test(segment) || literals === undefined ? undefined : `${literals}${segment}/`;
       if (/^\{\w+\*\}$/.test(segment)) {
         branch.rest ??= new Branch();
         branch = branch.rest;
@@ -34,6 +39,12 @@ export class RouteTable<Target> {
 
   /** What was added for a path; undefined when nothing was. */
   find(path: string): Target | undefined {
+    const last = path.lastIndexOf('/') + 1;
+    const branch = this.#afterLiterals.get(path.slice(0, last));
+    if (branch !== undefined && last < path.length) {
+      const found = branch.literals.get(path.slice(last))?.target ?? branch.parameter?.target;
+      if (found !== undefined) return found;
+    }
     return path.startsWith('/') ? targetOf(this.#root, path, 1) : undefined;
   }
 }

@@ -1,8 +1,8 @@
 /** Fetch: a profile by any of its ids (spec section 4). */
 
 import { formatTime } from '../domain/attributes.ts';
-import type { Profile } from '../domain/profile.ts';
 import { QuiverError } from '../errors.ts';
+import type { FoundProfile } from '../storage/profile-store.ts';
 import { JSON_HEADERS, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { noProfileFound } from './not-found.ts';
@@ -51,9 +51,9 @@ function fetchRoute(profiles: ProfileService, address: ProfilePath): Route {
 }
 
 /** The reply, put together as text around the attributes as they are stored: this is the hot path of the whole server. */
-function profileReply(client: string, sent: SentId, profile: Profile | undefined): Reply {
+function profileReply(client: string, sent: SentId, profile: FoundProfile | undefined): Reply {
   if (!profile) throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
   const { modifiedAt, attributes } = profile;
   const head = `{"client":"${client}","visitorId":${JSON.stringify(sent.text)},"modifiedAt":"${formatTime(modifiedAt)}"`;
-  return new Reply(`${head},"profileAttributes":${attributes.toString('utf8')}}`, 200, JSON_HEADERS);
+  return new Reply(`${head},"profileAttributes":${attributes}}`, 200, JSON_HEADERS);
 }

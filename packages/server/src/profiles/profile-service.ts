@@ -7,9 +7,14 @@
 
 import type { AttributeSettings } from '../domain/attributes.ts';
 import type { WriteMoment } from '../domain/lifetime.ts';
-import type { Profile } from '../domain/profile.ts';
 import { type IdKind, idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
-import type { ProfileStore, UpdateOutcome, Visit, VisitOutcome } from '../storage/profile-store.ts';
+import type {
+  FoundProfile,
+  ProfileStore,
+  UpdateOutcome,
+  Visit,
+  VisitOutcome,
+} from '../storage/profile-store.ts';
 
 /** An id as a request wrote it, a tntId with its location hint. */
 export interface SentId {
@@ -28,7 +33,7 @@ export interface ProfileServiceOptions {
 /** Every method throws what the store throws; see `storage/profile-store.ts`. */
 export interface ProfileService {
   /** The profile that an id names; undefined when the id is malformed, unknown, or its profile has expired. Changes nothing. */
-  find(client: string, id: SentId): Profile | undefined | Promise<Profile | undefined>;
+  find(client: string, id: SentId): FoundProfile | undefined | Promise<FoundProfile | undefined>;
   /** Sets attributes of a profile that is there; see {@link ProfileStore.update}. The id must be well formed. */
   update(client: string, id: SentId, settings: AttributeSettings): Promise<UpdateOutcome>;
   /** Takes in a visitor; see {@link ProfileStore.visit}. */

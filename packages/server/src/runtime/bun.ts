@@ -8,6 +8,8 @@ const SLASH = 47;
 export const bunRuntime: Runtime = {
   name: 'bun',
 
+  keptHeaders: (headers) => new Headers(headers),
+
   async listen({ host, port, tls, fetch }) {
     const secure = tls !== undefined;
     const server = Bun.serve({

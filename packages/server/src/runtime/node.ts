@@ -16,6 +16,9 @@ const TIMEOUT_CHECK = 2_000;
 export const nodeRuntime: Runtime = {
   name: 'node',
 
+  // The adapter hands a plain object to Node as it is.
+  keptHeaders: (headers) => headers,
+
   async listen({ host, port, tls, fetch }) {
     const answer = getRequestListener(
       (request, env) => {

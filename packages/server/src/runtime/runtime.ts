@@ -35,6 +35,8 @@ export interface Runtime {
    * @param role follows the command, for people who look at the list of processes
    */
   startWorker(role: string): ChildProcess;
+  /** Headers that many replies share, in the form from which a Response is made soonest. */
+  keptHeaders(headers: Readonly<Record<string, string>>): NonNullable<ResponseInit['headers']>;
 }
 
 /** A connection on which nothing moves is closed after this many seconds. */

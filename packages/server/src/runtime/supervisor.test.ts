@@ -54,6 +54,7 @@ async function begin(workers: number): Promise<void> {
     runtime: {
       name: 'node',
       listen: () => Promise.reject(new Error('a supervisor does not listen')),
+      keptHeaders: (headers) => headers,
       startWorker() {
         lastPid += 1;
         const child = new FakeChild(lastPid);
@@ -262,7 +263,7 @@ test('a port in use is said before any worker starts', async () => {
     other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port));
   });
   const startWorker = () => expect.unreachable();
-  const runtime = { name: 'node', listen: startWorker, startWorker } as const;
+  const runtime = { name: 'node', listen: startWorker, startWorker, keptHeaders: startWorker } as const;
   const ended = await supervise({
     runtime,
     workers: 1,

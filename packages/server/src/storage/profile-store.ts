@@ -49,13 +49,26 @@ export interface LinkedProfile {
   readonly ids: readonly LinkedId[];
 }
 
+/** A profile as a fetch sends it. */
+export interface FoundProfile {
+  /** Epoch milliseconds. */
+  readonly modifiedAt: number;
+  readonly expiresAt: number;
+  /** The attributes text, as it goes out. */
+  readonly attributes: string;
+}
+
 export interface ProfileStore {
   /**
    * Finds the profile that an id names; undefined when there is none or it has expired. Changes nothing.
    *
    * This is the hot path: an engine that need not wait answers at once, and then throws at once.
    */
-  find(client: string, id: VisitorId, now: number): Profile | undefined | Promise<Profile | undefined>;
+  find(
+    client: string,
+    id: VisitorId,
+    now: number,
+  ): FoundProfile | undefined | Promise<FoundProfile | undefined>;
 
   /** Finds the profile and the ids that name it, at most `limit` of them. For people; the hot path is {@link find}. */
   findLinked(client: string, id: VisitorId, now: number, limit: number): Promise<LinkedProfile | undefined>;

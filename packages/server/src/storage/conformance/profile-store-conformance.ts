@@ -96,7 +96,8 @@ export function describeProfileStore(engine: string, makePlace: () => Promise<St
         await store.update('demo', longest, set, at(T0), true);
         const profile = await store.find('demo', longest, T0);
         expect(new Map(listAttributes(profile!.attributes).map((a) => [a.name, a.value]))).toEqual(set);
-        expect(profile?.thirdPartyId).toBe(longest.value);
+        const linked = await store.findLinked('demo', longest, T0, 1);
+        expect(linked?.profile.thirdPartyId).toBe(longest.value);
       });
     });
 

@@ -7,6 +7,10 @@ import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
 import { readTime, writeTime } from '../profile-record.ts';
 
 const TIME = 6;
+/** The longest key: a client of 255 bytes, an id of 256 characters of four bytes each. */
+const MAX_KEY = 2048;
+/** The longest id, in UTF-16 units. */
+const MAX_VALUE = 512;
 
 /** Table `profiles`: client, kind, value. */
 export function profileKey(client: string, id: VisitorId): Buffer {
@@ -17,6 +21,41 @@ export function profileKey(client: string, id: VisitorId): Buffer {
   key[start - 1] = ID_KINDS.indexOf(id.kind);
   key.write(id.value, start, 'utf8');
   return key;
+}
+
+/** One key in memory that is used again and again. */
+export class ReusedKey {
+  readonly bytes: Buffer = Buffer.allocUnsafe(MAX_KEY);
+  /** The first n bytes, for each n that has occurred. */
+  readonly #views: (Buffer | undefined)[] = [];
+  length = 0;
+
+  get view(): Buffer {
+    const { length } = this;
+    const view = this.#views[length] ?? this.bytes.subarray(0, length);
+    this.#views[length] = view;
+    return view;
+  }
+
+  /** Makes it the key of {@link profileKey}, without memory of its own. */
+  ofProfile(client: string, { kind, value }: VisitorId): Buffer {
+    // Only an id that is none can be longer than there is room.
+    if (value.length > MAX_VALUE) return profileKey(client, { kind, value });
+    const { bytes } = this;
+    const start = 2 + client.length;
+    bytes[0] = client.length;
+    bytes.write(client, 1, 'latin1');
+    bytes[start - 1] = ID_KINDS.indexOf(kind);
+    this.length = start + bytes.write(value, start, 'utf8');
+    return this.view;
+  }
+
+  /** Puts bytes behind the first `at`. */
+  set(at: number, from: Uint8Array, start: number, end: number): void {
+    const { bytes } = this;
+    for (let index = start; index < end; index += 1) bytes[at + index - start] = from[index]!;
+    this.length = at + end - start;
+  }
 }
 
 /** The client and the id that a key of `profiles` stands for. */

@@ -5,7 +5,14 @@ import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { type KnownId, type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
 import { merged, type Profile, visitedProfile, withId, withoutAttribute } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import type { LinkedProfile, ProfileStore, UpdateOutcome, Visit, VisitOutcome } from '../profile-store.ts';
+import type {
+  FoundProfile,
+  LinkedProfile,
+  ProfileStore,
+  UpdateOutcome,
+  Visit,
+  VisitOutcome,
+} from '../profile-store.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import { expiryEnd, parseExpiryKey, parseProfileKey } from './lmdb-keys.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
@@ -20,8 +27,9 @@ export class LmdbProfileStore implements ProfileStore {
     this.#tables = tables;
   }
 
-  find(client: string, id: VisitorId, now: number): Profile | undefined {
-    return this.#environment.read(() => this.#tables.locateLiving(client, id, now)?.profile);
+  find(client: string, id: VisitorId, now: number): FoundProfile | undefined {
+    const found = this.#environment.read(() => this.#tables.find(client, id));
+    return found && !isExpired(found, now) ? found : undefined;
   }
 
   async findLinked(

@@ -27,39 +27,16 @@ import {
 } from '../profile-record.ts';
 import type { UpdateOutcome } from '../profile-store.ts';
 import { lengthOfLast, type Table } from './lmdb-environment.ts';
+import { ReusedKey } from './lmdb-keys.ts';
 import type { ProfileTables } from './profile-tables.ts';
 import { updateProfile } from './update-profile.ts';
 
-/** The longest key: a client of 255 bytes, an id of 256 characters of four bytes each. */
-const MAX_KEY = 2048;
 /** Room for the record of a profile that is about to be too large; anything larger goes the slow way. */
 const MAX_RECORD = 2 * MAX_ATTRIBUTES_SIZE;
 
 const ONLY_NEW = { noOverwrite: true };
 /** Only behind the last key of all; cheaper, and it fills the pages. */
 const ONLY_LAST = { append: true };
-
-/** One key in memory that is used again and again. */
-class ReusedKey {
-  readonly bytes: Buffer = Buffer.allocUnsafe(MAX_KEY);
-  /** The first n bytes, for each n that has occurred. */
-  readonly #views: (Buffer | undefined)[] = [];
-  length = 0;
-
-  get view(): Buffer {
-    const { length } = this;
-    const view = this.#views[length] ?? this.bytes.subarray(0, length);
-    this.#views[length] = view;
-    return view;
-  }
-
-  /** Puts bytes behind the first `at`. */
-  set(at: number, from: Uint8Array, start: number, end: number): void {
-    const { bytes } = this;
-    for (let index = start; index < end; index += 1) bytes[at + index - start] = from[index]!;
-    this.length = at + end - start;
-  }
-}
 
 /** A row that was not applied. */
 export interface UnappliedRow {
