@@ -18,11 +18,12 @@ Exit codes: 0 ended by a signal, all well; 1 cannot listen, cannot start, or did
 `;
 
 const SERVE_EXAMPLES = `
-Every flag is also a variable, QUIVER_PORT for --port, and a member of the JSON file of --config. Flags win, then
-variables, then the file. QUIVER_ADMIN_TOKEN sets the admin token.
+Every flag with a value is also a variable, QUIVER_PORT for --port, and a member of the JSON file of --config. Flags win,
+then variables, then the file. QUIVER_ADMIN_TOKEN sets the admin token.
 
 Examples:
   quiver serve
+  quiver serve --demo --data /tmp/quiver-demo
   quiver serve --port 9000 --data /var/lib/quiver --client acme --client globex
   QUIVER_HOST=0.0.0.0 quiver serve --tls-cert chain.pem --tls-key key.pem
 ${EXIT_CODES}`;
@@ -87,7 +88,10 @@ function makeProgram(end: (exitCode: number | undefined) => void): Command {
   withSettings(program.command('serve'))
     .description('serve the profile APIs')
     .addHelpText('after', SERVE_EXAMPLES)
-    .action(async (options: Options) => end(await serve(load(options))));
+    .option('--demo', 'fill the first client with made-up visitors, unless it has something in the store')
+    .action(async (options: Options & { demo?: true }) =>
+      end(await serve(load(options), { demo: options.demo ?? false })),
+    );
   withSettings(program.command('config'))
     .description('show every value of the configuration and where it came from')
     .addHelpText('after', CONFIG_EXAMPLES)

@@ -6,7 +6,7 @@ import { type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
 import { ensureSigningKey } from '../access/signing-key.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
-import { makeLog } from '../log.ts';
+import { type Log, makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { supervise } from '../runtime/supervisor.ts';
 import type { ServerRole } from '../server.ts';
@@ -18,16 +18,21 @@ import type { Assignment } from './worker.ts';
 /**
  * Serves until a signal ends it.
  *
+ * @param demo whether to fill the first client with something to look at; not by default
  * @returns the exit code: 0 after a signal, when every worker ended well
  * @throws ConfigError when the certificate or the data folder cannot be used
  */
-export async function serve({ config, unknownVariables }: LoadedConfig): Promise<number> {
+export async function serve(
+  { config, unknownVariables }: LoadedConfig,
+  { demo = false }: { demo?: boolean } = {},
+): Promise<number> {
   const log = makeLog(config.logLevel);
   for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
   await checkTls(config.tls);
   const { admin, signingKey } = await openDataFolder(config);
   const version = quiverVersion();
   const startedAt = Date.now();
+  const demonstration = demo ? await demonstrate(config, log, startedAt) : undefined;
   const warnings = isLoopback(config.host) ? [] : await doorsOf(config);
   const ending = await supervise<Assignment>({
     runtime: await currentRuntime(),
@@ -46,7 +51,8 @@ export async function serve({ config, unknownVariables }: LoadedConfig): Promise
       place,
       role: roleOf(config, place),
     }),
-    onServing: (port) => process.stdout.write(banner({ ...config, port }, admin, version, warnings)),
+    onServing: (port) =>
+      process.stdout.write(banner({ ...config, port }, { admin, version, warnings, demonstration })),
   });
   if (ending.reason !== undefined) process.stderr.write(`quiver: ${ending.reason}\n`);
   return ending.exitCode;
@@ -56,13 +62,16 @@ function roleOf({ workers }: ServeConfig, place: number): ServerRole {
   return place < workers ? 'serving' : 'background';
 }
 
+interface BannerFacts {
+  readonly admin: AdminToken;
+  readonly version: string;
+  readonly warnings: readonly string[];
+  /** What became of `--demo`. */
+  readonly demonstration: string | undefined;
+}
+
 /** What a person needs to know at the start; the admin token on the first start only (spec section 11). */
-function banner(
-  config: ServeConfig,
-  admin: AdminToken,
-  version: string,
-  warnings: readonly string[],
-): string {
+function banner(config: ServeConfig, { admin, version, warnings, demonstration }: BannerFacts): string {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const url = `${config.tls ? 'https' : 'http'}://${host}:${config.port}`;
   const lines = [
@@ -73,6 +82,7 @@ function banner(
     ['Clients', config.clients.join(', ')],
     ['Store', `lmdb in ${config.dataDir}`],
     ...(admin.created ? [['Admin token', `${admin.token} (shown this once, kept in the data folder)`]] : []),
+    ...(demonstration === undefined ? [] : [['Demo', demonstration]]),
     ...warnings.map((warning) => ['Warning', warning]),
   ];
   return `${lines.map(([name = '', value]) => `${name.padEnd(12)} ${value}`).join('\n')}\n`;
@@ -80,7 +90,7 @@ function banner(
 
 /** Opens the store for a moment, before the workers do. */
 async function doorsOf(config: ServeConfig): Promise<string[]> {
-  try {
+  const doors = await beforeWorkers(async () => {
     // Only here: the supervisor has no need of the server's parts otherwise.
     const { openStores } = await import('../server.ts');
     const stores = await openStores(config);
@@ -89,9 +99,23 @@ async function doorsOf(config: ServeConfig): Promise<string[]> {
     } finally {
       await stores.close();
     }
+  });
+  return doors ?? [];
+}
+
+function demonstrate(config: ServeConfig, log: Log, now: number): Promise<string | undefined> {
+  return beforeWorkers(async () => {
+    const { fillDemo } = await import('./demo.ts');
+    return fillDemo(config, log, now);
+  });
+}
+
+/** Undefined when the store has a newer format: the workers say so, with the exit code for it. */
+async function beforeWorkers<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work();
   } catch (error) {
-    // The workers say so, with the exit code for it.
-    if (error instanceof StoreFormatError) return [];
+    if (error instanceof StoreFormatError) return undefined;
     throw new ConfigError(`--data: ${reasonOf(error)}`, { cause: error });
   }
 }

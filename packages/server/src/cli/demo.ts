@@ -1,0 +1,146 @@
+/**
+ * `quiver serve --demo`: something to look at in the first client, before the server starts.
+ *
+ * It comes in by the same ways as everything else: visits through the profile service, batches as uploads that the background worker
+ * applies once it runs, usage through the meter.
+ */
+
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { withDefaults } from '../access/client-settings.ts';
+import { acceptBatch } from '../batches/accept-batch.ts';
+import { BatchFiles } from '../batches/batch-files.ts';
+import type { ServeConfig } from '../config/config.ts';
+import { visitOf } from '../delivery/visit.ts';
+import type { UsageKind } from '../domain/usage-kind.ts';
+import type { Log } from '../log.ts';
+import { dayOf, UsageMeter } from '../metering/usage-meter.ts';
+import { AttributeNames, notingNames } from '../profiles/attribute-names.ts';
+import { makeProfileService } from '../profiles/profile-service.ts';
+import { openStores } from '../server.ts';
+import type { BatchVersion } from '../storage/batch-store.ts';
+import type { Stores } from '../storage/stores.ts';
+import { DEMO_PERSON, demoTntId, demoVisits, personId, steadyChance } from './demo-people.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const DAYS_OF_USAGE = 30;
+/** Profiles live 14 days by default; the oldest here should not vanish while somebody looks. */
+const LONGEST_AGO = 12 * 24;
+
+/**
+ * Fills the first client, unless it has anything in the store already.
+ *
+ * @param now epoch milliseconds
+ * @returns what it did, as a sentence for the banner
+ * @throws what the store throws; what was written until then stays
+ */
+export async function fillDemo(config: ServeConfig, log: Log, now: number): Promise<string> {
+  const client = config.clients[0]!;
+  const stores = await openStores(config);
+  try {
+    if (await hasAnything(stores, client, now)) {
+      return `${client} has something in the store already and was left as it is`;
+    }
+    await addUsage(stores, client, log, now);
+    await addVisits(stores, client, log, now);
+    await addBatches(config, stores, client, now);
+    return `${client} was filled with made-up visitors; look for ${DEMO_PERSON} in the console`;
+  } finally {
+    await stores.close();
+  }
+}
+
+/** Every write leaves its attribute names, every call its count. */
+async function hasAnything(stores: Stores, client: string, now: number): Promise<boolean> {
+  const found = await Promise.all([
+    stores.attributeNames.list(client),
+    stores.batches.list(client, 1),
+    stores.usage.read(client, dayOf(0), dayOf(now)),
+  ]);
+  return found.some((list) => list.length > 0);
+}
+
+async function addVisits(stores: Stores, client: string, log: Log, now: number): Promise<void> {
+  const { settings } = await stores.clients.find(client);
+  const lifetimeDays = withDefaults(JSON.parse(settings.json)).profileLifetimeDays;
+  let visitAt = now;
+  const service = makeProfileService({
+    store: notingNames(stores.profiles, new AttributeNames(stores.attributeNames, log)),
+    lifetimeDays: () => lifetimeDays,
+    now: () => visitAt,
+  });
+  for (const { ids, attributes, hoursAgo } of demoVisits(Math.min(LONGEST_AGO, lifetimeDays * 24 - 1))) {
+    visitAt = now - hoursAgo * HOUR;
+    await service.visit(client, visitOf(ids, '', new Map(Object.entries(attributes))));
+  }
+}
+
+/** Less on weekends, and of today only what fits into its hours so far. */
+async function addUsage(stores: Stores, client: string, log: Log, now: number): Promise<void> {
+  let countedAt = now;
+  const meter = new UsageMeter({
+    usage: stores.usage,
+    registry: new Registry(),
+    log,
+    now: () => countedAt,
+  });
+  for (let ago = DAYS_OF_USAGE - 1; ago >= 0; ago -= 1) {
+    countedAt = now - ago * DAY;
+    const weekday = new Date(countedAt).getUTCDay();
+    const share = (weekday % 6 === 0 ? 0.55 : 1) * (ago === 0 ? (now % DAY) / DAY : 1);
+    for (const [kind, most] of Object.entries(CALLS_A_DAY) as [UsageKind, number][]) {
+      const chance = steadyChance(`${kind} ${ago}`);
+      meter.count(client, kind, Math.round(most * share * (0.7 + 0.3 * chance)));
+    }
+  }
+  await meter.stop();
+}
+
+const CALLS_A_DAY: Readonly<Record<UsageKind, number>> = {
+  mboxCalls: 5200,
+  fetches: 3400,
+  updates: 900,
+  batchUploads: 4,
+  batchStatuses: 24,
+  removals: 3,
+};
+
+async function addBatches(config: ServeConfig, stores: Stores, client: string, now: number): Promise<void> {
+  const files = new BatchFiles(join(config.dataDir, 'batches'));
+  await files.start();
+  for (const [index, { version, text }] of demoBatches().entries()) {
+    const parts = { batches: stores.batches, files, now: () => now - (demoBatches().length - index) * 1000 };
+    const upload = new Request('http://localhost/', { method: 'POST', body: text });
+    await acceptBatch(parts, client, version, upload);
+  }
+}
+
+function demoBatches(): { version: BatchVersion; text: string }[] {
+  const customers = Array.from({ length: 400 }, (_, index) => {
+    const id = personId(index + 1);
+    const points = Math.floor(steadyChance(`${id} points`) * 5000);
+    return `${id},${points},${points > 3000 ? 'gold' : points > 1200 ? 'silver' : ''}`;
+  });
+  const strangers = Array.from({ length: 80 }, (_, index) => {
+    // A third of them never came: v1 updates only who is there.
+    const id = demoTntId(index % 3 === 0 ? `nobody ${index}` : `stranger ${index}`);
+    return `${id},${index % 2 === 0 ? 'summer' : 'autumn'}`;
+  });
+  const stores = [
+    ...Array.from({ length: 30 }, (_, index) => `${personId(index + 1)},store-${(index % 7) + 1},2026-11`),
+    ',store-3,2026-11',
+    `${personId(31)},store-2,2026-11,gift card`,
+    `${personId(32)},50% off,2026-11`,
+    ...Array.from({ length: 8 }, (_, index) => `${personId(index + 33)},store-${(index % 7) + 1},`),
+  ];
+  return [
+    { version: 'v2', text: fileOf('batch=thirdPartyId,loyaltyPoints,plan', customers) },
+    { version: 'v1', text: fileOf('batch=pcId,campaign', strangers) },
+    { version: 'v2', text: fileOf('batch=thirdPartyId,nearestStore,lastVisit', stores) },
+  ];
+}
+
+function fileOf(header: string, rows: readonly string[]): string {
+  return `${[header, ...rows].join('\n')}\n`;
+}
