@@ -75,6 +75,26 @@ export function buildConsole() {
   });
 }
 
+/** Programs that tests need beside Node and npm, and the Debian package that has each. */
+const TEST_PROGRAMS = { chromium: 'chromium' };
+
+/** Installs what tests need from Debian, where that may be done; a suite whose program is missing says so and is skipped. */
+export function installTestPrograms() {
+  const missing = Object.keys(TEST_PROGRAMS).filter((program) => !isOnPath(program));
+  if (missing.length === 0 || process.getuid?.() !== 0 || !isOnPath('apt-get')) return;
+  const packages = missing.map((program) => TEST_PROGRAMS[program]);
+  say(`installing ${packages.join(', ')}`);
+  const options = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  const install = () =>
+    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', ...packages], options).status === 0;
+  // The lists of a new machine may be missing or old.
+  if (!install() && spawnSync('apt-get', ['update'], options).status === 0) install();
+}
+
+function isOnPath(program) {
+  return spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
+}
+
 /** Runs npm with the arguments, output on stderr; throws when it fails. */
 function npm(...args) {
   const command = process.platform === 'win32' ? 'npm.cmd' : 'npm';

@@ -8,7 +8,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './checks.mjs';
-import { buildConsole, buildForNode, bunPath, installPackages, ROOT, SERVER } from './setup.mjs';
+import {
+  buildConsole,
+  buildForNode,
+  bunPath,
+  installPackages,
+  installTestPrograms,
+  ROOT,
+  SERVER,
+} from './setup.mjs';
 
 const VITEST = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 
@@ -17,6 +25,7 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 count(runChecks());
 buildForNode();
 buildConsole();
+installTestPrograms();
 
 const bun = bunPath();
 if (bun) count(runVitest('unit tests on Bun', [bun, '--bun'], 'vitest.config.ts'));

@@ -41,8 +41,9 @@ export function useSignOut() {
     mutationFn: () => call(PATH, { method: 'DELETE' }),
     onSuccess() {
       rememberCsrfToken('');
-      queries.clear();
+      // Not `clear`: those who watch the session would watch one that is gone.
       queries.setQueryData(SESSION_KEY, null);
+      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION_KEY[0] });
     },
   });
 }

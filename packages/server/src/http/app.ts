@@ -32,9 +32,9 @@ import { fetchRoutes } from '../profiles/fetch-routes.ts';
 import { makeProfileService } from '../profiles/profile-service.ts';
 import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import type { Stores } from '../storage/stores.ts';
 import { originFinder } from '../wire/origin.ts';
+import type { KeepHeaders } from '../wire/replies.ts';
 import type { Peer, Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
 import { consoleRoutes } from './console-routes.ts';
@@ -68,8 +68,8 @@ export interface AppParts {
     collectAll(): Promise<string>;
   };
   /** Whether the server is on its way down. */
-  /** See {@link Runtime.keptHeaders}; as they are by default. */
-  readonly keptHeaders?: Runtime['keptHeaders'];
+  /** The runtime's own; as they are by default. */
+  readonly keptHeaders?: KeepHeaders;
   readonly isDraining: () => boolean;
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */

@@ -7,11 +7,10 @@ import type pino from 'pino';
 import type { Guard } from '../access/guards.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import { QuiverError } from '../errors.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { clientFinder } from '../wire/client-of-request.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
 import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';
-import { emptyReply, Reply, type ReplyStyle } from '../wire/replies.ts';
+import { emptyReply, type KeepHeaders, Reply, type ReplyStyle } from '../wire/replies.ts';
 import type { Answer, Call, GuardKind, Handler, Peer, Route } from '../wire/route.ts';
 import { decodeSegment, rawPathOf, rawQueryOf, rawSegment } from '../wire/target.ts';
 import { type CorsPolicy, corsPolicy, preflightHeaders } from './cors.ts';
@@ -29,8 +28,7 @@ export interface EntranceOptions {
   readonly meterOf: (method: string, route: string) => RequestMeter;
   /** Counts a call that a client was answered with success. */
   readonly count: (client: string, kind: UsageKind) => void;
-  /** See {@link Runtime.keptHeaders}. */
-  readonly keptHeaders: Runtime['keptHeaders'];
+  readonly keptHeaders: KeepHeaders;
   readonly log: pino.Logger;
 }
 

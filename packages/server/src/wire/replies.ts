@@ -37,6 +37,9 @@ export class Reply {
   }
 }
 
+/** Brings headers that many replies share into the form from which a Response is made soonest. */
+export type KeepHeaders = (headers: Headers) => NonNullable<ResponseInit['headers']>;
+
 const NONE: Headers = {};
 /** What every reply of a kind bears, and what this one bears beside it. */
 function withHeaders(ofKind: Headers, own: Headers): Headers {

@@ -1,0 +1,329 @@
+/** The console in a real browser: Debian's Chromium, driven as a person would, at two widths, in the light and in the dark. */
+
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import axe, { type AxeResults } from 'axe-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { type Quiver, startQuiver } from './start-quiver.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+/** Beside what a container needs: nothing that would make the browser look for hosts of its maker. */
+const BROWSER_FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+/** What the browser itself says of an answer that is a refusal; which ones a test expects it names. */
+const REFUSED = /^Failed to load resource: the server responded with a status of (40[14])/;
+
+let quiver: Quiver;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+/** Console errors, page errors, requests to others. */
+let complaints: string[] = [];
+
+const isThere = existsSync(CHROMIUM);
+if (!isThere) process.stdout.write('console.test.ts is skipped: there is no /usr/bin/chromium\n');
+
+describe.skipIf(!isThere)('in a browser', () => {
+  beforeAll(async () => {
+    quiver = await startQuiver({
+      flags: ['--demo', '--client', 'demo', '--client', 'acme', '--workers', '1', '--log-level', 'error'],
+    });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_FLAGS });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await quiver?.stop();
+  });
+
+  describe.each([
+    { width: 1280, height: 900, colorScheme: 'light' },
+    { width: 400, height: 800, colorScheme: 'dark' },
+  ] as const)('$width pixels wide, $colorScheme', ({ width, height, colorScheme }) => {
+    beforeEach(async () => {
+      complaints = [];
+      context = await browser.newContext({ viewport: { width, height }, colorScheme, acceptDownloads: true });
+      await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: quiver.url });
+      page = await context.newPage();
+      page.setDefaultTimeout(10_000);
+      page.on('console', (message) => {
+        if (message.type() === 'error' && !REFUSED.test(message.text())) complaints.push(message.text());
+      });
+      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('request', (request) => {
+        if (!request.url().startsWith(quiver.url) && !request.url().startsWith('data:'))
+          complaints.push(`asked ${request.url()}`);
+      });
+    });
+    afterEach(async () => {
+      await context.close();
+      expect(complaints).toEqual([]);
+    });
+
+    test('signing in: by the admin token alone, which stays nowhere in the page', async () => {
+      await page.goto(`${quiver.url}/console/`);
+      await look('sign-in');
+      await page.getByLabel('Admin token').fill('not-the-token');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('This is not the admin token of this server.').waitFor();
+      await page.getByLabel('Admin token').fill(quiver.adminToken);
+      await page.keyboard.press('Enter');
+      await heading('Overview').waitFor();
+      const [cookie, ...others] = await context.cookies();
+      expect(others).toEqual([]);
+      expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict', secure: false });
+      const hours = (cookie!.expires * 1000 - Date.now()) / 3_600_000;
+      expect(hours).toBeGreaterThan(11.9);
+      expect(hours).toBeLessThanOrEqual(12);
+      const kept = await page.evaluate('JSON.stringify([localStorage, sessionStorage, document.cookie])');
+      expect(kept).toBe('[{},{},""]');
+      expect(await page.content()).not.toContain(quiver.adminToken);
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByLabel('Admin token').waitFor();
+      await page.reload();
+      await page.getByLabel('Admin token').waitFor();
+    });
+
+    test('by keyboard alone: sign in, skip to the content, open a page', async () => {
+      await page.goto(`${quiver.url}/console/`);
+      await page.getByLabel('Admin token').waitFor();
+      await page.keyboard.type(quiver.adminToken);
+      await page.keyboard.press('Enter');
+      await heading('Overview').waitFor();
+      await page.evaluate('document.activeElement?.blur()');
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe('Skip to content');
+      for (let n = 0; n < 10 && (await focused()) !== 'Implementation'; n += 1)
+        await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await heading('Implementation').waitFor();
+    });
+
+    test('overview: what the server is, what was used, the latest batches; and the way to another client', async () => {
+      await open('demo/overview');
+      await page.getByText('Mbox calls').first().waitFor();
+      await page
+        .getByRole('link', { name: /^demo-\d+-\d{8}$/ })
+        .first()
+        .waitFor();
+      await look('overview');
+      await page.getByLabel('Client').selectOption('acme');
+      await page.getByText('No batch yet.').first().waitFor();
+      await look('an empty client');
+      expect(page.url()).toBe(`${quiver.url}/console/acme/overview`);
+    });
+
+    test('profiles: found by any id, changed, and removed', async () => {
+      const name = `of${width}`;
+      const tntId = `visitor${width}`;
+      await visit(tntId, `crm-${width}`);
+      await open('demo/profiles');
+      await look('no profile sought');
+      for (const id of [tntId, `crm-${width}`, `${width}0123456789012345678901234567890`]) {
+        await page.getByLabel('Visitor id').fill(id);
+        await page.keyboard.press('Enter');
+        await page.locator('.found .id', { hasText: id }).waitFor();
+      }
+      await page.getByRole('button', { name: 'Add attribute' }).click();
+      await page.getByLabel('Name').fill(name);
+      await page.getByLabel('Value', { exact: true }).fill('first');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByRole('rowheader', { name }).waitFor();
+      expect(await fetched(tntId, name)).toBe('first');
+      await page.getByRole('button', { name: `Change ${name}` }).click();
+      await page.getByLabel('Value', { exact: true }).fill('second');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('second', { exact: true }).waitFor();
+      expect(await fetched(tntId, name)).toBe('second');
+      await look('a profile');
+      await page.getByRole('button', { name: `Remove ${name}` }).click();
+      await page.getByRole('button', { name: 'Remove attribute' }).click();
+      await page.getByRole('rowheader', { name }).waitFor({ state: 'detached' });
+      expect(await fetched(tntId, name)).toBeUndefined();
+      await page.getByText('Show the JSON').click();
+      await page.getByText('"profileAttributes"').waitFor();
+
+      await page.getByRole('button', { name: 'Delete profile' }).click();
+      const dialog = page.getByRole('dialog');
+      await look('asking before a profile goes');
+      expect(await dialog.getByRole('button', { name: 'Delete profile' }).isDisabled()).toBe(true);
+      await dialog.getByRole('textbox').fill(`${width}0123456789012345678901234567890`);
+      await dialog.getByRole('button', { name: 'Delete profile' }).click();
+      await heading('No profile').waitFor();
+      await look('no such profile');
+      expect((await fetch(`${quiver.url}/rest/v1/profiles/${tntId}`)).status).toBe(404);
+    });
+
+    test('batches: a file is checked, sent and applied; a failed row says why and can be sent again', async () => {
+      await open('demo/batches');
+      await look('batches');
+      const body = `batch=thirdPartyId,plan\nb${width}-1,gold\n,nobody\nb${width}-2,silver%2\n`;
+      const chosen = page.waitForEvent('filechooser');
+      await page.getByRole('button', { name: 'Choose a file' }).click();
+      await (await chosen).setFiles({
+        name: 'people.batch',
+        mimeType: 'text/plain',
+        buffer: Buffer.from(body),
+      });
+      await page.getByText('2 rows will fail').waitFor();
+      await look('a checked file');
+      await page.getByRole('button', { name: 'Send 3 rows' }).click();
+      await page.getByText('3 of 3 rows').waitFor();
+      await page.getByRole('cell', { name: 'the id is missing' }).waitFor();
+      await page.getByRole('cell', { name: /"plan" has a % that is not followed/ }).waitFor();
+      await look('a batch with failed rows');
+      const downloading = page.waitForEvent('download');
+      await page.getByRole('link', { name: 'Download failed rows' }).click();
+      const again = await readFile(await (await downloading).path(), 'utf8');
+      expect(again).toBe(`batch=thirdPartyId,plan\n,nobody\nb${width}-2,silver%2\n`);
+
+      await page.getByRole('link', { name: 'send the file' }).click();
+      const next = page.waitForEvent('filechooser');
+      await page.getByRole('button', { name: 'Choose a file' }).click();
+      const mended = Buffer.from(again.replace('\n,nobody', '').replace('%2\n', '\n'));
+      await (await next).setFiles({ name: 'again.batch', mimeType: 'text/plain', buffer: mended });
+      await page.getByText('The file is well formed.').waitFor();
+      await page.getByRole('button', { name: 'Send 1 row' }).click();
+      await page.getByText('1 of 1 row').waitFor();
+      expect(await fetched(`thirdPartyId/b${width}-2`, 'plan')).toBe('silver');
+    });
+
+    test('implementation: a token, the switch, the lifetime; each holds for the API', async () => {
+      const client = width > 1000 ? 'demo' : 'acme';
+      const update = (headers: Record<string, string> = {}) =>
+        fetch(`${quiver.url}/rest/v1/profiles/nobody?client=${client}`, { headers });
+      await open(`${client}/implementation`);
+      await page.getByRole('button', { name: 'Generate New Profile Authentication Token' }).click();
+      await page.getByRole('button', { name: 'End token' }).waitFor();
+      await look('implementation');
+      const token = (await adminGet(`${client}/target/authentication/token?authorizationScope=profile_api`))
+        .accessToken as string;
+      await page.getByText('Require Authentication').click();
+      await page.getByText('need the profile token. Visits never do.').waitFor();
+      expect((await update()).status).toBe(403);
+      expect((await update({ authorization: `Bearer ${token}` })).status).toBe(404);
+      await page.getByRole('button', { name: 'Generate New Profile Authentication Token' }).click();
+      await page.getByRole('dialog').getByText('The present token ends at once.').waitFor();
+      await page.getByRole('dialog').getByRole('button', { name: 'Generate' }).click();
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      expect((await update({ authorization: `Bearer ${token}` })).status).toBe(403);
+      await page.getByText('Require Authentication').click();
+      await page.getByText('Everybody who reaches this server').waitFor();
+      await page.getByLabel('Days after the last write').fill('30');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('Saved.').waitFor();
+      expect(await adminGet(`${client}/target/clients/settings`)).toMatchObject({ profileLifetimeDays: 30 });
+    });
+
+    test('links are deep: a page that is opened by its address is there after signing in; one that is none says so', async () => {
+      await page.goto(`${quiver.url}/console/demo/profiles?id=crm-1001`);
+      await signIn();
+      await page.locator('.found .id', { hasText: 'crm-1001' }).waitFor();
+      await page.goto(`${quiver.url}/console/demo/nowhere`);
+      await heading('Nothing here').waitFor();
+      await look('nowhere');
+    });
+
+    test('every view can be copied as a curl line', async () => {
+      for (const path of ['overview', 'profiles?id=crm-1001', 'batches', 'implementation']) {
+        await open(`demo/${path}`);
+        await page.getByRole('button', { name: 'Copy as curl' }).first().click();
+        const copied = await page.evaluate('navigator.clipboard.readText()');
+        expect(copied).toContain(`curl`);
+        expect(copied).toContain(`${quiver.url}/demo/target/`);
+        expect(copied).not.toContain(quiver.adminToken);
+      }
+    });
+  });
+});
+
+test('the page comes under a policy that lets nothing in from elsewhere', async () => {
+  const own = await startQuiver({ flags: ['--workers', '1'] });
+  onTestFinished(async () => void (await own.stop()));
+  const { headers } = await fetch(`${own.url}/console/`);
+  expect(headers.get('content-security-policy')).toMatch(
+    /^default-src 'none'; script-src 'self'; style-src 'self';/,
+  );
+  expect(headers.get('content-security-policy')).not.toMatch(/unsafe|https?:/);
+  expect(headers.get('x-content-type-options')).toBe('nosniff');
+});
+
+const heading = (name: string) => page.getByRole('heading', { name, exact: true });
+
+function focused(): Promise<string> {
+  return page.evaluate("document.activeElement?.textContent ?? ''");
+}
+
+async function signIn(): Promise<void> {
+  await page.getByLabel('Admin token').fill(quiver.adminToken);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+}
+
+/** Opens a page, signing in first where that is not done yet. */
+async function open(path: string): Promise<void> {
+  await page.goto(`${quiver.url}/console/${path}`);
+  await page
+    .getByLabel('Admin token')
+    .or(page.getByRole('button', { name: 'Sign out' }))
+    .waitFor();
+  if (await page.getByLabel('Admin token').isVisible()) await signIn();
+}
+
+/** No violation of WCAG 2.2 AA, in the light and in the dark, and nothing wider than the window. */
+async function look(what: string): Promise<void> {
+  const given = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches");
+  for (const colorScheme of given ? (['light', 'dark'] as const) : (['dark', 'light'] as const)) {
+    await page.emulateMedia({ colorScheme });
+    // Half-way through a transition colours are neither.
+    await page.evaluate('Promise.allSettled(document.getAnimations().map(({ finished }) => finished))');
+    await page.evaluate(axe.source);
+    const { violations }: AxeResults = await page.evaluate(
+      `axe.run(document, { runOnly: ${JSON.stringify(WCAG)} })`,
+    );
+    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    expect(told, `${what}, ${colorScheme}`).toEqual([]);
+  }
+  const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+  expect(overflow, `${what} is too wide`).toBeLessThanOrEqual(0);
+  const folder = process.env.QUIVER_SCREENSHOTS;
+  if (folder) {
+    const { width } = page.viewportSize()!;
+    await page.screenshot({ path: `${folder}/${what.replaceAll(' ', '-')}-${width}.png` });
+  }
+}
+
+async function visit(tntId: string, thirdPartyId: string): Promise<void> {
+  const marketingCloudVisitorId = `${thirdPartyId.slice(4)}0123456789012345678901234567890`;
+  const { status } = await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s`, {
+    method: 'POST',
+    body: JSON.stringify({
+      id: { tntId, thirdPartyId, marketingCloudVisitorId },
+      context: { channel: 'web' },
+      execute: { pageLoad: { profileParameters: { country: 'france' } } },
+    }),
+  });
+  expect(status).toBe(200);
+}
+
+/** The value of an attribute as a fetch sends it. */
+async function fetched(path: string, name: string): Promise<string | undefined> {
+  const reply = await fetch(`${quiver.url}/rest/v1/profiles/${path}?client=demo`);
+  const { profileAttributes } = (await reply.json()) as {
+    profileAttributes: Record<string, { value: string }>;
+  };
+  return profileAttributes[name]?.value;
+}
+
+async function adminGet(path: string): Promise<Record<string, unknown>> {
+  const headers = { authorization: `Bearer ${quiver.adminToken}` };
+  return (await (await fetch(`${quiver.url}/${path}`, { headers })).json()) as Record<string, unknown>;
+}
