@@ -43,7 +43,7 @@ export function BatchTable({ client, batches }: { client: string; batches: reado
               <td>
                 <BatchState batch={batch} />
               </td>
-              <td className="number" data-unit="rows">
+              <td className="number" data-unit={batch.rows === 1 ? 'row' : 'rows'}>
                 {count(batch.rows)}
               </td>
               <td className="number" data-unit="failed">
