@@ -60,6 +60,29 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     expect(await afterASecond()).toEqual(new Set([404]));
   });
 
+  test('what an admin looks at is what was made a moment ago, whichever worker is asked', async () => {
+    const ask = async (method: string, path: string, body?: object) => {
+      const response = await fetch(`${server.url}/demo/target/${path}`, {
+        method,
+        headers: { connection: 'close', authorization: `Bearer ${server.adminToken}` },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      return (await response.json()) as Record<string, unknown>;
+    };
+    const token = 'authentication/token?authorizationScope=profile_api';
+    for (let n = 1; n <= 20; n += 1) {
+      const made = await ask('POST', token);
+      expect((await ask('GET', token)).accessToken).toBe(made.accessToken);
+      await ask('PATCH', 'clients/settings', { profileLifetimeDays: n });
+      expect((await ask('GET', 'clients/settings')).profileLifetimeDays).toBe(n);
+    }
+    await ask('PATCH', 'clients/settings', { profileLifetimeDays: null });
+    await fetch(`${server.url}/demo/target/${token}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${server.adminToken}` },
+    });
+  });
+
   test('wrong settings are refused by name and change nothing', async () => {
     const before = (await run('settings', '--json')).stdout;
     const refused = await run('settings', 'tokenLifetimeDays=10', 'profileLifetimeDays=91');

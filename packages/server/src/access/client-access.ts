@@ -76,6 +76,16 @@ export class ClientAccess {
     return kept.current;
   }
 
+  /**
+   * What holds for a client this moment, asked of the store: for those who look at it, so that another process cannot have been told of something newer.
+   *
+   * @throws QuiverError (rejects) `unavailable`
+   */
+  async latest(client: string): Promise<CurrentClient> {
+    const askedAt = performance.now();
+    return this.#keep(client, await this.#options.clients.find(client), askedAt);
+  }
+
   /** How long a client's profiles live after a write, in days. */
   lifetimeDays(client: string): number | Promise<number> {
     const current = this.current(client);

@@ -61,7 +61,7 @@ export function settingsRoutes(access: ClientAccess): Route[] {
   return [
     {
       ...route('GET', 'The settings of a client'),
-      handle: async ({ client }) => reply((await access.current(client)).settings),
+      handle: async ({ client }) => reply((await access.latest(client)).settings),
     },
     changing(
       'PUT',

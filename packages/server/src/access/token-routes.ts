@@ -71,7 +71,7 @@ export function tokenRoutes(access: ClientAccess, now: () => number): Route[] {
       describe: describe('Show the present profile token', 200, ScopeQuery, TokenReply),
       async handle(call) {
         requireScope(call);
-        const { token } = await access.current(call.client);
+        const { token } = await access.latest(call.client);
         if (!token || token.expiresAt <= now()) throw noToken(call.client);
         return reply(token, 200);
       },
@@ -99,7 +99,7 @@ export function tokenRoutes(access: ClientAccess, now: () => number): Route[] {
       describe: describe('End the present profile token', 204, ScopeQuery),
       async handle(call) {
         requireScope(call);
-        const { record } = await access.current(call.client);
+        const { record } = await access.latest(call.client);
         if (!record.token) throw noToken(call.client);
         await access.endToken(call.client);
         return emptyReply();
