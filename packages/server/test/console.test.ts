@@ -201,8 +201,10 @@ describe.skipIf(!isThere)('in a browser', () => {
       const update = (headers: Record<string, string> = {}) =>
         fetch(`${quiver.url}/rest/v1/profiles/nobody?client=${client}`, { headers });
       await open(`${client}/implementation`);
+      await page.getByLabel('Expires In').selectOption('30');
       await page.getByRole('button', { name: 'Generate New Profile Authentication Token' }).click();
       await page.getByRole('button', { name: 'End token' }).waitFor();
+      await page.getByText('Expires in 30 days').waitFor();
       await look('implementation');
       const token = (await adminGet(`${client}/target/authentication/token?authorizationScope=profile_api`))
         .accessToken as string;
@@ -215,6 +217,9 @@ describe.skipIf(!isThere)('in a browser', () => {
       await page.getByRole('dialog').getByRole('button', { name: 'Generate' }).click();
       await page.getByRole('dialog').waitFor({ state: 'detached' });
       expect((await update({ authorization: `Bearer ${token}` })).status).toBe(403);
+      await page.getByRole('button', { name: 'End token' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'End token' }).click();
+      await page.getByText('every profile API call is refused').waitFor();
       await page.getByText('Require Authentication').click();
       await page.getByText('Everybody who reaches this server').waitFor();
       await page.getByLabel('Days after the last write').fill('30');

@@ -51,7 +51,7 @@ function Account({ client }: { client: string }) {
   const server = useServer(client);
   const domain = server.data?.serverDomain;
   return (
-    <Card title="Account details">
+    <Card title="Account details" className="account">
       <Facts
         facts={[
           ['Client code', <Copied key="code" text={client} />],
@@ -189,10 +189,8 @@ function Token({ client, token }: { client: string; token: TokenReply | null }) 
             <p>Every program that uses it is refused from now on, while authentication is required.</p>
           </ConfirmButton>
         )}
-      </div>
-      <p>
         <CurlButton path={paths.token(client, String(days * DAY))} method="POST" />
-      </p>
+      </div>
     </div>
   );
 }

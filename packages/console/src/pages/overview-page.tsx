@@ -43,7 +43,7 @@ function ServerFigures({ client }: { client: string }) {
     figure(
       'Workers',
       facts && count(facts.workers),
-      facts && `up since ${distance(facts.startedAt).replace(' ago', '')}`,
+      facts && `up for ${distance(facts.startedAt).replace(' ago', '')}`,
     ),
     figure('Edge cluster', facts && String(facts.cluster), facts && `location hint ${facts.locationHint}`),
   ];

@@ -24,6 +24,8 @@ export function SignInPage() {
         }}
       >
         <h2>Sign in</h2>
+        {/* Password managers keep a secret under a name. */}
+        <input type="text" name="username" autoComplete="username" value="admin" readOnly hidden />
         <TextField
           value={token}
           onChange={setToken}

@@ -43,8 +43,12 @@ export function BatchTable({ client, batches }: { client: string; batches: reado
               <td>
                 <BatchState batch={batch} />
               </td>
-              <td className="number">{count(batch.rows)}</td>
-              <td className="number">{count(batch.failed)}</td>
+              <td className="number" data-unit={batch.rows === 1 ? 'row' : 'rows'}>
+                {count(batch.rows)}
+              </td>
+              <td className="number" data-unit="failed">
+                {count(batch.failed)}
+              </td>
               <td>
                 <time dateTime={batch.acceptedAt} title={time(batch.acceptedAt)}>
                   {distance(batch.acceptedAt)}

@@ -153,8 +153,8 @@ function NumbersTable({
   );
 }
 
-/** The next 1, 2 or 5 with zeros behind. */
+/** The next of a few round numbers, whose half is round too. */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value) ?? value;
+  return [1, 2, 3, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= value) ?? value;
 }
