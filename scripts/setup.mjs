@@ -76,7 +76,7 @@ export function buildConsole() {
 }
 
 /** Programs that tests need beside Node and npm, and the Debian package that has each. */
-const TEST_PROGRAMS = { chromium: 'chromium' };
+const TEST_PROGRAMS = { chromium: 'chromium', 'redis-server': 'redis-server', 'redis-cli': 'redis-tools' };
 
 /** Installs what tests need from Debian, where that may be done; a suite whose program is missing says so and is skipped. */
 export function installTestPrograms() {

@@ -1,6 +1,33 @@
 import { defineConfig } from 'vitest/config';
 
-/** End to end: started servers, killed writers, the real SDK. One file at a time, for each wants the machine to itself. */
+/** What measures memory or time, or brings a browser, and so wants the machine to itself. */
+const ALONE = ['batch-memory', 'bulk-meanwhile', 'console', 'torture'].map((name) => `test/${name}.test.ts`);
+const common = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+/** End to end: started servers, killed writers, a real cluster, the real SDK. Most files wait more than they work, so two go side by side. */
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false },
+  test: {
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'side by side',
+          include: ['test/**/*.test.ts'],
+          exclude: ALONE,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'alone',
+          include: ALONE,
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
 });

@@ -32,7 +32,7 @@ export type ErrorCode = keyof typeof STATUS_OF_CODE;
 export interface QuiverErrorOptions {
   /** What lies beneath; logged, never shown. */
   readonly cause?: unknown;
-  /** Response headers that belong to this refusal, for instance `Allow` or `Retry-After`. */
+  /** Response headers that belong to this refusal, in lower case, for instance `allow` or `retry-after`. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -22,6 +22,7 @@ import { usageSweeper } from './metering/usage-sweeper.ts';
 import { AttributeNames } from './profiles/attribute-names.ts';
 import { expirySweeper } from './profiles/expiry-sweeper.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
+import type { BatchFileStore } from './storage/batch-file-store.ts';
 import { openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
 import type { Stores } from './storage/stores.ts';
 
@@ -68,9 +69,34 @@ export interface QuiverServer {
 /** The news that a batch was queued; the client follows. */
 const BATCH_ACCEPTED = 'batch accepted: ';
 
-/** Opens the store that the configuration names; for whoever looks into it without serving. */
-export function openStores({ dataDir }: ServeConfig): Promise<Stores> {
-  return openLmdbStores({ path: join(dataDir, 'store') });
+/**
+ * Opens the store that the configuration names.
+ *
+ * @param signingKey of who serves; left out by whoever only looks into the store
+ */
+export async function openStores(config: ServeConfig, signingKey?: string): Promise<Stores> {
+  const { store } = config;
+  if (store.kind === 'lmdb') return openLmdbStores({ path: join(config.dataDir, 'store') });
+  // Only here: who keeps profiles in the data folder has no need of the client library.
+  const { openRedisStores } = await import('./storage/redis/open-redis-stores.ts');
+  const password = config.storePassword ?? store.password;
+  return openRedisStores({
+    seeds: store.seeds,
+    connection: {
+      ...(store.username === undefined ? {} : { username: store.username }),
+      ...(password === undefined ? {} : { password }),
+      ...(store.isEncrypted ? { tls: {} } : {}),
+    },
+    prefix: config.storePrefix,
+    allowUnsafe: config.allowUnsafeStore,
+    // Tokens that one process signs must be good at every other.
+    sharedKeyMark: signingKey && derivedKey(signingKey, 'mark of the store').toString('base64url'),
+  });
+}
+
+/** The files of batches: with the rest of the store, or in the data folder. */
+export function batchFilesOf({ dataDir }: ServeConfig, stores: Stores): BatchFileStore {
+  return stores.batchFiles ?? new BatchFiles(join(dataDir, 'batches'));
 }
 
 export function createServer(parts: ServerParts): QuiverServer {
@@ -83,9 +109,9 @@ export function createServer(parts: ServerParts): QuiverServer {
   let wakeRunner: (client: string) => void = () => {};
 
   async function start(): Promise<void> {
-    const stores = await openStores(config);
+    const stores = await openStores(config, parts.signingKey);
     closers.push(() => stores.close());
-    const files = new BatchFiles(join(config.dataDir, 'batches'));
+    const files = batchFilesOf(config, stores);
     await files.start();
     const access = new ClientAccess({
       clients: stores.clients,
@@ -96,7 +122,7 @@ export function createServer(parts: ServerParts): QuiverServer {
     else await serve(stores, files, access);
   }
 
-  function startBackground(stores: Stores, files: BatchFiles, access: ClientAccess): void {
+  function startBackground(stores: Stores, files: BatchFileStore, access: ClientAccess): void {
     const { clients } = config;
     const { batches } = stores;
     const names = new AttributeNames(stores.attributeNames, log);
@@ -119,7 +145,7 @@ export function createServer(parts: ServerParts): QuiverServer {
     wakeRunner = (client) => background[2].wake(client);
   }
 
-  async function serve(stores: Stores, files: BatchFiles, access: ClientAccess): Promise<void> {
+  async function serve(stores: Stores, files: BatchFileStore, access: ClientAccess): Promise<void> {
     const usage = new UsageMeter({ usage: stores.usage, registry: metrics, log, now: Date.now });
     usage.start();
     closers.push(() => usage.stop());

@@ -29,6 +29,8 @@ export const CONFIG: ServeConfig = {
   port: 0,
   dataDir: '/nowhere',
   store: { kind: 'lmdb' },
+  storePrefix: 'quiver',
+  allowUnsafeStore: false,
   clients: ['demo', 'acme'],
   serverDomain: 'tt.omtrdc.net',
   cluster: 1,
@@ -43,6 +45,7 @@ export const CONFIG: ServeConfig = {
   logLevel: 'silent',
   adminToken: undefined,
   signingKey: undefined,
+  storePassword: undefined,
 };
 
 export interface Answer {

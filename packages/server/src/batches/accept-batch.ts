@@ -5,17 +5,17 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { createGunzip } from 'node:zlib';
 import { QuiverError } from '../errors.ts';
+import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { BatchStore, BatchVersion } from '../storage/batch-store.ts';
 import { tooSlow } from '../wire/body.ts';
 import { BatchCheck } from './batch-check.ts';
-import type { BatchFiles } from './batch-files.ts';
 
 /** An upload that is still trickling in after so many milliseconds is refused; silence the runtimes cut themselves, and sooner. */
 const MOST_TIME = 300_000;
 
 export interface AcceptBatchParts {
   readonly batches: BatchStore;
-  readonly files: BatchFiles;
+  readonly files: BatchFileStore;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

@@ -1,10 +1,10 @@
-/** The files of accepted batches in the data folder: whole and on disk before a batch is queued. */
+/** The files of accepted batches in the data folder: the contract of `storage/batch-file-store.ts` for processes of one machine. */
 
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ReadBytes } from './batch-writer.ts';
+import type { BatchFileStore, IncomingFile, ReadBytes } from '../storage/batch-file-store.ts';
 
 const PART = '.part';
 const BATCH = '.batch';
@@ -12,16 +12,7 @@ const READ_BYTES = 256 * 1024;
 /** A part this old belongs to no upload any more, in milliseconds. */
 const STALE_PART = 60 * 60 * 1000;
 
-/** A file that is being received. */
-export interface IncomingFile {
-  write(chunk: Uint8Array): Promise<void>;
-  /** Makes it the file of a batch; on disk when this returns. */
-  keepAs(batchId: string): Promise<void>;
-  /** Removes what came; safe to call after `keepAs`, which it leaves alone. */
-  discard(): Promise<void>;
-}
-
-export class BatchFiles {
+export class BatchFiles implements BatchFileStore {
   readonly #folder: string;
 
   /** @param folder made by {@link start} */
@@ -29,7 +20,6 @@ export class BatchFiles {
     this.#folder = folder;
   }
 
-  /** Makes the folder, and removes what uploads of dead processes left in it. */
   async start(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     for (const name of await readdir(this.#folder)) {
@@ -40,7 +30,6 @@ export class BatchFiles {
     }
   }
 
-  /** Opens a file to receive into. */
   async receive(): Promise<IncomingFile> {
     const part = join(this.#folder, `${randomBytes(12).toString('hex')}${PART}`);
     const handle = await open(part, 'wx', 0o600);
@@ -64,17 +53,14 @@ export class BatchFiles {
     };
   }
 
-  /** Reads the file of a batch from a byte on. */
   readFrom(batchId: string, start: number): AsyncIterable<Uint8Array> {
     return createReadStream(this.#path(batchId), { start, highWaterMark: READ_BYTES });
   }
 
-  /** Reads parts of the file of a batch. */
   reader(batchId: string): ReadBytes {
     return (start, end) => createReadStream(this.#path(batchId), { start, end: end - 1 });
   }
 
-  /** The batches whose files are kept. */
   async ids(): Promise<string[]> {
     const names = await readdir(this.#folder);
     return names.filter((name) => name.endsWith(BATCH)).map((name) => name.slice(0, -BATCH.length));

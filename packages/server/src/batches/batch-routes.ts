@@ -2,17 +2,17 @@
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
+import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Batch, BatchStore, BatchVersion, FailedRow } from '../storage/batch-store.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { batchReply, xmlReply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { escapeXml, type XmlElements, xmlResponse } from '../wire/xml.ts';
 import { acceptBatch } from './accept-batch.ts';
-import type { BatchFiles } from './batch-files.ts';
 
 export interface BatchRoutesParts {
   readonly batches: BatchStore;
-  readonly files: BatchFiles;
+  readonly files: BatchFileStore;
   readonly now: () => number;
   /** Called with the client when a batch was queued. */
   readonly accepted: (client: string) => void;

@@ -15,9 +15,9 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { Log } from '../log.ts';
+import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import { BatchRows } from '../storage/batch-rows.ts';
 import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
-import type { BatchFiles } from './batch-files.ts';
 import type { BatchCursor } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import type { ResumePoint } from './line-reader.ts';
@@ -25,7 +25,7 @@ import { type PackedStep, packBatch } from './row-packer.ts';
 
 export interface BatchRunnerParts {
   readonly batches: BatchStore;
-  readonly files: BatchFiles;
+  readonly files: BatchFileStore;
   readonly clients: readonly string[];
   /** Tells this process from all others. */
   readonly holder: string;

@@ -2,12 +2,12 @@
 
 import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';
+import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { BatchStore } from '../storage/batch-store.ts';
-import type { BatchFiles } from './batch-files.ts';
 
 export interface BatchSweeperParts {
   readonly batches: BatchStore;
-  readonly files: BatchFiles;
+  readonly files: BatchFileStore;
   readonly clients: readonly string[];
   readonly log: Log;
   /** Epoch milliseconds. */

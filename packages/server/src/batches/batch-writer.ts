@@ -1,5 +1,6 @@
 /** Writes the batch format (spec section 6). What it writes, the reader returns to the letter. */
 
+import type { ReadBytes } from '../storage/batch-file-store.ts';
 import { type BatchHeader, type BatchKey, type BatchRow, grouped } from './batch-format.ts';
 
 /**
@@ -31,9 +32,6 @@ export function writeRow(id: string, values: readonly (string | undefined)[]): s
   // A row of nothing but line end would be no row at all.
   return row === '' ? ',\n' : `${row}\n`;
 }
-
-/** Where bytes of a kept batch are read from; both ends are offsets in the file. */
-export type ReadBytes = (start: number, end: number) => AsyncIterable<Uint8Array>;
 
 /**
  * A file of some rows of a batch, to the letter as they came in, that can be sent again as it is.

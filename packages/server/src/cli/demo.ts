@@ -5,11 +5,9 @@
  * applies once it runs, usage through the meter.
  */
 
-import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { withDefaults } from '../access/client-settings.ts';
 import { acceptBatch } from '../batches/accept-batch.ts';
-import { BatchFiles } from '../batches/batch-files.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { visitOf } from '../delivery/visit.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
@@ -17,7 +15,7 @@ import type { Log } from '../log.ts';
 import { dayOf, UsageMeter } from '../metering/usage-meter.ts';
 import { AttributeNames, notingNames } from '../profiles/attribute-names.ts';
 import { makeProfileService } from '../profiles/profile-service.ts';
-import { openStores } from '../server.ts';
+import { batchFilesOf, openStores } from '../server.ts';
 import type { BatchVersion } from '../storage/batch-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import { DEMO_PERSON, demoTntId, demoVisits, personId, steadyChance } from './demo-people.ts';
@@ -107,7 +105,7 @@ const CALLS_A_DAY: Readonly<Record<UsageKind, number>> = {
 };
 
 async function addBatches(config: ServeConfig, stores: Stores, client: string, now: number): Promise<void> {
-  const files = new BatchFiles(join(config.dataDir, 'batches'));
+  const files = batchFilesOf(config, stores);
   await files.start();
   for (const [index, { version, text }] of demoBatches().entries()) {
     const parts = { batches: stores.batches, files, now: () => now - (demoBatches().length - index) * 1000 };

@@ -3,7 +3,8 @@
 import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
-import { type EmbeddedStoreFacts, hasEmbeddedStore } from '../server.ts';
+import { storePlace } from '../config/config-report.ts';
+import { type EmbeddedStoreFacts, hasEmbeddedStore, openStores } from '../server.ts';
 import { BATCH_FILE_END, BATCHES_FOLDER, SECRET_FILES, STORE_FOLDER } from './backup-folder.ts';
 import type { Finding } from './doctor-finding.ts';
 import { inspectApart } from './inspect-store.ts';
@@ -70,12 +71,24 @@ export async function checkSpace({ dataDir }: ServeConfig): Promise<Finding> {
 export async function checkStore(config: ServeConfig): Promise<Finding[]> {
   const name = 'store';
   const path = join(config.dataDir, STORE_FOLDER);
-  if (config.store.kind !== 'lmdb') return [{ name, state: 'ok', text: 'Redis; see engine' }];
+  if (config.store.kind !== 'lmdb') return [await checkCluster(config)];
   if (!hasEmbeddedStore(path)) return [{ name, state: 'ok', text: 'none yet; made at the first start' }];
   const { profiles, bytes, processes, unfinished } = await inspectApart(path);
   const use = processes.length === 0 ? 'not in use' : `in use by process ${processes.join(', ')}`;
   const text = `every record could be read; ${profiles} profiles, ${Math.ceil(bytes / MiB)} MiB, ${use}`;
   return [{ name, state: 'ok', text }, ...(await batchFindings(config, unfinished))];
+}
+
+async function checkCluster(config: ServeConfig): Promise<Finding> {
+  const stores = await openStores(config);
+  try {
+    await stores.check();
+    const { profiles, bytes } = await stores.figures();
+    const text = `${storePlace(config)} takes writes; ${profiles} profiles, ${Math.ceil(bytes / MiB)} MiB in all masters`;
+    return { name: 'store', state: 'ok', text };
+  } finally {
+    await stores.close();
+  }
 }
 
 async function batchFindings(

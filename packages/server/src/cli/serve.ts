@@ -5,6 +5,7 @@ import { createSecureContext } from 'node:tls';
 import { type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
 import { ensureSigningKey } from '../access/signing-key.ts';
 import type { ServeConfig } from '../config/config.ts';
+import { storePlace } from '../config/config-report.ts';
 import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { type Log, makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
@@ -80,7 +81,7 @@ function banner(config: ServeConfig, { admin, version, warnings, demonstration }
     ['Docs', `${url}/docs`],
     ['Console', `${url}/console/`],
     ['Clients', config.clients.join(', ')],
-    ['Store', `lmdb in ${config.dataDir}`],
+    ['Store', config.store.kind === 'lmdb' ? `lmdb in ${config.dataDir}` : storePlace(config)],
     ...(admin.created ? [['Admin token', `${admin.token} (shown this once, kept in the data folder)`]] : []),
     ...(demonstration === undefined ? [] : [['Demo', demonstration]]),
     ...warnings.map((warning) => ['Warning', warning]),
@@ -90,7 +91,7 @@ function banner(config: ServeConfig, { admin, version, warnings, demonstration }
 
 /** Opens the store for a moment, before the workers do. */
 async function doorsOf(config: ServeConfig): Promise<string[]> {
-  const doors = await beforeWorkers(async () => {
+  const doors = await beforeWorkers(config, async () => {
     // Only here: the supervisor has no need of the server's parts otherwise.
     const { openStores } = await import('../server.ts');
     const stores = await openStores(config);
@@ -104,19 +105,24 @@ async function doorsOf(config: ServeConfig): Promise<string[]> {
 }
 
 function demonstrate(config: ServeConfig, log: Log, now: number): Promise<string | undefined> {
-  return beforeWorkers(async () => {
+  return beforeWorkers(config, async () => {
     const { fillDemo } = await import('./demo.ts');
     return fillDemo(config, log, now);
   });
 }
 
 /** Undefined when the store has a newer format: the workers say so, with the exit code for it. */
-async function beforeWorkers<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+async function beforeWorkers<Result>(
+  config: ServeConfig,
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof StoreFormatError) return undefined;
-    throw new ConfigError(`--data: ${reasonOf(error)}`, { cause: error });
+    throw new ConfigError(`${config.store.kind === 'lmdb' ? '--data' : '--store'}: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -28,6 +28,13 @@ export function configReport({ config, origins }: LoadedConfig): ConfigLine[] {
   return [...settings, ...secrets];
 }
 
+/** Where the store is, without user and password. */
+export function storePlace({ store }: Pick<LoadedConfig['config'], 'store'>): string {
+  if (store.kind === 'lmdb') return 'lmdb';
+  const nodes = store.seeds.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`);
+  return `redis${store.isEncrypted ? 's' : ''}://${nodes.join(',')}`;
+}
+
 function printed(value: unknown): string {
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return '(none)';
   return Array.isArray(value) ? value.join(', ') : String(value);
@@ -38,8 +45,9 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     port: config.port,
     host: config.host,
     data: config.dataDir,
-    // A url may bear a password.
-    store: config.store.kind,
+    store: storePlace(config),
+    'store-prefix': config.storePrefix,
+    'allow-unsafe-store': config.allowUnsafeStore ? 'yes' : 'no',
     client: config.clients,
     'server-domain': config.serverDomain,
     cluster: config.cluster,

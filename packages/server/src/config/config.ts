@@ -13,8 +13,17 @@ export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 export type StoreLocation =
   /** Embedded, in `dataDir`. */
   | { readonly kind: 'lmdb' }
-  /** `url` as given: `redis://` or `rediss://`, seeds separated by commas; may hold a password, so never log it. */
-  | { readonly kind: 'redis'; readonly url: string };
+  /** In a Redis or Valkey Cluster. May hold a password, so never log it whole. */
+  | RedisLocation;
+
+export interface RedisLocation {
+  readonly kind: 'redis';
+  /** Some nodes of the cluster; the others are learned from them. */
+  readonly seeds: readonly { readonly host: string; readonly port: number }[];
+  readonly isEncrypted: boolean;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
 
 /** Another edge cluster (spec section 8). */
 export interface Peer {
@@ -30,6 +39,10 @@ export interface ServeConfig {
   /** Folder of the embedded store, the admin token and the signing key. */
   readonly dataDir: string;
   readonly store: StoreLocation;
+  /** What the keys of a Redis store begin with. */
+  readonly storePrefix: string;
+  /** Whether to start on a Redis store that would lose what was acknowledged. */
+  readonly allowUnsafeStore: boolean;
   /** Client codes served, at least one; the first is the default client (spec section 2). */
   readonly clients: readonly string[];
   /** Lower case, without a leading dot. */
@@ -51,6 +64,8 @@ export interface ServeConfig {
   readonly logLevel: LogLevel;
   /** `QUIVER_ADMIN_TOKEN`; undefined means the one in `dataDir`. */
   readonly adminToken: string | undefined;
+  /** `QUIVER_STORE_PASSWORD`; wins over the one in `--store`. */
+  readonly storePassword: string | undefined;
   /** `QUIVER_SIGNING_KEY`; undefined means one derived from the edge secret, else the one in `dataDir`. */
   readonly signingKey: string | undefined;
 }

@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configReport } from './config-report.ts';
 import { ConfigError, loadConfig } from './load-config.ts';
 
+const STORE_RULE =
+  '--store: must be lmdb or redis://host:port,… (or rediss://, with user:password@ before the first host)';
+
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quiver-config-'));
@@ -25,6 +28,8 @@ test('the defaults of spec section 11', () => {
     host: '127.0.0.1',
     dataDir: resolve('data'),
     store: { kind: 'lmdb' },
+    storePrefix: 'quiver',
+    allowUnsafeStore: false,
     clients: ['demo'],
     serverDomain: 'tt.omtrdc.net',
     cluster: 1,
@@ -138,13 +143,21 @@ describe('a wrong value is one line that names it, its rule, and where it came f
       '--port: must be a whole number from 0 to 65535, not "tcp://10.0.0.1:8680" (from QUIVER_PORT)',
     ],
     ['a certificate alone', { 'tls-cert': 'a.pem' }, {}, '--tls-cert: needs --tls-key too'],
+    ['a store that is none, without repeating its password', { store: 'redis:/u:secret@h' }, {}, STORE_RULE],
+    ['a node without a port', { store: 'redis://h' }, {}, STORE_RULE],
+    ['a port that is none', { store: 'redis://h:70000' }, {}, STORE_RULE],
     [
-      'a store that is none, without repeating its password',
-      { store: 'redis:/u:secret@h' },
+      'a prefix of keys with a brace',
+      { 'store-prefix': 'a{b' },
       {},
-      '--store: must be lmdb or redis://host:port,…',
+      '--store-prefix: must be 1 to 64 of A-Z a-z 0-9 . _ -, not "a{b"',
     ],
-    ['a store of a later version', { store: 'redis://h:1' }, {}, '--store: this version has only lmdb'],
+    [
+      'neither yes nor no',
+      { 'allow-unsafe-store': '1' },
+      {},
+      '--allow-unsafe-store: must be yes or no, not "1"',
+    ],
     [
       'a peer without the secret',
       { peer: ['28=http://h'] },

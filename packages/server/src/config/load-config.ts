@@ -38,6 +38,7 @@ export const SECRETS = [
   { name: 'admin-token', member: 'adminToken', min: 16 },
   { name: 'edge-secret', member: 'edgeSecret', min: 32 },
   { name: 'signing-key', member: 'signingKey', min: 32 },
+  { name: 'store-password', member: 'storePassword', min: 1 },
 ] as const;
 
 /** Known without being settings: where the file is, and which runtime the start script takes. */
@@ -64,6 +65,8 @@ export function loadConfig(sources: Sources): LoadedConfig {
     port: value<number>('port'),
     dataDir: resolve(value<string>('data')),
     store: value<StoreLocation>('store'),
+    storePrefix: value<string>('store-prefix'),
+    allowUnsafeStore: value<boolean>('allow-unsafe-store'),
     clients: [...new Set(value<string[]>('client'))],
     serverDomain: value<string>('server-domain'),
     cluster: value<number>('cluster'),
@@ -197,7 +200,6 @@ function readSecret(name: string, file: string): string {
 }
 
 /** What the contract names and this version cannot do yet is refused, never passed over. */
-function refuseWhatIsNotThere({ store, peers }: ServeConfig): void {
-  if (store.kind === 'redis') throw new ConfigError('--store: this version has only lmdb');
+function refuseWhatIsNotThere({ peers }: ServeConfig): void {
   if (peers.length > 0) throw new ConfigError('--peer: this version knows a single edge cluster');
 }

@@ -7,7 +7,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
-import type { LogLevel, Peer, StoreLocation } from './config.ts';
+import type { LogLevel, Peer, RedisLocation, StoreLocation } from './config.ts';
 
 export interface Setting {
   /** As the flag and the file write it, without dashes: `server-domain`. */
@@ -59,13 +59,37 @@ const addressRange = z.string().refine((text) => {
   return bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }, 'must be an IP address or a range such as 10.0.0.0/8');
 
+/** `redis://user:password@h1:p1,h2:p2`; user and password percent-encoded, an IPv6 address in brackets. */
+function redisLocation(text: string): RedisLocation | undefined {
+  const [, tls, login, nodes] = /^redis(s?):\/\/(?:([^@/]*)@)?([^@/]+)\/?$/.exec(text) ?? [];
+  if (nodes === undefined) return undefined;
+  const seeds = nodes.split(',').map((node) => {
+    const [, bracketed, host, port] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/i.exec(node) ?? [];
+    return { host: bracketed ?? host ?? '', port: Number(port) };
+  });
+  if (!seeds.every(({ host, port }) => host !== '' && port > 0 && port < 65_536)) return undefined;
+  try {
+    const [username, password] = (login ?? '').split(/:(.*)/s).map(decodeURIComponent);
+    return {
+      kind: 'redis',
+      seeds,
+      isEncrypted: tls === 's',
+      username: username || undefined,
+      password: password || undefined,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
 const store = z.string().transform((text, context): StoreLocation => {
   if (text === 'lmdb') return { kind: 'lmdb' };
-  if (/^rediss?:\/\/[^/]+$/.test(text)) return { kind: 'redis', url: text };
+  const location = redisLocation(text);
+  if (location) return location;
   // The text may bear a password, so it is not repeated.
   context.addIssue({
     code: 'custom',
-    message: 'must be lmdb or redis://host:port,…',
+    message: 'must be lmdb or redis://host:port,… (or rediss://, with user:password@ before the first host)',
     params: { secret: true },
   });
   return z.NEVER;
@@ -117,8 +141,22 @@ export const SETTINGS = [
     name: 'store',
     value: '<store>',
     fallback: 'lmdb',
-    describe: 'lmdb, embedded in the data folder',
+    describe: 'lmdb, embedded in the data folder, or redis://h1:p1,h2:p2,… (rediss://): nodes of a cluster',
     schema: store,
+  },
+  {
+    name: 'store-prefix',
+    value: '<text>',
+    fallback: 'quiver',
+    describe: 'what the keys of a redis store begin with',
+    schema: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -'),
+  },
+  {
+    name: 'allow-unsafe-store',
+    value: '<yes|no>',
+    fallback: 'no',
+    describe: 'start on a redis store that would lose what was acknowledged',
+    schema: z.enum(['yes', 'no'], 'must be yes or no').transform((text) => text === 'yes'),
   },
   {
     name: 'client',

@@ -19,7 +19,6 @@ import { attributeNamesRoute } from '../admin/attribute-names-route.ts';
 import { profileAdminRoutes } from '../admin/profile-admin-routes.ts';
 import { serverRoute } from '../admin/server-route.ts';
 import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
-import type { BatchFiles } from '../batches/batch-files.ts';
 import { batchRoutes } from '../batches/batch-routes.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
@@ -32,6 +31,7 @@ import { fetchRoutes } from '../profiles/fetch-routes.ts';
 import { makeProfileService } from '../profiles/profile-service.ts';
 import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
+import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import { originFinder } from '../wire/origin.ts';
 import type { KeepHeaders } from '../wire/replies.ts';
@@ -50,7 +50,7 @@ export interface AppParts {
   readonly config: ServeConfig;
   readonly stores: Stores;
   /** Where uploaded batches are kept. */
-  readonly files: BatchFiles;
+  readonly files: BatchFileStore;
   /** Called with the client when a batch was queued. */
   readonly batchAccepted: (client: string) => void;
   readonly log: pino.Logger;

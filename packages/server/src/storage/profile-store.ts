@@ -104,7 +104,7 @@ export interface ProfileStore {
   ): Promise<'removed' | 'no-profile' | 'no-attribute'>;
 
   /**
-   * Frees the space of profiles that expired, in one small step.
+   * Frees the space of profiles that expired, in one small step; nothing is left to do where the engine frees them by itself.
    *
    * @param now only what expired by then goes
    * @param limit the most index entries to look at in this step

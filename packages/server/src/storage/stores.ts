@@ -1,6 +1,7 @@
 /** Everything that an engine keeps, opened and closed as one. */
 
 import type { AttributeNameStore } from './attribute-name-store.ts';
+import type { BatchFileStore } from './batch-file-store.ts';
 import type { BatchStore } from './batch-store.ts';
 import type { ClientStore } from './client-store.ts';
 import type { LoginStore } from './login-store.ts';
@@ -18,6 +19,8 @@ export interface StoreFigures {
 export interface Stores {
   readonly profiles: ProfileStore;
   readonly batches: BatchStore;
+  /** Undefined when the engine keeps none: then they lie in the data folder, for all processes are on one machine. */
+  readonly batchFiles: BatchFileStore | undefined;
   readonly clients: ClientStore;
   readonly logins: LoginStore;
   readonly usage: UsageStore;

@@ -108,7 +108,7 @@ export class LmdbEnvironment {
       this.#requireSpace(error);
       throw new QuiverError('not-done', 'The store could not write; nothing was changed', {
         cause: error,
-        headers: { 'Retry-After': '1' },
+        headers: { 'retry-after': '1' },
       });
     }
   }
@@ -125,7 +125,7 @@ export class LmdbEnvironment {
     } catch (error) {
       throw new QuiverError('unavailable', 'The store could not be read', {
         cause: error,
-        headers: { 'Retry-After': '1' },
+        headers: { 'retry-after': '1' },
       });
     }
   }

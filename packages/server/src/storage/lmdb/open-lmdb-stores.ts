@@ -27,6 +27,7 @@ export async function openLmdbStores({ path }: LmdbStoresOptions): Promise<Store
   return {
     profiles: new LmdbProfileStore(environment, tables),
     batches: new LmdbBatchStore(environment, tables),
+    batchFiles: undefined,
     clients: new LmdbClientStore(environment),
     logins: new LmdbLoginStore(environment),
     usage: new LmdbUsageStore(environment),

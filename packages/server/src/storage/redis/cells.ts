@@ -1,0 +1,392 @@
+/**
+ * Cells: one for each visitor id, a hash in a slot of its own, and the transactions that change several of them.
+ *
+ * A cell is absent, a profile (its home: the id that founded it), or a pointer to the home of the profile that its id names. Fields:
+ *
+ *   v      version: the operation that wrote it last          r      the profile's record, or a pointer as JSON
+ *   g      birth: tells a profile from a later one there      l<id>  of a profile: an id that names it, since when (its home too)
+ *   u      until when all its pointers live at least          b<id>  of a profile: the last row of a batch that was applied to it
+ *   e      when the engine frees it                           w      counts calls that came twice
+ *   t, n   intent: the transaction under way, and what it will make of the cell
+ *   p<tx>  at the cell where a transaction commits: what remains to be done of it
+ *
+ * The links `l` of a living profile say who names it; a pointer is the way there and counts only when birth and link agree.
+ *
+ * A change of one cell is one script: it is made when the version is the one that was read. A change of several:
+ *
+ *   state       what holds                                                    what moves it
+ *   ----------  ------------------------------------------------------------  -----------------------------------------------
+ *   preparing   some cells but the target bear an intent; readers read what   all bear it → the target's script commits
+ *               stands beneath, nobody changes them                           a version is another → revoked
+ *   committed   the target is changed, its `p` lists what remains; whoever    pointers moved, then intents carried out, then
+ *               meets an intent, or would change the target, does that first  `p` removed → finished
+ *   revoked     noted at the target, so that it can never commit              intents taken off → as before
+ *   finished    no trace but the operation's note, for 20 seconds
+ *
+ * Each step can be done twice and by anybody. The change of the target is the one moment at which all of it happens:
+ *
+ * - a reader who meets an intent asks the target. Committed: it finishes the transaction, then reads. Not: it reads what stands beneath.
+ * - a writer who meets an intent waits a little, then revokes the transaction, for its owner may have died. Of two merges that cross
+ *   each holds a cell that the other wants; one or both are revoked and start over after a random pause.
+ * - before a commit counts for anybody it is written by WAIT to a replica; who helps to finish it waits for that first.
+ * - a cell with an intent or a `p` outlives its profile's expiry, so that a crash in between can be finished whenever it is met.
+ * - a delayed attempt finds another version, the note of its operation, or its deadline passed.
+ *
+ * What was traded: a visit that links takes three round trips instead of one, and a profile that is being merged cannot be written for that time.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { isExpired } from '../../domain/lifetime.ts';
+import type { Profile } from '../../domain/profile.ts';
+import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import { QuiverError } from '../../errors.ts';
+import { decodeFound, decodeProfile } from '../profile-record.ts';
+import type { FoundProfile } from '../profile-store.ts';
+import {
+  changeCell,
+  changeCellByRow,
+  closeTransaction,
+  decideTransaction,
+  finishCell,
+  prepareCell,
+  repoint,
+} from './cell-scripts.lua.ts';
+import type { Argument, RedisCluster } from './redis-cluster.ts';
+
+/** Ids in the order in which they came to name the profile are sorted by `since`. */
+export interface Link {
+  readonly id: VisitorId;
+  readonly since: number;
+}
+
+export interface Pointer {
+  readonly home: VisitorId;
+  readonly birth: string;
+}
+
+export interface Cell {
+  readonly client: string;
+  readonly id: VisitorId;
+  readonly key: string;
+  /** Empty when nothing is there. */
+  readonly version: string;
+  readonly profile: Profile | undefined;
+  readonly birth: string;
+  readonly pointer: Pointer | undefined;
+  readonly links: ReadonlyMap<string, Link>;
+  /** By id, as `idField` writes it. */
+  readonly marks: ReadonlyMap<string, string>;
+  /** Epoch milliseconds; undefined when there are no pointers. */
+  readonly pointersUntil: number | undefined;
+}
+
+/** What becomes of a cell. */
+export interface Change {
+  /** How long the engine keeps it, in milliseconds. */
+  readonly ttl: number;
+  /** Whether nothing of the old state stays but what is set. */
+  readonly clear: boolean;
+  readonly set: readonly (readonly [string, string | Buffer])[];
+  readonly remove?: readonly string[];
+}
+
+export interface CellChange {
+  readonly cell: Cell;
+  readonly change: Change;
+}
+
+/** A pointer that is to lead elsewhere. */
+export interface Repoint {
+  readonly id: VisitorId;
+  readonly from: Pointer;
+  /** Undefined: it goes. */
+  readonly to: Pointer | undefined;
+  readonly ttl: number;
+}
+
+interface Intent {
+  readonly tx: string;
+  readonly home: VisitorId;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+interface Remaining {
+  readonly intent: string;
+  readonly cells: readonly VisitorId[];
+  readonly repoints: readonly Repoint[];
+}
+
+/** How long an attempt may be on its way, by the engine's clock, in milliseconds. */
+const DEADLINE = 8000;
+/** How long a transaction is left alone by those who wait for it, in milliseconds. */
+const PATIENCE = 300;
+/** A cell of which nothing is left is kept for those who come late; for a replayed row of a batch as long as batches are kept. */
+const TOMBSTONE = 60_000;
+const TOMBSTONE_WITH_MARK = 7 * 86_400_000;
+
+export class Cells {
+  readonly #cluster: RedisCluster;
+  readonly #prefix: string;
+
+  constructor(cluster: RedisCluster, prefix: string) {
+    this.#cluster = cluster;
+    this.#prefix = prefix;
+  }
+
+  /** The living profile that an id names; mends nothing but what it meets half done. */
+  async find(client: string, id: VisitorId, now: number, until: number): Promise<FoundProfile | undefined> {
+    const link = `l${idField(id)}`;
+    const key = this.#key(client, id);
+    for (;;) {
+      const own = await this.#peek(client, key, link, until);
+      if (!own) continue;
+      if (!own.record) return undefined;
+      const pointer = parsePointer(own.record);
+      if (!pointer) return living(own.record, now);
+      const home = await this.#peek(client, this.#key(client, pointer.home), link, until);
+      if (!home) continue;
+      const isNamed = home.record && home.birth === pointer.birth && home.link;
+      if (isNamed && !parsePointer(home.record)) return living(home.record!, now);
+      // Nothing is named, or the pointer has moved meanwhile.
+      const again = await this.#peek(client, key, link, until);
+      if (again && again.version === own.version) return undefined;
+    }
+  }
+
+  /** Reads a cell's state; undefined when it was half done and is to be read again. */
+  async #peek(client: string, key: string, link: string, until: number) {
+    const [version, record = null, birth, linked, intent] = await this.#cluster.read<(Buffer | null)[]>(
+      until,
+      key,
+      'HMGET',
+      'v',
+      'r',
+      'g',
+      link,
+      't',
+    );
+    const state = {
+      version: String(version ?? ''),
+      record,
+      birth: String(birth ?? ''),
+      link: linked !== null,
+    };
+    if (!intent) return state;
+    const { tx, home } = JSON.parse(String(intent)) as Intent;
+    const homeKey = this.#key(client, home);
+    const [pending] = await this.#cluster.read<(Buffer | null)[]>(until, homeKey, 'HMGET', `p${tx}`);
+    if (pending) {
+      await this.#settle(client, String(intent), false, until);
+      return undefined;
+    }
+    // Not committed a moment ago; if the intent is still there, it had not been finished before that either.
+    const [still] = await this.#cluster.read<(Buffer | null)[]>(until, key, 'HMGET', 't');
+    return still?.equals(intent) ? state : undefined;
+  }
+
+  /** Reads a cell for a change of it, after finishing what is half done. */
+  async load(client: string, id: VisitorId, until: number): Promise<Cell> {
+    const key = this.#key(client, id);
+    const since = Date.now();
+    for (let wait = 2; ; wait = Math.min(2 * wait, 50)) {
+      const fields = await this.#cluster.read<Buffer[]>(until, key, 'HGETALL');
+      const { cell, intent, pending } = parseCell(client, id, key, fields);
+      if (intent === undefined && pending.length === 0) return cell;
+      for (const one of pending) await this.#carryOut(client, id, one, until);
+      if (intent === undefined) continue;
+      const age = Date.now() - Math.min(since, (JSON.parse(intent) as Intent).at);
+      const isSettled = await this.#settle(client, intent, age > PATIENCE, until, key);
+      if (!isSettled) await pause(wait * (0.5 + Math.random()));
+      if (Date.now() > until) throw busy();
+    }
+  }
+
+  /** The cell of an id, and the profile that it names, expired or not. */
+  async locate(client: string, id: VisitorId, until: number): Promise<{ own: Cell; home: Cell | undefined }> {
+    let own = await this.load(client, id, until);
+    for (;;) {
+      if (own.profile) return { own, home: own };
+      if (!own.pointer) return { own, home: undefined };
+      const home = await this.load(client, own.pointer.home, until);
+      if (home.profile && home.birth === own.pointer.birth && home.links.has(idField(id))) {
+        return { own, home };
+      }
+      const again = await this.load(client, id, until);
+      if (again.version === own.version) return { own, home: undefined };
+      own = again;
+    }
+  }
+
+  /**
+   * Makes all changes or none.
+   *
+   * @returns false when a cell is not as it was read; then nothing was changed
+   */
+  async commit(
+    target: CellChange,
+    others: readonly CellChange[],
+    repoints: readonly Repoint[],
+    until: number,
+  ): Promise<boolean> {
+    const { client, id } = target.cell;
+    const tx = newVersion();
+    if (others.length === 0 && repoints.length === 0) return this.#change(target, tx, '', until);
+    const intent = JSON.stringify({ tx, home: id, at: Date.now() } satisfies Intent);
+    const deadline = Date.now() + DEADLINE;
+    const prepared = await Promise.all(
+      others.map(({ cell, change }) =>
+        this.#run(prepareCell, [cell.key], [tx, deadline, cell.version, intent, ...listed(change)], until),
+      ),
+    );
+    const remaining: Remaining = { intent, cells: others.map(({ cell }) => cell.id), repoints };
+    const pending = JSON.stringify(remaining);
+    const isCommitted =
+      prepared.every((status) => status === 'done') && (await this.#change(target, tx, pending, until));
+    if (isCommitted) {
+      // It is done; who meets what could not be finished now will finish it.
+      await this.#carryOut(client, id, pending, until).catch(() => undefined);
+      return true;
+    }
+    await this.#settle(client, intent, true, until);
+    await Promise.all(others.map(({ cell }) => this.#run(finishCell, [cell.key], [intent, '0', ''], until)));
+    return false;
+  }
+
+  /** Changes one cell for rows of a batch, which carry their own marks. False as of {@link commit}. */
+  async changeByRow({ cell, change }: CellChange, until: number): Promise<boolean> {
+    const args = [newVersion(), Date.now() + DEADLINE, cell.version, ...listed(change)];
+    return (await this.#run(changeCellByRow, [cell.key], args, until)) === 'done';
+  }
+
+  /** Moves, prolongs or removes pointers; each alone. */
+  async repoint(client: string, repoints: readonly Repoint[], until: number): Promise<void> {
+    await Promise.all(
+      repoints.map(({ id, from, to, ttl }) => {
+        const args = [pointerText(from), to ? pointerText(to) : '', ttl, newVersion()];
+        return this.#run(repoint, [this.#key(client, id)], args, until);
+      }),
+    );
+  }
+
+  async #change({ cell, change }: CellChange, operation: string, pending: string, until: number) {
+    const keys = [cell.key, noteKey(cell.key, operation)];
+    const args = [operation, Date.now() + DEADLINE, cell.version, pending, ...listed(change)];
+    return (await this.#run(changeCell, keys, args, until)) === 'done';
+  }
+
+  /** Learns what became of a transaction, and ends what can be ended. False when it is still under way. */
+  async #settle(client: string, intent: string, revoke: boolean, until: number, cellKey?: string) {
+    const { tx, home } = JSON.parse(intent) as Intent;
+    const key = this.#key(client, home);
+    const [, what, pending] = await this.#cluster.write(
+      { script: decideTransaction, keys: [key, noteKey(key, tx)], args: [tx, revoke ? '1' : '0'] },
+      until,
+    );
+    if (String(what) === 'committed') await this.#carryOut(client, home, String(pending), until);
+    else if (String(what) === 'revoked' && cellKey !== undefined) {
+      await this.#run(finishCell, [cellKey], [intent, '0', ''], until);
+    }
+    return String(what) !== 'open';
+  }
+
+  /** Does what remains of a committed transaction. */
+  async #carryOut(client: string, home: VisitorId, pending: string, until: number): Promise<void> {
+    const { intent, cells, repoints } = JSON.parse(pending) as Remaining;
+    const { tx } = JSON.parse(intent) as Intent;
+    await this.repoint(client, repoints, until);
+    await Promise.all(
+      cells.map((id) => this.#run(finishCell, [this.#key(client, id)], [intent, '1', newVersion()], until)),
+    );
+    await this.#run(closeTransaction, [this.#key(client, home)], [tx], until);
+  }
+
+  async #run(script: typeof changeCell, keys: string[], args: Argument[], until: number): Promise<string> {
+    return String((await this.#cluster.write({ script, keys, args }, until))[0]);
+  }
+
+  #key(client: string, id: VisitorId): string {
+    return `${this.#prefix}:{${client}/${idField(id)}}`;
+  }
+}
+
+/** An id as fields and keys write it. */
+export function idField({ kind, value }: VisitorId): string {
+  return `${ID_KINDS.indexOf(kind)}${value}`;
+}
+
+/** A new version, operation id or birth: 96 random bits. */
+export function newVersion(): string {
+  return randomBytes(12).toString('base64url');
+}
+
+export function pointerText({ home, birth }: Pointer): string {
+  return JSON.stringify({ kind: home.kind, value: home.value, birth });
+}
+
+/** What remains of a profile that went. */
+export function removal(cell: Cell): Change {
+  const mark = cell.marks.get(idField(cell.id));
+  if (mark === undefined) return { ttl: TOMBSTONE, clear: true, set: [] };
+  return { ttl: TOMBSTONE_WITH_MARK, clear: true, set: [[`b${idField(cell.id)}`, mark]] };
+}
+
+/** Others kept changing the same profile. */
+export function busy(): QuiverError {
+  return new QuiverError('not-done', 'The profile is being changed by others; send it again', {
+    headers: { 'retry-after': '1' },
+  });
+}
+
+function noteKey(cellKey: string, operation: string): string {
+  return `${cellKey}:o:${operation}`;
+}
+
+function listed({ ttl, clear, set, remove = [] }: Change): Argument[] {
+  return [ttl, clear ? '1' : '0', set.length, ...set.flat(), ...remove];
+}
+
+function living(record: Buffer, now: number): FoundProfile | undefined {
+  const found = decodeFound(record, record.length);
+  return isExpired(found, now) ? undefined : found;
+}
+
+function parsePointer(record: Buffer | null): Pointer | undefined {
+  if (record?.[0] !== 0x7b) return undefined;
+  const { kind, value, birth } = JSON.parse(String(record)) as VisitorId & { birth: string };
+  return { home: { kind, value }, birth };
+}
+
+function parseCell(client: string, id: VisitorId, key: string, fields: readonly Buffer[]) {
+  let version = '';
+  let birth = '';
+  let record: Buffer | null = null;
+  let pointersUntil: number | undefined;
+  let intent: string | undefined;
+  const pending: string[] = [];
+  const links = new Map<string, Link>();
+  const marks = new Map<string, string>();
+  for (let index = 0; index < fields.length; index += 2) {
+    const field = String(fields[index]);
+    const value = fields[index + 1]!;
+    const rest = field.slice(1);
+    if (field === 'v') version = String(value);
+    else if (field === 'g') birth = String(value);
+    else if (field === 'r') record = value;
+    else if (field === 'u') pointersUntil = Number(value);
+    else if (field === 't') intent = String(value);
+    else if (field[0] === 'p') pending.push(String(value));
+    else if (field[0] === 'b') marks.set(rest, String(value));
+    else if (field[0] === 'l') {
+      links.set(rest, {
+        id: { kind: ID_KINDS[Number(rest[0])]!, value: rest.slice(1) },
+        since: Number(value),
+      });
+    }
+  }
+  const pointer = parsePointer(record);
+  const profile = record && !pointer ? decodeProfile(record, record.length).profile : undefined;
+  const cell: Cell = { client, id, key, version, profile, birth, pointer, links, marks, pointersUntil };
+  return { cell, intent, pending };
+}

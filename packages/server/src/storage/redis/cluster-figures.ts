@@ -1,0 +1,77 @@
+/** How much there is in a cluster, and whether it would take a write. */
+
+import { QuiverError } from '../../errors.ts';
+import type { StoreFigures } from '../stores.ts';
+import { countProfiles, probe } from './client-scripts.lua.ts';
+import { hasReplica, infoField, latest, type RedisCluster } from './redis-cluster.ts';
+
+const KEYS_AT_ONCE = 1000;
+/** Looking at every key takes a while, so the answer is kept for so many times that while. */
+const KEPT_TIMES = 20;
+
+/** Counts profiles by looking at all keys; the longer that takes, the longer the answer is given again. */
+export function clusterFigures(cluster: RedisCluster, prefix: string): () => Promise<StoreFigures> {
+  let counting: Promise<StoreFigures> | undefined;
+  let freshUntil = 0;
+  return () => {
+    if (counting && performance.now() < freshUntil) return counting;
+    const began = performance.now();
+    freshUntil = Number.POSITIVE_INFINITY;
+    counting = count(cluster, prefix);
+    counting
+      .then(() => {
+        const took = performance.now() - began;
+        // What takes no time is looked up each time.
+        freshUntil = took < 100 ? 0 : performance.now() + KEPT_TIMES * took;
+      })
+      .catch(() => {
+        freshUntil = 0;
+      });
+    return counting;
+  };
+}
+
+async function count(cluster: RedisCluster, prefix: string): Promise<StoreFigures> {
+  const infos = await cluster.infos();
+  const counts = await Promise.all(infos.map(({ address }) => countAt(cluster, address, prefix)));
+  return {
+    profiles: counts.reduce((sum, one) => sum + one, 0),
+    bytes: infos.reduce((sum, { info }) => sum + Number(infoField(info, 'used_memory')), 0),
+  };
+}
+
+async function countAt(cluster: RedisCluster, address: string, prefix: string): Promise<number> {
+  const pattern = `${prefix.replaceAll(/[*?[\]\\^]/g, '\\$&')}:{*`;
+  let profiles = 0;
+  for (let cursor = '0'; ; ) {
+    const page = await cluster.askNode<[Buffer, Buffer, number]>(
+      address,
+      'EVAL',
+      countProfiles.text,
+      0,
+      cursor,
+      pattern,
+      KEYS_AT_ONCE,
+    );
+    profiles += Number(page[2]);
+    cursor = String(page[1]);
+    if (cursor === '0') return profiles;
+  }
+}
+
+/** Whether every master answers, has a replica that a write can wait for, and room; and whether a write comes through. */
+export function readiness(cluster: RedisCluster, prefix: string): () => Promise<void> {
+  return async () => {
+    for (const { address, info } of await cluster.infos()) {
+      const most = Number(infoField(info, 'maxmemory') ?? 0);
+      if (most > 0 && Number(infoField(info, 'used_memory')) >= most) {
+        throw new QuiverError('insufficient-storage', `The store has no room at ${address}`);
+      }
+      if (cluster.replicas > 0 && !hasReplica(info)) {
+        throw new QuiverError('unavailable', `The store has no replica of ${address}`);
+      }
+    }
+    const keys = [`${prefix}:probe:{probe}`];
+    await cluster.write({ script: probe, keys, args: [Date.now()] }, latest());
+  };
+}

@@ -1,0 +1,21 @@
+/**
+ * The slot of a key in a cluster: CRC-16 (XMODEM) of the part between the first `{` and the `}` that follows, where it is not empty, else of
+ * the whole key, modulo 16,384 (Redis Cluster specification, "Hash tags").
+ */
+
+const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit += 1) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+  return crc;
+});
+
+export const SLOTS = 16_384;
+
+export function keySlot(key: string): number {
+  const open = key.indexOf('{');
+  const close = key.indexOf('}', open + 1);
+  const tag = open >= 0 && close > open + 1 ? key.slice(open + 1, close) : key;
+  let crc = 0;
+  for (const byte of Buffer.from(tag)) crc = ((crc << 8) & 0xffff) ^ CRC16[(crc >>> 8) ^ byte]!;
+  return crc % SLOTS;
+}

@@ -1,0 +1,48 @@
+/** Opens the engine on a Redis or Valkey Cluster: any number of processes on any number of machines. */
+
+import type { Stores } from '../stores.ts';
+import { Cells } from './cells.ts';
+import { type ClusterExpectations, checkCluster } from './cluster-check.ts';
+import { clusterFigures, readiness } from './cluster-figures.ts';
+import { RedisAttributeNameStore } from './redis-attribute-name-store.ts';
+import { RedisBatchFiles } from './redis-batch-files.ts';
+import { RedisBatchStore } from './redis-batch-store.ts';
+import { RedisClientStore } from './redis-client-store.ts';
+import { RedisCluster, type RedisClusterOptions } from './redis-cluster.ts';
+import { RedisLoginStore } from './redis-login-store.ts';
+import { RedisProfileStore } from './redis-profile-store.ts';
+import { RedisRowWriter } from './redis-row-writer.ts';
+import { RedisUsageStore } from './redis-usage-store.ts';
+
+export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectations {}
+
+/**
+ * Opens the stores.
+ *
+ * @throws UnsafeStoreError when the cluster would lose data, unless that is allowed
+ * @throws Error when no node answers, or the signing key is another than that of who shares the store
+ */
+export async function openRedisStores(options: RedisStoresOptions): Promise<Stores> {
+  const { prefix } = options;
+  const cluster = await RedisCluster.open(options);
+  try {
+    await checkCluster(cluster, options);
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+  const cells = new Cells(cluster, prefix);
+  const profiles = new RedisProfileStore(cells);
+  return {
+    profiles,
+    batches: new RedisBatchStore(cluster, new RedisRowWriter(cells, profiles), prefix),
+    batchFiles: new RedisBatchFiles(cluster, prefix),
+    clients: new RedisClientStore(cluster, prefix),
+    logins: new RedisLoginStore(cluster, prefix),
+    usage: new RedisUsageStore(cluster, prefix),
+    attributeNames: new RedisAttributeNameStore(cluster, prefix),
+    figures: clusterFigures(cluster, prefix),
+    check: readiness(cluster, prefix),
+    close: () => cluster.close(),
+  };
+}

@@ -1,0 +1,128 @@
+/** A profile while a visit, an update or a row changes it: what will be written, beside what was read. */
+
+import type { WriteMoment } from '../../domain/lifetime.ts';
+import { newProfile, type Profile } from '../../domain/profile.ts';
+import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
+import { encodeProfile } from '../profile-record.ts';
+import {
+  type Cell,
+  type Change,
+  idField,
+  type Link,
+  newVersion,
+  type Pointer,
+  pointerText,
+} from './cells.ts';
+
+/** The engine frees a profile so long after it has expired, in milliseconds: clocks differ. */
+const GRACE = 60_000;
+/** How long a pointer outlives the profile's present expiry, so that it need not be touched by every write. */
+const POINTER_SLACK = 100 * 86_400_000;
+
+export class ProfileDraft {
+  home: VisitorId;
+  profile: Profile;
+  readonly birth: string;
+  readonly links: Map<string, Link>;
+  readonly marks: Map<string, string>;
+  pointersUntil: number | undefined;
+  /** The cell where the profile was read; undefined for a new one. */
+  readonly read: Cell | undefined;
+
+  private constructor(home: VisitorId, profile: Profile, birth: string, read: Cell | undefined) {
+    this.home = home;
+    this.profile = profile;
+    this.birth = birth;
+    this.read = read;
+    this.links = new Map(read?.links);
+    this.marks = new Map(read?.marks);
+    this.pointersUntil = read?.pointersUntil;
+  }
+
+  /** @param cell one that holds a profile */
+  static of(cell: Cell): ProfileDraft {
+    return new ProfileDraft(cell.id, cell.profile!, cell.birth, cell);
+  }
+
+  /** A new profile for the id of a cell. */
+  static born(cell: Cell, moment: WriteMoment): ProfileDraft {
+    const thirdPartyId = cell.id.kind === 'thirdPartyId' ? cell.id.value : undefined;
+    const draft = new ProfileDraft(cell.id, newProfile(thirdPartyId, moment), newVersion(), undefined);
+    draft.link(cell.id, moment.now);
+    const mark = cell.marks.get(idField(cell.id));
+    if (mark !== undefined) draft.marks.set(idField(cell.id), mark);
+    return draft;
+  }
+
+  get pointer(): Pointer {
+    return { home: this.home, birth: this.birth };
+  }
+
+  /** Ids that name it, oldest first. */
+  ids(): Link[] {
+    return sortedLinks(this.links);
+  }
+
+  link(id: VisitorId, since: number): void {
+    this.links.set(idField(id), { id, since });
+  }
+
+  /** Takes over an id from another draft, with the rows that were applied to it. */
+  takeMark(from: ProfileDraft, id: VisitorId): void {
+    const mark = from.marks.get(idField(id));
+    if (mark !== undefined) this.marks.set(idField(id), mark);
+  }
+
+  /** What the cell of one of its other ids becomes. */
+  pointerChange(now: number): Change {
+    const ttl = this.pointerTtl(now);
+    return { ttl, clear: true, set: [['r', pointerText(this.pointer)]] };
+  }
+
+  pointerTtl(now: number): number {
+    return Math.max(0, this.profile.expiresAt - now) + POINTER_SLACK;
+  }
+
+  /** Pointers made now live at least until then; the shortest counts. */
+  hasNewPointers(now: number): void {
+    const until = now + this.pointerTtl(now);
+    this.pointersUntil = Math.min(this.pointersUntil ?? until, until);
+  }
+
+  /** Other ids than the home. */
+  otherIds(): VisitorId[] {
+    return [...this.links.values()].map(({ id }) => id).filter((id) => !sameId(id, this.home));
+  }
+
+  /** What its home's cell becomes: what differs from what was read there, or all of it. */
+  change(now: number): Change {
+    const read = this.read && sameId(this.read.id, this.home) ? this.read : undefined;
+    const { profile, home } = this;
+    const createdAt = this.links.get(idField(home))?.since ?? now;
+    const record = encodeProfile({ profile, createdAt, sweepAt: profile.expiresAt, linkGroup: 0 });
+    const set: [string, string | Buffer][] = [['r', record]];
+    if (!read) set.push(['g', this.birth]);
+    if (this.pointersUntil !== undefined && this.pointersUntil !== read?.pointersUntil) {
+      set.push(['u', String(this.pointersUntil)]);
+    }
+    for (const [field, { since }] of this.links) {
+      if (read?.links.get(field)?.since !== since) set.push([`l${field}`, String(since)]);
+    }
+    for (const [field, mark] of this.marks) {
+      if (read?.marks.get(field) !== mark) set.push([`b${field}`, mark]);
+    }
+    const remove = read
+      ? [
+          ...[...read.links.keys()].filter((field) => !this.links.has(field)).map((field) => `l${field}`),
+          ...[...read.marks.keys()].filter((field) => !this.marks.has(field)).map((field) => `b${field}`),
+        ]
+      : [];
+    return { ttl: Math.max(0, profile.expiresAt - now) + GRACE, clear: !read, set, remove };
+  }
+}
+
+export function sortedLinks(links: ReadonlyMap<string, Link>): Link[] {
+  return [...links.entries()]
+    .sort(([a, one], [b, other]) => one.since - other.since || (a < b ? -1 : 1))
+    .map(([, link]) => link);
+}

@@ -1,0 +1,137 @@
+/**
+ * The files of accepted batches in a Redis or Valkey Cluster, so that any process of any machine can apply them: in parts of 256 KiB, all of a file
+ * in one slot, and one hash that says which file belongs to which batch. Parts of an upload that was never finished go by themselves.
+ */
+
+import { QuiverError } from '../../errors.ts';
+import type { BatchFileStore, IncomingFile, ReadBytes } from '../batch-file-store.ts';
+import { keepParts, noteFile, removeParts, writePart } from './batch-scripts.lua.ts';
+import { newVersion } from './cells.ts';
+import { latest, type RedisCluster } from './redis-cluster.ts';
+
+const PART_BYTES = 256 * 1024;
+/** How long a part waits for the rest of its file, in milliseconds. */
+const UNFINISHED_KEPT = 60 * 60 * 1000;
+const PARTS_AT_ONCE = 100;
+
+export class RedisBatchFiles implements BatchFileStore {
+  readonly #cluster: RedisCluster;
+  readonly #prefix: string;
+
+  constructor(cluster: RedisCluster, prefix: string) {
+    this.#cluster = cluster;
+    this.#prefix = prefix;
+  }
+
+  async start(): Promise<void> {}
+
+  async receive(): Promise<IncomingFile> {
+    const file = newVersion();
+    const part = Buffer.alloc(PART_BYTES);
+    let filled = 0;
+    let parts = 0;
+    let isKept = false;
+    const flush = async () => {
+      // Copied: it is sent while the next is being filled, and perhaps sent again.
+      const bytes = Buffer.from(part.subarray(0, filled));
+      filled = 0;
+      parts += 1;
+      const keys = [this.#partKey(file, parts - 1)];
+      await this.#cluster.write({ script: writePart, keys, args: [bytes, UNFINISHED_KEPT] });
+    };
+    return {
+      write: async (chunk) => {
+        for (let at = 0; at < chunk.length; ) {
+          const taken = Math.min(chunk.length - at, PART_BYTES - filled);
+          part.set(chunk.subarray(at, at + taken), filled);
+          filled += taken;
+          at += taken;
+          if (filled === PART_BYTES) await flush();
+        }
+      },
+      keepAs: async (batchId) => {
+        if (filled > 0) await flush();
+        // Noted first: what is noted and has no batch is found and removed one day, what is not noted would stay for ever.
+        await this.#note(batchId, `${parts}:${file}`);
+        isKept = true;
+        for (const keys of this.#groups(file, parts)) {
+          const [status] = await this.#cluster.write({ script: keepParts, keys, args: [] });
+          if (String(status) !== 'done') {
+            throw new QuiverError('not-done', 'The upload took too long and parts of it are gone');
+          }
+        }
+      },
+      discard: async () => {
+        if (!isKept) await this.#removeParts(file, parts);
+      },
+    };
+  }
+
+  async *readFrom(batchId: string, start: number): AsyncIterable<Uint8Array> {
+    yield* this.#read(batchId, start, Number.POSITIVE_INFINITY);
+  }
+
+  reader(batchId: string): ReadBytes {
+    return (start, end) => this.#read(batchId, start, end);
+  }
+
+  async ids(): Promise<string[]> {
+    const ids = await this.#cluster.read<Buffer[]>(latest(), this.#filesKey(), 'HKEYS');
+    return ids.map(String);
+  }
+
+  async remove(batchId: string): Promise<void> {
+    const found = await this.#find(batchId);
+    if (!found) return;
+    await this.#removeParts(found.file, found.parts);
+    await this.#note(batchId, '');
+  }
+
+  async *#read(batchId: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+    const found = await this.#find(batchId);
+    if (!found) throw new QuiverError('internal', `The file of batch ${batchId} is not there`);
+    const last = Math.min(found.parts, Math.ceil(end / PART_BYTES));
+    for (let place = Math.floor(start / PART_BYTES); place < last; place += 1) {
+      const key = this.#partKey(found.file, place);
+      const part = await this.#cluster.read<Buffer | null>(latest(), key, 'GET');
+      if (!part)
+        throw new QuiverError('internal', `Part ${place} of the file of batch ${batchId} is not there`);
+      const at = place * PART_BYTES;
+      yield part.subarray(Math.max(0, start - at), Math.min(part.length, end - at));
+    }
+  }
+
+  async #find(batchId: string): Promise<{ file: string; parts: number } | undefined> {
+    const where = await this.#cluster.read<Buffer | null>(latest(), this.#filesKey(), 'HGET', batchId);
+    if (!where) return undefined;
+    const [parts, file] = String(where).split(':') as [string, string];
+    return { file, parts: Number(parts) };
+  }
+
+  async #removeParts(file: string, parts: number): Promise<void> {
+    for (const keys of this.#groups(file, parts)) {
+      await this.#cluster.write({ script: removeParts, keys, args: [] });
+    }
+  }
+
+  async #note(batchId: string, where: string): Promise<void> {
+    await this.#cluster.write({ script: noteFile, keys: [this.#filesKey()], args: [batchId, where] });
+  }
+
+  /** The keys of the parts, a few at a time, before each few where a trace is left. */
+  *#groups(file: string, parts: number): Generator<string[]> {
+    for (let from = 0; from < parts; from += PARTS_AT_ONCE) {
+      const count = Math.min(PARTS_AT_ONCE, parts - from);
+      const keys = Array.from({ length: count }, (_, index) => this.#partKey(file, from + index));
+      yield [`${this.#prefix}:file:{${file}}:touched`, ...keys];
+    }
+  }
+
+  #partKey(file: string, place: number): string {
+    return `${this.#prefix}:file:{${file}}:${place}`;
+  }
+
+  #filesKey(): string {
+    return `${this.#prefix}:files:{files}`;
+  }
+}

@@ -1,0 +1,345 @@
+/**
+ * Batches in a Redis or Valkey Cluster. All of a client's queue lies in one slot, its rows' profiles in many, so that a step cannot be one stroke:
+ *
+ *   read      the lease and the batch are as the step expects              else → out of turn
+ *   rows      each is applied with its mark in the profile (`cells.ts`);   a crash here → the step comes again: rows whose
+ *             order within a profile is that of the file                   mark says so are counted, not applied
+ *   progress  batch, failed rows and lease change in one script, if they   changed meanwhile → out of turn; whoever has the
+ *             are still as they were read                                  lease applies the step again, the same way
+ *
+ * Keys, all with the client as hash tag: `batches` (a hash: `last`, the last turn; `#id`, its turn; turn, the batch), `batch-queue` and
+ * `batch-turns` (sorted sets of turns, unfinished ones and all), `batch-lease`, `batch-failures:<turn>` (a sorted set by line).
+ */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { attributesLimitReason } from '../../domain/profile.ts';
+import type { RowUpdate } from '../batch-rows.ts';
+import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow } from '../batch-store.ts';
+import { changeBatch, changeLease, expireBatch } from './batch-scripts.lua.ts';
+import { busy, newVersion } from './cells.ts';
+import { latest, type RedisCluster } from './redis-cluster.ts';
+import type { RedisRowWriter, RowOutcome } from './redis-row-writer.ts';
+
+/** A batch as it lies in the store, and the text of it. */
+interface StoredBatch extends Batch {
+  /** Its time is over, and its failed rows are being removed; nobody is told of it any more. */
+  readonly isLeaving?: boolean;
+}
+
+interface Turned {
+  readonly turn: string;
+  readonly text: string;
+  readonly batch: StoredBatch;
+}
+
+interface Lease {
+  readonly holder: string;
+  readonly until: number;
+}
+
+/** What {@link RedisBatchStore} writes beside the batch itself. */
+interface Beside {
+  readonly newId?: string;
+  readonly leavesQueue?: boolean;
+  readonly lease?: { readonly from: string; readonly to: string };
+  readonly failures?: readonly FailedRow[];
+}
+
+const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
+/** How long an operation is remembered, in milliseconds: longer than it may be sent again. */
+const NOTE_KEPT = 20_000;
+const LISTED_AT_ONCE = 100;
+
+export class RedisBatchStore implements BatchStore {
+  readonly #cluster: RedisCluster;
+  readonly #rowWriter: RedisRowWriter;
+  readonly #prefix: string;
+  /** By client: a runner asks for the next step before the last has ended. */
+  readonly #lastSteps = new Map<string, Promise<void>>();
+
+  constructor(cluster: RedisCluster, rowWriter: RedisRowWriter, prefix: string) {
+    this.#cluster = cluster;
+    this.#rowWriter = rowWriter;
+    this.#prefix = prefix;
+  }
+
+  async accept(
+    batch: Pick<Batch, 'client' | 'id' | 'version' | 'acceptedAt' | 'rows' | 'bytes'>,
+  ): Promise<void> {
+    const { client, id } = batch;
+    const waiting: Batch = {
+      ...batch,
+      state: 'waiting',
+      progress: UNSTARTED,
+      startedAt: undefined,
+      finishedAt: undefined,
+      reason: undefined,
+    };
+    await untilDone(async () => {
+      const [last, present] = await this.#fields(client, 'last', `#${id}`);
+      if (present) throw new RangeError(`there is a batch ${id} already`);
+      const turn = String(Number(last ?? 0) + 1);
+      return (await this.#change({ turn, text: '' }, waiting, { newId: id })) ? true : undefined;
+    });
+  }
+
+  async find(client: string, id: string): Promise<Batch | undefined> {
+    return (await this.#turned(client, id))?.batch;
+  }
+
+  async list(client: string, limit: number): Promise<Batch[]> {
+    const found: Batch[] = [];
+    for (let from = 0; found.length < limit; from += LISTED_AT_ONCE) {
+      const range = ['ZREVRANGE', from, from + LISTED_AT_ONCE - 1] as const;
+      const turns = await this.#cluster.read<Buffer[]>(latest(), this.#key('batch-turns', client), ...range);
+      if (turns.length === 0) break;
+      for (const { batch } of await this.#load(client, turns.map(String))) {
+        if (!batch.isLeaving && found.length < limit) found.push(batch);
+      }
+    }
+    return found;
+  }
+
+  async next(client: string): Promise<Batch | undefined> {
+    const key = this.#key('batch-queue', client);
+    const [turn] = await this.#cluster.read<Buffer[]>(latest(), key, 'ZRANGE', 0, 0);
+    if (!turn) return undefined;
+    const [found] = await this.#load(client, [String(turn)]);
+    // It may have been completed in between.
+    return found?.batch.state === 'complete' ? this.next(client) : found?.batch;
+  }
+
+  lease(client: string, holder: string, now: number, until: number): Promise<boolean> {
+    return untilDone(async () => {
+      const text = await this.#leaseText(client);
+      const lease = parsedLease(text);
+      if (lease && lease.holder !== holder && lease.until > now) return false;
+      return (await this.#changeLease(client, text, leaseText(holder, until))) ? true : undefined;
+    });
+  }
+
+  async release(client: string, holder: string): Promise<void> {
+    await untilDone(async () => {
+      const text = await this.#leaseText(client);
+      if (parsedLease(text)?.holder !== holder) return true;
+      return (await this.#changeLease(client, text, '')) ? true : undefined;
+    });
+  }
+
+  apply(step: BatchStep): Promise<Batch | 'out-of-turn'> {
+    const before = this.#lastSteps.get(step.client) ?? Promise.resolve();
+    const applied = before.then(() => this.#apply(step));
+    const settled = applied.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#lastSteps.set(step.client, settled);
+    return applied;
+  }
+
+  async #apply(step: BatchStep): Promise<Batch | 'out-of-turn'> {
+    const { client, holder, leaseUntil, moment } = step;
+    const [found, lease] = await Promise.all([this.#turned(client, step.id), this.#leaseText(client)]);
+    const isOurs = parsedLease(lease)?.holder === holder;
+    const inTurn =
+      (found?.batch.state === 'waiting' || found?.batch.state === 'running') &&
+      found.batch.progress.consumed === step.consumedBefore;
+    if (!found || !isOurs || !inTurn) return 'out-of-turn';
+
+    const { batch } = found;
+    const rows = Array.from(step.updates);
+    const outcomes = await this.#rowWriter.apply(client, rows, found.turn, moment, batch.version === 'v2');
+    const unapplied = rows.flatMap((row, index) => failedRow(row, outcomes[index]!));
+    const notFound = unapplied.filter((row) => row.notFound).length;
+    const { progress } = batch;
+    const applied: Batch = {
+      ...batch,
+      state: step.isLast ? 'complete' : 'running',
+      startedAt: batch.startedAt ?? moment.now,
+      finishedAt: step.isLast ? moment.now : undefined,
+      progress: {
+        ...step.after,
+        successful: progress.successful + rows.length - unapplied.length,
+        notFound: progress.notFound + notFound,
+        failed: progress.failed + step.failures.length + unapplied.length - notFound,
+      },
+    };
+    const isDone = await this.#change(found, applied, {
+      leavesQueue: step.isLast,
+      // Prolonged meanwhile, it is ours as before.
+      lease: { from: await this.#ownLease(client, holder), to: leaseText(holder, leaseUntil) },
+      failures: [...step.failures, ...unapplied],
+    });
+    return isDone ? applied : 'out-of-turn';
+  }
+
+  async giveUp(client: string, id: string, reason: string): Promise<void> {
+    await this.#changed(client, id, (batch) => ({ ...batch, state: 'stuck', reason }));
+  }
+
+  retry(client: string, id: string): Promise<boolean> {
+    return this.#changed(client, id, (batch) =>
+      batch.state === 'stuck' ? { ...batch, state: 'running', reason: undefined } : undefined,
+    );
+  }
+
+  async failures(client: string, id: string, fromLine: number, limit: number): Promise<FailedRow[]> {
+    const found = await this.#turned(client, id);
+    if (!found) return [];
+    const key = this.#failuresKey(client, found.turn);
+    const range = ['ZRANGEBYSCORE', fromLine, '+inf', 'LIMIT', 0, limit] as const;
+    const rows = await this.#cluster.read<Buffer[]>(latest(), key, ...range);
+    return rows.map((row) => JSON.parse(String(row)) as FailedRow);
+  }
+
+  async expire(
+    client: string,
+    acceptedBefore: number,
+    limit: number,
+  ): Promise<{ gone: string[]; more: boolean }> {
+    const gone: string[] = [];
+    let room = limit;
+    const turnsKey = this.#key('batch-turns', client);
+    const turns = await this.#cluster.read<Buffer[]>(latest(), turnsKey, 'ZRANGE', 0, limit - 1);
+    for (const { turn, batch } of await this.#load(client, turns.map(String))) {
+      if (!batch.isLeaving && (batch.state !== 'complete' || batch.acceptedAt >= acceptedBefore)) continue;
+      if (room === 0) return { gone, more: true };
+      const [, count, isGone] = await this.#cluster.write({
+        script: expireBatch,
+        keys: [
+          this.#key('batches', client),
+          turnsKey,
+          this.#failuresKey(client, turn),
+          this.#noteKey(client),
+        ],
+        args: [NOTE_KEPT, turn, batch.id, JSON.stringify({ ...batch, isLeaving: true }), room],
+      });
+      room -= Number(count);
+      if (String(isGone) !== '1') return { gone, more: true };
+      gone.push(batch.id);
+    }
+    return { gone, more: gone.length > 0 && turns.length === limit };
+  }
+
+  #changed(client: string, id: string, change: (batch: Batch) => Batch | undefined): Promise<boolean> {
+    return untilDone(async () => {
+      const found = await this.#turned(client, id);
+      const changed = found && change(found.batch);
+      if (!changed) return false;
+      return (await this.#change(found, changed, {})) ? true : undefined;
+    });
+  }
+
+  async #change(
+    { turn, text }: Pick<Turned, 'turn' | 'text'>,
+    batch: Batch,
+    beside: Beside,
+  ): Promise<boolean> {
+    const { client } = batch;
+    const { newId = '', leavesQueue = false, lease, failures = [] } = beside;
+    const [status] = await this.#cluster.write({
+      script: changeBatch,
+      keys: [
+        this.#key('batches', client),
+        this.#key('batch-queue', client),
+        this.#key('batch-turns', client),
+        this.#key('batch-lease', client),
+        this.#failuresKey(client, turn),
+        this.#noteKey(client),
+      ],
+      args: [
+        NOTE_KEPT,
+        turn,
+        text,
+        JSON.stringify(batch),
+        newId,
+        leavesQueue ? '1' : '',
+        lease?.from ?? '',
+        lease?.to ?? '',
+        ...failures.flatMap((row) => [row.line, JSON.stringify(row)]),
+      ],
+    });
+    return String(status) === 'done';
+  }
+
+  async #changeLease(client: string, from: string, to: string): Promise<boolean> {
+    const keys = [this.#key('batch-lease', client)];
+    const [status] = await this.#cluster.write({ script: changeLease, keys, args: [from, to] });
+    return String(status) === 'done';
+  }
+
+  async #turned(client: string, id: string): Promise<Turned | undefined> {
+    const [turn] = await this.#fields(client, `#${id}`);
+    return turn ? (await this.#load(client, [String(turn)]))[0] : undefined;
+  }
+
+  async #load(client: string, turns: readonly string[]): Promise<Turned[]> {
+    if (turns.length === 0) return [];
+    const texts = await this.#fields(client, ...turns);
+    return turns.flatMap((turn, index) => {
+      const text = texts[index];
+      return text ? [{ turn, text: String(text), batch: parsedBatch(String(text)) }] : [];
+    });
+  }
+
+  #fields(client: string, ...names: string[]): Promise<(Buffer | null)[]> {
+    return this.#cluster.read<(Buffer | null)[]>(latest(), this.#key('batches', client), 'HMGET', ...names);
+  }
+
+  async #leaseText(client: string): Promise<string> {
+    return String(
+      (await this.#cluster.read<Buffer | null>(latest(), this.#key('batch-lease', client), 'GET')) ?? '',
+    );
+  }
+
+  /** The lease as it is while it is ours; what no lease is, when it is not. */
+  async #ownLease(client: string, holder: string): Promise<string> {
+    const text = await this.#leaseText(client);
+    return parsedLease(text)?.holder === holder ? text : 'lost';
+  }
+
+  #key(what: string, client: string): string {
+    return `${this.#prefix}:${what}:{${client}}`;
+  }
+
+  #failuresKey(client: string, turn: string): string {
+    return `${this.#key('batch-failures', client)}:${turn}`;
+  }
+
+  #noteKey(client: string): string {
+    return `${this.#key('batch-note', client)}:${newVersion()}`;
+  }
+}
+
+function failedRow({ line, rawId, start, next }: RowUpdate, outcome: RowOutcome): FailedRow[] {
+  if (outcome === 'applied') return [];
+  const notFound = outcome === 'not-found';
+  const reason = notFound ? 'no such profile' : attributesLimitReason;
+  return [{ line, id: rawId, reason, notFound, start, next }];
+}
+
+/** JSON leaves out what is undefined. */
+function parsedBatch(text: string): StoredBatch {
+  const { startedAt, finishedAt, reason, ...rest } = JSON.parse(text) as StoredBatch;
+  return { ...rest, startedAt, finishedAt, reason };
+}
+
+function parsedLease(text: string): Lease | undefined {
+  return text === '' ? undefined : (JSON.parse(text) as Lease);
+}
+
+/** Told apart from every other, so that a change that comes twice is seen to be made. */
+function leaseText(holder: string, until: number): string {
+  return JSON.stringify({ holder, until, version: newVersion() });
+}
+
+/** Tries again for as long as others come first. */
+async function untilDone<Result>(attempt: () => Promise<Result | undefined>): Promise<Result> {
+  const until = latest();
+  for (let wait = 2; Date.now() < until; wait = Math.min(2 * wait, 100)) {
+    const result = await attempt();
+    if (result !== undefined) return result;
+    await pause(wait * Math.random());
+  }
+  throw busy();
+}

@@ -1,0 +1,37 @@
+/** What is kept of a client, in a Redis or Valkey Cluster: one hash a client. */
+
+import { type ClientRecord, type ClientStore, NO_CLIENT_RECORD, type TokenFacts } from '../client-store.ts';
+import { newVersion } from './cells.ts';
+import { replaceClient } from './client-scripts.lua.ts';
+import { latest, type RedisCluster } from './redis-cluster.ts';
+
+export class RedisClientStore implements ClientStore {
+  readonly #cluster: RedisCluster;
+  readonly #prefix: string;
+
+  constructor(cluster: RedisCluster, prefix: string) {
+    this.#cluster = cluster;
+    this.#prefix = prefix;
+  }
+
+  async find(client: string): Promise<ClientRecord> {
+    const json = await this.#cluster.read<Buffer | null>(latest(), this.#key(client), 'HGET', 'j');
+    if (!json) return NO_CLIENT_RECORD;
+    const kept = JSON.parse(String(json)) as Omit<ClientRecord, 'token'> & { token?: TokenFacts };
+    return { ...kept, token: kept.token };
+  }
+
+  async replace(client: string, record: ClientRecord): Promise<boolean> {
+    const json = JSON.stringify({ ...record, revision: record.revision + 1 });
+    const [status] = await this.#cluster.write({
+      script: replaceClient,
+      keys: [this.#key(client)],
+      args: [newVersion(), record.revision, json],
+    });
+    return String(status) === 'done';
+  }
+
+  #key(client: string): string {
+    return `${this.#prefix}:client:{${client}}`;
+  }
+}

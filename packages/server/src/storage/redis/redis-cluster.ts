@@ -1,0 +1,475 @@
+/**
+ * The way to a Redis or Valkey Cluster: which master has which slot, connections to them, and sending again.
+ *
+ * The client library sends commands again by itself after a failover, also those that were done. So it is used for single connections alone,
+ * with everything that sends again switched off, and this file decides:
+ *
+ *   what came back                             what it means                        what follows
+ *   -----------------------------------------  -----------------------------------  --------------------------------------------
+ *   a reply, and WAIT says a replica has it    done and durable                     it is returned
+ *   a reply, and WAIT says none                done, perhaps lost in a failover     the same call again, with the same operation id
+ *   MOVED, READONLY, CLUSTERDOWN, LOADING, …   not done                             the slots are asked anew, the same call again
+ *   no reply in time, connection lost          cannot tell                          connection closed, the same call again
+ *
+ * until {@link BUDGET_MS} is over: then `not-done` when every attempt was refused, else `unknown`. Every script must bear being sent twice.
+ *
+ * Writes of a turn that go to one master travel in one pipeline with one WAIT at its end; while it waits, the next ones gather.
+ */
+
+import type { Redis } from 'ioredis';
+import { QuiverError } from '../../errors.ts';
+import { keySlot, SLOTS } from './key-slot.ts';
+import type { Script } from './script.ts';
+
+/** How long a call may take in all, in milliseconds; a request makes few and must end within three seconds. */
+export const BUDGET_MS = 2500;
+/** How long one attempt may take, and within it WAIT. */
+const ATTEMPT_MS = 800;
+const WAIT_MS = 500;
+const CONNECT_MS = 600;
+const CALLS_PER_PIPELINE = 500;
+const BYTES_PER_PIPELINE = 4_000_000;
+const RETRY_AFTER = { 'retry-after': '2' };
+/** Errors of a node that did nothing. */
+const REFUSED = /^(MOVED|ASK|READONLY|CLUSTERDOWN|MASTERDOWN|LOADING|TRYAGAIN|NOREPLICAS|BUSY)\b/;
+
+/** Until when a call that begins now may take, in epoch milliseconds. */
+export function latest(): number {
+  return Date.now() + BUDGET_MS;
+}
+
+export type Argument = string | Buffer | number;
+/** What a script answers: a status, then what belongs to it. */
+export type Reply = readonly (Buffer | readonly Buffer[] | null)[];
+
+/** One run of a script; all keys in one slot. */
+export interface Call {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  readonly args: readonly Argument[];
+}
+
+export interface RedisClusterOptions {
+  readonly seeds: readonly { readonly host: string; readonly port: number }[];
+  readonly connection: {
+    readonly username?: string;
+    readonly password?: string;
+    /** With the machine's own certificate authorities; undefined for a connection in clear. */
+    readonly tls?: object;
+  };
+  /** Replicas that must have a write before it counts; 1, and 0 only for tests of the tests. */
+  readonly replicas?: number;
+}
+
+type RedisClass = typeof import('ioredis').Redis;
+
+/** Nothing was done; the same may be sent again. */
+class Refused extends Error {}
+/** A call failed for good. */
+class Failed extends Error {}
+
+interface Waiting {
+  readonly call: Call;
+  readonly size: number;
+  resolve(answer: { reply: Reply; acknowledged: number }): void;
+  reject(error: unknown): void;
+}
+
+export class RedisCluster {
+  readonly #Redis: RedisClass;
+  readonly #options: RedisClusterOptions;
+  #replicas: number;
+  readonly #nodes = new Map<string, ClusterNode>();
+  /** Every node of the cluster that was ever named. */
+  readonly #known = new Set<string>();
+  #slots: (string | undefined)[] = [];
+  #refreshing: Promise<void> | undefined;
+  /** Why a node did not say who has which slot, the last that did not. */
+  #silence: unknown;
+  #isClosed = false;
+
+  private constructor(Redis: RedisClass, options: RedisClusterOptions) {
+    this.#Redis = Redis;
+    this.#options = options;
+    this.#replicas = options.replicas ?? 1;
+    for (const { host, port } of options.seeds) this.#known.add(`${host}:${port}`);
+  }
+
+  /** Opens connections to the cluster. @throws QuiverError `unavailable` when none of the seeds answers */
+  static async open(options: RedisClusterOptions): Promise<RedisCluster> {
+    const { Redis } = await import('ioredis').catch((cause: unknown) => {
+      throw new Error('the store on Redis needs the package ioredis: npm install ioredis@6', { cause });
+    });
+    const cluster = new RedisCluster(Redis, options);
+    try {
+      await cluster.#retried('unavailable', latest(), async () => {
+        await cluster.#refresh();
+        if (cluster.masters().length === 0) throw cluster.#silence ?? new Refused('no node answers');
+      });
+    } catch (error) {
+      await cluster.close();
+      const nodes = options.seeds.map(({ host, port }) => `${host}:${port}`).join(', ');
+      throw new Error(`the cluster does not answer at ${nodes}: ${rootOf(error)}`, { cause: error });
+    }
+    return cluster;
+  }
+
+  /** Runs a script that changes something; returns when a replica has it too. */
+  async write(call: Call, until = latest()): Promise<Reply> {
+    return this.#retried('not-done', until, async () => {
+      const node = this.#nodeOf(call.keys[0]!);
+      const { reply, acknowledged } = await node.send(call);
+      // What refused to change anything need not be durable.
+      if (acknowledged < this.#replicas && String(reply[0]) === 'done') {
+        throw new Error('no replica has confirmed the write');
+      }
+      return reply;
+    });
+  }
+
+  /** Asks the master of a key. */
+  async read<Result>(
+    until: number,
+    key: string,
+    command: string,
+    ...args: readonly Argument[]
+  ): Promise<Result> {
+    return this.#retried('unavailable', until, async () =>
+      this.#nodeOf(key).ask<Result>(command, key, ...args),
+    );
+  }
+
+  /** What every master tells of itself (the command INFO). */
+  async infos(): Promise<{ readonly address: string; readonly info: string }[]> {
+    return this.#retried('unavailable', latest(), () =>
+      Promise.all(
+        this.masters().map(async (address) => ({
+          address,
+          info: String(await this.#node(address).ask<Buffer>('INFO')),
+        })),
+      ),
+    );
+  }
+
+  /** Asks one master, as {@link infos} names it. */
+  async askNode<Result>(address: string, command: string, ...args: Argument[]): Promise<Result> {
+    return this.#retried('unavailable', latest(), () => this.#node(address).ask<Result>(command, ...args));
+  }
+
+  /** How many replicas a write waits for. */
+  get replicas(): number {
+    return this.#replicas;
+  }
+
+  /** Writes count without a replica from now on: for a cluster that has none, by the wish of who runs it. */
+  waitForNone(): void {
+    this.#replicas = 0;
+  }
+
+  /** Addresses of the masters. */
+  masters(): string[] {
+    return [...new Set(this.#slots)].filter((address) => address !== undefined);
+  }
+
+  /** How many of the 16,384 slots have a master. */
+  coveredSlots(): number {
+    let count = 0;
+    for (let slot = 0; slot < SLOTS; slot += 1) if (this.#slots[slot] !== undefined) count += 1;
+    return count;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#refreshing?.catch(() => undefined);
+    for (const node of this.#nodes.values()) node.close();
+    this.#nodes.clear();
+  }
+
+  async #retried<Result>(
+    refusal: 'not-done' | 'unavailable',
+    until: number,
+    attempt: () => Promise<Result>,
+  ): Promise<Result> {
+    let code: 'not-done' | 'unavailable' | 'unknown' = refusal;
+    for (let pause = 10; ; pause = Math.min(2 * pause, 160)) {
+      try {
+        return await beforeIts(until, attempt());
+      } catch (error) {
+        if (error instanceof Failed) throw failure(error, code);
+        if (!(error instanceof Refused) && refusal === 'not-done') code = 'unknown';
+        if (this.#isClosed || Date.now() + pause + 50 > until) {
+          throw new QuiverError(code, 'The store cannot be reached just now; send it again', {
+            cause: error,
+            headers: RETRY_AFTER,
+          });
+        }
+        await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));
+        await this.#refresh();
+      }
+    }
+  }
+
+  #nodeOf(key: string): ClusterNode {
+    const address = this.#slots[keySlot(key)];
+    if (address === undefined) throw new Refused('no master has the slot');
+    return this.#node(address);
+  }
+
+  #node(address: string): ClusterNode {
+    let node = this.#nodes.get(address);
+    if (!node) {
+      const colon = address.lastIndexOf(':');
+      const options = {
+        ...this.#options.connection,
+        host: address.slice(0, colon),
+        port: Number(address.slice(colon + 1)),
+        lazyConnect: true,
+        connectTimeout: CONNECT_MS,
+        // Nothing is kept back, connected anew or sent again behind our back.
+        retryStrategy: null,
+        enableOfflineQueue: false,
+        autoResendUnfulfilledCommands: false,
+        maxRetriesPerRequest: 0,
+        enableReadyCheck: false,
+      };
+      node = new ClusterNode(
+        () => new this.#Redis(options),
+        () => this.#replicas,
+      );
+      this.#nodes.set(address, node);
+    }
+    return node;
+  }
+
+  /** Asks every known node who has which slot; the view that most nodes have counts. */
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#askForSlots().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #askForSlots(): Promise<void> {
+    const views = await Promise.all(
+      [...this.#known].map((address) =>
+        this.#node(address)
+          .ask<SlotRange[]>('CLUSTER', 'SLOTS')
+          .then((ranges) => viewOf(ranges, address))
+          .catch((error: unknown) => {
+            // What a node says tells more than that it has closed the connection.
+            if (!(this.#silence instanceof Failed)) this.#silence = error;
+            return undefined;
+          }),
+      ),
+    );
+    const answered = views.filter((view) => view !== undefined);
+    if (answered.length === 0) return;
+    const votes = new Map<string, { count: number; view: SlotView }>();
+    for (const view of answered) {
+      const vote = votes.get(view.text) ?? { count: 0, view };
+      vote.count += 1;
+      votes.set(view.text, vote);
+    }
+    const [most] = [...votes.values()].sort((a, b) => b.count - a.count);
+    this.#slots = most!.view.masters;
+    for (const { nodes } of answered) for (const address of nodes) this.#known.add(address);
+  }
+}
+
+type SlotRange = readonly [number, number, ...(readonly [Buffer, number, ...unknown[]])[]];
+interface SlotView {
+  readonly text: string;
+  readonly masters: (string | undefined)[];
+  readonly nodes: readonly string[];
+}
+
+function viewOf(ranges: readonly SlotRange[], asked: string): SlotView {
+  const masters: (string | undefined)[] = new Array(SLOTS);
+  const nodes: string[] = [];
+  const text: string[] = [];
+  for (const [first, last, ...members] of ranges) {
+    const addresses = members.map(([host, port]) => {
+      // A node that does not know its own address yet leaves it empty.
+      const name = String(host) || asked.slice(0, asked.lastIndexOf(':'));
+      return `${name}:${port}`;
+    });
+    nodes.push(...addresses);
+    text.push(`${first}-${last} ${addresses[0]}`);
+    masters.fill(addresses[0], first, last + 1);
+  }
+  return { text: text.sort().join('\n'), masters, nodes };
+}
+
+/** One node: a connection for questions, one for writes, for WAIT holds up whatever comes behind it. */
+class ClusterNode {
+  readonly #connect: () => Redis;
+  readonly #replicas: () => number;
+  #reader: Promise<Redis> | undefined;
+  #writer: Promise<Redis> | undefined;
+  #queue: Waiting[] = [];
+  #isSending = false;
+
+  constructor(connect: () => Redis, replicas: () => number) {
+    this.#connect = connect;
+    this.#replicas = replicas;
+  }
+
+  async ask<Result>(command: string, ...args: Argument[]): Promise<Result> {
+    this.#reader ??= this.#opened(() => {
+      this.#reader = undefined;
+    });
+    const reader = await this.#reader;
+    return inTime(reader, reader.callBuffer(command, ...args) as Promise<Result>).catch(classified);
+  }
+
+  send(call: Call): Promise<{ reply: Reply; acknowledged: number }> {
+    return new Promise((resolve, reject) => {
+      let size = 0;
+      for (const arg of call.args) size += typeof arg === 'number' ? 8 : arg.length;
+      this.#queue.push({ call, size, resolve, reject });
+      if (!this.#isSending) {
+        this.#isSending = true;
+        // What is asked in the same turn travels together.
+        setImmediate(() => void this.#sendAll());
+      }
+    });
+  }
+
+  close(): void {
+    for (const connection of [this.#reader, this.#writer]) {
+      connection?.then((redis) => redis.disconnect()).catch(() => undefined);
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#queue.length > 0) {
+      let bytes = 0;
+      let count = 0;
+      for (const { size } of this.#queue) {
+        if (count === CALLS_PER_PIPELINE || (count > 0 && bytes + size > BYTES_PER_PIPELINE)) break;
+        bytes += size;
+        count += 1;
+      }
+      const group = this.#queue.splice(0, count);
+      try {
+        await this.#sendGroup(group);
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.#isSending = false;
+  }
+
+  async #sendGroup(group: readonly Waiting[]): Promise<void> {
+    this.#writer ??= this.#opened(() => {
+      this.#writer = undefined;
+    });
+    const writer = await this.#writer;
+    const answers = await this.#run(writer, group);
+    // A script that the node does not know did not run; the answers of the others stand.
+    const unknown = group.filter((_, index) => answers[index]?.[0]?.message.startsWith('NOSCRIPT'));
+    if (unknown.length > 0) {
+      const scripts = new Set(unknown.map(({ call }) => call.script));
+      await Promise.all([...scripts].map(({ text }) => inTime(writer, writer.call('SCRIPT', 'LOAD', text))));
+      this.#queue.unshift(...unknown);
+    }
+    const [waitError, acknowledged] = answers[group.length]!;
+    for (const [index, { resolve, reject }] of group.entries()) {
+      const [error, reply] = answers[index]!;
+      if (error?.message.startsWith('NOSCRIPT')) continue;
+      if (error) classified(error).catch(reject);
+      else resolve({ reply: reply as Reply, acknowledged: waitError ? 0 : Number(acknowledged) });
+    }
+  }
+
+  async #run(writer: Redis, group: readonly Waiting[]): Promise<[Error | null, unknown][]> {
+    const pipeline = writer.pipeline();
+    for (const { call } of group) {
+      pipeline.callBuffer('EVALSHA', call.script.sha, call.keys.length, ...call.keys, ...call.args);
+    }
+    // Without a replica to wait for the answer is 0 at once.
+    pipeline.wait(this.#replicas(), WAIT_MS);
+    return (await inTime(writer, pipeline.exec()))!;
+  }
+
+  async #opened(forget: () => void): Promise<Redis> {
+    const redis = this.#connect();
+    let reason: unknown;
+    redis.on('error', (error) => {
+      reason = error;
+    });
+    redis.once('end', forget);
+    try {
+      await redis.connect();
+    } catch (error) {
+      forget();
+      redis.disconnect();
+      const told = reason ?? error;
+      const why = told instanceof Error ? told.message : String(told);
+      // Nothing has been sent.
+      throw /WRONGPASS|NOAUTH|NOPERM/.test(why) ? new Failed(why) : new Refused(why);
+    }
+    return redis;
+  }
+}
+
+/** What is still under way at the end of its time goes on, and nobody waits for it. */
+async function beforeIts<Result>(end: number, attempt: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the time is up')), Math.max(0, end - Date.now()));
+  });
+  try {
+    return await Promise.race([attempt, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** An answer that does not come in time ends the connection: what was sent on it may be done at any time, or never. */
+async function inTime<Result>(connection: Redis, answer: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      connection.disconnect();
+      reject(new Error('the node did not answer in time'));
+    }, ATTEMPT_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function rootOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : rootOf(error.cause);
+}
+
+/** Whether a master has a replica that follows it. */
+export function hasReplica(info: string): boolean {
+  return /^slave\d+:.*state=online/m.test(info);
+}
+
+/** One line of what INFO tells. */
+export function infoField(info: string, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+}
+
+async function classified(error: unknown): Promise<never> {
+  const why = error instanceof Error ? error.message : String(error);
+  if (REFUSED.test(why)) throw new Refused(why);
+  if (/^(OOM|MISCONF|WRONGPASS|NOAUTH|NOPERM|ERR|WRONGTYPE|CROSSSLOT)\b/.test(why)) throw new Failed(why);
+  throw error;
+}
+
+function failure(error: Failed, code: 'not-done' | 'unavailable' | 'unknown'): QuiverError {
+  const isFull = /^(OOM|MISCONF)/.test(error.message);
+  // An earlier attempt may have been done before the store was full.
+  if (isFull && code === 'not-done') {
+    return new QuiverError('insufficient-storage', 'The store has no room', { cause: error });
+  }
+  if (isFull) return new QuiverError(code, 'The store has no room', { cause: error, headers: RETRY_AFTER });
+  return new QuiverError('internal', 'The store refused a command', { cause: error });
+}

@@ -1,0 +1,281 @@
+/** Profiles in a Redis or Valkey Cluster: the storage contract of `profile-store.ts`; how changes of several cells become one is in `cells.ts`. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { AttributeSettings } from '../../domain/attributes.ts';
+import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
+import { type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
+import {
+  merged,
+  visitedProfile,
+  withAttributes,
+  withId,
+  withoutAttribute,
+  withoutId,
+} from '../../domain/profile.ts';
+import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
+import type {
+  FoundProfile,
+  LinkedProfile,
+  ProfileStore,
+  UpdateOutcome,
+  Visit,
+  VisitOutcome,
+} from '../profile-store.ts';
+import { busy, type Cell, type CellChange, type Cells, idField, type Repoint, removal } from './cells.ts';
+import { ProfileDraft, sortedLinks } from './profile-draft.ts';
+import { latest } from './redis-cluster.ts';
+
+type Located = { readonly own: Cell; readonly home: Cell | undefined };
+
+export class RedisProfileStore implements ProfileStore {
+  readonly #cells: Cells;
+
+  constructor(cells: Cells) {
+    this.#cells = cells;
+  }
+
+  find(client: string, id: VisitorId, now: number): Promise<FoundProfile | undefined> {
+    return this.#cells.find(client, id, now, latest());
+  }
+
+  async findLinked(
+    client: string,
+    id: VisitorId,
+    now: number,
+    limit: number,
+  ): Promise<LinkedProfile | undefined> {
+    const { home } = await this.#cells.locate(client, id, latest());
+    if (!home?.profile || isExpired(home.profile, now)) return undefined;
+    const ids = sortedLinks(home.links).slice(0, limit);
+    return {
+      profile: home.profile,
+      ids: ids.map(({ id: { kind, value }, since }) => ({ kind, value, since })),
+    };
+  }
+
+  update(
+    client: string,
+    id: VisitorId,
+    settings: AttributeSettings,
+    moment: WriteMoment,
+    create: boolean,
+  ): Promise<UpdateOutcome> {
+    return this.#untilDone(async (until) => {
+      const located = await this.#cells.locate(client, id, until);
+      const living = livingHome(located, moment.now);
+      if (!living && !create) return 'not-found';
+      const draft = living ? ProfileDraft.of(living) : ProfileDraft.born(located.own, moment);
+      const profile = withAttributes(draft.profile, settings, moment);
+      if (profile === 'too-large') return 'too-large';
+      draft.profile = profile;
+      const others = expiredHomes([located], [located.own.id], moment.now);
+      const isDone = await this.save(draft, living ?? located.own, others, [], moment.now, until);
+      return isDone ? (living ? 'updated' : 'created') : undefined;
+    });
+  }
+
+  visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome> {
+    return this.#untilDone((until) => this.#visit(client, visit, moment, until));
+  }
+
+  async #visit(client: string, visit: Visit, moment: WriteMoment, until: number) {
+    const { now } = moment;
+    const ids = strongestFirst(visit.ids);
+    const surveyed = await Promise.all(ids.map((id) => this.#cells.locate(client, id, until)));
+    const known = ids.map((id, index) => {
+      const home = livingHome(surveyed[index]!, now);
+      return { id, profile: home && { key: home.key, thirdPartyId: home.profile!.thirdPartyId } };
+    });
+    const drafts = new Map<string, ProfileDraft>();
+    for (const located of surveyed) {
+      const home = livingHome(located, now);
+      if (home && !drafts.has(home.key)) drafts.set(home.key, ProfileDraft.of(home));
+    }
+    const plan = planLinks(known);
+    const ownCells = new Map(surveyed.map(({ own }) => [idField(own.id), own]));
+    const target =
+      plan.target === undefined
+        ? ProfileDraft.born(ownCells.get(idField(plan.founder!))!, moment)
+        : drafts.get(plan.target)!;
+    const targetCell = target.read ?? ownCells.get(idField(target.home))!;
+    const linking = new Linking(target, drafts, moment);
+    for (const step of plan.steps) linking.take(step);
+    const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
+    const profile = visitedProfile(target.profile, visit.settings, moment, hasMerged);
+    if (profile === 'too-large') return { outcome: 'too-large', tntId: '' } as const;
+    target.profile = profile;
+    const named =
+      visit.ids.find(({ kind }) => kind === 'tntId') ??
+      target.ids().find(({ id }) => id.kind === 'tntId')?.id;
+    if (!named) {
+      linking.take({ kind: 'join', id: visit.freshTntId });
+      const fresh = await this.#cells.locate(client, visit.freshTntId, until);
+      ownCells.set(idField(visit.freshTntId), fresh.own);
+    }
+    const cellOf = async (id: VisitorId) => ownCells.get(idField(id)) ?? this.#cells.load(client, id, until);
+    const { others, repoints } = await linking.changes(cellOf);
+    const taken = [target.home, ...others.map(({ cell }) => cell.id)];
+    others.push(...expiredHomes(surveyed, taken, now));
+    const isDone = await this.save(target, targetCell, others, repoints, now, until);
+    return isDone ? ({ outcome: 'visited', tntId: (named ?? visit.freshTntId).value } as const) : undefined;
+  }
+
+  remove(client: string, id: VisitorId, now: number): Promise<boolean> {
+    return this.#untilDone(async (until) => {
+      const { home } = await this.#cells.locate(client, id, until);
+      if (!home) return false;
+      if (!(await this.#cells.commit({ cell: home, change: removal(home) }, [], [], until))) return undefined;
+      // Pointers to what is gone lead nowhere; that they go too only saves space.
+      const from = { home: home.id, birth: home.birth };
+      const pointers = ProfileDraft.of(home).otherIds();
+      const gone = pointers.map((one): Repoint => ({ id: one, from, to: undefined, ttl: 60_000 }));
+      await this.#cells.repoint(client, gone, until).catch(() => undefined);
+      return !isExpired(home.profile!, now);
+    });
+  }
+
+  removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment) {
+    return this.#untilDone(async (until) => {
+      const located = await this.#cells.locate(client, id, until);
+      const living = livingHome(located, moment.now);
+      if (!living) return 'no-profile' as const;
+      const draft = ProfileDraft.of(living);
+      const profile = withoutAttribute(draft.profile, name, moment);
+      if (!profile) return 'no-attribute' as const;
+      draft.profile = profile;
+      const isDone = await this.save(draft, living, [], [], moment.now, until);
+      return isDone ? ('removed' as const) : undefined;
+    });
+  }
+
+  /** The engine frees what has expired by itself. */
+  async sweep(): Promise<{ removed: number; more: boolean }> {
+    return { removed: 0, more: false };
+  }
+
+  /** Writes a draft and what goes with it; false when something was changed meanwhile. */
+  async save(
+    draft: ProfileDraft,
+    cell: Cell,
+    others: readonly CellChange[],
+    repoints: readonly Repoint[],
+    now: number,
+    until: number,
+  ): Promise<boolean> {
+    await this.prolongPointers(draft, now, until);
+    return this.#cells.commit({ cell, change: draft.change(now) }, others, repoints, until);
+  }
+
+  /** Pointers must outlive the profile: they are prolonged before it is. */
+  async prolongPointers(draft: ProfileDraft, now: number, until: number): Promise<void> {
+    const { read, profile, pointersUntil } = draft;
+    if (!read || pointersUntil === undefined || pointersUntil >= profile.expiresAt) return;
+    const pointer = { home: read.id, birth: read.birth };
+    const ttl = draft.pointerTtl(now);
+    const old = ProfileDraft.of(read).otherIds();
+    const longer = old.map((id): Repoint => ({ id, from: pointer, to: pointer, ttl }));
+    await this.#cells.repoint(read.client, longer, until);
+    draft.pointersUntil = now + ttl;
+  }
+
+  /** Tries again for as long as others come first. */
+  async #untilDone<Result>(attempt: (until: number) => Promise<Result | undefined>): Promise<Result> {
+    const until = latest();
+    for (let wait = 2; Date.now() < until; wait = Math.min(2 * wait, 100)) {
+      const result = await attempt(until);
+      if (result !== undefined) return result;
+      await pause(wait * Math.random());
+    }
+    throw busy();
+  }
+}
+
+/** What the steps of a visit's plan make of the profiles and cells that take part. */
+class Linking {
+  readonly #target: ProfileDraft;
+  readonly #drafts: ReadonlyMap<string, ProfileDraft>;
+  readonly #moment: WriteMoment;
+  /** Ids whose cells become pointers to the target. */
+  readonly #pointing: VisitorId[] = [];
+  readonly #absorbed: ProfileDraft[] = [];
+  readonly #left = new Set<ProfileDraft>();
+
+  constructor(target: ProfileDraft, drafts: ReadonlyMap<string, ProfileDraft>, moment: WriteMoment) {
+    this.#target = target;
+    this.#drafts = drafts;
+    this.#moment = moment;
+  }
+
+  take(step: LinkStep<string>): void {
+    const target = this.#target;
+    if (step.kind === 'merge') {
+      const from = this.#drafts.get(step.from)!;
+      target.profile = merged(target.profile, from.profile, this.#moment);
+      for (const { id, since } of from.links.values()) {
+        target.link(id, since);
+        target.takeMark(from, id);
+      }
+      this.#absorbed.push(from);
+      return;
+    }
+    const { id } = step;
+    if (step.kind === 'repoint') this.#leave(this.#drafts.get(step.from)!, id);
+    target.profile = withId(target.profile, id, this.#moment);
+    target.link(id, this.#moment.now);
+    this.#pointing.push(id);
+  }
+
+  /** A person's profile loses one id; when that was its home, the thirdPartyId becomes it. */
+  #leave(from: ProfileDraft, id: VisitorId): void {
+    this.#target.takeMark(from, id);
+    from.links.delete(idField(id));
+    from.marks.delete(idField(id));
+    from.profile = withoutId(from.profile, this.#moment);
+    if (sameId(from.home, id)) from.home = { kind: 'thirdPartyId', value: from.profile.thirdPartyId! };
+    this.#left.add(from);
+  }
+
+  async changes(cellOf: (id: VisitorId) => Promise<Cell>) {
+    const { now } = this.#moment;
+    const target = this.#target;
+    const others: CellChange[] = [];
+    const repoints: Repoint[] = [];
+    const ttl = target.pointerTtl(now);
+    if (this.#pointing.length + this.#absorbed.length > 0) target.hasNewPointers(now);
+    for (const id of this.#pointing)
+      others.push({ cell: await cellOf(id), change: target.pointerChange(now) });
+    for (const from of this.#absorbed) {
+      others.push({ cell: from.read!, change: target.pointerChange(now) });
+      for (const id of from.otherIds()) {
+        repoints.push({ id, from: from.pointer, to: target.pointer, ttl });
+      }
+    }
+    for (const from of this.#left) {
+      const hasMoved = !sameId(from.home, from.read!.id);
+      if (hasMoved && from.otherIds().length > 0) from.hasNewPointers(now);
+      const cell = hasMoved ? await cellOf(from.home) : from.read!;
+      others.push({ cell, change: from.change(now) });
+      if (!hasMoved) continue;
+      const old = { home: from.read!.id, birth: from.birth };
+      for (const id of from.otherIds()) {
+        repoints.push({ id, from: old, to: from.pointer, ttl: from.pointerTtl(now) });
+      }
+    }
+    return { others, repoints };
+  }
+}
+
+function livingHome({ home }: Located, now: number): Cell | undefined {
+  return home?.profile && !isExpired(home.profile, now) ? home : undefined;
+}
+
+/** Expired profiles that still lie under other ids than those that are written anyway: they go. */
+function expiredHomes(located: readonly Located[], taken: readonly VisitorId[], now: number): CellChange[] {
+  const gone = new Map<string, Cell>();
+  for (const { home } of located) {
+    if (home?.profile && isExpired(home.profile, now) && !taken.some((id) => sameId(id, home.id))) {
+      gone.set(home.key, home);
+    }
+  }
+  return [...gone.values()].map((cell) => ({ cell, change: removal(cell) }));
+}

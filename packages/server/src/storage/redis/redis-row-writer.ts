@@ -1,0 +1,181 @@
+/**
+ * Applies rows of a batch to profiles that lie in many slots: each row exactly once, however often its step comes.
+ *
+ * A profile keeps for each of its ids the last row that was applied by that id (the fields `b` of `cells.ts`), written in the same
+ * script as what the row set. Batches of a client and the rows of a batch go in order, so a row at or before the mark was applied.
+ */
+
+import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
+import { withAttributes } from '../../domain/profile.ts';
+import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
+import type { RowUpdate } from '../batch-rows.ts';
+import { busy, type Cell, type Cells, idField, removal } from './cells.ts';
+import { ProfileDraft } from './profile-draft.ts';
+import { latest } from './redis-cluster.ts';
+import type { RedisProfileStore } from './redis-profile-store.ts';
+
+export type RowOutcome = 'applied' | 'not-found' | 'too-large';
+
+/** An id of some rows, and where it leads. */
+interface LocatedId {
+  readonly id: VisitorId;
+  readonly own: Cell;
+  /** The profile that it names, expired or not. */
+  readonly home: Cell | undefined;
+  readonly living: Cell | undefined;
+}
+
+/** Rows that change one profile, by their places among all. */
+interface ProfileRows {
+  readonly places: number[];
+  readonly ids: Map<string, LocatedId>;
+}
+
+interface Step {
+  readonly rows: readonly RowUpdate[];
+  readonly turn: number;
+  readonly moment: WriteMoment;
+  readonly create: boolean;
+  readonly outcomes: RowOutcome[];
+}
+
+/** Profiles that are written side by side. */
+const PROFILES_AT_ONCE = 500;
+
+export class RedisRowWriter {
+  readonly #cells: Cells;
+  readonly #profiles: RedisProfileStore;
+
+  constructor(cells: Cells, profiles: RedisProfileStore) {
+    this.#cells = cells;
+    this.#profiles = profiles;
+  }
+
+  /**
+   * Applies rows, in the order given.
+   *
+   * @param turn the place of the batch in the queue of its client
+   * @param create whether to make profiles that are not there
+   * @returns what became of each row
+   * @throws QuiverError when a row could not be applied; others may have been, and are known when the step comes again
+   */
+  async apply(
+    client: string,
+    rows: readonly RowUpdate[],
+    turn: string,
+    moment: WriteMoment,
+    create: boolean,
+  ): Promise<RowOutcome[]> {
+    const outcomes: RowOutcome[] = new Array(rows.length);
+    const step = { rows, turn: Number(turn), moment, create, outcomes };
+    let left = rows.map((_, place) => place);
+    for (let until = latest(); left.length > 0; ) {
+      if (Date.now() > until) throw busy();
+      const profiles = await this.#group(client, left, step, until);
+      const again: number[] = [];
+      for (let from = 0; from < profiles.length; from += PROFILES_AT_ONCE) {
+        until = latest();
+        await Promise.all(
+          profiles.slice(from, from + PROFILES_AT_ONCE).map(async (one) => {
+            if (!(await this.#applyToOne(one, step, until))) again.push(...one.places);
+          }),
+        );
+      }
+      left = again.sort((a, b) => a - b);
+    }
+    return outcomes;
+  }
+
+  /** Rows of one profile together, by whichever of its ids they come, for their order counts. */
+  async #group(
+    client: string,
+    places: readonly number[],
+    { rows, moment }: Step,
+    until: number,
+  ): Promise<ProfileRows[]> {
+    const ids = new Map(places.map((place) => [idField(rows[place]!.id), rows[place]!.id]));
+    const located = new Map(
+      await Promise.all(
+        Array.from(ids, async ([field, id]): Promise<[string, LocatedId]> => {
+          const { own, home } = await this.#cells.locate(client, id, until);
+          const living = home?.profile && !isExpired(home.profile, moment.now) ? home : undefined;
+          return [field, { id, own, home, living }];
+        }),
+      ),
+    );
+    const profiles = new Map<string, ProfileRows>();
+    for (const place of places) {
+      const field = idField(rows[place]!.id);
+      const one = located.get(field)!;
+      const { key } = one.living ?? one.own;
+      const profile: ProfileRows = profiles.get(key) ?? { places: [], ids: new Map() };
+      profiles.set(key, profile);
+      profile.places.push(place);
+      profile.ids.set(field, one);
+    }
+    return [...profiles.values()];
+  }
+
+  /** False when the profile was changed meanwhile: nothing is applied then. */
+  async #applyToOne(
+    { places, ids }: ProfileRows,
+    { rows, turn, moment, create, outcomes }: Step,
+    until: number,
+  ): Promise<boolean> {
+    const [first] = ids.values();
+    const { own, home, living } = first!;
+    const found = new Map<number, RowOutcome>();
+    let draft = living && ProfileDraft.of(living);
+    let hasChanged = false;
+    for (const place of places) {
+      const { line, settings, id } = rows[place]!;
+      const field = idField(id);
+      // A profile that has expired or gone may have had the row before.
+      const mark = draft?.marks.get(field) ?? home?.marks.get(field) ?? own.marks.get(field);
+      if (isAtOrBehind(turn, line, mark)) {
+        found.set(place, 'applied');
+        continue;
+      }
+      if (!draft && !create) {
+        found.set(place, 'not-found');
+        continue;
+      }
+      const changed = draft ?? ProfileDraft.born(own, moment);
+      const profile = withAttributes(changed.profile, settings, moment);
+      if (profile === 'too-large') {
+        found.set(place, 'too-large');
+        continue;
+      }
+      changed.profile = profile;
+      changed.marks.set(field, `${turn}:${line}`);
+      draft = changed;
+      hasChanged = true;
+      found.set(place, 'applied');
+    }
+    if (hasChanged && !(await this.#write(draft!, { own, home, living }, moment.now, until))) return false;
+    for (const [place, outcome] of found) outcomes[place] = outcome;
+    return true;
+  }
+
+  /** One script, unless an expired profile lies under another id: it goes with the change. */
+  async #write(
+    draft: ProfileDraft,
+    { own, home, living }: Pick<LocatedId, 'own' | 'home' | 'living'>,
+    now: number,
+    until: number,
+  ): Promise<boolean> {
+    const cell = living ?? own;
+    if (home?.profile && !living && !sameId(home.id, own.id)) {
+      return this.#profiles.save(draft, cell, [{ cell: home, change: removal(home) }], [], now, until);
+    }
+    await this.#profiles.prolongPointers(draft, now, until);
+    return this.#cells.changeByRow({ cell, change: draft.change(now) }, until);
+  }
+}
+
+/** Whether the mark is of the row or of a later one. */
+function isAtOrBehind(turn: number, line: number, mark: string | undefined): boolean {
+  if (mark === undefined) return false;
+  const [markTurn, markLine] = mark.split(':').map(Number);
+  return turn < markTurn! || (turn === markTurn && line <= markLine!);
+}

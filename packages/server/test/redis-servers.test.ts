@@ -1,0 +1,289 @@
+/** Servers over one Redis Cluster, as processes: what one does is true at the other, and each may die. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasRedis, type RedisNodes, startRedisNodes, until } from './redis-nodes.ts';
+import { type Quiver, type QuiverOptions, runQuiver, startQuiver } from './start-quiver.ts';
+
+const KEY = 'a key that is long enough to sign with';
+const ADMIN = 'an-admin-token-of-the-test';
+const ROWS = 20_000;
+const PROFILES = 2000;
+
+describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
+  let cluster: RedisNodes;
+  let one: Quiver;
+  let other: Quiver;
+  const flags = (prefix: string) => [
+    '--store',
+    `redis://${cluster.seeds}`,
+    '--store-prefix',
+    prefix,
+    '--workers',
+    '1',
+  ];
+  const env = { QUIVER_SIGNING_KEY: KEY, QUIVER_ADMIN_TOKEN: ADMIN };
+  const start = (prefix: string, options: QuiverOptions = {}) =>
+    startQuiver({ ...options, flags: flags(prefix), env });
+  beforeAll(async () => {
+    cluster = await startRedisNodes();
+    [one, other] = await Promise.all([start('shared'), start('shared', { runtime: 'node' })]);
+  });
+  afterAll(async () => {
+    await Promise.all([one?.stop(), other?.stop()]);
+    await cluster?.stop();
+  });
+
+  const admin = (quiver: Quiver, path: string, init: RequestInit = {}) =>
+    fetch(`${quiver.url}/demo/target/${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${ADMIN}`, 'content-type': 'application/json' },
+    });
+  const upload = (quiver: Quiver, body: string) =>
+    fetch(`${quiver.url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body });
+  const progressOf = async (quiver: Quiver, batchId: string) =>
+    (await (await admin(quiver, `batches/${batchId}`)).json()) as { consumed: number };
+
+  test('a profile that one has written is what the other fetches, visits and removes', async () => {
+    const visit = await fetch(`${one.url}/rest/v1/delivery?client=demo&sessionId=s`, {
+      method: 'POST',
+      body: JSON.stringify({
+        id: { tntId: 'device', thirdPartyId: 'person' },
+        context: { channel: 'web' },
+        execute: { pageLoad: { profileParameters: { tier: 'gold' } } },
+      }),
+    });
+    expect(visit.status).toBe(200);
+    const fetched = await fetch(`${other.url}/rest/v1/profiles/thirdPartyId/person?client=demo`);
+    expect(await fetched.json()).toMatchObject({ profileAttributes: { tier: { value: 'gold' } } });
+    const update = await fetch(`${other.url}/m2/demo/profile/update?mboxPC=device&profile.tier=silver`);
+    expect(await update.text()).toContain('true');
+    const again = await fetch(`${one.url}/rest/v1/profiles/device?client=demo`);
+    expect(await again.json()).toMatchObject({ profileAttributes: { tier: { value: 'silver' } } });
+    const path = 'rest/v1/profiles/thirdPartyId/person?client=demo';
+    const headers = { authorization: `Bearer ${ADMIN}` };
+    expect((await fetch(`${one.url}/${path}`, { method: 'DELETE', headers })).status).toBe(204);
+    expect((await fetch(`${other.url}/rest/v1/profiles/device?client=demo`)).status).toBe(404);
+  });
+
+  test('a token that one has made opens the door of the other, and what is counted is counted once', async () => {
+    const made = await admin(one, 'authentication/token?authorizationScope=profile_api', { method: 'POST' });
+    const { accessToken } = (await made.json()) as { accessToken: string };
+    const settings = { method: 'PATCH', body: JSON.stringify({ enableProfileApiAuthentication: true }) };
+    expect((await admin(other, 'clients/settings', settings)).status).toBe(200);
+    const status = async (quiver: Quiver, headers: Record<string, string>) =>
+      (await fetch(`${quiver.url}/rest/v1/profiles/nobody?client=demo`, { headers })).status;
+    for (const quiver of [one, other]) {
+      await until('the switch holds', async () => (await status(quiver, {})) === 403);
+      expect(await status(quiver, { authorization: `Bearer ${accessToken}` })).toBe(404);
+    }
+    const off = { method: 'PATCH', body: JSON.stringify({ enableProfileApiAuthentication: false }) };
+    expect((await admin(one, 'clients/settings', off)).status).toBe(200);
+    for (const quiver of [one, other]) {
+      await until('the switch is off', async () => (await status(quiver, {})) === 404);
+    }
+    const server = (await (await admin(one, 'server')).json()) as { store: { kind: string } };
+    expect(server.store.kind).toBe('redis');
+  });
+
+  test('a batch that one took in and began the other ends, when the first is killed in the middle', async () => {
+    const doomed = await start('doomed');
+    const heir = await start('doomed', { runtime: 'node' });
+    try {
+      const lines = Array.from({ length: ROWS }, (_, n) =>
+        n % 97 === 0 ? `,no id ${n}` : `p${(n * 7919) % PROFILES},a${n},${n}`,
+      );
+      const accepted = await (
+        await upload(doomed, ['batch=thirdPartyId,a,last', ...lines].join('\n'))
+      ).text();
+      const batchId = /batchId=([^<]+)</.exec(accepted)![1]!;
+      const consumed = async () => (await progressOf(heir, batchId)).consumed;
+      await until('some rows are applied', async () => (await consumed()) > 0, 20_000);
+      const atDeath = await consumed();
+      await doomed.kill();
+      // What somebody sets after a row was applied must outlive a step that comes again.
+      const first = `thirdPartyId=p0&profile.last=later`;
+      await fetch(`${heir.url}/m2/demo/profile/update?${first}`);
+      await until('the batch is complete', async () => (await consumed()) === ROWS, 30_000);
+      expect(atDeath).toBeLessThan(ROWS);
+      const bad = lines.filter((line) => line.startsWith(',')).length;
+      expect(await progressOf(heir, batchId)).toMatchObject({ successful: ROWS - bad, failed: bad });
+      for (const n of [1, 2, 500, PROFILES - 1]) {
+        const rows = lines.filter((line) => line.startsWith(`p${n},`));
+        const [, a, last] = rows.at(-1)!.split(',');
+        const fetched = await fetch(`${heir.url}/rest/v1/profiles/thirdPartyId/p${n}?client=demo`);
+        expect(await fetched.json()).toMatchObject({
+          profileAttributes: { a: { value: a }, last: { value: last } },
+        });
+      }
+    } finally {
+      await doomed.kill().catch(() => undefined);
+      await heir.stop();
+    }
+  });
+
+  test('a frozen master: 503 with Retry-After within three seconds, not ready, and all is well when it is over', async () => {
+    const [master] = await cluster.masters();
+    const ids = Array.from({ length: 30 }, (_, n) => `frozen${n}`);
+    const update = (id: string) => fetch(`${one.url}/m2/demo/profile/update?mboxPC=${id}&profile.x=1`);
+    for (const id of ids) {
+      await fetch(`${one.url}/rest/v1/delivery?client=demo&sessionId=s`, {
+        method: 'POST',
+        body: JSON.stringify({ id: { tntId: id }, context: { channel: 'web' } }),
+      });
+    }
+    master!.freeze();
+    try {
+      const began = performance.now();
+      const replies = await Promise.all(ids.map(update));
+      expect(performance.now() - began).toBeLessThan(3500);
+      for (const reply of replies) {
+        if (reply.status === 200) continue;
+        expect(reply.status).toBe(503);
+        expect(reply.headers.get('retry-after')).toMatch(/^\d+$/);
+      }
+    } finally {
+      await pause(3000);
+      master!.wake();
+    }
+    await cluster.settled();
+    await until('it is ready', async () => (await fetch(`${one.url}/readyz`)).status === 200);
+    for (const id of ids) expect((await update(id)).status).toBe(200);
+  });
+
+  test('without a replica to wait for it is not ready, and says so', async () => {
+    const [master] = await cluster.masters();
+    const replica = await cluster.replicaOf(master!);
+    await replica.kill();
+    try {
+      await until('it is not ready', async () => (await fetch(`${one.url}/readyz`)).status === 503);
+    } finally {
+      await replica.restart();
+      await cluster.settled();
+    }
+    await until('it is ready', async () => (await fetch(`${one.url}/readyz`)).status === 200);
+  });
+
+  describe('refuses to start', () => {
+    const serve = (prefix: string, more: string[] = [], other: Record<string, string> = {}) =>
+      runQuiver(['serve', '--port', '0', '--data', folder, ...flags(prefix), ...more], {
+        env: { ...env, ...other },
+      });
+    let folder: string;
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'quiver-redis-refused-'));
+    });
+    afterAll(() => rm(folder, { recursive: true, force: true }));
+
+    test.each([
+      ['maxmemory-policy', 'allkeys-lru', 'maxmemory-policy must be noeviction, not allkeys-lru'],
+      ['appendonly', 'no', 'appendonly must be yes'],
+    ])('on a cluster whose %s is %s, unless it is told to', async (name, value, reason) => {
+      const [, node] = await cluster.masters();
+      const was = name === 'appendonly' ? 'yes' : 'noeviction';
+      await node!.ask('CONFIG', 'SET', name, value);
+      try {
+        const { code, stderr } = await serve('refused');
+        expect(stderr).toContain(reason);
+        expect(stderr.trim().split('\n').at(-1)).toContain('--allow-unsafe-store');
+        expect(code).toBe(1);
+        const told = await startQuiver({ flags: [...flags('refused'), '--allow-unsafe-store', 'yes'], env });
+        await told.stop();
+      } finally {
+        await node!.ask('CONFIG', 'SET', name, was);
+      }
+    });
+
+    test('with another signing key than that of the others', async () => {
+      const { code, stderr } = await serve('shared', [], { QUIVER_SIGNING_KEY: `${KEY}, but another` });
+      expect(stderr).toContain('QUIVER_SIGNING_KEY: differs');
+      expect(code).toBe(1);
+    });
+
+    test('where no cluster answers', async () => {
+      const { code, stderr } = await serve('x', ['--store', 'redis://127.0.0.1:1']);
+      expect(stderr).toContain('the cluster does not answer at 127.0.0.1:1');
+      expect(code).toBe(1);
+    });
+  });
+});
+
+describe.skipIf(!hasRedis)('a Redis Cluster behind TLS and a password', () => {
+  let folder: string;
+  let cluster: RedisNodes;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'quiver-redis-tls-'));
+    const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const files = ['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')];
+    spawnSync('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '2',
+      ...files,
+      ...subject,
+    ]);
+    cluster = await startRedisNodes({
+      'tls-cert-file': join(folder, 'cert.pem'),
+      'tls-key-file': join(folder, 'key.pem'),
+      'tls-ca-cert-file': join(folder, 'cert.pem'),
+      'tls-auth-clients': 'no',
+      'tls-cluster': 'yes',
+      'tls-replication': 'yes',
+    });
+    for (const node of cluster.nodes) await node.ask('CONFIG', 'SET', 'requirepass', 'a word/that:passes@');
+  });
+  afterAll(async () => {
+    await cluster?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test.each(['bun', 'node'] as const)(
+    'serves on %s, the password said once and shown nowhere',
+    async (runtime) => {
+      const seeds = cluster.nodes.map(({ tlsPort }) => `127.0.0.1:${tlsPort}`).join(',');
+      const quiver = await startQuiver({
+        runtime,
+        flags: ['--store', `rediss://${seeds}`, '--workers', '1'],
+        env: {
+          QUIVER_SIGNING_KEY: KEY,
+          QUIVER_STORE_PASSWORD: 'a word/that:passes@',
+          NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem'),
+        },
+      });
+      try {
+        const update = () =>
+          fetch(`${quiver.url}/m2/demo/v2/profile/batchUpdate`, {
+            method: 'POST',
+            body: 'batch=pcId,x\na,1',
+          });
+        expect((await update()).status).toBe(200);
+        await until(
+          'the row is applied',
+          async () => (await fetch(`${quiver.url}/rest/v1/profiles/a?client=demo`)).status === 200,
+        );
+      } finally {
+        await quiver.stop();
+      }
+      expect(quiver.stdout()).toContain(`rediss://${seeds}`);
+      expect(quiver.stdout() + quiver.stderr()).not.toContain('passes');
+    },
+  );
+
+  test('without the password it says what is amiss', async () => {
+    const seeds = cluster.nodes.map(({ tlsPort }) => `127.0.0.1:${tlsPort}`).join(',');
+    const { code, stderr } = await runQuiver(
+      ['serve', '--port', '0', '--data', join(folder, 'data'), '--store', `rediss://${seeds}`],
+      { env: { NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') } },
+    );
+    expect(stderr).toMatch(/NOAUTH/);
+    expect(code).toBe(1);
+  });
+});
