@@ -133,6 +133,37 @@ export function mergeAttributes(stronger: AttributesText, weaker: AttributesText
     parts.push(bytesOf(stronger, entry));
   }
   for (; next < weak.length; next += 1) parts.push(bytesOf(weaker, weak[next]!));
+  return joined(parts);
+}
+
+/**
+ * Joins two profiles' attributes, the newest of each name: of two of one moment the value that sorts last. Whichever side is named first, the text
+ * is the same (spec section 8).
+ */
+export function newestAttributes(one: AttributesText, other: AttributesText): AttributesText {
+  if (one.equals(other)) return one;
+  const newest = new Map<string, { readonly time: string; readonly bytes: Buffer }>();
+  for (const text of [one, other]) {
+    for (const entry of entriesOf(text)) {
+      const name = nameOf(text, entry);
+      const found = { time: timeTextOf(text, entry), bytes: bytesOf(text, entry) };
+      const known = newest.get(name);
+      if (!known || known.time < found.time || (known.time === found.time && isBehind(known, found))) {
+        newest.set(name, found);
+      }
+    }
+  }
+  const sorted = [...newest.values()].sort((a, b) =>
+    a.time === b.time ? Buffer.compare(a.bytes, b.bytes) : a.time < b.time ? -1 : 1,
+  );
+  return joined(sorted.map(({ bytes }) => bytes));
+}
+
+function isBehind(one: { readonly bytes: Buffer }, other: { readonly bytes: Buffer }): boolean {
+  return Buffer.compare(one.bytes, other.bytes) < 0;
+}
+
+function joined(parts: readonly Buffer[]): AttributesText {
   return Buffer.concat([
     Buffer.from('{'),
     ...parts.flatMap((part, index) => (index === 0 ? [part] : [Buffer.from(','), part])),

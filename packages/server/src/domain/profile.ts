@@ -8,6 +8,7 @@ import {
   MAX_ATTRIBUTES_SIZE,
   mergeAttributes,
   NO_ATTRIBUTES,
+  newestAttributes,
   removeAttribute,
   setAttributes,
 } from './attributes.ts';
@@ -123,5 +124,18 @@ export function merged(stronger: Profile, weaker: Profile, moment: WriteMoment):
     modifiedAt: Math.max(moment.now, stronger.modifiedAt, weaker.modifiedAt),
     expiresAt: Math.max(stronger.expiresAt, weaker.expiresAt),
     attributes: mergeAttributes(stronger.attributes, weaker.attributes),
+  };
+}
+
+/**
+ * Makes one of two profiles that turned out to be one visitor's, attribute by attribute the newest (spec section 8). Which is named first makes no
+ * difference, unless each bears a thirdPartyId of its own.
+ */
+export function reunited(one: Profile, other: Profile): Profile {
+  return {
+    thirdPartyId: one.thirdPartyId ?? other.thirdPartyId,
+    modifiedAt: Math.max(one.modifiedAt, other.modifiedAt),
+    expiresAt: Math.max(one.expiresAt, other.expiresAt),
+    attributes: newestAttributes(one.attributes, other.attributes),
   };
 }

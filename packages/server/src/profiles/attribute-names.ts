@@ -1,5 +1,6 @@
 /** Which attribute names each client has ever set; what is known already costs a look into a set. */
 
+import { listAttributes } from '../domain/attributes.ts';
 import { FIRST_SESSION_START } from '../domain/profile.ts';
 import type { Log } from '../log.ts';
 import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../storage/attribute-name-store.ts';
@@ -53,7 +54,16 @@ export function notingNames(store: ProfileStore, names: AttributeNames): Profile
     findLinked: (...call) => store.findLinked(...call),
     remove: (...call) => store.remove(...call),
     removeAttribute: (...call) => store.removeAttribute(...call),
+    release: (...call) => store.release(...call),
     sweep: (...call) => store.sweep(...call),
+    async adopt(client, adopted, now) {
+      await store.adopt(client, adopted, now);
+      const attributes = listAttributes(adopted.profile.attributes);
+      await names.note(
+        client,
+        attributes.map(({ name }) => name),
+      );
+    },
     async update(client, id, settings, moment, create) {
       const outcome = await store.update(client, id, settings, moment, create);
       if (outcome === 'updated' || outcome === 'created') await names.note(client, settings.keys());

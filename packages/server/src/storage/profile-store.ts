@@ -104,6 +104,20 @@ export interface ProfileStore {
   ): Promise<'removed' | 'no-profile' | 'no-attribute'>;
 
   /**
+   * Takes in a profile that lived in another edge cluster, by the rules of `domain/adoption.ts`. Adopted twice it is as adopted once.
+   *
+   * @param now one that has expired by then is not taken in
+   */
+  adopt(client: string, adopted: LinkedProfile, now: number): Promise<void>;
+
+  /**
+   * Removes a profile that another edge cluster has adopted, if it is still as it was handed over.
+   *
+   * @returns false when it has changed meanwhile: it is still here then, and is to be handed over again
+   */
+  release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean>;
+
+  /**
    * Frees the space of profiles that expired, in one small step; nothing is left to do where the engine frees them by itself.
    *
    * @param now only what expired by then goes
@@ -111,4 +125,18 @@ export interface ProfileStore {
    * @returns how many profiles went, and whether more may be due
    */
   sweep(now: number, limit: number): Promise<{ readonly removed: number; readonly more: boolean }>;
+}
+
+/** Whether two looks at a profile saw the very same: for {@link ProfileStore.release}. */
+export function isUnchanged(one: LinkedProfile, other: LinkedProfile): boolean {
+  const a = one.profile;
+  const b = other.profile;
+  return (
+    a.thirdPartyId === b.thirdPartyId &&
+    a.modifiedAt === b.modifiedAt &&
+    a.expiresAt === b.expiresAt &&
+    a.attributes.equals(b.attributes) &&
+    one.ids.length === other.ids.length &&
+    one.ids.every((id) => other.ids.some((its) => its.kind === id.kind && its.value === id.value))
+  );
 }

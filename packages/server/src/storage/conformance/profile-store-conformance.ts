@@ -231,6 +231,72 @@ export function describeProfileStore(
       );
     });
 
+    describe('adoption', () => {
+      const linked = async (id: VisitorId, now = T0) => (await store.findLinked('demo', id, now, 100))!;
+      const handOver = async (id: VisitorId, now = T0) => {
+        const handedOver = await linked(id, now);
+        expect(await store.release('demo', handedOver, now)).toBe(true);
+        return handedOver;
+      };
+
+      test('what was released is gone, and adopted it is as it was, every id and every time', async () => {
+        await visit([person('p'), tnt('a'), ecid('e')], { x: '1' });
+        const before = await linked(tnt('a'));
+        const handedOver = await handOver(tnt('a'));
+        for (const id of [person('p'), tnt('a'), ecid('e')]) expect(await values(id)).toBeUndefined();
+        await store.adopt('demo', handedOver, T0 + 5);
+        await store.adopt('demo', handedOver, T0 + 6);
+        for (const id of [person('p'), tnt('a'), ecid('e')]) expect(await linked(id)).toEqual(before);
+        await visit([tnt('a')], { y: '2' }, T0 + 7);
+        expect(await values(person('p'))).toMatchObject({ x: '1', y: '2' });
+      });
+
+      test('what has changed since it was handed over is not released', async () => {
+        await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0), true);
+        const handedOver = await linked(tnt('a'));
+        await store.update('demo', tnt('a'), settings({ x: '2' }), at(T0 + 1), false);
+        expect(await store.release('demo', handedOver, T0 + 1)).toBe(false);
+        expect(await values(tnt('a'))).toEqual({ x: '2' });
+        await visit([person('p'), tnt('a')], {}, T0 + 2);
+        const later = await linked(tnt('a'));
+        await visit([ecid('e'), tnt('a')], {}, T0 + 3);
+        expect(await store.release('demo', later, T0 + 3)).toBe(false);
+        await store.remove('demo', tnt('a'), T0 + 3);
+        expect(await store.release('demo', later, T0 + 3)).toBe(true);
+      });
+
+      test('twins become one, the newest value of each name', async () => {
+        await store.update('demo', person('p'), settings({ x: 'old', mine: '1' }), at(T0), true);
+        const other = await handOver(person('p'));
+        await visit([person('p'), tnt('b')], { x: 'new' }, T0 + 9);
+        await store.adopt('demo', other, T0 + 10);
+        expect(await values(tnt('b'))).toMatchObject({ x: 'new', mine: '1' });
+        await store.remove('demo', person('p'), T0 + 10);
+        await store.update('demo', person('p'), settings({ x: 'older' }), at(T0 - 5), true);
+        await store.adopt('demo', other, T0 + 10);
+        expect(await values(person('p'))).toEqual({ x: 'old', mine: '1' });
+      });
+
+      test('devices that were apart are joined, another person keeps what is his', async () => {
+        await visit([person('p'), tnt('a'), ecid('e')], { x: '1' });
+        const handedOver = await handOver(person('p'));
+        await store.update('demo', ecid('e'), settings({ loose: '1' }), at(T0), true);
+        await visit([person('q'), tnt('a')], { his: '1' });
+        await store.adopt('demo', handedOver, T0 + 1);
+        expect(await named(person('p'))).toEqual(['ecid:e', 'thirdPartyId:p']);
+        expect(await values(ecid('e'))).toMatchObject({ x: '1', loose: '1' });
+        expect(await named(tnt('a'))).toEqual(['thirdPartyId:q', 'tntId:a']);
+        expect(await values(tnt('a'))).not.toHaveProperty('x');
+      });
+
+      test('what has expired is not taken in', async () => {
+        await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0, 1), true);
+        const handedOver = await handOver(tnt('a'));
+        await store.adopt('demo', handedOver, T0 + DAY);
+        expect(await values(tnt('a'), T0)).toBeUndefined();
+      });
+    });
+
     describe('remove', () => {
       test('takes the profile and every id of it', async () => {
         await visit([person('p'), tnt('a'), ecid('e')]);

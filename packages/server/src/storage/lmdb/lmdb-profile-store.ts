@@ -1,17 +1,26 @@
 /** Profiles in LMDB: the storage contract of `profile-store.ts`, for any number of processes on one folder. */
 
+import { planAdoption } from '../../domain/adoption.ts';
 import type { AttributeSettings } from '../../domain/attributes.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { type KnownId, type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
-import { merged, type Profile, visitedProfile, withId, withoutAttribute } from '../../domain/profile.ts';
+import {
+  merged,
+  type Profile,
+  reunited,
+  visitedProfile,
+  withId,
+  withoutAttribute,
+} from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import type {
-  FoundProfile,
-  LinkedProfile,
-  ProfileStore,
-  UpdateOutcome,
-  Visit,
-  VisitOutcome,
+import {
+  type FoundProfile,
+  isUnchanged,
+  type LinkedProfile,
+  type ProfileStore,
+  type UpdateOutcome,
+  type Visit,
+  type VisitOutcome,
 } from '../profile-store.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import { expiryEnd, parseExpiryKey, parseProfileKey } from './lmdb-keys.ts';
@@ -119,6 +128,44 @@ export class LmdbProfileStore implements ProfileStore {
       if (!profile) return 'no-attribute';
       this.#tables.save({ ...located, profile });
       return 'removed';
+    });
+  }
+
+  async adopt(client: string, adopted: LinkedProfile, now: number): Promise<void> {
+    if (isExpired(adopted.profile, now)) return;
+    await this.#environment.write(() => {
+      const tables = this.#tables;
+      const ids = strongestFirst(adopted.ids);
+      const { known, living, expired } = this.#survey(client, ids, now);
+      const plan = planAdoption(known, adopted.profile.thirdPartyId);
+      const since = (id: VisitorId) => adopted.ids.find((one) => sameId(one, id))!.since;
+      for (const gone of expired.values()) tables.remove(gone);
+      let target =
+        plan.target === undefined
+          ? tables.placeFor(client, plan.founder!, adopted.profile, since(plan.founder!))
+          : living.get(plan.target)!;
+      let profile = reunited(target.profile, adopted.profile);
+      for (const step of plan.steps) {
+        if (step.kind === 'join') {
+          target = tables.join(target, step.id, since(step.id));
+        } else {
+          const other = living.get(step.from)!;
+          profile = reunited(profile, other.profile);
+          target = tables.absorb(target, other);
+        }
+      }
+      tables.save({ ...target, profile });
+    });
+  }
+
+  release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean> {
+    return this.#environment.write(() => {
+      const located = this.#tables.locateLiving(client, handedOver.ids[0]!, now);
+      if (!located) return true;
+      const present = { profile: located.profile, ids: this.#tables.idsOf(located) };
+      if (!isUnchanged(present, handedOver)) return false;
+      this.#tables.remove(located);
+      return true;
     });
   }
 

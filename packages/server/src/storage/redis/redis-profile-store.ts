@@ -1,11 +1,13 @@
 /** Profiles in a Redis or Valkey Cluster: the storage contract of `profile-store.ts`; how changes of several cells become one is in `cells.ts`. */
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { planAdoption } from '../../domain/adoption.ts';
 import type { AttributeSettings } from '../../domain/attributes.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
 import {
   merged,
+  reunited,
   visitedProfile,
   withAttributes,
   withId,
@@ -13,17 +15,28 @@ import {
   withoutId,
 } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import type {
-  FoundProfile,
-  LinkedProfile,
-  ProfileStore,
-  UpdateOutcome,
-  Visit,
-  VisitOutcome,
+import {
+  type FoundProfile,
+  isUnchanged,
+  type LinkedId,
+  type LinkedProfile,
+  type ProfileStore,
+  type UpdateOutcome,
+  type Visit,
+  type VisitOutcome,
 } from '../profile-store.ts';
 import { busy, type Cell, type CellChange, type Cells, idField, type Repoint, removal } from './cells.ts';
 import { ProfileDraft, sortedLinks } from './profile-draft.ts';
 import { latest } from './redis-cluster.ts';
+
+/** Where a linking happens: what was read before it. */
+interface LinkingPlace {
+  readonly client: string;
+  readonly surveyed: readonly Located[];
+  readonly ownCells: ReadonlyMap<string, Cell>;
+  readonly now: number;
+  readonly until: number;
+}
 
 type Located = { readonly own: Cell; readonly home: Cell | undefined };
 
@@ -46,11 +59,7 @@ export class RedisProfileStore implements ProfileStore {
   ): Promise<LinkedProfile | undefined> {
     const { home } = await this.#cells.locate(client, id, latest());
     if (!home?.profile || isExpired(home.profile, now)) return undefined;
-    const ids = sortedLinks(home.links).slice(0, limit);
-    return {
-      profile: home.profile,
-      ids: ids.map(({ id: { kind, value }, since }) => ({ kind, value, since })),
-    };
+    return { profile: home.profile, ids: linkedIds(home).slice(0, limit) };
   }
 
   update(
@@ -81,6 +90,32 @@ export class RedisProfileStore implements ProfileStore {
   async #visit(client: string, visit: Visit, moment: WriteMoment, until: number) {
     const { now } = moment;
     const ids = strongestFirst(visit.ids);
+    const { surveyed, known, drafts, ownCells } = await this.#survey(client, ids, now, until);
+    const plan = planLinks(known);
+    const target =
+      plan.target === undefined
+        ? ProfileDraft.born(ownCells.get(idField(plan.founder!))!, moment)
+        : drafts.get(plan.target)!;
+    const linking = new Linking(target, drafts, moment);
+    for (const step of plan.steps) linking.take(step, now);
+    const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
+    const profile = visitedProfile(target.profile, visit.settings, moment, hasMerged);
+    if (profile === 'too-large') return { outcome: 'too-large', tntId: '' } as const;
+    target.profile = profile;
+    const named =
+      visit.ids.find(({ kind }) => kind === 'tntId') ??
+      target.ids().find(({ id }) => id.kind === 'tntId')?.id;
+    if (!named) {
+      linking.take({ kind: 'join', id: visit.freshTntId }, now);
+      const fresh = await this.#cells.locate(client, visit.freshTntId, until);
+      ownCells.set(idField(visit.freshTntId), fresh.own);
+    }
+    const isDone = await this.#saveLinked(target, linking, { client, surveyed, ownCells, now, until });
+    return isDone ? ({ outcome: 'visited', tntId: (named ?? visit.freshTntId).value } as const) : undefined;
+  }
+
+  /** What each id names, and drafts of the profiles that live. */
+  async #survey(client: string, ids: readonly VisitorId[], now: number, until: number) {
     const surveyed = await Promise.all(ids.map((id) => this.#cells.locate(client, id, until)));
     const known = ids.map((id, index) => {
       const home = livingHome(surveyed[index]!, now);
@@ -91,47 +126,40 @@ export class RedisProfileStore implements ProfileStore {
       const home = livingHome(located, now);
       if (home && !drafts.has(home.key)) drafts.set(home.key, ProfileDraft.of(home));
     }
-    const plan = planLinks(known);
-    const ownCells = new Map(surveyed.map(({ own }) => [idField(own.id), own]));
-    const target =
-      plan.target === undefined
-        ? ProfileDraft.born(ownCells.get(idField(plan.founder!))!, moment)
-        : drafts.get(plan.target)!;
+    return { surveyed, known, drafts, ownCells: new Map(surveyed.map(({ own }) => [idField(own.id), own])) };
+  }
+
+  /** Writes the target of a linking and all that the linking changes; undefined when something was changed meanwhile. */
+  async #saveLinked(
+    target: ProfileDraft,
+    linking: Linking,
+    { client, surveyed, ownCells, now, until }: LinkingPlace,
+  ): Promise<true | undefined> {
     const targetCell = target.read ?? ownCells.get(idField(target.home))!;
-    const linking = new Linking(target, drafts, moment);
-    for (const step of plan.steps) linking.take(step);
-    const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
-    const profile = visitedProfile(target.profile, visit.settings, moment, hasMerged);
-    if (profile === 'too-large') return { outcome: 'too-large', tntId: '' } as const;
-    target.profile = profile;
-    const named =
-      visit.ids.find(({ kind }) => kind === 'tntId') ??
-      target.ids().find(({ id }) => id.kind === 'tntId')?.id;
-    if (!named) {
-      linking.take({ kind: 'join', id: visit.freshTntId });
-      const fresh = await this.#cells.locate(client, visit.freshTntId, until);
-      ownCells.set(idField(visit.freshTntId), fresh.own);
-    }
     const cellOf = async (id: VisitorId) => ownCells.get(idField(id)) ?? this.#cells.load(client, id, until);
     const { others, repoints } = await linking.changes(cellOf);
     const taken = [target.home, ...others.map(({ cell }) => cell.id)];
     others.push(...expiredHomes(surveyed, taken, now));
-    const isDone = await this.save(target, targetCell, others, repoints, now, until);
-    return isDone ? ({ outcome: 'visited', tntId: (named ?? visit.freshTntId).value } as const) : undefined;
+    return (await this.save(target, targetCell, others, repoints, now, until)) || undefined;
   }
 
   remove(client: string, id: VisitorId, now: number): Promise<boolean> {
     return this.#untilDone(async (until) => {
       const { home } = await this.#cells.locate(client, id, until);
       if (!home) return false;
-      if (!(await this.#cells.commit({ cell: home, change: removal(home) }, [], [], until))) return undefined;
-      // Pointers to what is gone lead nowhere; that they go too only saves space.
-      const from = { home: home.id, birth: home.birth };
-      const pointers = ProfileDraft.of(home).otherIds();
-      const gone = pointers.map((one): Repoint => ({ id: one, from, to: undefined, ttl: 60_000 }));
-      await this.#cells.repoint(client, gone, until).catch(() => undefined);
-      return !isExpired(home.profile!, now);
+      return (await this.#take(home, until)) ? !isExpired(home.profile!, now) : undefined;
     });
+  }
+
+  /** Removes a profile as it was read; false when it is another by now. */
+  async #take(home: Cell, until: number): Promise<boolean> {
+    if (!(await this.#cells.commit({ cell: home, change: removal(home) }, [], [], until))) return false;
+    // Pointers to what is gone lead nowhere; that they go too only saves space.
+    const from = { home: home.id, birth: home.birth };
+    const pointers = ProfileDraft.of(home).otherIds();
+    const gone = pointers.map((one): Repoint => ({ id: one, from, to: undefined, ttl: 60_000 }));
+    await this.#cells.repoint(home.client, gone, until).catch(() => undefined);
+    return true;
   }
 
   removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment) {
@@ -145,6 +173,43 @@ export class RedisProfileStore implements ProfileStore {
       draft.profile = profile;
       const isDone = await this.save(draft, living, [], [], moment.now, until);
       return isDone ? ('removed' as const) : undefined;
+    });
+  }
+
+  async adopt(client: string, adopted: LinkedProfile, now: number): Promise<void> {
+    if (isExpired(adopted.profile, now)) return;
+    await this.#untilDone((until) => this.#adopt(client, adopted, now, until));
+  }
+
+  async #adopt(client: string, adopted: LinkedProfile, now: number, until: number) {
+    // Nothing of it lasts longer for being written now.
+    const moment = { now, lifetimeDays: 0 };
+    const ids = strongestFirst(adopted.ids.map(({ kind, value }) => ({ kind, value })));
+    const { surveyed, known, drafts, ownCells } = await this.#survey(client, ids, now, until);
+    const plan = planAdoption(known, adopted.profile.thirdPartyId);
+    const since = (id: VisitorId) => adopted.ids.find((one) => sameId(one, id))!.since;
+    const founded = plan.founder && ProfileDraft.born(ownCells.get(idField(plan.founder))!, moment);
+    const target = founded ?? drafts.get(plan.target!)!;
+    if (founded) founded.link(founded.home, since(founded.home));
+    const others = plan.steps.flatMap((step) => (step.kind === 'merge' ? [drafts.get(step.from)!] : []));
+    const own = founded ? adopted.profile : target.profile;
+    const profile = others.reduce(
+      (sum, other) => reunited(sum, other.profile),
+      reunited(own, adopted.profile),
+    );
+    const linking = new Linking(target, drafts, moment);
+    for (const step of plan.steps) linking.take(step, step.kind === 'join' ? since(step.id) : now);
+    target.profile = profile;
+    return this.#saveLinked(target, linking, { client, surveyed, ownCells, now, until });
+  }
+
+  release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean> {
+    return this.#untilDone(async (until) => {
+      const { home } = await this.#cells.locate(client, handedOver.ids[0]!, until);
+      if (!home?.profile || isExpired(home.profile, now)) return true;
+      const present = { profile: home.profile, ids: linkedIds(home) };
+      if (!isUnchanged(present, handedOver)) return false;
+      return (await this.#take(home, until)) ? true : undefined;
     });
   }
 
@@ -206,7 +271,8 @@ class Linking {
     this.#moment = moment;
   }
 
-  take(step: LinkStep<string>): void {
+  /** @param since when an id that joins began to name the profile */
+  take(step: LinkStep<string>, since: number): void {
     const target = this.#target;
     if (step.kind === 'merge') {
       const from = this.#drafts.get(step.from)!;
@@ -221,7 +287,7 @@ class Linking {
     const { id } = step;
     if (step.kind === 'repoint') this.#leave(this.#drafts.get(step.from)!, id);
     target.profile = withId(target.profile, id, this.#moment);
-    target.link(id, this.#moment.now);
+    target.link(id, since);
     this.#pointing.push(id);
   }
 
@@ -263,6 +329,10 @@ class Linking {
     }
     return { others, repoints };
   }
+}
+
+function linkedIds(home: Cell): LinkedId[] {
+  return sortedLinks(home.links).map(({ id: { kind, value }, since }) => ({ kind, value, since }));
 }
 
 function livingHome({ home }: Located, now: number): Cell | undefined {
