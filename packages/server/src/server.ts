@@ -15,6 +15,9 @@ import { BatchFiles } from './batches/batch-files.ts';
 import { BatchRunner } from './batches/batch-runner.ts';
 import { batchSweeper } from './batches/batch-sweeper.ts';
 import type { ServeConfig } from './config/config.ts';
+import { EdgeBatchRows } from './edges/batch-rows.ts';
+import { ClientExchange } from './edges/client-exchange.ts';
+import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
 import { createApp } from './http/app.ts';
 import type { Log } from './log.ts';
 import { UsageMeter } from './metering/usage-meter.ts';
@@ -68,6 +71,8 @@ export interface QuiverServer {
 
 /** The news that a batch was queued; the client follows. */
 const BATCH_ACCEPTED = 'batch accepted: ';
+/** The news that a call of another edge cluster was let in; its nonce follows. */
+const EDGE_CALL = 'edge call: ';
 
 /**
  * Opens the store that the configuration names.
@@ -107,6 +112,7 @@ export function createServer(parts: ServerParts): QuiverServer {
   let closing: Promise<void> | undefined;
 
   let wakeRunner: (client: string) => void = () => {};
+  let spendNonce: (nonce: string) => void = () => {};
 
   async function start(): Promise<void> {
     const stores = await openStores(config, parts.signingKey);
@@ -118,11 +124,30 @@ export function createServer(parts: ServerParts): QuiverServer {
       tokenKey: derivedKey(parts.signingKey, 'profile token'),
       now: Date.now,
     });
-    if (parts.role === 'background') startBackground(stores, files, access);
-    else await serve(stores, files, access);
+    const edges = linkEdges();
+    if (parts.role === 'background') startBackground(stores, files, access, edges);
+    else await serve(stores, files, access, edges);
   }
 
-  function startBackground(stores: Stores, files: BatchFileStore, access: ClientAccess): void {
+  /** The other edge clusters; undefined where there are none. */
+  function linkEdges(): EdgeLinks | undefined {
+    if (config.peers.length === 0 || config.edgeSecret === undefined) return undefined;
+    return edgeLinks({
+      ...config,
+      key: derivedKey(config.edgeSecret, 'edge calls'),
+      registry: metrics,
+      log,
+      now: Date.now,
+      spent: (nonce) => parts.tellOthers(EDGE_CALL + nonce),
+    });
+  }
+
+  function startBackground(
+    stores: Stores,
+    files: BatchFileStore,
+    access: ClientAccess,
+    edges: EdgeLinks | undefined,
+  ): void {
     const { clients } = config;
     const { batches } = stores;
     const names = new AttributeNames(stores.attributeNames, log);
@@ -135,17 +160,27 @@ export function createServer(parts: ServerParts): QuiverServer {
         noteNames: (client, batchNames) => names.note(client, batchNames),
         holder: randomUUID(),
         lifetimeDays: (client) => access.lifetimeDays(client),
+        ...(edges && {
+          rowsElsewhere: new EdgeBatchRows({ store: stores.profiles, peers: edges.peers, now: Date.now }),
+        }),
       }),
       usageSweeper({ ...shared, usage: stores.usage }),
     ] as const;
-    for (const part of background) {
+    const exchange = edges && new ClientExchange({ clients, store: stores.clients, peers: edges.peers, log });
+    for (const part of [...background, ...(exchange ? [exchange.rounds()] : [])]) {
       part.start();
       closers.push(() => part.stop());
     }
     wakeRunner = (client) => background[2].wake(client);
   }
 
-  async function serve(stores: Stores, files: BatchFileStore, access: ClientAccess): Promise<void> {
+  async function serve(
+    stores: Stores,
+    files: BatchFileStore,
+    access: ClientAccess,
+    edges: EdgeLinks | undefined,
+  ): Promise<void> {
+    spendNonce = (nonce) => edges?.seal.spend(nonce);
     const usage = new UsageMeter({ usage: stores.usage, registry: metrics, log, now: Date.now });
     usage.start();
     closers.push(() => usage.stop());
@@ -159,6 +194,7 @@ export function createServer(parts: ServerParts): QuiverServer {
       access,
       signingKey: parts.signingKey,
       usage,
+      edges,
       attributeNames: new AttributeNames(stores.attributeNames, log),
       metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
       keptHeaders: runtime.keptHeaders,
@@ -187,6 +223,7 @@ export function createServer(parts: ServerParts): QuiverServer {
     metrics,
     hear(news) {
       if (news.startsWith(BATCH_ACCEPTED)) wakeRunner(news.slice(BATCH_ACCEPTED.length));
+      if (news.startsWith(EDGE_CALL)) spendNonce(news.slice(EDGE_CALL.length));
     },
     async start() {
       try {

@@ -40,6 +40,7 @@ export const CONFIG: ServeConfig = {
   tls: undefined,
   corsOrigins: [],
   peers: [],
+  edgeTimeout: 300,
   edgeSecret: undefined,
   workers: 1,
   logLevel: 'silent',

@@ -19,7 +19,9 @@ export interface GuardParts {
 
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
 
-export function makeGuards(parts: GuardParts): Readonly<Record<GuardKind, Guard | undefined>> {
+export function makeGuards(
+  parts: GuardParts,
+): Readonly<Record<Exclude<GuardKind, 'edge'>, Guard | undefined>> {
   const { access, logins } = parts;
 
   function requireProfileToken(call: Call, current: CurrentClient): void {

@@ -20,13 +20,17 @@ import { DESCRIBE, PROFILE_ADMIN_PATH } from './profile-admin-schemas.ts';
 
 /** What is needed of the profiles; `profiles/profile-service.ts` gives it. */
 export interface AdminProfiles {
-  update(client: string, id: TypedId, settings: AttributeSettings): Promise<UpdateOutcome>;
-  remove(client: string, id: TypedId): Promise<boolean>;
+  update(
+    client: string,
+    id: TypedId,
+    settings: AttributeSettings,
+  ): Promise<{ readonly outcome: UpdateOutcome }>;
+  remove(client: string, id: TypedId): Promise<{ readonly outcome: boolean }>;
   removeAttribute(
     client: string,
     id: TypedId,
     name: string,
-  ): Promise<'removed' | 'no-profile' | 'no-attribute'>;
+  ): Promise<{ readonly outcome: 'removed' | 'no-profile' | 'no-attribute' }>;
 }
 
 /** The most ids that are shown of a profile. */
@@ -53,7 +57,7 @@ export function profileAdminRoutes(
     const ids = typedIds(query);
     const settings = settingsOf(await readBody(request, MAX_BODY));
     for (const id of ids) {
-      const outcome = await profiles.update(client, id, settings);
+      const { outcome } = await profiles.update(client, id, settings);
       if (outcome === 'too-large') {
         const rule = `the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`;
         throw new QuiverError('bad-request', `attributes: ${rule}; nothing was changed`);
@@ -65,7 +69,7 @@ export function profileAdminRoutes(
 
   async function remove({ client, query }: Call) {
     const ids = typedIds(query);
-    for (const id of ids) if (await profiles.remove(client, id)) return emptyReply();
+    for (const id of ids) if ((await profiles.remove(client, id)).outcome) return emptyReply();
     throw notFound(client, ids);
   }
 
@@ -74,7 +78,7 @@ export function profileAdminRoutes(
     const name = lastValue(query, 'name');
     if (name === undefined || name === '') throw new QuiverError('bad-request', 'name: must be given');
     for (const id of ids) {
-      const outcome = await profiles.removeAttribute(client, id, name);
+      const { outcome } = await profiles.removeAttribute(client, id, name);
       if (outcome === 'removed') return emptyReply();
       if (outcome === 'no-attribute') {
         throw new QuiverError(

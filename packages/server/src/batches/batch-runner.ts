@@ -7,17 +7,19 @@
  *   working   the lease is ours; rows go in steps, each applied together with  the queue is empty → idle
  *             the batch's progress and prolonging the lease                    out of turn → idle; a step fails → waiting
  *   waiting   the step failed; nothing of it was applied, or all of it was     after a pause → working, where the progress says
- *                                                                              third failure of one step → the batch is stuck → idle
+ *                                                                              third failure of one step → the batch is stuck → idle;
+ *                                                                              what cannot be reached for now is waited for
  *
  * The progress lies in the store, never here: whichever process comes next, after a crash or a lost lease, reads it and goes on. What
  * was traded: a batch of a slow client is not hurried by idle workers, for files of a client must apply in order.
  */
 
 import { setTimeout } from 'node:timers/promises';
+import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import { BatchRows } from '../storage/batch-rows.ts';
-import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
+import type { Batch, BatchStep, BatchStore, FailedRow } from '../storage/batch-store.ts';
 import type { BatchCursor } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import type { ResumePoint } from './line-reader.ts';
@@ -30,6 +32,8 @@ export interface BatchRunnerParts {
   /** Tells this process from all others. */
   readonly holder: string;
   readonly lifetimeDays: (client: string) => number | Promise<number>;
+  /** Takes the rows whose profiles live in other edge clusters to them; none do when it is left out. */
+  readonly rowsElsewhere?: RowsElsewhere;
   /** Told the names of a batch's header before its rows are applied. */
   readonly noteNames?: (client: string, names: readonly string[]) => void | Promise<void>;
   readonly log: Log;
@@ -39,6 +43,23 @@ export interface BatchRunnerParts {
   readonly rowsPerStep?: number;
   /** Pauses after the first and the second failure of a step, in milliseconds; 1 s and 5 s by default. */
   readonly pauses?: readonly number[];
+}
+
+/** Where the profiles of rows live; `edges/batch-rows.ts` gives it. */
+export interface RowsElsewhere {
+  /**
+   * Applies the rows whose profiles live elsewhere, where they live.
+   *
+   * @returns what is left to be applied here; undefined when that is all of them
+   * @throws QuiverError `unavailable` when it cannot be found out for now where they live
+   */
+  apply(
+    batch: Batch,
+    rows: BatchRows,
+  ): Promise<
+    | { readonly here: BatchRows; readonly failures: readonly FailedRow[]; readonly applied: number }
+    | undefined
+  >;
 }
 
 /** What a step costs beside its rows is a commit; what it keeps others waiting who would write, some milliseconds. */
@@ -115,7 +136,9 @@ export class BatchRunner {
         current = await this.#runOn(current);
       } catch (error) {
         const { consumed } = ((await this.#reload(client, id)) ?? batch).progress;
-        failures = consumed === consumedAtFailure ? failures + 1 : 1;
+        // What cannot be reached for now is waited for, however long.
+        const isOut = error instanceof QuiverError && error.code === 'unavailable';
+        failures = consumed === consumedAtFailure && !isOut ? failures + 1 : 1;
         consumedAtFailure = consumed;
         this.#parts.log.error({ err: error, client, batch: id, failures }, 'a step of a batch failed');
         if (failures > pauses.length) return this.#giveUp(batch, error);
@@ -188,15 +211,14 @@ export class BatchRunner {
   }
 
   /** @param packed the rows from the cursor on; undefined for the end of a batch whose rows are all consumed */
-  async #step(
-    { client, id, rows: size }: Batch,
-    cursor: BatchCursor,
-    packed: PackedStep | undefined,
-  ): Promise<BatchStep> {
+  async #step(batch: Batch, cursor: BatchCursor, packed: PackedStep | undefined): Promise<BatchStep> {
+    const { client, id, rows: size } = batch;
     const { holder, now } = this.#parts;
     const lifetimeDays = await this.#parts.lifetimeDays(client);
     const consumed = cursor.rows + (packed?.rows ?? 0);
-    const updates = packed?.updates ?? BatchRows.of([], now());
+    const all = packed?.updates ?? BatchRows.of([], now());
+    const elsewhere = all.length > 0 ? await this.#parts.rowsElsewhere?.apply(batch, all) : undefined;
+    const updates = elsewhere?.here ?? all;
     return {
       client,
       id,
@@ -204,9 +226,13 @@ export class BatchRunner {
       leaseUntil: now() + LEASE,
       consumedBefore: cursor.rows,
       updates,
-      failures: (packed?.failures ?? []).map(({ line, start, next, reason, rawId }) => {
-        return { line, id: rawId, reason, notFound: false, start, next };
-      }),
+      failures: [
+        ...(packed?.failures ?? []).map(({ line, start, next, reason, rawId }) => {
+          return { line, id: rawId, reason, notFound: false, start, next };
+        }),
+        ...(elsewhere?.failures ?? []),
+      ],
+      appliedElsewhere: elsewhere?.applied ?? 0,
       after: packed ? { ...packed.after, consumed } : { offset: cursor.offset, line: cursor.line, consumed },
       isLast: consumed === size,
       // The time that the packed rows bear.

@@ -58,6 +58,7 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     'tls-key': config.tls?.keyFile,
     'cors-origin': config.corsOrigins,
     peer: config.peers.map(({ cluster, url }) => `${cluster}=${url}`),
+    'edge-timeout': config.edgeTimeout,
     workers: config.workers,
     'log-level': config.logLevel,
   };

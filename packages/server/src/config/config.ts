@@ -57,6 +57,8 @@ export interface ServeConfig {
   /** Origins, as browsers send them, whose pages may call the profile APIs. */
   readonly corsOrigins: readonly string[];
   readonly peers: readonly Peer[];
+  /** How long a lookup in another cluster may take, in milliseconds. */
+  readonly edgeTimeout: number;
   /** Shared by all clusters; set whenever there are peers. */
   readonly edgeSecret: string | undefined;
   /** Processes that serve, 1 to 64. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configReport } from './config-report.ts';
 import { ConfigError, loadConfig } from './load-config.ts';
 
+const SECRET = { QUIVER_EDGE_SECRET: 'thirty-two characters, or some more' };
 const STORE_RULE =
   '--store: must be lmdb or redis://host:port,… (or rediss://, with user:password@ before the first host)';
 
@@ -39,6 +40,7 @@ test('the defaults of spec section 11', () => {
     tls: undefined,
     corsOrigins: [],
     peers: [],
+    edgeTimeout: 300,
   });
   expect(new Set(origins.values())).toEqual(new Set(['default']));
   expect(Object.isFrozen(config)).toBe(true);
@@ -165,11 +167,12 @@ describe('a wrong value is one line that names it, its rule, and where it came f
       '--peer: needs QUIVER_EDGE_SECRET, 32 characters or more',
     ],
     [
-      'a peer, which is of a later version',
-      { peer: ['28=http://h'] },
-      { QUIVER_EDGE_SECRET: 's'.repeat(32) },
-      '--peer: this version knows a single edge cluster',
+      'a peer that is this cluster',
+      { peer: ['1=http://h'] },
+      SECRET,
+      '--peer: 1 is the number of this cluster',
     ],
+    ['a peer twice', { peer: ['2=http://h', '2=http://i'] }, SECRET, '--peer: cluster 2 is given twice'],
     [
       'a short admin token',
       {},

@@ -76,14 +76,12 @@ export function loadConfig(sources: Sources): LoadedConfig {
     tls: tlsOf(value<string | undefined>('tls-cert'), value<string | undefined>('tls-key')),
     corsOrigins: [...new Set(value<string[]>('cors-origin'))],
     peers,
+    edgeTimeout: value<number>('edge-timeout'),
     workers: value<number>('workers'),
     logLevel: value<LogLevel>('log-level'),
     ...secretsOf(sources.env),
   };
-  if (peers.length > 0 && config.edgeSecret === undefined) {
-    throw new ConfigError('--peer: needs QUIVER_EDGE_SECRET, 32 characters or more');
-  }
-  refuseWhatIsNotThere(config);
+  checkPeers(config);
   return { config: deepFrozen(config), origins, unknownVariables: unknownVariables(sources.env) };
 }
 
@@ -199,7 +197,13 @@ function readSecret(name: string, file: string): string {
   }
 }
 
-/** What the contract names and this version cannot do yet is refused, never passed over. */
-function refuseWhatIsNotThere({ peers }: ServeConfig): void {
-  if (peers.length > 0) throw new ConfigError('--peer: this version knows a single edge cluster');
+/** Each cluster has one number, and they share a secret. */
+function checkPeers({ peers, cluster, edgeSecret }: ServeConfig): void {
+  if (peers.length > 0 && edgeSecret === undefined) {
+    throw new ConfigError('--peer: needs QUIVER_EDGE_SECRET, 32 characters or more');
+  }
+  const numbers = [cluster, ...peers.map((peer) => peer.cluster)];
+  const twice = numbers.find((number, place) => numbers.indexOf(number) !== place);
+  if (twice === cluster) throw new ConfigError(`--peer: ${twice} is the number of this cluster`);
+  if (twice !== undefined) throw new ConfigError(`--peer: cluster ${twice} is given twice`);
 }

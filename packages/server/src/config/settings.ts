@@ -228,9 +228,16 @@ export const SETTINGS = [
     name: 'peer',
     value: '<cluster>=<url>',
     fallback: [],
-    describe: 'another edge cluster',
+    describe: 'another edge cluster; needs QUIVER_EDGE_SECRET',
     repeatable: true,
     schema: z.array(peer),
+  },
+  {
+    name: 'edge-timeout',
+    value: '<ms>',
+    fallback: '300',
+    describe: 'how long a lookup in another edge cluster may take',
+    schema: wholeNumber(10, 2000),
   },
   {
     name: 'workers',

@@ -7,7 +7,7 @@ import type { Visit, VisitOutcome } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { lastValue } from '../wire/parameters.ts';
-import { emptyReply, jsonReply, type Reply } from '../wire/replies.ts';
+import { edgeHeader, emptyReply, jsonReply, type Reply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { deliveryReply } from './delivery-reply.ts';
@@ -17,7 +17,7 @@ import {
   DeliveryRequestSchema,
   MboxCallSchema,
 } from './delivery-schema.ts';
-import { type LocationRules, locationNames } from './location-hint.ts';
+import { type LocationRules, locationNames, type Place } from './location-hint.ts';
 import { addProfileParameters, profileParametersOf } from './profile-parameters.ts';
 import { checkSessionId, visitOf } from './visit.ts';
 
@@ -26,7 +26,7 @@ export const MAX_DELIVERY_BODY = 1024 * 1024;
 
 /** What Delivery needs of the profiles; `profiles/profile-service.ts` gives it. */
 export interface VisitorProfiles {
-  visit(client: string, visit: Visit): Promise<VisitOutcome>;
+  visit(client: string, visit: Visit): Promise<VisitOutcome & Place>;
 }
 
 /** What a request asked content for, or said of content; of a legacy call its one mbox. */
@@ -44,15 +44,15 @@ export function deliveryRoutes(
 ): Route[] {
   const names = locationNames(location);
 
-  async function takeIn(client: string, visit: Visit): Promise<string> {
-    const { outcome, tntId } = await profiles.visit(client, visit);
+  async function takeIn(client: string, visit: Visit) {
+    const { outcome, tntId, ...place } = await profiles.visit(client, visit);
     if (outcome === 'too-large') {
       throw new QuiverError(
         'bad-request',
         `profileParameters: the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`,
       );
     }
-    return names.tntIdOf(tntId);
+    return { tntId: names.tntIdOf(tntId, place), edgeHost: names.edgeHostOf(place), cluster: place.cluster };
   }
 
   async function deliver({ request, query, client }: Call): Promise<Reply> {
@@ -60,10 +60,10 @@ export function deliveryRoutes(
     const body = await readBody(request, MAX_DELIVERY_BODY);
     const delivery = checkMembers(DeliveryRequestSchema, readJsonObject(body));
     const visit = visitOf(delivery.id ?? {}, 'id.', profileParametersOf(delivery));
-    const tntId = await takeIn(client, visit);
+    const { tntId, edgeHost, cluster } = await takeIn(client, visit);
     takenIn(client, delivery);
-    if (delivery.context.beacon === true) return emptyReply();
-    return jsonReply(deliveryReply(delivery, { client, tntId, edgeHost: names.edgeHost }));
+    if (delivery.context.beacon === true) return emptyReply(edgeHeader(cluster));
+    return jsonReply(deliveryReply(delivery, { client, tntId, edgeHost }), 200, edgeHeader(cluster));
   }
 
   async function callMbox({ request, path, client }: Call): Promise<Reply> {
@@ -73,9 +73,10 @@ export function deliveryRoutes(
     const mboxCall = checkMembers(MboxCallSchema, readJsonObject(body));
     const settings = new Map<string, string>();
     addProfileParameters(settings, mboxCall.profileParameters, '');
-    const tntId = await takeIn(client, visitOf(mboxCall, '', settings));
+    const { tntId, cluster } = await takeIn(client, visitOf(mboxCall, '', settings));
     takenIn(client, { execute: { mboxes: [{}] } });
-    return jsonReply({ sessionId, tntId, thirdPartyId: mboxCall.thirdPartyId ?? undefined, content: '' });
+    const answer = { sessionId, tntId, thirdPartyId: mboxCall.thirdPartyId ?? undefined, content: '' };
+    return jsonReply(answer, 200, edgeHeader(cluster));
   }
 
   const shared = {

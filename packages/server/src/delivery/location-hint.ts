@@ -10,9 +10,15 @@ export interface LocationRules {
 
 export interface LocationNames {
   /** A tntId without a hint, made into the one that is sent out. */
-  readonly tntIdOf: (value: string) => string;
+  readonly tntIdOf: (value: string, place?: Place) => string;
   /** The host to send later requests to; undefined unless hints are as Adobe sends them. */
-  readonly edgeHost: string | undefined;
+  readonly edgeHostOf: (place?: Place) => string | undefined;
+}
+
+/** Where a profile lives, when that is not here. */
+export interface Place {
+  readonly cluster?: number;
+  readonly node?: number;
 }
 
 /**
@@ -22,10 +28,15 @@ export interface LocationNames {
  * to `mboxedge28.tt.omtrdc.net`, wherever they were pointed at first.
  */
 export function locationNames({ locationHint, cluster, node, serverDomain }: LocationRules): LocationNames {
-  if (locationHint === 'none') return { tntIdOf: (value) => value, edgeHost: undefined };
-  if (locationHint === 'cluster') return { tntIdOf: (value) => `${value}.${cluster}`, edgeHost: undefined };
+  if (locationHint === 'none') return { tntIdOf: (value) => value, edgeHostOf: nowhere };
+  const own = { cluster, node };
+  if (locationHint === 'cluster') {
+    return { tntIdOf: (value, place = own) => `${value}.${place.cluster ?? cluster}`, edgeHostOf: nowhere };
+  }
   return {
-    tntIdOf: (value) => `${value}.${cluster}_${node}`,
-    edgeHost: `mboxedge${cluster}.${serverDomain}`,
+    tntIdOf: (value, place = own) => `${value}.${place.cluster ?? cluster}_${place.node ?? node}`,
+    edgeHostOf: (place = own) => `mboxedge${place.cluster ?? cluster}.${serverDomain}`,
   };
 }
+
+function nowhere(): undefined {}

@@ -32,15 +32,22 @@ const MEMBERS: readonly { member: keyof SentIds; kind: IdKind; max?: number }[] 
  */
 export function visitOf(sent: SentIds, path: 'id.' | '', settings: ReadonlyMap<string, string>): Visit {
   const ids: VisitorId[] = [];
+  let hint: string | undefined;
   for (const { member, kind, max } of MEMBERS) {
     const text = sent[member];
     if (text === undefined || text === null) continue;
     const problem = idProblem(kind, text, max);
     if (problem !== undefined) throw new QuiverError('bad-request', `${path}${member}: ${problem}`);
-    ids.push(kind === 'tntId' ? parseTntId(text).id : { kind, value: text });
+    if (kind === 'tntId') {
+      const tntId = parseTntId(text);
+      ids.push(tntId.id);
+      hint = tntId.hint;
+    } else {
+      ids.push({ kind, value: text });
+    }
   }
   const freshTntId: VisitorId = { kind: 'tntId', value: newTntId() };
-  return { ids: ids.length === 0 ? [freshTntId] : ids, freshTntId, settings };
+  return { ids: ids.length === 0 ? [freshTntId] : ids, freshTntId, settings, hint };
 }
 
 /** A new tntId: 128 random bits as 32 hex characters, without a hint. */

@@ -23,6 +23,12 @@ import { batchRoutes } from '../batches/batch-routes.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
+import { rowsFromElsewhere } from '../edges/batch-rows.ts';
+import { ClientExchange } from '../edges/client-exchange.ts';
+import type { EdgeLinks } from '../edges/edge-links.ts';
+import { edgeRoutes } from '../edges/edge-routes.ts';
+import { edgesRoute } from '../edges/edges-route.ts';
+import { LocatedProfiles } from '../edges/located-profiles.ts';
 import { mboxCallsOf } from '../metering/mbox-calls.ts';
 import type { UsageMeter } from '../metering/usage-meter.ts';
 import { usageRoutes } from '../metering/usage-routes.ts';
@@ -62,6 +68,8 @@ export interface AppParts {
   /** Counts the calls of this process. */
   readonly usage: UsageMeter;
   readonly attributeNames: AttributeNames;
+  /** The other edge clusters; left out where there are none. */
+  readonly edges?: EdgeLinks | undefined;
   readonly metrics: {
     readonly registry: Registry;
     /** The metrics of all processes that serve, as text. */
@@ -93,11 +101,13 @@ export function createApp(parts: AppParts): App {
   const originOf = originFinder(config.trustedProxies);
   const logins = new AdminLogins(stores.logins, adminToken, now);
   const sessions = new ConsoleSessions(parts.signingKey, adminToken, now);
-  const profiles = makeProfileService({
-    store: notingNames(stores.profiles, parts.attributeNames),
-    lifetimeDays: (client) => access.lifetimeDays(client),
-    now,
-  });
+  const store = notingNames(stores.profiles, parts.attributeNames);
+  const lifetimeDays = (client: string) => access.lifetimeDays(client);
+  const here = makeProfileService({ store, lifetimeDays, now });
+  const { edges } = parts;
+  const everywhere =
+    edges && new LocatedProfiles({ ...config, profiles: here, store, peers: edges.peers, log, now });
+  const profiles = everywhere ?? here;
   const batchParts = {
     batches: stores.batches,
     files: parts.files,
@@ -105,6 +115,15 @@ export function createApp(parts: AppParts): App {
     accepted: parts.batchAccepted,
     originOf,
   };
+  const edgeAnswers = () => ({
+    profiles: here,
+    store,
+    rows: rowsFromElsewhere(stores.batches, lifetimeDays),
+    exchange: new ClientExchange({ ...config, store: stores.clients, peers: edges?.peers ?? [], log }),
+    figures: stores.figures,
+    version: parts.version,
+    now,
+  });
   const document = () => openApiDocument(routes, parts.version);
 
   const routes: readonly Route[] = [
@@ -124,10 +143,12 @@ export function createApp(parts: AppParts): App {
     ...settingsRoutes(access), //                 admin
     ...sessionRoutes({ sessions, logins, clients: config.clients, originOf }), // open
     // What the console shows                     admin
-    ...profileAdminRoutes(stores.profiles, profiles, now),
+    ...profileAdminRoutes(everywhere ?? stores.profiles, profiles, now),
     attributeNamesRoute(stores.attributeNames),
     ...usageRoutes(stores.usage, () => usage.flush(), now),
     serverRoute(stores, parts),
+    edgesRoute({ ...config, ...parts, peers: edges?.peers ?? [], figures: stores.figures }),
+    ...(edges ? edgeRoutes({ ...config, ...edges, ...edgeAnswers() }) : []), // edge
     // Running it
     ...healthRoutes(parts), //                    open
     openApiRoute(document), //                    open
@@ -137,7 +158,7 @@ export function createApp(parts: AppParts): App {
 
   const entrance = makeEntrance({
     ...config,
-    guards: makeGuards({ access, logins, sessions, originOf }),
+    guards: { ...makeGuards({ access, logins, sessions, originOf }), edge: edges?.sealed.guard },
     meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
     count: (client, kind) => usage.count(client, kind),
     keptHeaders: parts.keptHeaders ?? ((headers) => headers),

@@ -164,7 +164,7 @@ function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count
   };
 }
 
-/** Makes the function that turns what a handler answered into the Response that goes out, with `own` among its headers. */
+/** Makes the function that turns what a handler answered into the Response that goes out, with `own` among its headers; those that it bears itself win. */
 function responseMaker(own: Readonly<Record<string, string>>, keptHeaders: EntranceOptions['keptHeaders']) {
   // Most replies of a route bear the same headers: put together once, they cost nothing.
   let known: ResponseInit | undefined;
@@ -181,10 +181,10 @@ function responseMaker(own: Readonly<Record<string, string>>, keptHeaders: Entra
     }
     const { body, status, headers } = given;
     if (corsHeaders !== undefined || status !== 200 || isHead) {
-      return new Response(isHead ? null : body, { status, headers: { ...headers, ...corsHeaders, ...own } });
+      return new Response(isHead ? null : body, { status, headers: { ...own, ...headers, ...corsHeaders } });
     }
     if (knownOf !== headers) {
-      known = { status, headers: keptHeaders({ ...headers, ...own }) };
+      known = { status, headers: keptHeaders({ ...own, ...headers }) };
       knownOf = headers;
     }
     return new Response(body, known);

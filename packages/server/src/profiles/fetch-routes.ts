@@ -2,13 +2,12 @@
 
 import { formatTime } from '../domain/attributes.ts';
 import { QuiverError } from '../errors.ts';
-import type { FoundProfile } from '../storage/profile-store.ts';
-import { JSON_HEADERS, Reply } from '../wire/replies.ts';
+import { edgeHeader, JSON_HEADERS, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { noProfileFound } from './not-found.ts';
 import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
 import { ClientQuery, idParameter, ProfileReply, refusalResponse } from './profile-schemas.ts';
-import type { ProfileService, SentId } from './profile-service.ts';
+import type { LocatedProfile, ProfileService, SentId } from './profile-service.ts';
 
 /** The three fetches. */
 export function fetchRoutes(profiles: ProfileService): Route[] {
@@ -51,9 +50,21 @@ function fetchRoute(profiles: ProfileService, address: ProfilePath): Route {
 }
 
 /** The reply, put together as text around the attributes as they are stored: this is the hot path of the whole server. */
-function profileReply(client: string, sent: SentId, profile: FoundProfile | undefined): Reply {
+function profileReply(client: string, sent: SentId, profile: LocatedProfile | undefined): Reply {
   if (!profile) throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
-  const { modifiedAt, attributes } = profile;
+  const { modifiedAt, attributes, cluster } = profile;
   const head = `{"client":"${client}","visitorId":${JSON.stringify(sent.text)},"modifiedAt":"${formatTime(modifiedAt)}"`;
-  return new Reply(`${head},"profileAttributes":${attributes}}`, 200, JSON_HEADERS);
+  const headers = cluster === undefined ? JSON_HEADERS : headersOf(cluster);
+  return new Reply(`${head},"profileAttributes":${attributes}}`, 200, headers);
+}
+
+const headersOfClusters = new Map<number, Reply['headers']>();
+
+/** The very same object for each cluster, as replies want it. */
+function headersOf(cluster: number): Reply['headers'] {
+  const known = headersOfClusters.get(cluster);
+  if (known) return known;
+  const headers = { ...JSON_HEADERS, ...edgeHeader(cluster) };
+  headersOfClusters.set(cluster, headers);
+  return headers;
 }

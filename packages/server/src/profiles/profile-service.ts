@@ -1,8 +1,8 @@
 /**
- * The profiles of one edge cluster, as the routes ask for them: an id as it was sent, and a client.
+ * The profiles as the routes ask for them: an id as it was sent, and a client.
  *
- * It takes location hints off, knows the time and each client's lifetime. Where a profile lives is asked here and nowhere else:
- * once there are other edge clusters, this is what looks at the hint and goes there.
+ * What is made here are the profiles of this edge cluster: it takes location hints off, knows the time and each client's lifetime. Where there are other
+ * clusters, `edges/located-profiles.ts` stands before it, looks at the hint and goes to where the profile lives.
  */
 
 import type { AttributeSettings } from '../domain/attributes.ts';
@@ -30,22 +30,34 @@ export interface ProfileServiceOptions {
   readonly now?: () => number;
 }
 
+/** What came of a request, and the edge cluster whose profile it was when that is another than this one. */
+export interface Done<Outcome> {
+  readonly outcome: Outcome;
+  readonly cluster?: number;
+}
+
+/** A profile as a fetch sends it, and the edge cluster that has it when that is another than this one. */
+export type LocatedProfile = FoundProfile & { readonly cluster?: number };
+
+/** What came of a visit; `cluster` and `node` name where the profile lives when that is not here. */
+export type LocatedVisit = VisitOutcome & { readonly cluster?: number; readonly node?: number };
+
 /** Every method throws what the store throws; see `storage/profile-store.ts`. */
 export interface ProfileService {
   /** The profile that an id names; undefined when the id is malformed, unknown, or its profile has expired. Changes nothing. */
-  find(client: string, id: SentId): FoundProfile | undefined | Promise<FoundProfile | undefined>;
+  find(client: string, id: SentId): LocatedProfile | undefined | Promise<LocatedProfile | undefined>;
   /** Sets attributes of a profile that is there; see {@link ProfileStore.update}. The id must be well formed. */
-  update(client: string, id: SentId, settings: AttributeSettings): Promise<UpdateOutcome>;
+  update(client: string, id: SentId, settings: AttributeSettings): Promise<Done<UpdateOutcome>>;
   /** Takes in a visitor; see {@link ProfileStore.visit}. */
-  visit(client: string, visit: Visit): Promise<VisitOutcome>;
+  visit(client: string, visit: Visit): Promise<LocatedVisit>;
   /** Removes a profile; false when there is none. */
-  remove(client: string, id: SentId): Promise<boolean>;
+  remove(client: string, id: SentId): Promise<Done<boolean>>;
   /** Removes one attribute of a profile. */
   removeAttribute(
     client: string,
     id: SentId,
     name: string,
-  ): Promise<'removed' | 'no-profile' | 'no-attribute'>;
+  ): Promise<Done<'removed' | 'no-profile' | 'no-attribute'>>;
 }
 
 export function makeProfileService(options: ProfileServiceOptions): ProfileService {
@@ -61,17 +73,20 @@ export function makeProfileService(options: ProfileServiceOptions): ProfileServi
         : undefined;
     },
     async update(client, sent, settings) {
-      return store.update(client, visitorIdOf(sent), settings, await moment(client), false);
+      return {
+        outcome: await store.update(client, visitorIdOf(sent), settings, await moment(client), false),
+      };
     },
     async visit(client, visit) {
       return store.visit(client, visit, await moment(client));
     },
     async remove(client, sent) {
-      return idProblem(sent.kind, sent.text) === undefined && store.remove(client, visitorIdOf(sent), now());
+      if (idProblem(sent.kind, sent.text) !== undefined) return { outcome: false };
+      return { outcome: await store.remove(client, visitorIdOf(sent), now()) };
     },
     async removeAttribute(client, sent, name) {
-      if (idProblem(sent.kind, sent.text) !== undefined) return 'no-profile';
-      return store.removeAttribute(client, visitorIdOf(sent), name, await moment(client));
+      if (idProblem(sent.kind, sent.text) !== undefined) return { outcome: 'no-profile' };
+      return { outcome: await store.removeAttribute(client, visitorIdOf(sent), name, await moment(client)) };
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
-import { emptyReply } from '../wire/replies.ts';
+import { edgeHeader, emptyReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { noAttributeFound, noProfileFound } from './not-found.ts';
@@ -52,7 +52,8 @@ function removeProfileRoute(profiles: ProfileService, address: ProfilePath): Rou
     },
     async handle({ path, client }) {
       const sent = sentIdIn(path, address, -1);
-      if (await profiles.remove(client, sent)) return emptyReply();
+      const { outcome, cluster } = await profiles.remove(client, sent);
+      if (outcome) return emptyReply(edgeHeader(cluster));
       throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
     },
   };
@@ -82,8 +83,8 @@ function removeAttributeRoute(profiles: ProfileService, address: ProfilePath): R
     async handle({ path, client }) {
       const sent = sentIdIn(path, address, -3);
       const name = decodeSegment(rawSegment(path, -1), 'name');
-      const outcome = await profiles.removeAttribute(client, sent, name);
-      if (outcome === 'removed') return emptyReply();
+      const { outcome, cluster } = await profiles.removeAttribute(client, sent, name);
+      if (outcome === 'removed') return emptyReply(edgeHeader(cluster));
       const message =
         outcome === 'no-profile'
           ? noProfileFound(client, sent.kind, sent.text)

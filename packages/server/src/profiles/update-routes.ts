@@ -6,7 +6,7 @@ import { QuiverError } from '../errors.ts';
 import { readBody, textOf } from '../wire/body.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { type Parameter, readParameters } from '../wire/parameters.ts';
-import { type Reply, updateReply } from '../wire/replies.ts';
+import { edgeHeader, type Reply, updateReply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { targetLength } from '../wire/target.ts';
 import { noProfileFound } from './not-found.ts';
@@ -61,7 +61,7 @@ async function update(
   parameters: readonly Parameter[],
 ): Promise<Reply> {
   const { id, settings } = profileUpdateOf(parameters);
-  const outcome = await profiles.update(client, id, settings);
+  const { outcome, cluster } = await profiles.update(client, id, settings);
   if (outcome === 'not-found') return updateReply(false, noProfileFound(client, id.kind, id.text));
   if (outcome === 'too-large') {
     throw new QuiverError(
@@ -69,7 +69,7 @@ async function update(
       `The attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes; nothing was changed`,
     );
   }
-  return updateReply(true, 'Request successfully submitted');
+  return updateReply(true, 'Request successfully submitted', 200, edgeHeader(cluster));
 }
 
 /** The parameters in a body: a form unless the type says JSON. An empty body has none, whatever its type says. */

@@ -79,11 +79,29 @@ export interface BatchStep {
   readonly consumedBefore: number;
   /** The rows to apply, in the order of the file: plain rows to iterate over, and packed for an engine that wants bytes. */
   readonly updates: BatchRows;
-  /** Rows that could not be read. */
+  /** Rows that could not be read, or not be applied elsewhere. */
   readonly failures: readonly FailedRow[];
+  /** How many rows were applied in other edge clusters. */
+  readonly appliedElsewhere: number;
   /** Where the next step begins. */
   readonly after: { readonly offset: number; readonly line: number; readonly consumed: number };
   readonly isLast: boolean;
+  readonly moment: WriteMoment;
+}
+
+/** What became of a row. */
+export type RowOutcome = 'applied' | 'not-found' | 'too-large';
+
+/** Rows of a batch of another edge cluster, whose profiles live here; such a batch is not queued here. */
+export interface ForeignRows {
+  readonly client: string;
+  /** The number of the cluster that has the batch. */
+  readonly from: number;
+  readonly batch: string;
+  /** Epoch milliseconds. */
+  readonly acceptedAt: number;
+  /** In the order of the file; lines may be missing. */
+  readonly updates: BatchRows;
   readonly moment: WriteMoment;
 }
 
@@ -110,8 +128,15 @@ export interface BatchStore {
    *
    * @returns the batch as it is now; `out-of-turn` when another holds the lease or the progress is not where the step begins:
    *   then nothing was applied
+   * @throws QuiverError `unavailable` when the store cannot be reached for now: the same step can be applied whenever it can
    */
   apply(step: BatchStep): Promise<Batch | 'out-of-turn'>;
+
+  /**
+   * Applies rows of a batch of another cluster, to profiles that are there. Rows that come again, alone or among others, are not applied
+   * again, for seven days; those that found no profile are tried again.
+   */
+  applyForeign(rows: ForeignRows): Promise<RowOutcome[]>;
 
   /** Marks a batch that cannot go on. */
   giveUp(client: string, id: string, reason: string): Promise<void>;

@@ -27,6 +27,8 @@ export interface Visit {
   /** Joins the profile when it has no tntId at all. */
   readonly freshTntId: VisitorId;
   readonly settings: AttributeSettings;
+  /** The location hint that the tntId came with; of no meaning to a store. */
+  readonly hint?: string | undefined;
 }
 
 export interface VisitOutcome {

@@ -37,6 +37,11 @@ export class Reply {
   }
 }
 
+/** Says which edge cluster's data a reply is, where it is not this one's (spec section 8). */
+export function edgeHeader(cluster: number | undefined): Headers {
+  return cluster === undefined ? NONE : { 'x-quiver-edge': String(cluster) };
+}
+
 /** Brings headers that many replies share into the form from which a Response is made soonest. */
 export type KeepHeaders = (headers: Headers) => NonNullable<ResponseInit['headers']>;
 

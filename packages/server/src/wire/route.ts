@@ -10,9 +10,10 @@ import type { Reply, ReplyStyle } from './replies.ts';
  * - `open`: everybody;
  * - `profileApi`: everybody, until a client asks for profile tokens (spec section 9);
  * - `adminOrProfileToken`: who sends the admin token or a profile token of the client, whatever the client's setting;
- * - `admin`: who sends the admin token.
+ * - `admin`: who sends the admin token;
+ * - `edge`: another edge cluster, by the seal on its call.
  */
-export type GuardKind = 'open' | 'profileApi' | 'adminOrProfileToken' | 'admin';
+export type GuardKind = 'open' | 'profileApi' | 'adminOrProfileToken' | 'admin' | 'edge';
 
 /**
  * Whose pages may call a route from a browser: nobody's, everybody's (without credentials, as at Adobe), or those of the

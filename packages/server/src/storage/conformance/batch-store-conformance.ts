@@ -59,6 +59,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
           (more.moment ?? at(T0)).now,
         ),
         failures: rows.filter((one) => 'reason' in one),
+        appliedElsewhere: 0,
         after: { offset: 10 * consumed + 10, line: consumed + 2, consumed },
         isLast: false,
         moment: at(T0),

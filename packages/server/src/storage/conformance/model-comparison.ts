@@ -148,7 +148,15 @@ async function applyBatch(
     ...{ ...row, rawId: row.id.value, line: index + 2, start: index, next: index + 1 },
   }));
   await batches.apply({
-    ...{ client, id, holder: 'model', leaseUntil: moment.now + 1, consumedBefore: 0, failures: [] },
+    ...{
+      client,
+      id,
+      holder: 'model',
+      leaseUntil: moment.now + 1,
+      consumedBefore: 0,
+      failures: [],
+      appliedElsewhere: 0,
+    },
     updates: BatchRows.of(updates, moment.now),
     after: { offset: rows.length, line: rows.length + 2, consumed: rows.length },
     isLast: true,

@@ -2,8 +2,16 @@
 
 import { attributesLimitReason } from '../../domain/profile.ts';
 import { QuiverError } from '../../errors.ts';
-import type { RowUpdate } from '../batch-rows.ts';
-import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow } from '../batch-store.ts';
+import { BatchRows, type RowUpdate } from '../batch-rows.ts';
+import type {
+  Batch,
+  BatchProgress,
+  BatchStep,
+  BatchStore,
+  FailedRow,
+  ForeignRows,
+  RowOutcome,
+} from '../batch-store.ts';
 import { readTime, writeTime } from '../profile-record.ts';
 import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
 import type { ProfileTables } from './profile-tables.ts';
@@ -25,6 +33,7 @@ interface Lease {
 
 const TURN = 6;
 const LINE = 4;
+const MAX_LINE = 2 ** 32 - 1;
 /** A client code of 64 characters, a dash, epoch milliseconds, a dash, eight digits; with room. */
 const MAX_ID_BYTES = 256;
 const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
@@ -40,6 +49,8 @@ export class LmdbBatchStore implements BatchStore {
   readonly #turns: Table;
   /** client, turn, line → the failed row */
   readonly #failures: Table;
+  /** client, time of acceptance, cluster and batch, last line → what became of rows of another cluster's batch */
+  readonly #foreign: Table;
   /** client → who works on its queue */
   readonly #leases: Table;
 
@@ -50,6 +61,7 @@ export class LmdbBatchStore implements BatchStore {
     this.#queue = environment.table('batch-queue');
     this.#turns = environment.table('batch-turns');
     this.#failures = environment.table('batch-failures');
+    this.#foreign = environment.table('batch-foreign');
     this.#leases = environment.table('batch-leases');
   }
 
@@ -142,7 +154,7 @@ export class LmdbBatchStore implements BatchStore {
       finishedAt: step.isLast ? moment.now : undefined,
       progress: {
         ...step.after,
-        successful: progress.successful + step.updates.length - unapplied.length,
+        successful: progress.successful + step.updates.length - unapplied.length + step.appliedElsewhere,
         notFound: progress.notFound + notFound,
         failed: progress.failed + step.failures.length + unapplied.length - notFound,
       },
@@ -151,6 +163,31 @@ export class LmdbBatchStore implements BatchStore {
     if (step.isLast) this.#queue.removeSync(turnKey(client, turn));
     this.#leases.putSync(Buffer.from(client), serialize({ holder, until: leaseUntil } satisfies Lease));
     return applied;
+  }
+
+  applyForeign({ client, from, batch, acceptedAt, updates, moment }: ForeignRows): Promise<RowOutcome[]> {
+    return this.#environment.write(() => {
+      const rows = Array.from(updates);
+      const known = new Map<number, RowOutcome>();
+      const place = Buffer.concat([turnKey(client, acceptedAt), Buffer.from(`${from}/${batch}/`)]);
+      const range = { start: lineKey(place, rows[0]!.line), end: lineKey(place, MAX_LINE) };
+      for (const { value } of this.#foreign.getRange(range)) {
+        for (const [line, outcome] of parse<[number, RowOutcome][]>(value)) known.set(line, outcome);
+      }
+      const fresh = rows.filter(({ line }) => !known.has(line));
+      const failed =
+        fresh.length === 0
+          ? []
+          : this.#rowWriter.apply(client, BatchRows.of(fresh, updates.at), moment, false);
+      const unapplied = new Map(failed.map(({ index, outcome }) => [fresh[index]!.line, outcome]));
+      for (const { line } of fresh) known.set(line, unapplied.get(line) ?? 'applied');
+      const remembered = rows.flatMap(({ line }) => {
+        const outcome = known.get(line)!;
+        return outcome === 'not-found' ? [] : [[line, outcome]];
+      });
+      this.#foreign.putSync(lineKey(place, rows.at(-1)!.line), serialize(remembered));
+      return rows.map(({ line }) => known.get(line)!);
+    });
   }
 
   async giveUp(client: string, id: string, reason: string): Promise<void> {
@@ -180,6 +217,8 @@ export class LmdbBatchStore implements BatchStore {
     return this.#environment.write(() => {
       const gone: string[] = [];
       let room = limit;
+      const past = { start: turnKey(client, 0), end: turnKey(client, acceptedBefore), limit };
+      for (const key of Array.from(this.#foreign.getKeys(past))) this.#foreign.removeSync(key);
       const oldest = Array.from(this.#batches.getRange({ ...clientRange(client, false), limit }));
       for (const { key, value } of oldest) {
         const batch = parse<StoredBatch>(value);
@@ -263,6 +302,14 @@ function turnKey(client: string, turn: Turn): Buffer {
 
 function idKey(client: string, id: string): Buffer {
   return Buffer.concat([clientPrefix(client), Buffer.from(id)]);
+}
+
+/** A line behind what names its batch. */
+function lineKey(place: Buffer, line: number): Buffer {
+  const key = Buffer.alloc(place.length + LINE);
+  place.copy(key);
+  key.writeUInt32BE(line, place.length);
+  return key;
 }
 
 function failureKey(client: string, turn: Turn, line: number): Buffer {

@@ -52,7 +52,9 @@ import {
   prepareCell,
   repoint,
 } from './cell-scripts.lua.ts';
+import { idField } from './id-field.ts';
 import type { Argument, RedisCluster } from './redis-cluster.ts';
+import { isMarkOf } from './row-marks.ts';
 
 /** Ids in the order in which they came to name the profile are sorted by `since`. */
 export interface Link {
@@ -311,11 +313,6 @@ export class Cells {
   }
 }
 
-/** An id as fields and keys write it. */
-export function idField({ kind, value }: VisitorId): string {
-  return `${ID_KINDS.indexOf(kind)}${value}`;
-}
-
 /** A new version, operation id or birth: 96 random bits. */
 export function newVersion(): string {
   return randomBytes(12).toString('base64url');
@@ -327,9 +324,9 @@ export function pointerText({ home, birth }: Pointer): string {
 
 /** What remains of a profile that went. */
 export function removal(cell: Cell): Change {
-  const mark = cell.marks.get(idField(cell.id));
-  if (mark === undefined) return { ttl: TOMBSTONE, clear: true, set: [] };
-  return { ttl: TOMBSTONE_WITH_MARK, clear: true, set: [[`b${idField(cell.id)}`, mark]] };
+  const marks = [...cell.marks].filter(([field]) => isMarkOf(field, cell.id));
+  const set = marks.map(([field, mark]): [string, string] => [`b${field}`, mark]);
+  return { ttl: marks.length === 0 ? TOMBSTONE : TOMBSTONE_WITH_MARK, clear: true, set };
 }
 
 /** Others kept changing the same profile. */

@@ -4,15 +4,9 @@ import type { WriteMoment } from '../../domain/lifetime.ts';
 import { newProfile, type Profile } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import { encodeProfile } from '../profile-record.ts';
-import {
-  type Cell,
-  type Change,
-  idField,
-  type Link,
-  newVersion,
-  type Pointer,
-  pointerText,
-} from './cells.ts';
+import { type Cell, type Change, type Link, newVersion, type Pointer, pointerText } from './cells.ts';
+import { idField } from './id-field.ts';
+import { isMarkOf } from './row-marks.ts';
 
 /** The engine frees a profile so long after it has expired, in milliseconds: clocks differ. */
 const GRACE = 60_000;
@@ -49,8 +43,7 @@ export class ProfileDraft {
     const thirdPartyId = cell.id.kind === 'thirdPartyId' ? cell.id.value : undefined;
     const draft = new ProfileDraft(cell.id, newProfile(thirdPartyId, moment), newVersion(), undefined);
     draft.link(cell.id, moment.now);
-    const mark = cell.marks.get(idField(cell.id));
-    if (mark !== undefined) draft.marks.set(idField(cell.id), mark);
+    for (const [field, mark] of cell.marks) if (isMarkOf(field, cell.id)) draft.marks.set(field, mark);
     return draft;
   }
 
@@ -67,10 +60,13 @@ export class ProfileDraft {
     this.links.set(idField(id), { id, since });
   }
 
-  /** Takes over an id from another draft, with the rows that were applied to it. */
-  takeMark(from: ProfileDraft, id: VisitorId): void {
-    const mark = from.marks.get(idField(id));
-    if (mark !== undefined) this.marks.set(idField(id), mark);
+  /** Takes over the marks of rows that were applied by an id, from another draft. */
+  takeMarks(from: ProfileDraft, id: VisitorId): void {
+    for (const [field, mark] of from.marks) if (isMarkOf(field, id)) this.marks.set(field, mark);
+  }
+
+  dropMarks(id: VisitorId): void {
+    for (const field of [...this.marks.keys()]) if (isMarkOf(field, id)) this.marks.delete(field);
   }
 
   /** What the cell of one of its other ids becomes. */

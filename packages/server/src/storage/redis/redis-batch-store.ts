@@ -13,12 +13,22 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { attributesLimitReason } from '../../domain/profile.ts';
+import { QuiverError } from '../../errors.ts';
 import type { RowUpdate } from '../batch-rows.ts';
-import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow } from '../batch-store.ts';
+import type {
+  Batch,
+  BatchProgress,
+  BatchStep,
+  BatchStore,
+  FailedRow,
+  ForeignRows,
+  RowOutcome,
+} from '../batch-store.ts';
 import { changeBatch, changeLease, expireBatch } from './batch-scripts.lua.ts';
 import { busy, newVersion } from './cells.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
-import type { RedisRowWriter, RowOutcome } from './redis-row-writer.ts';
+import type { RedisRowWriter } from './redis-row-writer.ts';
+import { foreignMarks, queueMarks } from './row-marks.ts';
 
 /** A batch as it lies in the store, and the text of it. */
 interface StoredBatch extends Batch {
@@ -128,7 +138,12 @@ export class RedisBatchStore implements BatchStore {
 
   apply(step: BatchStep): Promise<Batch | 'out-of-turn'> {
     const before = this.#lastSteps.get(step.client) ?? Promise.resolve();
-    const applied = before.then(() => this.#apply(step));
+    const applied = before
+      .then(() => this.#apply(step))
+      .catch((error: unknown) => {
+        const isOut = error instanceof QuiverError && error.status === 503;
+        throw isOut ? new QuiverError('unavailable', error.message, { cause: error }) : error;
+      });
     const settled = applied.then(
       () => undefined,
       () => undefined,
@@ -148,7 +163,8 @@ export class RedisBatchStore implements BatchStore {
 
     const { batch } = found;
     const rows = Array.from(step.updates);
-    const outcomes = await this.#rowWriter.apply(client, rows, found.turn, moment, batch.version === 'v2');
+    const marks = queueMarks(found.turn);
+    const outcomes = await this.#rowWriter.apply(client, rows, marks, moment, batch.version === 'v2');
     const unapplied = rows.flatMap((row, index) => failedRow(row, outcomes[index]!));
     const notFound = unapplied.filter((row) => row.notFound).length;
     const { progress } = batch;
@@ -159,7 +175,7 @@ export class RedisBatchStore implements BatchStore {
       finishedAt: step.isLast ? moment.now : undefined,
       progress: {
         ...step.after,
-        successful: progress.successful + rows.length - unapplied.length,
+        successful: progress.successful + rows.length - unapplied.length + step.appliedElsewhere,
         notFound: progress.notFound + notFound,
         failed: progress.failed + step.failures.length + unapplied.length - notFound,
       },
@@ -171,6 +187,11 @@ export class RedisBatchStore implements BatchStore {
       failures: [...step.failures, ...unapplied],
     });
     return isDone ? applied : 'out-of-turn';
+  }
+
+  applyForeign({ client, from, batch, acceptedAt, updates, moment }: ForeignRows): Promise<RowOutcome[]> {
+    const marks = foreignMarks(from, batch, acceptedAt);
+    return this.#rowWriter.apply(client, Array.from(updates), marks, moment, false);
   }
 
   async giveUp(client: string, id: string, reason: string): Promise<void> {

@@ -25,7 +25,8 @@ import {
   type Visit,
   type VisitOutcome,
 } from '../profile-store.ts';
-import { busy, type Cell, type CellChange, type Cells, idField, type Repoint, removal } from './cells.ts';
+import { busy, type Cell, type CellChange, type Cells, type Repoint, removal } from './cells.ts';
+import { idField } from './id-field.ts';
 import { ProfileDraft, sortedLinks } from './profile-draft.ts';
 import { latest } from './redis-cluster.ts';
 
@@ -279,7 +280,7 @@ class Linking {
       target.profile = merged(target.profile, from.profile, this.#moment);
       for (const { id, since } of from.links.values()) {
         target.link(id, since);
-        target.takeMark(from, id);
+        target.takeMarks(from, id);
       }
       this.#absorbed.push(from);
       return;
@@ -293,9 +294,9 @@ class Linking {
 
   /** A person's profile loses one id; when that was its home, the thirdPartyId becomes it. */
   #leave(from: ProfileDraft, id: VisitorId): void {
-    this.#target.takeMark(from, id);
+    this.#target.takeMarks(from, id);
     from.links.delete(idField(id));
-    from.marks.delete(idField(id));
+    from.dropMarks(id);
     from.profile = withoutId(from.profile, this.#moment);
     if (sameId(from.home, id)) from.home = { kind: 'thirdPartyId', value: from.profile.thirdPartyId! };
     this.#left.add(from);

@@ -9,12 +9,13 @@ import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { withAttributes } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import type { RowUpdate } from '../batch-rows.ts';
-import { busy, type Cell, type Cells, idField, removal } from './cells.ts';
+import type { RowOutcome } from '../batch-store.ts';
+import { busy, type Cell, type Cells, removal } from './cells.ts';
+import { idField } from './id-field.ts';
 import { ProfileDraft } from './profile-draft.ts';
 import { latest } from './redis-cluster.ts';
 import type { RedisProfileStore } from './redis-profile-store.ts';
-
-export type RowOutcome = 'applied' | 'not-found' | 'too-large';
+import type { RowMarks } from './row-marks.ts';
 
 /** An id of some rows, and where it leads. */
 interface LocatedId {
@@ -33,7 +34,7 @@ interface ProfileRows {
 
 interface Step {
   readonly rows: readonly RowUpdate[];
-  readonly turn: number;
+  readonly marks: RowMarks;
   readonly moment: WriteMoment;
   readonly create: boolean;
   readonly outcomes: RowOutcome[];
@@ -54,7 +55,7 @@ export class RedisRowWriter {
   /**
    * Applies rows, in the order given.
    *
-   * @param turn the place of the batch in the queue of its client
+   * @param marks tell rows that were applied before
    * @param create whether to make profiles that are not there
    * @returns what became of each row
    * @throws QuiverError when a row could not be applied; others may have been, and are known when the step comes again
@@ -62,12 +63,12 @@ export class RedisRowWriter {
   async apply(
     client: string,
     rows: readonly RowUpdate[],
-    turn: string,
+    marks: RowMarks,
     moment: WriteMoment,
     create: boolean,
   ): Promise<RowOutcome[]> {
     const outcomes: RowOutcome[] = new Array(rows.length);
-    const step = { rows, turn: Number(turn), moment, create, outcomes };
+    const step = { rows, marks, moment, create, outcomes };
     let left = rows.map((_, place) => place);
     for (let until = latest(); left.length > 0; ) {
       if (Date.now() > until) throw busy();
@@ -119,7 +120,7 @@ export class RedisRowWriter {
   /** False when the profile was changed meanwhile: nothing is applied then. */
   async #applyToOne(
     { places, ids }: ProfileRows,
-    { rows, turn, moment, create, outcomes }: Step,
+    { rows, marks, moment, create, outcomes }: Step,
     until: number,
   ): Promise<boolean> {
     const [first] = ids.values();
@@ -129,10 +130,10 @@ export class RedisRowWriter {
     let hasChanged = false;
     for (const place of places) {
       const { line, settings, id } = rows[place]!;
-      const field = idField(id);
+      const field = marks.fieldOf(id);
       // A profile that has expired or gone may have had the row before.
       const mark = draft?.marks.get(field) ?? home?.marks.get(field) ?? own.marks.get(field);
-      if (isAtOrBehind(turn, line, mark)) {
+      if (mark !== undefined && marks.covers(mark, line)) {
         found.set(place, 'applied');
         continue;
       }
@@ -147,7 +148,7 @@ export class RedisRowWriter {
         continue;
       }
       changed.profile = profile;
-      changed.marks.set(field, `${turn}:${line}`);
+      changed.marks.set(field, marks.markOf(line));
       draft = changed;
       hasChanged = true;
       found.set(place, 'applied');
@@ -171,11 +172,4 @@ export class RedisRowWriter {
     await this.#profiles.prolongPointers(draft, now, until);
     return this.#cells.changeByRow({ cell, change: draft.change(now) }, until);
   }
-}
-
-/** Whether the mark is of the row or of a later one. */
-function isAtOrBehind(turn: number, line: number, mark: string | undefined): boolean {
-  if (mark === undefined) return false;
-  const [markTurn, markLine] = mark.split(':').map(Number);
-  return turn < markTurn! || (turn === markTurn && line <= markLine!);
 }

@@ -1,0 +1,145 @@
+/**
+ * Rows of a batch whose profiles live in other edge clusters (spec section 8): each goes to the cluster that has its profile, in steps that may come
+ * twice and are applied once; rows whose profile nobody has stay, to be made here or to be counted as not found.
+ */
+
+import { attributesLimitReason } from '../domain/profile.ts';
+import type { VisitorId } from '../domain/visitor-id.ts';
+import { QuiverError } from '../errors.ts';
+import { BatchRows, type RowUpdate } from '../storage/batch-rows.ts';
+import type { Batch, BatchStore, FailedRow, RowOutcome } from '../storage/batch-store.ts';
+import type { ProfileStore } from '../storage/profile-store.ts';
+import type { EdgeAsk } from './edge-calls.ts';
+import { type EdgePeer, PeerSilent } from './edge-peer.ts';
+
+/** What of a step goes out in one call, in rows and in characters. */
+const ROWS_PER_CALL = 1000;
+const CHARACTERS_PER_CALL = 8_000_000;
+
+export interface BatchRowsParts {
+  readonly store: Pick<ProfileStore, 'find'>;
+  readonly peers: readonly EdgePeer[];
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+export class EdgeBatchRows {
+  readonly #parts: BatchRowsParts;
+
+  constructor(parts: BatchRowsParts) {
+    this.#parts = parts;
+  }
+
+  /** As `RowsElsewhere` of `batches/batch-runner.ts` says it. */
+  async apply(batch: Batch, rows: BatchRows) {
+    const all = Array.from(rows);
+    const homes = await this.#homesOf(batch.client, all);
+    if (homes.size === 0) return undefined;
+    const here: RowUpdate[] = [];
+    const there = new Map<EdgePeer, RowUpdate[]>();
+    for (const row of all) {
+      const home = homes.get(row.id.value);
+      if (!home) here.push(row);
+      else if (there.get(home)?.push(row) === undefined) there.set(home, [row]);
+    }
+    const sent = await Promise.all(
+      Array.from(there, ([peer, its]) => this.#send(peer, batch, its, rows.at).catch(asUnavailable)),
+    );
+    const failures = sent.flat();
+    const applied = all.length - here.length - failures.length;
+    return { here: BatchRows.of(here, rows.at), failures, applied };
+  }
+
+  /** The other clusters where ids live, by their values: all ids of a batch are of one kind. */
+  async #homesOf(client: string, rows: readonly RowUpdate[]): Promise<Map<string, EdgePeer>> {
+    const { store, peers, now } = this.#parts;
+    const ids = [...new Map(rows.map(({ id }) => [id.value, id])).values()];
+    const unknown: VisitorId[] = [];
+    for (const id of ids) if ((await store.find(client, id, now())) === undefined) unknown.push(id);
+    const homes = new Map<string, EdgePeer>();
+    if (unknown.length === 0) return homes;
+    const silent: unknown[] = [];
+    await Promise.all(
+      peers.map(async (peer) => {
+        try {
+          const { known } = await peer.ask('known', { client, ids: unknown });
+          for (const place of known) {
+            const { value } = unknown[place]!;
+            // Twins: the lowest number is where they will be one.
+            if ((homes.get(value)?.cluster ?? Number.POSITIVE_INFINITY) > peer.cluster)
+              homes.set(value, peer);
+          }
+        } catch (error) {
+          if (!(error instanceof PeerSilent)) throw error;
+          silent.push(error);
+        }
+      }),
+    );
+    if (silent.length > 0 && unknown.some(({ value }) => !homes.has(value))) asUnavailable(silent[0]);
+    return homes;
+  }
+
+  /** Sends rows to where they live; those that could not be applied. */
+  async #send(peer: EdgePeer, batch: Batch, rows: readonly RowUpdate[], at: number): Promise<FailedRow[]> {
+    const failures: FailedRow[] = [];
+    for (const group of groupsOf(rows)) {
+      const { outcomes } = await peer.ask('rows', {
+        client: batch.client,
+        batch: batch.id,
+        acceptedAt: batch.acceptedAt,
+        at,
+        rows: group.map(({ settings, ...row }) => ({ ...row, settings: [...settings] })),
+      });
+      for (const [place, outcome] of outcomes.entries()) {
+        if (outcome === 'not-found') {
+          throw new QuiverError('unavailable', 'A profile has moved to another edge cluster meanwhile');
+        }
+        const { line, rawId, start, next } = group[place]!;
+        if (outcome === 'too-large') {
+          failures.push({ line, id: rawId, reason: attributesLimitReason, notFound: false, start, next });
+        }
+      }
+    }
+    return failures;
+  }
+}
+
+function* groupsOf(rows: readonly RowUpdate[]): Generator<RowUpdate[]> {
+  let group: RowUpdate[] = [];
+  let characters = 0;
+  for (const row of rows) {
+    group.push(row);
+    for (const [name, value] of row.settings) characters += name.length + value.length;
+    if (group.length < ROWS_PER_CALL && characters < CHARACTERS_PER_CALL) continue;
+    yield group;
+    group = [];
+    characters = 0;
+  }
+  if (group.length > 0) yield group;
+}
+
+function asUnavailable(error: unknown): never {
+  if (!(error instanceof PeerSilent)) throw error;
+  throw new QuiverError('unavailable', `Edge cluster ${error.cluster} cannot be asked for now`, {
+    cause: error,
+  });
+}
+
+/** Applies rows that another cluster has sent, each once. */
+export function rowsFromElsewhere(
+  batches: Pick<BatchStore, 'applyForeign'>,
+  lifetimeDays: (client: string) => number | Promise<number>,
+): (ask: EdgeAsk<'rows'>, from: number) => Promise<RowOutcome[]> {
+  return async ({ client, batch, acceptedAt, at, rows }, from) => {
+    const plain = rows.map(({ settings, ...row }) => ({ ...row, settings: new Map(settings) }));
+    const moment = { now: at, lifetimeDays: await lifetimeDays(client) };
+    return batches.applyForeign({
+      client,
+      from,
+      batch,
+      acceptedAt,
+      updates: BatchRows.of(plain, at),
+      moment,
+    });
+  };
+}

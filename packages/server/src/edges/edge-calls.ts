@@ -1,0 +1,125 @@
+/** What edge clusters ask one another: each call a POST of JSON to `/edge/v1/{name}`, answered from the asked cluster's own store alone. */
+
+import { z } from '@hono/zod-openapi';
+import { ID_KINDS } from '../domain/visitor-id.ts';
+import type { LinkedProfile } from '../storage/profile-store.ts';
+
+export const EDGE_PATH = '/edge/v1/';
+/** Room for the rows of a step of a batch. */
+export const MAX_EDGE_BODY = 64 * 1024 * 1024;
+
+const Time = z.int();
+const Id = z.object({ kind: z.enum(ID_KINDS), value: z.string().min(1) });
+const Settings = z.array(z.tuple([z.string(), z.string()]));
+const Profile = z.object({
+  thirdPartyId: z.string().optional(),
+  modifiedAt: Time,
+  expiresAt: Time,
+  /** The attributes text. */
+  attributes: z.string(),
+  ids: z.array(Id.extend({ since: Time })).min(1),
+});
+const ClientState = z.object({
+  client: z.string(),
+  settings: z.object({ json: z.string(), changedAt: Time }),
+  token: z.object({ id: z.string(), issuedAt: Time, expiresAt: Time }).optional(),
+  tokenChangedAt: Time,
+});
+const Row = z.object({
+  line: z.int(),
+  rawId: z.string(),
+  id: Id,
+  settings: Settings,
+  start: z.int(),
+  next: z.int(),
+});
+const OfClient = z.object({ client: z.string() });
+const OfId = OfClient.extend({ id: Id });
+
+/** Of each call what is asked and what is answered. */
+export const EDGE_CALLS = {
+  find: {
+    about: 'What a fetch sends of a profile',
+    ask: OfId,
+    answer: z.object({
+      found: z.object({ modifiedAt: Time, expiresAt: Time, attributes: z.string() }).optional(),
+    }),
+  },
+  known: {
+    about: 'Which ids name a profile',
+    ask: OfClient.extend({ ids: z.array(Id) }),
+    /** The places of those that do. */
+    answer: z.object({ known: z.array(z.int()) }),
+  },
+  update: {
+    about: 'Set attributes of a profile that is there',
+    ask: OfId.extend({ settings: Settings }),
+    answer: z.object({ outcome: z.enum(['updated', 'created', 'not-found', 'too-large']) }),
+  },
+  visit: {
+    about: 'Take in a visitor',
+    ask: OfClient.extend({ ids: z.array(Id).min(1), freshTntId: Id, settings: Settings }),
+    answer: z.object({ outcome: z.enum(['visited', 'too-large']), tntId: z.string(), node: z.int() }),
+  },
+  remove: { about: 'Remove a profile', ask: OfId, answer: z.object({ removed: z.boolean() }) },
+  'remove-attribute': {
+    about: 'Remove one attribute',
+    ask: OfId.extend({ name: z.string() }),
+    answer: z.object({ outcome: z.enum(['removed', 'no-profile', 'no-attribute']) }),
+  },
+  'hand-over': {
+    about: 'A whole profile with all its ids; it stays until it is released',
+    ask: OfId,
+    answer: z.object({ profile: Profile.optional() }),
+  },
+  adopt: { about: 'Take in a profile', ask: OfClient.extend({ profile: Profile }), answer: z.object({}) },
+  release: {
+    about: 'Remove a profile that was adopted, if it has not changed',
+    ask: OfClient.extend({ profile: Profile }),
+    answer: z.object({ released: z.boolean() }),
+  },
+  rows: {
+    about: 'Apply rows of a batch, once',
+    ask: OfClient.extend({ batch: z.string(), acceptedAt: Time, at: Time, rows: z.array(Row).min(1) }),
+    answer: z.object({ outcomes: z.array(z.enum(['applied', 'not-found', 'too-large'])) }),
+  },
+  clients: {
+    about: 'Settings and tokens of clients, both ways',
+    ask: z.object({ clients: z.array(ClientState) }),
+    answer: z.object({ clients: z.array(ClientState) }),
+  },
+  state: {
+    about: 'How many profiles there are',
+    ask: z.object({}),
+    answer: z.object({ profiles: z.int(), node: z.int(), version: z.string() }),
+  },
+} as const;
+
+export type EdgeCallName = keyof typeof EDGE_CALLS;
+export type EdgeAsk<Name extends EdgeCallName> = z.infer<(typeof EDGE_CALLS)[Name]['ask']>;
+export type EdgeAnswer<Name extends EdgeCallName> = z.infer<(typeof EDGE_CALLS)[Name]['answer']>;
+export type SentProfile = z.infer<typeof Profile>;
+export type SentClient = z.infer<typeof ClientState>;
+
+/** A profile as a call carries it. */
+export function sentProfile({ profile, ids }: LinkedProfile): SentProfile {
+  const { thirdPartyId, modifiedAt, expiresAt, attributes } = profile;
+  return {
+    ...(thirdPartyId === undefined ? {} : { thirdPartyId }),
+    modifiedAt,
+    expiresAt,
+    attributes: attributes.toString(),
+    ids: ids.map(({ kind, value, since }) => ({ kind, value, since })),
+  };
+}
+
+/** What {@link sentProfile} was made of. */
+export function profileOf({
+  ids,
+  attributes,
+  thirdPartyId,
+  modifiedAt,
+  expiresAt,
+}: SentProfile): LinkedProfile {
+  return { ids, profile: { thirdPartyId, modifiedAt, expiresAt, attributes: Buffer.from(attributes) } };
+}

@@ -1,0 +1,38 @@
+import type { Registry } from 'prom-client';
+import type { Log } from '../log.ts';
+import { EdgePeer, edgeMetrics } from './edge-peer.ts';
+import { EdgeSeal } from './edge-seal.ts';
+import { SealedCalls } from './sealed-calls.ts';
+
+export interface EdgeLinksParts {
+  /** The number of this cluster. */
+  readonly cluster: number;
+  readonly peers: readonly { readonly cluster: number; readonly url: string }[];
+  /** How long a lookup in another cluster may take, in milliseconds. */
+  readonly edgeTimeout: number;
+  /** 32 bytes that all clusters have. */
+  readonly key: Uint8Array;
+  readonly registry: Registry;
+  readonly log: Log;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Told of every call that was let in, for the other processes of this cluster; see {@link EdgeSeal.spend}. */
+  readonly spent: (nonce: string) => void;
+}
+
+/** What ties this cluster to the others: the seal that they share, and a line to each. */
+export interface EdgeLinks {
+  readonly seal: EdgeSeal;
+  readonly sealed: SealedCalls;
+  readonly peers: readonly EdgePeer[];
+}
+
+export function edgeLinks({ peers, edgeTimeout, registry, log, ...parts }: EdgeLinksParts): EdgeLinks {
+  const seal = new EdgeSeal({ ...parts, peers: peers.map(({ cluster }) => cluster) });
+  const metrics = edgeMetrics(registry);
+  return {
+    seal,
+    sealed: new SealedCalls(seal),
+    peers: peers.map((peer) => new EdgePeer({ ...peer, seal, lookupLimit: edgeTimeout, metrics, log })),
+  };
+}

@@ -1,0 +1,211 @@
+/**
+ * Another edge cluster, as this one asks it.
+ *
+ *   breaker   what holds                                     what moves it
+ *   --------  ---------------------------------------------  -------------------------------------------------------
+ *   closed    every call goes out                            five failures in a row → open
+ *   open      calls fail at once, nothing is waited for      a pause of 1 s, twice as long each time up to 10 s → trial
+ *   trial     one call goes out, the others fail at once     it succeeds → closed; it fails → open
+ */
+
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { QuiverError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { EDGE_CALLS, EDGE_PATH, type EdgeAnswer, type EdgeAsk, type EdgeCallName } from './edge-calls.ts';
+import { ANSWER_HEADER, type EdgeSeal } from './edge-seal.ts';
+
+export interface EdgePeerOptions {
+  readonly cluster: number;
+  readonly url: string;
+  readonly seal: EdgeSeal;
+  /** How long a lookup may take, in milliseconds. */
+  readonly lookupLimit: number;
+  readonly metrics: EdgeMetrics;
+  readonly log: Log;
+}
+
+/** Beyond lookups: a write must reach a disk, maybe with rows of a batch. */
+const WRITE_LIMIT = 2500;
+const ROWS_LIMIT = 20_000;
+const LIMITS: Readonly<Partial<Record<EdgeCallName, number>>> = {
+  update: WRITE_LIMIT,
+  visit: WRITE_LIMIT,
+  remove: WRITE_LIMIT,
+  'remove-attribute': WRITE_LIMIT,
+  'hand-over': WRITE_LIMIT,
+  adopt: WRITE_LIMIT,
+  release: WRITE_LIMIT,
+  clients: WRITE_LIMIT,
+  state: WRITE_LIMIT,
+  rows: ROWS_LIMIT,
+};
+const FAILURES_TO_OPEN = 5;
+const FIRST_PAUSE = 1000;
+const LONGEST_PAUSE = 10_000;
+/** Errors of a connection on which nothing was sent. */
+const NOT_SENT = new Set([
+  'ECONNREFUSED',
+  'ConnectionRefused',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'FailedToOpenSocket',
+]);
+
+/** A cluster could not be asked, or did not answer. */
+export class PeerSilent extends Error {
+  readonly cluster: number;
+  /** Whether what was asked may have been done all the same. */
+  readonly mayBeDone: boolean;
+
+  constructor(cluster: number, why: string, mayBeDone: boolean, cause?: unknown) {
+    super(`cluster ${cluster}: ${why}`, { cause });
+    this.cluster = cluster;
+    this.mayBeDone = mayBeDone;
+  }
+
+  /** What a caller is told whose write went to that cluster. */
+  asWriteError(): QuiverError {
+    const [code, what] = this.mayBeDone
+      ? (['unknown', 'has not said whether it was done'] as const)
+      : (['not-done', 'cannot be reached'] as const);
+    return new QuiverError(code, `Edge cluster ${this.cluster} ${what}; send it again`, { cause: this });
+  }
+}
+
+export class EdgePeer {
+  readonly cluster: number;
+  readonly url: string;
+  readonly #options: EdgePeerOptions;
+  #failures = 0;
+  #openUntil = 0;
+  #pause = FIRST_PAUSE;
+  #isOnTrial = false;
+
+  constructor(options: EdgePeerOptions) {
+    this.cluster = options.cluster;
+    this.url = options.url.replace(/\/+$/, '');
+    this.#options = options;
+    options.metrics.open.set({ cluster: this.cluster }, 0);
+  }
+
+  /** Whether calls go out just now. */
+  get isClosed(): boolean {
+    return this.#failures < FAILURES_TO_OPEN;
+  }
+
+  /**
+   * Asks the cluster.
+   *
+   * @throws PeerSilent when it does not answer, or not in time, or has not understood
+   * @throws QuiverError `insufficient-storage` when it has no room
+   */
+  async ask<Name extends EdgeCallName>(name: Name, ask: EdgeAsk<Name>): Promise<EdgeAnswer<Name>> {
+    const { metrics } = this.#options;
+    if (!this.isClosed && (this.#isOnTrial || Date.now() < this.#openUntil)) {
+      metrics.calls.inc({ cluster: this.cluster, call: name, outcome: 'not_tried' });
+      throw new PeerSilent(this.cluster, 'has not answered for a while', false);
+    }
+    this.#isOnTrial = !this.isClosed;
+    try {
+      const answer = await this.#send(name, ask);
+      this.#succeeded();
+      metrics.calls.inc({ cluster: this.cluster, call: name, outcome: 'answered' });
+      return answer;
+    } catch (error) {
+      if (error instanceof PeerSilent) this.#failed(error);
+      else this.#succeeded();
+      metrics.calls.inc({ cluster: this.cluster, call: name, outcome: 'failed' });
+      throw error;
+    }
+  }
+
+  async #send<Name extends EdgeCallName>(name: Name, ask: EdgeAsk<Name>): Promise<EdgeAnswer<Name>> {
+    const { seal, lookupLimit } = this.#options;
+    const path = EDGE_PATH + name;
+    const body = JSON.stringify(ask);
+    const { authorization, nonce } = seal.seal(this.cluster, path, body);
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(this.url + path, {
+        method: 'POST',
+        headers: { authorization, 'content-type': 'application/json' },
+        body,
+        redirect: 'error',
+        signal: AbortSignal.timeout(LIMITS[name] ?? lookupLimit),
+      });
+      text = await response.text();
+    } catch (error) {
+      throw new PeerSilent(this.cluster, reasonOf(error), !NOT_SENT.has(codeOf(error)), error);
+    }
+    if (response.status === 507) {
+      throw new QuiverError('insufficient-storage', `No space left at edge cluster ${this.cluster}`);
+    }
+    if (response.status !== 200) {
+      const mayBeDone = response.status >= 500 && !text.includes('"not-done"');
+      throw new PeerSilent(this.cluster, `answered ${response.status}: ${text.slice(0, 200)}`, mayBeDone);
+    }
+    if (!seal.isAnswer(nonce, text, response.headers.get(ANSWER_HEADER))) {
+      throw new PeerSilent(this.cluster, 'its answer has not the right signature', true);
+    }
+    return EDGE_CALLS[name].answer.parse(JSON.parse(text)) as EdgeAnswer<Name>;
+  }
+
+  #succeeded(): void {
+    if (!this.isClosed) {
+      this.#options.log.info({ cluster: this.cluster }, 'an edge cluster answers again');
+      this.#options.metrics.open.set({ cluster: this.cluster }, 0);
+    }
+    this.#failures = 0;
+    this.#pause = FIRST_PAUSE;
+    this.#isOnTrial = false;
+  }
+
+  #failed(error: PeerSilent): void {
+    this.#failures += 1;
+    this.#isOnTrial = false;
+    if (this.isClosed) return;
+    if (this.#failures === FAILURES_TO_OPEN) {
+      this.#options.log.warn({ err: error, cluster: this.cluster }, 'an edge cluster does not answer');
+      this.#options.metrics.open.set({ cluster: this.cluster }, 1);
+    }
+    this.#openUntil = Date.now() + this.#pause;
+    this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
+  }
+}
+
+export interface EdgeMetrics {
+  readonly calls: Counter<'cluster' | 'call' | 'outcome'>;
+  readonly open: Gauge<'cluster'>;
+}
+
+/** Registers what `/metrics` says of other clusters. */
+export function edgeMetrics(registry: Registry): EdgeMetrics {
+  return {
+    calls: new Counter({
+      name: 'quiver_edge_calls_total',
+      help: 'Calls to other edge clusters.',
+      labelNames: ['cluster', 'call', 'outcome'],
+      registers: [registry],
+    }),
+    open: new Gauge({
+      name: 'quiver_edge_breaker_open',
+      help: 'Whether another edge cluster is not asked for a while, because it did not answer.',
+      labelNames: ['cluster'],
+      aggregator: 'max',
+      registers: [registry],
+    }),
+  };
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  const code = 'code' in error ? String(error.code) : '';
+  return NOT_SENT.has(code) || error.cause === undefined ? code : codeOf(error.cause);
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}

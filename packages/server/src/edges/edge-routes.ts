@@ -1,0 +1,182 @@
+/** What other edge clusters may ask of this one. Nothing here asks a further cluster: a call goes one hop (spec section 8). */
+
+import { z } from '@hono/zod-openapi';
+import type { AttributeSettings } from '../domain/attributes.ts';
+import type { VisitorId } from '../domain/visitor-id.ts';
+import { QuiverError } from '../errors.ts';
+import type { RowOutcome } from '../storage/batch-store.ts';
+import type {
+  FoundProfile,
+  ProfileStore,
+  UpdateOutcome,
+  Visit,
+  VisitOutcome,
+} from '../storage/profile-store.ts';
+import { readBody } from '../wire/body.ts';
+import { JSON_HEADERS, Reply } from '../wire/replies.ts';
+import type { Call, Route } from '../wire/route.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import {
+  EDGE_CALLS,
+  EDGE_PATH,
+  type EdgeAnswer,
+  type EdgeAsk,
+  type EdgeCallName,
+  MAX_EDGE_BODY,
+  profileOf,
+  sentProfile,
+} from './edge-calls.ts';
+import { ANSWER_HEADER, digestOf, type EdgeSeal } from './edge-seal.ts';
+import type { SealedCalls } from './sealed-calls.ts';
+
+/** The profiles that live here; `profiles/profile-service.ts` gives it. */
+export interface LocalProfiles {
+  find(client: string, id: SentId): FoundProfile | undefined | Promise<FoundProfile | undefined>;
+  update(
+    client: string,
+    id: SentId,
+    settings: AttributeSettings,
+  ): Promise<{ readonly outcome: UpdateOutcome }>;
+  visit(client: string, visit: Visit): Promise<VisitOutcome>;
+  remove(client: string, id: SentId): Promise<{ readonly outcome: boolean }>;
+  removeAttribute(
+    client: string,
+    id: SentId,
+    name: string,
+  ): Promise<{ readonly outcome: 'removed' | 'no-profile' | 'no-attribute' }>;
+}
+
+/** An id as a request wrote it. */
+export interface SentId {
+  readonly kind: VisitorId['kind'];
+  readonly text: string;
+}
+
+export interface EdgeRouteParts {
+  readonly seal: EdgeSeal;
+  readonly sealed: SealedCalls;
+  readonly profiles: LocalProfiles;
+  readonly store: Pick<ProfileStore, 'findLinked' | 'adopt' | 'release'>;
+  /** Applies rows of a batch of another cluster, each once. */
+  readonly rows: (ask: EdgeAsk<'rows'>, from: number) => Promise<RowOutcome[]>;
+  readonly exchange: ClientExchange;
+  readonly figures: () => Promise<{ readonly profiles: number }>;
+  readonly clients: readonly string[];
+  readonly node: number;
+  readonly version: string;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+type Answers = { [Name in EdgeCallName]: (ask: EdgeAsk<Name>, from: number) => Promise<EdgeAnswer<Name>> };
+
+const ALL_IDS = Number.MAX_SAFE_INTEGER;
+
+/** One route a call. */
+export function edgeRoutes(parts: EdgeRouteParts): Route[] {
+  const { seal, sealed } = parts;
+  const answers = answersOf(parts);
+
+  async function answer<Name extends EdgeCallName>(name: Name, { request }: Call) {
+    const { nonce, digest, from } = sealed.of(request);
+    const body = await readBody(request, MAX_EDGE_BODY);
+    if (digestOf(body) !== digest)
+      throw new QuiverError('forbidden', 'edge call: another body than was sealed');
+    const asked = EDGE_CALLS[name].ask.safeParse(JSON.parse(Buffer.from(body).toString()));
+    if (!asked.success) throw new QuiverError('bad-request', `edge call: ${asked.error.issues[0]?.message}`);
+    const ask = asked.data as EdgeAsk<Name>;
+    const client = 'client' in ask ? ask.client : undefined;
+    if (client !== undefined && !parts.clients.includes(client)) {
+      throw new QuiverError('not-found', `No such client: ${client}`);
+    }
+    const text = JSON.stringify(await answers[name](ask, from));
+    return new Reply(text, 200, { ...JSON_HEADERS, [ANSWER_HEADER]: seal.signAnswer(nonce, text) });
+  }
+
+  return (Object.keys(EDGE_CALLS) as EdgeCallName[]).map((name) => ({
+    method: 'POST',
+    path: EDGE_PATH + name,
+    guard: 'edge',
+    style: 'json',
+    cors: 'none',
+    scope: 'server',
+    describe: describeCall(name),
+    handle: (call) => answer(name, call),
+  }));
+}
+
+function answersOf({
+  profiles,
+  store,
+  rows,
+  exchange,
+  figures,
+  node,
+  version,
+  now,
+}: EdgeRouteParts): Answers {
+  const sent = ({ kind, value }: VisitorId): SentId => ({ kind, text: value });
+  return {
+    async find({ client, id }) {
+      const found = await profiles.find(client, sent(id));
+      if (!found) return {};
+      const { modifiedAt, expiresAt, attributes } = found;
+      return { found: { modifiedAt, expiresAt, attributes } };
+    },
+    async known({ client, ids }) {
+      const found = await Promise.all(ids.map((id) => profiles.find(client, sent(id))));
+      return { known: found.flatMap((one, place) => (one ? [place] : [])) };
+    },
+    async update({ client, id, settings }) {
+      const { outcome } = await profiles.update(client, sent(id), new Map(settings));
+      return { outcome };
+    },
+    async visit({ client, ids, freshTntId, settings }) {
+      const visit = { ids, freshTntId, settings: new Map(settings) };
+      const { outcome, tntId } = await profiles.visit(client, visit);
+      return { outcome, tntId, node };
+    },
+    async remove({ client, id }) {
+      return { removed: (await profiles.remove(client, sent(id))).outcome };
+    },
+    async 'remove-attribute'({ client, id, name }) {
+      const { outcome } = await profiles.removeAttribute(client, sent(id), name);
+      return { outcome };
+    },
+    async 'hand-over'({ client, id }) {
+      const found = await store.findLinked(client, id, now(), ALL_IDS);
+      return found ? { profile: sentProfile(found) } : {};
+    },
+    async adopt({ client, profile }) {
+      await store.adopt(client, profileOf(profile), now());
+      return {};
+    },
+    async release({ client, profile }) {
+      return { released: await store.release(client, profileOf(profile), now()) };
+    },
+    async rows(ask, from) {
+      return { outcomes: await rows(ask, from) };
+    },
+    async clients({ clients }) {
+      return { clients: await exchange.take(clients) };
+    },
+    async state() {
+      return { profiles: (await figures()).profiles, node, version };
+    },
+  };
+}
+
+function describeCall(name: EdgeCallName): Route['describe'] {
+  const { about, ask, answer } = EDGE_CALLS[name];
+  const refused = z.object({ status: z.int(), message: z.string() });
+  return {
+    tags: ['Between edge clusters'],
+    summary: about,
+    description: 'Sealed with the secret of the clusters; nothing else opens it.',
+    request: { body: { required: true, content: { 'application/json': { schema: ask } } } },
+    responses: {
+      200: { description: 'The answer', content: { 'application/json': { schema: answer } } },
+      403: { description: 'Not sealed by a peer', content: { 'application/json': { schema: refused } } },
+    },
+  };
+}

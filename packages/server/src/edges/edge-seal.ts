@@ -1,0 +1,115 @@
+/**
+ * The seal on calls between edge clusters: who calls whom, when, and with what, under a secret that only they share.
+ *
+ * `Authorization: Quiver-Edge <from>.<to>.<time>.<nonce>.<digest>.<signature>`: two cluster numbers, epoch milliseconds, 16 random bytes, SHA-256 of the body, and
+ * HMAC-SHA256 over method, path and all of these (bytes as base64url). A call is let in when its signature is right, it is meant for this cluster, comes
+ * from one that the configuration names, was sealed less than five seconds ago by the clock here, and was not seen before. The answer bears a
+ * signature over the call's nonce and the body, so that nobody in between can make one up.
+ */
+
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { QuiverError } from '../errors.ts';
+
+/** How far two clocks may be apart, and how long a call may be under way, in milliseconds. */
+const SKEW = 5000;
+const SCHEME = 'Quiver-Edge ';
+/** Bears the signature of an answer. */
+export const ANSWER_HEADER = 'x-quiver-edge-signature';
+
+export interface EdgeSealOptions {
+  /** 32 bytes that all clusters have. */
+  readonly key: Uint8Array;
+  readonly cluster: number;
+  /** The numbers of the other clusters. */
+  readonly peers: readonly number[];
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Told of every nonce that was let in, so that other processes of this cluster can be told. */
+  readonly spent?: (nonce: string) => void;
+}
+
+/** What was let in. */
+export interface SealedCall {
+  readonly from: number;
+  readonly nonce: string;
+  /** SHA-256 of the body, base64url; the body must be held against it. */
+  readonly digest: string;
+}
+
+export class EdgeSeal {
+  readonly #options: EdgeSealOptions;
+  /** By nonce, until when it must be remembered. In the order in which they came, so about in that of their times. */
+  readonly #spent = new Map<string, number>();
+
+  constructor(options: EdgeSealOptions) {
+    this.#options = options;
+  }
+
+  /** Seals a call. */
+  seal(to: number, path: string, body: string): { readonly authorization: string; readonly nonce: string } {
+    const { cluster, now } = this.#options;
+    const nonce = randomBytes(16).toString('base64url');
+    const fields = [cluster, to, now(), nonce, digestOf(body)].join('.');
+    return { authorization: `${SCHEME}${fields}.${this.#sign('POST', path, fields)}`, nonce };
+  }
+
+  /**
+   * Opens the seal of a call.
+   *
+   * @throws QuiverError `forbidden`, with what is wrong where the caller holds the secret, and without where it does not
+   */
+  open(authorization: string | null, method: string, path: string): SealedCall {
+    const { cluster, peers, now } = this.#options;
+    const parts = authorization?.startsWith(SCHEME) ? authorization.slice(SCHEME.length).split('.') : [];
+    const [from, to, time, nonce, digest, signature] = parts;
+    if (parts.length !== 6 || !this.#isSigned(method, path, parts.slice(0, 5).join('.'), signature!)) {
+      throw new QuiverError('forbidden', 'Forbidden');
+    }
+    if (Number(to) !== cluster) throw refusal(`meant for cluster ${to}, this is ${cluster}`);
+    if (!peers.includes(Number(from))) throw refusal(`cluster ${from} is no --peer of ${cluster}`);
+    if (!(Math.abs(now() - Number(time)) <= SKEW))
+      throw refusal(`clocks differ by ${now() - Number(time)} ms`);
+    if (this.#spent.has(nonce!)) throw refusal('seen before');
+    this.spend(nonce!);
+    this.#options.spent?.(nonce!);
+    return { from: Number(from), nonce: nonce!, digest: digest! };
+  }
+
+  /** Notes that a call with this nonce was let in, here or by another process. */
+  spend(nonce: string): void {
+    const now = this.#options.now();
+    for (const [old, until] of this.#spent) {
+      if (until > now) break;
+      this.#spent.delete(old);
+    }
+    this.#spent.set(nonce, now + 2 * SKEW);
+  }
+
+  /** The signature of an answer to the call with this nonce. */
+  signAnswer(nonce: string, body: string): string {
+    return this.#sign('answer', nonce, digestOf(body));
+  }
+
+  isAnswer(nonce: string, body: string, signature: string | null): boolean {
+    return signature !== null && this.#isSigned('answer', nonce, digestOf(body), signature);
+  }
+
+  #sign(...lines: string[]): string {
+    return createHmac('sha256', this.#options.key).update(lines.join('\n')).digest('base64url');
+  }
+
+  #isSigned(first: string, second: string, third: string, signature: string): boolean {
+    const right = Buffer.from(this.#sign(first, second, third));
+    const given = Buffer.from(signature);
+    return right.length === given.length && timingSafeEqual(right, given);
+  }
+}
+
+/** SHA-256, base64url. */
+export function digestOf(body: string | Uint8Array): string {
+  return createHash('sha256').update(body).digest('base64url');
+}
+
+function refusal(why: string): QuiverError {
+  return new QuiverError('forbidden', `edge call: ${why}`);
+}

@@ -1,0 +1,294 @@
+/** Three edge clusters as processes (spec section 8): found, written and linked from anywhere, and never a false "not found". */
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type EdgeCluster, type EdgeClusters, startEdges } from './edge-clusters.ts';
+import { until } from './redis-nodes.ts';
+
+const CLUSTERS = [17, 28, 35];
+let count = 0;
+/** An id that no other test has. */
+const fresh = (name: string) => {
+  count += 1;
+  return `${name}${count}x${process.pid}`;
+};
+
+type Ids = { tntId?: string; thirdPartyId?: string; marketingCloudVisitorId?: string };
+
+const visit = (edge: EdgeCluster, id: Ids, set: Record<string, string> = {}) =>
+  edge.fetch('/rest/v1/delivery?client=demo&sessionId=s', {
+    method: 'POST',
+    body: JSON.stringify({
+      id,
+      context: { channel: 'web' },
+      execute: { pageLoad: { profileParameters: set } },
+    }),
+  });
+const visited = async (edge: EdgeCluster, id: Ids, set: Record<string, string> = {}) => {
+  const reply = await visit(edge, id, set);
+  expect(reply.status).toBe(200);
+  const body = (await reply.json()) as { id: { tntId: string } };
+  return { tntId: body.id.tntId, edge: reply.headers.get('x-quiver-edge') };
+};
+const get = (edge: EdgeCluster, path: string) => edge.fetch(`/rest/v1/profiles/${path}?client=demo`);
+const fetched = async (edge: EdgeCluster, path: string) => {
+  const reply = await get(edge, path);
+  if (reply.status !== 200) return reply.status;
+  const { profileAttributes } = (await reply.json()) as {
+    profileAttributes: Record<string, { value: string }>;
+  };
+  const { firstSessionStart: _, ...values } = Object.fromEntries(
+    Object.entries(profileAttributes).map(([name, { value }]) => [name, value]),
+  );
+  return { edge: reply.headers.get('x-quiver-edge'), ...values };
+};
+const update = (edge: EdgeCluster, query: string) => edge.fetch(`/m2/demo/profile/update?${query}`);
+const profilesAt = async (edge: EdgeCluster) => {
+  const body = (await (await edge.admin('server')).json()) as { store: { profiles: number } };
+  return body.store.profiles;
+};
+
+describe('three edge clusters', () => {
+  let edges: EdgeClusters;
+  let a: EdgeCluster;
+  let b: EdgeCluster;
+  let c: EdgeCluster;
+  beforeAll(async () => {
+    edges = await startEdges(CLUSTERS, { runtimes: ['bun', 'node', 'bun'] });
+    [a, b, c] = edges.clusters as [EdgeCluster, EdgeCluster, EdgeCluster];
+  });
+  afterAll(() => edges?.stop());
+
+  describe('read', () => {
+    test('a tntId bears the number of the cluster where it was born, and is found from any', async () => {
+      const { tntId } = await visited(a, {}, { tier: 'gold' });
+      expect(tntId).toMatch(/^[0-9a-f]{32}\.17$/);
+      const bare = tntId.split('.')[0]!;
+      for (const sent of [tntId, bare, `${bare}.17_4`, `${bare}.28`, `${bare}.99`, `${bare}.nonsense`]) {
+        for (const edge of [a, b, c]) {
+          expect([sent, await fetched(edge, sent)]).toEqual([sent, { edge: '17', tier: 'gold' }]);
+        }
+      }
+    });
+
+    test('any other id is found too, and what nobody has is 404', async () => {
+      const thirdPartyId = fresh('person');
+      const marketingCloudVisitorId = fresh('ecid');
+      await visited(b, { thirdPartyId, marketingCloudVisitorId }, { tier: 'gold' });
+      for (const edge of [a, b, c]) {
+        const expected = { edge: '28', tier: 'gold' };
+        expect(await fetched(edge, `thirdPartyId/${thirdPartyId}`)).toEqual(expected);
+        expect(await fetched(edge, `marketingCloudVisitorId/${marketingCloudVisitorId}`)).toEqual(expected);
+        expect(await fetched(edge, fresh('nobody'))).toBe(404);
+      }
+    });
+  });
+
+  describe('write', () => {
+    test('an update, a removal, an attribute less: where the profile lives', async () => {
+      const thirdPartyId = fresh('person');
+      await visited(c, { thirdPartyId }, { tier: 'gold', city: 'rome' });
+      const reply = await update(a, `mbox3rdPartyId=${thirdPartyId}&profile.tier=silver`);
+      expect(await reply.text()).toContain('<success>true');
+      expect(reply.headers.get('x-quiver-edge')).toBe('35');
+      expect(await fetched(c, `thirdPartyId/${thirdPartyId}`)).toEqual({
+        edge: '35',
+        tier: 'silver',
+        city: 'rome',
+      });
+      const path = `profiles?id=${thirdPartyId}&kind=thirdPartyId`;
+      const attribute = `profiles/attributes?id=${thirdPartyId}&kind=thirdPartyId&name=city`;
+      expect((await b.admin(attribute, { method: 'DELETE' })).status).toBe(204);
+      expect(await fetched(a, `thirdPartyId/${thirdPartyId}`)).toEqual({ edge: '35', tier: 'silver' });
+      expect((await b.admin(path)).status).toBe(200);
+      expect((await b.admin(path, { method: 'DELETE' })).status).toBe(204);
+      for (const edge of [a, b, c]) expect(await fetched(edge, `thirdPartyId/${thirdPartyId}`)).toBe(404);
+      const none = await update(a, `mbox3rdPartyId=${thirdPartyId}&profile.tier=silver`);
+      expect(await none.text()).toContain('No profile found');
+    });
+
+    test('a visit goes where the visitor lives, and says so', async () => {
+      const { tntId } = await visited(a, {}, { tier: 'gold' });
+      const again = await visited(b, { tntId: tntId.split('.')[0]! }, { city: 'rome' });
+      expect(again).toEqual({ tntId, edge: '17' });
+      expect(await fetched(c, tntId)).toEqual({ edge: '17', tier: 'gold', city: 'rome' });
+    });
+
+    test('a visitor who signs in at another cluster takes along what was known of the device', async () => {
+      const thirdPartyId = fresh('person');
+      await visited(a, { thirdPartyId }, { tier: 'gold', color: 'red' });
+      const { tntId } = await visited(b, {}, { city: 'rome', color: 'blue' });
+      const before = await profilesAt(b);
+      const signedIn = await visited(c, { tntId, thirdPartyId }, { last: 'now' });
+      expect(signedIn).toEqual({ tntId: `${tntId.split('.')[0]}.17`, edge: '17' });
+      const all = { edge: '17', tier: 'gold', color: 'red', city: 'rome', last: 'now' };
+      for (const edge of [a, b, c]) {
+        expect(await fetched(edge, tntId)).toEqual(all);
+        expect(await fetched(edge, `thirdPartyId/${thirdPartyId}`)).toEqual(all);
+      }
+      expect(await profilesAt(b)).toBe(before - 1);
+    });
+
+    test('a device that two persons share follows the last, each keeps what is theirs', async () => {
+      const [anna, bert] = [fresh('anna'), fresh('bert')];
+      const { tntId } = await visited(a, { thirdPartyId: anna }, { of: 'anna' });
+      await visited(b, { thirdPartyId: bert }, { of: 'bert' });
+      await visited(c, { tntId, thirdPartyId: bert });
+      expect(await fetched(a, tntId)).toMatchObject({ of: 'bert' });
+      expect(await fetched(b, `thirdPartyId/${anna}`)).toMatchObject({ of: 'anna' });
+    });
+  });
+
+  describe('twins', () => {
+    test('a person who shows up at all clusters at once is one soon, the newest of each value', async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const thirdPartyId = fresh('twin');
+        await Promise.all(
+          [a, b, c].map((edge) =>
+            visited(edge, { thirdPartyId }, { [`at${edge.cluster}`]: '1', last: String(edge.cluster) }),
+          ),
+        );
+        await until('they are one', async () => {
+          const seen = await Promise.all(
+            [a, b, c].map((edge) => fetched(edge, `thirdPartyId/${thirdPartyId}`)),
+          );
+          return seen.every((one) => {
+            const { last: _, ...rest } = one as Record<string, string>;
+            return (
+              JSON.stringify(rest, Object.keys(rest).sort()) ===
+                '{"at17":"1","at28":"1","at35":"1","edge":"17"}' ||
+              (JSON.stringify(seen[0]) === JSON.stringify(one) &&
+                'at17' in rest &&
+                'at28' in rest &&
+                'at35' in rest)
+            );
+          });
+        });
+      }
+    });
+  });
+
+  describe('clients', () => {
+    test('a token and a setting made at one are true at all within five seconds', async () => {
+      const made = await a.admin('authentication/token?authorizationScope=profile_api', { method: 'POST' });
+      const { accessToken } = (await made.json()) as { accessToken: string };
+      const on = { method: 'PATCH', body: JSON.stringify({ enableProfileApiAuthentication: true }) };
+      expect((await b.admin('clients/settings', on)).status).toBe(200);
+      const path = `/rest/v1/profiles/${fresh('nobody')}?client=demo`;
+      const headers = { authorization: `Bearer ${accessToken}` };
+      const began = Date.now();
+      for (const edge of [a, b, c]) {
+        await until('the door is shut', async () => (await edge.fetch(path)).status === 403, 5000);
+        await until(
+          'the token opens it',
+          async () => (await edge.fetch(path, { headers })).status === 404,
+          5000,
+        );
+      }
+      expect(Date.now() - began).toBeLessThan(5000);
+      const off = { method: 'PATCH', body: JSON.stringify({ enableProfileApiAuthentication: false }) };
+      expect((await c.admin('clients/settings', off)).status).toBe(200);
+      for (const edge of [a, b, c]) {
+        await until('the door is open', async () => (await edge.fetch(path)).status === 404, 5000);
+      }
+    });
+  });
+
+  test('a batch sets each row where its profile lives, and makes new ones where it came in', async () => {
+    const rows: string[] = [];
+    const expected = new Map<string, string>();
+    for (const edge of [a, b, c]) {
+      for (let n = 0; n < 40; n += 1) {
+        const id = fresh(`row${n}at${edge.cluster}`);
+        await visited(edge, { thirdPartyId: id }, { x: 'before' });
+        rows.push(`${id},first`, `${id},${id}`);
+        expected.set(id, String(edge.cluster));
+      }
+    }
+    for (let n = 0; n < 20; n += 1) {
+      const id = fresh(`new${n}`);
+      rows.push(`${id},${id}`);
+      expected.set(id, '28');
+    }
+    const accepted = await b.fetch('/m2/demo/v2/profile/batchUpdate', {
+      method: 'POST',
+      body: ['batch=thirdPartyId,x', ...rows].join('\n'),
+    });
+    const batchId = /batchId=([^<]+)</.exec(await accepted.text())![1]!;
+    await until('the batch is complete', async () => {
+      const { state } = (await (await b.admin(`batches/${batchId}`)).json()) as { state: string };
+      return state === 'complete';
+    });
+    expect(await (await b.admin(`batches/${batchId}`)).json()).toMatchObject({
+      consumed: rows.length,
+      successful: rows.length,
+      failed: 0,
+    });
+    for (const [id, cluster] of expected) {
+      expect(await fetched(a, `thirdPartyId/${id}`)).toEqual({ edge: cluster, x: id });
+    }
+  });
+
+  test('who they are, how fast they answer and what they hold can be seen', async () => {
+    const { edges: seen } = (await (await a.admin('edges')).json()) as {
+      edges: { cluster: number; reachable: boolean; roundTripMs: number; profiles: number }[];
+    };
+    expect(seen.map(({ cluster, reachable }) => [cluster, reachable])).toEqual([
+      [17, true],
+      [28, true],
+      [35, true],
+    ]);
+    expect(seen[1]!.roundTripMs).toBeGreaterThan(0);
+    expect(seen[1]!.profiles).toBe(await profilesAt(b));
+    expect(await (await a.fetch('/metrics')).text()).toMatch(
+      /quiver_edge_calls_total\{cluster="28",call="state",outcome="answered"\} \d/,
+    );
+  });
+
+  test('no other credential opens what is between them, and no request names a peer', async () => {
+    const body = JSON.stringify({ client: 'demo', id: { kind: 'tntId', value: 'x' } });
+    expect((await a.fetch('/edge/v1/find', { method: 'POST', body })).status).toBe(403);
+    const admin = await a.fetch('/edge/v1/find', {
+      method: 'POST',
+      body,
+      headers: { authorization: 'Bearer admin-token-of-all-clusters' },
+    });
+    expect(admin.status).toBe(403);
+  });
+});
+
+describe('when one of them is down', () => {
+  let edges: EdgeClusters;
+  let a: EdgeCluster;
+  let b: EdgeCluster;
+  let c: EdgeCluster;
+  beforeAll(async () => {
+    edges = await startEdges(CLUSTERS);
+    [a, b, c] = edges.clusters as [EdgeCluster, EdgeCluster, EdgeCluster];
+  });
+  afterAll(() => edges?.stop());
+  beforeEach(() => until('all answer', async () => (await fetched(a, fresh('nobody'))) === 404));
+
+  test('what lives elsewhere is found, what nobody else has is 503, all is well when it is back', async () => {
+    const [atB, atC] = [fresh('person'), fresh('person')];
+    await visited(b, { thirdPartyId: atB }, { x: '1' });
+    const { tntId } = await visited(c, { thirdPartyId: atC }, { x: '1' });
+    await c.kill();
+    expect(await fetched(a, `thirdPartyId/${atB}`)).toEqual({ edge: '28', x: '1' });
+    for (const path of [`thirdPartyId/${atC}`, tntId, fresh('nobody')]) {
+      const reply = await get(a, path);
+      expect([path, reply.status]).toEqual([path, 503]);
+      expect(reply.headers.get('retry-after')).toBe('1');
+      expect(((await reply.json()) as { message: string }).message).toContain('Edge cluster 35');
+    }
+    expect((await update(a, `mbox3rdPartyId=${atC}&profile.x=2`)).status).toBe(503);
+    expect((await update(a, `mbox3rdPartyId=${atB}&profile.x=2`)).status).toBe(200);
+    expect((await visit(a, { thirdPartyId: atC }, { x: '3' })).status).toBe(503);
+    expect((await visit(a, { tntId, thirdPartyId: atB }, { x: '3' })).status).toBe(503);
+    expect((await visit(a, {}, { x: '1' })).status).toBe(200);
+    expect(await fetched(b, `thirdPartyId/${atB}`)).toEqual({ edge: '28', x: '2' });
+    expect((await a.fetch('/readyz')).status).toBe(200);
+    await c.restart();
+    await until('it is found again', async () => (await get(a, tntId)).status === 200);
+    expect(await fetched(a, `thirdPartyId/${atC}`)).toEqual({ edge: '35', x: '1' });
+  });
+});
