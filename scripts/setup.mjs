@@ -38,6 +38,18 @@ export function installPackages() {
   }
 }
 
+/**
+ * Makes ready what serves, and says how it is started: the program, and the file that it runs. On Bun, or on Node where Bun cannot run or
+ * `QUIVER_RUNTIME=node` says so.
+ */
+export function serverCommand() {
+  installPackages();
+  const bun = process.env.QUIVER_RUNTIME === 'node' ? undefined : bunPath();
+  if (!bun) buildForNode();
+  buildConsole();
+  return bun ? [bun, join(SERVER, 'src', 'main.ts')] : [process.execPath, join(SERVER, 'dist', 'main.js')];
+}
+
 /** Compiles the server for Node when its sources are newer than the last build. */
 export function buildForNode() {
   const stamp = join(SERVER, 'dist', '.built');

@@ -5,17 +5,9 @@
  */
 
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { buildConsole, buildForNode, bunPath, installPackages, SERVER } from './setup.mjs';
+import { serverCommand } from './setup.mjs';
 
-installPackages();
-const bun = process.env.QUIVER_RUNTIME === 'node' ? undefined : bunPath();
-if (!bun) buildForNode();
-buildConsole();
-const [command, main] = bun
-  ? [bun, join(SERVER, 'src', 'main.ts')]
-  : [process.execPath, join(SERVER, 'dist', 'main.js')];
-
+const [command, main] = serverCommand();
 const child = spawn(command, [main, 'serve', ...process.argv.slice(2)], { stdio: 'inherit' });
 // A terminal sends Ctrl-C to the child by itself; passed on once more it would count as the second, impatient one.
 process.on('SIGINT', () => {});

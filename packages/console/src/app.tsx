@@ -3,6 +3,7 @@ import { Redirect, Route, Switch } from 'wouter';
 import { useSession } from './api/session.ts';
 import { BatchPage } from './pages/batch-page.tsx';
 import { BatchesPage } from './pages/batches-page.tsx';
+import { EdgesPage } from './pages/edges-page.tsx';
 import { ImplementationPage } from './pages/implementation-page.tsx';
 import { NotFoundPage } from './pages/not-found-page.tsx';
 import { OverviewPage } from './pages/overview-page.tsx';
@@ -72,6 +73,11 @@ function Pages({ client }: { client: string }) {
             <BatchPage client={client} id={decodeURIComponent(id)} />
           </Titled>
         )}
+      </Route>
+      <Route path="/:client/edges">
+        <Titled title="Edges">
+          <EdgesPage client={client} />
+        </Titled>
       </Route>
       <Route path="/:client/implementation">
         <Titled title="Implementation">

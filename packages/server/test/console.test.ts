@@ -121,6 +121,13 @@ describe.skipIf(!isThere)('in a browser', () => {
       expect(page.url()).toBe(`${quiver.url}/console/acme/overview`);
     });
 
+    test('edges: this cluster, and how to have more of them', async () => {
+      await open('demo/edges');
+      await page.getByText('Reachable').waitFor();
+      await page.getByText('npm run edges').waitFor();
+      await look('edges');
+    });
+
     test('profiles: found by any id, changed, and removed', async () => {
       const name = `of${width}`;
       const tntId = `visitor${width}`;
@@ -238,7 +245,7 @@ describe.skipIf(!isThere)('in a browser', () => {
     });
 
     test('every view can be copied as a curl line', async () => {
-      for (const path of ['overview', 'profiles?id=crm-1001', 'batches', 'implementation']) {
+      for (const path of ['overview', 'profiles?id=crm-1001', 'batches', 'edges', 'implementation']) {
         await open(`demo/${path}`);
         await page.getByRole('button', { name: 'Copy as curl' }).first().click();
         const copied = await page.evaluate('navigator.clipboard.readText()');

@@ -1,14 +1,13 @@
 /** Starts edge clusters for a test, each a server with peers, on loopback. */
 
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { freePorts } from './free-ports.ts';
 import { type Quiver, type RuntimeName, startQuiver } from './start-quiver.ts';
 
-export const EDGE_SECRET = 'a secret of at least thirty-two characters';
-const ADMIN = 'admin-token-of-all-clusters';
+const EDGE_SECRET = 'a secret of at least thirty-two characters';
+export const ADMIN = 'admin-token-of-all-clusters';
 
 export interface EdgeCluster {
   readonly cluster: number;
@@ -117,17 +116,4 @@ class Cluster implements EdgeCluster {
     const headers = { authorization: `Bearer ${ADMIN}`, 'content-type': 'application/json' };
     return this.fetch(`/demo/target/${path}`, { ...init, headers });
   }
-}
-
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => promisify(server.close.bind(server))()));
-  return ports;
 }

@@ -13,7 +13,8 @@ import { QuiverError } from '../src/errors.ts';
 import { at, person, settings, tnt } from '../src/storage/conformance/profile-store-conformance.ts';
 import { openRedisStores } from '../src/storage/redis/open-redis-stores.ts';
 import type { Stores } from '../src/storage/stores.ts';
-import { hasRedis, type RedisNode, type RedisNodes, startRedisNodes, until } from './redis-nodes.ts';
+import { hasRedis, type RedisNode, type RedisNodes, startRedisNodes } from './redis-nodes.ts';
+import { until } from './until.ts';
 
 const ROUNDS = Number(process.env.QUIVER_FAULT_ROUNDS ?? 1);
 /** No request waits longer in a failover. */

@@ -2,15 +2,14 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
+import { freePorts } from './free-ports.ts';
+import { until } from './until.ts';
 
 const NODES = 6;
 const NODE_TIMEOUT_MS = 1500;
-const START_TIMEOUT_MS = 30_000;
 
 /** Whether this machine has what it takes; a suite without it is skipped. */
 export const hasRedis = ['redis-server', 'redis-cli'].every(
@@ -195,32 +194,4 @@ async function createCluster(addresses: readonly string[]): Promise<void> {
   });
   const code = await new Promise((resolve) => child.once('exit', resolve));
   if (code !== 0) throw new Error(`redis-cli --cluster create ended with ${code}: ${printed}`);
-}
-
-/** Ports that are free just now, each told apart by holding them all at once. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => promisify(server.close.bind(server))()));
-  return ports;
-}
-
-/** Waits for a condition; what it throws counts as not yet. */
-export async function until(
-  what: string,
-  isSo: () => Promise<boolean>,
-  timeout = START_TIMEOUT_MS,
-): Promise<void> {
-  const end = Date.now() + timeout;
-  for (;;) {
-    if (await isSo().catch(() => false)) return;
-    if (Date.now() > end) throw new Error(`it did not come about that ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasRedis, type RedisNodes, startRedisNodes, until } from './redis-nodes.ts';
+import { hasRedis, type RedisNodes, startRedisNodes } from './redis-nodes.ts';
 import { type Quiver, type QuiverOptions, runQuiver, startQuiver } from './start-quiver.ts';
+import { until } from './until.ts';
 
 const KEY = 'a key that is long enough to sign with';
 const ADMIN = 'an-admin-token-of-the-test';

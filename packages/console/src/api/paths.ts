@@ -16,6 +16,7 @@ function admin(
 
 export const paths = {
   server: (client: string) => admin(client, 'server'),
+  edges: (client: string) => admin(client, 'edges'),
   usage: (client: string, from: string, to: string) => admin(client, 'usage', { from, to }),
   attributeNames: (client: string) => admin(client, 'profileattributes/mbox'),
   settings: (client: string) => admin(client, 'clients/settings'),

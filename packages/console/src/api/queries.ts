@@ -7,6 +7,7 @@ import type {
   AttributeNamesReply,
   BatchesReply,
   BatchReply,
+  EdgesReply,
   FailuresReply,
   IdKind,
   ProfileReply,
@@ -23,6 +24,14 @@ export function useServer(client: string) {
   return useQuery({
     queryKey: [client, 'server'],
     queryFn: () => call<ServerReply>(paths.server(client)),
+    refetchInterval: NOW_AND_THEN,
+  });
+}
+
+export function useEdges(client: string) {
+  return useQuery({
+    queryKey: [client, 'edges'],
+    queryFn: async () => (await call<EdgesReply>(paths.edges(client))).edges,
     refetchInterval: NOW_AND_THEN,
   });
 }

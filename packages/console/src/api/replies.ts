@@ -13,6 +13,21 @@ export interface ServerReply {
   readonly serverDomain?: string;
 }
 
+export interface EdgeReply {
+  readonly cluster: number;
+  /** Null for the cluster that was asked. */
+  readonly url: string | null;
+  readonly reachable: boolean;
+  readonly roundTripMs: number | null;
+  readonly profiles: number | null;
+  readonly version: string | null;
+  /** Why it could not be asked. */
+  readonly problem: string | null;
+}
+export interface EdgesReply {
+  readonly edges: readonly EdgeReply[];
+}
+
 export const PROFILE_API_KINDS = ['fetches', 'updates', 'batchUploads', 'batchStatuses', 'removals'] as const;
 
 export interface UsageDay {

@@ -14,7 +14,7 @@ export function BatchState({ batch }: { batch: BatchReply }) {
 export function BatchTable({ client, batches }: { client: string; batches: readonly BatchReply[] }) {
   return (
     <div className="scroll">
-      <table className="batches">
+      <table className="listing">
         <caption className="off-screen">Batches, the latest first</caption>
         <thead>
           <tr>

@@ -8,6 +8,7 @@ const PAGES = [
   ['overview', 'Overview'],
   ['profiles', 'Profiles'],
   ['batches', 'Batches'],
+  ['edges', 'Edges'],
   ['implementation', 'Implementation'],
 ] as const;
 

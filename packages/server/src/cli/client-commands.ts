@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { batchCommand } from './batch.ts';
 import type { End } from './client-failure.ts';
 import { addCompletion } from './completion.ts';
+import { edgesCommand } from './edges.ts';
 import { getCommand } from './get.ts';
 import { importCommand } from './import.ts';
 import { setCommand } from './set.ts';
@@ -12,7 +13,16 @@ import { tokenCommand } from './token.ts';
 
 /** Adds them, and completion, which must come after all other commands of the program. */
 export function addClientCommands(program: Command, end: End): void {
-  for (const make of [importCommand, getCommand, setCommand, batchCommand, tokenCommand, settingsCommand]) {
+  const makers = [
+    importCommand,
+    getCommand,
+    setCommand,
+    batchCommand,
+    tokenCommand,
+    settingsCommand,
+    edgesCommand,
+  ];
+  for (const make of makers) {
     const command = make(end);
     settle(command, program);
     program.addCommand(command);

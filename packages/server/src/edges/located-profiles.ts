@@ -10,6 +10,7 @@
  * another cluster may have done the same at the same moment, and then twins are made one.
  */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AttributeSettings } from '../domain/attributes.ts';
 import { strongestFirst } from '../domain/linking.ts';
 import { idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
@@ -45,6 +46,8 @@ interface Elsewhere {
   readonly cluster?: number;
 }
 
+/** Between looks for twins that failed, in milliseconds. */
+const TWIN_PAUSES = [500, 2000, 8000];
 const RETRY_AFTER = { 'retry-after': '1' };
 
 export class LocatedProfiles {
@@ -52,18 +55,11 @@ export class LocatedProfiles {
   readonly #peers: ReadonlyMap<number, EdgePeer>;
   readonly #homes = new RememberedHomes();
   readonly #own: ProfilePlace;
-  /** What goes on behind answers that were given. */
-  readonly #behind = new Set<Promise<void>>();
 
   constructor(parts: LocatedProfilesParts) {
     this.#parts = parts;
     this.#peers = new Map(parts.peers.map((peer) => [peer.cluster, peer]));
     this.#own = ownPlace(parts.cluster, parts.store, parts.now);
-  }
-
-  /** Waits for what goes on behind answers. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#behind);
   }
 
   find(client: string, sent: SentId): Found | undefined | Promise<Found | undefined> {
@@ -149,9 +145,15 @@ export class LocatedProfiles {
     for (const [id, home] of homes) {
       if (home && home.cluster !== target.cluster) await moveProfile(client, id, home, target);
     }
+    const visited = await this.#visitAt(target, client, visit);
     const unknown = ids.filter((id) => !homes.get(id));
     if (unknown.length > 0) this.#behindIt(() => this.#lookForTwins(client, unknown, target));
+    return visited;
+  }
+
+  async #visitAt(target: ProfilePlace, client: string, visit: Visit) {
     if (target === this.#own) return this.#parts.profiles.visit(client, visit);
+    const { ids } = visit;
     const peer = this.#peers.get(target.cluster)!;
     for (const id of ids) this.#homes.remember(client, id, target.cluster);
     const { hint: _, ...sent } = visit;
@@ -192,14 +194,24 @@ export class LocatedProfiles {
     if (others.length > 0) this.#homes.forget(client, id);
   }
 
+  /** Goes on behind an answer that was given. */
   #behindIt(work: () => Promise<void>): void {
-    const done = new Promise((resolve) => setImmediate(resolve))
-      .then(work)
-      .catch((error: unknown) => {
-        this.#parts.log.debug({ err: error }, 'other edge clusters could not be asked for twins');
-      })
-      .finally(() => this.#behind.delete(done));
-    this.#behind.add(done);
+    void this.#tried(work);
+  }
+
+  /** Tries a few times; then it is left to whoever reads both twins. */
+  async #tried(work: () => Promise<void>): Promise<void> {
+    for (const wait of [...TWIN_PAUSES, undefined]) {
+      try {
+        return await work();
+      } catch (error) {
+        if (wait === undefined) {
+          this.#parts.log.warn({ err: error }, 'other edge clusters could not be asked for twins');
+        } else {
+          await pause(wait, undefined, { ref: false });
+        }
+      }
+    }
   }
 
   /** Does something where the profile lives; once more when it has moved in between. */

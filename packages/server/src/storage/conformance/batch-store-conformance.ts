@@ -300,6 +300,74 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
       });
     });
 
+    describe('rows of a batch of another edge cluster', () => {
+      const foreign = (
+        rows: RowUpdate[],
+        more: { from?: number; batch?: string; acceptedAt?: number } = {},
+      ) => {
+        const { from = 17, batch = 'b17', acceptedAt = T0 } = more;
+        return batches.applyForeign({
+          ...{ client: 'demo', from, batch, acceptedAt, moment: at(T0) },
+          updates: BatchRows.of(rows, T0),
+        });
+      };
+      const xOf = async (id: string) => {
+        const found = await stores.profiles.find('demo', tnt(id), T0);
+        return found && listAttributes(found.attributes).find(({ name }) => name === 'x')?.value;
+      };
+      const set = (id: string, x: string, now = T0) =>
+        stores.profiles.update('demo', tnt(id), settings({ x }), at(now), true);
+
+      test('are applied to profiles that are there, in order; nothing is queued', async () => {
+        await set('a', '0');
+        const rows = [row(1, 'a', { x: '1' }), row(2, 'nobody', { x: '1' }), row(3, 'a', { x: '3' })];
+        expect(await foreign(rows)).toEqual(['applied', 'not-found', 'applied']);
+        expect(await xOf('a')).toBe('3');
+        expect(await xOf('nobody')).toBeUndefined();
+        expect(await batches.next('demo')).toBeUndefined();
+      });
+
+      test('that come again, among others or alone, are not applied again', async () => {
+        await set('a', '0');
+        await set('b', '0');
+        await foreign([row(1, 'a', { x: '1' }), row(2, 'b', { x: '2' })]);
+        await set('a', 'later', T0 + 1);
+        await set('b', 'later', T0 + 1);
+        expect(await foreign([row(2, 'b', { x: '2' })])).toEqual(['applied']);
+        expect(await foreign([row(1, 'a', { x: '1' }), row(2, 'b', { x: '2' })])).toEqual([
+          'applied',
+          'applied',
+        ]);
+        expect(await xOf('a')).toBe('later');
+        expect(await xOf('b')).toBe('later');
+        expect(await foreign([row(2, 'b', { x: '2' }), row(3, 'b', { x: '3' })])).toEqual([
+          'applied',
+          'applied',
+        ]);
+        expect(await xOf('b')).toBe('3');
+      });
+
+      test('that found no profile are tried again', async () => {
+        expect(await foreign([row(1, 'a', { x: '1' })])).toEqual(['not-found']);
+        await set('a', '0');
+        expect(await foreign([row(1, 'a', { x: '1' })])).toEqual(['applied']);
+        expect(await xOf('a')).toBe('1');
+      });
+
+      test('of another batch, or of another cluster, are rows of their own', async () => {
+        await set('a', '0');
+        await foreign([row(1, 'a', { x: '1' })]);
+        expect(await foreign([row(1, 'a', { x: '2' })], { batch: 'b18', acceptedAt: T0 + 1 })).toEqual([
+          'applied',
+        ]);
+        expect(await xOf('a')).toBe('2');
+        expect(await foreign([row(1, 'a', { x: '3' })], { from: 28, acceptedAt: T0 - 9 })).toEqual([
+          'applied',
+        ]);
+        expect(await xOf('a')).toBe('3');
+      });
+    });
+
     describe('expire', () => {
       const finish = async (id: string, acceptedAt: number) => {
         await accept(id, { acceptedAt, rows: 1 });
