@@ -52,8 +52,9 @@ import {
   prepareCell,
   repoint,
 } from './cell-scripts.lua.ts';
+import type { Argument } from './cluster-node.ts';
 import { idField } from './id-field.ts';
-import type { Argument, RedisCluster } from './redis-cluster.ts';
+import type { RedisCluster } from './redis-cluster.ts';
 import { isMarkOf } from './row-marks.ts';
 
 /** Ids in the order in which they came to name the profile are sorted by `since`. */

@@ -3,8 +3,9 @@
 import { StoreFormatError } from '../store-format-error.ts';
 import { UnsafeStoreError } from '../unsafe-store-error.ts';
 import { keepFirst } from './client-scripts.lua.ts';
+import { hasReplica, infoField } from './cluster-info.ts';
 import { SLOTS } from './key-slot.ts';
-import { hasReplica, infoField, type RedisCluster } from './redis-cluster.ts';
+import type { RedisCluster } from './redis-cluster.ts';
 
 /** Of the keys and their fields; a Quiver that reads them differently writes a higher one. */
 const FORMAT = 1;

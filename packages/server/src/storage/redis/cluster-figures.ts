@@ -3,7 +3,8 @@
 import { QuiverError } from '../../errors.ts';
 import type { StoreFigures } from '../stores.ts';
 import { countProfiles, probe } from './client-scripts.lua.ts';
-import { hasReplica, infoField, latest, type RedisCluster } from './redis-cluster.ts';
+import { hasReplica, infoField } from './cluster-info.ts';
+import { latest, type RedisCluster } from './redis-cluster.ts';
 
 const KEYS_AT_ONCE = 1000;
 /** Looking at every key takes a while, so the answer is kept for so many times that while. */

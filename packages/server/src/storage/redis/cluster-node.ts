@@ -1,0 +1,174 @@
+/**
+ * One node of a cluster, and what its answers mean. Writes of a turn travel in one pipeline with one WAIT at its end; while it waits, the next ones
+ * gather.
+ */
+
+import type { Redis } from 'ioredis';
+import type { Script } from './script.ts';
+
+/** How long one attempt may take, and within it WAIT. */
+const ATTEMPT_MS = 800;
+const WAIT_MS = 500;
+const CALLS_PER_PIPELINE = 500;
+const BYTES_PER_PIPELINE = 4_000_000;
+/** Errors of a node that did nothing. */
+const REFUSED = /^(MOVED|ASK|READONLY|CLUSTERDOWN|MASTERDOWN|LOADING|TRYAGAIN|NOREPLICAS|BUSY)\b/;
+
+export type Argument = string | Buffer | number;
+/** What a script answers: a status, then what belongs to it. */
+export type Reply = readonly (Buffer | readonly Buffer[] | null)[];
+
+/** One run of a script; all keys in one slot. */
+export interface Call {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  readonly args: readonly Argument[];
+}
+
+/** Nothing was done; the same may be sent again. */
+export class Refused extends Error {}
+/** A call failed for good. */
+export class Failed extends Error {}
+
+interface Waiting {
+  readonly call: Call;
+  readonly size: number;
+  resolve(answer: { reply: Reply; acknowledged: number }): void;
+  reject(error: unknown): void;
+}
+
+/** One node: a connection for questions, one for writes, for WAIT holds up whatever comes behind it. */
+export class ClusterNode {
+  readonly #connect: () => Redis;
+  readonly #replicas: () => number;
+  #reader: Promise<Redis> | undefined;
+  #writer: Promise<Redis> | undefined;
+  #queue: Waiting[] = [];
+  #isSending = false;
+
+  constructor(connect: () => Redis, replicas: () => number) {
+    this.#connect = connect;
+    this.#replicas = replicas;
+  }
+
+  async ask<Result>(command: string, ...args: Argument[]): Promise<Result> {
+    this.#reader ??= this.#opened(() => {
+      this.#reader = undefined;
+    });
+    const reader = await this.#reader;
+    return inTime(reader, reader.callBuffer(command, ...args) as Promise<Result>).catch(classified);
+  }
+
+  send(call: Call): Promise<{ reply: Reply; acknowledged: number }> {
+    return new Promise((resolve, reject) => {
+      let size = 0;
+      for (const arg of call.args) size += typeof arg === 'number' ? 8 : arg.length;
+      this.#queue.push({ call, size, resolve, reject });
+      if (!this.#isSending) {
+        this.#isSending = true;
+        // What is asked in the same turn travels together.
+        setImmediate(() => void this.#sendAll());
+      }
+    });
+  }
+
+  close(): void {
+    for (const connection of [this.#reader, this.#writer]) {
+      connection?.then((redis) => redis.disconnect()).catch(() => undefined);
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#queue.length > 0) {
+      let bytes = 0;
+      let count = 0;
+      for (const { size } of this.#queue) {
+        if (count === CALLS_PER_PIPELINE || (count > 0 && bytes + size > BYTES_PER_PIPELINE)) break;
+        bytes += size;
+        count += 1;
+      }
+      const group = this.#queue.splice(0, count);
+      try {
+        await this.#sendGroup(group);
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.#isSending = false;
+  }
+
+  async #sendGroup(group: readonly Waiting[]): Promise<void> {
+    this.#writer ??= this.#opened(() => {
+      this.#writer = undefined;
+    });
+    const writer = await this.#writer;
+    const answers = await this.#run(writer, group);
+    // A script that the node does not know did not run; the answers of the others stand.
+    const unknown = group.filter((_, index) => answers[index]?.[0]?.message.startsWith('NOSCRIPT'));
+    if (unknown.length > 0) {
+      const scripts = new Set(unknown.map(({ call }) => call.script));
+      await Promise.all([...scripts].map(({ text }) => inTime(writer, writer.call('SCRIPT', 'LOAD', text))));
+      this.#queue.unshift(...unknown);
+    }
+    const [waitError, acknowledged] = answers[group.length]!;
+    for (const [index, { resolve, reject }] of group.entries()) {
+      const [error, reply] = answers[index]!;
+      if (error?.message.startsWith('NOSCRIPT')) continue;
+      if (error) classified(error).catch(reject);
+      else resolve({ reply: reply as Reply, acknowledged: waitError ? 0 : Number(acknowledged) });
+    }
+  }
+
+  async #run(writer: Redis, group: readonly Waiting[]): Promise<[Error | null, unknown][]> {
+    const pipeline = writer.pipeline();
+    for (const { call } of group) {
+      pipeline.callBuffer('EVALSHA', call.script.sha, call.keys.length, ...call.keys, ...call.args);
+    }
+    // Without a replica to wait for the answer is 0 at once.
+    pipeline.wait(this.#replicas(), WAIT_MS);
+    return (await inTime(writer, pipeline.exec()))!;
+  }
+
+  async #opened(forget: () => void): Promise<Redis> {
+    const redis = this.#connect();
+    let reason: unknown;
+    redis.on('error', (error) => {
+      reason = error;
+    });
+    redis.once('end', forget);
+    try {
+      await redis.connect();
+    } catch (error) {
+      forget();
+      redis.disconnect();
+      const told = reason ?? error;
+      const why = told instanceof Error ? told.message : String(told);
+      // Nothing has been sent.
+      throw /WRONGPASS|NOAUTH|NOPERM/.test(why) ? new Failed(why) : new Refused(why);
+    }
+    return redis;
+  }
+}
+
+/** An answer that does not come in time ends the connection: what was sent on it may be done at any time, or never. */
+async function inTime<Result>(connection: Redis, answer: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      connection.disconnect();
+      reject(new Error('the node did not answer in time'));
+    }, ATTEMPT_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function classified(error: unknown): Promise<never> {
+  const why = error instanceof Error ? error.message : String(error);
+  if (REFUSED.test(why)) throw new Refused(why);
+  if (/^(OOM|MISCONF|WRONGPASS|NOAUTH|NOPERM|ERR|WRONGTYPE|CROSSSLOT)\b/.test(why)) throw new Failed(why);
+  throw error;
+}
