@@ -554,6 +554,7 @@ test('every command has help with examples', () => {
     'show',
     'end',
     'settings',
+    'edges',
     'completion',
   ]);
   for (const command of leaves) {

@@ -181,11 +181,14 @@ export class LmdbBatchStore implements BatchStore {
           : this.#rowWriter.apply(client, BatchRows.of(fresh, updates.at), moment, false);
       const unapplied = new Map(failed.map(({ index, outcome }) => [fresh[index]!.line, outcome]));
       for (const { line } of fresh) known.set(line, unapplied.get(line) ?? 'applied');
-      const remembered = rows.flatMap(({ line }) => {
+      const key = lineKey(place, rows.at(-1)!.line);
+      const before = this.#foreign.getBinary(key);
+      const remembered = new Map<number, RowOutcome>(before && parse<[number, RowOutcome][]>(before));
+      for (const { line } of rows) {
         const outcome = known.get(line)!;
-        return outcome === 'not-found' ? [] : [[line, outcome]];
-      });
-      this.#foreign.putSync(lineKey(place, rows.at(-1)!.line), serialize(remembered));
+        if (outcome !== 'not-found') remembered.set(line, outcome);
+      }
+      this.#foreign.putSync(key, serialize([...remembered]));
       return rows.map(({ line }) => known.get(line)!);
     });
   }
