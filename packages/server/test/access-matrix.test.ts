@@ -140,6 +140,7 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /{client}/target/profileattributes/mbox': 'admin',
   'GET /{client}/target/usage': 'admin',
   'GET /{client}/target/server': 'admin',
+  'GET /{client}/target/edges': 'admin',
   'POST /console/session': 'open',
   'GET /console/session': 'open',
   'DELETE /console/session': 'open',

@@ -286,7 +286,8 @@ describe('when one of them is down', () => {
     expect((await visit(a, {}, { x: '1' })).status).toBe(200);
     expect(await fetched(b, `thirdPartyId/${atB}`)).toEqual({ edge: '28', x: '2' });
     expect((await a.fetch('/readyz')).status).toBe(200);
-    const told = await runQuiver(['edges', '--server', a.url], { env: { QUIVER_ADMIN_TOKEN: ADMIN } });
+    const told = await runQuiver(['edges', '--url', a.url], { env: { QUIVER_TOKEN: ADMIN } });
+    expect(told.stderr).toBe('');
     expect(told.stdout).toMatch(/^28 +[0-9.]+ ms +\d+ +\S+ +http/m);
     expect(told.stdout).toMatch(/^35 +- +- +- +http\S+: cluster 35/m);
     expect(told.code).toBe(1);

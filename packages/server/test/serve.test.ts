@@ -278,10 +278,10 @@ describe('the command line', () => {
       /--tls-cert: /,
     ],
     [
-      'a store of a later version',
-      ['serve', '--store', 'redis://h:1'],
+      'a store that is none, whose text may hold a password',
+      ['serve', '--store', 'redis://user:secret@h'],
       {},
-      /--store: this version has only lmdb/,
+      /--store: must be lmdb or redis:\/\/host:port,…(?!.*secret)/,
     ],
     ['a word too many', ['serve', 'now'], {}, /too many arguments/],
     ['an unknown command', ['sreve'], {}, /unknown command 'sreve'/],

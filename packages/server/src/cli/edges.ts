@@ -29,7 +29,7 @@ Needs the admin token. The server that is asked comes first; round trips are fro
 
 Examples:
   quiver edges
-  quiver edges --server https://eu.example.com --json
+  quiver edges --url https://eu.example.com --json
 `;
 
 /** The command, to be added to the program. */

@@ -84,7 +84,7 @@ export class EdgePeer {
 
   constructor(options: EdgePeerOptions) {
     this.cluster = options.cluster;
-    this.url = options.url.replace(/\/+$/, '');
+    this.url = options.url.endsWith('/') ? options.url.slice(0, -1) : options.url;
     this.#options = options;
     options.metrics.open.set({ cluster: this.cluster }, 0);
   }

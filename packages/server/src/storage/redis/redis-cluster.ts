@@ -105,16 +105,18 @@ export class RedisCluster {
     );
   }
 
-  /** What every master tells of itself (the command INFO). */
+  /** What every master tells of itself (the command INFO), those that are masters now. */
   async infos(): Promise<{ readonly address: string; readonly info: string }[]> {
-    return this.#retried('unavailable', latest(), () =>
-      Promise.all(
+    return this.#retried('unavailable', latest(), async () => {
+      // Who asks for no key of a master is not told that it is one no more.
+      await this.#refresh();
+      return Promise.all(
         this.masters().map(async (address) => ({
           address,
           info: String(await this.#node(address).ask<Buffer>('INFO')),
         })),
-      ),
-    );
+      );
+    });
   }
 
   /** Asks one master, as {@link infos} names it. */
