@@ -1,7 +1,7 @@
 /**
- * Random operations on a fresh embedded store and on the plain model, compared after each; run by Bun, straight from the sources.
+ * Random operations on an empty store and on the plain model, compared after each; run by Bun, straight from the sources.
  *
- *   bun model-run.ts <first seed> <seeds> <operations a seed>
+ *   bun model-run.ts <first seed> <seeds> <operations a seed> <lmdb|redis>
  *
  * Prints a line a seed, and ends with 1 at the first difference, whose seed brings the very same run back.
  */
@@ -12,15 +12,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compareAtRandom } from '../packages/server/src/storage/conformance/model-comparison.ts';
 import { openLmdbStores } from '../packages/server/src/storage/lmdb/open-lmdb-stores.ts';
+import { openRedisStores } from '../packages/server/src/storage/redis/open-redis-stores.ts';
+import type { Stores } from '../packages/server/src/storage/stores.ts';
+import { startRedisNodes } from '../packages/server/test/redis-nodes.ts';
 
 /** What is compared is what is answered, not the disk; in memory it goes many times faster. */
 const FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
-const [first = 1, seeds = 1, operations = 100] = process.argv.slice(2).map(Number);
+interface Place {
+  /** Opens a store that is empty. */
+  open(seed: number): Promise<Stores>;
+  /** Removes what a store has left. */
+  remove(seed: number): Promise<void>;
+  close(): Promise<void>;
+}
 
-for (let seed = first; seed < first + seeds; seed += 1) {
-  const path = await mkdtemp(join(FOLDER, 'quiver-model-'));
-  const stores = await openLmdbStores({ path });
+const [first = 1, seeds = 1, operations = 100] = process.argv.slice(2, 5).map(Number);
+const place = process.argv[5] === 'redis' ? await inRedis() : inFolders();
+
+try {
+  for (let seed = first; seed < first + seeds && process.exitCode !== 1; seed += 1) await compare(seed);
+} finally {
+  await place.close();
+}
+
+async function compare(seed: number): Promise<void> {
+  const stores = await place.open(seed);
   try {
     await compareAtRandom(stores, seed, operations);
     process.stdout.write(`seed ${seed}: alike\n`);
@@ -29,7 +46,28 @@ for (let seed = first; seed < first + seeds; seed += 1) {
     process.exitCode = 1;
   } finally {
     await stores.close();
-    await rm(path, { recursive: true, force: true });
+    await place.remove(seed);
   }
-  if (process.exitCode === 1) break;
+}
+
+function inFolders(): Place {
+  let path = '';
+  return {
+    async open() {
+      path = await mkdtemp(join(FOLDER, 'quiver-model-'));
+      return openLmdbStores({ path });
+    },
+    remove: () => rm(path, { recursive: true, force: true }),
+    async close() {},
+  };
+}
+
+async function inRedis(): Promise<Place> {
+  const nodes = await startRedisNodes();
+  const seedNodes = nodes.nodes.map(({ port }) => ({ host: '127.0.0.1', port }));
+  return {
+    open: (seed) => openRedisStores({ seeds: seedNodes, connection: {}, prefix: `model-${seed}` }),
+    async remove() {},
+    close: () => nodes.stop(),
+  };
 }

@@ -26,6 +26,7 @@ const NAMES = [
   'stop',
   'one-person',
   'model',
+  'model-redis',
   'expiry',
   'backup',
   'hostile-http',

@@ -2,8 +2,11 @@
 import { serverModule } from './server-module.mjs';
 
 const { LmdbProfileStore } = await serverModule('storage/lmdb/lmdb-profile-store');
-LmdbProfileStore.prototype.removeAttribute = async function (client, id, name, { now }) {
-  const profile = await this.find(client, id, now);
-  if (!profile) return 'no-profile';
-  return profile.attributes.includes?.(JSON.stringify(name)) ? 'removed' : 'no-attribute';
-};
+const { RedisProfileStore } = await serverModule('storage/redis/redis-profile-store');
+for (const Store of [LmdbProfileStore, RedisProfileStore]) {
+  Store.prototype.removeAttribute = async function (client, id, name, { now }) {
+    const profile = await this.find(client, id, now);
+    if (!profile) return 'no-profile';
+    return profile.attributes.includes?.(JSON.stringify(name)) ? 'removed' : 'no-attribute';
+  };
+}

@@ -243,6 +243,12 @@ describe('three edge clusters', () => {
     );
   });
 
+  test('the calls between them are described like every other route', async () => {
+    const { paths } = (await (await a.fetch('/openapi.json')).json()) as { paths: Record<string, object> };
+    expect(paths['/edge/v1/find']).toMatchObject({ post: { tags: ['Between edge clusters'] } });
+    expect(paths['/{client}/target/edges']).toBeDefined();
+  });
+
   test('no other credential opens what is between them, and no request names a peer', async () => {
     const body = JSON.stringify({ client: 'demo', id: { kind: 'tntId', value: 'x' } });
     expect((await a.fetch('/edge/v1/find', { method: 'POST', body })).status).toBe(403);

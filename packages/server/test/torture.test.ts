@@ -24,6 +24,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'full-disk',
     'one-person',
     'model',
+    'model-redis',
     'expiry',
     'backup',
     'hostile-http',
