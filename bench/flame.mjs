@@ -16,6 +16,9 @@ import { luaId } from './profiles.mjs';
 
 const PROFILES = 100_000;
 const SECONDS = 5;
+/** Of the drawing, and of one of its rows, in pixels. */
+const WIDTH = 1200;
+const ROW = 17;
 const visited =
   '{"id":{"tntId":"\'..id..\'"},"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"country":"france","tier":"gold"}}}}';
 /** By kind, the body of wrk's request. */
@@ -97,9 +100,6 @@ function nameOf(functionName, url) {
   const file = url.split('/').slice(-2).join('/');
   return `${functionName || '(unnamed)'}${file ? ` ${file}` : ''}`;
 }
-
-const WIDTH = 1200;
-const ROW = 17;
 
 function drawn(root, title) {
   const boxes = [];
