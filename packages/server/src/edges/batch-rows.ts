@@ -3,10 +3,10 @@
  * twice and are applied once; rows whose profile nobody has stay, to be made here or to be counted as not found.
  */
 
-import { attributesLimitReason } from '../domain/profile.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { BatchRows, type RowUpdate } from '../storage/batch-rows.ts';
+import { unappliedRow } from '../storage/batch-step.ts';
 import type { Batch, BatchStore, FailedRow, RowOutcome } from '../storage/batch-store.ts';
 import type { ProfileStore } from '../storage/profile-store.ts';
 import type { EdgeAsk } from './edge-calls.ts';
@@ -94,10 +94,7 @@ export class EdgeBatchRows {
         if (outcome === 'not-found') {
           throw new QuiverError('unavailable', 'A profile has moved to another edge cluster meanwhile');
         }
-        const { line, rawId, start, next } = group[place]!;
-        if (outcome === 'too-large') {
-          failures.push({ line, id: rawId, reason: attributesLimitReason, notFound: false, start, next });
-        }
+        if (outcome === 'too-large') failures.push(unappliedRow(group[place]!, outcome));
       }
     }
     return failures;

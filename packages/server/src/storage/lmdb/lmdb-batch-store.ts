@@ -1,21 +1,13 @@
 /** Batches in LMDB: the progress of a batch lies in the same transaction as the rows that it counts. */
 
-import { attributesLimitReason } from '../../domain/profile.ts';
 import { QuiverError } from '../../errors.ts';
-import { BatchRows, type RowUpdate } from '../batch-rows.ts';
-import type {
-  Batch,
-  BatchProgress,
-  BatchStep,
-  BatchStore,
-  FailedRow,
-  ForeignRows,
-  RowOutcome,
-} from '../batch-store.ts';
+import { BatchRows } from '../batch-rows.ts';
+import { batchAfter, isAtStep, unappliedRow, waitingBatch } from '../batch-step.ts';
+import type { Batch, BatchStep, BatchStore, FailedRow, ForeignRows, RowOutcome } from '../batch-store.ts';
 import { readTime, writeTime } from '../profile-record.ts';
 import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
 import type { ProfileTables } from './profile-tables.ts';
-import { RowWriter, type UnappliedRow } from './row-writer.ts';
+import { RowWriter } from './row-writer.ts';
 
 /** The place of a batch in the queue of its client: the count of batches before it. */
 type Turn = number;
@@ -36,7 +28,6 @@ const LINE = 4;
 const MAX_LINE = 2 ** 32 - 1;
 /** A client code of 64 characters, a dash, epoch milliseconds, a dash, eight digits; with room. */
 const MAX_ID_BYTES = 256;
-const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
 
 export class LmdbBatchStore implements BatchStore {
   readonly #environment: LmdbEnvironment;
@@ -73,14 +64,7 @@ export class LmdbBatchStore implements BatchStore {
       const turn = last ? readTime(last, last.length - TURN) + 1 : 1;
       this.#turns.putSync(idKey(client, id), turnBytes(turn));
       this.#queue.putSync(turnKey(client, turn), Buffer.alloc(0));
-      this.#save(turn, {
-        ...batch,
-        state: 'waiting',
-        progress: UNSTARTED,
-        startedAt: undefined,
-        finishedAt: undefined,
-        reason: undefined,
-      });
+      this.#save(turn, waitingBatch(batch));
     });
   }
 
@@ -133,32 +117,16 @@ export class LmdbBatchStore implements BatchStore {
     const { client, holder, leaseUntil, moment } = step;
     const turn = this.#turnOf(client, step.id);
     const batch = turn === undefined ? undefined : this.#load(client, turn);
-    const inTurn =
-      this.#leaseOf(client)?.holder === holder &&
-      (batch?.state === 'waiting' || batch?.state === 'running') &&
-      batch.progress.consumed === step.consumedBefore;
-    if (turn === undefined || !batch || !inTurn) return 'out-of-turn';
+    const isOurs = this.#leaseOf(client)?.holder === holder;
+    if (turn === undefined || !batch || !isOurs || !isAtStep(batch, step)) return 'out-of-turn';
 
     const unapplied = this.#rowWriter
       .apply(client, step.updates, moment, batch.version === 'v2')
-      .map(({ index, outcome }) => failedRow(step.updates.row(index), outcome));
+      .map(({ index, outcome }) => unappliedRow(step.updates.row(index), outcome));
     for (const failure of [...step.failures, ...unapplied]) {
       this.#failures.putSync(failureKey(client, turn, failure.line), serialize(failure));
     }
-    const notFound = unapplied.filter((row) => row.notFound).length;
-    const { progress } = batch;
-    const applied: Batch = {
-      ...batch,
-      state: step.isLast ? 'complete' : 'running',
-      startedAt: batch.startedAt ?? moment.now,
-      finishedAt: step.isLast ? moment.now : undefined,
-      progress: {
-        ...step.after,
-        successful: progress.successful + step.updates.length - unapplied.length + step.appliedElsewhere,
-        notFound: progress.notFound + notFound,
-        failed: progress.failed + step.failures.length + unapplied.length - notFound,
-      },
-    };
+    const applied = batchAfter(batch, step, unapplied);
     this.#save(turn, applied);
     if (step.isLast) this.#queue.removeSync(turnKey(client, turn));
     this.#leases.putSync(Buffer.from(client), serialize({ holder, until: leaseUntil } satisfies Lease));
@@ -280,12 +248,6 @@ export class LmdbBatchStore implements BatchStore {
     const bytes = this.#leases.getBinary(Buffer.from(client));
     return bytes && parse<Lease>(bytes);
   }
-}
-
-function failedRow({ line, rawId, start, next }: RowUpdate, outcome: UnappliedRow['outcome']): FailedRow {
-  const notFound = outcome === 'not-found';
-  const reason = notFound ? 'no such profile' : attributesLimitReason;
-  return { line, id: rawId, reason, notFound, start, next };
 }
 
 /** Client with its length before it, as in the keys of profiles. */

@@ -12,18 +12,9 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { attributesLimitReason } from '../../domain/profile.ts';
 import { QuiverError } from '../../errors.ts';
-import type { RowUpdate } from '../batch-rows.ts';
-import type {
-  Batch,
-  BatchProgress,
-  BatchStep,
-  BatchStore,
-  FailedRow,
-  ForeignRows,
-  RowOutcome,
-} from '../batch-store.ts';
+import { batchAfter, isAtStep, unappliedRow, waitingBatch } from '../batch-step.ts';
+import type { Batch, BatchStep, BatchStore, FailedRow, ForeignRows, RowOutcome } from '../batch-store.ts';
 import { changeBatch, changeLease, expireBatch } from './batch-scripts.lua.ts';
 import { busy, newVersion } from './cells.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
@@ -55,7 +46,6 @@ interface Beside {
   readonly failures?: readonly FailedRow[];
 }
 
-const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
 /** How long an operation is remembered, in milliseconds: longer than it may be sent again. */
 const NOTE_KEPT = 20_000;
 const LISTED_AT_ONCE = 100;
@@ -77,14 +67,7 @@ export class RedisBatchStore implements BatchStore {
     batch: Pick<Batch, 'client' | 'id' | 'version' | 'acceptedAt' | 'rows' | 'bytes'>,
   ): Promise<void> {
     const { client, id } = batch;
-    const waiting: Batch = {
-      ...batch,
-      state: 'waiting',
-      progress: UNSTARTED,
-      startedAt: undefined,
-      finishedAt: undefined,
-      reason: undefined,
-    };
+    const waiting = waitingBatch(batch);
     await untilDone(async () => {
       const [last, present] = await this.#fields(client, 'last', `#${id}`);
       if (present) throw new RangeError(`there is a batch ${id} already`);
@@ -156,30 +139,16 @@ export class RedisBatchStore implements BatchStore {
     const { client, holder, leaseUntil, moment } = step;
     const [found, lease] = await Promise.all([this.#turned(client, step.id), this.#leaseText(client)]);
     const isOurs = parsedLease(lease)?.holder === holder;
-    const inTurn =
-      (found?.batch.state === 'waiting' || found?.batch.state === 'running') &&
-      found.batch.progress.consumed === step.consumedBefore;
-    if (!found || !isOurs || !inTurn) return 'out-of-turn';
+    if (!found || !isOurs || !isAtStep(found.batch, step)) return 'out-of-turn';
 
-    const { batch } = found;
     const rows = Array.from(step.updates);
     const marks = queueMarks(found.turn);
-    const outcomes = await this.#rowWriter.apply(client, rows, marks, moment, batch.version === 'v2');
-    const unapplied = rows.flatMap((row, index) => failedRow(row, outcomes[index]!));
-    const notFound = unapplied.filter((row) => row.notFound).length;
-    const { progress } = batch;
-    const applied: Batch = {
-      ...batch,
-      state: step.isLast ? 'complete' : 'running',
-      startedAt: batch.startedAt ?? moment.now,
-      finishedAt: step.isLast ? moment.now : undefined,
-      progress: {
-        ...step.after,
-        successful: progress.successful + rows.length - unapplied.length + step.appliedElsewhere,
-        notFound: progress.notFound + notFound,
-        failed: progress.failed + step.failures.length + unapplied.length - notFound,
-      },
-    };
+    const outcomes = await this.#rowWriter.apply(client, rows, marks, moment, found.batch.version === 'v2');
+    const unapplied = rows.flatMap((row, index) => {
+      const outcome = outcomes[index]!;
+      return outcome === 'applied' ? [] : [unappliedRow(row, outcome)];
+    });
+    const applied = batchAfter(found.batch, step, unapplied);
     const isDone = await this.#change(found, applied, {
       leavesQueue: step.isLast,
       // Prolonged meanwhile, it is ours as before.
@@ -330,13 +299,6 @@ export class RedisBatchStore implements BatchStore {
   #noteKey(client: string): string {
     return `${this.#key('batch-note', client)}:${newVersion()}`;
   }
-}
-
-function failedRow({ line, rawId, start, next }: RowUpdate, outcome: RowOutcome): FailedRow[] {
-  if (outcome === 'applied') return [];
-  const notFound = outcome === 'not-found';
-  const reason = notFound ? 'no such profile' : attributesLimitReason;
-  return [{ line, id: rawId, reason, notFound, start, next }];
 }
 
 /** JSON leaves out what is undefined. */

@@ -1,0 +1,55 @@
+/** What a step makes of a batch, the same for every engine. */
+
+import { attributesLimitReason } from '../domain/profile.ts';
+import type { RowUpdate } from './batch-rows.ts';
+import type { Batch, BatchProgress, BatchStep, FailedRow, RowOutcome } from './batch-store.ts';
+
+const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
+
+/** A batch that was accepted, and of which no row is applied. */
+export function waitingBatch(
+  accepted: Pick<Batch, 'client' | 'id' | 'version' | 'acceptedAt' | 'rows' | 'bytes'>,
+): Batch {
+  return {
+    ...accepted,
+    state: 'waiting',
+    progress: UNSTARTED,
+    startedAt: undefined,
+    finishedAt: undefined,
+    reason: undefined,
+  };
+}
+
+/** Whether a step begins where a batch is, and the batch can go on. */
+export function isAtStep({ state, progress }: Batch, { consumedBefore }: BatchStep): boolean {
+  return (state === 'waiting' || state === 'running') && progress.consumed === consumedBefore;
+}
+
+/** The batch after a step. @param unapplied the rows of the step that were not applied here */
+export function batchAfter(batch: Batch, step: BatchStep, unapplied: readonly FailedRow[]): Batch {
+  const { progress } = batch;
+  const { moment, isLast, updates, failures, appliedElsewhere } = step;
+  const notFound = unapplied.filter((row) => row.notFound).length;
+  return {
+    ...batch,
+    state: isLast ? 'complete' : 'running',
+    startedAt: batch.startedAt ?? moment.now,
+    finishedAt: isLast ? moment.now : undefined,
+    progress: {
+      ...step.after,
+      successful: progress.successful + updates.length - unapplied.length + appliedElsewhere,
+      notFound: progress.notFound + notFound,
+      failed: progress.failed + failures.length + unapplied.length - notFound,
+    },
+  };
+}
+
+/** How a row that was not applied is told of. */
+export function unappliedRow(
+  { line, rawId, start, next }: RowUpdate,
+  outcome: Exclude<RowOutcome, 'applied'>,
+): FailedRow {
+  const notFound = outcome === 'not-found';
+  const reason = notFound ? 'no such profile' : attributesLimitReason;
+  return { line, id: rawId, reason, notFound, start, next };
+}
