@@ -27,7 +27,7 @@ export interface EdgeClusters {
 
 export interface EdgeClustersOptions {
   readonly runtimes?: readonly RuntimeName[];
-  readonly flags?: readonly string[];
+  readonly flagsOf?: (cluster: number) => readonly string[];
   /** Where a cluster finds another, when that is not straight there. */
   readonly urlOf?: (from: number, to: number, url: string) => string;
 }
@@ -35,7 +35,7 @@ export interface EdgeClustersOptions {
 /** @param numbers the numbers of the clusters */
 export async function startEdges(
   numbers: readonly number[],
-  { runtimes = ['bun'], flags = [], urlOf = (_, __, url) => url }: EdgeClustersOptions = {},
+  { runtimes = ['bun'], flagsOf = () => [], urlOf = (_, __, url) => url }: EdgeClustersOptions = {},
 ): Promise<EdgeClusters> {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-edges-'));
   const ports = await freePorts(numbers.length);
@@ -52,7 +52,7 @@ export async function startEdges(
       [
         ...['--port', String(ports[place]), '--cluster', String(cluster), '--workers', '1'],
         ...peers,
-        ...flags,
+        ...flagsOf(cluster),
       ],
     );
   });

@@ -249,6 +249,21 @@ describe('three edge clusters', () => {
     expect(paths['/{client}/target/edges']).toBeDefined();
   });
 
+  test('a client that only one of them serves is found there, and nowhere else is out of reach for it', async () => {
+    const alone = await startEdges([1, 2], {
+      flagsOf: (cluster) => (cluster === 1 ? ['--client', 'demo', '--client', 'acme'] : []),
+    });
+    try {
+      const [one] = alone.clusters as [EdgeCluster];
+      for (let n = 0; n < 10; n += 1) {
+        expect((await one.fetch('/rest/v1/profiles/nobody?client=acme')).status).toBe(404);
+      }
+      expect((await one.fetch('/rest/v1/profiles/nobody?client=demo')).status).toBe(404);
+    } finally {
+      await alone.stop();
+    }
+  });
+
   test('no other credential opens what is between them, and no request names a peer', async () => {
     const body = JSON.stringify({ client: 'demo', id: { kind: 'tntId', value: 'x' } });
     expect((await a.fetch('/edge/v1/find', { method: 'POST', body })).status).toBe(403);

@@ -54,8 +54,8 @@ export class EdgeBatchRows {
   async #homesOf(client: string, rows: readonly RowUpdate[]): Promise<Map<string, EdgePeer>> {
     const { store, peers, now } = this.#parts;
     const ids = [...new Map(rows.map(({ id }) => [id.value, id])).values()];
-    const unknown: VisitorId[] = [];
-    for (const id of ids) if ((await store.find(client, id, now())) === undefined) unknown.push(id);
+    const found = await Promise.all(ids.map((id) => store.find(client, id, now())));
+    const unknown: VisitorId[] = ids.filter((_, place) => found[place] === undefined);
     const homes = new Map<string, EdgePeer>();
     if (unknown.length === 0) return homes;
     const silent: unknown[] = [];

@@ -57,11 +57,22 @@ export class PeerSilent extends Error {
   readonly cluster: number;
   /** Whether what was asked may have been done all the same. */
   readonly mayBeDone: boolean;
+  /** Whether it has refused this one call, and would take others. */
+  readonly hasRefused: boolean;
 
-  constructor(cluster: number, why: string, mayBeDone: boolean, cause?: unknown) {
+  constructor(
+    cluster: number,
+    why: string,
+    {
+      mayBeDone = false,
+      hasRefused = false,
+      cause,
+    }: { mayBeDone?: boolean; hasRefused?: boolean; cause?: unknown } = {},
+  ) {
     super(`cluster ${cluster}: ${why}`, { cause });
     this.cluster = cluster;
     this.mayBeDone = mayBeDone;
+    this.hasRefused = hasRefused;
   }
 
   /** What a caller is told whose write went to that cluster. */
@@ -104,7 +115,7 @@ export class EdgePeer {
     const { metrics } = this.#options;
     if (!this.isClosed && (this.#isOnTrial || Date.now() < this.#openUntil)) {
       metrics.calls.inc({ cluster: this.cluster, call: name, outcome: 'not_tried' });
-      throw new PeerSilent(this.cluster, 'has not answered for a while', false);
+      throw new PeerSilent(this.cluster, 'has not answered for a while');
     }
     this.#isOnTrial = !this.isClosed;
     try {
@@ -113,7 +124,7 @@ export class EdgePeer {
       metrics.calls.inc({ cluster: this.cluster, call: name, outcome: 'answered' });
       return answer;
     } catch (error) {
-      if (error instanceof PeerSilent) this.#failed(error);
+      if (error instanceof PeerSilent && !error.hasRefused) this.#failed(error);
       else this.#succeeded();
       metrics.calls.inc({ cluster: this.cluster, call: name, outcome: 'failed' });
       throw error;
@@ -137,19 +148,30 @@ export class EdgePeer {
       });
       text = await response.text();
     } catch (error) {
-      throw new PeerSilent(this.cluster, reasonOf(error), !NOT_SENT.has(codeOf(error)), error);
+      throw new PeerSilent(this.cluster, reasonOf(error), {
+        mayBeDone: !NOT_SENT.has(codeOf(error)),
+        cause: error,
+      });
     }
     if (response.status === 507) {
       throw new QuiverError('insufficient-storage', `No space left at edge cluster ${this.cluster}`);
     }
     if (response.status !== 200) {
-      const mayBeDone = response.status >= 500 && !text.includes('"not-done"');
-      throw new PeerSilent(this.cluster, `answered ${response.status}: ${text.slice(0, 200)}`, mayBeDone);
+      // 403 is what it says to all calls: another secret, or another time.
+      throw new PeerSilent(this.cluster, `answered ${response.status}: ${text.slice(0, 200)}`, {
+        mayBeDone: response.status >= 500,
+        hasRefused: response.status < 500 && response.status !== 403,
+      });
     }
     if (!seal.isAnswer(nonce, text, response.headers.get(ANSWER_HEADER))) {
-      throw new PeerSilent(this.cluster, 'its answer has not the right signature', true);
+      throw new PeerSilent(this.cluster, 'its answer has not the right signature', { mayBeDone: true });
     }
-    return EDGE_CALLS[name].answer.parse(JSON.parse(text)) as EdgeAnswer<Name>;
+    const answer = EDGE_CALLS[name].answer.safeParse(JSON.parse(text));
+    if (answer.success) return answer.data as EdgeAnswer<Name>;
+    throw new PeerSilent(this.cluster, 'its answer is not understood', {
+      mayBeDone: true,
+      cause: answer.error,
+    });
   }
 
   #succeeded(): void {

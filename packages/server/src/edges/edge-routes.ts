@@ -70,6 +70,12 @@ export interface EdgeRouteParts {
 
 type Answers = { [Name in EdgeCallName]: (ask: EdgeAsk<Name>, from: number) => Promise<EdgeAnswer<Name>> };
 
+/** What is known of clients that are not served here. */
+const NOTHING: Readonly<Partial<Record<EdgeCallName, object>>> = {
+  find: {},
+  known: { known: [] },
+  'hand-over': {},
+};
 const ALL_IDS = Number.MAX_SAFE_INTEGER;
 
 /** One route a call. */
@@ -86,10 +92,9 @@ export function edgeRoutes(parts: EdgeRouteParts): Route[] {
     if (!asked.success) throw new QuiverError('bad-request', `edge call: ${asked.error.issues[0]?.message}`);
     const ask = asked.data as EdgeAsk<Name>;
     const client = 'client' in ask ? ask.client : undefined;
-    if (client !== undefined && !parts.clients.includes(client)) {
-      throw new QuiverError('not-found', `No such client: ${client}`);
-    }
-    const text = JSON.stringify(await answers[name](ask, from));
+    const isServed = client === undefined || parts.clients.includes(client);
+    if (!isServed && !(name in NOTHING)) throw new QuiverError('not-found', `No such client: ${client}`);
+    const text = JSON.stringify(isServed ? await answers[name](ask, from) : NOTHING[name]);
     return new Reply(text, 200, { ...JSON_HEADERS, [ANSWER_HEADER]: seal.signAnswer(nonce, text) });
   }
 
