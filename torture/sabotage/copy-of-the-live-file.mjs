@@ -1,13 +1,14 @@
 /** Backs up by copying the file while it is written. */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { engine } from './engine.mjs';
+import { serverModule } from './server-module.mjs';
 
 const CHUNK = 64 * 1024;
 
-engine.backup = async (to) => {
-  const dataDir = process.argv[process.argv.indexOf('--data') + 1];
-  const source = await open(join(dataDir, 'store', 'data.mdb'));
+const { LmdbEnvironment } = await serverModule('storage/lmdb/lmdb-environment');
+
+LmdbEnvironment.copy = async (from, to) => {
+  const source = await open(join(from, 'data.mdb'));
   const target = await open(join(to, 'data.mdb'), 'w');
   const { size } = await source.stat();
   for (let at = 0; at < size; at += CHUNK) {

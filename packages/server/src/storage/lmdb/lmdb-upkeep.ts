@@ -3,15 +3,12 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { open as openEngine } from 'lmdb';
 import type { Batch } from '../batch-store.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { ProfileTables } from './profile-tables.ts';
 
 /** The engine's file in the folder of a store. */
 export const STORE_FILE = 'data.mdb';
-/** As many as the store itself may have. */
-const MAX_TABLES = 32;
 
 /** What there is to know of a store without serving from it. */
 export interface EmbeddedStoreFacts {
@@ -39,12 +36,7 @@ export function hasEmbeddedStore(path: string): boolean {
  */
 export async function copyEmbeddedStore(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true, mode: 0o700 });
-  const root = openEngine({ path: from, maxDbs: MAX_TABLES, overlappingSync: false, readOnly: true });
-  try {
-    await root.backup(to, true);
-  } finally {
-    await root.close();
-  }
+  await LmdbEnvironment.copy(from, to);
   const copy = join(to, STORE_FILE);
   await chmod(copy, 0o600);
   const handle = await open(copy, 'r+');
