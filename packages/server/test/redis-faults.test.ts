@@ -254,6 +254,17 @@ class Load {
     return Number((found && listAttributes(found.attributes).find(({ name }) => name === 'n')?.value) ?? 0);
   }
 
+  /** The person that a device was linked to. A cluster that is whole again answers; one that lost the end of a merge may hold the profile shut. */
+  async #ownerOf(device: string): Promise<string> {
+    try {
+      const linked = await this.#handles[0]!.profiles.findLinked('demo', tnt(device), Date.now(), 1);
+      return linked?.profile.thirdPartyId ?? 'nobody';
+    } catch (error) {
+      if (!(error instanceof QuiverError) || error.status !== 503) throw error;
+      return error.message;
+    }
+  }
+
   /** What is there, once the cluster is whole again, against all that was acknowledged. */
   async compare(): Promise<void> {
     const { lost, twice } = this.#seen;
@@ -264,8 +275,8 @@ class Load {
     }
     for (const [index, devices] of this.#devices.entries()) {
       for (const device of devices) {
-        const linked = await this.#handles[0]!.profiles.findLinked('demo', tnt(device), Date.now(), 1);
-        if (linked?.profile.thirdPartyId !== `p${index}`) lost.push(`${device} is not of p${index}`);
+        const owner = await this.#ownerOf(device);
+        if (owner !== `p${index}`) lost.push(`${device} is not of p${index}: ${owner}`);
         await this.#expectAttribute(device, device);
       }
     }
