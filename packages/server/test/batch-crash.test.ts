@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { listAttributes } from '../src/domain/attributes.ts';
+import { attributesIn } from '../src/storage/conformance/attributes-in.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { Stores } from '../src/storage/stores.ts';
 import { openInProcess } from './in-process.ts';
@@ -42,7 +42,7 @@ async function outcomeOf(stores: Stores, id: string): Promise<Outcome> {
   const profiles: Record<string, string>[] = [];
   for (let n = 0; n < PROFILES; n += 1) {
     const profile = await stores.profiles.find('demo', { kind: 'thirdPartyId', value: `p${n}` }, Date.now());
-    const attributes = profile ? listAttributes(profile.attributes) : [];
+    const attributes = profile ? attributesIn(profile.attributes) : [];
     profiles.push(Object.fromEntries(attributes.map(({ name, value }) => [name, value]).sort()));
   }
   const { state, rows, progress } = (await stores.batches.find('demo', id))!;

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listAttributes } from '../src/domain/attributes.ts';
+import { attributesIn } from '../src/storage/conformance/attributes-in.ts';
 import { LmdbEnvironment } from '../src/storage/lmdb/lmdb-environment.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import { StoreFormatError } from '../src/storage/store-format-error.ts';
@@ -60,7 +61,7 @@ async function inspect(path: string, acknowledged: ReadonlyMap<string, number>) 
   let torn = 0;
   for (const [value, n] of acknowledged) {
     const profile = await store.profiles.find('demo', { kind: 'tntId', value }, Date.now());
-    const [first, second] = profile ? listAttributes(profile.attributes) : [];
+    const [first, second] = profile ? attributesIn(profile.attributes) : [];
     if (!first || Number.parseInt(first.value, 10) < n) lost += 1;
     if (first?.value !== second?.value) torn += 1;
   }
@@ -157,13 +158,16 @@ describe('a full disk', () => {
   });
 });
 
-test('a store that a newer Quiver wrote is refused, and left as it was', async () => {
+test.each([
+  ['newer', 99, /format 99.*up to 2/],
+  ['older', 1, /format 1;.*format 2 alone/],
+])('a store that a Quiver of %s format wrote is refused, and left as it was', async (_, format, reason) => {
   const environment = await LmdbEnvironment.open(folder);
   const meta = environment.table('meta');
-  await environment.write(() => meta.putSync(Buffer.from('format'), Buffer.from([99])));
+  await environment.write(() => meta.putSync(Buffer.from('format'), Buffer.from([format])));
   await environment.close();
   await expect(openLmdbStores({ path: folder })).rejects.toThrow(StoreFormatError);
-  await expect(openLmdbStores({ path: folder })).rejects.toThrow(/format 99.*up to 1/);
+  await expect(openLmdbStores({ path: folder })).rejects.toThrow(reason);
 });
 
 test('closing waits for the writes under way', async () => {

@@ -8,8 +8,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { listAttributes } from '../src/domain/attributes.ts';
 import { QuiverError } from '../src/errors.ts';
+import { attributesIn } from '../src/storage/conformance/attributes-in.ts';
 import { at, person, settings, tnt } from '../src/storage/conformance/profile-store-conformance.ts';
 import { openRedisStores } from '../src/storage/redis/open-redis-stores.ts';
 import type { Stores } from '../src/storage/stores.ts';
@@ -227,7 +227,7 @@ class Load {
   async #expectAttribute(device: string, name: string): Promise<void> {
     await this.#try(async () => {
       const found = await this.#handle().profiles.find('demo', tnt(device), Date.now());
-      const names = found ? listAttributes(found.attributes).map((one) => one.name) : ['no profile'];
+      const names = found ? attributesIn(found.attributes).map((one) => one.name) : ['no profile'];
       if (!names.includes(name)) this.#seen.lost.push(`${device}: has only ${names.join(', ')}`);
     });
   }
@@ -251,7 +251,7 @@ class Load {
 
   async #numberOf(index: number): Promise<number> {
     const found = await this.#handle().profiles.find('demo', tnt(`c${index}`), Date.now());
-    return Number((found && listAttributes(found.attributes).find(({ name }) => name === 'n')?.value) ?? 0);
+    return Number((found && attributesIn(found.attributes).find(({ name }) => name === 'n')?.value) ?? 0);
   }
 
   /** The person that a device was linked to. A cluster that is whole again answers; one that lost the end of a merge may hold the profile shut. */

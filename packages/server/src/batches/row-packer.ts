@@ -7,7 +7,14 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { entryEnd, entryStart, JSON_ESCAPES } from '../domain/attributes.ts';
+import {
+  GROUP_HEAD,
+  JSON_ESCAPES,
+  MAX_LENGTH_BYTES,
+  packedName,
+  putLengthBefore,
+  writeGroupHead,
+} from '../domain/packed-attributes.ts';
 import { MAX_THIRD_PARTY_ID, MAX_TNT_ID } from '../domain/visitor-id.ts';
 import { BatchRows } from '../storage/batch-rows.ts';
 import { PROFILE_HEAD } from '../storage/profile-record.ts';
@@ -23,8 +30,6 @@ const PLUS = 0x2b;
 const SPACE = 0x20;
 const SLASH = 0x2f;
 const DOT = 0x2e;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
 
 /** What a byte of a cell is. */
 const PLAIN = 0;
@@ -94,14 +99,13 @@ export class RowPacker implements LineParser {
   readonly #options: PackBatchOptions;
   readonly #isPerson: boolean;
   readonly #maxId: number;
-  /** What stands before the value of each column. */
-  readonly #entryStarts: readonly Buffer[];
-  /** The same behind another value: the end of that entry, a comma, the beginning of this. */
-  #joints: readonly Buffer[] = [];
+  /** What stands before the value of each column, but for the value's length. */
+  readonly #names: readonly Buffer[];
   /** The most bytes that a row is beside those of its own. */
   readonly #fixedBytes: number;
   readonly #slow: RowParser;
-  #entryEnd: Buffer = Buffer.alloc(0);
+  /** What stands before the attributes of a row. */
+  readonly #groupHead: Buffer = Buffer.alloc(GROUP_HEAD);
   #offset: number;
   #line: number;
   #updates: BatchRows;
@@ -115,14 +119,15 @@ export class RowPacker implements LineParser {
     this.#options = options;
     this.#isPerson = header.key === 'thirdPartyId';
     this.#maxId = this.#isPerson ? MAX_THIRD_PARTY_ID : MAX_TNT_ID;
-    this.#entryStarts = header.names.map((name) => Buffer.from(entryStart(name)));
+    this.#names = header.names.map(packedName);
     this.#slow = new RowParser(header, cursor);
     this.#offset = cursor.offset;
     this.#line = cursor.line;
     this.#updates = this.#emptyRows();
-    this.#fixedBytes =
-      PROFILE_HEAD +
-      this.#entryStarts.reduce((sum, start) => sum + start.length + this.#entryEnd.length + 1, 2);
+    this.#fixedBytes = this.#names.reduce(
+      (sum, name) => sum + name.length + MAX_LENGTH_BYTES,
+      PROFILE_HEAD + GROUP_HEAD,
+    );
   }
 
   parse(block: Buffer): void {
@@ -168,9 +173,7 @@ export class RowPacker implements LineParser {
   #emptyRows(): BatchRows {
     const rows = this.#free.pop() ?? new BatchRows(this.#isPerson ? 'thirdPartyId' : 'tntId');
     rows.clear(this.#options.now());
-    const end = entryEnd(rows.at);
-    this.#entryEnd = Buffer.from(end);
-    this.#joints = this.#entryStarts.map((start) => Buffer.concat([Buffer.from(`${end},`), start]));
+    writeGroupHead(this.#groupHead, 0, rows.at);
     return rows;
   }
 
@@ -206,14 +209,14 @@ export class RowPacker implements LineParser {
     const idStart = this.#isPerson ? first + PROFILE_HEAD : first;
     const id = this.#packId(block, start, end, out, idStart);
     if (id < 0) return false;
-    const textStart = this.#isPerson ? this.#idEnd : this.#idEnd + PROFILE_HEAD;
-    const textEnd = this.#packValues(block, id, end, out, textStart);
-    if (textEnd < 0) return false;
+    const attributesStart = this.#isPerson ? this.#idEnd : this.#idEnd + PROFILE_HEAD;
+    const recordEnd = this.#packValues(block, id, end, out, attributesStart);
+    if (recordEnd < 0) return false;
     this.#rows += 1;
     // A row without any value is skipped.
-    if (textEnd === textStart + 2) return true;
-    const rawStart = this.#isRaw ? idStart : textEnd;
-    const rawEnd = this.#isRaw ? this.#idEnd : copy(block, this.#rawStart, this.#rawEnd, out, textEnd);
+    if (recordEnd === attributesStart + GROUP_HEAD) return true;
+    const rawStart = this.#isRaw ? idStart : recordEnd;
+    const rawEnd = this.#isRaw ? this.#idEnd : copy(block, this.#rawStart, this.#rawEnd, out, recordEnd);
     rows.addSpans(
       this.#line,
       this.#offset,
@@ -223,7 +226,7 @@ export class RowPacker implements LineParser {
       idStart,
       this.#idEnd,
       recordStart === -1 ? this.#idEnd : recordStart,
-      textEnd,
+      recordEnd,
     );
     return true;
   }
@@ -280,15 +283,14 @@ export class RowPacker implements LineParser {
   }
 
   /**
-   * Writes the attributes text to `out`.
+   * Writes the packed attributes to `out`.
    *
    * @param idEnd where the first cell ends
-   * @returns where the text ends; -1 when the slow parser must look at the row
+   * @returns where they end; -1 when the slow parser must look at the row
    */
-  #packValues(block: Buffer, idEnd: number, end: number, out: Buffer, textStart: number): number {
-    const columns = this.#entryStarts.length;
-    out[textStart] = OPEN;
-    let length = textStart + 1;
+  #packValues(block: Buffer, idEnd: number, end: number, out: Buffer, start: number): number {
+    const columns = this.#names.length;
+    let length = copy(this.#groupHead, 0, GROUP_HEAD, out, start);
     let at = idEnd;
     for (let column = 0; at < end; column += 1) {
       // Here stands the comma before the cell.
@@ -296,10 +298,9 @@ export class RowPacker implements LineParser {
       if (column >= columns) return -1;
       while (at < end && CLASSES[block[at]!] === BLANK) at += 1;
       if (at === end || block[at] === COMMA) continue;
-      const before = (length === textStart + 1 ? this.#entryStarts : this.#joints)[column]!;
-      out.set(before, length);
-      length += before.length;
-      const valueStart = length;
+      const name = this.#names[column]!;
+      const valueStart = copy(name, 0, name.length, out, length) + 1;
+      length = valueStart;
       let valueEnd = length;
       let isAscii = true;
       for (; at < end; at += 1) {
@@ -318,14 +319,9 @@ export class RowPacker implements LineParser {
         }
       }
       if (!isAscii && !isUtf8(out.subarray(valueStart, valueEnd))) return -1;
-      length = valueEnd;
+      length = putLengthBefore(out, valueStart, valueEnd);
     }
-    if (length > textStart + 1) {
-      out.set(this.#entryEnd, length);
-      length += this.#entryEnd.length;
-    }
-    out[length] = CLOSE;
-    return length + 1;
+    return length;
   }
 }
 

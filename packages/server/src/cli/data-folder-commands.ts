@@ -20,7 +20,7 @@ export interface SettingFlags {
 }
 
 const EXIT_CODES = `
-Exit codes: 0 done; 1 not done, and nothing was changed; 2 wrong use; 6 written by a newer version.
+Exit codes: 0 done; 1 not done, and nothing was changed; 2 wrong use; 6 written by a version of another format.
 `;
 
 const BACKUP_HELP = `

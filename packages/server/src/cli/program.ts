@@ -14,7 +14,7 @@ const WRONG_USE = 2;
 
 const EXIT_CODES = `
 Exit codes: 0 ended by a signal, all well; 1 cannot listen, cannot start, or did not end well;
-2 an unknown flag or a bad value; 6 the data folder was written by a newer version.
+2 an unknown flag or a bad value; 6 the data folder was written by a version of another format.
 `;
 
 const SERVE_EXAMPLES = `

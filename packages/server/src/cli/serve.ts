@@ -111,7 +111,7 @@ function demonstrate(config: ServeConfig, log: Log, now: number): Promise<string
   });
 }
 
-/** Undefined when the store has a newer format: the workers say so, with the exit code for it. */
+/** Undefined when the store has another format: the workers say so, with the exit code for it. */
 async function beforeWorkers<Result>(
   config: ServeConfig,
   work: () => Promise<Result>,

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planAdoption } from './adoption.ts';
-import { listAttributes, NO_ATTRIBUTES, newestAttributes, setAttributes } from './attributes.ts';
+import { listAttributes, newestAttributes, setAttributes } from './attributes.ts';
+import { NO_ATTRIBUTES } from './packed-attributes.ts';
 import { reunited } from './profile.ts';
 import type { VisitorId } from './visitor-id.ts';
 
 const names = fc.constantFrom('a', 'b', 'é', '__proto__');
-/** An attributes text as a life leaves it: settings one after the other, never backwards in time. */
+/** Attributes as a life leaves it: settings one after the other, never backwards in time. */
 const attributes = fc
   .array(fc.tuple(names, fc.constantFrom('1', '2', ''), fc.integer({ min: 0, max: 3 })), { maxLength: 8 })
   .map((sets) => {

@@ -1,70 +1,79 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { NO_ATTRIBUTES, setAttributes } from './attributes.ts';
+import { type Attribute, listAttributes, packAttributes, packSettings } from './attributes.ts';
 import { overlayAttributes } from './overlay-attributes.ts';
 
 const T0 = 1_700_000_000_000;
 
-/** Names that begin like one another, need escapes, or look like the text between them. */
+/** Names that begin like one another, need escapes, are long, or look like what stands between entries. */
 const name = fc.oneof(
-  fc.constantFrom(
-    'a',
-    'b',
-    'ab',
-    'a"',
-    'a\\',
-    '"',
-    '\\"',
-    '\n',
-    '\u0001',
-    'é',
-    '😀',
-    '__proto__',
-    '}',
-    ':{"value":"',
-  ),
-  fc.string({ unit: 'grapheme', maxLength: 4 }).filter((text) => text.isWellFormed()),
+  fc.constantFrom('a', 'b', 'ab', 'a"', 'a\\', '"', '\\"', '\n', '\u0000', '\u0001', 'é', '😀', '__proto__'),
+  fc.constantFrom('n'.repeat(127), 'n'.repeat(128), '"'.repeat(128)),
+  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 4 }).filter((text) => text.isWellFormed()),
 );
+const value = fc.oneof(name, fc.constantFrom('', 'v'.repeat(127), 'v'.repeat(128), 'v'.repeat(20_000)));
 const settings = fc
-  .array(fc.tuple(name, name), { maxLength: 8 })
+  .array(fc.tuple(name, value), { minLength: 1, maxLength: 8 })
   .map((pairs): ReadonlyMap<string, string> => new Map(pairs));
+/** Attributes as they lie after some changes, of which several may be of one time. */
+const attributes = fc
+  .array(fc.tuple(name, value, fc.integer({ min: 0, max: 1 })), { maxLength: 8 })
+  .map((all): Attribute[] => {
+    let modifiedAt = T0;
+    return [...new Map(all.map((one) => [one[0], one])).values()].map(([name, value, elapsed]) => {
+      modifiedAt += elapsed;
+      return { name, value, modifiedAt };
+    });
+  });
 
-function overlaid(old: Buffer, added: Buffer): string {
+function overlaid(old: readonly Attribute[], change: ReadonlyMap<string, string>, at: number): Buffer {
   // As in a store's buffers: other bytes before and behind, which mean something to who reads on.
-  const within = (text: Buffer) => Buffer.concat([Buffer.from('"x":{'), text, Buffer.from('"a":{"value":"')]);
-  const target = Buffer.alloc(old.length + added.length + 3, '!');
+  const within = (packed: Buffer) => Buffer.concat([Buffer.from([0, 1, 1, 1]), packed, Buffer.from([1, 97])]);
+  const before = packAttributes(old);
+  const added = packSettings(change, at);
+  const target = Buffer.alloc(before.length + added.length + 3, '!');
   const end = overlayAttributes(
     target,
     3,
-    within(old),
-    5,
-    5 + old.length,
+    within(before),
+    4,
+    4 + before.length,
     within(added),
-    5,
-    5 + added.length,
+    4,
+    4 + added.length,
   );
-  return target.toString('utf8', 3, end);
+  return target.subarray(3, end);
 }
 
-test('sets as setAttributes does, whatever the names and values are', () => {
+/** The same by plain means. */
+function expected(old: readonly Attribute[], change: ReadonlyMap<string, string>, at: number): Attribute[] {
+  const set = Array.from(change, ([name, value]) => ({ name, value, modifiedAt: at }));
+  return [...old.filter(({ name }) => !change.has(name)), ...set];
+}
+
+test('sets what is given, keeps the others, and leaves the bytes that packing the outcome makes', () => {
   fc.assert(
-    fc.property(settings, settings, fc.boolean(), (before, change, sameNames) => {
-      const after = sameNames ? new Map([...before.keys()].map((key) => [key, 'new'])) : change;
-      const old = setAttributes(NO_ATTRIBUTES, before, T0);
-      const added = setAttributes(NO_ATTRIBUTES, after, T0 + 1);
-      fc.pre(after.size > 0);
-      expect(overlaid(old, added)).toBe(setAttributes(old, after, T0 + 1).toString());
-    }),
+    fc.property(
+      attributes,
+      settings,
+      fc.integer({ min: 0, max: 2 }),
+      fc.boolean(),
+      (old, change, later, same) => {
+        const names = same && old.length > 0 ? new Map(old.map((one) => [one.name, 'new'])) : change;
+        const at = (old.at(-1)?.modifiedAt ?? T0) + later;
+        const after = overlaid(old, names, at);
+        expect(listAttributes(after)).toEqual(expected(old, names, at));
+        expect(after.equals(packAttributes(expected(old, names, at)))).toBe(true);
+      },
+    ),
     { numRuns: 2000 },
   );
 });
 
 test('a great many names', () => {
   const many = new Map(Array.from({ length: 500 }, (_, n) => [`name${n}`, `${n}`]));
-  const old = setAttributes(NO_ATTRIBUTES, new Map([...many].reverse()), T0);
-  const added = setAttributes(NO_ATTRIBUTES, many, T0 + 1);
-  expect(overlaid(old, added)).toBe(added.toString());
+  const old = Array.from(many, ([name, value]) => ({ name, value, modifiedAt: T0 })).reverse();
+  expect(listAttributes(overlaid(old, many, T0 + 1))).toEqual(expected(old, many, T0 + 1));
   const half = new Map([...many].filter((_, n) => n % 2 === 0));
-  const halfAdded = setAttributes(NO_ATTRIBUTES, half, T0 + 1);
-  expect(overlaid(old, halfAdded)).toBe(setAttributes(old, half, T0 + 1).toString());
+  expect(listAttributes(overlaid(old, half, T0 + 1))).toEqual(expected(old, half, T0 + 1));
 });

@@ -1,26 +1,17 @@
 /**
- * Sets many attributes at once in the bytes of a profile, for rows of a batch: what `setAttributes` does, without a text, a map or an object.
+ * Sets attributes in the bytes of a profile, without a text, a map or an object: for rows of a batch, and for every other change.
  *
- * Both sides are attributes texts (`attributes.ts`) that lie within larger buffers.
+ * Both sides are packed attributes (`packed-attributes.ts`) that may lie within larger buffers.
  */
 
-import { ENTRY_END, ENTRY_VALUE } from './attributes.ts';
-
-const OPEN = 0x7b;
-const COMMA = 0x2c;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-/** From a name's closing quote to the first byte of its value. */
-const TO_VALUE = 1 + ENTRY_VALUE.length;
-/** From a value's closing quote to the first byte behind the entry. */
-const TO_NEXT = ENTRY_END.length;
+import { GROUP_HEAD, GROUP_MARK, readLength, skipLength } from './packed-attributes.ts';
 
 /**
- * Writes the text `old` with the entries of `added` set: those move to the end, in their order; the others stay as they are.
+ * Writes `old` with the entries of `added` set: those move to the end, in their order; the others stay as they are.
  *
- * @param target has room for both texts behind `at`
- * @returns where the text ends in the target
+ * @param target has room for both behind `at`
+ * @param added is of one time, which is none before the newest of `old`; not empty
+ * @returns where the attributes end in the target
  */
 export function overlayAttributes(
   target: Uint8Array,
@@ -35,21 +26,59 @@ export function overlayAttributes(
   if (replacesAll(old, oldStart, oldEnd, added, addedStart, addedEnd)) {
     return copyBytes(target, at, added, addedStart, addedEnd);
   }
-  const count = noteNames(added, addedStart, addedEnd);
+  const end = copyOthers(target, at, old, oldStart, oldEnd, added, addedStart, addedEnd);
+  const isOfLastGroup = lastGroup !== -1 && hasSameTime(old, lastGroup, added, addedStart);
+  return copyBytes(target, end, added, isOfLastGroup ? addedStart + GROUP_HEAD : addedStart, addedEnd);
+}
+
+/** The last group of which {@link copyOthers} has copied an entry: where it begins in the old bytes, -1 when it copied none. */
+let lastGroup = -1;
+
+/**
+ * Copies the entries of `old` whose names are not among those of `named`.
+ *
+ * @param target has room for all of `old` behind `at`
+ * @returns where the copy ends in the target
+ */
+export function copyOthers(
+  target: Uint8Array,
+  at: number,
+  old: Uint8Array,
+  oldStart: number,
+  oldEnd: number,
+  named: Uint8Array,
+  namedStart: number,
+  namedEnd: number,
+): number {
+  const count = noteNames(named, namedStart, namedEnd);
   let end = at;
-  target[end] = OPEN;
-  end += 1;
-  for (let entry = oldStart + 1; entry < oldEnd && old[entry] === QUOTE; ) {
-    const nameEnd = stringEnd(old, entry + 1) + 1;
-    const next = stringEnd(old, nameEnd - 1 + TO_VALUE) + TO_NEXT;
-    if (!isNoted(old, entry, nameEnd, added, count)) {
-      end = copyBytes(target, end, old, entry, next);
-      target[end] = COMMA;
-      end += 1;
+  let group = -1;
+  // What is to be copied next, with the heads of groups between: from here to the entry at hand; -1 while there is nothing.
+  let run = -1;
+  lastGroup = -1;
+  for (let entry = oldStart; entry < oldEnd; ) {
+    if (old[entry] === GROUP_MARK) {
+      // A run goes on over it, unless nothing of its group is kept.
+      if (run !== -1) end = copyBytes(target, end, old, run, entry);
+      run = -1;
+      group = entry;
+      entry += GROUP_HEAD;
+      continue;
     }
-    entry = next + 1;
+    const nameStart = skipLength(old, entry);
+    const nameEnd = nameStart + readLength(old, entry);
+    const next = skipLength(old, nameEnd) + readLength(old, nameEnd);
+    if (isNoted(old, nameStart, nameEnd, named, count)) {
+      if (run !== -1) end = copyBytes(target, end, old, run, entry);
+      run = -1;
+    } else if (run === -1) {
+      if (lastGroup !== group) end = copyBytes(target, end, old, group, group + GROUP_HEAD);
+      lastGroup = group;
+      run = entry;
+    }
+    entry = next;
   }
-  return copyBytes(target, end, added, addedStart + 1, addedEnd);
+  return run === -1 ? end : copyBytes(target, end, old, run, oldEnd);
 }
 
 /** Whether every name of `old` is one of `added`; found only where both have them in one order, as the same export has every night. */
@@ -61,63 +90,66 @@ function replacesAll(
   addedStart: number,
   addedEnd: number,
 ): boolean {
-  let a = oldStart + 1;
-  let b = addedStart + 1;
-  while (a < oldEnd && old[a] === QUOTE) {
+  let a = oldStart;
+  let b = addedStart + GROUP_HEAD;
+  while (a < oldEnd) {
+    if (old[a] === GROUP_MARK) {
+      a += GROUP_HEAD;
+      continue;
+    }
     if (b >= addedEnd) return false;
-    let byte: number;
-    do {
-      a += 1;
-      b += 1;
-      byte = old[a]!;
-      if (byte !== added[b]) return false;
-      if (byte === BACKSLASH) {
-        a += 1;
-        b += 1;
-        if (old[a] !== added[b]) return false;
-      }
-    } while (byte !== QUOTE);
-    a = stringEnd(old, a + TO_VALUE) + TO_NEXT + 1;
-    b = stringEnd(added, b + TO_VALUE) + TO_NEXT + 1;
+    const length = readLength(old, a);
+    if (readLength(added, b) !== length) return false;
+    a = skipLength(old, a);
+    b = skipLength(added, b);
+    for (const end = a + length; a < end; a += 1, b += 1) if (old[a] !== added[b]) return false;
+    a = skipLength(old, a) + readLength(old, a);
+    b = skipLength(added, b) + readLength(added, b);
   }
   return true;
 }
 
-/** Where the names of the added text lie, their quotes included: start and end, one pair after the other. */
+/** Where the names of the added entries lie: start and end, one pair after the other. */
 let noted = new Int32Array(2 * 64);
 /** The same as texts, once there are more than can be gone through for every entry. */
 const notedTexts = new Set<string>();
 const MANY = 32;
 
-function noteNames(text: Uint8Array, start: number, end: number): number {
+function noteNames(packed: Uint8Array, start: number, end: number): number {
   let count = 0;
   notedTexts.clear();
-  for (let entry = start + 1; entry < end && text[entry] === QUOTE; count += 1) {
-    const nameEnd = stringEnd(text, entry + 1) + 1;
+  for (let entry = start + GROUP_HEAD; entry < end; count += 1) {
+    const nameStart = skipLength(packed, entry);
+    const nameEnd = nameStart + readLength(packed, entry);
     if (2 * count === noted.length) noted = withRoom(noted);
-    noted[2 * count] = entry;
+    noted[2 * count] = nameStart;
     noted[2 * count + 1] = nameEnd;
-    if (count >= MANY) notedTexts.add(latin1(text, entry, nameEnd));
-    entry = stringEnd(text, nameEnd - 1 + TO_VALUE) + TO_NEXT + 1;
+    if (count >= MANY) notedTexts.add(latin1(packed, nameStart, nameEnd));
+    entry = skipLength(packed, nameEnd) + readLength(packed, nameEnd);
   }
   return count;
 }
 
-function isNoted(text: Uint8Array, start: number, end: number, added: Uint8Array, count: number): boolean {
+function isNoted(old: Uint8Array, start: number, end: number, added: Uint8Array, count: number): boolean {
   const length = end - start;
   for (let index = 0; index < count && index < MANY; index += 1) {
     const name = noted[2 * index]!;
     if (noted[2 * index + 1]! - name !== length) continue;
     let same = 0;
-    while (same < length && text[start + same] === added[name + same]) same += 1;
+    while (same < length && old[start + same] === added[name + same]) same += 1;
     if (same === length) return true;
   }
-  return count > MANY && notedTexts.has(latin1(text, start, end));
+  return count > MANY && notedTexts.has(latin1(old, start, end));
 }
 
-function latin1(text: Uint8Array, start: number, end: number): string {
+function hasSameTime(one: Uint8Array, at: number, other: Uint8Array, otherAt: number): boolean {
+  for (let byte = 1; byte < GROUP_HEAD; byte += 1) if (one[at + byte] !== other[otherAt + byte]) return false;
+  return true;
+}
+
+function latin1(packed: Uint8Array, start: number, end: number): string {
   let characters = '';
-  for (let at = start; at < end; at += 1) characters += String.fromCharCode(text[at]!);
+  for (let at = start; at < end; at += 1) characters += String.fromCharCode(packed[at]!);
   return characters;
 }
 
@@ -127,18 +159,12 @@ function withRoom(full: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   return larger;
 }
 
-/** Where the closing quote of a JSON string stands. @param start its first byte behind the opening quote */
-function stringEnd(text: Uint8Array, start: number): number {
-  let at = start;
-  for (;;) {
-    const byte = text[at];
-    if (byte === QUOTE) return at;
-    if (byte === undefined) throw new RangeError('attributes text is cut short');
-    at += byte === BACKSLASH ? 2 : 1;
-  }
-}
+/** Fewer bytes are copied one by one, which is cheaper than a view of them. */
+const FEW = 48;
 
 function copyBytes(target: Uint8Array, at: number, from: Uint8Array, start: number, end: number): number {
-  target.set(from.subarray(start, end), at);
-  return at + end - start;
+  const length = end - start;
+  if (length > FEW) target.set(from.subarray(start, end), at);
+  else for (let index = 0; index < length; index += 1) target[at + index] = from[start + index]!;
+  return at + length;
 }

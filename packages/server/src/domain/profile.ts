@@ -2,17 +2,16 @@
 
 import {
   type AttributeSettings,
-  type AttributesText,
   attributesSize,
   hasAttribute,
   MAX_ATTRIBUTES_SIZE,
   mergeAttributes,
-  NO_ATTRIBUTES,
   newestAttributes,
   removeAttribute,
   setAttributes,
 } from './attributes.ts';
 import { expiryOf, type WriteMoment } from './lifetime.ts';
+import { NO_ATTRIBUTES, type PackedAttributes } from './packed-attributes.ts';
 import type { VisitorId } from './visitor-id.ts';
 
 /** What is known of one visitor, apart from the ids that name the profile; all times in epoch milliseconds. */
@@ -22,7 +21,7 @@ export interface Profile {
   /** When an attribute or an id of the profile last changed. */
   readonly modifiedAt: number;
   readonly expiresAt: number;
-  readonly attributes: AttributesText;
+  readonly attributes: PackedAttributes;
 }
 
 /** The attribute that the first visitor call of a profile sets (spec section 7). */
@@ -70,7 +69,7 @@ export function withAttributes(
 ): Profile | 'too-large' {
   const at = changeTime(profile, moment);
   const attributes = setAttributes(profile.attributes, settings, at);
-  // The text is never shorter than what it stands for, so most profiles need not be measured.
+  // Packed they are never shorter than what is counted, so most profiles need not be measured.
   if (attributes.length > MAX_ATTRIBUTES_SIZE) {
     const size = attributesSize(attributes);
     if (size > MAX_ATTRIBUTES_SIZE && size > attributesSize(profile.attributes)) return 'too-large';

@@ -1,6 +1,7 @@
 /** What edge clusters ask one another: each call a POST of JSON to `/edge/v1/{name}`, answered from the asked cluster's own store alone. */
 
 import { z } from '@hono/zod-openapi';
+import { listAttributes, packAttributes } from '../domain/attributes.ts';
 import { ID_KINDS } from '../domain/visitor-id.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 
@@ -10,13 +11,13 @@ export const MAX_EDGE_BODY = 64 * 1024 * 1024;
 
 const Time = z.int();
 const Id = z.object({ kind: z.enum(ID_KINDS), value: z.string().min(1) });
-const Settings = z.array(z.tuple([z.string(), z.string()]));
+const Settings = z.array(z.tuple([z.string().min(1), z.string()]));
 const Profile = z.object({
   thirdPartyId: z.string().optional(),
   modifiedAt: Time,
   expiresAt: Time,
-  /** The attributes text. */
-  attributes: z.string(),
+  /** Oldest first. */
+  attributes: z.array(z.object({ name: z.string().min(1), value: z.string(), modifiedAt: Time })),
   ids: z.array(Id.extend({ since: Time })).min(1),
 });
 const ClientState = z.object({
@@ -108,7 +109,7 @@ export function sentProfile({ profile, ids }: LinkedProfile): SentProfile {
     ...(thirdPartyId === undefined ? {} : { thirdPartyId }),
     modifiedAt,
     expiresAt,
-    attributes: attributes.toString(),
+    attributes: listAttributes(attributes),
     ids: ids.map(({ kind, value, since }) => ({ kind, value, since })),
   };
 }
@@ -121,5 +122,5 @@ export function profileOf({
   modifiedAt,
   expiresAt,
 }: SentProfile): LinkedProfile {
-  return { ids, profile: { thirdPartyId, modifiedAt, expiresAt, attributes: Buffer.from(attributes) } };
+  return { ids, profile: { thirdPartyId, modifiedAt, expiresAt, attributes: packAttributes(attributes) } };
 }

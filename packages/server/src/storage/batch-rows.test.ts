@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { BatchRows, type RowUpdate } from './batch-rows.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((one) => one.isWellFormed());
+const name = text.filter((one) => one !== '');
 const rowsOf = (kind: 'tntId' | 'thirdPartyId') =>
   fc.array(
     fc.record<RowUpdate>({
@@ -11,7 +12,7 @@ const rowsOf = (kind: 'tntId' | 'thirdPartyId') =>
       next: fc.nat(),
       rawId: text,
       id: text.map((value) => ({ kind, value })),
-      settings: fc.array(fc.tuple(text, text), { minLength: 1, maxLength: 5 }).map((pairs) => new Map(pairs)),
+      settings: fc.array(fc.tuple(name, text), { minLength: 1, maxLength: 5 }).map((pairs) => new Map(pairs)),
     }),
     { maxLength: 150 },
   );

@@ -8,15 +8,10 @@
  * ```
  *
  * For one that does, each row lies in {@link BatchRows.bytes} as the record of a new profile (`profile-record.ts`): room for the head, the
- * thirdPartyId if it has one, then the attributes text, whose times are {@link BatchRows.at}. {@link BatchRows.spans} says where.
+ * thirdPartyId if it has one, then the packed attributes, whose time is {@link BatchRows.at}. {@link BatchRows.spans} says where.
  */
 
-import {
-  type AttributeSettings,
-  listAttributes,
-  NO_ATTRIBUTES,
-  setAttributes,
-} from '../domain/attributes.ts';
+import { type AttributeSettings, listAttributes, packSettings } from '../domain/attributes.ts';
 import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
 import { PROFILE_HEAD } from './profile-record.ts';
 
@@ -43,7 +38,7 @@ export const RAW_END = 4;
 /** The id, without a location hint. */
 export const ID_START = 5;
 export const ID_END = 6;
-/** The record, from its head, which is not filled, to the end of the attributes text. */
+/** The record, from its head, which is not filled, to the end of the attributes. */
 export const RECORD_START = 7;
 export const RECORD_END = 8;
 
@@ -76,17 +71,17 @@ export class BatchRows implements Iterable<RowUpdate> {
 
   /** Adds a plain row. */
   add({ id, rawId, settings, line, start, next }: RowUpdate): void {
-    const text = setAttributes(NO_ATTRIBUTES, settings, this.at);
+    const attributes = packSettings(settings, this.at);
     const idLength = Buffer.byteLength(id.value);
-    this.makeRoom(Buffer.byteLength(rawId) + idLength + PROFILE_HEAD + text.length);
+    this.makeRoom(Buffer.byteLength(rawId) + idLength + PROFILE_HEAD + attributes.length);
     const { bytes, end: rawStart } = this;
     const rawEnd = rawStart + bytes.write(rawId, rawStart, 'utf8');
     const isPerson = this.kind === 'thirdPartyId';
     const idStart = isPerson ? rawEnd + PROFILE_HEAD : rawEnd;
     const idEnd = idStart + bytes.write(id.value, idStart, 'utf8');
-    const textStart = isPerson ? idEnd : idEnd + PROFILE_HEAD;
+    const attributesStart = isPerson ? idEnd : idEnd + PROFILE_HEAD;
     const recordStart = isPerson ? rawEnd : idEnd;
-    const recordEnd = textStart + text.copy(bytes, textStart);
+    const recordEnd = attributesStart + attributes.copy(bytes, attributesStart);
     this.addSpans(line, start, next, rawStart, rawEnd, idStart, idEnd, recordStart, recordEnd);
   }
 
@@ -133,8 +128,8 @@ export class BatchRows implements Iterable<RowUpdate> {
     this.end = 0;
   }
 
-  /** Where a row's attributes text begins; it ends where the record ends. */
-  textStart(index: number): number {
+  /** Where a row's attributes begin; they end where the record ends. */
+  attributesStart(index: number): number {
     const span = index * SPAN;
     return this.kind === 'thirdPartyId'
       ? this.spans[span + ID_END]!
@@ -146,7 +141,7 @@ export class BatchRows implements Iterable<RowUpdate> {
     const place = (which: number) => this.spans[index * SPAN + which]!;
     const text = (start: number, end: number) => this.bytes.toString('utf8', start, end);
     const value = text(place(ID_START), place(ID_END));
-    const attributes = listAttributes(this.bytes.subarray(this.textStart(index), place(RECORD_END)));
+    const attributes = listAttributes(this.bytes.subarray(this.attributesStart(index), place(RECORD_END)));
     return {
       line: place(LINE),
       start: place(FILE_START),

@@ -1,9 +1,9 @@
 /**
- * The bytes of a stored profile: a small binary head, then the attributes text as a fetch sends it.
+ * The bytes of a stored profile: a small binary head, then the packed attributes (`domain/packed-attributes.ts`).
  *
- * Profile, version 1 (integers big-endian, times in epoch milliseconds):
+ * Profile, version 2 (integers big-endian, times in epoch milliseconds):
  *
- *   0      u8   what it is and in which version: 1
+ *   0      u8   what it is and in which version: 3
  *   1      u48  modifiedAt
  *   7      u48  expiresAt
  *   13     u48  createdAt: since when the home id names the profile
@@ -11,7 +11,7 @@
  *   25     u48  linkGroup: which group of links lists its ids; 0 while the home id is the only one
  *   31     u16  bytes of the thirdPartyId; 0xffff when there is none
  *   33     …    thirdPartyId, UTF-8
- *   …      …    attributes text, UTF-8, to the end
+ *   …      …    packed attributes, to the end
  *
  * Pointer, version 1: what stands under an id that is not the home of its profile.
  *
@@ -23,7 +23,9 @@
  * Home: the id under whose key the profile itself lies, so that a fetch by it reads the store once.
  */
 
+import { attributesJson } from '../domain/attributes-json.ts';
 import type { Profile } from '../domain/profile.ts';
+import { readTime, writeTime } from '../domain/time-bytes.ts';
 import { ID_KINDS, type VisitorId } from '../domain/visitor-id.ts';
 import type { FoundProfile } from './profile-store.ts';
 
@@ -41,9 +43,9 @@ export interface Pointer {
   readonly since: number;
 }
 
-const PROFILE_V1 = 1;
+const PROFILE_V2 = 3;
 const POINTER_V1 = 2;
-/** Bytes before the thirdPartyId, or before the attributes text where there is none. */
+/** Bytes before the thirdPartyId, or before the attributes where there is none. */
 export const PROFILE_HEAD = 33;
 const NO_THIRD_PARTY_ID = 0xffff;
 const POINTER_HEAD = 8;
@@ -53,7 +55,7 @@ export const POINTER_HOME = POINTER_HEAD - 1;
 /** Whether the bytes are a pointer; anything that is neither pointer nor profile of a known version throws RangeError. */
 export function isPointer(bytes: Uint8Array): boolean {
   const tag = bytes[0];
-  if (tag === PROFILE_V1) return false;
+  if (tag === PROFILE_V2) return false;
   if (tag === POINTER_V1) return true;
   throw new RangeError(`a stored record has the unknown format ${tag}`);
 }
@@ -81,7 +83,7 @@ export function writeProfileHead(
   { modifiedAt, expiresAt }: Pick<Profile, 'modifiedAt' | 'expiresAt'>,
   idLength: number | undefined,
 ): void {
-  bytes[at] = PROFILE_V1;
+  bytes[at] = PROFILE_V2;
   writeTime(bytes, modifiedAt, at + 1);
   writeTime(bytes, expiresAt, at + 7);
   writeTime(bytes, kept.createdAt, at + 13);
@@ -106,8 +108,8 @@ export function readSweepAt(record: Uint8Array): number {
   return readTime(record, 19);
 }
 
-/** Where the attributes text of a record begins. */
-export function textStartOf(record: Uint8Array): number {
+/** Where the attributes of a record begin. */
+export function attributesStartOf(record: Uint8Array): number {
   const idLength = record[31]! * 0x100 + record[32]!;
   return idLength === NO_THIRD_PARTY_ID ? PROFILE_HEAD : PROFILE_HEAD + idLength;
 }
@@ -141,16 +143,12 @@ export function decodeProfile(bytes: Uint8Array, length: number): StoredProfile 
   };
 }
 
-/**
- * Reads of a profile what a fetch sends, in one text and no copy of the bytes; parameters as of {@link decodeProfile}.
- *
- * @param bytes a Buffer, for its own way to make text
- */
-export function decodeFound(bytes: Buffer, length: number): FoundProfile {
+/** Reads of a profile what a fetch sends, without a copy of the bytes; parameters as of {@link decodeProfile}. */
+export function decodeFound(bytes: Uint8Array, length: number): FoundProfile {
   return {
     modifiedAt: readModifiedAt(bytes),
     expiresAt: readExpiresAt(bytes),
-    attributes: bytes.toString('utf8', textStartOf(bytes), length),
+    attributes: attributesJson(bytes, attributesStartOf(bytes), length),
   };
 }
 
@@ -169,29 +167,6 @@ export function decodePointer(bytes: Uint8Array, length: number): Pointer {
     since: readTime(bytes, 1),
     home: { kind: ID_KINDS[bytes[7]!]!, value: textAt(bytes, POINTER_HEAD, length) },
   };
-}
-
-// Bytes are read and written one by one: on Bun the integer methods of Buffer make a DataView for every buffer, and with it
-// an ArrayBuffer, which took longer than the look into the store.
-
-/** Writes a whole number below 2^48 into six bytes. */
-export function writeTime(bytes: Uint8Array, value: number, at: number): void {
-  const high = Math.floor(value / 0x1_0000_0000);
-  const low = value % 0x1_0000_0000;
-  bytes[at] = high >>> 8;
-  bytes[at + 1] = high;
-  bytes[at + 2] = low >>> 24;
-  bytes[at + 3] = low >>> 16;
-  bytes[at + 4] = low >>> 8;
-  bytes[at + 5] = low;
-}
-
-/** Reads what {@link writeTime} wrote. */
-export function readTime(bytes: Uint8Array, at: number): number {
-  const high = bytes[at]! * 0x100 + bytes[at + 1]!;
-  const low =
-    bytes[at + 2]! * 0x1_000000 + bytes[at + 3]! * 0x1_0000 + bytes[at + 4]! * 0x100 + bytes[at + 5]!;
-  return high * 0x1_0000_0000 + low;
 }
 
 function copyOf(bytes: Uint8Array, start: number, end: number): Buffer {

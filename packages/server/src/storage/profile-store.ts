@@ -56,7 +56,7 @@ export interface FoundProfile {
   /** Epoch milliseconds. */
   readonly modifiedAt: number;
   readonly expiresAt: number;
-  /** The attributes text, as it goes out. */
+  /** The attributes as JSON, as it goes out. */
   readonly attributes: string;
 }
 

@@ -1,10 +1,11 @@
 /** What every engine owes to the storage contract of batches, as tests; see `profile-store-conformance.ts`. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { listAttributes, MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import { BatchRows, type RowUpdate } from '../batch-rows.ts';
 import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow } from '../batch-store.ts';
 import type { Stores } from '../stores.ts';
+import { attributesIn } from './attributes-in.ts';
 import { at, DAY, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
 
 const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
@@ -68,7 +69,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
     };
     const values = async (id: string, client = 'demo') => {
       const profile = await stores.profiles.find(client, tnt(id), T0);
-      return profile && Object.fromEntries(listAttributes(profile.attributes).map((a) => [a.name, a.value]));
+      return profile && Object.fromEntries(attributesIn(profile.attributes).map((a) => [a.name, a.value]));
     };
     const idOf = async (batch: Promise<Batch | undefined>) => (await batch)?.id;
 
@@ -313,7 +314,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
       };
       const xOf = async (id: string) => {
         const found = await stores.profiles.find('demo', tnt(id), T0);
-        return found && listAttributes(found.attributes).find(({ name }) => name === 'x')?.value;
+        return found && attributesIn(found.attributes).find(({ name }) => name === 'x')?.value;
       };
       const set = (id: string, x: string, now = T0) =>
         stores.profiles.update('demo', tnt(id), settings({ x }), at(now), true);

@@ -4,11 +4,12 @@
  */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { listAttributes, MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
+import { attributesIn } from './attributes-in.ts';
 
 /** One place where a store lives; `open` may be called several times, for several processes' worth of handles. */
 export interface StorePlace {
@@ -45,7 +46,7 @@ export function describeProfileStore(
 
     const values = async (id: VisitorId, now = T0, client = 'demo') => {
       const profile = await store.find(client, id, now);
-      return profile && Object.fromEntries(listAttributes(profile.attributes).map((a) => [a.name, a.value]));
+      return profile && Object.fromEntries(attributesIn(profile.attributes).map((a) => [a.name, a.value]));
     };
     const visit = (ids: VisitorId[], set: Record<string, string> = {}, now = T0) =>
       store.visit('demo', { ids, freshTntId: tnt('fresh'), settings: settings(set) }, at(now));
@@ -100,7 +101,7 @@ export function describeProfileStore(
         const set = new Map([['__proto__', 'p'], ...Object.entries(strange)]);
         await store.update('demo', longest, set, at(T0), true);
         const profile = await store.find('demo', longest, T0);
-        expect(new Map(listAttributes(profile!.attributes).map((a) => [a.name, a.value]))).toEqual(set);
+        expect(new Map(attributesIn(profile!.attributes).map((a) => [a.name, a.value]))).toEqual(set);
         const linked = await store.findLinked('demo', longest, T0, 1);
         expect(linked?.profile.thirdPartyId).toBe(longest.value);
       });
@@ -321,7 +322,7 @@ export function describeProfileStore(
         await other.profiles.find('demo', tnt('a'), T0);
         await store.update('demo', tnt('a'), settings({ n: String(i) }), at(T0), true);
         const profile = await other.profiles.find('demo', tnt('a'), T0);
-        expect(listAttributes(profile!.attributes)[0]?.value).toBe(String(i));
+        expect(attributesIn(profile!.attributes)[0]?.value).toBe(String(i));
       }
       await other.close();
     });

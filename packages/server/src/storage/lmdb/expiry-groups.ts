@@ -6,7 +6,7 @@
  * who leaves its group early (removed, moved, expires sooner) is still listed, and the sweeper tells by the profile's `sweepAt`.
  */
 
-import { readTime, writeTime } from '../profile-record.ts';
+import { readTime, writeTime } from '../../domain/time-bytes.ts';
 import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
 
 const TIME = 6;

@@ -1,10 +1,10 @@
 /** Batches in LMDB: the progress of a batch lies in the same transaction as the rows that it counts. */
 
+import { readTime, writeTime } from '../../domain/time-bytes.ts';
 import { QuiverError } from '../../errors.ts';
 import { BatchRows } from '../batch-rows.ts';
 import { batchAfter, isAtStep, unappliedRow, waitingBatch } from '../batch-step.ts';
 import type { Batch, BatchStep, BatchStore, FailedRow, ForeignRows, RowOutcome } from '../batch-store.ts';
-import { readTime, writeTime } from '../profile-record.ts';
 import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
 import type { ProfileTables } from './profile-tables.ts';
 import { RowWriter } from './row-writer.ts';

@@ -20,7 +20,7 @@ export function lengthOfLast(table: Table): number {
 }
 
 /** The format this program writes; see `docs/decisions/` for what each version changed. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 const FORMAT_KEY = Buffer.from('format');
 /** Virtual only: the file grows as it is written. Beyond it the engine maps more by itself. */
@@ -55,7 +55,7 @@ export class LmdbEnvironment {
   /**
    * Opens the environment in the folder `path`, which is made when missing.
    *
-   * @throws StoreFormatError when a newer program wrote it
+   * @throws StoreFormatError when a program of another format wrote it
    */
   static async open(path: string): Promise<LmdbEnvironment> {
     await mkdir(path, { recursive: true, mode: 0o700 });
@@ -198,7 +198,7 @@ export class LmdbEnvironment {
     const meta = this.table('meta');
     const found = meta.get(FORMAT_KEY);
     const version = found?.[0] ?? (await this.write(() => this.#claimFormat(meta)));
-    if (version > FORMAT_VERSION) throw new StoreFormatError(this.#path, version, FORMAT_VERSION);
+    if (version !== FORMAT_VERSION) throw new StoreFormatError(this.#path, version, FORMAT_VERSION);
   }
 
   /** Of several processes that start on an empty folder the first writes the version, the others read it. */

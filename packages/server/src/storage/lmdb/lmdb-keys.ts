@@ -3,8 +3,8 @@
  * or can be read as one. The longest, an id of 256 characters of four bytes each, stays well under LMDB's 1,978 bytes.
  */
 
+import { readTime, writeTime } from '../../domain/time-bytes.ts';
 import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
-import { readTime, writeTime } from '../profile-record.ts';
 
 const TIME = 6;
 /** The longest key: a client of 255 bytes, an id of 256 characters of four bytes each. */

@@ -51,7 +51,7 @@ export async function copyEmbeddedStore(from: string, to: string): Promise<void>
  * Looks at a store, which may be in use.
  *
  * @param thorough reads every record too, so that a torn file shows itself
- * @throws StoreFormatError when a newer Quiver wrote it; Error when the file cannot be read as a store
+ * @throws StoreFormatError when a Quiver of another format wrote it; Error when the file cannot be read as a store
  */
 export async function inspectEmbeddedStore(path: string, thorough = false): Promise<EmbeddedStoreFacts> {
   const environment = await LmdbEnvironment.open(path);

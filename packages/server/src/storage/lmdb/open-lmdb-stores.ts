@@ -19,7 +19,7 @@ export interface LmdbStoresOptions {
 /**
  * Opens the embedded engine: one folder, any number of processes.
  *
- * @throws StoreFormatError when a newer Quiver wrote the folder
+ * @throws StoreFormatError when a Quiver of another format wrote the folder
  */
 export async function openLmdbStores({ path }: LmdbStoresOptions): Promise<Stores> {
   const environment = await LmdbEnvironment.open(path);

@@ -14,6 +14,7 @@
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import { isExpired } from '../../domain/lifetime.ts';
 import { type Profile, withoutId } from '../../domain/profile.ts';
+import { readTime, writeTime } from '../../domain/time-bytes.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import {
   decodeFound,
@@ -22,9 +23,7 @@ import {
   encodePointer,
   encodeProfile,
   isPointer,
-  readTime,
   type StoredProfile,
-  writeTime,
 } from '../profile-record.ts';
 import type { FoundProfile, LinkedId } from '../profile-store.ts';
 import { ExpiryGroups } from './expiry-groups.ts';

@@ -15,13 +15,13 @@ import { overlayAttributes } from '../../domain/overlay-attributes.ts';
 import { ID_KINDS } from '../../domain/visitor-id.ts';
 import { type BatchRows, ID_END, ID_START, RECORD_END, RECORD_START, SPAN } from '../batch-rows.ts';
 import {
+  attributesStartOf,
   isPointer,
   POINTER_HOME,
   PROFILE_HEAD,
   readExpiresAt,
   readModifiedAt,
   readSweepAt,
-  textStartOf,
   writeChangeTimes,
   writeProfileHead,
 } from '../profile-record.ts';
@@ -134,8 +134,8 @@ export class RowWriter {
     const end = spans[span + RECORD_END]!;
     const isPerson = rows.kind === 'thirdPartyId';
     const idLength = isPerson ? spans[span + ID_END]! - spans[span + ID_START]! : undefined;
-    const textLength = end - start - PROFILE_HEAD - (idLength ?? 0);
-    if (textLength > MAX_ATTRIBUTES_SIZE || rows.at !== moment.now) return 'unusual';
+    const size = end - start - PROFILE_HEAD - (idLength ?? 0);
+    if (size > MAX_ATTRIBUTES_SIZE || rows.at !== moment.now) return 'unusual';
     const expiresAt = expiryOf(moment);
     const kept = { createdAt: moment.now, sweepAt: expiresAt, linkGroup: 0 };
     writeProfileHead(bytes, start, kept, { modifiedAt: moment.now, expiresAt }, idLength);
@@ -173,13 +173,13 @@ export class RowWriter {
     }
     const span = index * SPAN;
     const added = rows.spans[span + RECORD_END]!;
-    const addedStart = rows.textStart(index);
+    const addedStart = rows.attributesStart(index);
     if (length + added - addedStart > MAX_RECORD) return undefined;
     const record = this.#record;
-    const textStart = textStartOf(found);
-    for (let at = 0; at < textStart; at += 1) record[at] = found[at]!;
-    const end = overlayAttributes(record, textStart, found, textStart, length, rows.bytes, addedStart, added);
-    if (end - textStart > MAX_ATTRIBUTES_SIZE) return undefined;
+    const start = attributesStartOf(found);
+    for (let at = 0; at < start; at += 1) record[at] = found[at]!;
+    const end = overlayAttributes(record, start, found, start, length, rows.bytes, addedStart, added);
+    if (end - start > MAX_ATTRIBUTES_SIZE) return undefined;
     writeChangeTimes(record, modifiedAt, expiresAt);
     return record.subarray(0, end);
   }

@@ -8,7 +8,7 @@ import { SLOTS } from './key-slot.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 
 /** Of the keys and their fields; a Quiver that reads them differently writes a higher one. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What a cluster must be like, and what is kept under which keys. */
 export interface ClusterExpectations {
@@ -24,7 +24,7 @@ export interface ClusterExpectations {
  * Checks the cluster, and notes the format of what will be kept there.
  *
  * @throws UnsafeStoreError names the first setting under which acknowledged data would be lost
- * @throws StoreFormatError when a newer Quiver wrote under the prefix
+ * @throws StoreFormatError when a Quiver of another format wrote under the prefix
  */
 export async function checkCluster(
   cluster: RedisCluster,
@@ -39,7 +39,7 @@ export async function checkCluster(
   }
   const keys = [`${prefix}:format:{format}`];
   const [, kept] = await cluster.write({ script: keepFirst, keys, args: [FORMAT] });
-  if (Number(kept) > FORMAT)
+  if (Number(kept) !== FORMAT)
     throw new StoreFormatError(`the cluster, prefix ${prefix},`, Number(kept), FORMAT);
   if (sharedKeyMark === undefined) return;
   const markKeys = [`${prefix}:signing-key:{signing-key}`];

@@ -1,0 +1,191 @@
+/**
+ * How the attributes of a profile lie in memory and in a store: packed, without what every fetch repeats.
+ *
+ *   group    0x00, then the time in six bytes (epoch milliseconds, big-endian), then the entries that were set at that time
+ *   entry    length of the name, name, length of the value, value
+ *
+ * Groups are oldest first, so entries are (spec section 4); no two bear one time, and none is empty. Name and value are UTF-8 as they stand within
+ * the quotes of JSON, so that a fetch copies them (`attributes-json.ts`). A length is LEB128 (seven bits a byte, lowest first); a name has at least
+ * one byte, so a group's zero is not mistaken for an entry. The same attributes in the same order are the same bytes.
+ *
+ * A profile of ten attributes that a fetch sends in 840 bytes takes 260.
+ */
+
+import { readTime, TIME_BYTES, writeTime } from './time-bytes.ts';
+
+/** The attributes of one profile; none at all is no bytes. */
+export type PackedAttributes = Buffer;
+
+export const NO_ATTRIBUTES: PackedAttributes = Buffer.alloc(0);
+
+/** What begins a group. */
+export const GROUP_MARK = 0;
+/** Bytes before the first entry of a group. */
+export const GROUP_HEAD = 1 + TIME_BYTES;
+/** The most bytes of a length: what it counts is far below 2^21. */
+export const MAX_LENGTH_BYTES = 3;
+
+const BACKSLASH = 0x5c;
+const LETTER_U = 0x75;
+
+/** One attribute within packed ones. */
+export interface Entry {
+  /** Epoch milliseconds. */
+  readonly time: number;
+  /** Where its first length stands. */
+  readonly start: number;
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  readonly valueStart: number;
+  /** Where its value, and with it the entry, ends. */
+  readonly end: number;
+}
+
+/**
+ * Every entry, oldest first.
+ *
+ * @throws RangeError when the bytes end within an entry
+ */
+export function entriesOf(packed: PackedAttributes): Entry[] {
+  const entries: Entry[] = [];
+  let time = 0;
+  for (let at = 0; at < packed.length; ) {
+    if (packed[at] === GROUP_MARK) {
+      time = readTime(packed, at + 1);
+      at += GROUP_HEAD;
+      continue;
+    }
+    const start = at;
+    const nameStart = skipLength(packed, at);
+    const nameEnd = nameStart + readLength(packed, at);
+    const valueStart = skipLength(packed, nameEnd);
+    const end = valueStart + readLength(packed, nameEnd);
+    if (!(end <= packed.length)) throw new RangeError('packed attributes are cut short');
+    entries.push({ time, start, nameStart, nameEnd, valueStart, end });
+    at = end;
+  }
+  return entries;
+}
+
+/** Puts entries together, which must come oldest first, from whatever packed attributes they lie in. */
+export class AttributesPacker {
+  #bytes: Buffer;
+  #length = 0;
+  #time = Number.NaN;
+
+  /** @param size the bytes that are expected; more are fine */
+  constructor(size: number) {
+    this.#bytes = Buffer.allocUnsafe(size);
+  }
+
+  /** Copies an entry of other packed attributes. */
+  copy(from: PackedAttributes, { time, start, end }: Entry): void {
+    this.#begin(time, end - start);
+    from.copy(this.#bytes, this.#length, start, end);
+    this.#length += end - start;
+  }
+
+  /** Adds an attribute. @throws RangeError when it has no name */
+  add(name: string, value: string, time: number): void {
+    if (name === '') throw new RangeError('an attribute has a name');
+    const quotedName = JSON.stringify(name);
+    const quotedValue = JSON.stringify(value);
+    // A UTF-16 unit is three bytes of UTF-8 at most.
+    this.#begin(time, 2 * MAX_LENGTH_BYTES + 3 * (quotedName.length + quotedValue.length));
+    this.#addText(quotedName);
+    this.#addText(quotedValue);
+  }
+
+  /** What was put together; nothing may be added afterwards. */
+  packed(): PackedAttributes {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #begin(time: number, room: number): void {
+    if (this.#length + GROUP_HEAD + room > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(2 * (this.#length + GROUP_HEAD + room));
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
+    }
+    if (time === this.#time) return;
+    this.#length = writeGroupHead(this.#bytes, this.#length, time);
+    this.#time = time;
+  }
+
+  #addText(quoted: string): void {
+    const text = quoted.slice(1, -1);
+    // Most texts are short: room for a length of one byte, and only when it takes more they are moved.
+    const start = this.#length + 1;
+    const bytes = this.#bytes.write(text, start, 'utf8');
+    this.#length = putLengthBefore(this.#bytes, start, start + bytes);
+  }
+}
+
+/** Writes what stands before the entries of one time. @returns where it ends */
+export function writeGroupHead(target: Uint8Array, at: number, time: number): number {
+  target[at] = GROUP_MARK;
+  writeTime(target, time, at + 1);
+  return at + GROUP_HEAD;
+}
+
+/**
+ * Writes the length of what lies from `start` to `end` before it, where one byte was left free; what takes more moves it.
+ *
+ * @returns where it then ends
+ */
+export function putLengthBefore(target: Uint8Array, start: number, end: number): number {
+  const length = end - start;
+  if (length < 0x80) {
+    target[start - 1] = length;
+    return end;
+  }
+  const more = length < 0x4000 ? 1 : 2;
+  target.copyWithin(start + more, start, end);
+  target[start - 1] = (length & 0x7f) | 0x80;
+  if (more === 1) {
+    target[start] = length >>> 7;
+  } else {
+    target[start] = ((length >>> 7) & 0x7f) | 0x80;
+    target[start + 1] = length >>> 14;
+  }
+  return end + more;
+}
+
+/** Reads a length; where it ends says {@link skipLength}. */
+export function readLength(packed: Uint8Array, at: number): number {
+  const first = packed[at]!;
+  if (first < 0x80) return first;
+  const second = packed[at + 1]!;
+  if (second < 0x80) return (second << 7) | (first & 0x7f);
+  return (packed[at + 2]! << 14) | ((second & 0x7f) << 7) | (first & 0x7f);
+}
+
+/** Where the length that begins at `at` ends, and so what it counts begins. */
+export function skipLength(packed: Uint8Array, at: number): number {
+  if (packed[at]! < 0x80) return at + 1;
+  return packed[at + 1]! < 0x80 ? at + 2 : at + 3;
+}
+
+/** A name as it begins an entry. */
+export function packedName(name: string): Buffer {
+  const text = Buffer.from(JSON.stringify(name).slice(1, -1));
+  const bytes = Buffer.alloc(MAX_LENGTH_BYTES + text.length);
+  text.copy(bytes, 1);
+  return bytes.subarray(0, putLengthBefore(bytes, 1, 1 + text.length));
+}
+
+/** What each ASCII character is within a name or value; undefined where it is itself. */
+export const JSON_ESCAPES: readonly (Uint8Array | undefined)[] = Array.from({ length: 0x80 }, (_, code) => {
+  const escaped = JSON.stringify(String.fromCharCode(code)).slice(1, -1);
+  return escaped.length === 1 ? undefined : Buffer.from(escaped);
+});
+
+/** How many bytes a name or value is without the escapes of JSON. */
+export function unescapedSize(packed: Uint8Array, start: number, end: number): number {
+  let size = 0;
+  // JSON.stringify escapes control characters as \uXXXX and quote, backslash and five others with one letter; each is a byte.
+  for (let at = start; at < end; size += 1) {
+    at += packed[at] !== BACKSLASH ? 1 : packed[at + 1] === LETTER_U ? 6 : 2;
+  }
+  return size;
+}
