@@ -11,6 +11,7 @@ import { mkdir } from 'node:fs/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { QuiverError } from '../../errors.ts';
 import { StoreFormatError } from '../store-format-error.ts';
+import { CommitGroups } from './commit-groups.ts';
 
 export type Table = Database<Buffer, Buffer>;
 
@@ -42,6 +43,7 @@ export function embeddedStoreSettings(): string {
 export class LmdbEnvironment {
   readonly #root: RootDatabase;
   readonly #path: string;
+  readonly #groups: CommitGroups;
   #closing: Promise<void> | undefined;
   #spaceCheckedAt = Number.NEGATIVE_INFINITY;
   #spaceIsLow = false;
@@ -50,6 +52,10 @@ export class LmdbEnvironment {
   private constructor(root: RootDatabase, path: string) {
     this.#root = root;
     this.#path = path;
+    this.#groups = new CommitGroups(
+      (run) => root.transaction(run),
+      (cause) => this.#refusalOf(cause),
+    );
   }
 
   /**
@@ -100,27 +106,27 @@ export class LmdbEnvironment {
    *
    * @throws QuiverError `insufficient-storage` or `not-done`; nothing has changed then
    */
-  async write<Result>(work: () => Result): Promise<Result> {
-    this.#requireSpace();
-    let thrown: unknown;
+  write<Result>(work: () => Result): Promise<Result> {
     try {
-      return await this.#root.transaction(() => {
-        try {
-          return work();
-        } catch (error) {
-          thrown = error;
-          throw error;
-        }
-      });
-    } catch (error) {
-      if (thrown !== undefined) throw thrown;
-      this.#spaceCheckedAt = Number.NEGATIVE_INFINITY;
-      this.#requireSpace(error);
-      throw new QuiverError('not-done', 'The store could not write; nothing was changed', {
-        cause: error,
-        headers: { 'retry-after': '1' },
-      });
+      this.#requireSpace();
+    } catch (refusal) {
+      return Promise.reject(refusal);
     }
+    return this.#groups.add(work);
+  }
+
+  /** What a caller of {@link write} gets when the engine could not commit. */
+  #refusalOf(cause: unknown): unknown {
+    this.#spaceCheckedAt = Number.NEGATIVE_INFINITY;
+    try {
+      this.#requireSpace(cause);
+    } catch (refusal) {
+      return refusal;
+    }
+    return new QuiverError('not-done', 'The store could not write; nothing was changed', {
+      cause,
+      headers: { 'retry-after': '1' },
+    });
   }
 
   /**
@@ -217,6 +223,7 @@ export class LmdbEnvironment {
 
   async #flushAndClose(): Promise<void> {
     // To close with writes under way crashes the process; an empty transaction returns when all before it are done.
+    await this.#groups.drained();
     await this.#root.transaction(() => undefined);
     await this.#root.close();
   }

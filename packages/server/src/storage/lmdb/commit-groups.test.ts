@@ -1,0 +1,150 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CommitGroups, MAX_GROUP } from './commit-groups.ts';
+import { LmdbEnvironment, type Table } from './lmdb-environment.ts';
+
+interface Commit {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** An engine whose commits come out, or not, when the test says so. */
+function engine() {
+  const commits: Commit[] = [];
+  const groups = new CommitGroups(
+    (run) => {
+      run();
+      return new Promise<void>((resolve, reject) => commits.push({ resolve, reject }));
+    },
+    (cause) => new Error('refused', { cause }),
+  );
+  return { commits, groups };
+}
+
+/** Long enough for all promises that can settle to have settled. */
+const aTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('groups', () => {
+  test('nobody hears of a work before its commit is out', async () => {
+    const { commits, groups } = engine();
+    let isTold = false;
+    const told = groups.add(() => 'done').then(() => (isTold = true));
+    await aTurn();
+    expect(isTold).toBe(false);
+    commits[0]!.resolve();
+    await told;
+  });
+
+  test('what comes while a commit is under way is done in the next, all of it, in order', async () => {
+    const { commits, groups } = engine();
+    const done: number[] = [];
+    const add = (n: number) => groups.add(() => done.push(n));
+    const first = add(0);
+    const later = [1, 2, 3].map(add);
+    await aTurn();
+    expect([done, commits.length]).toEqual([[0], 1]);
+    commits[0]!.resolve();
+    await first;
+    await aTurn();
+    expect([done, commits.length]).toEqual([[0, 1, 2, 3], 2]);
+    commits[1]!.resolve();
+    expect(await Promise.all(later)).toEqual([2, 3, 4]);
+  });
+
+  test(`a commit has at most ${MAX_GROUP} works`, async () => {
+    const { commits, groups } = engine();
+    let done = 0;
+    const works = Array.from({ length: 1 + 2 * MAX_GROUP }, () => groups.add(() => (done += 1)));
+    const afterEachCommit = [1, 1 + MAX_GROUP, 1 + 2 * MAX_GROUP];
+    for (const [index, expected] of afterEachCommit.entries()) {
+      expect([done, commits.length]).toEqual([expected, index + 1]);
+      commits[index]!.resolve();
+      await aTurn();
+    }
+    await Promise.all(works);
+    expect(commits).toHaveLength(3);
+  });
+
+  test('a commit that the engine refuses is refused to each of its callers, and the next goes on', async () => {
+    const { commits, groups } = engine();
+    const before = groups.add(() => 0);
+    const refused = [1, 2, 3].map((n) => groups.add(() => n));
+    const thrower = groups.add(() => {
+      throw new RangeError('its own');
+    });
+    const outcomes = Promise.allSettled([...refused, thrower]);
+    commits[0]!.resolve();
+    await before;
+    await aTurn();
+    const after = groups.add(() => 'after');
+    const cause = new Error('of the engine');
+    commits[1]!.reject(cause);
+    const errors = (await outcomes).map((one) => (one.status === 'rejected' ? one.reason : undefined));
+    expect(errors.map(({ message }) => message)).toEqual(['refused', 'refused', 'refused', 'its own']);
+    expect(errors[0].cause).toBe(cause);
+    expect(new Set(errors).size).toBe(4);
+    await aTurn();
+    commits[2]!.resolve();
+    expect(await after).toBe('after');
+  });
+
+  test('an engine that is closed refuses whoever comes', async () => {
+    const groups = new CommitGroups(
+      () => {
+        throw new Error('closed');
+      },
+      (cause) => new Error('refused', { cause }),
+    );
+    await expect(groups.add(() => 1)).rejects.toThrow('refused');
+    await expect(groups.add(() => 2)).rejects.toThrow('refused');
+    await groups.drained();
+  });
+});
+
+describe('in LMDB', () => {
+  let folder: string;
+  let environment: LmdbEnvironment;
+  let table: Table;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'quiver-groups-'));
+    environment = await LmdbEnvironment.open(folder);
+    table = environment.table('things');
+  });
+  afterEach(async () => {
+    await environment.close();
+    await rm(folder, { recursive: true });
+  });
+  const put = (name: string) =>
+    environment.write(() => table.putSync(Buffer.from(name), Buffer.from(`value of ${name}`)));
+  const names = () => environment.read(() => Array.from(table.getKeys({}), (key) => key.toString('utf8')));
+
+  test('a work that throws takes no other with it and leaves nothing', async () => {
+    const refusal = new RangeError('decided against it');
+    const outcomes = await Promise.allSettled([
+      put('a'),
+      environment.write(() => {
+        throw refusal;
+      }),
+      put('b'),
+      environment.write(() => names().length),
+    ]);
+    expect(outcomes).toEqual([
+      { status: 'fulfilled', value: true },
+      { status: 'rejected', reason: refusal },
+      { status: 'fulfilled', value: true },
+      { status: 'fulfilled', value: 2 },
+    ]);
+    expect(names()).toEqual(['a', 'b']);
+  });
+
+  test('closing waits for all that was asked for', async () => {
+    const works = Array.from({ length: 2 * MAX_GROUP }, (_, n) => put(String(n)));
+    await environment.close();
+    expect((await Promise.allSettled(works)).every(({ status }) => status === 'fulfilled')).toBe(true);
+    environment = await LmdbEnvironment.open(folder);
+    table = environment.table('things');
+    expect(names()).toHaveLength(2 * MAX_GROUP);
+  });
+});
