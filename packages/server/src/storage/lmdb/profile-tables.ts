@@ -29,6 +29,7 @@ import type { FoundProfile, LinkedId } from '../profile-store.ts';
 import { ExpiryGroups } from './expiry-groups.ts';
 import { type LmdbEnvironment, lengthOfLast, type Table } from './lmdb-environment.ts';
 import { expiryKey, linkGroupStart, linkKey, parseLinkKey, profileKey, ReusedKey } from './lmdb-keys.ts';
+import { ReusedValue } from './reused-value.ts';
 
 /** A profile with the place where it lies. */
 export interface LocatedProfile extends StoredProfile {
@@ -47,6 +48,7 @@ export class ProfileTables {
   readonly groups: ExpiryGroups;
   readonly #meta: Table;
   readonly #key = new ReusedKey();
+  readonly #value = new ReusedValue();
 
   constructor(environment: LmdbEnvironment) {
     this.profiles = environment.table('profiles');
@@ -144,7 +146,7 @@ export class ProfileTables {
       this.expiry.putSync(expiryKey(expiresAt, located.homeKey), NOTHING);
       saved = { ...located, sweepAt: expiresAt };
     }
-    this.profiles.putSync(saved.homeKey, encodeProfile(saved));
+    this.profiles.putSync(saved.homeKey, this.#value.of(encodeProfile(saved)));
     return saved;
   }
 
