@@ -24,6 +24,7 @@ import { UsageMeter } from './metering/usage-meter.ts';
 import { usageSweeper } from './metering/usage-sweeper.ts';
 import { AttributeNames } from './profiles/attribute-names.ts';
 import { expirySweeper } from './profiles/expiry-sweeper.ts';
+import { recordSettler } from './profiles/record-settler.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import type { BatchFileStore } from './storage/batch-file-store.ts';
 import { openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
@@ -167,7 +168,13 @@ export function createServer(parts: ServerParts): QuiverServer {
       usageSweeper({ ...shared, usage: stores.usage }),
     ] as const;
     const exchange = edges && new ClientExchange({ clients, store: stores.clients, peers: edges.peers, log });
-    for (const part of [...background, ...(exchange ? [exchange.rounds()] : [])]) {
+    const { settle } = stores;
+    const settler = settle && recordSettler({ settle, log });
+    for (const part of [
+      ...background,
+      ...(settler ? [settler] : []),
+      ...(exchange ? [exchange.rounds()] : []),
+    ]) {
       part.start();
       closers.push(() => part.stop());
     }

@@ -26,6 +26,15 @@ export interface Stores {
   readonly usage: UsageStore;
   readonly attributeNames: AttributeNameStore;
 
+  /**
+   * Brings what was written lately to where it stays, in one small step; for a process in the background. Undefined where the engine writes everything there
+   * at once.
+   *
+   * @param limit the most records in this step
+   * @returns whether there is more to do at once
+   */
+  readonly settle: ((limit: number) => Promise<boolean>) | undefined;
+
   figures(): Promise<StoreFigures>;
 
   /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */

@@ -79,6 +79,13 @@ const operation = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('sweep' as const), limit: fc.integer({ min: 1, max: 5 }) }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('settle' as const),
+      limits: fc.array(fc.integer({ min: 1, max: 3 })),
+    }),
+  },
 );
 const step = fc.record({
   operation,
@@ -119,6 +126,9 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
     } else if (op.do === 'removeAttribute') {
       const answer = await store.removeAttribute(client, op.id, op.name, moment);
       expect(answer).toBe(model.removeAttribute(client, op.id, op.name, moment));
+    } else if (op.do === 'settle') {
+      // Where it stops halfway the next operations meet what is.
+      for (const limit of op.limits) await stores.settle?.(limit);
     } else {
       await store.sweep(now, op.limit);
     }

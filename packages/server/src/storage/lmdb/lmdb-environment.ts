@@ -20,6 +20,24 @@ export function lengthOfLast(table: Table): number {
   return (table as Table & { readonly lastSize: number }).lastSize;
 }
 
+/** Whoever keeps in memory what it has read of the environment, and so must know when there is something new to read. */
+export interface Watcher {
+  /** A new snapshot is about to be read from; what another process has committed may be in it. */
+  snapshotBegins(): void;
+  /** A write transaction begins: it alone reads and writes until it ends. */
+  transactionBegins(): void;
+  /** Nothing more is written in the transaction; it is not committed yet. */
+  transactionEnds(): void;
+  /** The engine has not committed the last transaction. */
+  transactionRefused(): void;
+}
+
+/** What the library's types leave out: to begin a read transaction unless one is open, and to hear of one that begins. */
+interface ReadTransactions {
+  ensureReadTxn(): void;
+  addListener(event: 'begin-transaction', listener: () => void): void;
+}
+
 /** The format this program writes; see `docs/decisions/` for what each version changed. */
 export const FORMAT_VERSION = 2;
 
@@ -28,6 +46,11 @@ const FORMAT_KEY = Buffer.from('format');
 const MAP_SIZE = 256 * 1024 ** 3;
 const MAX_READERS = 1024;
 const MAX_TABLES = 32;
+/**
+ * How many free pages the engine looks for at a time. It writes the list of those that it has not used with every commit, and by its own default, 50,000,
+ * that costs milliseconds after much was freed: updates ran at a third of their rate and below. The library's types leave these options out.
+ */
+const FREE_PAGES = { maxFreeSpaceToLoad: 2000, maxFreeSpaceToRetain: 4000 };
 /** Writes are refused when less is free, so that the engine itself never meets a full disk: 64 MiB, or a tenth of a small disk. */
 const RESERVED_SPACE = 64 * 1024 ** 2;
 const RESERVED_SHARE = 0.1;
@@ -41,21 +64,24 @@ export function embeddedStoreSettings(): string {
 }
 
 export class LmdbEnvironment {
-  readonly #root: RootDatabase;
+  readonly #root: RootDatabase & ReadTransactions;
   readonly #path: string;
   readonly #groups: CommitGroups;
   #closing: Promise<void> | undefined;
   #spaceCheckedAt = Number.NEGATIVE_INFINITY;
   #spaceIsLow = false;
   #snapshotIsOfThisTurn = false;
+  #snapshotIsNew = true;
+  #watcher: Watcher | undefined;
 
   private constructor(root: RootDatabase, path: string) {
-    this.#root = root;
+    this.#root = root as RootDatabase & ReadTransactions;
     this.#path = path;
     this.#groups = new CommitGroups(
-      (run) => root.transaction(run),
+      (run) => this.#transact(run),
       (cause) => this.#refusalOf(cause),
     );
+    this.#noteSnapshotsOf(this.#root);
   }
 
   /**
@@ -72,6 +98,7 @@ export class LmdbEnvironment {
       maxReaders: MAX_READERS,
       overlappingSync: false,
       noMemInit: true,
+      ...FREE_PAGES,
     });
     const environment = new LmdbEnvironment(root, path);
     try {
@@ -95,7 +122,22 @@ export class LmdbEnvironment {
 
   /** A table with binary keys and values; made when missing. */
   table(name: string): Table {
-    return this.#root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' });
+    const table = this.#root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' });
+    this.#noteSnapshotsOf(table as Table & ReadTransactions);
+    return table;
+  }
+
+  /** Tells a watcher, of which there is one, from the next {@link read} and {@link write} on. */
+  watch(watcher: Watcher): void {
+    this.#watcher = watcher;
+    this.#snapshotIsNew = true;
+  }
+
+  /** Whichever table is read first after a snapshot was let go, the library says so there. */
+  #noteSnapshotsOf(table: ReadTransactions): void {
+    table.addListener('begin-transaction', () => {
+      this.#snapshotIsNew = true;
+    });
   }
 
   /**
@@ -113,6 +155,22 @@ export class LmdbEnvironment {
       return Promise.reject(refusal);
     }
     return this.#groups.add(work);
+  }
+
+  async #transact(run: () => void): Promise<void> {
+    try {
+      await this.#root.transaction(() => {
+        this.#watcher?.transactionBegins();
+        try {
+          run();
+        } finally {
+          this.#watcher?.transactionEnds();
+        }
+      });
+    } catch (error) {
+      this.#watcher?.transactionRefused();
+      throw error;
+    }
   }
 
   /** What a caller of {@link write} gets when the engine could not commit. */
@@ -135,8 +193,8 @@ export class LmdbEnvironment {
    * @throws QuiverError `unavailable` when the engine cannot read
    */
   read<Result>(look: () => Result): Result {
-    this.#renewSnapshot();
     try {
+      this.#renewSnapshot();
       return look();
     } catch (error) {
       throw new QuiverError('unavailable', 'The store could not be read', {
@@ -154,12 +212,18 @@ export class LmdbEnvironment {
    * been told of a later write. To take one for every read would cost more than the read, for each sets a timer.
    */
   #renewSnapshot(): void {
-    if (this.#snapshotIsOfThisTurn) return;
-    this.#root.resetReadTxn();
-    this.#snapshotIsOfThisTurn = true;
-    setImmediate(() => {
-      this.#snapshotIsOfThisTurn = false;
-    });
+    if (!this.#snapshotIsOfThisTurn) {
+      this.#root.resetReadTxn();
+      this.#snapshotIsOfThisTurn = true;
+      setImmediate(() => {
+        this.#snapshotIsOfThisTurn = false;
+      });
+    }
+    // The library may have let go of it too, after a commit for instance.
+    this.#root.ensureReadTxn();
+    if (!this.#snapshotIsNew) return;
+    this.#snapshotIsNew = false;
+    this.#watcher?.snapshotBegins();
   }
 
   /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */

@@ -1,7 +1,7 @@
 /**
  * The tables of profiles, and the moves inside a write transaction that keep them in step with one another.
  *
- *   profiles   id → the profile itself (under its home id) or a pointer to the home id
+ *   records    id → the profile itself (under its home id) or a pointer to the home id (`profile-records.ts`)
  *   links      group, since, id → nothing: every id of a profile that has more than one, oldest first
  *   expiry     when to look, home → nothing: what the sweeper visits
  *   groups     when to look → homes: the same for profiles that a batch made together (`expiry-groups.ts`)
@@ -27,9 +27,9 @@ import {
 } from '../profile-record.ts';
 import type { FoundProfile, LinkedId } from '../profile-store.ts';
 import { ExpiryGroups } from './expiry-groups.ts';
-import { type LmdbEnvironment, lengthOfLast, type Table } from './lmdb-environment.ts';
-import { expiryKey, linkGroupStart, linkKey, parseLinkKey, profileKey, ReusedKey } from './lmdb-keys.ts';
-import { ReusedValue } from './reused-value.ts';
+import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
+import { expiryKey, linkGroupStart, linkKey, parseLinkKey, profileKey } from './lmdb-keys.ts';
+import { ProfileRecords } from './profile-records.ts';
 
 /** A profile with the place where it lies. */
 export interface LocatedProfile extends StoredProfile {
@@ -42,16 +42,15 @@ const NOTHING = Buffer.alloc(0);
 const LAST_GROUP_KEY = Buffer.from('lastLinkGroup');
 
 export class ProfileTables {
-  readonly profiles: Table;
+  readonly records: ProfileRecords;
   readonly links: Table;
   readonly expiry: Table;
   readonly groups: ExpiryGroups;
   readonly #meta: Table;
-  readonly #key = new ReusedKey();
-  readonly #value = new ReusedValue();
 
-  constructor(environment: LmdbEnvironment) {
-    this.profiles = environment.table('profiles');
+  /** @param journalEntries as of {@link ProfileRecords} */
+  constructor(environment: LmdbEnvironment, journalEntries?: number) {
+    this.records = new ProfileRecords(environment, journalEntries);
     this.links = environment.table('links');
     this.expiry = environment.table('expiry');
     this.groups = new ExpiryGroups(environment);
@@ -65,29 +64,28 @@ export class ProfileTables {
 
   /** Finds what a fetch sends of the profile that an id names, expired or not; the hot path, so it makes as few objects as it can. */
   find(client: string, id: VisitorId): FoundProfile | undefined {
-    const bytes = this.profiles.getBinaryFast(this.#key.ofProfile(client, id));
+    const { records } = this;
+    const bytes = records.get(client, id);
     if (bytes === undefined) return undefined;
-    const length = lengthOfLast(this.profiles);
-    if (!isPointer(bytes)) return decodeFound(bytes, length);
-    const { home } = decodePointer(bytes, length);
-    const homeBytes = this.profiles.getBinaryFast(this.#key.ofProfile(client, home));
-    if (homeBytes === undefined) throw new RangeError('a pointer leads to no profile');
-    return decodeFound(homeBytes, lengthOfLast(this.profiles));
+    if (!isPointer(bytes)) return decodeFound(bytes, records.length);
+    return decodeFound(this.#homeRecord(client, decodePointer(bytes, records.length).home), records.length);
   }
 
   /** Finds the profile that an id names, expired or not; in one read when the id is its home. */
   locate(client: string, id: VisitorId): LocatedProfile | undefined {
-    const key = profileKey(client, id);
+    const { records } = this;
     // The library lends one buffer for all its reads; decoding copies what is kept.
-    const bytes = this.profiles.getBinaryFast(key);
+    const bytes = records.get(client, id);
     if (bytes === undefined) return undefined;
-    const length = lengthOfLast(this.profiles);
-    if (!isPointer(bytes)) return placed(decodeProfile(bytes, length), client, id, key);
-    const { home } = decodePointer(bytes, length);
-    const homeKey = profileKey(client, home);
-    const homeBytes = this.profiles.getBinaryFast(homeKey);
-    if (homeBytes === undefined) throw new RangeError('a pointer leads to no profile');
-    return placed(decodeProfile(homeBytes, lengthOfLast(this.profiles)), client, home, homeKey);
+    if (!isPointer(bytes)) return placed(decodeProfile(bytes, records.length), client, id);
+    const { home } = decodePointer(bytes, records.length);
+    return placed(decodeProfile(this.#homeRecord(client, home), records.length), client, home);
+  }
+
+  #homeRecord(client: string, home: VisitorId): Buffer {
+    const bytes = this.records.get(client, home);
+    if (bytes === undefined) throw new RangeError('a pointer leads to no profile');
+    return bytes;
   }
 
   /** Finds a profile that has not expired. */
@@ -146,7 +144,7 @@ export class ProfileTables {
       this.expiry.putSync(expiryKey(expiresAt, located.homeKey), NOTHING);
       saved = { ...located, sweepAt: expiresAt };
     }
-    this.profiles.putSync(saved.homeKey, this.#value.of(encodeProfile(saved)));
+    this.records.put(saved.client, saved.home, encodeProfile(saved), saved.homeKey);
     return saved;
   }
 
@@ -158,7 +156,7 @@ export class ProfileTables {
   /** Removes a profile and all that names it. */
   remove(located: LocatedProfile): void {
     for (const { since, ...id } of this.idsOf(located)) {
-      this.profiles.removeSync(profileKey(located.client, id));
+      this.records.remove(located.client, id);
       if (located.linkGroup !== 0) this.links.removeSync(linkKey(located.linkGroup, since, id));
     }
     this.#unindex(located);
@@ -167,7 +165,7 @@ export class ProfileTables {
   /** Makes an id name the profile; the caller saves it afterwards. */
   join(located: LocatedProfile, id: VisitorId, since: number): LocatedProfile {
     const grouped = this.#withGroup(located);
-    this.profiles.putSync(profileKey(located.client, id), encodePointer({ home: located.home, since }));
+    this.records.put(located.client, id, encodePointer({ home: located.home, since }));
     this.links.putSync(linkKey(grouped.linkGroup, since, id), NOTHING);
     return grouped;
   }
@@ -186,7 +184,7 @@ export class ProfileTables {
     const ids = this.idsOf(from);
     const leaving = ids.find((linked) => sameId(linked, id));
     if (leaving) this.links.removeSync(linkKey(from.linkGroup, leaving.since, id));
-    this.profiles.removeSync(profileKey(from.client, id));
+    this.records.remove(from.client, id);
     const remaining: LocatedProfile = { ...from, profile: withoutId(from.profile, moment) };
     if (sameId(from.home, id)) this.#rehome(remaining, ids);
     else this.save(remaining);
@@ -201,7 +199,7 @@ export class ProfileTables {
     this.#unindex(located);
     for (const { since, ...id } of ids) {
       if (sameId(id, home) || sameId(id, located.home)) continue;
-      this.profiles.putSync(profileKey(located.client, id), encodePointer({ home, since }));
+      this.records.put(located.client, id, encodePointer({ home, since }));
     }
     this.save({
       ...located,
@@ -225,7 +223,7 @@ export class ProfileTables {
   }
 }
 
-function placed(stored: StoredProfile, client: string, home: VisitorId, homeKey: Buffer): LocatedProfile {
+function placed(stored: StoredProfile, client: string, home: VisitorId): LocatedProfile {
   const { profile, createdAt, sweepAt, linkGroup } = stored;
-  return { profile, createdAt, sweepAt, linkGroup, client, home, homeKey };
+  return { profile, createdAt, sweepAt, linkGroup, client, home, homeKey: profileKey(client, home) };
 }

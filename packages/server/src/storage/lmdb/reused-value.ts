@@ -13,12 +13,16 @@ type PartlyUsed = Buffer & { start: number; end: number };
 export class ReusedValue {
   readonly #kept = partlyUsed(MAX_KEPT);
 
-  /** The value as the library is to take it, good until the next call. */
-  of(value: Buffer): Buffer {
-    if (value.length > MAX_KEPT) return value;
-    this.#kept.set(value);
-    this.#kept.end = value.length;
-    return this.#kept;
+  /** Two parts and a number of 16 bits as one value, as the library is to take it; good until the next call. */
+  ofParts(first: Uint8Array, second: Uint8Array, number: number): Buffer {
+    const length = first.length + second.length + 2;
+    const value = length > MAX_KEPT ? Buffer.allocUnsafe(length) : this.#kept;
+    value.set(first);
+    value.set(second, first.length);
+    value[length - 2] = number >>> 8;
+    value[length - 1] = number;
+    this.#kept.end = length;
+    return value;
   }
 }
 

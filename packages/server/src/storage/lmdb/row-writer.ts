@@ -5,7 +5,8 @@
  *   nothing under the id                     v1: not found; v2: the packed record gets its head and is written as it lies
  *   a living profile there or behind it      its attributes are overlaid, its times set
  *   expired, nearly 64 KB or over it, an     left to `updateProfile`
- *   earlier expiry, a clock that stepped back
+ *   earlier expiry, a clock that stepped
+ *   back, a record that is in the journal
  */
 
 import type { PutOptions } from 'lmdb';
@@ -27,7 +28,8 @@ import {
 } from '../profile-record.ts';
 import type { UpdateOutcome } from '../profile-store.ts';
 import { lengthOfLast, type Table } from './lmdb-environment.ts';
-import { ReusedKey } from './lmdb-keys.ts';
+import { parseProfileKey, ReusedKey } from './lmdb-keys.ts';
+import type { ProfileJournal } from './profile-journal.ts';
 import type { ProfileTables } from './profile-tables.ts';
 import { updateProfile } from './update-profile.ts';
 
@@ -48,6 +50,7 @@ export interface UnappliedRow {
 export class RowWriter {
   readonly #tables: ProfileTables;
   readonly #profiles: Table;
+  readonly #journal: ProfileJournal;
   readonly #key = new ReusedKey();
   readonly #homeKey = new ReusedKey();
   readonly #record: Buffer = Buffer.allocUnsafe(MAX_RECORD);
@@ -57,7 +60,8 @@ export class RowWriter {
 
   constructor(tables: ProfileTables) {
     this.#tables = tables;
-    this.#profiles = tables.profiles;
+    this.#profiles = tables.records.tree;
+    this.#journal = tables.records.journal;
   }
 
   /** Applies rows in order. @param create whether to make the profiles that are not there @returns the rows that were not applied */
@@ -107,6 +111,7 @@ export class RowWriter {
     create: boolean,
   ): UpdateOutcome | 'made' | 'exists' | 'unusual' {
     let key = this.#key;
+    if (this.#isInJournal(key)) return 'unusual';
     // Where one profile was new the next is likely to be, and to put it need not look for it first.
     if (this.#lastWasMade) {
       const made = this.#make(rows, index, moment);
@@ -118,6 +123,7 @@ export class RowWriter {
     if (isPointer(found)) {
       this.#homeKey.set(prefix, found, POINTER_HOME, lengthOfLast(this.#profiles));
       key = this.#homeKey;
+      if (this.#isInJournal(key)) return 'unusual';
       found = this.#profiles.getBinaryFast(key.view);
       if (found === undefined) throw new RangeError('a pointer leads to no profile');
     }
@@ -125,6 +131,13 @@ export class RowWriter {
     if (change === undefined) return 'unusual';
     this.#profiles.putSync(key.view, change);
     return 'updated';
+  }
+
+  /** Whether the tree does not say what lies under a key. */
+  #isInJournal(key: ReusedKey): boolean {
+    if (this.#journal.isEmpty) return false;
+    const { client, id } = parseProfileKey(key.view);
+    return this.#journal.find(client, id) !== undefined;
   }
 
   #make(rows: BatchRows, index: number, moment: WriteMoment): 'made' | 'exists' | 'unusual' {

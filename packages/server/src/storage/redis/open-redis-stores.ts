@@ -41,6 +41,7 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     logins: new RedisLoginStore(cluster, prefix),
     usage: new RedisUsageStore(cluster, prefix),
     attributeNames: new RedisAttributeNameStore(cluster, prefix),
+    settle: undefined,
     figures: clusterFigures(cluster, prefix),
     check: readiness(cluster, prefix),
     close: () => cluster.close(),
