@@ -79,6 +79,8 @@ ${comparisons.map((one) => line(cellsOf(one))).join('\n')}
   Where requests are counted more is better; for seconds and bytes less is.
 - "processor" is the other's processor time a request divided by Quiver's, so that more is better: it says less about the load generator and about
   whatever else the machine does.
+- A round ends when whoever was loaded has done what was left to do, so that it takes nothing from the next one; the processor time of that counts too. An update that goes on
+  without a pause has a row of its own.
 - Each has one serving process or thread, beside Redis or PostgreSQL where it needs them; their processor time counts as its own. Load comes from
   \`wrk\` on the same machine.
 - Resident memory is what processes hold themselves; the pages of files that the system keeps in memory, LMDB's among them, are not counted for

@@ -93,6 +93,9 @@ export async function nodeRow(run) {
   return [compareRates('fetch, Node', results, 'bare node:http', 0.7)];
 }
 
+/** How long an update goes on without a pause, in seconds, and how often that is measured. */
+const LONG = { seconds: 30, rounds: 2 };
+
 /** Single updates and visits; every answer is on disk. */
 export async function writeRows(run) {
   const { quiver, redisAlways, postgres, options, profiles } = run;
@@ -108,6 +111,15 @@ export async function writeRows(run) {
     if (fastify) all.push({ name: 'Fastify over PostgreSQL', ...fastify, lua: inRow(profiles) });
     const results = turnAbout(all, options);
     rows.push(...all.slice(1).map(({ name }) => compareRates(what, results, name, target)));
+  }
+  if (webdis) {
+    const name = 'Webdis over Redis, appendfsync always';
+    const both = [
+      { name: 'Quiver', ...quiver, lua: ask.update(profiles) },
+      { name, ...webdis, lua: ask.setInHash(profiles) },
+    ];
+    const results = turnAbout(both, { ...options, ...LONG });
+    rows.push(compareRates(`update, ${LONG.seconds} s without a pause`, results, name));
   }
   for (const one of [webdis, fastify]) if (one) await stop(one.child);
   return rows;
@@ -183,8 +195,13 @@ export async function spaceRow(run) {
 export async function growthRow(run) {
   const few = Math.min(10_000, run.profiles);
   const data = join(folder, 'few');
-  const small = await contenders.startQuiver('bun', data);
+  let small = await contenders.startQuiver('bun', data);
   await contenders.fillQuiver(small.url, few);
+  // What the uploads have left in their heaps is neither's.
+  await stop(run.quiver.child);
+  run.quiver = await contenders.startQuiver('bun', run.data);
+  await stop(small.child);
+  small = await contenders.startQuiver('bun', data);
   const rows = [];
   for (const [what, lua] of [
     ['fetch', ask.fetch],
