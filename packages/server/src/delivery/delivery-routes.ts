@@ -45,14 +45,18 @@ export function deliveryRoutes(
   const names = locationNames(location);
 
   async function takeIn(client: string, visit: Visit) {
-    const { outcome, tntId, ...place } = await profiles.visit(client, visit);
-    if (outcome === 'too-large') {
+    const visited = await profiles.visit(client, visit);
+    if (visited.outcome === 'too-large') {
       throw new QuiverError(
         'bad-request',
         `profileParameters: the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`,
       );
     }
-    return { tntId: names.tntIdOf(tntId, place), edgeHost: names.edgeHostOf(place), cluster: place.cluster };
+    return {
+      tntId: names.tntIdOf(visited.tntId, visited),
+      edgeHost: names.edgeHostOf(visited),
+      cluster: visited.cluster,
+    };
   }
 
   async function deliver({ request, query, client }: Call): Promise<Reply> {

@@ -10,12 +10,6 @@ import {
   MAX_PROFILE_PARAMETERS,
 } from './delivery-schema.ts';
 
-/** A part of a request that may bear profile parameters, and its path for a refusal. */
-interface Part {
-  readonly path: string;
-  readonly profileParameters?: unknown;
-}
-
 /**
  * All that a Delivery request sets, in the order of spec section 7, which is the order in which later values win:
  * `execute.pageLoad`, `execute.mboxes`, `prefetch.mboxes`, `prefetch.views`, `prefetch.pageLoad`, `notifications`.
@@ -24,29 +18,28 @@ interface Part {
  */
 export function profileParametersOf(request: DeliveryRequest): Map<string, string> {
   const settings = new Map<string, string>();
-  for (const part of partsOf(request)) addProfileParameters(settings, part.profileParameters, part.path);
+  const { execute, prefetch, notifications } = request;
+  addProfileParameters(settings, execute?.pageLoad?.profileParameters, 'execute.pageLoad');
+  addListed(settings, execute?.mboxes, 'execute.mboxes');
+  addListed(settings, prefetch?.mboxes, 'prefetch.mboxes');
+  addListed(settings, prefetch?.views, 'prefetch.views');
+  addProfileParameters(settings, prefetch?.pageLoad?.profileParameters, 'prefetch.pageLoad');
+  addListed(settings, notifications, 'notifications');
   return settings;
 }
 
-function* partsOf({ execute, prefetch, notifications }: DeliveryRequest): Generator<Part> {
-  if (execute?.pageLoad) yield { path: 'execute.pageLoad', ...parameters(execute.pageLoad) };
-  yield* listed('execute.mboxes', execute?.mboxes);
-  yield* listed('prefetch.mboxes', prefetch?.mboxes);
-  yield* listed('prefetch.views', prefetch?.views);
-  if (prefetch?.pageLoad) yield { path: 'prefetch.pageLoad', ...parameters(prefetch.pageLoad) };
-  yield* listed('notifications', notifications);
-}
-
+/** A part of a request that may bear profile parameters. */
 type Bearer = { readonly profileParameters?: unknown };
 
-function* listed(path: string, bearers: readonly Bearer[] | null | undefined): Generator<Part> {
-  for (const [index, bearer] of (bearers ?? []).entries()) {
-    yield { path: `${path}[${index}]`, ...parameters(bearer) };
+function addListed(
+  settings: Map<string, string>,
+  bearers: readonly Bearer[] | null | undefined,
+  path: string,
+): void {
+  if (!bearers) return;
+  for (const [index, { profileParameters }] of bearers.entries()) {
+    addProfileParameters(settings, profileParameters, `${path}[${index}]`);
   }
-}
-
-function parameters({ profileParameters }: Bearer) {
-  return { profileParameters };
 }
 
 /**

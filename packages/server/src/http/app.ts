@@ -169,7 +169,10 @@ export function createApp(parts: AppParts): App {
     table.add(path, entrance.at(routes.filter((route) => route.path === path)));
   }
   return {
-    fetch: (request, peer) => (table.find(rawPathOf(request.url)) ?? entrance.unknownPath)(request, peer),
+    fetch(request, peer) {
+      const path = rawPathOf(request.url);
+      return (table.find(path) ?? entrance.unknownPath)(request, peer, path);
+    },
     routes,
   };
 }

@@ -22,13 +22,16 @@ export function corsPolicy(kind: CorsKind, origins: readonly string[]): CorsPoli
   }
   if (kind === 'none' || origins.length === 0)
     return { headersFor: () => undefined, answersPreflight: false };
-  const allowed = new Set(origins);
+  // The same objects every time: then a reply's headers are put together once.
+  const others = { vary: 'Origin' };
+  const allowed = new Map(
+    origins.map((origin) => [origin, { ...others, 'access-control-allow-origin': origin }]),
+  );
   return {
     headersFor(request) {
       const origin = request.headers.get('origin');
       // A cache must not hand one origin's reply to another, not even the one without the header.
-      if (origin === null || !allowed.has(origin)) return { vary: 'Origin' };
-      return { vary: 'Origin', 'access-control-allow-origin': origin };
+      return (origin === null ? undefined : allowed.get(origin)) ?? others;
     },
     answersPreflight: true,
   };

@@ -12,12 +12,20 @@ import { errorToResponse } from '../wire/errors-to-response.ts';
 import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';
 import { emptyReply, type KeepHeaders, Reply, type ReplyStyle } from '../wire/replies.ts';
 import type { Answer, Call, GuardKind, Handler, Peer, Route } from '../wire/route.ts';
-import { decodeSegment, rawPathOf, rawQueryOf, rawSegment } from '../wire/target.ts';
+import { decodeSegment, rawQueryOf, rawSegment } from '../wire/target.ts';
 import { type CorsPolicy, corsPolicy, preflightHeaders } from './cors.ts';
 import type { RequestMeter } from './request-metrics.ts';
 
-/** Answers a request; at once where nothing has to be waited for. Never throws. */
-export type Answering = (request: Request, peer: Peer | undefined) => Response | Promise<Response>;
+/**
+ * Answers a request; at once where nothing has to be waited for. Never throws.
+ *
+ * @param path the path as sent, which led to the route
+ */
+export type Answering = (
+  request: Request,
+  peer: Peer | undefined,
+  path: string,
+) => Response | Promise<Response>;
 
 export interface EntranceOptions {
   readonly clients: readonly string[];
@@ -44,6 +52,7 @@ const NO_PARAMETERS: readonly Parameter[] = [];
 export function makeEntrance(options: EntranceOptions): Entrance {
   const { guards, meterOf, log } = options;
   const findClient = clientFinder(options);
+  const queryOf = queryReader();
   const edge = String(options.cluster);
 
   /** Runs `answer`, turns what it throws into a reply, adds the headers that every reply of the route bears, and counts. */
@@ -52,7 +61,12 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     cors: CorsPolicy | undefined,
     namesEdge: boolean,
     meter: RequestMeter,
-    answer: (request: Request, peer: Peer | undefined, host: string | null) => Answer | Promise<Answer>,
+    answer: (
+      request: Request,
+      peer: Peer | undefined,
+      path: string,
+      host: string | null,
+    ) => Answer | Promise<Answer>,
   ): Answering {
     const finish = responseMaker(namesEdge ? { 'x-quiver-edge': edge } : {}, options.keptHeaders);
     const finished = (given: Answer, request: Request, started: number): Response => {
@@ -60,7 +74,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
       meter(given.status, (performance.now() - started) / 1000);
       return response;
     };
-    return (request, peer) => {
+    return (request, peer, path) => {
       const started = performance.now();
       const refused = (thrown: unknown) => errorToResponse(thrown, style, log);
       let given: Answer | Promise<Answer>;
@@ -68,12 +82,15 @@ export function makeEntrance(options: EntranceOptions): Entrance {
         const host = request.headers.get('host');
         // Two Host headers reach us joined by a comma (Bun, proxies); which of them was meant nobody can know.
         if (host?.includes(',')) throw new QuiverError('bad-request', 'Host: must be sent once');
-        given = answer(request, peer, host);
+        given = answer(request, peer, path, host);
       } catch (thrown) {
         given = refused(thrown);
       }
       return given instanceof Promise
-        ? given.catch(refused).then((late) => finished(late, request, started))
+        ? given.then(
+            (late) => finished(late, request, started),
+            (thrown) => finished(refused(thrown), request, started),
+          )
         : finished(given, request, started);
     };
   }
@@ -89,12 +106,11 @@ export function makeEntrance(options: EntranceOptions): Entrance {
       corsPolicy(route.cors, options.corsOrigins),
       scope === 'client',
       meterOf(route.method, route.path),
-      (request, peer, host) => {
-        const path = rawPathOf(request.url);
+      (request, peer, path, host) => {
         let query = NO_PARAMETERS;
         let client = '';
         if (scope === 'client') {
-          query = readParameters(rawQueryOf(request.url), 'query');
+          query = queryOf(request.url);
           client = findClient({
             host,
             query: lastValue(query, 'client'),
@@ -131,8 +147,8 @@ export function makeEntrance(options: EntranceOptions): Entrance {
   }
 
   const meterUnknown = meterOf('other', 'unknown');
-  const notThere = (request: Request): never => {
-    throw new QuiverError('not-found', `No such path: ${rawPathOf(request.url)}`);
+  const notThere = (_request: Request, _peer: Peer | undefined, path: string): never => {
+    throw new QuiverError('not-found', `No such path: ${path}`);
   };
   const unknownInXml = answered('xml', undefined, false, meterUnknown, notThere);
   const unknownInJson = answered('json', undefined, false, meterUnknown, notThere);
@@ -142,13 +158,27 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     const get = byMethod.get('GET');
     // Answered as a GET, its body left out at the end (RFC 9110 section 9.3.2).
     if (get) byMethod.set('HEAD', get);
-    return (request, peer) => (byMethod.get(request.method) ?? others)(request, peer);
+    return (request, peer, path) => (byMethod.get(request.method) ?? others)(request, peer, path);
   }
 
   return {
     at,
-    unknownPath: (request, peer) =>
-      (rawPathOf(request.url).startsWith('/m2/') ? unknownInXml : unknownInJson)(request, peer),
+    unknownPath: (request, peer, path) =>
+      (path.startsWith('/m2/') ? unknownInXml : unknownInJson)(request, peer, path),
+  };
+}
+
+/** Makes the function that reads the query of a URL; one that is the same as the last, as `client=demo` is of most fetches, was read then. */
+function queryReader(): (url: string) => readonly Parameter[] {
+  let lastText = '';
+  let last = NO_PARAMETERS;
+  return (url) => {
+    const text = rawQueryOf(url);
+    if (text !== lastText) {
+      last = readParameters(text, 'query');
+      lastText = text;
+    }
+    return last;
   };
 }
 
@@ -169,6 +199,7 @@ function responseMaker(own: Readonly<Record<string, string>>, keptHeaders: Entra
   // Most replies of a route bear the same headers: put together once, they cost nothing.
   let known: ResponseInit | undefined;
   let knownOf: Reply['headers'] | undefined;
+  let knownCors: Reply['headers'] | undefined;
   return (
     given: Answer,
     corsHeaders: Readonly<Record<string, string>> | undefined,
@@ -180,12 +211,13 @@ function responseMaker(own: Readonly<Record<string, string>>, keptHeaders: Entra
       return isHead ? new Response(null, { status: given.status, headers: given.headers }) : given;
     }
     const { body, status, headers } = given;
-    if (corsHeaders !== undefined || status !== 200 || isHead) {
+    if (status !== 200 || isHead) {
       return new Response(isHead ? null : body, { status, headers: { ...own, ...headers, ...corsHeaders } });
     }
-    if (knownOf !== headers) {
-      known = { status, headers: keptHeaders({ ...own, ...headers }) };
+    if (knownOf !== headers || knownCors !== corsHeaders) {
+      known = { status, headers: keptHeaders({ ...own, ...headers, ...corsHeaders }) };
       knownOf = headers;
+      knownCors = corsHeaders;
     }
     return new Response(body, known);
   };

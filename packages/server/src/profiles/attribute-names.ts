@@ -21,7 +21,7 @@ export class AttributeNames {
    *
    * Never throws: what was set is set, and a name that could not be noted is noted when it is set again.
    */
-  note(client: string, names: Iterable<string>): void | Promise<void> {
+  note(client: string, names: Iterable<string>): Promise<void> | undefined {
     let known = this.#known.get(client);
     if (known === undefined) {
       known = new Set();
@@ -33,7 +33,7 @@ export class AttributeNames {
       fresh ??= [];
       fresh.push(name);
     }
-    if (fresh === undefined || known.size >= MAX_ATTRIBUTE_NAMES) return;
+    if (fresh === undefined || known.size >= MAX_ATTRIBUTE_NAMES) return undefined;
     return this.#add(client, known, fresh);
   }
 
@@ -45,6 +45,11 @@ export class AttributeNames {
       this.#log.error({ err: error, client }, 'attribute names could not be noted');
     }
   }
+}
+
+/** What came of a write, once its names are noted: as a rule they are, and nothing is waited for. */
+function after<Outcome>(noted: Promise<void> | undefined, outcome: Outcome): Outcome | Promise<Outcome> {
+  return noted === undefined ? outcome : noted.then(() => outcome);
 }
 
 /** The store, with the names noted that its updates and visits have set, before their caller hears of it. */
@@ -64,16 +69,17 @@ export function notingNames(store: ProfileStore, names: AttributeNames): Profile
         attributes.map(({ name }) => name),
       );
     },
-    async update(client, id, settings, moment, create) {
-      const outcome = await store.update(client, id, settings, moment, create);
-      if (outcome === 'updated' || outcome === 'created') await names.note(client, settings.keys());
-      return outcome;
+    update(client, id, settings, moment, create) {
+      return store.update(client, id, settings, moment, create).then((outcome) => {
+        const isSet = outcome === 'updated' || outcome === 'created';
+        return isSet ? after(names.note(client, settings.keys()), outcome) : outcome;
+      });
     },
-    async visit(client, visit, moment) {
-      const outcome = await store.visit(client, visit, moment);
-      if (outcome.outcome === 'visited')
-        await names.note(client, [FIRST_SESSION_START, ...visit.settings.keys()]);
-      return outcome;
+    visit(client, visit, moment) {
+      return store.visit(client, visit, moment).then((outcome) => {
+        if (outcome.outcome !== 'visited') return outcome;
+        return after(names.note(client, [FIRST_SESSION_START, ...visit.settings.keys()]), outcome);
+      });
     },
   };
 }

@@ -62,9 +62,12 @@ export interface ProfileService {
 
 export function makeProfileService(options: ProfileServiceOptions): ProfileService {
   const { store, lifetimeDays, now = Date.now } = options;
-  const moment = async (client: string): Promise<WriteMoment> => {
-    const days = await lifetimeDays(client);
-    return { now: now(), lifetimeDays: days };
+  /** Writes at the moment at which the lifetime is known: as a rule it is, and a promise less is made for each write. */
+  const written = <Outcome>(client: string, write: (moment: WriteMoment) => Promise<Outcome>) => {
+    const days = lifetimeDays(client);
+    return days instanceof Promise
+      ? days.then((known) => write({ now: now(), lifetimeDays: known }))
+      : write({ now: now(), lifetimeDays: days });
   };
   return {
     find(client, sent) {
@@ -72,23 +75,27 @@ export function makeProfileService(options: ProfileServiceOptions): ProfileServi
         ? store.find(client, visitorIdOf(sent), now())
         : undefined;
     },
-    async update(client, sent, settings) {
-      return {
-        outcome: await store.update(client, visitorIdOf(sent), settings, await moment(client), false),
-      };
+    update(client, sent, settings) {
+      return written(client, (moment) =>
+        store.update(client, visitorIdOf(sent), settings, moment, false).then(done),
+      );
     },
-    async visit(client, visit) {
-      return store.visit(client, visit, await moment(client));
-    },
+    visit: (client, visit) => written(client, (moment) => store.visit(client, visit, moment)),
     async remove(client, sent) {
       if (idProblem(sent.kind, sent.text) !== undefined) return { outcome: false };
       return { outcome: await store.remove(client, visitorIdOf(sent), now()) };
     },
     async removeAttribute(client, sent, name) {
       if (idProblem(sent.kind, sent.text) !== undefined) return { outcome: 'no-profile' };
-      return { outcome: await store.removeAttribute(client, visitorIdOf(sent), name, await moment(client)) };
+      return written(client, (moment) =>
+        store.removeAttribute(client, visitorIdOf(sent), name, moment).then(done),
+      );
     },
   };
+}
+
+function done<Outcome>(outcome: Outcome): Done<Outcome> {
+  return { outcome };
 }
 
 /** The identity that a sent id stands for: a tntId's location hint is never part of it. */

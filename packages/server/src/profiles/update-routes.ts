@@ -20,6 +20,10 @@ export const MAX_UPDATE_BODY = 60 * 1024;
 
 const PATH = '/m2/{client}/profile/update';
 
+const SUBMITTED = 'Request successfully submitted';
+/** What most updates are answered with. */
+const UPDATED = updateReply(true, SUBMITTED);
+
 /** The update by GET and by POST. */
 export function updateRoutes(profiles: ProfileService): Route[] {
   const shared = {
@@ -69,7 +73,7 @@ async function update(
       `The attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes; nothing was changed`,
     );
   }
-  return updateReply(true, 'Request successfully submitted', 200, edgeHeader(cluster));
+  return cluster === undefined ? UPDATED : updateReply(true, SUBMITTED, 200, edgeHeader(cluster));
 }
 
 /** The parameters in a body: a form unless the type says JSON. An empty body has none, whatever its type says. */
@@ -145,11 +149,7 @@ function describeUpdate(summary: string) {
     description: 'Durable, and visible to the very next fetch. Updates only: it never makes a profile.',
     request: UPDATE_REQUEST,
     responses: {
-      200: xml(
-        'Done; or, with `success` false, there is no such profile',
-        true,
-        'Request successfully submitted',
-      ),
+      200: xml('Done; or, with `success` false, there is no such profile', true, SUBMITTED),
       400: xml('Refused; nothing was changed', false, 'mboxPC or mbox3rdPartyId: must be given'),
       413: xml('The body is too large', false, `body: must have at most ${MAX_UPDATE_BODY} bytes`),
       414: xml('The URL is too long', false, `URL: must have at most ${MAX_UPDATE_URL} characters; use POST`),

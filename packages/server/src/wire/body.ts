@@ -1,6 +1,7 @@
 /** Request bodies, read with a bound on what really comes. */
 
 import { QuiverError } from '../errors.ts';
+import { AwaitedBodies } from './awaited-bodies.ts';
 
 const EMPTY = new Uint8Array(0);
 /**
@@ -9,23 +10,28 @@ const EMPTY = new Uint8Array(0);
  */
 const MOST_TIME = 30_000;
 
+const awaitedBodies = new AwaitedBodies(MOST_TIME);
+
 /** Reads a body that says how long it is. */
-async function readWhole(request: Request, maxBytes: number): Promise<Uint8Array> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooSlow(MOST_TIME)), MOST_TIME);
+function readWhole(request: Request, maxBytes: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const awaited = awaitedBodies.await(() => reject(tooSlow(MOST_TIME)));
+    request.arrayBuffer().then(
+      (bytes) => {
+        awaited.end();
+        if (bytes.byteLength > maxBytes) reject(tooLarge(maxBytes));
+        else resolve(new Uint8Array(bytes));
+      },
+      (cause) => {
+        awaited.end();
+        reject(cutShort(cause));
+      },
+    );
   });
-  try {
-    const body = new Uint8Array(await Promise.race([request.arrayBuffer().catch(cutShort), late]));
-    if (body.byteLength > maxBytes) throw tooLarge(maxBytes);
-    return body;
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
-function cutShort(cause: unknown): never {
-  throw new QuiverError('bad-request', 'body: was cut short', { cause });
+function cutShort(cause: unknown): QuiverError {
+  return new QuiverError('bad-request', 'body: was cut short', { cause });
 }
 
 /**
@@ -38,18 +44,21 @@ function cutShort(cause: unknown): never {
  * @throws QuiverError `body-too-large`; `bad-request` when the body is cut short, takes more than 30 seconds, or is packed with a
  *   Content-Encoding
  */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const encoding = request.headers.get('content-encoding');
+export function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const { headers } = request;
+  const encoding = headers.get('content-encoding');
   if (encoding !== null && encoding.trim().toLowerCase() !== 'identity') {
-    throw new QuiverError(
-      'bad-request',
-      `Content-Encoding: must not be ${encoding} here; send the body as it is`,
-    );
+    const problem = `must not be ${encoding} here; send the body as it is`;
+    return Promise.reject(new QuiverError('bad-request', `Content-Encoding: ${problem}`));
   }
-  const length = request.headers.get('content-length');
-  if (Number(length ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const length = headers.get('content-length');
+  if (Number(length ?? 0) > maxBytes) return Promise.reject(tooLarge(maxBytes));
   // Of a request that says its length no more can come than that; to read it as a stream takes several times as long.
-  if (length !== null && !request.headers.has('transfer-encoding')) return readWhole(request, maxBytes);
+  const isWhole = length !== null && !headers.has('transfer-encoding');
+  return isWhole ? readWhole(request, maxBytes) : readStream(request, maxBytes);
+}
+
+async function readStream(request: Request, maxBytes: number): Promise<Uint8Array> {
   if (request.body === null) return EMPTY;
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -64,7 +73,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
   try {
     for (;;) {
       const chunk = await reader.read().catch((cause: unknown) => {
-        throw isLate ? tooSlow(MOST_TIME) : new QuiverError('bad-request', 'body: was cut short', { cause });
+        throw isLate ? tooSlow(MOST_TIME) : cutShort(cause);
       });
       if (isLate) throw tooSlow(MOST_TIME);
       if (chunk.done) break;
