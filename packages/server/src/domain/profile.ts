@@ -92,13 +92,25 @@ export function visitedProfile(
   moment: WriteMoment,
   hasMerged: boolean,
 ): Profile | 'too-large' {
-  const visited = withAttributes(linked, settings, moment);
-  if (visited === 'too-large') return visited;
-  const expiresAt = hasMerged ? Math.max(linked.expiresAt, visited.expiresAt) : visited.expiresAt;
-  if (hasAttribute(visited.attributes, FIRST_SESSION_START)) return { ...visited, expiresAt };
-  const at = changeTime(visited, moment);
+  const isFirst = !settings.has(FIRST_SESSION_START) && !hasAttribute(linked.attributes, FIRST_SESSION_START);
+  const all = isFirst ? new Map(settings).set(FIRST_SESSION_START, String(moment.now)) : settings;
+  let visited = withAttributes(linked, all, moment);
+  if (visited === 'too-large' && isFirst) visited = withFirstSession(linked, settings, moment);
+  if (visited === 'too-large' || !hasMerged) return visited;
+  return { ...visited, expiresAt: Math.max(linked.expiresAt, visited.expiresAt) };
+}
+
+/** Sets what a visit asked for, held against the bound, and when it came, which is not. */
+function withFirstSession(
+  profile: Profile,
+  settings: AttributeSettings,
+  moment: WriteMoment,
+): Profile | 'too-large' {
+  const asked = withAttributes(profile, settings, moment);
+  if (asked === 'too-large') return asked;
+  const at = changeTime(asked, moment);
   const first = new Map([[FIRST_SESSION_START, String(moment.now)]]);
-  return { ...visited, expiresAt, modifiedAt: at, attributes: setAttributes(visited.attributes, first, at) };
+  return { ...asked, modifiedAt: at, attributes: setAttributes(asked.attributes, first, at) };
 }
 
 /** A profile without one attribute; undefined when it has none of that name. */
