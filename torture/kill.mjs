@@ -1,9 +1,16 @@
-/** kill -9 of all processes at a random moment under load, on Bun and Node in turn; what was acknowledged must be there in the next life. */
+/**
+ * kill -9 of all processes at a random moment, on Bun and Node in turn; what was acknowledged must be there in the next life.
+ *
+ * Two of three are killed under load, the third in the pause after it, while the store settles what was written.
+ */
 
+import { setTimeout } from 'node:timers/promises';
 import { compareWithJournal, Journal, startLanes, until } from './lanes.mjs';
 import { makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
 
 const LANES = 48;
+/** In milliseconds; a store begins to settle within the first half and is done long before the end. */
+const LONGEST_PAUSE = 1000;
 
 export default {
   name: 'kill',
@@ -39,6 +46,10 @@ export default {
       const target = before + each * (0.6 + Math.random() * 0.9);
       const load = startLanes({ url: quiver.url, name: `life${kills}`, lanes: LANES, journal });
       await until(() => journal.acknowledged >= target, 60_000, 'the load');
+      if (kills % 3 === 2) {
+        await load.stop();
+        await setTimeout(Math.random() * LONGEST_PAUSE);
+      }
       await quiver.kill();
       await load.done;
       kills += 1;
