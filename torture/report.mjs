@@ -23,11 +23,13 @@ export function writeReport({ machine, tortures, proofs }, source) {
 Written by \`npm run torture -- --keep\` from [its results](../${source}); nothing here is typed by hand. What each promise means is in
 [What "stored" means](durability.md). A short form of every torture is part of \`npm test\`.
 
+The longest of them are not run again for every change: the last column names the commit that each was run on.
+
 Machine: ${cores} cores, ${processor}, ${Math.round(memoryMiB / 1024)} GiB; Node ${node}, Bun ${bun}.
 
-| torture | bar | seen | is it | seconds |
-| --- | --- | --- | --- | ---: |
-${tortures.map((one) => line([one.name, one.bar, seen(one), one.verdict, one.seconds])).join('\n')}
+| torture | bar | seen | is it | seconds | commit |
+| --- | --- | --- | --- | ---: | --- |
+${tortures.map((one) => line([one.name, one.bar, seen(one), one.verdict, one.seconds, one.commit])).join('\n')}
 ${
   proofs.length === 0
     ? ''
