@@ -40,7 +40,7 @@ import { updateRoutes } from '../profiles/update-routes.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import { originFinder } from '../wire/origin.ts';
-import type { KeepHeaders } from '../wire/replies.ts';
+import type { KeepHeaders, Outgoing } from '../wire/replies.ts';
 import type { Peer, Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
 import { consoleRoutes } from './console-routes.ts';
@@ -89,6 +89,8 @@ export interface AppParts {
 export interface App {
   /** Answers one request; never throws. `peer` is who sent it, where the runtime knows. */
   fetch(request: Request, peer?: Peer): Response | Promise<Response>;
+  /** The same without the Response around it, for a runtime that would have to take that apart again. */
+  answer(request: Request, peer?: Peer): Outgoing | Promise<Outgoing>;
   /** Every route that is served. */
   readonly routes: readonly Route[];
 }
@@ -168,13 +170,22 @@ export function createApp(parts: AppParts): App {
   for (const path of new Set(routes.map((route) => route.path))) {
     table.add(path, entrance.at(routes.filter((route) => route.path === path)));
   }
+  const answer: App['answer'] = (request, peer) => {
+    const path = rawPathOf(request.url);
+    return (table.find(path) ?? entrance.unknownPath)(request, peer, path);
+  };
   return {
     fetch(request, peer) {
-      const path = rawPathOf(request.url);
-      return (table.find(path) ?? entrance.unknownPath)(request, peer, path);
+      const given = answer(request, peer);
+      return given instanceof Promise ? given.then(responseOf) : responseOf(given);
     },
+    answer,
     routes,
   };
+}
+
+function responseOf(outgoing: Outgoing): Response {
+  return new Response(outgoing.body, outgoing);
 }
 
 /** Routes whose calls count as one kind, and never as mbox calls. */

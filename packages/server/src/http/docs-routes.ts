@@ -8,6 +8,7 @@
 
 import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
+import { Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { escapeXml } from '../wire/xml.ts';
 import type { OpenApiDocument } from './openapi.ts';
@@ -52,7 +53,7 @@ export function docsRoutes(document: () => OpenApiDocument): Route[] {
       },
       handle() {
         page ??= docsPage(document());
-        return new Response(page, { headers: HEADERS });
+        return new Reply(page, 200, HEADERS);
       },
     },
   ];

@@ -10,8 +10,8 @@ import { QuiverError } from '../errors.ts';
 import { clientFinder } from '../wire/client-of-request.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
 import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';
-import { emptyReply, type KeepHeaders, Reply, type ReplyStyle } from '../wire/replies.ts';
-import type { Answer, Call, GuardKind, Handler, Peer, Route } from '../wire/route.ts';
+import { emptyReply, type KeepHeaders, type Outgoing, type Reply, type ReplyStyle } from '../wire/replies.ts';
+import type { Call, GuardKind, Handler, Peer, Route } from '../wire/route.ts';
 import { decodeSegment, rawQueryOf, rawSegment } from '../wire/target.ts';
 import { type CorsPolicy, corsPolicy, preflightHeaders } from './cors.ts';
 import type { RequestMeter } from './request-metrics.ts';
@@ -25,7 +25,7 @@ export type Answering = (
   request: Request,
   peer: Peer | undefined,
   path: string,
-) => Response | Promise<Response>;
+) => Outgoing | Promise<Outgoing>;
 
 export interface EntranceOptions {
   readonly clients: readonly string[];
@@ -66,18 +66,18 @@ export function makeEntrance(options: EntranceOptions): Entrance {
       peer: Peer | undefined,
       path: string,
       host: string | null,
-    ) => Answer | Promise<Answer>,
+    ) => Reply | Promise<Reply>,
   ): Answering {
-    const finish = responseMaker(namesEdge ? { 'x-quiver-edge': edge } : {}, options.keptHeaders);
-    const finished = (given: Answer, request: Request, started: number): Response => {
-      const response = finish(given, cors?.headersFor(request), request.method === 'HEAD');
+    const finish = finisher(namesEdge ? { 'x-quiver-edge': edge } : {}, options.keptHeaders);
+    const finished = (given: Reply, request: Request, started: number): Outgoing => {
+      const outgoing = finish(given, cors?.headersFor(request), request.method === 'HEAD');
       meter(given.status, (performance.now() - started) / 1000);
-      return response;
+      return outgoing;
     };
     return (request, peer, path) => {
       const started = performance.now();
       const refused = (thrown: unknown) => errorToResponse(thrown, style, log);
-      let given: Answer | Promise<Answer>;
+      let given: Reply | Promise<Reply>;
       try {
         const host = request.headers.get('host');
         // Two Host headers reach us joined by a comma (Bun, proxies); which of them was meant nobody can know.
@@ -184,7 +184,7 @@ function queryReader(): (url: string) => readonly Parameter[] {
 
 /** A handler whose calls count when they are answered with success, below status 400. */
 function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count']): Handler {
-  const noted = ({ client }: Call, given: Answer): Answer => {
+  const noted = ({ client }: Call, given: Reply): Reply => {
     if (given.status < 400) count(client, kind);
     return given;
   };
@@ -194,31 +194,25 @@ function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count
   };
 }
 
-/** Makes the function that turns what a handler answered into the Response that goes out, with `own` among its headers; those that it bears itself win. */
-function responseMaker(own: Readonly<Record<string, string>>, keptHeaders: EntranceOptions['keptHeaders']) {
+/** Makes the function that adds to a reply the headers that all of a route bear, `own`; those that it bears itself win. */
+function finisher(own: Readonly<Record<string, string>>, keptHeaders: EntranceOptions['keptHeaders']) {
   // Most replies of a route bear the same headers: put together once, they cost nothing.
-  let known: ResponseInit | undefined;
+  let known: Outgoing['headers'] | undefined;
   let knownOf: Reply['headers'] | undefined;
   let knownCors: Reply['headers'] | undefined;
   return (
-    given: Answer,
+    { body, status, headers }: Reply,
     corsHeaders: Readonly<Record<string, string>> | undefined,
     isHead: boolean,
-  ): Response => {
-    if (!(given instanceof Reply)) {
-      const added = { ...corsHeaders, ...own };
-      for (const name in added) given.headers.set(name, added[name]!);
-      return isHead ? new Response(null, { status: given.status, headers: given.headers }) : given;
-    }
-    const { body, status, headers } = given;
+  ): Outgoing => {
     if (status !== 200 || isHead) {
-      return new Response(isHead ? null : body, { status, headers: { ...own, ...headers, ...corsHeaders } });
+      return { body: isHead ? null : body, status, headers: { ...own, ...headers, ...corsHeaders } };
     }
-    if (knownOf !== headers || knownCors !== corsHeaders) {
-      known = { status, headers: keptHeaders({ ...own, ...headers, ...corsHeaders }) };
+    if (known === undefined || knownOf !== headers || knownCors !== corsHeaders) {
+      known = keptHeaders({ ...own, ...headers, ...corsHeaders });
       knownOf = headers;
       knownCors = corsHeaders;
     }
-    return new Response(body, known);
+    return { body, status, headers: known };
   };
 }

@@ -108,7 +108,7 @@ export function textOf(bytes: Uint8Array): string {
 /** The refusal of a body that trickles; the connection goes with it. @param ms how long it may take */
 export function tooSlow(ms: number): QuiverError {
   return new QuiverError('bad-request', `body: must arrive within ${ms / 1000} seconds`, {
-    headers: { Connection: 'close' },
+    headers: { connection: 'close' },
   });
 }
 

@@ -21,8 +21,8 @@ type Headers = Readonly<Record<string, string>>;
 type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
 
 /**
- * What a handler answers. The entrance makes a Response of it together with the headers that it adds: to add them to a Response that is
- * there costs as much again as the Response.
+ * What a handler answers. The entrance adds headers, and only then a Response is made of it, where one is wanted: to add them to a Response
+ * that is there costs as much again as the Response.
  */
 export class Reply {
   readonly body: Body;
@@ -42,8 +42,15 @@ export function edgeHeader(cluster: number | undefined): Headers {
   return cluster === undefined ? NONE : { 'x-quiver-edge': String(cluster) };
 }
 
-/** Brings headers that many replies share into the form from which a Response is made soonest. */
-export type KeepHeaders = (headers: Headers) => NonNullable<ResponseInit['headers']>;
+/** A reply with all its headers, as it goes out. */
+export interface Outgoing {
+  readonly body: Body;
+  readonly status: number;
+  readonly headers: NonNullable<ResponseInit['headers']>;
+}
+
+/** Brings headers that many replies share into the form in which the runtime sends them soonest. */
+export type KeepHeaders = (headers: Headers) => Outgoing['headers'];
 
 const NONE: Headers = {};
 /** What every reply of a kind bears, and what this one bears beside it. */

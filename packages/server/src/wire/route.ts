@@ -40,9 +40,8 @@ export interface Call {
   readonly client: string;
 }
 
-/** Answers a call, at once or later. A `Reply` is the cheaper answer; a `Response` is for what comes from elsewhere. */
-export type Handler = (call: Call) => Answer | Promise<Answer>;
-export type Answer = Reply | Response;
+/** Answers a call, at once or later. */
+export type Handler = (call: Call) => Reply | Promise<Reply>;
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
