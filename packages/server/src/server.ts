@@ -216,7 +216,8 @@ export function createServer(parts: ServerParts): QuiverServer {
         cert: await readFile(config.tls.certFile, 'utf8'),
         key: await readFile(config.tls.keyFile, 'utf8'),
       },
-      fetch: (request, caller) => app.fetch(request, caller),
+      fetch: app.fetch,
+      answer: app.answer,
     });
     closers.push(() => listener.close());
   }

@@ -3,18 +3,18 @@
  * Every connection that this process opens is noted, for in the default configuration no visitor may be sent elsewhere.
  */
 
-import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import net from 'node:net';
-import { createAdaptorServer, type ServerType } from '@hono/node-server';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ServeConfig } from '../src/config/config.ts';
+import { nodeRuntime } from '../src/runtime/node.ts';
+import type { Listener } from '../src/runtime/runtime.ts';
 import { type InProcess, type Json, openInProcess } from './in-process.ts';
 
 const TargetClient: Json = createRequire(import.meta.url)('@adobe/target-nodejs-sdk');
 
 let quiver: InProcess;
-let server: ServerType;
+let listener: Listener;
 let host: string;
 /** The hosts that the SDK asked for, as it wrote them. */
 let asked: string[];
@@ -33,18 +33,15 @@ beforeEach(() => {
 });
 afterEach(async () => {
   net.Socket.prototype.connect = connect;
-  server.close();
-  (server as { closeAllConnections?: () => void }).closeAllConnections?.();
-  await once(server, 'close');
+  await listener.close();
   await quiver.close();
 });
 
 async function start(overrides: Partial<ServeConfig> = {}): Promise<void> {
   quiver = await openInProcess(overrides);
-  server = createAdaptorServer({ fetch: (request) => quiver.app.fetch(request) });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  host = `127.0.0.1:${(server.address() as net.AddressInfo).port}`;
+  const { fetch, answer } = quiver.app;
+  listener = await nodeRuntime.listen({ host: '127.0.0.1', port: 0, tls: undefined, fetch, answer });
+  host = `127.0.0.1:${listener.port}`;
 }
 
 /** The SDK as its documentation sets it up for a host of one's own. */

@@ -9,6 +9,13 @@ export interface Caller {
   readonly secure: boolean;
 }
 
+/** What goes out, its headers as `keptHeaders` gives them or plain. */
+export interface Answer {
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
+  readonly status: number;
+  readonly headers: NonNullable<ResponseInit['headers']>;
+}
+
 export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free port. */
@@ -17,6 +24,8 @@ export interface ListenOptions {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   /** Answers a request; never throws. */
   readonly fetch: (request: Request, caller: Caller) => Response | Promise<Response>;
+  /** The same answer before a Response is made of it. */
+  readonly answer: (request: Request, caller: Caller) => Answer | Promise<Answer>;
 }
 
 export interface Listener {
@@ -45,9 +54,12 @@ export const IDLE_SECONDS = 30;
 export const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** The answer to a request whose Host header or target makes no URL: no route can read it. */
+export const UNREADABLE = {
+  body: '{"status":400,"message":"Host: must be one host name"}',
+  status: 400,
+  headers: { 'content-type': 'application/json;charset=UTF-8' },
+} as const satisfies Answer;
+
 export function unreadableRequest(): Response {
-  return new Response('{"status":400,"message":"Host: must be one host name"}', {
-    status: 400,
-    headers: { 'content-type': 'application/json;charset=UTF-8' },
-  });
+  return new Response(UNREADABLE.body, UNREADABLE);
 }

@@ -1,0 +1,330 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { nodeRuntime } from './node.ts';
+import type { Answer, Listener, ListenOptions } from './runtime.ts';
+
+let listener: Listener | undefined;
+const sockets: Socket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await listener?.close();
+  listener = undefined;
+});
+
+/** Listens with these answers, by path. */
+async function listen(answers: Readonly<Record<string, ListenOptions['answer']>>): Promise<void> {
+  listener = await nodeRuntime.listen({
+    host: '127.0.0.1',
+    port: 0,
+    tls: undefined,
+    fetch: () => expect.unreachable(),
+    answer: (request, caller) => answers[request.url]!(request, caller),
+  });
+}
+
+/** A connection: what was received so far, byte by byte. */
+async function open(): Promise<{ socket: Socket; received: () => string; closed: () => boolean }> {
+  const socket = connect(listener!.port, '127.0.0.1');
+  sockets.push(socket);
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text) => {
+    received += text;
+  });
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return { socket, received: () => received, closed: () => socket.closed };
+}
+
+async function allOf(text: string): Promise<string> {
+  const { socket, received } = await open();
+  const closed = once(socket, 'close');
+  socket.write(text, 'latin1');
+  await closed;
+  return received().replace(/Date: [^\r]+/g, 'Date: now');
+}
+
+const get = (path: string, headers = '', version = '1.1') =>
+  `GET ${path} HTTP/${version}\r\nHost: localhost\r\n${headers}\r\n`;
+const CLOSE = 'Connection: close\r\n';
+const text = (body: Answer['body'], status = 200, headers = {}): Answer => ({ body, status, headers });
+const statuses = (received: string) => received.match(/HTTP\/1\.1 \d{3}/g)?.map((line) => line.slice(-3));
+
+// On Bun it is never run: there `node:http` is another.
+describe.skipIf(process.versions.bun !== undefined)('listening on Node', () => {
+  test.each<[string, Answer, string, string]>([
+    ['ASCII', text('ok'), 'Content-Length: 2', 'ok'],
+    ['Latin-1, which goes out as UTF-8', text('é'), 'Content-Length: 2', '\u00c3\u00a9'],
+    ['beyond Latin-1', text('a€'), 'Content-Length: 4', 'a\u00e2\u0082\u00ac'],
+    ['bytes', text(new Uint8Array([0, 255])), 'Content-Length: 2', '\u0000\u00ff'],
+    ['an empty text', text(''), 'Content-Length: 0', ''],
+    ['a stream', text(new Blob(['ab']).stream()), 'Transfer-Encoding: chunked', '2\r\nab\r\n0\r\n\r\n'],
+  ])('sends %s', async (_, answer, framing, body) => {
+    await listen({ '/': () => answer });
+    const head = `HTTP/1.1 200 OK\r\nDate: now\r\nConnection: close\r\n${framing}\r\n\r\n`;
+    const received = await allOf(get('/', CLOSE));
+    // Where a length stands among the headers is Node's choice.
+    expect(received.replace(/(Content-Length: \d+\r\n)(.*?)\r\n\r\n/s, '$2\r\n$1\r\n')).toBe(head + body);
+  });
+
+  test('204 and HEAD have no body, and the connection goes on', async () => {
+    await listen({ '/': () => text(null, 204, { allow: 'GET' }), '/head': () => text(null) });
+    const received = await allOf(`${get('/')}HEAD /head HTTP/1.1\r\nHost: a\r\n\r\n${get('/', CLOSE)}`);
+    expect(received).toBe(
+      'HTTP/1.1 204 No Content\r\nallow: GET\r\nKeep-Alive: timeout=30\r\nDate: now\r\nConnection: keep-alive\r\n\r\n' +
+        'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=30\r\nDate: now\r\nConnection: keep-alive\r\n\r\n' +
+        'HTTP/1.1 204 No Content\r\nallow: GET\r\nDate: now\r\nConnection: close\r\n\r\n',
+    );
+  });
+
+  test('an HTTP/1.0 client is kept only where it asks and the length is known', async () => {
+    await listen({ '/': () => text('ok'), '/none': () => text(null, 308) });
+    const kept = 'Connection: keep-alive\r\n';
+    const received = await allOf(get('/', kept, '1.0') + get('/none', kept, '1.0') + get('/', kept, '1.0'));
+    expect(statuses(received)).toEqual(['200', '308']);
+    expect(received.match(/Connection: .*/g)).toEqual(['Connection: keep-alive', 'Connection: close']);
+    expect(received.match(/Keep-Alive: /g)).toHaveLength(1);
+  });
+
+  test('who is told that the connection ends is not told how long it stays', async () => {
+    await listen({ '/': () => text('bye', 400, { connection: 'close' }) });
+    expect(await allOf(get('/'))).not.toContain('Keep-Alive');
+  });
+
+  test('another version of HTTP and a Host that is none are refused', async () => {
+    await listen({});
+    expect(statuses(await allOf(get('/', '', '2.0')))).toEqual(['505']);
+    const refused = await allOf('GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n');
+    expect(refused).toContain('HTTP/1.1 400 Bad Request');
+    expect(refused).toContain('{"status":400,"message":"Host: must be one host name"}');
+  });
+
+  test('two Host headers reach the application joined, with the address of who sent them', async () => {
+    await listen({ '/': ({ headers }, { address }) => text(`${headers.get('host')} from ${address}`) });
+    const received = await allOf(`GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n${CLOSE}\r\n`);
+    expect(received).toContain('a, b from 127.0.0.1');
+  });
+
+  test('answers go out in the order of the requests, however many wait for the end of a turn', async () => {
+    const numbers = Array.from({ length: 200 }, (_, at) => at);
+    await listen(
+      Object.fromEntries(
+        numbers.map((at) => [
+          `/${at}`,
+          () => (at % 3 === 0 ? Promise.resolve(text(`<${at}>`)) : text(`<${at}>`)),
+        ]),
+      ),
+    );
+    const received = await allOf(numbers.map((at) => get(`/${at}`, at === 199 ? CLOSE : '')).join(''));
+    expect(received.match(/<\d+>/g)).toEqual(numbers.map((at) => `<${at}>`));
+  });
+
+  test('an answer that cannot be sent closes its own connection and no other, and is heard of', async () => {
+    await listen({ '/bad': () => text('', 200, { a: 'b\r\nc: d' }), '/': () => text('ok') });
+    // The test runner would take it for a failure of its own.
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    const heard = once(process, 'unhandledRejection');
+    onTestFinished(() => {
+      for (const other of others) process.on('unhandledRejection', other);
+    });
+    const [bad, good] = await Promise.all([allOf(get('/bad')), allOf(get('/', CLOSE))]);
+    expect([bad, statuses(good)]).toEqual(['', ['200']]);
+    expect((await heard)[0]).toMatchObject({ code: 'ERR_INVALID_CHAR' });
+  });
+
+  describe('bodies', () => {
+    const post = (path: string, headers: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n`;
+
+    test.each([
+      ['by length', `${post('/', 'Content-Length: 3')}abc`],
+      ['in chunks', `${post('/', 'Transfer-Encoding: chunked')}1\r\na\r\n2\r\nbc\r\n0\r\n\r\n`],
+      ['nothing', post('/', 'X: y')],
+    ])('are read %s, as a stream and whole, and the connection goes on', async (how, bytes) => {
+      await listen({
+        '/': async (request) => {
+          const whole =
+            how === 'by length' ? await request.arrayBuffer() : await new Response(request.body).text();
+          return text(`<${typeof whole === 'string' ? whole : Buffer.from(whole)}>`);
+        },
+        '/end': ({ body }) => text(`<${body}>`),
+      });
+      const received = await allOf(bytes + get('/end', CLOSE));
+      expect(received.match(/<.*>/g)).toEqual([how === 'nothing' ? '<>' : '<abc>', '<null>']);
+    });
+
+    test.each<[string, (request: Request) => Promise<unknown>]>([
+      ['a stream', ({ body }) => body!.pipeTo(new WritableStream())],
+      ['whole', (request) => request.arrayBuffer()],
+    ])('one that is cut short fails, read as %s', async (_, read) => {
+      const failed = vi.fn();
+      await listen({
+        '/': async (request) => {
+          await read(request).catch(failed);
+          return text('');
+        },
+      });
+      const { socket } = await open();
+      socket.write(`${post('/', 'Content-Length: 9')}abc`);
+      await new Promise((resolve) => socket.write('', resolve));
+      socket.end();
+      socket.destroy();
+      await vi.waitFor(() => expect(failed).toHaveBeenCalledWith(expect.any(Error)), 5000);
+    });
+
+    test('one that is read slowly holds its sender back', async () => {
+      let read = () => {};
+      await listen({
+        '/': async ({ body }) => {
+          const reader = body!.getReader();
+          await reader.read();
+          await new Promise<void>((resolve) => {
+            read = resolve;
+          });
+          let bytes = 0;
+          for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read())
+            bytes += value!.length;
+          return text(`${bytes > 0}`);
+        },
+      });
+      const { socket, received } = await open();
+      const length = 64 * 1024 * 1024;
+      socket.write(post('/', `Content-Length: ${length}\r\n${CLOSE.trim()}`));
+      socket.write(Buffer.alloc(length));
+      // What the two kernels take is far less; the rest waits here.
+      await vi.waitFor(async () => {
+        const before = socket.bytesWritten - socket.writableLength;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        expect(socket.bytesWritten - socket.writableLength).toBe(before);
+      }, 5000);
+      expect(socket.writableLength).toBeGreaterThan(length / 2);
+      read();
+      await vi.waitFor(() => expect(received()).toMatch(/true$/), 10_000);
+    });
+
+    test.each<[string, (request: Request) => Promise<unknown>]>([
+      ['nobody reads', () => Promise.resolve()],
+      [
+        'is read in part',
+        async ({ body }) => {
+          const reader = body!.getReader();
+          await reader.read();
+          await reader.cancel();
+        },
+      ],
+    ])('one that %s is taken in after the answer, and then the next request is answered', async (_, read) => {
+      await listen({
+        '/': async (request) => {
+          await read(request);
+          return text('early', 413);
+        },
+        '/next': () => text('next'),
+      });
+      const { socket, received } = await open();
+      socket.write(`${post('/', 'Content-Length: 300000')}${'x'.repeat(100_000)}`);
+      await vi.waitFor(() => expect(received()).toMatch(/early$/), 5000);
+      socket.write('x'.repeat(200_000) + get('/next'));
+      await vi.waitFor(() => expect(received()).toMatch(/next$/), 5000);
+    });
+
+    test('one that is there whole but read in part does not hold up the next request', async () => {
+      await listen({
+        '/': async ({ body }) => {
+          await body!.getReader().read();
+          return text('early', 413);
+        },
+        '/next': () => text('next'),
+      });
+      const { socket, received } = await open();
+      const chunk = `2710\r\n${'x'.repeat(10_000)}\r\n`;
+      socket.write(`${post('/', 'Transfer-Encoding: chunked')}${chunk.repeat(5)}0\r\n\r\n`);
+      await vi.waitFor(() => expect(received()).toMatch(/early$/), 5000);
+      socket.write(get('/next'));
+      await vi.waitFor(() => expect(received()).toMatch(/next$/), 5000);
+    });
+
+    test('one that nobody wants and that does not end costs the connection', async () => {
+      await listen({ '/': () => text('early', 413) });
+      const { socket, received, closed } = await open();
+      socket.write(`${post('/', 'Transfer-Encoding: chunked')}1\r\nx\r\n`);
+      const trickle = setInterval(() => socket.write('1\r\nx\r\n'), 20);
+      await vi.waitFor(() => expect(closed()).toBe(true), 5000);
+      clearInterval(trickle);
+      expect(statuses(received())).toEqual(['413']);
+    });
+  });
+
+  describe('a stream that is sent', () => {
+    function endless(): {
+      stream: ReadableStream<Uint8Array>;
+      pulled: () => number;
+      cancelled: () => boolean;
+    } {
+      let pulled = 0;
+      let cancelled = false;
+      const stream = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          pulled += 1;
+          controller.enqueue(new Uint8Array(65_536));
+        },
+        cancel() {
+          cancelled = true;
+        },
+      });
+      return { stream, pulled: () => pulled, cancelled: () => cancelled };
+    }
+
+    test('waits for a slow reader, and is let go of when the reader is gone', async () => {
+      const { stream, pulled, cancelled } = endless();
+      await listen({ '/': () => text(stream) });
+      const { socket } = await open();
+      socket.write(get('/'));
+      await once(socket, 'data');
+      socket.pause();
+      await vi.waitFor(async () => {
+        const before = pulled();
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        expect(pulled()).toBe(before);
+      }, 5000);
+      socket.destroy();
+      await vi.waitFor(() => expect(cancelled()).toBe(true), 5000);
+    });
+
+    test('cuts the connection when it fails, so that nobody takes a part for the whole', async () => {
+      const stream = new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(new Uint8Array([97])),
+        pull: () => Promise.reject(new Error('broken')),
+      });
+      await listen({ '/': () => text(stream) });
+      expect(await allOf(get('/'))).not.toContain('0\r\n\r\n');
+    });
+  });
+
+  test('close: what is in flight is answered, also behind another on one connection; what is idle is closed', async () => {
+    let answerFirst = () => {};
+    await listen({
+      '/first': () =>
+        new Promise<Answer>((resolve) => {
+          answerFirst = () => resolve(text('first'));
+        }),
+      '/second': () => text('second'),
+    });
+    const idle = await open();
+    const busy = await open();
+    busy.socket.write(get('/first') + get('/second'));
+    await vi.waitFor(() => {
+      answerFirst();
+      expect(busy.received()).toMatch(/second$/);
+    }, 5000);
+    busy.socket.write(get('/first') + get('/second'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const closing = listener!.close();
+    await vi.waitFor(() => expect(idle.closed()).toBe(true), 5000);
+    expect(busy.closed()).toBe(false);
+    answerFirst();
+    await closing;
+    await vi.waitFor(() => expect(busy.closed()).toBe(true), 5000);
+    expect(busy.received().match(/first|second/g)).toEqual(['first', 'second', 'first', 'second']);
+    listener = undefined;
+  });
+});
