@@ -39,6 +39,7 @@ export async function serve(
     runtime: await currentRuntime(),
     // One more works in the background, so that a batch does not keep those waiting who serve.
     workers: config.workers + 1,
+    listening: config.workers,
     roleOf: (place) => roleOf(config, place),
     host: config.host,
     port: config.port,

@@ -66,7 +66,10 @@ export const nodeRuntime: Runtime = {
     };
   },
 
-  startWorker(role) {
+  startWorker(role, listensAlone) {
+    // Dealt out one at a time, each connection waits for a turn of a worker that is busy with those it has. That is the price of an even share
+    // among many; one worker takes all that come, by itself.
+    cluster.schedulingPolicy = listensAlone ? cluster.SCHED_NONE : cluster.SCHED_RR;
     cluster.setupPrimary({ exec: process.argv[1]!, args: ['worker', role] });
     return cluster.fork().process;
   },

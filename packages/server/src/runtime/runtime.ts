@@ -42,8 +42,9 @@ export interface Runtime {
    * Starts this program again as a worker: same runtime, same main file, `worker` as its command, a channel for messages.
    *
    * @param role follows the command, for people who look at the list of processes
+   * @param listensAlone whether no more than one of the workers listens
    */
-  startWorker(role: string): ChildProcess;
+  startWorker(role: string, listensAlone: boolean): ChildProcess;
   /** Headers that many replies share, in the form from which a Response is made soonest. */
   keptHeaders(headers: Readonly<Record<string, string>>): NonNullable<ResponseInit['headers']>;
 }

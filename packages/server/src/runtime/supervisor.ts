@@ -22,6 +22,8 @@ import type { Runtime } from './runtime.ts';
 export interface SupervisorOptions<Assignment> {
   readonly runtime: Runtime;
   readonly workers: number;
+  /** How many of them listen; all by default. */
+  readonly listening?: number;
   readonly host: string;
   /** 0 takes a free one, the same for all workers. */
   readonly port: number;
@@ -106,7 +108,8 @@ class Supervisor<Assignment> {
   }
 
   #start(place: number): void {
-    const child = this.#options.runtime.startWorker(this.#options.roleOf?.(place) ?? 'serving');
+    const { runtime, workers, listening = workers, roleOf } = this.#options;
+    const child = runtime.startWorker(roleOf?.(place) ?? 'serving', listening === 1);
     const pid = child.pid ?? 0;
     const worker: Worker = { child, pid, place, startedAt: Date.now(), isReady: false, hasFailed: false };
     this.#workers.set(pid, worker);
