@@ -84,7 +84,7 @@ function write({ incoming, outgoing }: Exchange, { status, headers, body }: Answ
   }
 }
 
-/** Sends head and body in one piece. `end(body)` would make two of it, which costs more than the rest of the sending. */
+/** Sends head and body in one piece. `end(body)` would make two of it, which costs a microsecond more. */
 function writeWhole(
   outgoing: ServerResponse,
   status: number,

@@ -12,7 +12,7 @@ const PLAIN_TARGET = /^\/[!#-;=?-[\]_a-z~]*$/;
 const DOTS = /\/(?:\.|%2e){1,2}(?:[/?#]|$)/i;
 
 /**
- * The members of a web-standard `Request` that the application reads, and no other: to make a true one costs more than a fetch.
+ * The members of a web-standard `Request` that the application reads, and no other: to make a true one for each fetch costs too much.
  *
  * Where a header was sent more than once, all its values are joined as the Fetch standard has it, so that two Host headers show themselves.
  */
