@@ -63,7 +63,7 @@ export interface RowsElsewhere {
 }
 
 /** What a step costs beside its rows is a commit; what it keeps others waiting who would write, some milliseconds. */
-const ROWS_PER_STEP = 2000;
+const ROWS_PER_STEP = 4000;
 const STEPS_UNDER_WAY = 2;
 /**
  * How long a process that died keeps others from its batch, in milliseconds. A step that takes longer costs nothing but the work

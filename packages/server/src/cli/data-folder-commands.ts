@@ -1,13 +1,13 @@
-/** The commands on a data folder, as a group: backup, restore, doctor. */
+/**
+ * The commands on a data folder, as a group: backup, restore, doctor. What does the work is loaded when it is asked for: the supervisor of a server has
+ * this file in memory as long as it runs.
+ */
 
 import { Command } from 'commander';
 import type { LoadedConfig } from '../config/load-config.ts';
 import type { SettingName } from '../config/settings.ts';
-import { backUp } from './backup.ts';
 import { exitCodeOf } from './data-folder-failure.ts';
-import { diagnose, exitCodeFor } from './doctor.ts';
 import { inspectStoreCommand } from './inspect-store.ts';
-import { restore } from './restore.ts';
 import { shown, table, writeData, writeNote } from './terminal-text.ts';
 
 type Options = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -92,6 +92,7 @@ export function addDataFolderCommands(
 }
 
 async function runBackup(config: LoadedConfig['config'], folder: string): Promise<number> {
+  const { backUp } = await import('./backup.ts');
   const { profiles, unfinishedBatches, files } = await backUp(config, folder);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   writeNote(
@@ -101,6 +102,7 @@ async function runBackup(config: LoadedConfig['config'], folder: string): Promis
 }
 
 async function runRestore(config: LoadedConfig['config'], folder: string, force: boolean): Promise<number> {
+  const { restore } = await import('./restore.ts');
   const { manifest, keptAside } = await restore(config, folder, force);
   writeNote(`${manifest.profiles} profiles of ${shown(manifest.madeAt)} are in ${config.dataDir}`);
   if (keptAside !== undefined) writeNote(`what was there is in ${keptAside}`);
@@ -108,6 +110,7 @@ async function runRestore(config: LoadedConfig['config'], folder: string, force:
 }
 
 async function runDoctor(config: LoadedConfig['config'], asJson: boolean): Promise<number> {
+  const { diagnose, exitCodeFor } = await import('./doctor.ts');
   const findings = await diagnose(config);
   const exitCode = exitCodeFor(findings);
   if (asJson) writeData(`${JSON.stringify({ healthy: exitCode === 0, findings })}\n`);

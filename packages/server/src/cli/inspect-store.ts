@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { type EmbeddedStoreFacts, inspectEmbeddedStore } from '../server.ts';
+import type { EmbeddedStoreFacts } from '../server.ts';
 import { writeData } from './terminal-text.ts';
 
 const NAME = 'inspect-store';
@@ -15,6 +15,7 @@ const NAME = 'inspect-store';
 export function inspectStoreCommand(): Command {
   return new Command(NAME).argument('<folder>').action(async (folder: string) => {
     try {
+      const { inspectEmbeddedStore } = await import('../server.ts');
       writeData(JSON.stringify({ facts: await inspectEmbeddedStore(folder, true) }));
     } catch (error) {
       writeData(JSON.stringify({ problem: error instanceof Error ? error.message : String(error) }));

@@ -8,7 +8,6 @@ import { addClientCommands } from './client-commands.ts';
 import { config } from './config.ts';
 import { addDataFolderCommands } from './data-folder-commands.ts';
 import { serve } from './serve.ts';
-import { worker } from './worker.ts';
 
 const WRONG_USE = 2;
 
@@ -103,6 +102,7 @@ function makeProgram(end: (exitCode: number | undefined) => void): Command {
     .command('worker', { hidden: true })
     .argument('<role>')
     .action(async () => {
+      const { worker } = await import('./worker.ts');
       await worker();
       end(undefined);
     });
