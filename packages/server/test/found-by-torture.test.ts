@@ -56,7 +56,7 @@ describe('hostile-http: a body that trickled held its connection for ever on Bun
     const refused = expect(reading).rejects.toMatchObject({
       code: 'bad-request',
       message: 'body: must arrive within 30 seconds',
-      headers: { Connection: 'close' },
+      headers: { connection: 'close' },
     });
     await vi.advanceTimersByTimeAsync(30_000);
     await refused;

@@ -32,7 +32,7 @@ export function attributesJson(bytes: Uint8Array, start: number, end: number): s
   out[0] = 0x7b;
   out[1] = 0x22;
   let length = 2;
-  let all = 0;
+  seen = 0;
   for (let at = start; at < end; ) {
     if (bytes[at] === GROUP_MARK) {
       setTimeOfNext(readTime(bytes, at + 1));
@@ -44,34 +44,35 @@ export function attributesJson(bytes: Uint8Array, start: number, end: number): s
     const valueStart = skipLength(bytes, nameEnd);
     const valueEnd = valueStart + readLength(bytes, nameEnd);
     if (length + valueEnd - at + TO_VALUE.length + TO_NEXT.length > out.length) out = withRoom(valueEnd - at);
-    for (let from = nameStart; from < nameEnd; from += 1) {
-      const byte = bytes[from]!;
-      all |= byte;
-      out[length] = byte;
-      length += 1;
-    }
+    length = copyText(out, length, bytes, nameStart, nameEnd);
     out.set(TO_VALUE, length);
-    length += TO_VALUE.length;
-    if (valueEnd - valueStart > FEW) {
-      out.set(bytes.subarray(valueStart, valueEnd), length);
-      length += valueEnd - valueStart;
-      // Not looked at byte by byte, so it may hold anything.
-      all |= 0x80;
-    } else {
-      for (let from = valueStart; from < valueEnd; from += 1) {
-        const byte = bytes[from]!;
-        all |= byte;
-        out[length] = byte;
-        length += 1;
-      }
-    }
+    length = copyText(out, length + TO_VALUE.length, bytes, valueStart, valueEnd);
     out.set(TO_NEXT, length);
     length += TO_NEXT.length;
     at = valueEnd;
   }
   // Behind the last one stand a comma and a quote too many.
   out[length - 2] = 0x7d;
-  return out.toString(all < 0x80 ? 'latin1' : 'utf8', 0, length - 1);
+  return out.toString(seen < 0x80 ? 'latin1' : 'utf8', 0, length - 1);
+}
+
+/** All bits of the names and values that the text at hand has; below 0x80 it is ASCII. */
+let seen = 0;
+
+/** Copies a name or a value. @returns where it ends in `out` */
+function copyText(out: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): number {
+  if (end - start > FEW) {
+    out.set(bytes.subarray(start, end), at);
+    // Not looked at byte by byte, so it may hold anything.
+    seen |= 0x80;
+  } else {
+    for (let index = start; index < end; index += 1) {
+      const byte = bytes[index]!;
+      seen |= byte;
+      out[at + index - start] = byte;
+    }
+  }
+  return at + end - start;
 }
 
 function setTimeOfNext(time: number): void {

@@ -49,7 +49,7 @@ function fetchRoute(profiles: ProfileService, address: ProfilePath): Route {
   };
 }
 
-/** The reply, put together as text around the attributes as they are stored: this is the hot path of the whole server. */
+/** The reply, put together as text around that of the attributes: this is the hot path of the whole server. */
 function profileReply(client: string, sent: SentId, profile: LocatedProfile | undefined): Reply {
   if (!profile) throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
   const { modifiedAt, attributes, cluster } = profile;

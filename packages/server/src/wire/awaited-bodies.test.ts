@@ -58,7 +58,7 @@ test('a body that says its length and does not come is refused after 30 seconds'
   const refused = expect(readBody(request, 1000)).rejects.toMatchObject({
     code: 'bad-request',
     message: 'body: must arrive within 30 seconds',
-    headers: { Connection: 'close' },
+    headers: { connection: 'close' },
   });
   await vi.advanceTimersByTimeAsync(31_000);
   await refused;
