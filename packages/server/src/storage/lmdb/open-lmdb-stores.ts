@@ -14,7 +14,7 @@ import { ProfileTables } from './profile-tables.ts';
 export interface LmdbStoresOptions {
   /** The folder that holds the store; made when missing, with mode 0700. */
   readonly path: string;
-  /** How many changed profiles may wait to be brought to their places; 262,144 by default, some 100 MB on disk and 30 MB in memory at most. */
+  /** How many changed profiles may wait to be brought to their places; 262,144 by default, whose index takes some 60 MB in each process. */
   readonly journalEntries?: number;
 }
 
