@@ -1,4 +1,4 @@
-/** A server that is killed at any point of a batch goes on with it, and the end is that of a run nobody disturbed (spec section 6). */
+/** A server that is killed at any point of a batch goes on with it, and the end is that of a run nobody disturbed (contract section 6). */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Memory does not grow with what is uploaded (spec section 6). */
+/** Memory does not grow with what is uploaded (contract section 6). */
 
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** A batch that is being applied keeps nobody waiting who fetches (spec section 6); `bench/bulk-meanwhile.mjs` has the figures. */
+/** A batch that is being applied keeps nobody waiting who fetches (contract section 6); `bench/bulk-meanwhile.mjs` has the figures. */
 
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-/** Delivery and the legacy mbox call (spec sections 3, 7 and 8). */
+/** Delivery and the legacy mbox call (contract sections 3, 7 and 8). */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InProcess, openInProcess } from './in-process.ts';

@@ -1,5 +1,5 @@
 /**
- * Adobe's Node SDK, unmodified, as it comes from the registry (spec section 12): it knows nothing of Quiver but a host name.
+ * Adobe's Node SDK, unmodified, as it comes from the registry (contract section 12): it knows nothing of Quiver but a host name.
  * Every connection that this process opens is noted, for in the default configuration no visitor may be sent elsewhere.
  */
 

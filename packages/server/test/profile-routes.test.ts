@@ -1,4 +1,4 @@
-/** Fetch, single update and removal, request by request (spec sections 4, 5 and 9). */
+/** Fetch, single update and removal, request by request (contract sections 4, 5 and 9). */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, openInProcess, updateXml } from './in-process.ts';

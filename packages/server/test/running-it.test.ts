@@ -1,4 +1,4 @@
-/** Probes, metrics, unexpected errors, the description of the API and its page (spec section 11). */
+/** Probes, metrics, unexpected errors, the description of the API and its page (contract section 11). */
 
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { Validator } from '@seriousme/openapi-schema-validator';

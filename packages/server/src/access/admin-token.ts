@@ -1,4 +1,4 @@
-/** The admin token: made at the first start, kept readable by its owner alone (spec section 9). */
+/** The admin token: made at the first start, kept readable by its owner alone (contract section 9). */
 
 import { join } from 'node:path';
 import { ensureSecretFile } from './secret-file.ts';

@@ -7,7 +7,7 @@
  *   under 0.9 s           it, at once; the store is asked beside
  *   older, or nothing     what the store says; an error when the store cannot say
  *
- * So a token that was ended, or a setting that was changed, in another process holds here within a second (spec section 9), while a
+ * So a token that was ended, or a setting that was changed, in another process holds here within a second (contract section 9), while a
  * fetch pays for a look into a map.
  */
 

@@ -1,4 +1,4 @@
-/** The settings of a client (spec section 9): what Quiver goes by, and what it only keeps. */
+/** The settings of a client (contract section 9): what Quiver goes by, and what it only keeps. */
 
 import { DEFAULT_LIFETIME_DAYS } from '../domain/lifetime.ts';
 import { QuiverError } from '../errors.ts';

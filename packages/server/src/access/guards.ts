@@ -1,4 +1,4 @@
-/** Who may pass (spec section 9): one guard a kind, each throws the refusal. */
+/** Who may pass (contract section 9): one guard a kind, each throws the refusal. */
 
 import { QuiverError } from '../errors.ts';
 import type { Call, GuardKind } from '../wire/route.ts';

@@ -1,4 +1,4 @@
-/** Profile tokens (spec section 9): JSON Web Tokens (RFC 7519), so that the present one can be shown again without being kept. */
+/** Profile tokens (contract section 9): JSON Web Tokens (RFC 7519), so that the present one can be shown again without being kept. */
 
 import { SignJWT } from 'jose';
 import type { TokenFacts } from '../storage/client-store.ts';

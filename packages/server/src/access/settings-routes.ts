@@ -1,4 +1,4 @@
-/** The settings of a client over Adobe's Admin API (spec section 9). */
+/** The settings of a client over Adobe's Admin API (contract section 9). */
 
 import { z } from '@hono/zod-openapi';
 import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';

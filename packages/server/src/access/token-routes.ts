@@ -1,4 +1,4 @@
-/** Profile tokens over Adobe's Admin API (spec section 9): make, show, and (ours) end one. */
+/** Profile tokens over Adobe's Admin API (contract section 9): make, show, and (ours) end one. */
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** The attribute names seen, as Adobe's Admin API tells them (spec section 9). */
+/** The attribute names seen, as Adobe's Admin API tells them (contract section 9). */
 
 import { z } from '@hono/zod-openapi';
 import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../storage/attribute-name-store.ts';

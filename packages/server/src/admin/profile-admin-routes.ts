@@ -132,7 +132,7 @@ function timeText(at: number): string {
   return new Date(at).toISOString();
 }
 
-/** Attributes to set, by the rules of the single update (spec section 5): empty values set nothing. */
+/** Attributes to set, by the rules of the single update (contract section 5): empty values set nothing. */
 function settingsOf(body: Uint8Array): AttributeSettings {
   const { attributes } = readJsonObject(body);
   if (!isJsonObject(attributes)) throw new QuiverError('bad-request', 'attributes: must be an object');

@@ -1,4 +1,4 @@
-/** Takes in an uploaded batch: checked while it streams to disk, queued when it is there (spec section 6). */
+/** Takes in an uploaded batch: checked while it streams to disk, queued when it is there (contract section 6). */
 
 import { randomInt } from 'node:crypto';
 import { Readable } from 'node:stream';

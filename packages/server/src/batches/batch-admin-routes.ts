@@ -1,4 +1,4 @@
-/** Batches for who runs the server: what came, how far it is, why rows failed (spec sections 6 and 9). */
+/** Batches for who runs the server: what came, how far it is, why rows failed (contract sections 6 and 9). */
 
 import { Readable } from 'node:stream';
 import { z } from '@hono/zod-openapi';

@@ -152,7 +152,7 @@ describe('limits', () => {
     );
     expect(refusal(file, 1000, { bytes: 52 })).toBe('413 the file is larger than 52 bytes');
   });
-  test('those of the spec by default', () => {
+  test('those of the contract by default', () => {
     const row = Buffer.from('1\n');
     expect(refusal(Buffer.concat([Buffer.from('batch=pcId\n'), Buffer.alloc(500_000 * 2, row)]))).toBe(
       'accepted',

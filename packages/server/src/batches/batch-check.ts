@@ -1,5 +1,5 @@
 /**
- * Checks a batch while it streams to where it is kept: its size, its beginning, how many rows it has (spec section 6).
+ * Checks a batch while it streams to where it is kept: its size, its beginning, how many rows it has (contract section 6).
  *
  * Rows are counted, not read: a row that is wrong fails alone, later. Nothing of the file is kept but its header row.
  */

@@ -1,5 +1,5 @@
 /**
- * The words of the batch format, shared by its reader, checker and writer (spec section 6).
+ * The words of the batch format, shared by its reader, checker and writer (contract section 6).
  *
  * ```
  * batch=pcId,param1,param2

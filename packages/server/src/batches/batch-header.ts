@@ -1,5 +1,5 @@
 /**
- * The beginning of a batch: `batch=`, then the header row (spec section 6).
+ * The beginning of a batch: `batch=`, then the header row (contract section 6).
  *
  * Whatever is wrong here refuses the file whole, with a message that says what came and what was expected.
  */

@@ -23,7 +23,7 @@ function readAll(file: Uint8Array, size = file.length || 1): BatchRow[] {
 const MORE = 'the row has 4 cells, the header 3';
 const ESCAPE = 'has a % that is not followed by two hex digits (write %25 for a percent sign)';
 
-describe('rows (spec section 6)', () => {
+describe('rows (contract section 6)', () => {
   test.each<[what: string, rows: string, expected: string[]]>([
     ['LF', '1,x,y\n2,z\n', ['update 1 a=x b=y', 'update 2 a=z']],
     ['CRLF', '1,x,y\r\n2,z\r\n', ['update 1 a=x b=y', 'update 2 a=z']],
@@ -276,7 +276,7 @@ describe('time grows with the file, not faster', () => {
   });
 });
 
-/** The rows of a small batch of `pcId,a,b,c`, read as the spec puts it, without a thought to speed: what the reader is held to. */
+/** The rows of a small batch of `pcId,a,b,c`, read as the contract puts it, without a thought to speed: what the reader is held to. */
 function plainRead(file: Buffer): BatchRow[] {
   const rows: BatchRow[] = [];
   let start = 0;

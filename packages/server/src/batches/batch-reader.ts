@@ -1,5 +1,5 @@
 /**
- * Reads a batch as it streams by: bytes in, rows out (spec section 6). What a line comes to is in `row-parser.ts`, what is held of the file
+ * Reads a batch as it streams by: bytes in, rows out (contract section 6). What a line comes to is in `row-parser.ts`, what is held of the file
  * in `line-reader.ts`.
  */
 

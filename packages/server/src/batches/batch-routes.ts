@@ -1,4 +1,4 @@
-/** Bulk update: upload and status, v1 and v2 (spec section 6). */
+/** Bulk update: upload and status, v1 and v2 (contract section 6). */
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';

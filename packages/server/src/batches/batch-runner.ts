@@ -1,5 +1,5 @@
 /**
- * Applies accepted batches in the background (spec section 6).
+ * Applies accepted batches in the background (contract section 6).
  *
  * A loop a client, so that two clients go side by side. In each:
  *

@@ -1,4 +1,4 @@
-/** Forgets completed batches after seven days, with their failed rows and files (spec section 6). */
+/** Forgets completed batches after seven days, with their failed rows and files (contract section 6). */
 
 import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';

@@ -1,4 +1,4 @@
-/** Writes the batch format (spec section 6). What it writes, the reader returns to the letter. */
+/** Writes the batch format (contract section 6). What it writes, the reader returns to the letter. */
 
 import type { ReadBytes } from '../storage/batch-file-store.ts';
 import { type BatchHeader, type BatchKey, type BatchRow, grouped } from './batch-format.ts';

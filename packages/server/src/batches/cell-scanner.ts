@@ -1,5 +1,5 @@
 /**
- * Finds the cells of whole lines and decodes them, a block at a time (spec section 6).
+ * Finds the cells of whole lines and decodes them, a block at a time (contract section 6).
  *
  * One pass over the bytes writes them decoded, delimiters too, into one buffer and notes where each cell ends, in bytes of the
  * block and in characters of the text to be. The text is then made in one call, for a call a cell costs more than all the rest.

@@ -1,5 +1,5 @@
 /**
- * What one cell of a batch says: percent-decoded, strict UTF-8 (spec section 6).
+ * What one cell of a batch says: percent-decoded, strict UTF-8 (contract section 6).
  *
  * Blanks around a cell (space, tab, CR) are cut before it is decoded, so `%20` and `+` at its ends are part of the value.
  * There is no quoting. Raw bytes above ASCII and escapes may be mixed; what they make together must be UTF-8.

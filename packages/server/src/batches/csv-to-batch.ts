@@ -1,4 +1,4 @@
-/** Turns a table as spreadsheets and databases write it (RFC 4180) into the batch format (spec section 6). */
+/** Turns a table as spreadsheets and databases write it (RFC 4180) into the batch format (contract section 6). */
 
 import { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';

@@ -1,5 +1,5 @@
 /**
- * Cuts a batch that streams by into whole lines behind its header (spec section 6).
+ * Cuts a batch that streams by into whole lines behind its header (contract section 6).
  *
  * At most one row (1 MiB) is held between two chunks, and the lines do not depend on where the chunks were cut.
  */

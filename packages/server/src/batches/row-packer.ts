@@ -1,5 +1,5 @@
 /**
- * Makes packed rows of whole lines of a batch (spec section 6), for the runner: what `row-parser.ts` says a line comes to, in one pass over
+ * Makes packed rows of whole lines of a batch (contract section 6), for the runner: what `row-parser.ts` says a line comes to, in one pass over
  * its bytes and without a text or an object a row.
  *
  * A line that is not an update, or has something rare about it (an id beyond ASCII, say), is left to that parser, so that there is one

@@ -1,5 +1,5 @@
 /**
- * Makes rows of whole lines of a batch (spec section 6).
+ * Makes rows of whole lines of a batch (contract section 6).
  *
  * What a line comes to, the first that holds:
  *   nothing but blanks                          no row at all

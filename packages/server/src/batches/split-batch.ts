@@ -1,4 +1,4 @@
-/** Splits a batch that is over the limits into several, each with the header (spec section 6). */
+/** Splits a batch that is over the limits into several, each with the header (contract section 6). */
 
 import { QuiverError } from '../errors.ts';
 import type { ReadBytes } from '../storage/batch-file-store.ts';

@@ -1,4 +1,4 @@
-/** What the admin routes say of batches (spec sections 6 and 9). */
+/** What the admin routes say of batches (contract sections 6 and 9). */
 
 import { parseReply, refusedBy, type ServerConnection } from './server-connection.ts';
 

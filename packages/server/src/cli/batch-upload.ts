@@ -1,4 +1,4 @@
-/** Sends a batch, and waits until the server has applied it (spec section 6). */
+/** Sends a batch, and waits until the server has applied it (contract section 6). */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BatchVersion } from '../storage/batch-store.ts';

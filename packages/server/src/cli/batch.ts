@@ -1,4 +1,4 @@
-/** `quiver batch`: what became of uploaded batches (spec sections 6 and 9). */
+/** `quiver batch`: what became of uploaded batches (contract sections 6 and 9). */
 
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';

@@ -1,4 +1,4 @@
-/** `quiver edges`: the edge clusters as the asked server sees them (spec section 8). */
+/** `quiver edges`: the edge clusters as the asked server sees them (contract section 8). */
 
 import { Command } from 'commander';
 import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';

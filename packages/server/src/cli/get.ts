@@ -1,4 +1,4 @@
-/** `quiver get`: shows a profile (spec section 4). */
+/** `quiver get`: shows a profile (contract section 4). */
 
 import { Command } from 'commander';
 import type { IdKind } from '../domain/visitor-id.ts';
@@ -30,7 +30,7 @@ const PATHS: Readonly<Record<IdKind, string>> = {
   ecid: 'marketingCloudVisitorId/',
 };
 
-/** A fetch's reply (spec section 4). */
+/** A fetch's reply (contract section 4). */
 interface ProfileReply {
   readonly visitorId: string;
   readonly modifiedAt: string;

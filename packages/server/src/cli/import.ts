@@ -1,4 +1,4 @@
-/** `quiver import`: checks a file of profile updates, sends it and waits for the end (spec section 6). */
+/** `quiver import`: checks a file of profile updates, sends it and waits for the end (contract section 6). */
 
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';

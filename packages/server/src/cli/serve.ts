@@ -72,7 +72,7 @@ interface BannerFacts {
   readonly demonstration: string | undefined;
 }
 
-/** What a person needs to know at the start; the admin token on the first start only (spec section 11). */
+/** What a person needs to know at the start; the admin token on the first start only (contract section 11). */
 function banner(config: ServeConfig, { admin, version, warnings, demonstration }: BannerFacts): string {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const url = `${config.tls ? 'https' : 'http'}://${host}:${config.port}`;

@@ -1,4 +1,4 @@
-/** `quiver set`: sets attributes of a profile (spec section 5). */
+/** `quiver set`: sets attributes of a profile (contract section 5). */
 
 import { Command } from 'commander';
 import type { IdKind } from '../domain/visitor-id.ts';

@@ -1,4 +1,4 @@
-/** `quiver settings`: the settings of a client (spec section 9). */
+/** `quiver settings`: the settings of a client (contract section 9). */
 
 import { Command } from 'commander';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';

@@ -1,4 +1,4 @@
-/** `quiver token`: the profile token of a client (spec section 9). */
+/** `quiver token`: the profile token of a client (contract section 9). */
 
 import { Command, InvalidArgumentError } from 'commander';
 import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';

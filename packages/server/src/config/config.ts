@@ -3,7 +3,7 @@
  * `settings.ts` and `load-config.ts`.
  */
 
-/** How tntIds and `edgeHost` name the cluster (spec section 8). */
+/** How tntIds and `edgeHost` name the cluster (contract section 8). */
 export type LocationHint = 'none' | 'cluster' | 'adobe';
 
 /** `trace` and `fatal` are left out: nothing of Quiver writes them. */
@@ -25,13 +25,13 @@ export interface RedisLocation {
   readonly password: string | undefined;
 }
 
-/** Another edge cluster (spec section 8). */
+/** Another edge cluster (contract section 8). */
 export interface Peer {
   readonly cluster: number;
   readonly url: string;
 }
 
-/** The whole configuration (spec section 11). Paths are absolute; lists hold no duplicates. */
+/** The whole configuration (contract section 11). Paths are absolute; lists hold no duplicates. */
 export interface ServeConfig {
   readonly host: string;
   /** 0 takes a free port. */
@@ -43,7 +43,7 @@ export interface ServeConfig {
   readonly storePrefix: string;
   /** Whether to start on a Redis store that would lose what was acknowledged. */
   readonly allowUnsafeStore: boolean;
-  /** Client codes served, at least one; the first is the default client (spec section 2). */
+  /** Client codes served, at least one; the first is the default client (contract section 2). */
   readonly clients: readonly string[];
   /** Lower case, without a leading dot. */
   readonly serverDomain: string;

@@ -22,7 +22,7 @@ async function fileWith(members: unknown): Promise<string> {
 }
 const load = (flags = {}, env = {}, file?: string) => loadConfig({ flags, env, file });
 
-test('the defaults of spec section 11', () => {
+test('the defaults of contract section 11', () => {
   const { config, origins } = load();
   expect(config).toMatchObject({
     port: 8680,

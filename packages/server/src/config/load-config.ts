@@ -1,4 +1,4 @@
-/** Reads the configuration: flags win over `QUIVER_*` variables, those over the file, that over the defaults (spec section 11). */
+/** Reads the configuration: flags win over `QUIVER_*` variables, those over the file, that over the defaults (contract section 11). */
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * Every setting of `quiver serve`, once: its flag, its variable, its place in the file, its rule (spec section 11).
+ * Every setting of `quiver serve`, once: its flag, its variable, its place in the file, its rule (contract section 11).
  *
  * A value always arrives as text, wherever it comes from, and goes through the one schema here.
  */

@@ -1,4 +1,4 @@
-/** The answer to a Delivery request: the ids, and the same lists back without any content (spec section 7). */
+/** The answer to a Delivery request: the ids, and the same lists back without any content (contract section 7). */
 
 import { randomUUID } from 'node:crypto';
 import type { DeliveryRequest } from './delivery-schema.ts';

@@ -1,4 +1,4 @@
-/** Delivery, where visitors come from: Adobe's Delivery API and its older mbox form (spec section 7). */
+/** Delivery, where visitors come from: Adobe's Delivery API and its older mbox form (contract section 7). */
 
 import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';

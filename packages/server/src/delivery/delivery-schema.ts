@@ -1,5 +1,5 @@
 /**
- * The members of a Delivery request that Quiver reads (spec section 7); all others are let through unseen.
+ * The members of a Delivery request that Quiver reads (contract section 7); all others are let through unseen.
  *
  * The schema checks and describes; what is read afterwards is the parsed JSON itself, for a schema library that copies objects
  * loses names such as `__proto__`. An optional member may be null, which counts as not sent.

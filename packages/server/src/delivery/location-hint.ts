@@ -1,4 +1,4 @@
-/** How the cluster is named to a visitor (spec section 8). */
+/** How the cluster is named to a visitor (contract section 8). */
 
 /** What the naming depends on; a part of the configuration. */
 export interface LocationRules {

@@ -1,4 +1,4 @@
-/** `profileParameters`: the attributes that a visit sets (spec section 7). */
+/** `profileParameters`: the attributes that a visit sets (contract section 7). */
 
 import { MAX_ATTRIBUTE_NAME } from '../domain/attributes.ts';
 import { atMostCharacters } from '../domain/visitor-id.ts';
@@ -11,7 +11,7 @@ import {
 } from './delivery-schema.ts';
 
 /**
- * All that a Delivery request sets, in the order of spec section 7, which is the order in which later values win:
+ * All that a Delivery request sets, in the order of contract section 7, which is the order in which later values win:
  * `execute.pageLoad`, `execute.mboxes`, `prefetch.mboxes`, `prefetch.views`, `prefetch.pageLoad`, `notifications`.
  *
  * @throws QuiverError `bad-request` that names the part and the rule

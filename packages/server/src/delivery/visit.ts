@@ -1,4 +1,4 @@
-/** A visitor's ids, as Delivery and the legacy mbox call send them, made into a visit (spec sections 3 and 7). */
+/** A visitor's ids, as Delivery and the legacy mbox call send them, made into a visit (contract sections 3 and 7). */
 
 import { randomFillSync } from 'node:crypto';
 import {

@@ -1,5 +1,5 @@
 /**
- * Adoption: how a profile that comes from another edge cluster finds its place (spec section 8).
+ * Adoption: how a profile that comes from another edge cluster finds its place (contract section 8).
  *
  *   state of one of its ids here    what happens
  *   ------------------------------  ---------------------------------------------------------------------------------------------

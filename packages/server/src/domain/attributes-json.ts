@@ -1,4 +1,4 @@
-/** The attributes as a fetch sends them (spec section 4), made of packed ones in one pass: the hot path of the whole server. */
+/** The attributes as a fetch sends them (contract section 4), made of packed ones in one pass: the hot path of the whole server. */
 
 import { GROUP_HEAD, GROUP_MARK, readLength, skipLength } from './packed-attributes.ts';
 import { readTime } from './time-bytes.ts';

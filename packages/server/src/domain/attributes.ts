@@ -25,15 +25,15 @@ export interface Attribute {
 /** Names and values to set, in the order given; a name given twice takes its last value. */
 export type AttributeSettings = ReadonlyMap<string, string>;
 
-/** The most that names and values of one profile may total, in bytes of UTF-8 (spec section 5). */
+/** The most that names and values of one profile may total, in bytes of UTF-8 (contract section 5). */
 export const MAX_ATTRIBUTES_SIZE = 64 * 1024;
-/** The most characters of an attribute's name (spec section 5). */
+/** The most characters of an attribute's name (contract section 5). */
 export const MAX_ATTRIBUTE_NAME = 128;
 
 /** Room for what most settings come to. */
 const SOME = 256;
 
-/** A time as Quiver writes it: ISO 8601, milliseconds, always `+00:00` (spec section 4). */
+/** A time as Quiver writes it: ISO 8601, milliseconds, always `+00:00` (contract section 4). */
 export function formatTime(epochMs: number): string {
   if (epochMs !== lastTime) {
     lastTime = epochMs;
@@ -94,7 +94,7 @@ export function removeAttribute(packed: PackedAttributes, name: string): PackedA
 /**
  * Merges two profiles' attributes: where both have one the stronger's value and time stay, what only the weaker has is added.
  *
- * Oldest first again; the stronger's first where times are equal (spec section 3).
+ * Oldest first again; the stronger's first where times are equal (contract section 3).
  */
 export function mergeAttributes(stronger: PackedAttributes, weaker: PackedAttributes): PackedAttributes {
   const strong = entriesOf(stronger);
@@ -113,7 +113,7 @@ export function mergeAttributes(stronger: PackedAttributes, weaker: PackedAttrib
 
 /**
  * Joins two profiles' attributes, the newest of each name: of two of one moment the value that sorts last. Whichever side is named first, the bytes
- * are the same (spec section 8).
+ * are the same (contract section 8).
  */
 export function newestAttributes(one: PackedAttributes, other: PackedAttributes): PackedAttributes {
   if (one.equals(other)) return one;

@@ -1,4 +1,4 @@
-/** How long a profile lives (spec section 10). All times are milliseconds since the epoch. */
+/** How long a profile lives (contract section 10). All times are milliseconds since the epoch. */
 
 const DAY = 24 * 60 * 60 * 1000;
 

@@ -26,7 +26,7 @@ function told(ids: KnownId<string>[]): string {
   return [target ?? `new for ${founder?.value}`, ...words].join(', ');
 }
 
-describe('spec section 3: what becomes of the ids of a visit', () => {
+describe('contract section 3: what becomes of the ids of a visit', () => {
   test.each<[string, string[], string]>([
     ['one unknown id: a new profile', ['tnt:t'], 'new for t'],
     ['one known id: its profile', ['tnt:t@1'], '1'],

@@ -1,7 +1,7 @@
 /**
  * Linking: which profile a visit acts on, and what becomes of the other profiles that its ids name.
  *
- * Spec section 3. A visit brings ids; each is known (it names a profile) or not. A profile bears at most one thirdPartyId,
+ * Contract section 3. A visit brings ids; each is known (it names a profile) or not. A profile bears at most one thirdPartyId,
  * which makes it a person's; without one it is a device's. The ids are taken strongest first: thirdPartyId, ECID, tntId.
  *
  *   state of the weaker id          what happens                                 what holds afterwards
@@ -52,7 +52,7 @@ export function strongestFirst(ids: readonly VisitorId[]): VisitorId[] {
 }
 
 /**
- * Decides how the ids of one visit are linked (spec section 3; the table above).
+ * Decides how the ids of one visit are linked (contract section 3; the table above).
  *
  * @param known the ids strongest first, each with the profile that it names, never empty; a profile is the same when its
  *   `key` is identical (`===`)

@@ -4,7 +4,7 @@
  *   group    0x00, then the time in six bytes (epoch milliseconds, big-endian), then the entries that were set at that time
  *   entry    length of the name, name, length of the value, value
  *
- * Groups are oldest first, so entries are (spec section 4); no two bear one time, and none is empty. Name and value are UTF-8 as they stand within
+ * Groups are oldest first, so entries are (contract section 4); no two bear one time, and none is empty. Name and value are UTF-8 as they stand within
  * the quotes of JSON, so that a fetch copies them (`attributes-json.ts`). A length is LEB128 (seven bits a byte, lowest first); a name has at least
  * one byte, so a group's zero is not mistaken for an entry. The same attributes in the same order are the same bytes.
  *

@@ -1,4 +1,4 @@
-/** A profile, and the pure rules that change it (spec sections 3, 5 and 10). */
+/** A profile, and the pure rules that change it (contract sections 3, 5 and 10). */
 
 import {
   type AttributeSettings,
@@ -24,10 +24,10 @@ export interface Profile {
   readonly attributes: PackedAttributes;
 }
 
-/** The attribute that the first visitor call of a profile sets (spec section 7). */
+/** The attribute that the first visitor call of a profile sets (contract section 7). */
 export const FIRST_SESSION_START = 'firstSessionStart';
 
-/** Why an update is refused that would pass the 64 KB of spec section 5. */
+/** Why an update is refused that would pass the 64 KB of contract section 5. */
 export const attributesLimitReason = `the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`;
 
 /** A profile as it is born. */
@@ -79,7 +79,7 @@ export function withAttributes(
 }
 
 /**
- * What a visit leaves: its settings, and when the first visitor call came unless that is known (spec section 7).
+ * What a visit leaves: its settings, and when the first visitor call came unless that is known (contract section 7).
  *
  * A life is never cut by a visit that merged: the later of the two times stays when it is later still.
  *
@@ -121,7 +121,7 @@ export function withoutAttribute(profile: Profile, name: string, moment: WriteMo
 }
 
 /**
- * Merges the profile of a weaker id into that of the stronger (spec section 3). Never refused for size.
+ * Merges the profile of a weaker id into that of the stronger (contract section 3). Never refused for size.
  *
  * @returns a profile with the attributes of both, the stronger's where both had one, that expires at the later of the times
  * @throws RangeError when each bears a thirdPartyId: two persons are never merged
@@ -139,7 +139,7 @@ export function merged(stronger: Profile, weaker: Profile, moment: WriteMoment):
 }
 
 /**
- * Makes one of two profiles that turned out to be one visitor's, attribute by attribute the newest (spec section 8). Which is named first makes no
+ * Makes one of two profiles that turned out to be one visitor's, attribute by attribute the newest (contract section 8). Which is named first makes no
  * difference, unless each bears a thirdPartyId of its own.
  */
 export function reunited(one: Profile, other: Profile): Profile {

@@ -17,7 +17,7 @@ test.each<[IdKind, string, string | undefined]>([
   ['thirdPartyId', 'a+b', 'must not contain + or /'],
   ['thirdPartyId', 'a/b', 'must not contain + or /'],
   ['ecid', 'a+b/c', undefined],
-])('spec section 3: the %s %j', (kind, id, problem) => {
+])('contract section 3: the %s %j', (kind, id, problem) => {
   expect(idProblem(kind, id)).toBe(problem);
 });
 

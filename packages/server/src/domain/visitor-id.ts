@@ -1,11 +1,11 @@
 /**
  * The ids of a visitor: their kinds, their form, their location hint.
  *
- * Spec sections 1 and 3. A tntId is `<id>` or `<id>.<cluster>_<node>`; what follows the dot is a location hint and never part
+ * Contract sections 1 and 3. A tntId is `<id>` or `<id>.<cluster>_<node>`; what follows the dot is a location hint and never part
  * of the identity, so a {@link VisitorId} never carries one.
  */
 
-/** The three kinds of visitor id, strongest first (spec section 3). */
+/** The three kinds of visitor id, strongest first (contract section 3). */
 export const ID_KINDS = ['thirdPartyId', 'ecid', 'tntId'] as const;
 export type IdKind = (typeof ID_KINDS)[number];
 
@@ -25,7 +25,7 @@ export interface TntId {
 export const MAX_TNT_ID = 128;
 export const MAX_ECID = 128;
 export const MAX_THIRD_PARTY_ID = 256;
-/** The shorter bound that Adobe's Delivery API sets (spec section 3). */
+/** The shorter bound that Adobe's Delivery API sets (contract section 3). */
 export const MAX_THIRD_PARTY_ID_DELIVERY = 128;
 
 /** Whether `text` has at most `max` characters, counted as Unicode code points as JSON Schema's maxLength does. */

@@ -1,5 +1,5 @@
 /**
- * Rows of a batch whose profiles live in other edge clusters (spec section 8): each goes to the cluster that has its profile, in steps that may come
+ * Rows of a batch whose profiles live in other edge clusters (contract section 8): each goes to the cluster that has its profile, in steps that may come
  * twice and are applied once; rows whose profile nobody has stay, to be made here or to be counted as not found.
  */
 

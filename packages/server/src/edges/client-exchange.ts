@@ -1,6 +1,6 @@
 /**
  * Settings and tokens of clients, the same in all clusters: every second each cluster tells every other what it has, and takes what is newer there. So what was set
- * at one is true at all within five seconds (spec section 8; a process may keep what it knew for one second more). Settings and token go apart: of
+ * at one is true at all within five seconds (contract section 8; a process may keep what it knew for one second more). Settings and token go apart: of
  * each the one that was changed last stays; of two that were changed in one millisecond the one that sorts last.
  */
 

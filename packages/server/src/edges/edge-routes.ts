@@ -1,4 +1,4 @@
-/** What other edge clusters may ask of this one. Nothing here asks a further cluster: a call goes one hop (spec section 8). */
+/** What other edge clusters may ask of this one. Nothing here asks a further cluster: a call goes one hop (contract section 8). */
 
 import { z } from '@hono/zod-openapi';
 import type { AttributeSettings } from '../domain/attributes.ts';

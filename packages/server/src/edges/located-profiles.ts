@@ -1,5 +1,5 @@
 /**
- * The profiles of all edge clusters, wherever each lives (spec section 8).
+ * The profiles of all edge clusters, wherever each lives (contract section 8).
  *
  * A lookup goes to the cluster that the hint names, then to this one, then to where it was found before, then to all others at once, and ends at the first
  * that has it. "No such profile" counts only when every cluster has said so, twice: a profile that was moved between two answers would be missed once. When one

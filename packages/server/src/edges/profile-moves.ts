@@ -6,7 +6,7 @@
  *   released      it lives at the new cluster alone
  *
  * Each step may come twice, and from two who do the same at once. Whoever stops in between leaves a profile in two clusters, which become one when somebody
- * reads both (spec section 8).
+ * reads both (contract section 8).
  */
 
 import type { VisitorId } from '../domain/visitor-id.ts';

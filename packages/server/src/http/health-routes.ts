@@ -1,4 +1,4 @@
-/** What probes and scrapers ask (spec section 11). */
+/** What probes and scrapers ask (contract section 11). */
 
 import { z } from '@hono/zod-openapi';
 import type { Registry } from 'prom-client';

@@ -1,4 +1,4 @@
-/** How many mbox calls a request counts as (spec section 10). */
+/** How many mbox calls a request counts as (contract section 10). */
 
 /** The parts of a Delivery request that count. */
 export interface CountedRequest {

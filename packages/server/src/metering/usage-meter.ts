@@ -1,5 +1,5 @@
 /**
- * Counts usage in memory and adds it to the store once a second (spec section 10).
+ * Counts usage in memory and adds it to the store once a second (contract section 10).
  *
  * A count is exact once it is in the store, over all processes and restarts. What a process has counted since it last told the store, a
  * second's worth while the store answers, is lost when the process is killed; a process that is stopped tells it first.

@@ -1,4 +1,4 @@
-/** What was counted, for who runs the server (spec section 10). */
+/** What was counted, for who runs the server (contract section 10). */
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** Frees the space of expired profiles in the background, in small steps (spec section 10). */
+/** Frees the space of expired profiles in the background, in small steps (contract section 10). */
 
 import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';

@@ -1,4 +1,4 @@
-/** Fetch: a profile by any of its ids (spec section 4). */
+/** Fetch: a profile by any of its ids (contract section 4). */
 
 import { formatTime } from '../domain/attributes.ts';
 import { QuiverError } from '../errors.ts';

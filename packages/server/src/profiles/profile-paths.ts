@@ -1,4 +1,4 @@
-/** How a path addresses a profile: the three ways of spec section 4, used by fetch and removal. */
+/** How a path addresses a profile: the three ways of contract section 4, used by fetch and removal. */
 
 import type { IdKind } from '../domain/visitor-id.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';

@@ -1,4 +1,4 @@
-/** What a single update says: whom it is for and what it sets, out of its parameters (spec section 5). */
+/** What a single update says: whom it is for and what it sets, out of its parameters (contract section 5). */
 
 import { type AttributeSettings, MAX_ATTRIBUTE_NAME } from '../domain/attributes.ts';
 import { atMostCharacters, idProblem } from '../domain/visitor-id.ts';

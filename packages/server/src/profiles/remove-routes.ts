@@ -1,4 +1,4 @@
-/** Removal of a profile or of one of its attributes (spec section 9, beyond Adobe). */
+/** Removal of a profile or of one of its attributes (contract section 9, beyond Adobe). */
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** The single update (spec section 5): GET, POST with a form, POST with JSON. */
+/** The single update (contract section 5): GET, POST with a form, POST with JSON. */
 
 import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';

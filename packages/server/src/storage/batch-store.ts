@@ -16,7 +16,7 @@
 import type { WriteMoment } from '../domain/lifetime.ts';
 import type { BatchRows } from './batch-rows.ts';
 
-/** v1 updates only; v2 makes the profiles that are not found (spec section 6). */
+/** v1 updates only; v2 makes the profiles that are not found (contract section 6). */
 export type BatchVersion = 'v1' | 'v2';
 export type BatchState = 'waiting' | 'running' | 'complete' | 'stuck';
 

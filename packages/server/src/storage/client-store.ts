@@ -2,7 +2,7 @@
  * The storage contract of what is kept of a client beside its profiles: its settings, and which profile token is the present one.
  *
  * Neither a token nor a key is ever stored. Of the token there are the facts from which it is signed anew, so that it can be shown
- * again (spec section 9). Errors and durability are as in `profile-store.ts`.
+ * again (contract section 9). Errors and durability are as in `profile-store.ts`.
  */
 
 /** What a profile token is made from. */

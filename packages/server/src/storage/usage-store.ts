@@ -1,5 +1,5 @@
 /**
- * The storage contract of usage: what was counted, a client, a day and a kind (spec section 10). Errors and durability are as in
+ * The storage contract of usage: what was counted, a client, a day and a kind (contract section 10). Errors and durability are as in
  * `profile-store.ts`. An addition that was answered with `unknown` must not be made again, for it may have been counted: so a sum may come
  * out short, never too high.
  */

@@ -1,4 +1,4 @@
-/** What the routes of the Admin API have in common (spec section 9). */
+/** What the routes of the Admin API have in common (contract section 9). */
 
 import { z } from '@hono/zod-openapi';
 

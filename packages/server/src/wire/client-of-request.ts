@@ -1,4 +1,4 @@
-/** Which client a request is for (spec section 2). */
+/** Which client a request is for (contract section 2). */
 
 import { QuiverError } from '../errors.ts';
 

@@ -2,7 +2,7 @@
  * Parameters of a query or a form (`application/x-www-form-urlencoded`), read strictly.
  *
  * URLSearchParams keeps a bad escape as text and turns bad UTF-8 into U+FFFD; here both are refused, for what is stored must be
- * what was meant. `+` is a space, order is kept, a name given twice stands there twice (the last one wins, spec section 5).
+ * what was meant. `+` is a space, order is kept, a name given twice stands there twice (the last one wins, contract section 5).
  */
 
 import { QuiverError } from '../errors.ts';

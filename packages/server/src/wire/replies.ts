@@ -37,7 +37,7 @@ export class Reply {
   }
 }
 
-/** Says which edge cluster's data a reply is, where it is not this one's (spec section 8). */
+/** Says which edge cluster's data a reply is, where it is not this one's (contract section 8). */
 export function edgeHeader(cluster: number | undefined): Headers {
   return cluster === undefined ? NONE : { 'x-quiver-edge': String(cluster) };
 }
@@ -63,7 +63,7 @@ export function jsonReply(value: unknown, status = 200, headers: Headers = NONE)
   return new Reply(JSON.stringify(value), status, withHeaders(JSON_HEADERS, headers));
 }
 
-/** The XML reply of an update, true or false (spec section 5); 200 by default. */
+/** The XML reply of an update, true or false (contract section 5); 200 by default. */
 export function updateReply(success: boolean, message: string, status = 200, headers: Headers = NONE): Reply {
   const text = xmlResponse([
     ['success', String(success)],
@@ -73,7 +73,7 @@ export function updateReply(success: boolean, message: string, status = 200, hea
   return xmlReply(text, status, headers);
 }
 
-/** The XML reply to an upload, true or false (spec section 6); 200 by default. */
+/** The XML reply to an upload, true or false (contract section 6); 200 by default. */
 export function batchReply(
   success: boolean,
   statusUrl: string,
@@ -111,7 +111,7 @@ export function emptyReply(headers: Headers = NONE): Reply {
   return new Reply(null, 204, withHeaders(EMPTY_HEADERS, headers));
 }
 
-/** A refusal as Adobe's Admin API has it (spec section 9); its code is the name of the status: `NotFound`. */
+/** A refusal as Adobe's Admin API has it (contract section 9); its code is the name of the status: `NotFound`. */
 function adminRefusal(status: number, message: string, headers: Headers): Reply {
   const errorCode = (STATUS_CODES[status] ?? 'Error').replaceAll(/[^A-Za-z]/g, '');
   const refused = {

@@ -8,7 +8,7 @@ import type { Reply, ReplyStyle } from './replies.ts';
 /**
  * Who may call a route:
  * - `open`: everybody;
- * - `profileApi`: everybody, until a client asks for profile tokens (spec section 9);
+ * - `profileApi`: everybody, until a client asks for profile tokens (contract section 9);
  * - `adminOrProfileToken`: who sends the admin token or a profile token of the client, whatever the client's setting;
  * - `admin`: who sends the admin token;
  * - `edge`: another edge cluster, by the seal on its call.
@@ -55,7 +55,7 @@ export interface Route {
   readonly cors: CorsKind;
   /** Whether it serves a client's visitors: then the client is found, and the reply names the edge cluster (section 8). */
   readonly scope: 'client' | 'server';
-  /** What a call counts as when it was answered with success (spec section 10); nothing by default. */
+  /** What a call counts as when it was answered with success (contract section 10); nothing by default. */
   readonly counts?: UsageKind;
   /** What `/openapi.json` says about it. */
   readonly describe: Omit<RouteConfig, 'method' | 'path'>;

@@ -2,7 +2,7 @@
  * The request target as the caller wrote it, without a URL object.
  *
  * Path segments stay percent-encoded until one is read with {@link decodeSegment}, so that `%2F` in an id is data and never a
- * separator, and so that each escape is decoded exactly once (spec section 4).
+ * separator, and so that each escape is decoded exactly once (contract section 4).
  */
 
 import { QuiverError } from '../errors.ts';
@@ -32,7 +32,7 @@ export function rawQueryOf(url: string): string {
   return mark === -1 || mark > end ? '' : url.slice(mark + 1, end);
 }
 
-/** How long path and query are together, in characters as sent: what the bound on a URL measures (spec section 5). */
+/** How long path and query are together, in characters as sent: what the bound on a URL measures (contract section 5). */
 export function targetLength(url: string): number {
   return url.length - pathStart(url);
 }
