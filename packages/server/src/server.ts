@@ -160,7 +160,7 @@ export function createServer(parts: ServerParts): QuiverServer {
         ...shared,
         noteNames: (client, batchNames) => names.note(client, batchNames),
         holder: randomUUID(),
-        lifetimeDays: (client) => access.lifetimeDays(client),
+        rulesOf: (client) => access.rulesOf(client),
         ...(edges && {
           rowsElsewhere: new EdgeBatchRows({ store: stores.profiles, peers: edges.peers, now: Date.now }),
         }),

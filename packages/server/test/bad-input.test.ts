@@ -53,6 +53,7 @@ function chunked(bytes: number, onPiece: (sent: number) => void = () => {}): Rea
   });
 }
 
+const SCALAR = 'must be a string, a number, true or false';
 const NO_UTF8 = 'must be percent-encoded UTF-8';
 
 describe('fetch', () => {
@@ -126,7 +127,7 @@ describe('clients not served', () => {
 describe('single update', () => {
   const JSON_TYPE = { headers: { 'content-type': 'application/json' } };
   const LONG_NAME = 'n'.repeat(129);
-  const NAME_RULE = 'the name must have 1 to 128 characters after &quot;profile.&quot;';
+  const NAME_RULE = 'the name after &quot;profile.&quot; must have 1 to 128 characters';
   test.each([
     ['mboxPC=probe', 'profile.&lt;name&gt;: at least one profile attribute must be given'],
     ['profile.a=2', 'mboxPC or mbox3rdPartyId: must be given'],
@@ -141,9 +142,10 @@ describe('single update', () => {
     ['mboxPC=probe&profile.=2', `profile.: ${NAME_RULE}`],
     [
       'mboxPC=probe&profile.user.x=2',
-      'profile.user.x: names that start with &quot;user.&quot; belong to profile scripts',
+      'profile.user.x: the name after &quot;profile.&quot; must not start with &quot;user.&quot;, which belongs to profile scripts',
     ],
-    ['mboxPC=probe&profile.a=%', `profile.a: ${NO_UTF8}`],
+    ['mboxPC=%&profile.a=2', `mboxPC: ${NO_UTF8}`],
+    ['mboxPC=probe&profile.a=%ff%', `profile.a: ${NO_UTF8}`],
     ['mboxPC=probe&profile.a=%E9', `profile.a: ${NO_UTF8}`],
     ['mboxPC=probe&profile.%zz=2', `query: ${NO_UTF8}`],
   ])('400 %s', async (query, message) => {
@@ -165,10 +167,22 @@ describe('single update', () => {
       `{"a":${'['.repeat(32)}${']'.repeat(32)}}`,
       'body: must not be nested deeper than 32 levels',
     ],
-    ['a null value', { mboxPC: 'probe', 'profile.a': null }, 'profile.a: must be a string'],
-    ['a list value', { mboxPC: 'probe', 'profile.a': ['2'] }, 'profile.a: must be a string'],
-    ['an object value', { mboxPC: 'probe', 'profile.a': {} }, 'profile.a: must be a string'],
-    ['a null id', { mboxPC: null, 'profile.a': '2' }, 'mboxPC: must be a string'],
+    [
+      'a null value',
+      { mboxPC: 'probe', 'profile.a': null },
+      'profile.a: must be a string, a number, true or false',
+    ],
+    [
+      'a list value',
+      { mboxPC: 'probe', 'profile.a': ['2'] },
+      'profile.a: must be a string, a number, true or false',
+    ],
+    [
+      'an object value',
+      { mboxPC: 'probe', 'profile.a': {} },
+      'profile.a: must be a string, a number, true or false',
+    ],
+    ['a null id', { mboxPC: null, 'profile.a': '2' }, 'mboxPC: must be a string, a number, true or false'],
     [
       'a number too big to keep',
       '{"mboxPC":"probe","profile.a":12345678901234567890}',
@@ -187,7 +201,7 @@ describe('single update', () => {
     [
       'half a character in a name',
       '{"mboxPC":"probe","profile.\\udc00":"2"}',
-      'profile.\uFFFD: the name must be well-formed Unicode',
+      'profile.\uFFFD: the name after &quot;profile.&quot; must be well-formed Unicode',
     ],
     [
       'half a character in an id',
@@ -443,8 +457,17 @@ describe('delivery', () => {
       page(Object.fromEntries(many(51, (n) => [`n${n}`, '1']) as [string, string][])),
       `${PAGE}: must have at most 50 members`,
     ],
-    ['empty name', page({ '': '1' }), `${PAGE}: names must have 1 to 128 characters`],
-    ['long name', page({ ['n'.repeat(129)]: '1' }), `${PAGE}: names must have 1 to 128 characters`],
+    ['empty name', page({ '': '1' }), `${PAGE}: the name "" must have 1 to 128 characters`],
+    [
+      'long name',
+      page({ ['n'.repeat(129)]: '1' }),
+      `${PAGE}: the name "${'n'.repeat(129)}" must have 1 to 128 characters`,
+    ],
+    [
+      'name of a script',
+      page({ 'user.a': '1' }),
+      `${PAGE}: the name "user.a" must not start with "user.", which belongs to profile scripts`,
+    ],
     [
       'prefixed name',
       page({ 'profile.a': '1' }),
@@ -453,25 +476,30 @@ describe('delivery', () => {
     [
       'half a character in a name',
       '{"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"\\ud800":"1"}}}}',
-      `${PAGE}: names must be well-formed Unicode`,
+      `${PAGE}: the name "\uFFFD" must be well-formed Unicode`,
     ],
     [
       'half a character in a value',
       '{"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"a":"\\udc00"}}}}',
       `${PAGE}: the value of "a" must be well-formed Unicode`,
     ],
-    ['value null', page({ a: null }), `${PAGE}: the value of "a" must be a string`],
-    ['value number', page({ a: 1 }), `${PAGE}: the value of "a" must be a string`],
-    ['value object', page({ __proto__x: {} }), `${PAGE}: the value of "__proto__x" must be a string`],
+    ['value null', page({ a: null }), `${PAGE}: the value of "a" ${SCALAR}`],
+    ['value object', page({ __proto__x: {} }), `${PAGE}: the value of "__proto__x" ${SCALAR}`],
+    ['value list', page({ a: [1] }), `${PAGE}: the value of "a" ${SCALAR}`],
+    [
+      'value number that is rounded',
+      '{"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"a":9007199254740993}}}}',
+      `${PAGE}: the value of "a" must be sent as a string to be kept exactly`,
+    ],
     [
       'value long',
-      page({ a: 'v'.repeat(257) }),
-      `${PAGE}: the value of "a" must have at most 256 characters`,
+      page({ a: 'v'.repeat(5001) }),
+      `${PAGE}: the value of "a" must have at most 5000 characters`,
     ],
     [
       'in an mbox',
       { context: web, execute: { mboxes: [{}, {}, {}, { profileParameters: { a: null } }] } },
-      'execute.mboxes[3].profileParameters: the value of "a" must be a string',
+      'execute.mboxes[3].profileParameters: the value of "a" must be a string, a number, true or false',
     ],
     [
       'in a prefetched mbox',
@@ -496,7 +524,7 @@ describe('delivery', () => {
     [
       'a good part beside a bad one',
       { id: { tntId: 'probe' }, ...page({ good: '1' }), notifications: [{ profileParameters: { a: null } }] },
-      'notifications[0].profileParameters: the value of "a" must be a string',
+      'notifications[0].profileParameters: the value of "a" must be a string, a number, true or false',
     ],
   ])('400 %s', (_, body, message) =>
     expectRefusal('POST', '/rest/v1/delivery?sessionId=s1', body === undefined ? {} : { body }, 400, message),
@@ -521,16 +549,16 @@ describe('delivery', () => {
     expect(await quiver.attributes('thirdPartyId/unlinked')).toBeUndefined();
   });
 
-  test('413 a body of more than 1 MB, also chunked', async () => {
-    const message = 'body: must have at most 1048576 bytes';
+  test('413 a body of more than 4 MB, also chunked', async () => {
+    const message = 'body: must have at most 4194304 bytes';
     await expectRefusal(
       'POST',
       '/rest/v1/delivery?sessionId=s1',
-      { body: ' '.repeat(1_048_577) },
+      { body: ' '.repeat(4_194_305) },
       413,
       message,
     );
-    await expectRefusal('POST', '/rest/v1/mbox/s1', { body: chunked(1_100_000) }, 413, message);
+    await expectRefusal('POST', '/rest/v1/mbox/s1', { body: chunked(4_200_000) }, 413, message);
   });
 });
 
@@ -539,6 +567,7 @@ describe('legacy mbox call', () => {
     ['s%201', {}, 'sessionId: must have 1 to 128 printable characters, without space, ?, /, { or }'],
     ['%ff', {}, `sessionId: ${NO_UTF8}`],
     ['s1', { mbox: 1 }, 'mbox: must be a string'],
+    ['s1', { mbox: '' }, 'mbox: must have at least 1 characters'],
     ['s1', { tntId: '' }, 'tntId: must have 1 to 128 characters'],
     ['s1', { thirdPartyId: 'a+b' }, 'thirdPartyId: must not contain + or /'],
     ['s1', { profileParameters: [] }, 'profileParameters: must be an object'],

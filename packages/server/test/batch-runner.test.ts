@@ -47,7 +47,7 @@ function run(batches: BatchStore = stores.batches): BatchRunner {
   const runner = new BatchRunner({
     ...{ batches, files, clients, log, now },
     holder: 'test',
-    lifetimeDays: () => 14,
+    rulesOf: () => ({ lifetimeDays: 14 }),
     pauses: [1, 1],
     rowsPerStep: 1000,
   });

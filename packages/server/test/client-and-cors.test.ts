@@ -1,7 +1,7 @@
 /** Which client a request is for, over HTTP (contract section 2), and whose pages may call (sections 7 and 11). */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type InProcess, openInProcess } from './in-process.ts';
+import { type InProcess, openInProcess, updateXml } from './in-process.ts';
 
 const SHOP = 'https://shop.example';
 let quiver: InProcess;
@@ -59,10 +59,8 @@ describe('the client of an update', () => {
     ['the segment', 'localhost', 'acme', '', 'acme'],
     ['blanks around it', 'localhost', '%20acme+%20'.replace('+', ''), '', 'acme'],
     ['the literal word', 'localhost', 'client', '', 'demo'],
-    ['one not served', 'localhost', 'other', '', 'demo'],
     ['the query before the segment', 'localhost', 'demo', '&client=acme', 'acme'],
     ['the host before all', 'acme.localhost', 'demo', '&client=demo', 'acme'],
-    ['a name that every object has', 'localhost', 'constructor', '', 'demo'],
   ])('%s', async (_, host, segment, query, client) => {
     const target = `/m2/${segment}/profile/update?mboxPC=nobody&profile.a=1${query}`;
     const answer = await quiver.ask('GET', target, { headers: { host } });
@@ -70,17 +68,108 @@ describe('the client of an update', () => {
   });
 });
 
+describe('a name in the path that is not served', () => {
+  const update = (from: InProcess, name: string) =>
+    from.ask('GET', `/m2/${name}/profile/update?mboxPC=nobody&profile.a=1`);
+
+  test.each(['other', 'constructor', 'Demo'])(
+    '%s is refused while several clients are served',
+    async (name) => {
+      const answer = await update(quiver, name);
+      expect([answer.status, answer.text]).toEqual([404, updateXml(false, `No such client: ${name}`)]);
+    },
+  );
+
+  test('it means the default client while only one is served', async () => {
+    const single = await openInProcess({ clients: ['demo'] });
+    try {
+      for (const name of ['other', 'client', 'demo']) {
+        expect((await update(single, name)).text).toContain('No profile found for client demo');
+      }
+    } finally {
+      await single.close();
+    }
+  });
+});
+
+describe('one slash at the end of a path', () => {
+  test.each([
+    ['POST', '/rest/v1/delivery/?sessionId=s1'],
+    ['POST', '/rest/v1/mbox/s1/'],
+    ['GET', '/rest/v1/profiles/same/'],
+    ['GET', '/healthz/'],
+    ['GET', '/m2/demo/profile/update/?mboxPC=same&profile.slash=1'],
+  ])('%s %s means the path without it', async (method, target) => {
+    const body = method === 'POST' ? { body: { context: { channel: 'web' } } } : {};
+    expect((await quiver.ask(method, target, body)).status).toBe(200);
+  });
+
+  test.each(['/rest/v1/delivery//', '/rest/v1/profiles/thirdPartyId/', '/rest/v1/profiles/'])(
+    '%s is no such path',
+    async (target) => {
+      const answer = await quiver.ask('GET', target);
+      expect([answer.status, answer.json.message]).toEqual([404, `No such path: ${target}`]);
+    },
+  );
+});
+
 describe('CORS', () => {
   const from = (origin: string) => ({ headers: { origin, 'access-control-request-method': 'POST' } });
 
-  test.each(['/rest/v1/delivery', '/rest/v1/mbox/s1'])('every page may call %s', async (path) => {
-    const preflight = await quiver.ask('OPTIONS', path, from('https://any.example'));
-    expect([preflight.status, preflight.text]).toEqual([204, '']);
-    expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
-    expect(preflight.headers.get('access-control-allow-methods')).toContain('POST');
-    expect(preflight.headers.get('access-control-allow-credentials')).toBeNull();
-    const refused = await quiver.ask('POST', path, { ...from('https://any.example'), body: '[]' });
-    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([400, '*']);
+  const VISITS = [
+    '/rest/v1/delivery?sessionId=s1',
+    '/rest/v1/mbox/s1',
+    '/rest/v2/batchmbox?sessionId=s1',
+    '/m2/demo/mbox/json',
+    '/m2/demo/rest/standard',
+    '/m2/demo/ubox/raw',
+  ];
+
+  test.each(VISITS)('every page may call %s, with credentials, as at.js does', async (target) => {
+    for (const origin of ['https://any.example', 'http://127.0.0.1:3000', 'null']) {
+      const preflight = await quiver.ask('OPTIONS', target, {
+        headers: {
+          origin,
+          'access-control-request-method': 'POST',
+          'access-control-request-headers': 'content-type, x-exc-sdk',
+          'access-control-request-private-network': 'true',
+        },
+      });
+      expect([preflight.status, preflight.text]).toEqual([204, '']);
+      expect(Object.fromEntries(preflight.headers)).toMatchObject({
+        'access-control-allow-origin': origin,
+        'access-control-allow-credentials': 'true',
+        'access-control-allow-headers': 'content-type, x-exc-sdk',
+        'access-control-allow-methods': expect.stringContaining('POST'),
+        'access-control-allow-private-network': 'true',
+        vary: 'Origin',
+      });
+      const refused = await quiver.ask('POST', target, { headers: { origin }, body: '[]' });
+      expect(refused.status).toBe(400);
+      expect(Object.fromEntries(refused.headers)).toMatchObject({
+        'access-control-allow-origin': origin,
+        'access-control-allow-credentials': 'true',
+        vary: 'Origin',
+      });
+    }
+  });
+
+  test('a visit without an origin names none, and caches keep it apart', async () => {
+    const answer = await quiver.ask('POST', VISITS[0]!, { body: { context: { channel: 'web' } } });
+    expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    expect(answer.headers.get('vary')).toBe('Origin');
+    const plain = await quiver.ask('OPTIONS', VISITS[0]!, { headers: { origin: SHOP } });
+    expect(plain.headers.get('access-control-allow-private-network')).toBeNull();
+  });
+
+  test('two origins in turn get each its own headers', async () => {
+    for (const origin of ['https://a.example', 'https://b.example', 'https://a.example']) {
+      const answer = await quiver.ask('POST', VISITS[0]!, {
+        headers: { origin },
+        body: { context: { channel: 'web' } },
+      });
+      expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, origin]);
+    }
   });
 
   test('no page may call the profile APIs unless its origin is configured', async () => {

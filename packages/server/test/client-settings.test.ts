@@ -1,11 +1,18 @@
 /** The settings and tokens of a client over the Admin API (contract section 9), and what follows from them. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ADMIN_TOKEN, type InProcess, openInProcess } from './in-process.ts';
+import { ADMIN_TOKEN, type InProcess, openInProcess, updateXml } from './in-process.ts';
 
 const DAY = 86_400_000;
 const T0 = Date.UTC(2026, 7, 18);
-const DEFAULTS = { enableProfileApiAuthentication: false, profileLifetimeDays: 14, tokenLifetimeDays: 180 };
+const DEFAULTS = {
+  enableProfileApiAuthentication: false,
+  profileLifetimeDays: 14,
+  tokenLifetimeDays: 180,
+  whenTooLarge: 'refuse',
+  checking: 'lenient',
+  unknownUpdate: 'tell',
+};
 
 let quiver: InProcess;
 let clock: number;
@@ -19,6 +26,7 @@ const admin = (method: string, target: string, body?: unknown) =>
   quiver.ask(method, target, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` }, body });
 const settings = (method: string, body?: unknown, client = 'demo') =>
   admin(method, `/${client}/target/clients/settings`, body);
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const TOKEN = '/demo/target/authentication/token';
 
 describe('settings', () => {
@@ -59,6 +67,10 @@ describe('settings', () => {
       { enableProfileApiAuthentication: 'true' },
       'enableProfileApiAuthentication: must be true or false, not "true"',
     ],
+    [{ whenTooLarge: 'drop' }, 'whenTooLarge: must be "refuse" or "drop-oldest", not "drop"'],
+    [{ checking: true }, 'checking: must be "lenient" or "strict", not true'],
+    [{ unknownUpdate: 'fail' }, 'unknownUpdate: must be "tell" or "success", not "fail"'],
+    [{ crossDomain: 'on' }, 'crossDomain: must be "enabled" or "disabled" or "x-only", not "on"'],
     [[], 'body: must be a JSON object'],
     ['{', 'body: must be valid JSON'],
   ])('%j is refused: %s', async (body, message) => {
@@ -84,6 +96,70 @@ describe('settings', () => {
       404,
       [{ errorCode: 'NotFound', message: 'No such client: nobody' }],
     ]);
+  });
+});
+
+describe('names that look misspelt', () => {
+  test.each([
+    [
+      { profileLifetimeDay: 30 },
+      'profileLifetimeDay: is no setting of Quiver; did you mean profileLifetimeDays?',
+    ],
+    [{ 'when-too-large': 'x' }, 'when-too-large: is no setting of Quiver; did you mean whenTooLarge?'],
+    [{ Checking: 'strict' }, 'Checking: is no setting of Quiver; did you mean checking?'],
+    [{ 'unknown\u2028Update': 1 }, 'unknown?Update: is no setting of Quiver; did you mean unknownUpdate?'],
+  ])('%j is stored, with a warning', async (body, warning) => {
+    const { status, headers, json } = await settings('PATCH', body);
+    expect([status, headers.get('x-quiver-warning')]).toEqual([200, warning]);
+    expect(json).toMatchObject(body);
+  });
+
+  test.each([
+    { profileLifetimeDays: 30 },
+    { globalMboxName: 'target-global-mbox' },
+    { crossDomain: 'x-only' },
+  ])('%j brings none', async (body) => {
+    expect((await settings('PATCH', body)).headers.get('x-quiver-warning')).toBeNull();
+  });
+});
+
+test("the settings for at.js tell the lifetime, and what is Adobe's", async () => {
+  await settings('PATCH', { profileLifetimeDays: 30, globalMboxName: 'target-global-mbox' });
+  expect((await admin('GET', '/demo/target/atjs/settings')).json).toEqual({
+    globalMboxName: 'target-global-mbox',
+    clientCode: 'demo',
+    profileLifetime: 30,
+  });
+});
+
+describe('what a client may choose', () => {
+  test('unknownUpdate: success answers an update of an unknown profile with success, and creates none', async () => {
+    const update = () => quiver.ask('GET', '/m2/demo/profile/update?mboxPC=nobody&profile.a=1');
+    expect((await update()).text).toContain('<success>false</success>');
+    await settings('PATCH', { unknownUpdate: 'success' });
+    expect((await update()).text).toBe(updateXml(true, 'Request successfully submitted'));
+    expect(await quiver.attributes('nobody')).toBeUndefined();
+  });
+
+  test('whenTooLarge: drop-oldest removes the oldest, by a visit, an update and a batch', async () => {
+    const big = (name: string) => ({ [`${name}1`]: 'v'.repeat(5000), [`${name}2`]: 'v'.repeat(5000) });
+    const names = async () => (await quiver.attributes('full'))!.map(([name]) => name);
+    const visitBig = (name: string) => quiver.visit({ tntId: 'full' }, big(name));
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await visitBig(name);
+    await expect(visitBig('g')).rejects.toThrow('the attributes of one profile may total 65536 bytes');
+    await settings('PATCH', { whenTooLarge: 'drop-oldest' });
+    await visitBig('g');
+    expect((await names()).slice(0, 2)).toEqual(['a2', 'b1']);
+    const value = 'v'.repeat(6000);
+    await quiver.ask('POST', '/m2/demo/profile/update', {
+      headers: FORM,
+      body: `mboxPC=full&profile.h=${value}`,
+    });
+    expect((await names()).slice(0, 2)).toEqual(['b2', 'c1']);
+    await quiver.ask('POST', '/m2/demo/profile/batchUpdate', { body: `batch=pcId,i\nfull,${value}` });
+    await expect.poll(names).toEqual(['c1', 'c2', 'd1', 'd2', 'e1', 'e2', 'f1', 'f2', 'g1', 'g2', 'h', 'i']);
+    const { profileAttributes } = (await quiver.ask('GET', '/rest/v1/profiles/full')).json;
+    expect(profileAttributes.firstSessionStart.value).toBe(String(T0));
   });
 });
 

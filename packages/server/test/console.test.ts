@@ -1,23 +1,12 @@
 /** The console in a real browser: Debian's Chromium, driven as a person would, at two widths, in the light and in the dark. */
 
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import axe, { type AxeResults } from 'axe-core';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { hasBrowser, launchBrowser } from './browser.ts';
 import { type Quiver, startQuiver } from './start-quiver.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-/** Beside what a container needs: nothing that would make the browser look for hosts of its maker. */
-const BROWSER_FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 /** What the browser itself says of an answer that is a refusal. */
 const REFUSED = /^Failed to load resource: the server responded with a status of (40[14])/;
@@ -34,15 +23,12 @@ let excused: string[] = [];
 const NO_SESSION = '401 /console/session';
 const noToken = (client: string) => `404 /${client}/target/authentication/token`;
 
-const isThere = existsSync(CHROMIUM);
-if (!isThere) process.stdout.write('console.test.ts is skipped: there is no /usr/bin/chromium\n');
-
-describe.skipIf(!isThere)('in a browser', () => {
+describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
   beforeAll(async () => {
     quiver = await startQuiver({
       flags: ['--demo', '--client', 'demo', '--client', 'acme', '--workers', '1', '--log-level', 'error'],
     });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_FLAGS });
+    browser = await launchBrowser();
   });
   afterAll(async () => {
     await browser?.close();

@@ -59,6 +59,20 @@ describe('mbox calls', () => {
     expect((await today('acme')).mboxCalls).toBe(1);
     expect((await today()).mboxCalls).toBe(0);
   });
+
+  test('the older forms: one each mbox; refused or opted out: 0', async () => {
+    const mboxes = [{ mbox: 'a' }, { mbox: 'b' }];
+    await quiver.ask('POST', '/rest/v2/batchmbox?sessionId=s1', { body: { mboxes } });
+    expect((await today()).mboxCalls).toBe(2);
+    for (const path of ['rest/standard', 'mbox/json', 'ubox/raw', 'ubox/image', 'ubox/page']) {
+      await quiver.ask('GET', `/m2/demo/${path}?mbox=home`);
+      await quiver.ask('GET', `/m2/demo/${path}`);
+      await quiver.ask('GET', `/m2/demo/${path}?mbox=home`, {
+        headers: { cookie: 'a=b; disableClient=true' },
+      });
+    }
+    expect((await today()).mboxCalls).toBe(7);
+  });
 });
 
 describe('calls of the profile APIs', () => {

@@ -104,7 +104,7 @@ describe('PATCH', () => {
     [{ attributes: {} }, 'attributes: must not be empty'],
     [
       { attributes: { ok: '1', 'user.x': '1' } },
-      'attributes.user.x: names that start with "user." belong to profile scripts',
+      'attributes.user.x: the name must not start with "user.", which belongs to profile scripts',
     ],
     [{ attributes: { n: 1 } }, 'attributes.n: must be a string'],
     [{ attributes: { '': 'x' } }, 'attributes.: the name must have 1 to 128 characters'],

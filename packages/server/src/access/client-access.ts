@@ -1,5 +1,5 @@
 /**
- * What holds for each client, kept in memory a moment: its settings and its present profile token.
+ * What holds for each client, kept in memory a moment: its settings and its present tokens.
  *
  *   age of what is kept   what a question gets
  *   -------------------   --------------------------------------------------------------
@@ -12,19 +12,24 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import type { ClientRules } from '../domain/client-rules.ts';
 import { QuiverError } from '../errors.ts';
 import type { ClientRecord, ClientStore, TokenFacts } from '../storage/client-store.ts';
 import type { JsonObject } from '../wire/json.ts';
-import { type ClientSettings, withDefaults } from './client-settings.ts';
-import { signProfileToken } from './profile-token.ts';
+import { type ClientSettings, rulesOf, withDefaults } from './client-settings.ts';
+import { signToken, type TokenScope } from './client-token.ts';
 import { digestOf, isSameSecret } from './same-secret.ts';
 
 const FRESH_MS = 500;
 const USABLE_MS = 900;
+/** How long a debug token is good, as at Adobe. */
+const DEBUG_TOKEN_SECONDS = 6 * 3600;
+/** Where the record keeps the token of each scope. */
+const KEPT_AS = { profile_api: 'token', debug_tools: 'debugToken' } as const;
 /** How often a change is tried again that another process was ahead of. */
 const MAX_TRIES = 20;
 
-/** The present profile token of a client. */
+/** The present token of a client for one scope. */
 export interface PresentToken extends TokenFacts {
   readonly text: string;
   readonly digest: Buffer;
@@ -33,7 +38,9 @@ export interface PresentToken extends TokenFacts {
 export interface CurrentClient {
   readonly record: ClientRecord;
   readonly settings: JsonObject & ClientSettings;
-  readonly token: PresentToken | undefined;
+  readonly rules: ClientRules;
+  /** The present token of each scope; undefined where there is none. */
+  readonly tokens: Readonly<Record<TokenScope, PresentToken | undefined>>;
 }
 
 interface Kept {
@@ -86,16 +93,15 @@ export class ClientAccess {
     return this.#keep(client, await this.#options.clients.find(client), askedAt);
   }
 
-  /** How long a client's profiles live after a write, in days. */
-  lifetimeDays(client: string): number | Promise<number> {
+  /** The rules that the client has chosen. */
+  rulesOf(client: string): ClientRules | Promise<ClientRules> {
     const current = this.current(client);
-    return current instanceof Promise
-      ? current.then(({ settings }) => settings.profileLifetimeDays)
-      : current.settings.profileLifetimeDays;
+    return current instanceof Promise ? current.then(({ rules }) => rules) : current.rules;
   }
 
-  /** Whether `text` is the client's present token, and has not expired. */
-  isPresentToken({ token }: CurrentClient, text: string): boolean {
+  /** Whether `text` is the client's present token for a scope, and has not expired. */
+  isPresentToken({ tokens }: CurrentClient, scope: TokenScope, text: string): boolean {
+    const token = tokens[scope];
     return token !== undefined && isSameSecret(text, token.digest) && token.expiresAt > this.#options.now();
   }
 
@@ -110,26 +116,33 @@ export class ClientAccess {
     }));
   }
 
-  /** Makes a new token, which ends the present one. @param seconds how long it is good; by default as the settings say */
-  renewToken(client: string, seconds: number | undefined): Promise<CurrentClient> {
+  /**
+   * Makes a new token, which ends the present one of its scope.
+   *
+   * @param seconds how long it is good; a profile token by default as the settings say, a debug token six hours
+   */
+  renewToken(client: string, scope: TokenScope, seconds: number | undefined): Promise<CurrentClient> {
+    const kept = KEPT_AS[scope];
     return this.#change(client, (record, now) => {
       const { tokenLifetimeDays } = withDefaults(JSON.parse(record.settings.json));
       const issuedAt = Math.floor(now / 1000) * 1000;
-      const expiresAt = issuedAt + (seconds ?? tokenLifetimeDays * 86_400) * 1000;
+      const usual = scope === 'debug_tools' ? DEBUG_TOKEN_SECONDS : tokenLifetimeDays * 86_400;
+      const expiresAt = issuedAt + (seconds ?? usual) * 1000;
       return {
         ...record,
-        token: { id: randomUUID(), issuedAt, expiresAt },
-        tokenChangedAt: Math.max(now, record.tokenChangedAt + 1),
+        [kept]: { id: randomUUID(), issuedAt, expiresAt },
+        [`${kept}ChangedAt`]: Math.max(now, record[`${kept}ChangedAt`] + 1),
       };
     });
   }
 
-  /** Ends the present token. */
-  endToken(client: string): Promise<CurrentClient> {
+  /** Ends the present token of a scope. */
+  endToken(client: string, scope: TokenScope): Promise<CurrentClient> {
+    const kept = KEPT_AS[scope];
     return this.#change(client, (record, now) => ({
       ...record,
-      token: undefined,
-      tokenChangedAt: Math.max(now, record.tokenChangedAt + 1),
+      [kept]: undefined,
+      [`${kept}ChangedAt`]: Math.max(now, record[`${kept}ChangedAt`] + 1),
     }));
   }
 
@@ -174,8 +187,16 @@ export class ClientAccess {
 
   async #currentOf(client: string, record: ClientRecord): Promise<CurrentClient> {
     const settings = withDefaults(JSON.parse(record.settings.json));
-    if (!record.token) return { record, settings, token: undefined };
-    const text = await signProfileToken(this.#options.tokenKey, client, record.token);
-    return { record, settings, token: { ...record.token, text, digest: digestOf(text) } };
+    const presentToken = async (scope: TokenScope): Promise<PresentToken | undefined> => {
+      const facts = record[KEPT_AS[scope]];
+      if (!facts) return undefined;
+      const text = await signToken(this.#options.tokenKey, client, scope, facts);
+      return { ...facts, text, digest: digestOf(text) };
+    };
+    const tokens = {
+      profile_api: await presentToken('profile_api'),
+      debug_tools: await presentToken('debug_tools'),
+    };
+    return { record, settings, rules: rulesOf(settings), tokens };
   }
 }

@@ -1,5 +1,15 @@
 /** The settings of a client (contract section 9): what Quiver goes by, and what it only keeps. */
 
+import { distance } from 'fastest-levenshtein';
+import {
+  CHECKINGS,
+  type Checking,
+  type ClientRules,
+  UNKNOWN_UPDATES,
+  type UnknownUpdate,
+  WHEN_TOO_LARGE,
+  type WhenTooLarge,
+} from '../domain/client-rules.ts';
 import { DEFAULT_LIFETIME_DAYS } from '../domain/lifetime.ts';
 import { QuiverError } from '../errors.ts';
 import type { JsonObject } from '../wire/json.ts';
@@ -12,6 +22,9 @@ export interface ClientSettings {
   readonly profileLifetimeDays: number;
   /** How long a new profile token is good, 1 to 3650 days. */
   readonly tokenLifetimeDays: number;
+  readonly whenTooLarge: WhenTooLarge;
+  readonly checking: Checking;
+  readonly unknownUpdate: UnknownUpdate;
 }
 
 export const MAX_TOKEN_LIFETIME_DAYS = 3650;
@@ -20,18 +33,37 @@ export const DEFAULT_CLIENT_SETTINGS: ClientSettings = {
   enableProfileApiAuthentication: false,
   profileLifetimeDays: DEFAULT_LIFETIME_DAYS,
   tokenLifetimeDays: 180,
+  whenTooLarge: 'refuse',
+  checking: 'lenient',
+  unknownUpdate: 'tell',
 };
 
 /** The most bytes of a client's settings, the members that Quiver only keeps included. */
 export const MAX_SETTINGS_SIZE = 64 * 1024;
 
-const RULES: { readonly [Name in keyof ClientSettings]: readonly [(value: unknown) => boolean, string] } = {
+type Rule = readonly [holds: (value: unknown) => boolean, rule: string];
+
+const RULES: { readonly [Name in keyof ClientSettings]: Rule } = {
   enableProfileApiAuthentication: [(value) => typeof value === 'boolean', 'must be true or false'],
   profileLifetimeDays: [(value) => isDays(value, 90), 'must be a whole number from 1 to 90'],
   tokenLifetimeDays: [
     (value) => isDays(value, MAX_TOKEN_LIFETIME_DAYS),
     `must be a whole number from 1 to ${MAX_TOKEN_LIFETIME_DAYS}`,
   ],
+  whenTooLarge: oneOf(WHEN_TOO_LARGE),
+  checking: oneOf(CHECKINGS),
+  unknownUpdate: oneOf(UNKNOWN_UPDATES),
+};
+
+/**
+ * Members of Adobe's settings that take one of a few words. Quiver does not act on them, but a client
+ * that would be refused there is refused here.
+ */
+const ADOBE_RULES: Readonly<Record<string, Rule>> = {
+  crossDomain: oneOf(['enabled', 'disabled', 'x-only']),
+  decisioningMethod: oneOf(['server-side', 'on-device', 'hybrid']),
+  analyticsLogging: oneOf(['server_side', 'client_side']),
+  ipObfuscation: oneOf(['NONE', 'LAST_OCTET', 'STRIP']),
 };
 
 /**
@@ -40,7 +72,7 @@ const RULES: { readonly [Name in keyof ClientSettings]: readonly [(value: unknow
  * @throws QuiverError `bad-request` that names the member and the rule
  */
 export function checkClientSettings(members: JsonObject): void {
-  for (const [name, [holds, rule]] of Object.entries(RULES)) {
+  for (const [name, [holds, rule]] of Object.entries({ ...ADOBE_RULES, ...RULES })) {
     if (Object.hasOwn(members, name) && !holds(members[name])) {
       throw new QuiverError('bad-request', `${name}: ${rule}, not ${shown(members[name])}`);
     }
@@ -53,6 +85,41 @@ export function checkClientSettings(members: JsonObject): void {
 /** All members, those that were never set with their defaults. */
 export function withDefaults(members: JsonObject): JsonObject & ClientSettings {
   return { ...DEFAULT_CLIENT_SETTINGS, ...members };
+}
+
+/** What the rest of the server goes by. */
+export function rulesOf(settings: ClientSettings): ClientRules {
+  const { profileLifetimeDays: lifetimeDays, whenTooLarge, checking, unknownUpdate } = settings;
+  return { lifetimeDays, whenTooLarge, checking, unknownUpdate };
+}
+
+/**
+ * Warns of names that look like a misspelt setting of Quiver: they are stored and returned like any
+ * other member, and change nothing.
+ *
+ * @returns one sentence a name, for instance `profileLifetimeDay: is no setting of Quiver; did you mean profileLifetimeDays?`
+ */
+export function misspeltSettings(members: JsonObject): string[] {
+  const known = Object.keys(DEFAULT_CLIENT_SETTINGS);
+  return Object.keys(members).flatMap((name) => {
+    if (known.includes(name) || Object.hasOwn(ADOBE_RULES, name) || name.length > MAX_NAME) return [];
+    const meant = known.find((setting) => isMisspelling(name, setting));
+    return meant === undefined ? [] : [`${name}: is no setting of Quiver; did you mean ${meant}?`];
+  });
+}
+
+/** A longer name is no misspelling, and comparing it would take long. */
+const MAX_NAME = 64;
+
+/** Whether one name is the other but for case, dashes or two letters. */
+function isMisspelling(name: string, setting: string): boolean {
+  const plain = (text: string) => text.replaceAll(/[-_ .]/g, '').toLowerCase();
+  return distance(plain(name), plain(setting)) <= 2;
+}
+
+function oneOf(words: readonly string[]): Rule {
+  const quoted = words.map((word) => `"${word}"`);
+  return [(value) => words.includes(value as string), `must be ${quoted.join(' or ')}`];
 }
 
 function isDays(value: unknown, most: number): boolean {

@@ -31,7 +31,7 @@ export function makeGuards(
 
   function hasProfileToken({ request }: Call, current: CurrentClient): boolean {
     return [bearerToken(request), request.headers.get('access_token')].some(
-      (token) => typeof token === 'string' && access.isPresentToken(current, token),
+      (token) => typeof token === 'string' && access.isPresentToken(current, 'profile_api', token),
     );
   }
 

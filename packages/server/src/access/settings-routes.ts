@@ -1,6 +1,7 @@
 /** The settings of a client over Adobe's Admin API (contract section 9). */
 
 import { z } from '@hono/zod-openapi';
+import { CHECKINGS, UNKNOWN_UPDATES, WHEN_TOO_LARGE } from '../domain/client-rules.ts';
 import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { readBody } from '../wire/body.ts';
 import { type JsonObject, readJsonObject } from '../wire/json.ts';
@@ -12,6 +13,7 @@ import {
   DEFAULT_CLIENT_SETTINGS,
   MAX_SETTINGS_SIZE,
   MAX_TOKEN_LIFETIME_DAYS,
+  misspeltSettings,
 } from './client-settings.ts';
 
 const SettingsSchema = z
@@ -34,11 +36,22 @@ const SettingsSchema = z
         maximum: MAX_TOKEN_LIFETIME_DAYS,
         description: `Days that a new profile token is good, ${DEFAULT_CLIENT_SETTINGS.tokenLifetimeDays} at first.`,
       }),
+    whenTooLarge: z.enum(WHEN_TOO_LARGE).optional().openapi({
+      description:
+        'What a write does that would take the attributes above 64 KB: `refuse` changes nothing and says so, `drop-oldest` removes the oldest attributes, as at Adobe.',
+    }),
+    checking: z.enum(CHECKINGS).optional().openapi({
+      description: "`strict` refuses a visit wherever the OpenAPI description of Adobe's Delivery API does.",
+    }),
+    unknownUpdate: z.enum(UNKNOWN_UPDATES).optional().openapi({
+      description: 'Whether a single update of an unknown profile is told so, or answered with success.',
+    }),
   })
   .openapi('ClientSettings', { example: { ...DEFAULT_CLIENT_SETTINGS } });
 
 export function settingsRoutes(access: ClientAccess): Route[] {
-  const reply = (settings: JsonObject) => jsonReply(settings, 200, { 'content-type': ADMIN_MEDIA_TYPE });
+  const reply = (settings: JsonObject, headers: Readonly<Record<string, string>> = {}) =>
+    jsonReply(settings, 200, { 'content-type': ADMIN_MEDIA_TYPE, ...headers });
 
   /** A route that puts what `change` makes of the stored and the sent members in their place. */
   const changing = (
@@ -54,7 +67,10 @@ export function settingsRoutes(access: ClientAccess): Route[] {
         checkClientSettings(members);
         return members;
       });
-      return reply(settings);
+      const warnings = misspeltSettings(sent);
+      if (warnings.length === 0) return reply(settings);
+      // A header is Latin-1 at most, and names may be anything.
+      return reply(settings, { [WARNING_HEADER]: asciiText(warnings.join(' ')) });
     },
   });
 
@@ -69,8 +85,52 @@ export function settingsRoutes(access: ClientAccess): Route[] {
       (_, sent) => sent,
     ),
     changing('PATCH', 'Change some settings; null takes a member back to its default', patched),
+    {
+      ...ADMIN_ROUTE,
+      method: 'GET',
+      path: '/{client}/target/atjs/settings',
+      describe: describeAtjsSettings,
+      async handle({ client }) {
+        const { profileLifetimeDays, ...others } = (await access.latest(client)).settings;
+        const kept = Object.entries(others).filter(([name]) => !Object.hasOwn(DEFAULT_CLIENT_SETTINGS, name));
+        return reply({
+          ...Object.fromEntries(kept),
+          clientCode: client,
+          profileLifetime: profileLifetimeDays,
+        });
+      },
+    },
   ];
 }
+
+/** Where the reply to a change says that a name looks misspelt. */
+const WARNING_HEADER = 'x-quiver-warning';
+
+function asciiText(text: string): string {
+  return text.replaceAll(/[^ -~]/gu, '?');
+}
+
+const describeAtjsSettings = {
+  tags: ['Access'],
+  summary: 'The settings that at.js asks about',
+  description:
+    "The members of the settings that are Adobe's, and `profileLifetime`: days that a profile lives after a write.",
+  security: [{ bearer: [] }],
+  request: { params: ClientParam },
+  responses: {
+    200: {
+      description: 'The settings',
+      content: {
+        [ADMIN_MEDIA_TYPE]: {
+          schema: z
+            .looseObject({ clientCode: z.string(), profileLifetime: z.int() })
+            .openapi('AtjsSettings', { example: { clientCode: 'demo', profileLifetime: 14 } }),
+        },
+      },
+    },
+    401: AdminRefusal('Not the admin'),
+  },
+};
 
 /** The stored members with those sent in their place; a null removes one (RFC 7396, on the first level). */
 function patched(stored: JsonObject, sent: JsonObject): JsonObject {
@@ -89,7 +149,8 @@ function route(method: Method, summary: string): Omit<Route, 'handle'> {
     describe: {
       tags: ['Access'],
       summary,
-      description: 'Members that Quiver does not know are stored and returned.',
+      description:
+        'Members that Quiver does not know are stored and returned. A name that looks like a misspelt setting is named in the header `X-Quiver-Warning`.',
       security: [{ bearer: [] }],
       request: {
         params: ClientParam,

@@ -1,4 +1,4 @@
-/** Profile tokens over Adobe's Admin API (contract section 9): make, show, and (ours) end one. */
+/** Tokens of a client over Adobe's Admin API (contract section 9): make, show, and (ours) end one. */
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
@@ -8,7 +8,7 @@ import { emptyReply, jsonReply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import type { ClientAccess, PresentToken } from './client-access.ts';
 import { MAX_TOKEN_LIFETIME_DAYS } from './client-settings.ts';
-import { PROFILE_API_SCOPE } from './profile-token.ts';
+import { TOKEN_SCOPES, type TokenScope } from './client-token.ts';
 
 const PATH = '/{client}/target/authentication/token';
 const MAX_SECONDS = MAX_TOKEN_LIFETIME_DAYS * 86_400;
@@ -17,31 +17,32 @@ const TokenReply = z
   .object({
     accessToken: z.string(),
     tokenType: z.literal('bearer'),
-    scope: z.literal(PROFILE_API_SCOPE),
+    scope: z.enum(TOKEN_SCOPES),
     expiresIn: z.int().openapi({ description: 'Seconds that are left.' }),
   })
-  .openapi('ProfileToken', {
+  .openapi('ClientToken', {
     example: {
       accessToken: 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJjbGllbnQiOiJkZW1vIn0.c2lnbmF0dXJl',
       tokenType: 'bearer',
-      scope: PROFILE_API_SCOPE,
+      scope: 'profile_api',
       expiresIn: 15_552_000,
     },
   });
 
 const ScopeQuery = z.object({
-  authorizationScope: z
-    .string()
-    .optional()
-    .openapi({ description: 'Must be `profile_api`; `scope` means the same.', example: PROFILE_API_SCOPE }),
-  scope: z.string().optional().openapi({ example: PROFILE_API_SCOPE }),
+  authorizationScope: z.string().optional().openapi({
+    description:
+      '`profile_api` for a profile token; `debug_tools` for a debug token, which opens the trace of a visit. `scope` means the same.',
+    example: 'profile_api',
+  }),
+  scope: z.string().optional().openapi({ example: 'profile_api' }),
 });
 const ExpiresInQuery = z.object({
   expiresIn: z
     .string()
     .optional()
     .openapi({
-      description: `Seconds that the token is good, 1 to ${MAX_SECONDS}; by default \`tokenLifetimeDays\` of the settings.`,
+      description: `Seconds that the token is good, 1 to ${MAX_SECONDS}; by default \`tokenLifetimeDays\` of the settings, for a debug token 6 hours.`,
       example: '2592000',
     }),
 });
@@ -49,31 +50,33 @@ const NewTokenQuery = ScopeQuery.extend(ExpiresInQuery.shape);
 
 /** @param now epoch milliseconds */
 export function tokenRoutes(access: ClientAccess, now: () => number): Route[] {
-  const reply = (token: PresentToken, status: number) =>
+  const reply = (token: PresentToken, scope: TokenScope, status: number) =>
     jsonReply(
       {
         accessToken: token.text,
         tokenType: 'bearer',
-        scope: PROFILE_API_SCOPE,
+        scope,
         expiresIn: Math.max(0, Math.ceil((token.expiresAt - now()) / 1000)),
       },
       status,
       { 'content-type': ADMIN_MEDIA_TYPE },
     );
-  const noToken = (client: string) =>
-    new QuiverError('not-found', `No profile authentication token for client ${client}`);
+  const noToken = (client: string, scope: TokenScope) => {
+    const kind = scope === 'profile_api' ? 'profile authentication' : 'debug';
+    return new QuiverError('not-found', `No ${kind} token for client ${client}`);
+  };
 
   return [
     {
       ...ADMIN_ROUTE,
       method: 'GET',
       path: PATH,
-      describe: describe('Show the present profile token', 200, ScopeQuery, TokenReply),
+      describe: describe('Show the present token', 200, ScopeQuery, TokenReply),
       async handle(call) {
-        requireScope(call);
-        const { token } = await access.latest(call.client);
-        if (!token || token.expiresAt <= now()) throw noToken(call.client);
-        return reply(token, 200);
+        const scope = scopeOf(call);
+        const token = (await access.latest(call.client)).tokens[scope];
+        if (!token || token.expiresAt <= now()) throw noToken(call.client, scope);
+        return reply(token, scope, 200);
       },
     },
     {
@@ -81,37 +84,38 @@ export function tokenRoutes(access: ClientAccess, now: () => number): Route[] {
       method: 'POST',
       path: PATH,
       describe: describe(
-        'Make a new profile token, which ends the present one at once',
+        'Make a new token, which ends the present one of its scope at once',
         201,
         NewTokenQuery,
         TokenReply,
       ),
       async handle(call) {
-        requireScope(call);
-        const { token } = await access.renewToken(call.client, secondsOf(call));
-        return reply(token!, 201);
+        const scope = scopeOf(call);
+        const { tokens } = await access.renewToken(call.client, scope, secondsOf(call));
+        return reply(tokens[scope]!, scope, 201);
       },
     },
     {
       ...ADMIN_ROUTE,
       method: 'DELETE',
       path: PATH,
-      describe: describe('End the present profile token', 204, ScopeQuery),
+      describe: describe('End the present token', 204, ScopeQuery),
       async handle(call) {
-        requireScope(call);
-        const { record } = await access.latest(call.client);
-        if (!record.token) throw noToken(call.client);
-        await access.endToken(call.client);
+        const scope = scopeOf(call);
+        const { tokens } = await access.latest(call.client);
+        if (!tokens[scope]) throw noToken(call.client, scope);
+        await access.endToken(call.client, scope);
         return emptyReply();
       },
     },
   ];
 }
 
-function requireScope({ query }: Call): void {
-  const scope = lastValue(query, 'authorizationScope') ?? lastValue(query, 'scope');
-  if (scope === PROFILE_API_SCOPE) return;
-  throw new QuiverError('bad-request', `authorizationScope: must be ${PROFILE_API_SCOPE}`);
+function scopeOf({ query }: Call): TokenScope {
+  const sent = lastValue(query, 'authorizationScope') ?? lastValue(query, 'scope');
+  const scope = TOKEN_SCOPES.find((known) => known === sent);
+  if (scope) return scope;
+  throw new QuiverError('bad-request', `authorizationScope: must be ${TOKEN_SCOPES.join(' or ')}`);
 }
 
 function secondsOf({ query }: Call): number | undefined {

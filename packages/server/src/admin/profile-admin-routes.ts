@@ -1,13 +1,12 @@
 /** Profiles as people look at them and mend them: found by any id, with all that names them. For the console. */
 
+import { attributeNameProblem } from '../domain/attribute-name.ts';
 import {
   type AttributeSettings,
   attributesSize,
   listAttributes,
-  MAX_ATTRIBUTE_NAME,
   MAX_ATTRIBUTES_SIZE,
 } from '../domain/attributes.ts';
-import { atMostCharacters } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { LinkedProfile, ProfileStore, UpdateOutcome } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
@@ -140,21 +139,14 @@ function settingsOf(body: Uint8Array): AttributeSettings {
   if (entries.length === 0) throw new QuiverError('bad-request', 'attributes: must not be empty');
   const settings = new Map<string, string>();
   for (const [name, value] of entries) {
-    const problem = nameProblem(name) ?? valueProblem(value);
+    const nameProblem = attributeNameProblem(name);
+    const problem = nameProblem === undefined ? valueProblem(value) : `the name ${nameProblem}`;
     if (problem !== undefined) {
       throw new QuiverError('bad-request', `attributes.${name.toWellFormed()}: ${problem}`);
     }
     if (value !== '') settings.set(name, value as string);
   }
   return settings;
-}
-
-function nameProblem(name: string): string | undefined {
-  if (name === '' || !atMostCharacters(name, MAX_ATTRIBUTE_NAME)) {
-    return `the name must have 1 to ${MAX_ATTRIBUTE_NAME} characters`;
-  }
-  if (name.startsWith('user.')) return 'names that start with "user." belong to profile scripts';
-  return name.isWellFormed() ? undefined : 'the name must be well-formed Unicode';
 }
 
 function valueProblem(value: unknown): string | undefined {

@@ -77,14 +77,14 @@ describe('the header row', () => {
     [
       'the prefix of single updates',
       'pcId,profile.a',
-      'the name "profile.a" of column 2 must go without "profile."',
+      'the name "profile.a" of column 2 must not start with "profile."',
     ],
     [
       'names of profile scripts',
       'pcId,user.a',
-      'the name "user.a" of column 2 starts with "user.", which belongs to profile scripts',
+      'the name "user.a" of column 2 must not start with "user.", which belongs to profile scripts',
     ],
-    ['a long name', `pcId,${long}n`, `the name "${long}n" of column 2 is longer than 128 characters`],
+    ['a long name', `pcId,${long}n`, `the name "${long}n" of column 2 must have 1 to 128 characters`],
     [
       'a bad escape',
       'pcId,a%',

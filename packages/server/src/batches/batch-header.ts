@@ -4,8 +4,7 @@
  * Whatever is wrong here refuses the file whole, with a message that says what came and what was expected.
  */
 
-import { MAX_ATTRIBUTE_NAME } from '../domain/attributes.ts';
-import { atMostCharacters } from '../domain/visitor-id.ts';
+import { bareNameProblem, MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
 import { QuiverError } from '../errors.ts';
 import { type BatchHeader, type BatchKey, grouped, MAX_ROW_BYTES } from './batch-format.ts';
 import { CELL_PROBLEM_TEXT, decodeCell, isBlank } from './cell-text.ts';
@@ -152,7 +151,7 @@ function parseHeader(line: Buffer): { key: BatchKey; names: string[] } {
     if (column === 1) key = keyNamed(name);
     else {
       const problem =
-        attributeNameProblem(name) ?? (names.has(name) || name === key ? 'is given twice' : undefined);
+        bareNameProblem(name) ?? (names.has(name) || name === key ? 'is given twice' : undefined);
       if (problem !== undefined)
         throw refusal(`row 1: the name ${quotedName(name)} of column ${column} ${problem}`);
       names.add(name);
@@ -182,18 +181,6 @@ function keyNamed(name: string): BatchKey {
     );
   }
   throw refusal(`row 1: ${expected}, not ${quotedName(name)}`);
-}
-
-/**
- * Section 5's rules for names; the prefix of single updates is refused as in Delivery, for it would become part of the name.
- *
- * @returns a phrase that completes "the name … "; undefined when the name is good
- */
-export function attributeNameProblem(name: string): string | undefined {
-  if (name.startsWith('profile.')) return 'must go without "profile."';
-  if (name.startsWith('user.')) return 'starts with "user.", which belongs to profile scripts';
-  if (!atMostCharacters(name, MAX_ATTRIBUTE_NAME)) return `is longer than ${MAX_ATTRIBUTE_NAME} characters`;
-  return undefined;
 }
 
 /** Says what a file is that does not start with `batch=`. */

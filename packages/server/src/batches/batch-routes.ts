@@ -16,8 +16,8 @@ export interface BatchRoutesParts {
   readonly now: () => number;
   /** Called with the client when a batch was queued. */
   readonly accepted: (client: string) => void;
-  /** Scheme and host as the caller wrote them, for instance `https://demo.example.com:8443`. */
-  readonly originOf: (call: Call) => string;
+  /** What the caller put before the path: `https://demo.example.com:8443`, behind a proxy with its prefix. */
+  readonly baseUrlOf: (call: Call) => string;
 }
 
 /** The most failed rows that a status names. */
@@ -32,7 +32,7 @@ export function batchRoutes(parts: BatchRoutesParts): Route[] {
   const shared = { guard: 'profileApi', style: 'batch-xml', cors: 'configured', scope: 'client' } as const;
 
   const upload = (version: BatchVersion) => async (call: Call) => {
-    const statusUrl = statusUrlMaker(parts.originOf(call), call.client);
+    const statusUrl = statusUrlMaker(parts.baseUrlOf(call), call.client);
     const id = await acceptBatch(parts, call.client, version, call.request);
     parts.accepted(call.client);
     return batchReply(true, statusUrl(id), 'Batch submitted for processing');
@@ -90,20 +90,20 @@ export function batchRoutes(parts: BatchRoutesParts): Route[] {
  * Clients cut the address out without decoding XML and append a parameter to it, so it must be free of markup and have one query
  * parameter, whatever Host the caller sent.
  */
-function statusUrlMaker(origin: string, client: string): (id: string) => string {
-  if (!ORIGIN.test(origin)) {
+function statusUrlMaker(base: string, client: string): (id: string) => string {
+  if (!BASE_URL.test(base)) {
     throw new QuiverError('bad-request', 'Host: must be a name or an address, and a port if any');
   }
-  const start = `${origin}/m2/${client}/profile/batchStatus?batchId=`;
+  const start = `${base}/m2/${client}/profile/batchStatus?batchId=`;
   const excess = start.length + client.length + ID_WITHOUT_CLIENT - MAX_STATUS_URL;
   if (excess > 0) {
-    const room = origin.length - origin.indexOf('//') - 2 - excess;
+    const room = base.length - base.indexOf('//') - 2 - excess;
     const why = `the address of the status has room for ${MAX_STATUS_URL}`;
     throw new QuiverError('bad-request', `Host: must be at most ${room} characters, for ${why}`);
   }
   return (id) => start + id;
 }
-const ORIGIN = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+const BASE_URL = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?(?:\/[\w.~!$()*+,;=:@%-]+)*$/i;
 
 /** Adobe's words have no `running`: what is not complete and not stuck is incomplete. */
 function summaryOf(batch: Batch): XmlElements {

@@ -15,6 +15,7 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
+import type { WriteRules } from '../domain/lifetime.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
@@ -31,7 +32,7 @@ export interface BatchRunnerParts {
   readonly clients: readonly string[];
   /** Tells this process from all others. */
   readonly holder: string;
-  readonly lifetimeDays: (client: string) => number | Promise<number>;
+  readonly rulesOf: (client: string) => WriteRules | Promise<WriteRules>;
   /** Takes the rows whose profiles live in other edge clusters to them; none do when it is left out. */
   readonly rowsElsewhere?: RowsElsewhere;
   /** Told the names of a batch's header before its rows are applied. */
@@ -214,7 +215,7 @@ export class BatchRunner {
   async #step(batch: Batch, cursor: BatchCursor, packed: PackedStep | undefined): Promise<BatchStep> {
     const { client, id, rows: size } = batch;
     const { holder, now } = this.#parts;
-    const lifetimeDays = await this.#parts.lifetimeDays(client);
+    const rules = await this.#parts.rulesOf(client);
     const consumed = cursor.rows + (packed?.rows ?? 0);
     const all = packed?.updates ?? BatchRows.of([], now());
     const elsewhere = all.length > 0 ? await this.#parts.rowsElsewhere?.apply(batch, all) : undefined;
@@ -236,7 +237,7 @@ export class BatchRunner {
       after: packed ? { ...packed.after, consumed } : { offset: cursor.offset, line: cursor.line, consumed },
       isLast: consumed === size,
       // The time that the packed rows bear.
-      moment: { now: updates.at, lifetimeDays },
+      moment: { ...rules, now: updates.at },
     };
   }
 

@@ -70,7 +70,11 @@ describe('a table that cannot be read is refused, with the line', () => {
     ['a column without a name', 'crm_id,,a\n', 'line 1: column 2 has no name'],
     ['a name given twice', 'crm_id,a,a\n', 'line 1: the name "a" of column 3 is given twice'],
     ['the key given twice', 'crm_id,crm_id\n', 'line 1: the name "crm_id" of column 2 is given twice'],
-    ['a name of scripts', 'crm_id,user.a\n', 'line 1: the name "user.a" of column 2 starts with "user."'],
+    [
+      'a name of scripts',
+      'crm_id,user.a\n',
+      'line 1: the name "user.a" of column 2 must not start with "user."',
+    ],
     ['an open quote', 'crm_id,a\n1,"x\n', 'line 2: the file ends within quotes'],
     ['a quote within', 'crm_id,a\n1,x"y\n', 'line 2: there is a quote within a cell'],
     ['text behind a quote', 'crm_id,a\n1,"x"y\n', 'line 2: there is text behind a closing quote'],

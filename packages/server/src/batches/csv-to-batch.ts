@@ -2,10 +2,11 @@
 
 import { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';
+import { bareNameProblem } from '../domain/attribute-name.ts';
 import { idProblem } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { type BatchKey, grouped, MAX_ROW_BYTES } from './batch-format.ts';
-import { attributeNameProblem, quotedName } from './batch-header.ts';
+import { quotedName } from './batch-header.ts';
 import { writeHeader, writeRow } from './batch-writer.ts';
 
 const LF = 0x0a;
@@ -93,11 +94,7 @@ function columnsOf(record: readonly string[], keyName: string): Columns {
   const seen = new Set<string>();
   for (const [index, name] of record.entries()) {
     if (name === '') throw refusal(`line 1: column ${index + 1} has no name`);
-    const problem = seen.has(name)
-      ? 'is given twice'
-      : index === key
-        ? undefined
-        : attributeNameProblem(name);
+    const problem = seen.has(name) ? 'is given twice' : index === key ? undefined : bareNameProblem(name);
     if (problem !== undefined) {
       throw refusal(`line 1: the name ${quotedName(name)} of column ${index + 1} ${problem}`);
     }

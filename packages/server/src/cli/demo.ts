@@ -65,7 +65,7 @@ async function addVisits(stores: Stores, client: string, log: Log, now: number):
   let visitAt = now;
   const service = makeProfileService({
     store: notingNames(stores.profiles, new AttributeNames(stores.attributeNames, log)),
-    lifetimeDays: () => lifetimeDays,
+    rulesOf: () => ({ lifetimeDays }),
     now: () => visitAt,
   });
   for (const { ids, attributes, hoursAgo } of demoVisits(Math.min(LONGEST_AGO, lifetimeDays * 24 - 1))) {

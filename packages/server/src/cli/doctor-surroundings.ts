@@ -75,10 +75,10 @@ export async function checkEngine({ store }: ServeConfig): Promise<Finding> {
 }
 
 /** Whether others than this machine can reach the port, and what they would send in the clear. */
-export async function checkReach({ host, port, tls }: ServeConfig): Promise<Finding> {
+export async function checkReach({ host, port, tls, tlsDev }: ServeConfig): Promise<Finding> {
   const where = `${host}:${port}`;
   if (isLoopback(host)) return { name: 'reach', state: 'ok', text: `${where}, this machine alone` };
-  if (tls === undefined) {
+  if (tls === undefined && !tlsDev) {
     const text = `${where} can be reached from other machines, in the clear; --tls-cert, or a proxy before it`;
     return { name: 'reach', state: 'warning', text };
   }

@@ -121,7 +121,9 @@ function withSettings(
 ): Command {
   for (const setting of SETTINGS as readonly Setting[]) {
     if (!names.includes(setting.name)) continue;
-    const option = new Option(`--${setting.name} ${setting.value}`, describe(setting));
+    const value = setting.switch ? `[${setting.value.slice(1, -1)}]` : setting.value;
+    const option = new Option(`--${setting.name} ${value}`, describe(setting));
+    if (setting.switch) option.preset('yes');
     if (setting.repeatable) {
       option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
     }

@@ -13,6 +13,7 @@ import { supervise } from '../runtime/supervisor.ts';
 import type { ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 import { quiverVersion } from '../version.ts';
+import type { DevCertificate } from './dev-certificate.ts';
 import { isLoopback, openDoors } from './exposure.ts';
 import type { Assignment } from './worker.ts';
 
@@ -31,6 +32,7 @@ export async function serve(
   for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
   await checkTls(config.tls);
   const { admin, signingKey } = await openDataFolder(config);
+  const devCertificate = config.tlsDev ? await devCertificateOf(config) : undefined;
   const version = quiverVersion();
   const startedAt = Date.now();
   const demonstration = demo ? await demonstrate(config, log, startedAt) : undefined;
@@ -45,7 +47,7 @@ export async function serve(
     port: config.port,
     log,
     assignmentFor: (place, port) => ({
-      config: { ...config, port },
+      config: { ...config, port, tls: devCertificate ?? config.tls },
       adminToken: admin.token,
       signingKey,
       version,
@@ -54,7 +56,9 @@ export async function serve(
       role: roleOf(config, place),
     }),
     onServing: (port) =>
-      process.stdout.write(banner({ ...config, port }, { admin, version, warnings, demonstration })),
+      process.stdout.write(
+        banner({ ...config, port }, { admin, version, warnings, demonstration, devCertificate }),
+      ),
   });
   if (ending.reason !== undefined) process.stderr.write(`quiver: ${ending.reason}\n`);
   return ending.exitCode;
@@ -70,12 +74,14 @@ interface BannerFacts {
   readonly warnings: readonly string[];
   /** What became of `--demo`. */
   readonly demonstration: string | undefined;
+  readonly devCertificate: DevCertificate | undefined;
 }
 
 /** What a person needs to know at the start; the admin token on the first start only (contract section 11). */
-function banner(config: ServeConfig, { admin, version, warnings, demonstration }: BannerFacts): string {
+function banner(config: ServeConfig, facts: BannerFacts): string {
+  const { admin, version, warnings, demonstration, devCertificate } = facts;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  const url = `${config.tls ? 'https' : 'http'}://${host}:${config.port}`;
+  const url = `${config.tls || devCertificate ? 'https' : 'http'}://${host}:${config.port}`;
   const lines = [
     ['Quiver', version],
     ['API', url],
@@ -84,6 +90,9 @@ function banner(config: ServeConfig, { admin, version, warnings, demonstration }
     ['Clients', config.clients.join(', ')],
     ['Store', config.store.kind === 'lmdb' ? `lmdb in ${config.dataDir}` : storePlace(config)],
     ...(admin.created ? [['Admin token', `${admin.token} (shown this once, kept in the data folder)`]] : []),
+    ...(devCertificate
+      ? [['Certificate', `trust ${devCertificate.authorityFile} once, see the guide Running Quiver, TLS`]]
+      : []),
     ...(demonstration === undefined ? [] : [['Demo', demonstration]]),
     ...warnings.map((warning) => ['Warning', warning]),
   ];
@@ -136,6 +145,16 @@ async function openDataFolder(config: ServeConfig): Promise<{ admin: AdminToken;
     };
   } catch (error) {
     throw new ConfigError(`--data: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+async function devCertificateOf(config: ServeConfig): Promise<DevCertificate> {
+  try {
+    // Only here: a server with a certificate of its own never needs the library.
+    const { ensureDevCertificate } = await import('./dev-certificate.ts');
+    return await ensureDevCertificate(config);
+  } catch (error) {
+    throw new ConfigError(`--tls-dev: ${reasonOf(error)}`, { cause: error });
   }
 }
 

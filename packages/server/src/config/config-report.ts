@@ -56,6 +56,7 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     'trust-proxy': config.trustedProxies,
     'tls-cert': config.tls?.certFile,
     'tls-key': config.tls?.keyFile,
+    'tls-dev': config.tlsDev ? 'yes' : 'no',
     'cors-origin': config.corsOrigins,
     peer: config.peers.map(({ cluster, url }) => `${cluster}=${url}`),
     'edge-timeout': config.edgeTimeout,

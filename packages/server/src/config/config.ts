@@ -54,6 +54,8 @@ export interface ServeConfig {
   readonly trustedProxies: readonly string[];
   /** Both PEM files, or undefined for plain http. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Whether to serve https with a certificate made for this machine; never beside `tls`. */
+  readonly tlsDev: boolean;
   /** Origins, as browsers send them, whose pages may call the profile APIs. */
   readonly corsOrigins: readonly string[];
   readonly peers: readonly Peer[];

@@ -74,6 +74,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
     locationHint: value<LocationHint | undefined>('location-hint') ?? (peers.length > 0 ? 'cluster' : 'none'),
     trustedProxies: [...new Set(value<string[]>('trust-proxy'))],
     tls: tlsOf(value<string | undefined>('tls-cert'), value<string | undefined>('tls-key')),
+    tlsDev: value<boolean>('tls-dev'),
     corsOrigins: [...new Set(value<string[]>('cors-origin'))],
     peers,
     edgeTimeout: value<number>('edge-timeout'),
@@ -81,6 +82,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
     logLevel: value<LogLevel>('log-level'),
     ...secretsOf(sources.env),
   };
+  if (config.tls && config.tlsDev) throw new ConfigError('--tls-dev: cannot be given with --tls-cert');
   checkPeers(config);
   return { config: deepFrozen(config), origins, unknownVariables: unknownVariables(sources.env) };
 }

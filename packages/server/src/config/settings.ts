@@ -17,6 +17,8 @@ export interface Setting {
   readonly describe: string;
   /** The default as text, or as a list of texts; undefined when there is none. */
   readonly fallback: string | readonly string[] | undefined;
+  /** A flag without a value means `yes`. */
+  readonly switch?: true;
   /** May be given several times: repeated flags, a comma-separated variable, a list in the file. */
   readonly repeatable?: true;
   /** Read from the text, or list of texts; its error message completes `--name: …`. */
@@ -33,6 +35,8 @@ function wholeNumber(min: number, max: number) {
     .transform(Number)
     .refine((number) => number >= min && number <= max, rule);
 }
+
+const yesOrNo = z.enum(['yes', 'no'], 'must be yes or no').transform((text) => text === 'yes');
 
 const notEmpty = z.string().min(1, 'must not be empty');
 
@@ -156,7 +160,8 @@ export const SETTINGS = [
     value: '<yes|no>',
     fallback: 'no',
     describe: 'start on a redis store that would lose what was acknowledged',
-    schema: z.enum(['yes', 'no'], 'must be yes or no').transform((text) => text === 'yes'),
+    switch: true,
+    schema: yesOrNo,
   },
   {
     name: 'client',
@@ -215,6 +220,14 @@ export const SETTINGS = [
     fallback: undefined,
     describe: 'PEM file of its key',
     schema: notEmpty,
+  },
+  {
+    name: 'tls-dev',
+    value: '<yes|no>',
+    fallback: 'no',
+    describe: 'serve https with a certificate made for this machine, kept in the data folder',
+    switch: true,
+    schema: yesOrNo,
   },
   {
     name: 'cors-origin',

@@ -1,9 +1,6 @@
 /** Delivery, where visitors come from: Adobe's Delivery API and its older mbox form (contract section 7). */
 
 import { z } from '@hono/zod-openapi';
-import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
-import { QuiverError } from '../errors.ts';
-import type { Visit, VisitOutcome } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { lastValue } from '../wire/parameters.ts';
@@ -11,74 +8,53 @@ import { edgeHeader, emptyReply, jsonReply, type Reply } from '../wire/replies.t
 import type { Call, Route } from '../wire/route.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { deliveryReply } from './delivery-reply.ts';
-import {
-  checkMembers,
-  type DeliveryRequest,
-  DeliveryRequestSchema,
-  MboxCallSchema,
-} from './delivery-schema.ts';
-import { type LocationRules, locationNames, type Place } from './location-hint.ts';
+import { checkMembers, DeliveryRequestSchema, MboxCallSchema, requireMbox } from './delivery-schema.ts';
 import { addProfileParameters, profileParametersOf } from './profile-parameters.ts';
+import { StrictDeliverySchema } from './strict-schema.ts';
 import { checkSessionId, visitOf } from './visit.ts';
-
-/** The most bytes of a Delivery or mbox body (ours: Adobe names no figure). */
-export const MAX_DELIVERY_BODY = 1024 * 1024;
-
-/** What Delivery needs of the profiles; `profiles/profile-service.ts` gives it. */
-export interface VisitorProfiles {
-  visit(client: string, visit: Visit): Promise<VisitOutcome & Place>;
-}
-
-/** What a request asked content for, or said of content; of a legacy call its one mbox. */
-export type TakenIn = Pick<DeliveryRequest, 'execute' | 'notifications'>;
+import type { VisitIntake } from './visit-intake.ts';
 
 /**
- * Delivery and the legacy mbox call: open to every page, without credentials, as at Adobe.
- *
- * @param takenIn called for every request that was taken in, to be metered
+ * The most bytes of a Delivery or mbox body (ours: Adobe allows 60 MB). A request at all limits at once,
+ * a hundred mboxes with a hundred parameters of 5,000 characters each, would come close to 60 MB; those
+ * that sites send have a few KB. Parsing JSON holds up every other request of the process, for 4 MB some
+ * tens of milliseconds.
  */
-export function deliveryRoutes(
-  profiles: VisitorProfiles,
-  location: LocationRules,
-  takenIn: (client: string, request: TakenIn) => void,
-): Route[] {
-  const names = locationNames(location);
+export const MAX_DELIVERY_BODY = 4 * 1024 * 1024;
 
-  async function takeIn(client: string, visit: Visit) {
-    const visited = await profiles.visit(client, visit);
-    if (visited.outcome === 'too-large') {
-      throw new QuiverError(
-        'bad-request',
-        `profileParameters: the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`,
-      );
-    }
-    return {
-      tntId: names.tntIdOf(visited.tntId, visited),
-      edgeHost: names.edgeHostOf(visited),
-      cluster: visited.cluster,
-    };
-  }
-
-  async function deliver({ request, query, client }: Call): Promise<Reply> {
+/** Delivery and the legacy mbox call: open to every page, as at Adobe. */
+export function deliveryRoutes(intake: VisitIntake): Route[] {
+  async function deliver(call: Call): Promise<Reply> {
+    const { request, query, client } = call;
     checkSessionId(lastValue(query, 'sessionId'));
-    const body = await readBody(request, MAX_DELIVERY_BODY);
-    const delivery = checkMembers(DeliveryRequestSchema, readJsonObject(body));
-    const visit = visitOf(delivery.id ?? {}, 'id.', profileParametersOf(delivery));
-    const { tntId, edgeHost, cluster } = await takeIn(client, visit);
-    takenIn(client, delivery);
+    const body = readJsonObject(await readBody(request, MAX_DELIVERY_BODY));
+    const delivery = checkMembers(DeliveryRequestSchema, body);
+    if ((await intake.checkingOf(client)) === 'strict') checkMembers(StrictDeliverySchema, body);
+    const { tntId, edgeHost, cluster, trace } = await intake.take(call, {
+      visit: visitOf(delivery.id ?? {}, 'id.', profileParametersOf(delivery)),
+      sentTntId: delivery.id?.tntId,
+      metered: delivery,
+      debugToken: delivery.trace?.authorizationToken,
+    });
     if (delivery.context.beacon === true) return emptyReply(edgeHeader(cluster));
-    return jsonReply(deliveryReply(delivery, { client, tntId, edgeHost }), 200, edgeHeader(cluster));
+    const reply = deliveryReply(delivery, { client, tntId, edgeHost, trace });
+    return jsonReply(reply, 200, edgeHeader(cluster));
   }
 
-  async function callMbox({ request, path, client }: Call): Promise<Reply> {
+  async function callMbox(call: Call): Promise<Reply> {
+    const { request, path, client } = call;
     const sessionId = decodeSegment(rawSegment(path, -1), 'sessionId');
     checkSessionId(sessionId);
-    const body = await readBody(request, MAX_DELIVERY_BODY);
-    const mboxCall = checkMembers(MboxCallSchema, readJsonObject(body));
+    const body = readJsonObject(await readBody(request, MAX_DELIVERY_BODY));
+    const mboxCall = checkMembers(MboxCallSchema, body);
+    if ((await intake.checkingOf(client)) === 'strict') requireMbox(mboxCall.mbox);
     const settings = new Map<string, string>();
     addProfileParameters(settings, mboxCall.profileParameters, '');
-    const { tntId, cluster } = await takeIn(client, visitOf(mboxCall, '', settings));
-    takenIn(client, { execute: { mboxes: [{}] } });
+    const { tntId, cluster } = await intake.take(call, {
+      visit: visitOf(mboxCall, '', settings),
+      sentTntId: mboxCall.tntId,
+      metered: { execute: { mboxes: [{}] } },
+    });
     const answer = { sessionId, tntId, thirdPartyId: mboxCall.thirdPartyId ?? undefined, content: '' };
     return jsonReply(answer, 200, edgeHeader(cluster));
   }
@@ -87,7 +63,7 @@ export function deliveryRoutes(
     method: 'POST',
     guard: 'open',
     style: 'json',
-    cors: 'everybody',
+    cors: 'visitors',
     scope: 'client',
   } as const;
   return [
@@ -96,16 +72,17 @@ export function deliveryRoutes(
   ];
 }
 
-const SessionId = z.string().openapi({
+export const SessionId = z.string().openapi({
   description: '1 to 128 printable characters, without space, `?`, `/`, `{` or `}`.',
   example: 'a3f1c2',
 });
-const ClientQuery = z.string().optional().openapi({ description: 'Client code.', example: 'demo' });
+export const ClientQuery = z.string().optional().openapi({ description: 'Client code.', example: 'demo' });
 
 const Refusal = z
   .object({ status: z.int(), message: z.string() })
   .openapi({ example: { status: 400, message: 'context.channel: must be "web" or "mobile"' } });
-const REFUSED = {
+/** The refusal of a visit. */
+export const REFUSED = {
   description: 'Refused; nothing was stored',
   content: { 'application/json': { schema: Refusal } },
 };
@@ -117,7 +94,7 @@ const DELIVERY = {
   summary: 'Take in a visit',
   description:
     'Finds, makes, links and updates the profile of the visitor, durably, before it answers. The lists come back without ' +
-    'options: Quiver keeps profiles, it does not choose content. Names of profile parameters that look like whole numbers are ' +
+    'content: Quiver keeps profiles, it does not choose content. Names of profile parameters that look like whole numbers are ' +
     'stored before the others of their part.',
   request: {
     query: z.object({ client: ClientQuery, sessionId: SessionId }),
@@ -138,6 +115,10 @@ const DELIVERY = {
               execute: ReplyPart.optional(),
               prefetch: ReplyPart.optional(),
               notifications: z.array(ReplyPart).optional(),
+              trace: ReplyPart.optional().openapi({
+                description:
+                  'With a debug token: the profile before and after. Each mbox and page load has it too.',
+              }),
             })
             .openapi('DeliveryReply', {
               example: {
@@ -145,7 +126,7 @@ const DELIVERY = {
                 requestId: '5b0ee4d6-9ad1-4f7e-8d38-2f3f7a4f3a0e',
                 client: 'demo',
                 id: { tntId: '4c1fd1a0c6b34f2b9d0f3a5e8b7c6d21' },
-                execute: { mboxes: [{ index: 0, name: 'home' }] },
+                execute: { mboxes: [{ index: 0, name: 'home', options: [] }] },
               },
             }),
         },
@@ -153,6 +134,7 @@ const DELIVERY = {
     },
     204: { description: 'Taken in; `context.beacon` asked for no answer' },
     400: REFUSED,
+    403: { ...REFUSED, description: 'The debug token is not the present one; nothing was stored' },
   },
 };
 

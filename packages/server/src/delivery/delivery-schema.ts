@@ -10,7 +10,8 @@ import { QuiverError } from '../errors.ts';
 
 export const MAX_MBOXES = 50;
 export const MAX_PROFILE_PARAMETERS = 50;
-export const MAX_PROFILE_PARAMETER_VALUE = 256;
+/** Of a profile parameter and of an mbox parameter, in characters. */
+export const MAX_PARAMETER_VALUE = 5000;
 
 // Checked by profile-parameters.ts, to the letter and in order.
 const ProfileParameters = z
@@ -18,9 +19,11 @@ const ProfileParameters = z
   .optional()
   .openapi({
     type: 'object',
-    additionalProperties: { type: 'string', maxLength: MAX_PROFILE_PARAMETER_VALUE },
+    additionalProperties: { type: ['string', 'number', 'boolean'], maxLength: MAX_PARAMETER_VALUE },
     maxProperties: MAX_PROFILE_PARAMETERS,
-    description: 'Stored in the profile. Names have 1 to 128 characters and do not start with `profile.`.',
+    description:
+      'Stored in the profile, numbers and booleans as their JSON text; an empty value sets nothing. Names have 1 to 128 characters and ' +
+      'start neither with `profile.` nor with `user.`.',
     example: { country: 'france' },
   });
 
@@ -40,6 +43,14 @@ const CustomerId = z
   })
   .openapi('CustomerId');
 
+/** The ids of a visitor, as Delivery and the batch mbox call send them. */
+export const VisitorIdsSchema = z.looseObject({
+  tntId: z.string().nullish(),
+  thirdPartyId: z.string().nullish(),
+  marketingCloudVisitorId: z.string().nullish(),
+  customerIds: z.array(CustomerId).max(50).nullish(),
+});
+
 const Notification = Details.extend({
   id: z.string().max(200).nullish(),
   type: z.string().nullish(),
@@ -52,16 +63,10 @@ const Notification = Details.extend({
 export const DeliveryRequestSchema = z
   .looseObject({
     requestId: z.string().max(128).nullish(),
-    id: z
-      .looseObject({
-        tntId: z.string().nullish(),
-        thirdPartyId: z.string().nullish(),
-        marketingCloudVisitorId: z.string().nullish(),
-        customerIds: z.array(CustomerId).max(50).nullish(),
-      })
-      .nullish(),
+    id: VisitorIdsSchema.nullish(),
     context: z.looseObject({ channel: z.enum(['web', 'mobile']), beacon: z.boolean().nullish() }),
     property: z.looseObject({ token: z.string().nullish() }).nullish(),
+    trace: z.looseObject({ authorizationToken: z.string().nullish() }).nullish(),
     execute: z.looseObject({ pageLoad: Details.nullish(), mboxes: Mboxes }).nullish(),
     prefetch: z
       .looseObject({ pageLoad: Details.nullish(), mboxes: Mboxes, views: z.array(View).nullish() })
@@ -79,7 +84,7 @@ export type DeliveryRequest = z.infer<typeof DeliveryRequestSchema>;
 
 export const MboxCallSchema = z
   .looseObject({
-    mbox: z.string().nullish(),
+    mbox: z.string().min(1).nullish(),
     tntId: z.string().nullish(),
     thirdPartyId: z.string().nullish(),
     marketingCloudVisitorId: z.string().nullish(),
@@ -88,6 +93,11 @@ export const MboxCallSchema = z
   .openapi('MboxCall', {
     example: { mbox: 'home', thirdPartyId: 'crm-4711', profileParameters: { country: 'france' } },
   });
+
+/** Refuses an mbox call that names no mbox. @throws QuiverError `bad-request` */
+export function requireMbox(mbox: string | null | undefined): asserts mbox is string {
+  if (!mbox) throw new QuiverError('bad-request', 'mbox: must be given');
+}
 
 /**
  * Holds a parsed body against a schema.

@@ -1,14 +1,10 @@
 /** `profileParameters`: the attributes that a visit sets (contract section 7). */
 
-import { MAX_ATTRIBUTE_NAME } from '../domain/attributes.ts';
+import { bareNameProblem } from '../domain/attribute-name.ts';
 import { atMostCharacters } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
-import { isJsonObject } from '../wire/json.ts';
-import {
-  type DeliveryRequest,
-  MAX_PROFILE_PARAMETER_VALUE,
-  MAX_PROFILE_PARAMETERS,
-} from './delivery-schema.ts';
+import { isJsonObject, scalarProblem } from '../wire/json.ts';
+import { type DeliveryRequest, MAX_PARAMETER_VALUE, MAX_PROFILE_PARAMETERS } from './delivery-schema.ts';
 
 /**
  * All that a Delivery request sets, in the order of contract section 7, which is the order in which later values win:
@@ -43,7 +39,8 @@ function addListed(
 }
 
 /**
- * Adds the profile parameters of one part; a name that is there already takes the new value and the later place.
+ * Adds the profile parameters of one part; a name that is there already takes the new value and the later place. An empty value
+ * counts as not sent.
  *
  * @param sent what the member holds; undefined and null are none
  * @param path the part's path, for a refusal; empty at the top
@@ -51,30 +48,31 @@ function addListed(
  */
 export function addProfileParameters(settings: Map<string, string>, sent: unknown, path: string): void {
   if (sent === undefined || sent === null) return;
-  const member = path === '' ? 'profileParameters' : `${path}.profileParameters`;
-  const refuse = (problem: string) => new QuiverError('bad-request', `${member}: ${problem}`);
+  const member = () => (path === '' ? 'profileParameters' : `${path}.profileParameters`);
+  const refuse = (problem: string) => new QuiverError('bad-request', `${member()}: ${problem}`);
   if (!isJsonObject(sent)) throw refuse('must be an object');
   const entries = Object.entries(sent);
   if (entries.length > MAX_PROFILE_PARAMETERS)
     throw refuse(`must have at most ${MAX_PROFILE_PARAMETERS} members`);
   for (const [name, value] of entries) {
-    const problem = nameProblem(name);
-    if (problem !== undefined) throw refuse(problem);
-    const quoted = JSON.stringify(name);
-    if (typeof value !== 'string') throw refuse(`the value of ${quoted} must be a string`);
-    if (!atMostCharacters(value, MAX_PROFILE_PARAMETER_VALUE)) {
-      throw refuse(`the value of ${quoted} must have at most ${MAX_PROFILE_PARAMETER_VALUE} characters`);
+    const nameProblem = bareNameProblem(name);
+    if (nameProblem !== undefined) throw refuse(`the name ${quoted(name)} ${nameProblem}`);
+    const problem = scalarProblem(value);
+    if (problem !== undefined) throw refuse(`the value of ${quoted(name)} ${problem}`);
+    const text = String(value);
+    if (!atMostCharacters(text, MAX_PARAMETER_VALUE)) {
+      throw refuse(`the value of ${quoted(name)} must have at most ${MAX_PARAMETER_VALUE} characters`);
     }
-    if (!value.isWellFormed()) throw refuse(`the value of ${quoted} must be well-formed Unicode`);
+    if (text === '') continue;
     settings.delete(name);
-    settings.set(name, value);
+    settings.set(name, text);
   }
 }
 
-function nameProblem(name: string): string | undefined {
-  if (name === '' || !atMostCharacters(name, MAX_ATTRIBUTE_NAME)) {
-    return `names must have 1 to ${MAX_ATTRIBUTE_NAME} characters`;
-  }
-  if (name.startsWith('profile.')) return `the name ${JSON.stringify(name)} must not start with "profile."`;
-  return name.isWellFormed() ? undefined : 'names must be well-formed Unicode';
+/** A name for a message, cut where it is long. */
+function quoted(name: string): string {
+  const shown = name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name;
+  return JSON.stringify(shown.toWellFormed());
 }
+
+const MAX_SHOWN = 150;

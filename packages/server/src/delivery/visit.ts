@@ -68,16 +68,20 @@ let randomAt = random.length;
 /**
  * Checks a session id: 1 to 128 printable characters, no space, `?`, `/`, `{` or `}`.
  *
+ * @param member what the request calls it, for a refusal
  * @throws QuiverError `bad-request`
  */
-export function checkSessionId(sessionId: string | undefined): asserts sessionId is string {
+export function checkSessionId(
+  sessionId: string | undefined,
+  member = 'sessionId',
+): asserts sessionId is string {
   if (sessionId === undefined || sessionId === '') {
-    throw new QuiverError('bad-request', 'sessionId: must be given');
+    throw new QuiverError('bad-request', `${member}: must be given`);
   }
   if (!/^[^\s?/{}\p{C}]{1,128}$/u.test(sessionId)) {
     throw new QuiverError(
       'bad-request',
-      'sessionId: must have 1 to 128 printable characters, without space, ?, /, { or }',
+      `${member}: must have 1 to 128 printable characters, without space, ?, /, { or }`,
     );
   }
 }

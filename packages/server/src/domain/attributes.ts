@@ -27,8 +27,6 @@ export type AttributeSettings = ReadonlyMap<string, string>;
 
 /** The most that names and values of one profile may total, in bytes of UTF-8 (contract section 5). */
 export const MAX_ATTRIBUTES_SIZE = 64 * 1024;
-/** The most characters of an attribute's name (contract section 5). */
-export const MAX_ATTRIBUTE_NAME = 128;
 
 /** Room for what most settings come to. */
 const SOME = 256;
@@ -142,10 +140,36 @@ function isBehind(one: PackedAttributes, a: Entry, other: PackedAttributes, b: E
 /** What names and values total, in bytes of UTF-8: the measure of the 64 KB rule. */
 export function attributesSize(packed: PackedAttributes): number {
   let size = 0;
-  for (const { nameStart, nameEnd, valueStart, end } of entriesOf(packed)) {
-    size += unescapedSize(packed, nameStart, nameEnd) + unescapedSize(packed, valueStart, end);
-  }
+  for (const entry of entriesOf(packed)) size += sizeOf(packed, entry);
   return size;
+}
+
+function sizeOf(packed: PackedAttributes, { nameStart, nameEnd, valueStart, end }: Entry): number {
+  return unescapedSize(packed, nameStart, nameEnd) + unescapedSize(packed, valueStart, end);
+}
+
+/**
+ * Drops the oldest attributes, as many as it takes.
+ *
+ * @param excess how many bytes of names and values must go, measured as {@link attributesSize} does
+ * @param stays whether the attribute of a name must not go
+ * @returns undefined when those that may go are too few
+ */
+export function withoutOldest(
+  packed: PackedAttributes,
+  excess: number,
+  stays: (name: string) => boolean,
+): PackedAttributes | undefined {
+  const packer = new AttributesPacker(packed.length);
+  let toGo = excess;
+  for (const entry of entriesOf(packed)) {
+    if (toGo > 0 && !stays(unquoted(nameOf(packed, entry)))) {
+      toGo -= sizeOf(packed, entry);
+    } else {
+      packer.copy(packed, entry);
+    }
+  }
+  return toGo > 0 ? undefined : packer.packed();
 }
 
 /** Whether there is an attribute of that name. */

@@ -1,15 +1,21 @@
 /** How long a profile lives (contract section 10). All times are milliseconds since the epoch. */
 
+import type { ClientRules, WhenTooLarge } from './client-rules.ts';
+
 const DAY = 24 * 60 * 60 * 1000;
 
 export const DEFAULT_LIFETIME_DAYS = 14;
 
-/** The moment at which a write is made, and how long what it touches lives from then on. */
-export interface WriteMoment {
+/** The rules of a client that a write follows. */
+export interface WriteRules extends Pick<ClientRules, 'lifetimeDays'> {
+  /** `refuse` by default. */
+  readonly whenTooLarge?: WhenTooLarge;
+}
+
+/** The moment at which a write is made, and the rules in force at it. */
+export interface WriteMoment extends WriteRules {
   /** Now, in epoch milliseconds. */
   readonly now: number;
-  /** The client's profile lifetime in force at this write, in days. */
-  readonly lifetimeDays: number;
 }
 
 /** When a profile that is written at this moment expires. */

@@ -9,6 +9,7 @@ import {
   newestAttributes,
   removeAttribute,
   setAttributes,
+  withoutOldest,
 } from './attributes.ts';
 import { expiryOf, type WriteMoment } from './lifetime.ts';
 import { NO_ATTRIBUTES, type PackedAttributes } from './packed-attributes.ts';
@@ -60,7 +61,8 @@ export function withId(profile: Profile, id: VisitorId, moment: WriteMoment): Pr
  * Sets attributes and starts the lifetime anew.
  *
  * @returns the changed profile; `too-large` when the attributes would total more than 64 KB and more than before (a merge
- *   may have left a profile above the bound, and what makes it smaller is welcome)
+ *   may have left a profile above the bound, and what makes it smaller is welcome). With `drop-oldest` the oldest attributes
+ *   go instead, those of this write and `firstSessionStart` excepted; `too-large` then means that these alone are too many
  */
 export function withAttributes(
   profile: Profile,
@@ -68,11 +70,21 @@ export function withAttributes(
   moment: WriteMoment,
 ): Profile | 'too-large' {
   const at = changeTime(profile, moment);
-  const attributes = setAttributes(profile.attributes, settings, at);
+  let attributes = setAttributes(profile.attributes, settings, at);
   // Packed they are never shorter than what is counted, so most profiles need not be measured.
   if (attributes.length > MAX_ATTRIBUTES_SIZE) {
     const size = attributesSize(attributes);
-    if (size > MAX_ATTRIBUTES_SIZE && size > attributesSize(profile.attributes)) return 'too-large';
+    if (size > MAX_ATTRIBUTES_SIZE) {
+      if (moment.whenTooLarge === 'drop-oldest') {
+        const kept = withoutOldest(attributes, size - MAX_ATTRIBUTES_SIZE, (name) => {
+          return name === FIRST_SESSION_START || settings.has(name);
+        });
+        if (kept === undefined) return 'too-large';
+        attributes = kept;
+      } else if (size > attributesSize(profile.attributes)) {
+        return 'too-large';
+      }
+    }
   }
   const modifiedAt = settings.size === 0 ? profile.modifiedAt : at;
   return { ...profile, attributes, modifiedAt, expiresAt: expiryOf(moment) };

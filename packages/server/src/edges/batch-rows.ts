@@ -3,6 +3,7 @@
  * twice and are applied once; rows whose profile nobody has stay, to be made here or to be counted as not found.
  */
 
+import type { WriteRules } from '../domain/lifetime.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { BatchRows, type RowUpdate } from '../storage/batch-rows.ts';
@@ -125,11 +126,11 @@ function asUnavailable(error: unknown): never {
 /** Applies rows that another cluster has sent, each once. */
 export function rowsFromElsewhere(
   batches: Pick<BatchStore, 'applyForeign'>,
-  lifetimeDays: (client: string) => number | Promise<number>,
+  rulesOf: (client: string) => WriteRules | Promise<WriteRules>,
 ): (ask: EdgeAsk<'rows'>, from: number) => Promise<RowOutcome[]> {
   return async ({ client, batch, acceptedAt, at, rows }, from) => {
     const plain = rows.map(({ settings, ...row }) => ({ ...row, settings: new Map(settings) }));
-    const moment = { now: at, lifetimeDays: await lifetimeDays(client) };
+    const moment = { ...(await rulesOf(client)), now: at };
     return batches.applyForeign({
       client,
       from,

@@ -1,7 +1,7 @@
 /**
  * Settings and tokens of clients, the same in all clusters: every second each cluster tells every other what it has, and takes what is newer there. So what was set
- * at one is true at all within five seconds (contract section 8; a process may keep what it knew for one second more). Settings and token go apart: of
- * each the one that was changed last stays; of two that were changed in one millisecond the one that sorts last.
+ * at one is true at all within five seconds (contract section 8; a process may keep what it knew for one second more). Settings and each of the tokens go
+ * apart: of each the one that was changed last stays; of two that were changed in one millisecond the one that sorts last.
  */
 
 import { Rounds } from '../background.ts';
@@ -72,8 +72,8 @@ export class ClientExchange {
     const { store, clients } = this.#parts;
     return Promise.all(
       clients.map(async (client) => {
-        const { settings, token, tokenChangedAt } = await store.find(client);
-        return { client, settings, tokenChangedAt, ...(token ? { token } : {}) };
+        const { revision: _, token, debugToken, ...record } = await store.find(client);
+        return { client, ...record, ...(token && { token }), ...(debugToken && { debugToken }) };
       }),
     );
   }
@@ -84,15 +84,22 @@ function newestOf(ours: ClientRecord, theirs: SentClient): ClientRecord {
   const takesSettings =
     isLater(theirs.settings.changedAt, ours.settings.changedAt) ||
     (theirs.settings.changedAt === ours.settings.changedAt && theirs.settings.json > ours.settings.json);
-  const tokenId = ({ token }: Pick<SentClient, 'token'> | ClientRecord) => token?.id ?? '';
-  const takesToken =
-    isLater(theirs.tokenChangedAt, ours.tokenChangedAt) ||
-    (theirs.tokenChangedAt === ours.tokenChangedAt && tokenId(theirs) > tokenId(ours));
-  if (!takesSettings && !takesToken) return ours;
+  const takes = (token: 'token' | 'debugToken') => {
+    const [theirTime, ourTime] = [theirs[`${token}ChangedAt`], ours[`${token}ChangedAt`]];
+    return (
+      isLater(theirTime, ourTime) ||
+      (theirTime === ourTime && (theirs[token]?.id ?? '') > (ours[token]?.id ?? ''))
+    );
+  };
+  const takesToken = takes('token');
+  const takesDebugToken = takes('debugToken');
+  if (!takesSettings && !takesToken && !takesDebugToken) return ours;
+  const { settings, token, tokenChangedAt, debugToken, debugTokenChangedAt } = theirs;
   return {
     ...ours,
-    ...(takesSettings ? { settings: theirs.settings } : {}),
-    ...(takesToken ? { token: theirs.token, tokenChangedAt: theirs.tokenChangedAt } : {}),
+    ...(takesSettings && { settings }),
+    ...(takesToken && { token, tokenChangedAt }),
+    ...(takesDebugToken && { debugToken, debugTokenChangedAt }),
   };
 }
 

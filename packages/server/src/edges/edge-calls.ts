@@ -20,11 +20,14 @@ const Profile = z.object({
   attributes: z.array(z.object({ name: z.string().min(1), value: z.string(), modifiedAt: Time })),
   ids: z.array(Id.extend({ since: Time })).min(1),
 });
+const Token = z.object({ id: z.string(), issuedAt: Time, expiresAt: Time });
 const ClientState = z.object({
   client: z.string(),
   settings: z.object({ json: z.string(), changedAt: Time }),
-  token: z.object({ id: z.string(), issuedAt: Time, expiresAt: Time }).optional(),
+  token: Token.optional(),
   tokenChangedAt: Time,
+  debugToken: Token.optional(),
+  debugTokenChangedAt: Time,
 });
 const Row = z.object({
   line: z.int(),

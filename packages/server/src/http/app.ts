@@ -21,7 +21,12 @@ import { serverRoute } from '../admin/server-route.ts';
 import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
 import { batchRoutes } from '../batches/batch-routes.ts';
 import type { ServeConfig } from '../config/config.ts';
+import { batchMboxRoute } from '../delivery/batch-mbox-routes.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
+import { mboxPageRoutes } from '../delivery/mbox-page-routes.ts';
+import { optOutRoute } from '../delivery/opt-out.ts';
+import { VisitIntake } from '../delivery/visit-intake.ts';
+import type { RulesOf } from '../domain/client-rules.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import { rowsFromElsewhere } from '../edges/batch-rows.ts';
 import { ClientExchange } from '../edges/client-exchange.ts';
@@ -39,9 +44,9 @@ import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Stores } from '../storage/stores.ts';
-import { originFinder } from '../wire/origin.ts';
+import { reachedFinder } from '../wire/origin.ts';
 import type { KeepHeaders, Outgoing } from '../wire/replies.ts';
-import type { Peer, Route } from '../wire/route.ts';
+import type { Call, Peer, Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { docsRoutes } from './docs-routes.ts';
@@ -100,27 +105,39 @@ export function createApp(parts: AppParts): App {
   const { config, stores, log } = parts;
   const now = parts.now ?? Date.now;
   const { access, adminToken, usage } = parts;
-  const originOf = originFinder(config.trustedProxies);
+  const reachedBy = reachedFinder(config.trustedProxies);
+  const originOf = (call: Call) => reachedBy(call).origin;
   const logins = new AdminLogins(stores.logins, adminToken, now);
   const sessions = new ConsoleSessions(parts.signingKey, adminToken, now);
   const store = notingNames(stores.profiles, parts.attributeNames);
-  const lifetimeDays = (client: string) => access.lifetimeDays(client);
-  const here = makeProfileService({ store, lifetimeDays, now });
+  const rulesOf: RulesOf = (client) => access.rulesOf(client);
+  const here = makeProfileService({ store, rulesOf, now });
   const { edges } = parts;
   const everywhere =
     edges && new LocatedProfiles({ ...config, profiles: here, store, peers: edges.peers, log, now });
   const profiles = everywhere ?? here;
+  const intake = new VisitIntake({
+    profiles,
+    location: config,
+    checkingOf: (client) => {
+      const rules = rulesOf(client);
+      return rules instanceof Promise ? rules.then(({ checking }) => checking) : rules.checking;
+    },
+    isDebugToken: async (client, token) =>
+      access.isPresentToken(await access.current(client), 'debug_tools', token),
+    takenIn: (client, request) => usage.count(client, 'mboxCalls', mboxCallsOf(request)),
+  });
   const batchParts = {
     batches: stores.batches,
     files: parts.files,
     now,
     accepted: parts.batchAccepted,
-    originOf,
+    baseUrlOf: (call: Call) => `${reachedBy(call).origin}${reachedBy(call).prefix}`,
   };
   const edgeAnswers = () => ({
     profiles: here,
     store,
-    rows: rowsFromElsewhere(stores.batches, lifetimeDays),
+    rows: rowsFromElsewhere(stores.batches, rulesOf),
     exchange: new ClientExchange({ ...config, store: stores.clients, peers: edges?.peers ?? [], log }),
     figures: stores.figures,
     version: parts.version,
@@ -130,11 +147,12 @@ export function createApp(parts: AppParts): App {
 
   const routes: readonly Route[] = [
     // Visitors and their profiles                guard
-    ...deliveryRoutes(profiles, config, (client, request) => {
-      usage.count(client, 'mboxCalls', mboxCallsOf(request));
-    }), //                                        open
+    ...deliveryRoutes(intake), //                 open
+    batchMboxRoute(intake), //                    open
+    ...mboxPageRoutes(intake), //                 open
+    optOutRoute((call) => originOf(call).startsWith('https:')), // open
     ...counted('fetches', fetchRoutes(profiles)), //  profileApi
-    ...counted('updates', updateRoutes(profiles)), // profileApi
+    ...counted('updates', updateRoutes(profiles, rulesOf)), // profileApi
     ...counted('removals', removeRoutes(profiles)), // adminOrProfileToken
     ...batchRoutes(batchParts).flatMap((route) =>
       counted(route.method === 'POST' ? 'batchUploads' : 'batchStatuses', [route]),
@@ -171,8 +189,12 @@ export function createApp(parts: AppParts): App {
     table.add(path, entrance.at(routes.filter((route) => route.path === path)));
   }
   const answer: App['answer'] = (request, peer) => {
-    const path = rawPathOf(request.url);
-    return (table.find(path) ?? entrance.unknownPath)(request, peer, path);
+    const sent = rawPathOf(request.url);
+    const found = table.find(sent);
+    if (found) return found(request, peer, sent);
+    const path = table.withoutLastSlash(sent);
+    const meant = table.find(path);
+    return meant ? meant(request, peer, path) : entrance.unknownPath(request, peer, sent);
   };
   return {
     fetch(request, peer) {

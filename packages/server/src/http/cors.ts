@@ -1,4 +1,7 @@
-/** Which pages may call from a browser: CORS as the Fetch standard has it. */
+/**
+ * Which pages may call from a browser: CORS as the Fetch standard has it, and the preflights of
+ * Private Network Access (contract section 7).
+ */
 
 import type { CorsKind } from '../wire/route.ts';
 
@@ -7,42 +10,103 @@ type Headers = Readonly<Record<string, string>>;
 export interface CorsPolicy {
   /** The headers for the reply to a request; none when no page may read it. */
   headersFor(request: Request): Headers | undefined;
-  /** Whether OPTIONS is answered at all. */
-  readonly answersPreflight: boolean;
+  /**
+   * The headers of a preflight's reply, beside {@link CorsPolicy.headersFor}; undefined where OPTIONS
+   * is not answered at all.
+   */
+  readonly preflightHeaders: ((request: Request, methods: readonly string[]) => Headers) | undefined;
 }
 
 /** How long a browser remembers a preflight, in seconds: a day, which browsers cut to what they allow. */
 const PREFLIGHT_SECONDS = '86400';
+/** More origins than this are not remembered, so that callers cannot fill the memory with names. */
+const MAX_REMEMBERED_ORIGINS = 1000;
+/** An origin that is longer is answered but not remembered. */
+const MAX_REMEMBERED_LENGTH = 300;
 
-/** The policy of a kind of route. Credentials are never allowed, so no page rides on a visitor's cookies. */
+const NO_PAGE: CorsPolicy = { headersFor: () => undefined, preflightHeaders: undefined };
+const BY_ORIGIN: Headers = { vary: 'Origin' };
+
+/** The policy of a kind of route. @param origins those of `--cors-origin` */
 export function corsPolicy(kind: CorsKind, origins: readonly string[]): CorsPolicy {
+  if (kind === 'visitors') return visitorsPolicy();
   if (kind === 'everybody') {
     const headers = { 'access-control-allow-origin': '*' };
-    return { headersFor: () => headers, answersPreflight: true };
+    return {
+      headersFor: () => headers,
+      preflightHeaders: (_, methods) => preflight(methods, ALLOWED_HEADERS),
+    };
   }
-  if (kind === 'none' || origins.length === 0)
-    return { headersFor: () => undefined, answersPreflight: false };
-  // The same objects every time: then a reply's headers are put together once.
-  const others = { vary: 'Origin' };
-  const allowed = new Map(
-    origins.map((origin) => [origin, { ...others, 'access-control-allow-origin': origin }]),
-  );
+  return kind === 'none' || origins.length === 0 ? NO_PAGE : configuredPolicy(origins);
+}
+
+/**
+ * Delivery and the mbox calls: every origin, `null` too, and with credentials. at.js sends each call
+ * with `withCredentials`, and a browser then accepts neither `*` nor a missing
+ * `Access-Control-Allow-Credentials`. No route of this kind takes its authority from a cookie.
+ */
+function visitorsPolicy(): CorsPolicy {
+  // The same object for the same origin: then the headers of a reply are put together once.
+  const remembered = new Map<string, Headers>();
   return {
     headersFor(request) {
       const origin = request.headers.get('origin');
-      // A cache must not hand one origin's reply to another, not even the one without the header.
-      return (origin === null ? undefined : allowed.get(origin)) ?? others;
+      if (origin === null) return BY_ORIGIN;
+      const known = remembered.get(origin);
+      if (known) return known;
+      const headers = {
+        ...BY_ORIGIN,
+        'access-control-allow-origin': origin,
+        'access-control-allow-credentials': 'true',
+      };
+      if (remembered.size >= MAX_REMEMBERED_ORIGINS) remembered.clear();
+      if (origin.length <= MAX_REMEMBERED_LENGTH) remembered.set(origin, headers);
+      return headers;
     },
-    answersPreflight: true,
+    preflightHeaders(request, methods) {
+      // With credentials `*` is the name of a header (Fetch standard), so the names asked for are given back.
+      const asked = request.headers.get('access-control-request-headers') ?? 'Content-Type';
+      return { ...preflight(methods, asked), ...privateNetworkHeaders(request) };
+    },
   };
 }
 
-/** The headers of a preflight's answer beside those of the policy. */
-export function preflightHeaders(methods: readonly string[]): Headers {
+/** The profile APIs: pages of the configured origins, without credentials. */
+function configuredPolicy(origins: readonly string[]): CorsPolicy {
+  const allowed = new Map(
+    origins.map((origin) => [origin, { ...BY_ORIGIN, 'access-control-allow-origin': origin }]),
+  );
+  const headersOf = (request: Request) => {
+    const origin = request.headers.get('origin');
+    return origin === null ? undefined : allowed.get(origin);
+  };
+  return {
+    // A cache must not hand one origin's reply to another, not even the one without the header.
+    headersFor: (request) => headersOf(request) ?? BY_ORIGIN,
+    preflightHeaders: (request, methods) => ({
+      ...preflight(methods, ALLOWED_HEADERS),
+      ...(headersOf(request) && privateNetworkHeaders(request)),
+    }),
+  };
+}
+
+// `*` does not cover Authorization (Fetch standard, "CORS-preflight fetch").
+const ALLOWED_HEADERS = 'Authorization, access_token, Content-Type, *';
+
+function preflight(methods: readonly string[], headers: string): Headers {
   return {
     'access-control-allow-methods': methods.join(', '),
-    // `*` does not cover Authorization (Fetch standard, "CORS-preflight fetch").
-    'access-control-allow-headers': 'Authorization, access_token, Content-Type, *',
+    'access-control-allow-headers': headers,
     'access-control-max-age': PREFLIGHT_SECONDS,
   };
+}
+
+/**
+ * A page from the internet that calls an address on this machine or network is asked about first
+ * (Private Network Access, WICG); without this header the browser sends nothing else.
+ */
+function privateNetworkHeaders(request: Request): Headers {
+  return request.headers.get('access-control-request-private-network') === 'true'
+    ? { 'access-control-allow-private-network': 'true' }
+    : {};
 }

@@ -13,7 +13,7 @@ import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts
 import { emptyReply, type KeepHeaders, type Outgoing, type Reply, type ReplyStyle } from '../wire/replies.ts';
 import type { Call, GuardKind, Handler, Peer, Route } from '../wire/route.ts';
 import { decodeSegment, rawQueryOf, rawSegment } from '../wire/target.ts';
-import { type CorsPolicy, corsPolicy, preflightHeaders } from './cors.ts';
+import { type CorsPolicy, corsPolicy } from './cors.ts';
 import type { RequestMeter } from './request-metrics.ts';
 
 /**
@@ -130,11 +130,11 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     const policy = corsPolicy(cors, options.corsOrigins);
     const methods: string[] = routes.map(({ method }) => method);
     if (methods.includes('GET')) methods.push('HEAD');
-    if (policy.answersPreflight) methods.push('OPTIONS');
+    if (policy.preflightHeaders) methods.push('OPTIONS');
     const allow = methods.join(', ');
     return answered(style, policy, scope === 'client', meterOf('other', path), (request) => {
-      if (request.method === 'OPTIONS' && policy.answersPreflight) {
-        return emptyReply({ allow, ...preflightHeaders(methods) });
+      if (request.method === 'OPTIONS' && policy.preflightHeaders) {
+        return emptyReply({ allow, ...policy.preflightHeaders(request, methods) });
       }
       throw new QuiverError(
         'method-not-allowed',

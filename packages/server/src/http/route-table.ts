@@ -2,8 +2,7 @@
  * Which route a path leads to: our own, for the look into the table is a part of every request, and the table is small and known.
  *
  * Paths are matched as they were sent, segment by segment, nothing decoded. A literal segment goes before a parameter, a parameter before
- * what takes all the rest, and where the better one leads nowhere the next is tried. A parameter is never empty. A slash at the end
- * counts.
+ * what takes all the rest, and where the better one leads nowhere the next is tried. A parameter is never empty.
  */
 export class RouteTable<Target> {
   readonly #root = new Branch<Target>();
@@ -46,6 +45,19 @@ export class RouteTable<Target> {
       if (found !== undefined) return found;
     }
     return path.startsWith('/') ? targetOf(this.#root, path, 1) : undefined;
+  }
+
+  /**
+   * The path without one slash at its end: what a path means that leads nowhere as it is (contract
+   * section 11). A slash that stands where an id is missing stays, as in
+   * `/rest/v1/profiles/thirdPartyId/`: without it the word would be taken for an id.
+   */
+  withoutLastSlash(path: string): string {
+    if (path.length < 2 || !path.endsWith('/')) return path;
+    const shorter = path.slice(0, -1);
+    const last = shorter.lastIndexOf('/') + 1;
+    const word = this.#afterLiterals.get(shorter.slice(0, last))?.literals.get(shorter.slice(last));
+    return word !== undefined && word.target === undefined ? path : shorter;
   }
 }
 

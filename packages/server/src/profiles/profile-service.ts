@@ -6,7 +6,7 @@
  */
 
 import type { AttributeSettings } from '../domain/attributes.ts';
-import type { WriteMoment } from '../domain/lifetime.ts';
+import type { WriteMoment, WriteRules } from '../domain/lifetime.ts';
 import { type IdKind, idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
 import type {
   FoundProfile,
@@ -24,8 +24,7 @@ export interface SentId {
 
 export interface ProfileServiceOptions {
   readonly store: ProfileStore;
-  /** How long a client's profiles live after a write, in days. */
-  readonly lifetimeDays: (client: string) => number | Promise<number>;
+  readonly rulesOf: (client: string) => WriteRules | Promise<WriteRules>;
   /** Epoch milliseconds; the system's clock by default. */
   readonly now?: () => number;
 }
@@ -61,13 +60,14 @@ export interface ProfileService {
 }
 
 export function makeProfileService(options: ProfileServiceOptions): ProfileService {
-  const { store, lifetimeDays, now = Date.now } = options;
-  /** Writes at the moment at which the lifetime is known: as a rule it is, and a promise less is made for each write. */
+  const { store, rulesOf, now = Date.now } = options;
+  const momentOf = ({ lifetimeDays, whenTooLarge = 'refuse' }: WriteRules): WriteMoment => {
+    return { now: now(), lifetimeDays, whenTooLarge };
+  };
+  /** Writes at the moment at which the rules are known: as a rule they are, which saves a promise for each write. */
   const written = <Outcome>(client: string, write: (moment: WriteMoment) => Promise<Outcome>) => {
-    const days = lifetimeDays(client);
-    return days instanceof Promise
-      ? days.then((known) => write({ now: now(), lifetimeDays: known }))
-      : write({ now: now(), lifetimeDays: days });
+    const rules = rulesOf(client);
+    return rules instanceof Promise ? rules.then((known) => write(momentOf(known))) : write(momentOf(rules));
   };
   return {
     find(client, sent) {

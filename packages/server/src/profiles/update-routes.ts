@@ -2,6 +2,7 @@
 
 import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
+import type { RulesOf } from '../domain/client-rules.ts';
 import { QuiverError } from '../errors.ts';
 import { readBody, textOf } from '../wire/body.ts';
 import { readJsonObject } from '../wire/json.ts';
@@ -25,7 +26,9 @@ const SUBMITTED = 'Request successfully submitted';
 const UPDATED = updateReply(true, SUBMITTED);
 
 /** The update by GET and by POST. */
-export function updateRoutes(profiles: ProfileService): Route[] {
+export function updateRoutes(profiles: ProfileService, rulesOf: RulesOf): Route[] {
+  const update = (client: string, parameters: readonly Parameter[]) =>
+    answerUpdate(profiles, rulesOf, client, parameters);
   const shared = {
     path: PATH,
     guard: 'profileApi',
@@ -45,7 +48,7 @@ export function updateRoutes(profiles: ProfileService): Route[] {
             `URL: must have at most ${MAX_UPDATE_URL} characters; use POST`,
           );
         }
-        return update(profiles, call.client, call.query);
+        return update(call.client, call.query);
       },
     },
     {
@@ -53,20 +56,26 @@ export function updateRoutes(profiles: ProfileService): Route[] {
       method: 'POST',
       describe: { ...describeUpdate('Update a profile'), request: { ...UPDATE_REQUEST, body: UPDATE_BODY } },
       async handle(call) {
-        return update(profiles, call.client, [...call.query, ...(await bodyParameters(call))]);
+        return update(call.client, [...call.query, ...(await bodyParameters(call))]);
       },
     },
   ];
 }
 
-async function update(
+async function answerUpdate(
   profiles: ProfileService,
+  rulesOf: RulesOf,
   client: string,
   parameters: readonly Parameter[],
 ): Promise<Reply> {
   const { id, settings } = profileUpdateOf(parameters);
   const { outcome, cluster } = await profiles.update(client, id, settings);
-  if (outcome === 'not-found') return updateReply(false, noProfileFound(client, id.kind, id.text));
+  if (outcome === 'not-found') {
+    const { unknownUpdate } = await rulesOf(client);
+    return unknownUpdate === 'success'
+      ? UPDATED
+      : updateReply(false, noProfileFound(client, id.kind, id.text));
+  }
   if (outcome === 'too-large') {
     throw new QuiverError(
       'bad-request',

@@ -1,11 +1,11 @@
 /**
- * The storage contract of what is kept of a client beside its profiles: its settings, and which profile token is the present one.
+ * The storage contract of what is kept of a client beside its profiles: its settings, and which tokens are the present ones.
  *
  * Neither a token nor a key is ever stored. Of the token there are the facts from which it is signed anew, so that it can be shown
  * again (contract section 9). Errors and durability are as in `profile-store.ts`.
  */
 
-/** What a profile token is made from. */
+/** What a token is made from. */
 export interface TokenFacts {
   /** Random; tells this token from every other. */
   readonly id: string;
@@ -23,10 +23,23 @@ export interface ClientRecord {
     /** Epoch milliseconds; 0 when they were never set. */
     readonly changedAt: number;
   };
-  /** The present token, expired or not; undefined when there is none. */
+  /** The present profile token, expired or not; undefined when there is none. */
   readonly token: TokenFacts | undefined;
-  /** When a token was last made or ended; 0 for never. */
+  /** When a profile token was last made or ended; 0 for never. */
   readonly tokenChangedAt: number;
+  /** The same of the debug token, which opens the trace of a visit (contract section 9). */
+  readonly debugToken: TokenFacts | undefined;
+  readonly debugTokenChangedAt: number;
+}
+
+/** A record as it is kept: one JSON object, so what is undefined is left out. */
+export function clientRecordJson(record: ClientRecord): string {
+  return JSON.stringify({ ...record, revision: record.revision + 1 });
+}
+
+/** Reads what {@link clientRecordJson} wrote. */
+export function parseClientRecord(json: string): ClientRecord {
+  return { ...NO_CLIENT_RECORD, ...(JSON.parse(json) as Partial<ClientRecord>) };
 }
 
 /** What is found of a client of which nothing is kept. */
@@ -35,6 +48,8 @@ export const NO_CLIENT_RECORD: ClientRecord = {
   settings: { json: '{}', changedAt: 0 },
   token: undefined,
   tokenChangedAt: 0,
+  debugToken: undefined,
+  debugTokenChangedAt: 0,
 };
 
 export interface ClientStore {

@@ -2,6 +2,7 @@
 
 import { QuiverError } from '../errors.ts';
 import { AwaitedBodies } from './awaited-bodies.ts';
+import { BodyBudget } from './body-budget.ts';
 
 const EMPTY = new Uint8Array(0);
 /**
@@ -12,18 +13,25 @@ const MOST_TIME = 30_000;
 
 const awaitedBodies = new AwaitedBodies(MOST_TIME);
 
+/** The most bytes of large bodies that this process holds at the same time. */
+export const MAX_HELD_BODY_BYTES = 256 * 1024 * 1024;
+const budget = new BodyBudget(MAX_HELD_BODY_BYTES);
+
 /** Reads a body that says how long it is. */
-function readWhole(request: Request, maxBytes: number): Promise<Uint8Array> {
+function readWhole(request: Request, length: number, maxBytes: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
+    const counted = budget.take(0, length);
     const awaited = awaitedBodies.await(() => reject(tooSlow(MOST_TIME)));
     request.arrayBuffer().then(
       (bytes) => {
         awaited.end();
+        budget.release(counted);
         if (bytes.byteLength > maxBytes) reject(tooLarge(maxBytes));
         else resolve(new Uint8Array(bytes));
       },
       (cause) => {
         awaited.end();
+        budget.release(counted);
         reject(cutShort(cause));
       },
     );
@@ -41,7 +49,7 @@ function cutShort(cause: unknown): QuiverError {
  * the first byte beyond it. A Content-Length beyond it is refused before anything is read.
  *
  * @param maxBytes the most bytes
- * @throws QuiverError `body-too-large`; `bad-request` when the body is cut short, takes more than 30 seconds, or is packed with a
+ * @throws QuiverError `body-too-large`; `unavailable` when too many large bodies come at the same time; `bad-request` when the body is cut short, takes more than 30 seconds, or is packed with a
  *   Content-Encoding
  */
 export function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
@@ -55,13 +63,14 @@ export function readBody(request: Request, maxBytes: number): Promise<Uint8Array
   if (Number(length ?? 0) > maxBytes) return Promise.reject(tooLarge(maxBytes));
   // Of a request that says its length no more can come than that; to read it as a stream takes several times as long.
   const isWhole = length !== null && !headers.has('transfer-encoding');
-  return isWhole ? readWhole(request, maxBytes) : readStream(request, maxBytes);
+  return isWhole ? readWhole(request, Number(length) || 0, maxBytes) : readStream(request, maxBytes);
 }
 
 async function readStream(request: Request, maxBytes: number): Promise<Uint8Array> {
   if (request.body === null) return EMPTY;
   const chunks: Uint8Array[] = [];
   let size = 0;
+  let counted = 0;
   const reader = request.body.getReader();
   // Whether the sender minds that we stop listening is of no interest: the answer is the same.
   const stopListening = () => void reader.cancel().catch(() => undefined);
@@ -79,13 +88,17 @@ async function readStream(request: Request, maxBytes: number): Promise<Uint8Arra
       if (chunk.done) break;
       size += chunk.value.byteLength;
       if (size > maxBytes) {
-        stopListening();
         throw tooLarge(maxBytes);
       }
+      counted = budget.take(counted, size);
       chunks.push(chunk.value);
     }
+  } catch (error) {
+    stopListening();
+    throw error;
   } finally {
     clearTimeout(timer);
+    budget.release(counted);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
 }

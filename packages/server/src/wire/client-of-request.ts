@@ -24,12 +24,17 @@ export interface ClientClues {
 
 /** Hosts seen: more than this many are not remembered, so that a caller cannot fill the memory with names. */
 const MAX_REMEMBERED_HOSTS = 1000;
+/** What some public clients write in the path instead of a client code. */
+const ANY_CLIENT = 'client';
 const EDGE_LABEL = /^mboxedge[0-9]+$/;
 
 /**
  * Makes the function that finds the client of a request: the Host header's first label under the server domain (or under
- * `localhost`), else the `client` query parameter, else the segment after `/m2/` when a client of that name is served, else the
- * first client.
+ * `localhost`), else the `client` query parameter, else the segment after `/m2/`, else the first client.
+ *
+ * Public clients put the word `client` in the path, or another client's code. So the literal word means
+ * the first client; and while only one client is served, so does any name. With several, a name that is
+ * not served is refused: a typing error must not write into another tenant.
  *
  * The calls of the Admin API (`/{client}/target/…`) are for the client that their path names and no other.
  *
@@ -53,12 +58,18 @@ export function clientFinder(rules: ClientRules): (clues: ClientClues) => string
     const named =
       admin ?? (host === null ? undefined : namedByHost(host)) ?? (query === '' ? undefined : query);
     if (named !== undefined) {
-      if (!served.has(named)) throw new QuiverError('not-found', `No such client: ${named}`);
+      if (!served.has(named)) throw noSuchClient(named);
       return named;
     }
-    const trimmed = segment?.trim();
-    return trimmed !== undefined && served.has(trimmed) ? trimmed : fallback;
+    const inPath = segment?.trim() ?? '';
+    if (served.has(inPath)) return inPath;
+    if (served.size === 1 || inPath === '' || inPath === ANY_CLIENT) return fallback;
+    throw noSuchClient(inPath);
   };
+}
+
+function noSuchClient(name: string): QuiverError {
+  return new QuiverError('not-found', `No such client: ${name}`);
 }
 
 /** The client that a Host header names; undefined when it names none. */

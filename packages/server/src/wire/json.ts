@@ -40,6 +40,21 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * Says why a JSON value cannot be stored as text. What can is a string, as it is, and numbers and
+ * booleans as `String` prints them, which is how JSON writes them (contract sections 5 and 7).
+ *
+ * @returns a phrase that completes "profile.age: …"; undefined when the value is good
+ */
+export function scalarProblem(value: unknown): string | undefined {
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'must be well-formed Unicode';
+  if (typeof value === 'boolean') return undefined;
+  if (typeof value !== 'number') return 'must be a string, a number, true or false';
+  // JSON.parse has rounded 9007199254740993, and has made 1e999 Infinity.
+  const isExact = Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
+  return isExact ? undefined : 'must be sent as a string to be kept exactly';
+}
+
 /** Counts brackets outside strings, before anything is parsed: a deep text would cost the parser its stack. */
 function isTooDeep(text: string): boolean {
   let depth = 0;

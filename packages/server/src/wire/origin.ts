@@ -1,16 +1,24 @@
-/** The address under which the caller reached us: what a link back to us must begin with. */
+/** The address under which the caller reached us: what a link back to us must begin with (contract section 6). */
 
 import { BlockList, isIP } from 'node:net';
 import type { Call } from './route.ts';
 
+export interface Reached {
+  /** Scheme, host and port as the caller wrote them: `https://demo.example.com:8443`. */
+  readonly origin: string;
+  /** The path before which a proxy keeps Quiver, without a slash at its end: `/quiver`; empty without one. */
+  readonly prefix: string;
+}
+
 /**
- * Makes the function that gives scheme, host and port as the caller wrote them, for instance `https://demo.example.com:8443`.
+ * Makes the function that tells under which address a caller reached us.
  *
- * `X-Forwarded-Proto` and `X-Forwarded-Host` count only from a trusted proxy; the first of several is the caller's own.
+ * `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` count only from a trusted proxy; the first of
+ * several values is the caller's own. A port or prefix that is malformed is ignored.
  *
  * @param trustedProxies addresses, or ranges such as `10.0.0.0/8`
  */
-export function originFinder(trustedProxies: readonly string[]): (call: Call) => string {
+export function reachedFinder(trustedProxies: readonly string[]): (call: Call) => Reached {
   const trusted = new BlockList();
   for (const proxy of trustedProxies) {
     const [address = '', prefix] = proxy.split('/');
@@ -19,16 +27,34 @@ export function originFinder(trustedProxies: readonly string[]): (call: Call) =>
     else trusted.addSubnet(address, Number(prefix), family);
   }
   return ({ request, peer }) => {
-    let scheme = peer?.secure ? 'https' : 'http';
+    let scheme: 'http' | 'https' = peer?.secure ? 'https' : 'http';
+    let prefix = '';
     let host = request.headers.get('host') ?? 'localhost';
     const address = peer?.address.replace(/^::ffff:/, '') ?? '';
     const family = isIP(address);
     if (family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4')) {
-      scheme = firstOf(request.headers.get('x-forwarded-proto')) ?? scheme;
-      host = firstOf(request.headers.get('x-forwarded-host')) ?? host;
+      const forwarded = (name: string) => firstOf(request.headers.get(`x-forwarded-${name}`));
+      scheme = forwarded('proto') === undefined ? scheme : forwarded('proto') === 'https' ? 'https' : 'http';
+      host = withPort(forwarded('host') ?? host, forwarded('port'), scheme);
+      prefix = prefixOf(forwarded('prefix'));
     }
-    return `${scheme === 'https' ? 'https' : 'http'}://${host}`;
+    return { origin: `${scheme}://${host}`, prefix };
   };
+}
+
+/** The host with the port that the proxy names; the port that belongs to the scheme is left out. */
+function withPort(host: string, port: string | undefined, scheme: 'http' | 'https'): string {
+  if (port === undefined || !/^[0-9]{1,5}$/.test(port)) return host;
+  const name = host.replace(/:[0-9]*$/, '');
+  return Number(port) === DEFAULT_PORTS[scheme] ? name : `${name}:${Number(port)}`;
+}
+
+const DEFAULT_PORTS = { http: 80, https: 443 } as const;
+
+/** `/quiver`, without markup and without what would begin a query or a fragment. */
+function prefixOf(sent: string | undefined): string {
+  const prefix = sent?.replace(/\/+$/, '') ?? '';
+  return /^(\/[\w.~!$()*+,;=:@%-]+)*$/.test(prefix) ? prefix : '';
 }
 
 function firstOf(list: string | null): string | undefined {

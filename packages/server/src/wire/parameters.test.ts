@@ -33,6 +33,24 @@ describe('readParameters', () => {
     expect(() => readParameters(text, 'body')).toThrow('must be percent-encoded UTF-8');
   });
 
+  test.each<[string, string]>([
+    ['profile.a=20%', '20%'],
+    ['profile.a=%', '%'],
+    ['profile.a=%2', '%2'],
+    ['profile.a=100%+sure,+5%x', '100% sure, 5%x'],
+    ['profile.a=%25%', '%%'],
+    ['profile%2Ea=5%', '5%'],
+  ])('a bare percent in the value of an attribute is itself: %j', (text, value) => {
+    expect(readParameters(text, 'query')).toEqual([['profile.a', value]]);
+  });
+
+  test.each(['profile.a=%ff', 'profile.a=%ED%A0%80', 'profile.a%=1', 'a.profile.=%', 'Profile.a=%'])(
+    'it is not elsewhere, and an escape that makes no UTF-8 is none: %j',
+    (text) => {
+      expect(() => readParameters(text, 'query')).toThrow('must be percent-encoded UTF-8');
+    },
+  );
+
   test('reads back what encodeURIComponent wrote', () => {
     const text = fc.string({ unit: 'binary' });
     fc.assert(

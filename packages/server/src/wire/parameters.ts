@@ -1,8 +1,10 @@
 /**
  * Parameters of a query or a form (`application/x-www-form-urlencoded`), read strictly.
  *
- * URLSearchParams keeps a bad escape as text and turns bad UTF-8 into U+FFFD; here both are refused, for what is stored must be
- * what was meant. `+` is a space, order is kept, a name given twice stands there twice (the last one wins, contract section 5).
+ * URLSearchParams keeps a bad escape as text and turns bad UTF-8 into U+FFFD; here both are refused,
+ * because what is stored must be what was meant. There is one exception: a public connector sends
+ * values of attributes unencoded, so in a `profile.…` value a `%` that starts no escape is itself.
+ * `+` is a space, order is kept, a name given twice stands there twice (contract section 5).
  */
 
 import { QuiverError } from '../errors.ts';
@@ -26,7 +28,8 @@ export function readParameters(text: string, where: 'query' | 'body'): Parameter
     if (piece === '') continue;
     const equals = piece.indexOf('=');
     const name = decode(equals === -1 ? piece : piece.slice(0, equals), where);
-    parameters.push([name, equals === -1 ? '' : decode(piece.slice(equals + 1), name)]);
+    const value = equals === -1 ? '' : piece.slice(equals + 1);
+    parameters.push([name, decode(isAttribute(name) ? withBarePercents(value) : value, name)]);
   }
   return parameters;
 }
@@ -37,6 +40,18 @@ export function lastValue(parameters: readonly Parameter[], name: string): strin
     if (parameters[index]![0] === name) return parameters[index]![1];
   }
   return undefined;
+}
+
+/** What the names of parameters that set attributes start with. */
+export const ATTRIBUTE_PREFIX = 'profile.';
+
+function isAttribute(name: string): boolean {
+  return name.startsWith(ATTRIBUTE_PREFIX);
+}
+
+/** Escapes each `%` that starts no escape. */
+function withBarePercents(text: string): string {
+  return text.includes('%') ? text.replaceAll(/%(?![0-9A-Fa-f]{2})/g, '%25') : text;
 }
 
 function decode(text: string, member: string): string {

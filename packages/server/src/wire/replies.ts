@@ -15,7 +15,7 @@ export const JSON_HEADERS = {
 
 const XML_HEADERS = { ...JSON_HEADERS, 'content-type': 'text/xml;charset=UTF-8' } as const;
 const EMPTY_HEADERS = { 'cache-control': 'no-store' } as const;
-const PLAIN_HEADERS = { ...JSON_HEADERS, 'content-type': 'text/plain;charset=UTF-8' } as const;
+export const PLAIN_HEADERS = { ...JSON_HEADERS, 'content-type': 'text/plain;charset=UTF-8' } as const;
 
 type Headers = Readonly<Record<string, string>>;
 type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;

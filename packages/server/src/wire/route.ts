@@ -16,10 +16,13 @@ import type { Reply, ReplyStyle } from './replies.ts';
 export type GuardKind = 'open' | 'profileApi' | 'adminOrProfileToken' | 'admin' | 'edge';
 
 /**
- * Whose pages may call a route from a browser: nobody's, everybody's (without credentials, as at Adobe), or those of the
- * configured origins.
+ * Whose pages may call a route from a browser:
+ * - `none`: no page but Quiver's own;
+ * - `visitors`: every page, with credentials, as at.js sends them (contract section 7);
+ * - `everybody`: every page, without credentials;
+ * - `configured`: pages of the origins in `--cors-origin`.
  */
-export type CorsKind = 'none' | 'everybody' | 'configured';
+export type CorsKind = 'none' | 'visitors' | 'everybody' | 'configured';
 
 /** Who is at the other end of the connection. */
 export interface Peer {

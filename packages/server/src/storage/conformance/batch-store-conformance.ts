@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import type { WriteMoment } from '../../domain/lifetime.ts';
 import { BatchRows, type RowUpdate } from '../batch-rows.ts';
 import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow } from '../batch-store.ts';
 import type { Stores } from '../stores.ts';
@@ -171,6 +172,19 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
     });
 
     describe('apply', () => {
+      test('drops the oldest attributes where the client wants that', async () => {
+        const moment: WriteMoment = { ...at(T0 + 1), whenTooLarge: 'drop-oldest' };
+        const id = tnt('full');
+        await stores.profiles.update('demo', id, settings({ old: 'x'.repeat(40_000) }), at(T0), true);
+        await accept('b1', { rows: 2 });
+        await lease();
+        const rows = [row(1, 'full', { new: 'y'.repeat(40_000) }), row(2, 'full', { more: 'z' })];
+        const after = await step('b1', 0, rows, { moment });
+        expect(after).toMatchObject({ progress: { successful: 2, failed: 0 } });
+        const found = await stores.profiles.find('demo', id, T0 + 1);
+        expect(Object.keys(JSON.parse(found!.attributes))).toEqual(['new', 'more']);
+      });
+
       test('applies in order, counts exactly, and tells the batch as it is now', async () => {
         await stores.profiles.update('demo', tnt('full'), settings({ x: 'x'.repeat(40_000) }), at(T0), true);
         await accept('b1', { rows: 6 });

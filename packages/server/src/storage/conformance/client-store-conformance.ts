@@ -11,6 +11,8 @@ const RECORD: ClientRecord = {
   settings: { json: '{"__proto__":1,"name":"snö \\" \\u0000"}', changedAt: T0 },
   token: { id: 'abc', issuedAt: T0, expiresAt: T0 + 1000 },
   tokenChangedAt: T0,
+  debugToken: { id: 'def', issuedAt: T0, expiresAt: T0 + 2000 },
+  debugTokenChangedAt: T0 + 1,
 };
 
 export function describeClientStore(engine: string, makePlace: () => Promise<StorePlace>): void {

@@ -6,6 +6,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import type { WriteMoment } from '../../domain/lifetime.ts';
+import { FIRST_SESSION_START } from '../../domain/profile.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
@@ -93,6 +94,28 @@ export function describeProfileStore(
           'too-large',
         );
         expect(await values(tnt('b'))).toBeUndefined();
+      });
+
+      test('drops the oldest attributes where the client wants that, never those of the write', async () => {
+        const dropping = (now: number): WriteMoment => ({ ...at(now), whenTooLarge: 'drop-oldest' });
+        const fill = (length: number) => 'x'.repeat(length);
+        const names = async (id: VisitorId) => Object.keys((await values(id)) ?? {});
+        const visit = {
+          ids: [tnt('a')],
+          freshTntId: tnt('fresh'),
+          settings: settings({ old: fill(30_000) }),
+        };
+        await store.visit('demo', visit, at(T0));
+        await store.update('demo', tnt('a'), settings({ mid: fill(30_000) }), at(T0 + 1), false);
+        const write = settings({ new: fill(20_000) });
+        expect(await store.update('demo', tnt('a'), write, dropping(T0 + 2), false)).toBe('updated');
+        expect(await names(tnt('a'))).toEqual([FIRST_SESSION_START, 'mid', 'new']);
+        const more = { ...visit, settings: settings({ newest: fill(40_000) }) };
+        expect(await store.visit('demo', more, dropping(T0 + 3))).toMatchObject({ outcome: 'visited' });
+        expect(await names(tnt('a'))).toEqual([FIRST_SESSION_START, 'new', 'newest']);
+        const tooMuch = settings({ one: fill(40_000), two: fill(40_000) });
+        expect(await store.update('demo', tnt('a'), tooMuch, dropping(T0 + 4), false)).toBe('too-large');
+        expect(await names(tnt('a'))).toEqual([FIRST_SESSION_START, 'new', 'newest']);
       });
 
       test('keeps the longest and strangest ids and names to the letter', async () => {

@@ -1,6 +1,12 @@
 /** What is kept of a client, in LMDB: one JSON record a client. */
 
-import { type ClientRecord, type ClientStore, NO_CLIENT_RECORD, type TokenFacts } from '../client-store.ts';
+import {
+  type ClientRecord,
+  type ClientStore,
+  clientRecordJson,
+  NO_CLIENT_RECORD,
+  parseClientRecord,
+} from '../client-store.ts';
 import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
 
 export class LmdbClientStore implements ClientStore {
@@ -18,7 +24,7 @@ export class LmdbClientStore implements ClientStore {
 
   replace(client: string, record: ClientRecord): Promise<boolean> {
     const key = Buffer.from(client);
-    const bytes = Buffer.from(JSON.stringify({ ...record, revision: record.revision + 1 }));
+    const bytes = Buffer.from(clientRecordJson(record));
     return this.#environment.write(() => {
       if (this.#get(key).revision !== record.revision) return false;
       this.#clients.putSync(key, bytes);
@@ -28,8 +34,6 @@ export class LmdbClientStore implements ClientStore {
 
   #get(key: Buffer): ClientRecord {
     const bytes = this.#clients.get(key);
-    if (!bytes) return NO_CLIENT_RECORD;
-    const kept = JSON.parse(bytes.toString()) as Omit<ClientRecord, 'token'> & { token?: TokenFacts };
-    return { ...kept, token: kept.token };
+    return bytes ? parseClientRecord(bytes.toString()) : NO_CLIENT_RECORD;
   }
 }

@@ -1,6 +1,12 @@
 /** What is kept of a client, in a Redis or Valkey Cluster: one hash a client. */
 
-import { type ClientRecord, type ClientStore, NO_CLIENT_RECORD, type TokenFacts } from '../client-store.ts';
+import {
+  type ClientRecord,
+  type ClientStore,
+  clientRecordJson,
+  NO_CLIENT_RECORD,
+  parseClientRecord,
+} from '../client-store.ts';
 import { newVersion } from './cells.ts';
 import { replaceClient } from './client-scripts.lua.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
@@ -16,17 +22,14 @@ export class RedisClientStore implements ClientStore {
 
   async find(client: string): Promise<ClientRecord> {
     const json = await this.#cluster.read<Buffer | null>(latest(), this.#key(client), 'HGET', 'j');
-    if (!json) return NO_CLIENT_RECORD;
-    const kept = JSON.parse(String(json)) as Omit<ClientRecord, 'token'> & { token?: TokenFacts };
-    return { ...kept, token: kept.token };
+    return json ? parseClientRecord(String(json)) : NO_CLIENT_RECORD;
   }
 
   async replace(client: string, record: ClientRecord): Promise<boolean> {
-    const json = JSON.stringify({ ...record, revision: record.revision + 1 });
     const [status] = await this.#cluster.write({
       script: replaceClient,
       keys: [this.#key(client)],
-      args: [newVersion(), record.revision, json],
+      args: [newVersion(), record.revision, clientRecordJson(record)],
     });
     return String(status) === 'done';
   }

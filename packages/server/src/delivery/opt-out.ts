@@ -1,0 +1,45 @@
+/** The opt-out of a visitor: a cookie that says that nothing may be kept of the browser (contract section 7). */
+
+import { z } from '@hono/zod-openapi';
+import { PLAIN_HEADERS, Reply } from '../wire/replies.ts';
+import type { Call, Route } from '../wire/route.ts';
+
+/** Two years, as at Adobe. */
+const OPT_OUT_SECONDS = 63_072_000;
+const DONE = 'This browser has opted out: nothing is kept of its visits.\n';
+const OPTED_OUT = /(?:^|;\s*)disableClient=true(?:;|$)/;
+
+/** Whether a request comes from a browser whose visitor has opted out. */
+export function isOptedOut(headers: Call['request']['headers']): boolean {
+  const cookie = headers.get('cookie');
+  return cookie !== null && OPTED_OUT.test(cookie);
+}
+
+/** @param isSecure whether the caller reached us by https */
+export function optOutRoute(isSecure: (call: Call) => boolean): Route {
+  return {
+    method: 'GET',
+    path: '/optout',
+    guard: 'open',
+    style: 'plain',
+    cors: 'visitors',
+    scope: 'server',
+    describe: {
+      tags: ['Delivery'],
+      summary: 'Opt this browser out',
+      description:
+        'Sets the cookie `disableClient` for two years. Of a visit that brings it nothing is stored or metered.',
+      responses: {
+        200: { description: 'Opted out', content: { 'text/plain': { schema: z.string(), example: DONE } } },
+      },
+    },
+    handle(call) {
+      // A page of another site is only sent the cookie with SameSite=None, which browsers take over https alone.
+      const scope = isSecure(call) ? 'SameSite=None; Secure' : 'SameSite=Lax';
+      return new Reply(DONE, 200, {
+        ...PLAIN_HEADERS,
+        'set-cookie': `disableClient=true; Path=/; Max-Age=${OPT_OUT_SECONDS}; ${scope}`,
+      });
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * What `checking: strict` asks of a visit beyond what Quiver reads: the rules of the OpenAPI
+ * description of Adobe's Delivery API (contract section 7). A member that the description does not
+ * name may be anything.
+ */
+
+import { z } from '@hono/zod-openapi';
+import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
+import { isJsonObject } from '../wire/json.ts';
+import { MAX_MBOXES, MAX_PARAMETER_VALUE, MAX_PROFILE_PARAMETERS } from './delivery-schema.ts';
+
+/** The most characters of the ids of purchased products, joined by commas. */
+const MAX_PRODUCT_IDS = 250;
+/** Order members that Adobe derives; they may not be sent as parameters of an mbox. */
+const RESERVED_PARAMETERS = ['orderId', 'orderTotal', 'productPurchasedIds'];
+
+const text = (max: number) => z.string().max(max);
+const notBlank = (max: number) => text(max).regex(/\S/, 'must not be blank');
+
+function parameterProblem(sent: unknown): string | undefined {
+  if (!isJsonObject(sent)) return 'must be an object';
+  const entries = Object.entries(sent);
+  if (entries.length > MAX_PROFILE_PARAMETERS) return `must have at most ${MAX_PROFILE_PARAMETERS} members`;
+  for (const [name, value] of entries) {
+    if (name.trim() === '' || name.length > MAX_ATTRIBUTE_NAME) {
+      return `names must have 1 to ${MAX_ATTRIBUTE_NAME} characters`;
+    }
+    if (name.startsWith('profile.')) return `the name "${name}" must not start with "profile."`;
+    if (RESERVED_PARAMETERS.includes(name)) return `the name "${name}" belongs to orders`;
+    if (typeof value === 'object') return `the value of "${name}" must be a string`;
+    if (String(value).length > MAX_PARAMETER_VALUE) {
+      return `the value of "${name}" must have at most ${MAX_PARAMETER_VALUE} characters`;
+    }
+  }
+  return undefined;
+}
+
+const Parameters = z
+  .unknown()
+  .superRefine((sent, context) => {
+    const problem = sent === null ? undefined : parameterProblem(sent);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  })
+  .optional();
+
+const Order = z.looseObject({
+  id: text(250).nullish(),
+  total: z.number().min(0).nullish(),
+  purchasedProductIds: z
+    .array(z.string().regex(/\S/, 'must not be blank'))
+    .refine(
+      (ids) => ids.join(',').length <= MAX_PRODUCT_IDS,
+      `must have at most ${MAX_PRODUCT_IDS} characters together`,
+    )
+    .nullish(),
+  time: z.iso
+    .datetime({ offset: true, local: true, error: 'must be a time as ISO 8601 writes it' })
+    .nullish(),
+});
+
+const Product = z.looseObject({ id: notBlank(128).nullish(), categoryId: notBlank(128).nullish() });
+const Address = z.looseObject({ url: text(4096).nullish(), referringUrl: text(4096).nullish() });
+
+const Details = z.looseObject({
+  address: Address.nullish(),
+  parameters: Parameters,
+  order: Order.nullish(),
+  product: Product.nullish(),
+});
+const Mbox = Details.extend({ index: z.int(), name: notBlank(250) });
+const Mboxes = z
+  .array(Mbox)
+  .max(MAX_MBOXES)
+  .refine((mboxes) => new Set(mboxes.map(({ index }) => index)).size === mboxes.length, {
+    message: 'must not repeat an index',
+  });
+const View = Details.extend({ name: text(128).nullish(), key: text(512).nullish() });
+const ViewName = z.looseObject({ name: text(128).nullish(), key: text(512).nullish() });
+
+const Notification = Details.extend({
+  id: text(200),
+  impressionId: text(128).nullish(),
+  type: z.enum(['click', 'display']),
+  timestamp: z.int(),
+  tokens: z.array(z.string()).nullish(),
+  mbox: z.looseObject({ name: notBlank(250) }).nullish(),
+  view: ViewName.nullish(),
+}).refine(({ mbox, view }) => !mbox || !view, 'must name an mbox or a view, not both');
+
+const Context = z.looseObject({
+  channel: z.enum(['web', 'mobile']),
+  mobilePlatform: z
+    .looseObject({
+      deviceType: z.enum(['phone', 'tablet']),
+      platformType: z.enum(['android', 'ios']),
+      version: text(128).nullish(),
+    })
+    .nullish(),
+  application: z
+    .looseObject({ id: text(250).nullish(), name: text(250).nullish(), version: text(128).nullish() })
+    .nullish(),
+  screen: z
+    .looseObject({
+      width: z.number().nullish(),
+      height: z.number().nullish(),
+      colorDepth: z.number().nullish(),
+      orientation: z.enum(['portrait', 'landscape']).nullish(),
+    })
+    .nullish(),
+  address: Address.nullish(),
+  geo: z
+    .looseObject({
+      latitude: z.number().nullish(),
+      longitude: z.number().nullish(),
+      countryCode: z.string().length(2).nullish(),
+      stateCode: z.string().min(1).max(3).nullish(),
+      city: text(50).nullish(),
+      zip: text(12).nullish(),
+    })
+    .nullish(),
+  timeOffsetInMinutes: z.number().nullish(),
+  userAgent: z.string().nullish(),
+  beacon: z.boolean().nullish(),
+});
+
+const CustomerId = z.looseObject({
+  id: text(128),
+  integrationCode: text(50),
+  authenticatedState: z.enum(['unknown', 'authenticated', 'logged_out']),
+});
+
+/** A Delivery request under `checking: strict`, beside the rules that hold for every visit. */
+export const StrictDeliverySchema = z.looseObject({
+  requestId: text(128).nullish(),
+  impressionId: text(128).nullish(),
+  id: z.looseObject({ customerIds: z.array(CustomerId).max(50).nullish() }).nullish(),
+  environmentId: z.int().nullish(),
+  property: z.looseObject({ token: z.string() }).nullish(),
+  trace: z.looseObject({ authorizationToken: z.string() }).nullish(),
+  context: Context,
+  experienceCloud: z
+    .looseObject({
+      audienceManager: z
+        .looseObject({ locationHint: z.int().min(1).nullish(), blob: notBlank(1024).nullish() })
+        .nullish(),
+      analytics: z
+        .looseObject({
+          supplementalDataId: z.string().length(33).nullish(),
+          logging: z.enum(['server_side', 'client_side']).nullish(),
+        })
+        .nullish(),
+    })
+    .nullish(),
+  execute: z.looseObject({ pageLoad: Details.nullish(), mboxes: Mboxes.nullish() }).nullish(),
+  prefetch: z
+    .looseObject({ pageLoad: Details.nullish(), mboxes: Mboxes.nullish(), views: z.array(View).nullish() })
+    .nullish(),
+  notifications: z.array(Notification).nullish(),
+});

@@ -1,0 +1,131 @@
+/** Takes in visits: what Delivery and the older mbox calls have in common (contract section 7). */
+
+import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
+import type { Checking } from '../domain/client-rules.ts';
+import type { IdKind } from '../domain/visitor-id.ts';
+import { QuiverError } from '../errors.ts';
+import type { FoundProfile, Visit, VisitOutcome } from '../storage/profile-store.ts';
+import type { Call } from '../wire/route.ts';
+import type { DeliveryRequest } from './delivery-schema.ts';
+import { type LocationRules, locationNames, type Place } from './location-hint.ts';
+import { isOptedOut } from './opt-out.ts';
+
+/** What visits need of the profiles; `profiles/profile-service.ts` gives it. */
+export interface VisitorProfiles {
+  visit(client: string, visit: Visit): Promise<VisitOutcome & Place>;
+  find(
+    client: string,
+    id: { readonly kind: IdKind; readonly text: string },
+  ): FoundProfile | undefined | Promise<FoundProfile | undefined>;
+}
+
+/** What a request asked content for, or said of content; of an mbox call its one mbox. */
+export type TakenIn = Pick<DeliveryRequest, 'execute' | 'notifications'>;
+
+export interface VisitIntakeParts {
+  readonly profiles: VisitorProfiles;
+  readonly location: LocationRules;
+  /** How the client wants visits checked; at once where it is known. */
+  readonly checkingOf: (client: string) => Checking | Promise<Checking>;
+  /** Whether a token is the client's present debug token. */
+  readonly isDebugToken: (client: string, token: string) => Promise<boolean>;
+  /** Called for every request that was taken in, to be metered. */
+  readonly takenIn: (client: string, request: TakenIn) => void;
+}
+
+/** A profile as a trace shows it; null when there is none. */
+type TracedProfile = { readonly modifiedAt: number; readonly profileAttributes: unknown } | null;
+
+/** What a debug token opens: the profile around the visit, as two reads saw it. */
+export interface Trace {
+  readonly clientCode: string;
+  readonly profile: { readonly before: TracedProfile; readonly after: TracedProfile };
+}
+
+export interface VisitTaken {
+  /** With a location hint, if hints are on; undefined when the visitor has opted out and sent none. */
+  readonly tntId: string | undefined;
+  readonly edgeHost: string | undefined;
+  /** The edge cluster that has the profile, when that is not this one. */
+  readonly cluster: number | undefined;
+  readonly trace: Trace | undefined;
+}
+
+export interface VisitToTake {
+  readonly visit: Visit;
+  /** The tntId as it was sent. */
+  readonly sentTntId: string | null | undefined;
+  readonly metered: TakenIn;
+  /** The debug token that came with the request; undefined or null without one. */
+  readonly debugToken?: string | null | undefined;
+}
+
+export class VisitIntake {
+  readonly #parts: VisitIntakeParts;
+  readonly #names: ReturnType<typeof locationNames>;
+
+  constructor(parts: VisitIntakeParts) {
+    this.#parts = parts;
+    this.#names = locationNames(parts.location);
+  }
+
+  /** How the client of a call wants its visits checked. */
+  checkingOf(client: string): Checking | Promise<Checking> {
+    return this.#parts.checkingOf(client);
+  }
+
+  /**
+   * Stores a visit and meters it. For a visitor who has opted out nothing is stored or metered.
+   *
+   * @throws QuiverError (rejects) `bad-request` when the attributes would total more than 64 KB;
+   *   `forbidden` when a debug token was sent that is not the present one; what the store throws
+   */
+  async take({ request, client }: Call, taken: VisitToTake): Promise<VisitTaken> {
+    const { visit, debugToken, sentTntId, metered } = taken;
+    if (isOptedOut(request.headers)) {
+      return { tntId: sentTntId ?? undefined, edgeHost: undefined, cluster: undefined, trace: undefined };
+    }
+    const isTraced = typeof debugToken === 'string';
+    if (isTraced) await this.#requireDebugToken(client, debugToken);
+    const before = isTraced ? await this.#traced(client, visit) : null;
+    const visited = await this.#parts.profiles.visit(client, visit);
+    if (visited.outcome === 'too-large') {
+      throw new QuiverError(
+        'bad-request',
+        `profileParameters: the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`,
+      );
+    }
+    this.#parts.takenIn(client, metered);
+    const { profiles } = this.#parts;
+    const after = isTraced
+      ? tracedOf(await profiles.find(client, { kind: 'tntId', text: visited.tntId }))
+      : null;
+    return {
+      tntId: this.#names.tntIdOf(visited.tntId, visited),
+      edgeHost: this.#names.edgeHostOf(visited),
+      cluster: visited.cluster,
+      trace: isTraced ? { clientCode: client, profile: { before, after } } : undefined,
+    };
+  }
+
+  async #requireDebugToken(client: string, token: string): Promise<void> {
+    if (await this.#parts.isDebugToken(client, token)) return;
+    throw new QuiverError(
+      'forbidden',
+      'trace.authorizationToken: must be the present debug token of the client',
+    );
+  }
+
+  /** The profile that the strongest known id of a visit names. */
+  async #traced(client: string, { ids }: Visit): Promise<TracedProfile> {
+    for (const { kind, value } of ids) {
+      const found = await this.#parts.profiles.find(client, { kind, text: value });
+      if (found) return tracedOf(found);
+    }
+    return null;
+  }
+}
+
+function tracedOf(found: FoundProfile | undefined): TracedProfile {
+  return found ? { modifiedAt: found.modifiedAt, profileAttributes: JSON.parse(found.attributes) } : null;
+}

@@ -1,0 +1,40 @@
+/** The parameters `profile.<name>=<value>` of an update or an mbox call (contract section 5). */
+
+import { attributeNameProblem } from '../domain/attribute-name.ts';
+import type { AttributeSettings } from '../domain/attributes.ts';
+import { QuiverError } from '../errors.ts';
+import { ATTRIBUTE_PREFIX, type Parameter } from './parameters.ts';
+
+export interface SentAttributes {
+  readonly settings: AttributeSettings;
+  /** How many parameters named an attribute, those with an empty value among them. */
+  readonly count: number;
+}
+
+/**
+ * Reads the attributes that parameters set. An empty value counts as not sent; of a name that is given
+ * several times the last value wins, and stands where it was given.
+ *
+ * @throws QuiverError `bad-request` that names the parameter and the rule it breaks
+ */
+export function attributesOf(parameters: readonly Parameter[]): SentAttributes {
+  const settings = new Map<string, string>();
+  let count = 0;
+  for (const [parameter, value] of parameters) {
+    if (!parameter.startsWith(ATTRIBUTE_PREFIX)) continue;
+    const name = parameter.slice(ATTRIBUTE_PREFIX.length);
+    const nameProblem = attributeNameProblem(name);
+    if (nameProblem !== undefined)
+      throw refusal(parameter, `the name after "${ATTRIBUTE_PREFIX}" ${nameProblem}`);
+    if (!value.isWellFormed()) throw refusal(parameter, 'must be well-formed Unicode');
+    count += 1;
+    if (value === '') continue;
+    settings.delete(name);
+    settings.set(name, value);
+  }
+  return { settings, count };
+}
+
+function refusal(parameter: string, problem: string): QuiverError {
+  return new QuiverError('bad-request', `${parameter.toWellFormed()}: ${problem}`);
+}

@@ -1,0 +1,190 @@
+/** `checking: strict`: a 400 wherever the description of Adobe's Delivery API has a rule (contract section 7). */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ADMIN_TOKEN, type InProcess, openInProcess } from './in-process.ts';
+
+const DELIVERY = '/rest/v1/delivery?sessionId=s1';
+const web = { channel: 'web' };
+const mbox = { index: 0, name: 'home' };
+const notification = { id: 'n1', type: 'display', timestamp: 1, mbox: { name: 'home' } };
+const inMbox = (details: object) => ({ context: web, execute: { mboxes: [{ ...mbox, ...details }] } });
+const notifying = (changes: object) => ({ context: web, notifications: [{ ...notification, ...changes }] });
+const BOX = 'execute.mboxes[0]';
+
+/** What a client of Adobe's may send, and would be answered with a 400. */
+const REFUSED: [string, object, string][] = [
+  [
+    'an mbox without index',
+    { context: web, execute: { mboxes: [{ name: 'a' }] } },
+    `${BOX}.index: must be a number`,
+  ],
+  [
+    'an mbox without name',
+    { context: web, prefetch: { mboxes: [{ index: 1 }] } },
+    'prefetch.mboxes[0].name: must be a string',
+  ],
+  ['a blank name', inMbox({ name: ' ' }), `${BOX}.name: must not be blank`],
+  [
+    'a name of 251 characters',
+    inMbox({ name: 'n'.repeat(251) }),
+    `${BOX}.name: must have at most 250 characters`,
+  ],
+  [
+    'an index twice',
+    { context: web, execute: { mboxes: [mbox, mbox] } },
+    'execute.mboxes: must not repeat an index',
+  ],
+  ['51 parameters', inMbox({ parameters: many(51) }), `${BOX}.parameters: must have at most 50 members`],
+  [
+    'a parameter of an order',
+    inMbox({ parameters: { orderId: '1' } }),
+    `${BOX}.parameters: the name "orderId" belongs to orders`,
+  ],
+  [
+    'a long parameter',
+    inMbox({ parameters: { a: 'v'.repeat(5001) } }),
+    `${BOX}.parameters: the value of "a" must have at most 5000 characters`,
+  ],
+  [
+    'a parameter that is a list',
+    inMbox({ parameters: { a: [] } }),
+    `${BOX}.parameters: the value of "a" must be a string`,
+  ],
+  [
+    'a long URL',
+    { context: { ...web, address: { url: 'u'.repeat(4097) } } },
+    'context.address.url: must have at most 4096 characters',
+  ],
+  [
+    'a long referrer',
+    inMbox({ address: { referringUrl: 'u'.repeat(4097) } }),
+    `${BOX}.address.referringUrl: must have at most 4096 characters`,
+  ],
+  [
+    'an order id of 251 characters',
+    inMbox({ order: { id: 'o'.repeat(251) } }),
+    `${BOX}.order.id: must have at most 250 characters`,
+  ],
+  ['a negative total', inMbox({ order: { total: -1 } }), `${BOX}.order.total: must be at least 0`],
+  [
+    'a blank product',
+    inMbox({ order: { purchasedProductIds: ['a', ' '] } }),
+    `${BOX}.order.purchasedProductIds[1]: must not be blank`,
+  ],
+  [
+    'products of 251 characters',
+    inMbox({ order: { purchasedProductIds: ['p'.repeat(125), 'p'.repeat(125)] } }),
+    `${BOX}.order.purchasedProductIds: must have at most 250 characters together`,
+  ],
+  [
+    'a time that is none',
+    inMbox({ order: { time: 'noon' } }),
+    `${BOX}.order.time: must be a time as ISO 8601 writes it`,
+  ],
+  [
+    'a product id of 129 characters',
+    inMbox({ product: { id: 'p'.repeat(129) } }),
+    `${BOX}.product.id: must have at most 128 characters`,
+  ],
+  [
+    'a long view name',
+    { context: web, prefetch: { views: [{ name: 'v'.repeat(129) }] } },
+    'prefetch.views[0].name: must have at most 128 characters',
+  ],
+  ['a notification without id', notifying({ id: undefined }), 'notifications[0].id: must be a string'],
+  [
+    'a notification without type',
+    notifying({ type: undefined }),
+    'notifications[0].type: must be "click" or "display"',
+  ],
+  ['another type', notifying({ type: 'hover' }), 'notifications[0].type: must be "click" or "display"'],
+  [
+    'a notification without timestamp',
+    notifying({ timestamp: null }),
+    'notifications[0].timestamp: must be a number',
+  ],
+  [
+    'an mbox and a view',
+    notifying({ view: { name: 'v' } }),
+    'notifications[0]: must name an mbox or a view, not both',
+  ],
+  ['a property without token', { context: web, property: {} }, 'property.token: must be a string'],
+  [
+    'another platform',
+    { context: { channel: 'mobile', mobilePlatform: { deviceType: 'phone', platformType: 'web' } } },
+    'context.mobilePlatform.platformType: must be "android" or "ios"',
+  ],
+  [
+    'a country of three letters',
+    { context: { ...web, geo: { countryCode: 'DEU' } } },
+    'context.geo.countryCode: must have at most 2 characters',
+  ],
+  [
+    'another logging',
+    { context: web, experienceCloud: { analytics: { logging: 'both' } } },
+    'experienceCloud.analytics.logging: must be "server_side" or "client_side"',
+  ],
+  [
+    'a customer id without alias',
+    { context: web, id: { customerIds: [{ id: 'a' }] } },
+    'id.customerIds[0].integrationCode: must be a string',
+  ],
+];
+
+function many(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, n) => [`p${n}`, '1']));
+}
+
+let quiver: InProcess;
+beforeAll(async () => {
+  quiver = await openInProcess();
+  await quiver.ask('PATCH', '/demo/target/clients/settings', {
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+    body: { checking: 'strict' },
+  });
+});
+afterAll(() => quiver.close());
+
+describe('refused under strict, taken in under lenient', () => {
+  test.each(REFUSED)('%s', async (_, body, message) => {
+    quiver.changes.length = 0;
+    const strict = await quiver.ask('POST', `${DELIVERY}&client=demo`, { body });
+    expect([strict.status, strict.json.message]).toEqual([400, message]);
+    expect(quiver.changes).toEqual([]);
+    // The other client has the default.
+    expect((await quiver.ask('POST', `${DELIVERY}&client=acme`, { body })).status).toBe(200);
+  });
+
+  test('a legacy call without an mbox', async () => {
+    const strict = await quiver.ask('POST', '/rest/v1/mbox/s1?client=demo', { body: {} });
+    expect([strict.status, strict.json.message]).toEqual([400, 'mbox: must be given']);
+    expect((await quiver.ask('POST', '/rest/v1/mbox/s1?client=acme', { body: {} })).status).toBe(200);
+  });
+});
+
+test('what follows every rule is taken in under strict', async () => {
+  const details = {
+    address: { url: 'https://shop.example/', referringUrl: null },
+    parameters: { size: 'm', 'user.categoryId': 'shoes', count: 3 },
+    profileParameters: { a: '1' },
+    order: { id: 'o1', total: 0, purchasedProductIds: ['p1'], time: '2026-08-18T17:53:39Z' },
+    product: { id: 'p1', categoryId: 'shoes' },
+  };
+  const body = {
+    requestId: 'r1',
+    id: { customerIds: [{ id: 'c1', integrationCode: 'crm', authenticatedState: 'unknown' }] },
+    property: { token: 't' },
+    context: {
+      channel: 'mobile',
+      mobilePlatform: { deviceType: 'tablet', platformType: 'ios', version: null },
+      screen: { width: 1, height: 1, orientation: 'landscape' },
+      geo: { countryCode: 'DE', latitude: 52.5 },
+      timeOffsetInMinutes: -60.5,
+    },
+    execute: { pageLoad: details, mboxes: [{ ...mbox, ...details }] },
+    prefetch: { views: [{ name: 'v', key: 'k', ...details }, {}], mboxes: [{ index: 7, name: 'x' }] },
+    notifications: [{ ...notification, ...details }],
+    telemetry: { entries: [{ anything: true }] },
+  };
+  expect((await quiver.ask('POST', `${DELIVERY}&client=demo`, { body })).text).toContain('"status":200');
+});
