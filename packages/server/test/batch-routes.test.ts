@@ -104,8 +104,8 @@ describe('upload', () => {
     expect(await statusOf(last, '&showDetails=true')).toContain('<profilesNotFound>0</profilesNotFound>');
   });
 
-  test('gzip is unpacked, in any case of its name', async () => {
-    for (const encoding of ['gzip', 'GZIP', ' gzip ']) {
+  test('gzip is unpacked, in any case of its name, and by its old name x-gzip', async () => {
+    for (const encoding of ['gzip', 'GZIP', ' gzip ', 'x-gzip', 'X-GZip']) {
       const body = gzipSync(`batch=pcId,a\npacked,${encoding.trim()}\n`);
       await completed(await upload(body, V2, { 'content-encoding': encoding }));
       expect(await quiver.attributes('packed')).toEqual([['a', encoding.trim()]]);
@@ -117,7 +117,7 @@ describe('upload', () => {
     expect(await statusOf(none)).toContain('<batchSize>0</batchSize>');
     const skipped = await completed(await upload('batch=pcId,a\nx\n\ny,\n'));
     expect(await statusOf(skipped, '&showDetails=true')).toContain(
-      '<batchSize>2</batchSize><consumedCount>2</consumedCount><successfulUpdates>0</successfulUpdates><failedUpdates>0</failedUpdates>',
+      '<batchSize>2</batchSize><consumedCount>2</consumedCount><successfulUpdates>0</successfulUpdates><profilesNotFound>0</profilesNotFound><failedUpdates>0</failedUpdates>',
     );
   });
 });
@@ -174,6 +174,21 @@ describe('an upload refused whole', () => {
     ],
     ['brotli', 'x', 'br', 400, 'Content-Encoding: must be gzip or absent, not br'],
     ['packed twice', good, 'gzip, gzip', 400, 'Content-Encoding: must be gzip or absent, not gzip, gzip'],
+    ['no gzip under its old name', 'batch=pcId,a\n', 'x-gzip', 400, 'body: is not whole gzip'],
+    [
+      'line ends lost',
+      'batch=pcId,arefused,1',
+      undefined,
+      400,
+      'row 1: the file is one line of 3 columns without a line end, so its line ends were lost (curl -d removes them, --data-binary keeps them); a header without rows must end in a line end',
+    ],
+    [
+      'both kinds of id',
+      'batch=pcId,thirdPartyId,a\nrefused,x,1\n',
+      undefined,
+      400,
+      'row 1: the name &quot;thirdPartyId&quot; of column 2 is a second kind of id; the rows name their profiles by pcId alone',
+    ],
     ['deflate', 'x', 'deflate', 400, 'Content-Encoding: must be gzip or absent, not deflate'],
   ])('%s', async (_, body, encoding, status, message) => {
     const before = (await quiver.stores.batches.list('demo', 1))[0]?.id;
@@ -313,7 +328,7 @@ describe('status', () => {
     const own = `<batchId>${id}</batchId><status>complete</status><batchSize>7</batchSize>`;
     expect(await statusOf(id, '', path)).toBe(`<response>${own}</response>`);
     expect(await statusOf(id, '&showDetails=false', path)).toBe(`<response>${own}</response>`);
-    const notFound = target === V1 ? '<profilesNotFound>3</profilesNotFound>' : '';
+    const notFound = `<profilesNotFound>${target === V1 ? 3 : 0}</profilesNotFound>`;
     expect(await statusOf(id, '&showDetails=true', path)).toBe(
       `<response>${own}<consumedCount>7</consumedCount><successfulUpdates>${successful}</successfulUpdates>${notFound}<failedUpdates>3</failedUpdates>${profiles}</response>`,
     );
@@ -343,7 +358,7 @@ describe('status', () => {
       if (state === 'running again') await batches.retry('idle', 'b');
       const answer = await idle.ask('GET', '/m2/idle/profile/batchStatus?batchId=b&showDetails=true');
       expect(answer.text).toBe(
-        `<response><batchId>b</batchId><status>${word}</status><batchSize>3</batchSize><consumedCount>0</consumedCount><successfulUpdates>0</successfulUpdates><failedUpdates>0</failedUpdates></response>`,
+        `<response><batchId>b</batchId><status>${word}</status><batchSize>3</batchSize><consumedCount>0</consumedCount><successfulUpdates>0</successfulUpdates><profilesNotFound>0</profilesNotFound><failedUpdates>0</failedUpdates></response>`,
       );
     } finally {
       await idle.close();
@@ -388,6 +403,29 @@ describe('order', () => {
     for (const answer of answers) await completed(answer);
     const found = Object.fromEntries((await quiver.attributes('order'))!);
     expect(found).toEqual({ n: 'second', who: 'third', new: '1' });
+  });
+
+  test('a row with nothing but empty cells makes no profile', async () => {
+    await completed(await upload('batch=pcId,a,b\nnothing,, \nnothing-2\n'));
+    expect(await quiver.attributes('nothing')).toBeUndefined();
+    expect(await quiver.attributes('nothing-2')).toBeUndefined();
+  });
+
+  test('a byte-order mark at the start of a row is no part of the id', async () => {
+    await completed(await upload('\uFEFFbatch=pcId,a\n\uFEFFmark-1,1\n'));
+    expect(await quiver.attributes('mark-1')).toEqual([['a', '1']]);
+  });
+
+  test('a value in a column of profile scripts fails its row alone, and is stored nowhere', async () => {
+    const id = await completed(await upload('batch=pcId,a,user.seg\nscripts-1,1,forged\nscripts-2,2\n'));
+    const { json } = await quiver.ask('GET', `/demo/target/batches/${id}/failures`, ADMIN);
+    const reason =
+      'the value of "user.seg" cannot be set: the name must not start with "user.", which belongs to profile scripts';
+    expect(json.failures).toEqual([{ line: 2, id: 'scripts-1', reason, notFound: false }]);
+    expect(await quiver.attributes('scripts-1')).toBeUndefined();
+    expect(await quiver.attributes('scripts-2')).toEqual([['a', '2']]);
+    const names = await quiver.ask('GET', '/demo/target/profileattributes/mbox', ADMIN);
+    expect(names.json.mboxProfileAttributes).not.toContain('user.seg');
   });
 
   test('an empty cell leaves what is there', async () => {

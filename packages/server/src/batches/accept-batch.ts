@@ -8,6 +8,7 @@ import { QuiverError } from '../errors.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { BatchStore, BatchVersion } from '../storage/batch-store.ts';
 import { tooSlow } from '../wire/body.ts';
+import { contentEncodingOf } from '../wire/content-encoding.ts';
 import { BatchCheck } from './batch-check.ts';
 
 /** An upload that is still trickling in after so many milliseconds is refused; silence the runtimes cut themselves, and sooner. */
@@ -83,7 +84,7 @@ function noSpaceLeft(cause: unknown): QuiverError {
 }
 
 async function* unpackedBody(request: Request): AsyncGenerator<Uint8Array> {
-  const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
+  const encoding = contentEncodingOf(request.headers);
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new QuiverError('bad-request', `Content-Encoding: must be gzip or absent, not ${encoding}`);
   }

@@ -80,9 +80,24 @@ describe('the header row', () => {
       'the name "profile.a" of column 2 must not start with "profile."',
     ],
     [
-      'names of profile scripts',
-      'pcId,user.a',
-      'the name "user.a" of column 2 must not start with "user.", which belongs to profile scripts',
+      'both kinds of id',
+      'pcId,a,thirdPartyId',
+      'the name "thirdPartyId" of column 3 is a second kind of id; the rows name their profiles by pcId alone',
+    ],
+    [
+      'both kinds of id, escaped',
+      'thirdPartyId,p%63Id',
+      'the name "pcId" of column 2 is a second kind of id; the rows name their profiles by thirdPartyId alone',
+    ],
+    [
+      'a name with what cannot be seen',
+      'pcId,profile.\u200Ba\uFEFF',
+      'the name "profile.\\u200ba\\ufeff" of column 2 must not start with "profile."',
+    ],
+    [
+      'a byte-order mark within',
+      ' \uFEFFpcId,a',
+      'the first column must be called pcId or thirdPartyId, not "\\ufeffpcId"',
     ],
     ['a long name', `pcId,${long}n`, `the name "${long}n" of column 2 must have 1 to 128 characters`],
     [
@@ -117,14 +132,17 @@ describe('the header row', () => {
     ['blanks and CRLF', 'batch= pcId ,\ta \r\n', 'pcId', ['a'], 18, 2],
     ['a BOM before the prefix', '\uFEFFbatch=pcId,a\n', 'pcId', ['a'], 16, 2],
     ['a BOM after the prefix', 'batch=\uFEFFpcId,a\n', 'pcId', ['a'], 16, 2],
+    ['two of them', '\uFEFF\uFEFFbatch=\uFEFF\uFEFFpcId,a\n', 'pcId', ['a'], 25, 2],
+    ['a BOM on a later line', 'batch=\uFEFF\n\uFEFF\n\uFEFFpcId,a\n', 'pcId', ['a'], 24, 4],
+    ['a name of profile scripts', 'batch=pcId,user.a\n', 'pcId', ['user.a'], 18, 2],
     ['blank lines before the header', 'batch=\r\n \n\npcId,a\n', 'pcId', ['a'], 18, 5],
     ['the id alone', 'batch=pcId', 'pcId', [], 10, 2],
     [
       'escaped names, other names',
-      'batch=pcId,a%2Cb,c+d,__proto__,%F0%9F%98%80',
+      'batch=pcId,a%2Cb,c+d,__proto__,%F0%9F%98%80\n',
       'pcId',
       ['a,b', 'c d', '__proto__', '😀'],
-      43,
+      44,
       2,
     ],
     ['a name of 128 characters', `batch=pcId,${'😀'.repeat(128)}`, 'pcId', ['😀'.repeat(128)], 523, 2],
@@ -132,6 +150,30 @@ describe('the header row', () => {
     for (const size of [undefined, 3, 1]) {
       expect(check(file, size).header).toEqual({ key, names, end: { offset: end, line, rows: 0 } });
     }
+  });
+});
+
+describe('a file whose line ends were lost', () => {
+  const lost = (columns: number) =>
+    `400 row 1: the file is one line of ${columns} columns without a line end, so its line ends were lost ` +
+    '(curl -d removes them, --data-binary keeps them); a header without rows must end in a line end';
+  /** What `curl -d @file` makes of a file. */
+  const curl = (file: string) => file.replace(/[\r\n]/g, '');
+
+  test.each<[what: string, file: string, outcome: string]>([
+    ['one row', curl('batch=pcId,a\n1,x\n'), lost(3)],
+    ['many rows', curl('batch=pcId,a,b\r\n1,x,y\r\n2,z,w\r\n'), lost(7)],
+    ['values that are no good names', curl('batch=pcId,a,b\n1,,x\n2,,x\n3,%zz,\n'), lost(9)],
+    ['a byte-order mark before it', curl('\uFEFFbatch=pcId,a\n1,x\n'), lost(3)],
+    ['a header of two attributes', 'batch=pcId,a,b', lost(3)],
+    ['with its line end it is one without rows', 'batch=pcId,a,b\n', 'accepted'],
+    ['also when that is CR alone', 'batch=pcId,a,b\r', 'accepted'],
+    ['a header behind a blank line', 'batch=\npcId,a,b', 'accepted'],
+    ['a header of one attribute: no value can have been lost', 'batch=pcId,a', 'accepted'],
+    ['rows without any value, lost', curl('batch=pcId,a\n1\n2\n'), 'accepted'],
+    ['a last row without a line end', 'batch=pcId,a,b\n1,x,y', 'accepted'],
+  ])('%s', (_, file, outcome) => {
+    for (const size of [undefined, 5, 1]) expect(refusal(file, size)).toBe(outcome);
   });
 });
 
@@ -169,7 +211,9 @@ describe('limits', () => {
 });
 
 test('counts the rows that the reader finds, however the file is cut', () => {
-  const bytes = fc.array(fc.constantFrom(...Buffer.from(',\n\n\n\r\t 1x%'), 0, 0xff), { maxLength: 60 });
+  const byte = fc.constantFrom(...Buffer.from(',\n\n\n\r\t 1x%'), 0, 0xff, 0xef).map((one) => [one]);
+  const marks = fc.constantFrom([0xef, 0xbb, 0xbf], [0x0a, 0xef, 0xbb, 0xbf], [0x0a, 0xef, 0xbb]);
+  const bytes = fc.array(fc.oneof(byte, byte, byte, marks), { maxLength: 60 }).map((pieces) => pieces.flat());
   fc.assert(
     fc.property(bytes, fc.integer({ min: 1, max: 9 }), (body, size) => {
       const file = Buffer.concat([Buffer.from('batch=pcId,a\n'), Buffer.from(body)]);
@@ -177,6 +221,15 @@ test('counts the rows that the reader finds, however the file is cut', () => {
       const rows = reader.push(file).length + reader.end().length;
       expect(check(file, size)).toMatchObject({ rows, bytes: file.length, header: reader.header });
     }),
-    { numRuns: 500 },
+    { numRuns: 1500 },
   );
+});
+
+test('a line of marks that is longer than a row may be is one row, as the reader has it', () => {
+  for (const count of [349_525, 349_526, 700_000]) {
+    const file = Buffer.from(`batch=pcId,a\n${'\uFEFF'.repeat(count)}  \n1,x`);
+    const reader = new BatchReader();
+    const rows = reader.push(file).length + reader.end().length;
+    expect(check(file).rows).toBe(rows);
+  }
 });

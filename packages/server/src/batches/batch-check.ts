@@ -5,9 +5,9 @@
  */
 
 import { QuiverError } from '../errors.ts';
-import { type BatchHeader, grouped, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from './batch-format.ts';
+import { type BatchHeader, grouped, MAX_BATCH_BYTES, MAX_BATCH_ROWS, MAX_ROW_BYTES } from './batch-format.ts';
 import { HeaderReader } from './batch-header.ts';
-import { isBlank } from './cell-text.ts';
+import { BYTE_ORDER_MARK, isBlank } from './cell-text.ts';
 
 const LF = 0x0a;
 
@@ -36,6 +36,9 @@ export class BatchCheck {
   #rows = 0;
   #line = 0;
   #lineHasText = false;
+  /** Whether nothing but byte-order marks has come of the line so far, and how many bytes of them. */
+  #isInMarks = true;
+  #markBytes = 0;
 
   constructor(limits: BatchLimits = {}) {
     this.#maxBytes = limits.bytes ?? MAX_BATCH_BYTES;
@@ -71,29 +74,48 @@ export class BatchCheck {
   /** Says that the file ends here. @throws QuiverError `bad-request` when it is no batch */
   end(): CheckedBatch {
     const header = this.#beginning.end();
+    this.#endMarks();
     return { header, bytes: this.#bytes, rows: this.#rows };
   }
 
   #countRows(chunk: Uint8Array, from: number): void {
-    let hasText = this.#lineHasText;
     for (let at = from; at < chunk.length; at += 1) {
       // Of a row only its first letter counts; the rest is passed in one call.
-      if (hasText) at = chunk.indexOf(LF, at);
-      if (at === -1) break;
+      if (this.#lineHasText) at = chunk.indexOf(LF, at);
+      if (at === -1) return;
       const byte = chunk[at]!;
-      if (byte === LF) {
-        hasText = false;
-        this.#line += 1;
-      } else if (!isBlank(byte)) {
-        hasText = true;
-        this.#rows += 1;
-        if (this.#rows > this.#maxRows) {
-          const where = `row ${grouped(this.#rows)}, on line ${grouped(this.#line)}, is one too many`;
-          const message = `the file has more than ${grouped(this.#maxRows)} rows; ${where}`;
-          throw new QuiverError('body-too-large', message);
-        }
+      if (this.#isInMarks && byte === BYTE_ORDER_MARK[this.#markBytes % BYTE_ORDER_MARK.length]) {
+        this.#markBytes += 1;
+        // The reader looks no further for the text of a line.
+        if (this.#markBytes > MAX_ROW_BYTES) this.#countRow();
+        continue;
       }
+      this.#endMarks();
+      if (byte === LF) this.#endLine();
+      else if (!this.#lineHasText && !isBlank(byte)) this.#countRow();
     }
-    this.#lineHasText = hasText;
+  }
+
+  /** What begins like a byte-order mark and does not end like one is text. */
+  #endMarks(): void {
+    if (this.#isInMarks && this.#markBytes % BYTE_ORDER_MARK.length > 0) this.#countRow();
+    this.#isInMarks = false;
+  }
+
+  #endLine(): void {
+    this.#lineHasText = false;
+    this.#isInMarks = true;
+    this.#markBytes = 0;
+    this.#line += 1;
+  }
+
+  #countRow(): void {
+    this.#lineHasText = true;
+    this.#isInMarks = false;
+    this.#rows += 1;
+    if (this.#rows <= this.#maxRows) return;
+    const where = `row ${grouped(this.#rows)}, on line ${grouped(this.#line)}, is one too many`;
+    const message = `the file has more than ${grouped(this.#maxRows)} rows; ${where}`;
+    throw new QuiverError('body-too-large', message);
   }
 }

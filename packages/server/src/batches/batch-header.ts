@@ -4,18 +4,18 @@
  * Whatever is wrong here refuses the file whole, with a message that says what came and what was expected.
  */
 
-import { bareNameProblem, MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
+import { bareNameProblem, MAX_ATTRIBUTE_NAME, SCRIPT_NAME_PROBLEM } from '../domain/attribute-name.ts';
+import { quoted } from '../domain/visible-text.ts';
 import { QuiverError } from '../errors.ts';
 import { type BatchHeader, type BatchKey, grouped, MAX_ROW_BYTES } from './batch-format.ts';
-import { CELL_PROBLEM_TEXT, decodeCell, isBlank } from './cell-text.ts';
+import { BYTE_ORDER_MARK, CELL_PROBLEM_TEXT, decodeCell, isBlank, skipByteOrderMarks } from './cell-text.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
 const COMMA = 0x2c;
 const PREFIX = Buffer.from('batch=');
 const GZIP = Buffer.from([0x1f, 0x8b]);
-const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
-/** As much of a file's beginning as tells one kind from another, without its BOM. */
+/** As much of a file's beginning as tells one kind from another. */
 const TELLING_BYTES = 64;
 
 const EXPECTED = 'expected "batch=" followed by the header row, for instance batch=pcId,country';
@@ -61,7 +61,10 @@ export class HeaderReader {
   /** Says that the file ends here. @throws QuiverError `bad-request` when there is no header row, or a bad one */
   end(): BatchHeader {
     if (!this.#prefixSeen && this.#length > 0) this.#takePrefix();
-    if (this.#header === undefined && this.#length > 0) this.#endLine();
+    if (this.#header === undefined && this.#length > 0) {
+      if (this.#line === 1) refuseLostLineEnds(this.#pending.subarray(0, this.#length));
+      this.#endLine();
+    }
     if (this.#header === undefined) {
       if (this.#prefixSeen) throw refusal(`row 1: nothing after "batch=", ${EXPECTED}`);
       throw refusal(`the file is empty, ${EXPECTED}`);
@@ -82,7 +85,10 @@ export class HeaderReader {
 
   #append(bytes: Uint8Array): number {
     // One byte past the bound is enough to know that it was passed.
-    const taken = Math.min(bytes.length, MAX_ROW_BYTES + 2 + PREFIX.length + 2 * BOM.length - this.#length);
+    const taken = Math.min(
+      bytes.length,
+      MAX_ROW_BYTES + 2 + PREFIX.length + 2 * BYTE_ORDER_MARK.length - this.#length,
+    );
     if (this.#length + taken > this.#pending.length) {
       const larger = Buffer.alloc(Math.max(this.#length + taken, this.#pending.length * 2));
       larger.set(this.#pending.subarray(0, this.#length));
@@ -95,8 +101,9 @@ export class HeaderReader {
 
   #takePrefix(): void {
     const pending = this.#pending.subarray(0, this.#length);
-    const afterBom = pending.subarray(skipBom(pending, 0));
-    if (!afterBom.subarray(0, PREFIX.length).equals(PREFIX)) throw refusal(describeBeginning(pending));
+    const start = skipByteOrderMarks(pending, 0, pending.length);
+    if (!pending.subarray(start, start + PREFIX.length).equals(PREFIX))
+      throw refusal(describeBeginning(pending));
     this.#prefixSeen = true;
   }
 
@@ -109,8 +116,9 @@ export class HeaderReader {
       this.#takePrefix();
     }
     const line = this.#pending.subarray(0, this.#length);
-    // `--data "batch=$(cat file)"` puts a file's own BOM behind the prefix.
-    const start = this.#line === 1 ? skipBom(line, skipBom(line, 0) + PREFIX.length) : 0;
+    let start = skipByteOrderMarks(line, 0, line.length);
+    // `--data "batch=$(cat file)"` puts a file's own byte-order mark behind the prefix.
+    if (this.#line === 1) start = skipByteOrderMarks(line, start + PREFIX.length, line.length);
     this.#offset += this.#length;
     this.#line += 1;
     this.#length = 0;
@@ -121,15 +129,29 @@ export class HeaderReader {
   }
 }
 
-function skipBom(bytes: Buffer, at: number): number {
-  return bytes.subarray(at, at + BOM.length).equals(BOM) ? at + BOM.length : at;
-}
-
 function isBlankLine(line: Buffer, start: number): boolean {
   for (let at = start; at < line.length; at += 1) {
     if (!isBlank(line[at]!) && line[at] !== LF) return false;
   }
   return true;
+}
+
+/**
+ * Refuses a file whose line ends were lost on the way, as `curl -d` does: one line, without a line end.
+ *
+ * A header of its own may look the same. One that names a single attribute is let through: had there
+ * been a row with a value, its cells would have made more columns. Looked at before the names are,
+ * whose faults would only hide what happened.
+ */
+function refuseLostLineEnds(line: Buffer): void {
+  if (line.includes(CR)) return;
+  let columns = 1;
+  for (let at = line.indexOf(COMMA); at !== -1; at = line.indexOf(COMMA, at + 1)) columns += 1;
+  if (columns <= 2) return;
+  throw refusal(
+    `row 1: the file is one line of ${grouped(columns)} columns without a line end, so its line ends were lost ` +
+      '(curl -d removes them, --data-binary keeps them); a header without rows must end in a line end',
+  );
 }
 
 function parseHeader(line: Buffer): { key: BatchKey; names: string[] } {
@@ -150,8 +172,7 @@ function parseHeader(line: Buffer): { key: BatchKey; names: string[] } {
     const name = headerCell(line, start, cellEnd, column);
     if (column === 1) key = keyNamed(name);
     else {
-      const problem =
-        bareNameProblem(name) ?? (names.has(name) || name === key ? 'is given twice' : undefined);
+      const problem = names.has(name) ? 'is given twice' : columnProblem(name, key!);
       if (problem !== undefined)
         throw refusal(`row 1: the name ${quotedName(name)} of column ${column} ${problem}`);
       names.add(name);
@@ -183,9 +204,25 @@ function keyNamed(name: string): BatchKey {
   throw refusal(`row 1: ${expected}, not ${quotedName(name)}`);
 }
 
+/**
+ * Says what is wrong with a column after the first. One that belongs to profile scripts is let through,
+ * because only its values are refused, each with its row.
+ *
+ * @param key what the first column holds
+ * @returns a phrase that completes "the name … "; undefined when nothing is
+ */
+export function columnProblem(name: string, key: BatchKey): string | undefined {
+  if (name === key) return 'is given twice';
+  if (name === 'pcId' || name === 'thirdPartyId') {
+    return `is a second kind of id; the rows name their profiles by ${key} alone`;
+  }
+  const problem = bareNameProblem(name);
+  return problem === SCRIPT_NAME_PROBLEM ? undefined : problem;
+}
+
 /** Says what a file is that does not start with `batch=`. */
 function describeBeginning(bytes: Buffer): string {
-  const beginning = bytes.subarray(skipBom(bytes, 0), TELLING_BYTES);
+  const beginning = bytes.subarray(skipByteOrderMarks(bytes, 0, bytes.length), TELLING_BYTES);
   const text = beginning.toString('latin1');
   if (beginning.subarray(0, 2).equals(GZIP))
     return `the file is gzip without "Content-Encoding: gzip", ${EXPECTED}`;
@@ -208,13 +245,16 @@ const OTHER_BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^\s*$/, 'the file is blank'],
 ];
 
-/** A text from the file within a message: cut, and with control characters as escapes. */
+/** A text from the file within a message: cut, and with all that cannot be seen as escapes. */
 export function quotedName(text: string, most = MAX_ATTRIBUTE_NAME + 12): string {
-  return JSON.stringify(text.length > most ? `${text.slice(0, most).toWellFormed()}…` : text);
+  return quoted(text.length > most ? `${text.slice(0, most).toWellFormed()}…` : text);
 }
 
 function headerTooLong(): QuiverError {
-  return refusal(`row 1: the header row is longer than ${grouped(MAX_ROW_BYTES)} bytes`);
+  return refusal(
+    `row 1: the header row is longer than ${grouped(MAX_ROW_BYTES)} bytes; were the line ends lost? ` +
+      '(curl -d removes them, --data-binary keeps them)',
+  );
 }
 
 function refusal(message: string): QuiverError {

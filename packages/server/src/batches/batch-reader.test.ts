@@ -44,6 +44,18 @@ describe('rows (contract section 6)', () => {
     ['quotes are data', '1,"x","y"', ['update 1 a="x" b="y"']],
     ['NUL and controls are data', '1,\0,%00\x07', ['update 1 a=\0 b=\0\x07']],
     ['a BOM within a cell is data', '1,\uFEFFx,%EF%BB%BF', ['update 1 a=\uFEFFx b=\uFEFF']],
+    [
+      'a BOM at the start of a line is dropped',
+      '\uFEFF1,x\n\uFEFF2,\uFEFFy',
+      ['update 1 a=x', 'update 2 a=\uFEFFy'],
+    ],
+    ['several of them too', '\uFEFF\uFEFF1,x', ['update 1 a=x']],
+    ['blanks may follow it', '\uFEFF 1,x\r', ['update 1 a=x']],
+    ['a BOM behind blanks is data', ' \uFEFF1,x', ['update \uFEFF1 a=x']],
+    ['an escaped BOM is data', '%EF%BB%BF1,x', ['update \uFEFF1 a=x']],
+    ['a line with nothing but a BOM is blank', '\uFEFF\n\uFEFF \r\n1,x\n\uFEFF', ['update 1 a=x']],
+    ['a BOM before a bad row', '\uFEFF1,%', [`failed 1: the value of "a" ${ESCAPE}`]],
+    ['a BOM before an id beyond ASCII', '\uFEFFé,😀', ['update é a=😀']],
     ['four bytes', '1,😀%F0%9F%98%80x,y', ['update 1 a=😀😀x b=y']],
     ['duplicate ids are two rows', '1,x\n1,y', ['update 1 a=x', 'update 1 a=y']],
     ['the location hint is no part of the id', 'abc.28_20,x', ['update abc a=x']],
@@ -101,6 +113,23 @@ describe('rows (contract section 6)', () => {
     expect(readAll(file)[0]).toMatchObject({ id: { kind: 'thirdPartyId', value: 'a.b.c' }, rawId: 'a.b.c' });
   });
 
+  test('a value in a column of profile scripts fails its row, with the reason; others go on', () => {
+    const file = Buffer.from('batch=pcId,user.x,a,%75ser.y\n1,x,y\n2,,y\n3, ,,z\n4\n5,%,y\n');
+    const reason = 'cannot be set: the name must not start with "user.", which belongs to profile scripts';
+    expect(readAll(file).map(short)).toEqual([
+      `failed 1: the value of "user.x" ${reason}`,
+      'update 2 a=y',
+      `failed 3: the value of "user.y" ${reason}`,
+      'skipped',
+      `failed 5: the value of "user.x" ${ESCAPE}`,
+    ]);
+  });
+
+  test('what cannot be seen is an escape in a reason', () => {
+    const file = Buffer.from('batch=pcId,a\uFEFF\u200B\n1,%\n');
+    expect(readAll(file).map(short)).toEqual([`failed 1: the value of "a\\ufeff\\u200b" ${ESCAPE}`]);
+  });
+
   test('hostile names are plain data', () => {
     const names = ['__proto__', 'constructor', 'toString', '1', '"', '\\', '😀', 'a b'];
     const header = names.map(encodeURIComponent).join(',');
@@ -145,6 +174,12 @@ describe('long rows', () => {
     expect(row).toMatchObject({ rawId: '1', reason: 'the row is longer than 1,048,576 bytes', line: 2 });
   });
 
+  test('that begin with a byte-order mark are told without it', () => {
+    const [row] = readAll(Buffer.from(`batch=pcId,a\n\uFEFF1,${cell(MAX_ROW_BYTES)}`));
+    expect(row).toMatchObject({ kind: 'failed', rawId: '1' });
+    expect(readAll(Buffer.from(`batch=pcId,a\n\uFEFF${' '.repeat(2 * MAX_ROW_BYTES)}`))).toEqual([]);
+  });
+
   test('keep no more of an id than one can be long', () => {
     const [row] = readAll(Buffer.from(`batch=pcId,a\n${cell(100_000)},1`));
     expect(row?.kind === 'failed' && row.rawId).toBe(`${cell(3072)}…`);
@@ -152,21 +187,24 @@ describe('long rows', () => {
 });
 
 /** Bytes that mean something to the format, and a few that do not. */
-const formatBytes = fc.array(
-  fc.constantFrom(
-    ...Buffer.from(',,\n\n\r%%+ \tab12cC34fFeE9.'),
-    0,
-    0x80,
-    0xa9,
-    0xc3,
-    0xe2,
-    0xf0,
-    0x9f,
-    0x98,
-    0xff,
-  ),
-  { maxLength: 80 },
-);
+const formatBytes = fc
+  .array(
+    fc.oneof(
+      {
+        weight: 20,
+        arbitrary: fc
+          .constantFrom(
+            ...Buffer.from(',,\n\n\r%%+ \tab12cC34fFeE9.'),
+            ...[0, 0x80, 0xa9, 0xc3, 0xe2, 0xf0, 0x9f, 0x98, 0xff],
+          )
+          .map((byte) => [byte]),
+      },
+      { weight: 1, arbitrary: fc.constant([0xef, 0xbb, 0xbf]) },
+      { weight: 2, arbitrary: fc.constantFrom([0x0a, 0xef, 0xbb, 0xbf], [0x0a, 0xef, 0xbb]) },
+    ),
+    { maxLength: 80 },
+  )
+  .map((pieces) => pieces.flat());
 const fileBytes = formatBytes.map((bytes) =>
   Buffer.concat([Buffer.from('batch=pcId,a,b,c\n'), Buffer.from(bytes)]),
 );
@@ -288,6 +326,7 @@ function plainRead(file: Buffer): BatchRow[] {
       start = place.next;
       const cells = lineText
         .replace(/\n$/, '')
+        .replace(/^(\xef\xbb\xbf)+/, '')
         .split(',')
         .map((cell) => cell.replace(/^[ \t\r]+|[ \t\r]+$/g, ''));
       if (index > 0 && cells.join(',') !== '') rows.push(plainRow(cells, place));

@@ -121,7 +121,7 @@ function detailed(batch: Batch, failed: readonly FailedRow[]): string {
     ...summaryOf(batch),
     ['consumedCount', String(consumed)],
     ['successfulUpdates', String(successful)],
-    ...(batch.version === 'v1' ? ([['profilesNotFound', String(notFound)]] as const) : []),
+    ['profilesNotFound', String(notFound)],
     ['failedUpdates', String(failures)],
   ]);
   const rows = failed.map(({ id }) => `<profile><id>${escapeXml(id)}</id><status>failed</status></profile>`);

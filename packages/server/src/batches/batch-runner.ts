@@ -15,6 +15,7 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
+import { isScriptName } from '../domain/attribute-name.ts';
 import type { WriteRules } from '../domain/lifetime.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -171,7 +172,8 @@ export class BatchRunner {
   async #runOn(batch: Batch): Promise<Batch | undefined> {
     const { files, batches, now } = this.#parts;
     const from = await this.#resumePoint(batch);
-    await this.#parts.noteNames?.(batch.client, from.header.names);
+    const settable = from.header.names.filter((name) => !isScriptName(name));
+    await this.#parts.noteNames?.(batch.client, settable);
     const under = new StepsUnderWay();
     if (batch.rows === batch.progress.consumed) {
       under.add(batches.apply(await this.#step(batch, from.cursor, undefined)));

@@ -48,6 +48,23 @@ export function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB || byte === CR;
 }
 
+/** The bytes of a byte-order mark in UTF-8. */
+export const BYTE_ORDER_MARK: readonly number[] = [0xef, 0xbb, 0xbf];
+const [MARK_1, MARK_2, MARK_3] = BYTE_ORDER_MARK;
+
+/**
+ * Passes the byte-order marks at the start of a line, which are no part of it (contract section 6):
+ * editors put one at the start of a file, and files are put together of several.
+ *
+ * @returns where the line's text begins, `start` when there is no mark
+ */
+export function skipByteOrderMarks(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at + 2 < end && bytes[at] === MARK_1 && bytes[at + 1] === MARK_2 && bytes[at + 2] === MARK_3)
+    at += 3;
+  return at;
+}
+
 /** Whether there is nothing but blanks between two places. */
 export function allBlank(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) {

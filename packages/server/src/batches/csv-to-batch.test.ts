@@ -12,7 +12,12 @@ interface Converted {
 
 async function convert(
   csv: string | Uint8Array,
-  { size = 1000, as = 'thirdPartyId' as BatchKey, key = 'crm_id' } = {},
+  {
+    size = 1000,
+    as = 'thirdPartyId' as BatchKey,
+    key = 'crm_id',
+    delimiter = undefined as string | undefined,
+  } = {},
 ): Promise<Converted> {
   const bytes = Buffer.from(csv);
   const chunks: Uint8Array[] = [];
@@ -23,6 +28,7 @@ async function convert(
   const options = {
     key,
     as,
+    delimiter,
     refused: (row: RefusedRecord) => refused.push(row),
     written: (line: number) => lines.push(line),
   };
@@ -41,8 +47,57 @@ describe('a table becomes a batch', () => {
     ['blank lines', 'crm_id,a\n\n1,x\n\n', 'batch=thirdPartyId,a\n1,x\n'],
     ['letters', 'crm_id,prénom\nß,😀\n', 'batch=thirdPartyId,pr%C3%A9nom\n%C3%9F,%F0%9F%98%80\n'],
     ['no rows', 'crm_id,a\n', 'batch=thirdPartyId,a\n'],
+    ['CR', 'crm_id,plan\r1,gold\r\r2,red\r', 'batch=thirdPartyId,plan\n1,gold\n2,red\n'],
+    ['the header in LF, rows in CRLF', 'crm_id,a\n1,x\r\n2,y\r\n', 'batch=thirdPartyId,a\n1,x\n2,y\n'],
+    [
+      'the header in CRLF, rows in LF and CR',
+      'crm_id,a\r\n1,x\n2,y\r3,z\n',
+      'batch=thirdPartyId,a\n1,x\n2,y\n3,z\n',
+    ],
+    [
+      'the header in CR, rows in CRLF',
+      'a,crm_id\rx,1\r\n"y\r\n\rz",2\r\n',
+      'batch=thirdPartyId,a\n1,x\n2,y%0D%0A%0Dz\n',
+    ],
+    [
+      'a BOM at the start of a line',
+      '\uFEFFcrm_id,a\n\uFEFF1,x\r\uFEFF\uFEFF"2",y\r\n\uFEFF\n',
+      'batch=thirdPartyId,a\n1,x\n2,y\n',
+    ],
+    ['a BOM before quotes in the header', '\uFEFF"crm_id","a"\n1,x\n', 'batch=thirdPartyId,a\n1,x\n'],
+    [
+      'a BOM elsewhere is data',
+      'crm_id,a\n1,\uFEFFx\n2,"\n\uFEFFy"\n',
+      'batch=thirdPartyId,a\n1,%EF%BB%BFx\n2,%0A%EF%BB%BFy\n',
+    ],
+    ['sep=;', 'sep=;\ncrm_id;a\n1;x,y\n', 'batch=thirdPartyId,a\n1,x%2Cy\n'],
+    [
+      'sep= with a BOM, quotes and CRLF',
+      '\uFEFF"SEP=\t"\r\ncrm_id\ta\r\n1\tx\r\n',
+      'batch=thirdPartyId,a\n1,x\n',
+    ],
+    ['a delimiter beyond ASCII', 'sep=¦\rcrm_id¦a\r1¦x\r', 'batch=thirdPartyId,a\n1,x\n'],
+    ['a column called sep=', 'sep=;,crm_id\nx,1\n', 'batch=thirdPartyId,sep%3D%3B\n1,x\n'],
+    ['a name of scripts, for its rows to fail', 'crm_id,user.a\n1,x\n', 'batch=thirdPartyId,user.a\n1,x\n'],
   ])('%s', async (_, csv, batch) => {
     for (const size of [1000, 3, 1]) expect((await convert(csv, { size })).batch).toBe(batch);
+  });
+
+  test('the delimiter that is given wins over sep=, whose line is left out', async () => {
+    const expected = 'batch=thirdPartyId,a\n1,%2C\n';
+    for (const csv of ['crm_id;a\n1;,\n', 'sep=,\ncrm_id;a\n1;,\n', 'sep=;\ncrm_id;a\n1;,\n']) {
+      for (const size of [1000, 1])
+        expect((await convert(csv, { size, delimiter: ';' })).batch).toBe(expected);
+    }
+  });
+
+  test('lines are those of the file, whatever ends them and with sep= before them', async () => {
+    const csv = 'sep=;\r\ncrm_id;a\r"1";"x\r\ny"\n\r2;z;z\r\n3;x';
+    for (const size of [1000, 1]) {
+      const { lines, refused } = await convert(csv, { size });
+      expect(lines).toEqual([3, 7]);
+      expect(refused.map(({ line }) => line)).toEqual([6]);
+    }
   });
 
   test('as pcId', async () => {
@@ -66,14 +121,40 @@ test('records that make no row are told with line, id and reason; the others go 
 describe('a table that cannot be read is refused, with the line', () => {
   test.each<[what: string, csv: string | Uint8Array, message: string]>([
     ['empty', '', 'the file is empty, expected a header row'],
-    ['no such column', 'id;plan\n1;x', 'line 1: no column is called "crm_id"; the columns are "id;plan"'],
+    [
+      'no such column',
+      'id;plan\n1;x',
+      'line 1: no column is called "crm_id"; the columns are "id;plan"; see --delimiter',
+    ],
+    [
+      'what cannot be seen in a name',
+      'crm_id\u200b,plan\n1,x',
+      'line 1: no column is called "crm_id"; the columns are "crm_id\\u200b", "plan"',
+    ],
     ['a column without a name', 'crm_id,,a\n', 'line 1: column 2 has no name'],
     ['a name given twice', 'crm_id,a,a\n', 'line 1: the name "a" of column 3 is given twice'],
     ['the key given twice', 'crm_id,crm_id\n', 'line 1: the name "crm_id" of column 2 is given twice'],
     [
-      'a name of scripts',
-      'crm_id,user.a\n',
-      'line 1: the name "user.a" of column 2 must not start with "user."',
+      'a name with the prefix of updates',
+      'crm_id,profile.a\n',
+      'line 1: the name "profile.a" of column 2 must not',
+    ],
+    ['a second kind of id', 'crm_id,pcId\n', 'line 1: the name "pcId" of column 2 is a second kind of id'],
+    [
+      'the kind of the ids again',
+      'crm_id,thirdPartyId\n',
+      'line 1: the name "thirdPartyId" of column 2 is given twice',
+    ],
+    [
+      'sep= and no such column',
+      'sep=;\nid;a\n',
+      'line 2: no column is called "crm_id"; the columns are "id", "a"',
+    ],
+    ['sep= alone', 'sep=;\n', 'the file is empty, expected a header row'],
+    [
+      'not UTF-8, in lines that CR ends',
+      Buffer.from('crm_id,a\r1,x\r2,\xe9\r', 'latin1'),
+      'the file is not UTF-8 (on or after line 1)',
     ],
     ['an open quote', 'crm_id,a\n1,"x\n', 'line 2: the file ends within quotes'],
     ['a quote within', 'crm_id,a\n1,x"y\n', 'line 2: there is a quote within a cell'],
@@ -101,9 +182,10 @@ test('whatever the cells say, the reader returns it', async () => {
   const cell = fc.string({ unit: 'binary', maxLength: 8 }).filter((text) => text.isWellFormed());
   const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
   const records = fc.array(fc.tuple(fc.nat(), cell, cell), { maxLength: 6 });
+  const lineEnds = fc.array(fc.constantFrom('\n', '\r\n', '\r'), { minLength: 6, maxLength: 6 });
   await fc.assert(
-    fc.asyncProperty(records, fc.integer({ min: 1, max: 40 }), async (rows, size) => {
-      const lines = rows.map(([id, a, b]) => `${quoted(a)},${id},${quoted(b)}\r\n`);
+    fc.asyncProperty(records, lineEnds, fc.integer({ min: 1, max: 40 }), async (rows, ends, size) => {
+      const lines = rows.map(([id, a, b], index) => `${quoted(a)},${id},${quoted(b)}${ends[index]}`);
       const { batch } = await convert(`a,crm_id,b\r\n${lines.join('')}`, { size });
       const reader = new BatchReader();
       const found = [...reader.push(Buffer.from(batch)), ...reader.end()];

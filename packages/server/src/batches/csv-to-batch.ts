@@ -2,14 +2,16 @@
 
 import { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';
-import { bareNameProblem } from '../domain/attribute-name.ts';
 import { idProblem } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { type BatchKey, grouped, MAX_ROW_BYTES } from './batch-format.ts';
-import { quotedName } from './batch-header.ts';
+import { columnProblem, quotedName } from './batch-header.ts';
 import { writeHeader, writeRow } from './batch-writer.ts';
+import { BYTE_ORDER_MARK, skipByteOrderMarks } from './cell-text.ts';
 
 const LF = 0x0a;
+const CR = 0x0d;
+const QUOTE = 0x22;
 const YIELD_CHARACTERS = 64 * 1024;
 
 /** A record of the table that makes no row. */
@@ -26,6 +28,8 @@ export interface CsvToBatchOptions {
   readonly key: string;
   /** What the ids are. */
   readonly as: BatchKey;
+  /** What stands between two cells; by default what a first line `sep=` says, else a comma. */
+  readonly delimiter?: string | undefined;
   /** Told of each record that makes no row; the others go on. */
   readonly refused: (record: RefusedRecord) => void;
   /** Told the line of each record that makes a row, in the order of the rows. */
@@ -53,10 +57,10 @@ export async function* csvToBatch(
   const lines = new LineCount();
   let pending = '';
   try {
-    for await (const { record, info } of recordsOf(chunks)) {
+    for await (const { record, info } of recordsOf(chunks, options.delimiter)) {
       const line = lines.firstLineOf(record, info);
       if (columns === undefined) {
-        columns = columnsOf(record, options.key);
+        columns = columnsOf(record, line, options);
         pending = writeHeader(options.as, columns.names);
         continue;
       }
@@ -85,18 +89,27 @@ interface Columns {
   readonly names: readonly string[];
 }
 
-function columnsOf(record: readonly string[], keyName: string): Columns {
+function columnsOf(
+  record: readonly string[],
+  line: number,
+  { key: keyName, as }: CsvToBatchOptions,
+): Columns {
   const key = record.indexOf(keyName);
+  const where = `line ${grouped(line)}:`;
   if (key === -1) {
     const found = record.slice(0, 20).map((name) => quotedName(name));
-    throw refusal(`line 1: no column is called ${quotedName(keyName)}; the columns are ${found.join(', ')}`);
+    const hint = record.length === 1 && /[;\t|]/.test(record[0]!) ? '; see --delimiter' : '';
+    throw refusal(
+      `${where} no column is called ${quotedName(keyName)}; the columns are ${found.join(', ')}${hint}`,
+    );
   }
   const seen = new Set<string>();
   for (const [index, name] of record.entries()) {
-    if (name === '') throw refusal(`line 1: column ${index + 1} has no name`);
-    const problem = seen.has(name) ? 'is given twice' : index === key ? undefined : bareNameProblem(name);
+    if (name === '') throw refusal(`${where} column ${index + 1} has no name`);
+    const isKey = index === key;
+    const problem = seen.has(name) ? 'is given twice' : isKey ? undefined : columnProblem(name, as);
     if (problem !== undefined) {
-      throw refusal(`line 1: the name ${quotedName(name)} of column ${index + 1} ${problem}`);
+      throw refusal(`${where} the name ${quotedName(name)} of column ${index + 1} ${problem}`);
     }
     seen.add(name);
   }
@@ -125,17 +138,89 @@ function rowOf(
   return { text };
 }
 
-function recordsOf(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncIterable<CsvRecord> {
+/** The longest first line that is looked at for `sep=`: quotes, one character of four bytes, a line end. */
+const SEP_BYTES = 16;
+/** The first line by which a spreadsheet is told the delimiter. */
+const SEP_LINE = /^"?sep=([^"\r\n])"?(?:[\r\n]|$)/iu;
+const DEFAULT_DELIMITER = ',';
+
+async function* recordsOf(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  delimiter: string | undefined,
+): AsyncGenerator<CsvRecord, void, undefined> {
+  const { start, rest } = await startOf(withoutMarks(strictlyUtf8(chunks)));
+  const sep = SEP_LINE.exec(start.toString('utf8'));
   const parser = parse({
-    bom: true,
+    delimiter: delimiter ?? sep?.[1] ?? DEFAULT_DELIMITER,
+    // Each of the three, in any mixture; the parser alone would learn one from the first line and keep the others as text.
+    record_delimiter: ['\r\n', '\n', '\r'],
+    from_line: sep ? 2 : 1,
     info: true,
     relax_column_count: true,
     skip_empty_lines: true,
     max_record_size: 2 * MAX_ROW_BYTES,
   });
-  const source = Readable.from(strictlyUtf8(chunks), { objectMode: false });
+  const source = Readable.from(rest, { objectMode: false });
   source.once('error', (error) => parser.destroy(error));
-  return source.pipe(parser) as AsyncIterable<CsvRecord>;
+  yield* source.pipe(parser) as AsyncIterable<CsvRecord>;
+}
+
+/** Reads as much of a stream as may hold a `sep=` line. @returns that, and the whole stream */
+async function startOf(
+  chunks: AsyncGenerator<Uint8Array, void, undefined>,
+): Promise<{ start: Buffer; rest: AsyncGenerator<Uint8Array, void, undefined> }> {
+  let start: Buffer = Buffer.alloc(0);
+  let isEnded = false;
+  while (start.length < SEP_BYTES && !isEnded) {
+    const { value, done } = await chunks.next();
+    if (done) isEnded = true;
+    else start = Buffer.concat([start, value]);
+  }
+  const rest = async function* () {
+    yield start;
+    if (!isEnded) yield* chunks;
+  };
+  return { start: start.subarray(0, SEP_BYTES), rest: rest() };
+}
+
+/**
+ * Drops the byte-order marks at the start of each line outside quotes, wherever the chunks were cut; the
+ * parser drops only one at the start of the file, and takes a quote behind another for text.
+ *
+ * A quote within quotes is written twice, so that an odd number of quotes so far means within.
+ */
+async function* withoutMarks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let isQuoted = false;
+  let isAtStart = true;
+  /** The beginning of a mark at the end of a chunk. */
+  let held: Uint8Array = new Uint8Array(0);
+  for await (const chunk of chunks) {
+    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    held = bytes.subarray(bytes.length);
+    let from = 0;
+    for (let at = 0; at < bytes.length; at += 1) {
+      if (isAtStart && bytes[at] === BYTE_ORDER_MARK[0]) {
+        if (at + BYTE_ORDER_MARK.length > bytes.length) {
+          if (at > from) yield bytes.subarray(from, at);
+          held = bytes.subarray(at);
+          from = bytes.length;
+          break;
+        }
+        const end = skipByteOrderMarks(bytes, at, bytes.length);
+        if (end > at) {
+          if (at > from) yield bytes.subarray(from, at);
+          from = end;
+          at = end - 1;
+          continue;
+        }
+      }
+      const byte = bytes[at];
+      if (byte === QUOTE) isQuoted = !isQuoted;
+      isAtStart = !isQuoted && (byte === LF || byte === CR);
+    }
+    if (from < bytes.length) yield bytes.subarray(from);
+  }
+  if (held.length > 0) yield held;
 }
 
 /** Lets the bytes through as they are, up to the first that are not UTF-8: the parser would replace those without a word. */
@@ -144,6 +229,7 @@ async function* strictlyUtf8(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let line = 1;
+  let last = 0;
   const decode = (chunk?: Uint8Array) => {
     try {
       decoder.decode(chunk, { stream: chunk !== undefined });
@@ -154,7 +240,10 @@ async function* strictlyUtf8(
   };
   for await (const chunk of chunks) {
     decode(chunk);
-    for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) line += 1;
+    for (const byte of chunk) {
+      if (byte === CR || (byte === LF && last !== CR)) line += 1;
+      last = byte;
+    }
     yield chunk;
   }
   decode();

@@ -6,7 +6,7 @@
 
 import { type BatchCursor, type BatchHeader, MAX_ROW_BYTES } from './batch-format.ts';
 import { HeaderReader } from './batch-header.ts';
-import { allBlank } from './cell-text.ts';
+import { allBlank, skipByteOrderMarks } from './cell-text.ts';
 
 const LF = 0x0a;
 const BLOCK_BYTES = 64 * 1024;
@@ -134,7 +134,8 @@ export class LineReader<Parser extends LineParser> {
     if (length - lineEnd <= MAX_ROW_BYTES) {
       this.#parser!.parse(this.#open.subarray(0, length));
     } else {
-      const blank = restIsBlank && allBlank(this.#open, 0, MAX_ROW_BYTES + 1);
+      const kept = MAX_ROW_BYTES + 1;
+      const blank = restIsBlank && allBlank(this.#open, skipByteOrderMarks(this.#open, 0, kept), kept);
       this.#parser!.passLongLine(this.#open, length, blank);
     }
   }

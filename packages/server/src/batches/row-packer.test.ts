@@ -78,14 +78,16 @@ const cell = fc.oneof(
     'a.1_2',
     '.a',
     'a.b.c',
+    '\uFEFF1',
+    '\uFEFF',
   ),
 );
 const lines = fc
   .array(fc.array(cell, { minLength: 1, maxLength: 5 }), { maxLength: 12 })
   .map((table) => Buffer.from(table.map((cells) => cells.join(',')).join('\n')));
 const file = fc
-  .tuple(fc.constantFrom('pcId', 'thirdPartyId'), fc.oneof(rows, lines))
-  .map(([key, body]) => Buffer.concat([Buffer.from(`batch=${key},a,%22,%C3%A9\n`), body]));
+  .tuple(fc.constantFrom('pcId', 'thirdPartyId'), fc.constantFrom('', ',user.x'), fc.oneof(rows, lines))
+  .map(([key, scripts, body]) => Buffer.concat([Buffer.from(`batch=${key},a,%22,%C3%A9${scripts}\n`), body]));
 
 describe('packed rows', () => {
   test('are those of the plain reader, whatever the file is', async () => {

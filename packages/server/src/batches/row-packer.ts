@@ -7,6 +7,7 @@
  */
 
 import { isUtf8 } from 'node:buffer';
+import { isScriptName } from '../domain/attribute-name.ts';
 import {
   GROUP_HEAD,
   JSON_ESCAPES,
@@ -99,8 +100,11 @@ export class RowPacker implements LineParser {
   readonly #options: PackBatchOptions;
   readonly #isPerson: boolean;
   readonly #maxId: number;
-  /** What stands before the value of each column, but for the value's length. */
-  readonly #names: readonly Buffer[];
+  /**
+   * What stands before the value of each column, but for the value's length; undefined for a column
+   * that no row may have a value in.
+   */
+  readonly #names: readonly (Buffer | undefined)[];
   /** The most bytes that a row is beside those of its own. */
   readonly #fixedBytes: number;
   readonly #slow: RowParser;
@@ -119,13 +123,13 @@ export class RowPacker implements LineParser {
     this.#options = options;
     this.#isPerson = header.key === 'thirdPartyId';
     this.#maxId = this.#isPerson ? MAX_THIRD_PARTY_ID : MAX_TNT_ID;
-    this.#names = header.names.map(packedName);
+    this.#names = header.names.map((name) => (isScriptName(name) ? undefined : packedName(name)));
     this.#slow = new RowParser(header, cursor);
     this.#offset = cursor.offset;
     this.#line = cursor.line;
     this.#updates = this.#emptyRows();
     this.#fixedBytes = this.#names.reduce(
-      (sum, name) => sum + name.length + MAX_LENGTH_BYTES,
+      (sum, name) => sum + (name?.length ?? 0) + MAX_LENGTH_BYTES,
       PROFILE_HEAD + GROUP_HEAD,
     );
   }
@@ -298,7 +302,8 @@ export class RowPacker implements LineParser {
       if (column >= columns) return -1;
       while (at < end && CLASSES[block[at]!] === BLANK) at += 1;
       if (at === end || block[at] === COMMA) continue;
-      const name = this.#names[column]!;
+      const name = this.#names[column];
+      if (name === undefined) return -1;
       const valueStart = copy(name, 0, name.length, out, length) + 1;
       length = valueStart;
       let valueEnd = length;

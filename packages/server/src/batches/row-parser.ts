@@ -2,15 +2,18 @@
  * Makes rows of whole lines of a batch (contract section 6).
  *
  * What a line comes to, the first that holds:
- *   nothing but blanks                          no row at all
+ *   nothing but blanks, after byte-order marks  no row at all
  *   longer than 1 MiB                           failed
  *   more cells than the header                  failed
  *   a cell with a bad escape, or not UTF-8      failed
+ *   a value in a column called `user.…`         failed
  *   no value in any cell but the first          skipped, whatever its id is
  *   id missing or malformed                     failed
  *   else                                        update
  */
 
+import { isScriptName, SCRIPT_NAME_PROBLEM } from '../domain/attribute-name.ts';
+import { quoted } from '../domain/visible-text.ts';
 import { type IdKind, idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
 import {
   type BatchCursor,
@@ -21,7 +24,14 @@ import {
   MAX_ROW_BYTES,
 } from './batch-format.ts';
 import { BAD_ESCAPE, CellScanner, ENDS_LINE, WAS_ENCODED } from './cell-scanner.ts';
-import { allBlank, CELL_PROBLEM_TEXT, type CellProblem, decodeCell, isBlank } from './cell-text.ts';
+import {
+  allBlank,
+  CELL_PROBLEM_TEXT,
+  type CellProblem,
+  decodeCell,
+  isBlank,
+  skipByteOrderMarks,
+} from './cell-text.ts';
 import type { LineParser } from './line-reader.ts';
 
 const COMMA = 0x2c;
@@ -34,6 +44,8 @@ export class RowParser implements LineParser {
   rows: BatchRow[] = [];
   readonly #header: BatchHeader;
   readonly #kind: IdKind;
+  /** Of each column after the first, whether its name belongs to profile scripts. */
+  readonly #isScriptColumn: readonly boolean[];
   /** Where in the file the next line begins. */
   #offset: number;
   #line: number;
@@ -45,6 +57,7 @@ export class RowParser implements LineParser {
   constructor(header: BatchHeader, cursor: BatchCursor) {
     this.#header = header;
     this.#kind = header.key === 'pcId' ? 'tntId' : 'thirdPartyId';
+    this.#isScriptColumn = header.names.map(isScriptName);
     this.#offset = cursor.offset;
     this.#line = cursor.line;
   }
@@ -66,8 +79,11 @@ export class RowParser implements LineParser {
       while ((this.#cells.flags[last]! & ENDS_LINE) === 0) last += 1;
       const end = this.#cells.rawEnds[last]!;
       const next = Math.min(end + 1, block.length);
-      if (last > cell || !allBlank(block, start, end)) {
-        rows.push(this.#parseRow(cell, last, start, textStart, next - start));
+      const content = skipByteOrderMarks(block, start, end);
+      if (last > cell || !allBlank(block, content, end)) {
+        // A mark is three bytes of the file and one character of the text.
+        const marks = (content - start) / 3;
+        rows.push(this.#parseRow(cell, last, content, textStart + marks, next - start));
       }
       this.#offset += next - start;
       this.#line += 1;
@@ -85,7 +101,8 @@ export class RowParser implements LineParser {
     const comma = beginning.indexOf(COMMA);
     const end = comma === -1 || comma > MAX_ROW_BYTES ? MAX_ROW_BYTES : comma;
     const reason = `the row is longer than ${grouped(MAX_ROW_BYTES)} bytes`;
-    this.rows.push({ kind: 'failed', ...place, rawId: rawText(beginning, 0, end), reason });
+    const rawId = rawText(beginning, skipByteOrderMarks(beginning, 0, end), end);
+    this.rows.push({ kind: 'failed', ...place, rawId, reason });
   }
 
   #parseRow(first: number, last: number, rowStart: number, rowTextStart: number, length: number): BatchRow {
@@ -107,7 +124,10 @@ export class RowParser implements LineParser {
         return this.#failedRow(first, rowStart, length, reason);
       }
       if (cell === first) id = text;
-      else if (text !== '') {
+      else if (text !== '' && this.#isScriptColumn[cell - first - 1]) {
+        const reason = `${this.#columnName(cell - first)} cannot be set: the name ${SCRIPT_NAME_PROBLEM}`;
+        return this.#failedRow(first, rowStart, length, reason);
+      } else if (text !== '') {
         settings ??= new Map();
         settings.set(names[cell - first - 1]!, text);
       }
@@ -159,7 +179,7 @@ export class RowParser implements LineParser {
   }
 
   #columnName(column: number): string {
-    return column === 0 ? 'the id' : `the value of ${JSON.stringify(this.#header.names[column - 1])}`;
+    return column === 0 ? 'the id' : `the value of ${quoted(this.#header.names[column - 1]!)}`;
   }
 }
 

@@ -446,6 +446,12 @@ describe('quiver import', () => {
       'quiver: --csv needs --as thirdPartyId or --as pcId\n',
     ],
     ['--key without --csv', ['x', '--key', 'a'], 'quiver: --key and --as go with --csv\n'],
+    ['--delimiter without --csv', ['x', '--delimiter', ';'], 'quiver: --delimiter goes with --csv\n'],
+    ...[';;', '', '"', '\n', '\uFEFF'].map((delimiter): [string, string[], string] => [
+      `--delimiter ${JSON.stringify(delimiter)}`,
+      ['x', '--csv', '--key', 'a', '--as', 'pcId', '--delimiter', delimiter],
+      `quiver: --delimiter must be one character, no quote and no line end, or tab; not ${delimiter.replace('\n', '\\u000a').replace('\uFEFF', '\\ufeff')}\n`,
+    ]),
   ])('%s: exit code 2', async (_, args, message) => {
     expect(await quiver('import', ...args)).toEqual({ code: 2, stdout: '', stderr: message });
   });
@@ -465,6 +471,36 @@ describe('quiver import', () => {
     );
     expect(code).toBe(3);
     expect((await readdir(tmpdir())).filter((name) => name.startsWith('quiver-import-'))).toEqual(before);
+  });
+
+  test.each([
+    ['--delimiter', 'plan;crm_id\r\na,b;1\n', ['--delimiter', ';']],
+    ['--delimiter tab', 'plan\tcrm_id\na,b\t1\r', ['--delimiter', 'tab']],
+    ['a first line sep=', 'sep=|\nplan|crm_id\na,b|1\n', []],
+  ])('a table whose delimiter is told by %s', async (_, csv, flags) => {
+    const path = await file(csv, 'people.csv');
+    script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 1, 1, 0)];
+    script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
+    const args = ['--csv', path, '--key', 'crm_id', '--as', 'thirdPartyId', ...flags];
+    expect((await quiver('import', ...args)).code).toBe(0);
+    expect(asked[1]!.body).toBe('batch=thirdPartyId,plan\n1,a%2Cb\n');
+  });
+
+  test('a value in a column of profile scripts is a bad row, with the line of the table', async () => {
+    const path = await file('crm_id,user.x,a\n1,,y\n\n2,forged,y\n', 'people.csv');
+    const args = ['--csv', path, '--key', 'crm_id', '--as', 'thirdPartyId', '--check'];
+    const { code, stdout } = await quiver('import', ...args);
+    expect([code, stdout]).toEqual([
+      3,
+      'line 4  2  the value of "user.x" cannot be set: the name must not start with "user.", which belongs to profile scripts\n',
+    ]);
+  });
+
+  test('a batch whose line ends were lost is refused before anything is sent', async () => {
+    const path = await file('batch=pcId,a1,x2,y');
+    const { code, stderr } = await quiver('import', path);
+    expect([code, asked]).toEqual([2, []]);
+    expect(stderr).toContain('so its line ends were lost (curl -d removes them');
   });
 
   test('over the limits: several batches, each with the header; lines are those of the file', async () => {

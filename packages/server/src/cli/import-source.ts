@@ -11,6 +11,7 @@ import { ClientFailure, EXIT } from './client-failure.ts';
 export interface CsvColumns {
   readonly key: string;
   readonly as: BatchKey;
+  readonly delimiter?: string;
 }
 
 export interface ImportSource {

@@ -25,17 +25,20 @@ interface ImportOptions extends ConnectionOptions {
   readonly csv?: boolean;
   readonly key?: string;
   readonly as?: CsvColumns['as'];
+  readonly delimiter?: string;
 }
 
 const EXAMPLES = `
 FILE is a batch: "batch=" and a header row whose first column is pcId or thirdPartyId, then a row a profile, every cell
-percent-encoded. With --csv it is an ordinary table with quotes (RFC 4180). A file over 50,000,000 bytes or 500,000 rows
+percent-encoded. With --csv it is an ordinary table with quotes (RFC 4180), its lines ended by LF, CRLF or CR; a first
+line such as "sep=;" says the delimiter as --delimiter does. A file over 50,000,000 bytes or 500,000 rows
 is sent as several batches. Rows that cannot be read are named; they fail alone, the others go on.
 
 Examples:
   quiver import people.batch
   quiver import people.batch --check
   quiver import --csv people.csv --key crm_id --as thirdPartyId
+  quiver import --csv excel.csv --delimiter ';' --key crm_id --as thirdPartyId
   zcat people.batch.gz | quiver import - --url https://quiver.example.com --client acme
 `;
 
@@ -48,6 +51,10 @@ export function importCommand(end: End): Command {
     .option('--v1', 'update only; by default profiles that are not found are created')
     .option('--csv', 'the file is a CSV table')
     .option('--key <column>', 'the column of the table that holds the ids')
+    .option(
+      '--delimiter <character>',
+      'what stands between two cells of the table, tab for a tab (default: ",")',
+    )
     .addOption(new Option('--as <kind>', 'what the ids are').choices(['thirdPartyId', 'pcId']));
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
@@ -86,15 +93,23 @@ function leaveOnSignals(): () => void {
   return () => process.off('SIGINT', leave).off('SIGTERM', leave);
 }
 
-function columnsOf({ csv, key, as }: ImportOptions): CsvColumns | undefined {
+function columnsOf({ csv, key, as, delimiter }: ImportOptions): CsvColumns | undefined {
   const wrong = (what: string) => new ClientFailure(EXIT.wrongUse, what);
   if (!csv) {
     if (key !== undefined || as !== undefined) throw wrong('--key and --as go with --csv');
+    if (delimiter !== undefined) throw wrong('--delimiter goes with --csv');
     return undefined;
   }
   if (key === undefined) throw wrong('--csv needs --key <column>, the column that holds the ids');
   if (as === undefined) throw wrong('--csv needs --as thirdPartyId or --as pcId');
-  return { key, as };
+  if (delimiter === undefined) return { key, as };
+  const character = delimiter === 'tab' ? '\t' : delimiter;
+  if ([...character].length !== 1 || /["\r\n\uFEFF]/.test(character)) {
+    throw wrong(
+      `--delimiter must be one character, no quote and no line end, or tab; not ${shown(delimiter)}`,
+    );
+  }
+  return { key, as, delimiter: character };
 }
 
 /** What one batch came to. */

@@ -11,15 +11,10 @@ export function writeNote(text: string): void {
 }
 
 /**
- * A value as it may be shown on a terminal: control characters as escapes, so that no value can move the cursor or end a line.
- * To be used for all that came from a file or a server.
+ * A value as it may be shown on a terminal, so that no value can move the cursor, end a line or hide
+ * what it is. To be used for all that came from a file or a server.
  */
-export function shown(text: string): string {
-  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-// C0 and C1 controls, and the marks that reorder text.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the very characters to be shown as escapes
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+export { visibleText as shown } from '../domain/visible-text.ts';
 
 /** Rows of cells in aligned columns, two blanks between, the last column not padded. */
 export function table(rows: readonly (readonly string[])[]): string {

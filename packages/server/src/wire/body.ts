@@ -3,6 +3,7 @@
 import { QuiverError } from '../errors.ts';
 import { AwaitedBodies } from './awaited-bodies.ts';
 import { BodyBudget } from './body-budget.ts';
+import { contentEncodingOf } from './content-encoding.ts';
 
 const EMPTY = new Uint8Array(0);
 /**
@@ -54,8 +55,8 @@ function cutShort(cause: unknown): QuiverError {
  */
 export function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
   const { headers } = request;
-  const encoding = headers.get('content-encoding');
-  if (encoding !== null && encoding.trim().toLowerCase() !== 'identity') {
+  const encoding = contentEncodingOf(headers);
+  if (encoding !== 'identity') {
     const problem = `must not be ${encoding} here; send the body as it is`;
     return Promise.reject(new QuiverError('bad-request', `Content-Encoding: ${problem}`));
   }
