@@ -10,6 +10,7 @@
 
 import type { AttributeSettings } from '../domain/attributes.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
+import type { BatchKey } from './column-name.ts';
 
 /** The most bytes of one batch, unpacked. */
 export const MAX_BATCH_BYTES = 50_000_000;
@@ -20,9 +21,6 @@ export const MAX_BATCH_ROWS = 500_000;
  * makes 192 KB at most; the rest is room for empty cells and blanks. The bound keeps memory from growing with the file (ours).
  */
 export const MAX_ROW_BYTES = 1024 * 1024;
-
-/** What the first column of a batch holds. */
-export type BatchKey = 'pcId' | 'thirdPartyId';
 
 /** The header row: which id the rows are addressed by, and what their other cells set. */
 export interface BatchHeader {

@@ -4,11 +4,12 @@
  * Whatever is wrong here refuses the file whole, with a message that says what came and what was expected.
  */
 
-import { bareNameProblem, MAX_ATTRIBUTE_NAME, SCRIPT_NAME_PROBLEM } from '../domain/attribute-name.ts';
+import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
 import { quoted } from '../domain/visible-text.ts';
 import { QuiverError } from '../errors.ts';
-import { type BatchHeader, type BatchKey, grouped, MAX_ROW_BYTES } from './batch-format.ts';
+import { type BatchHeader, grouped, MAX_ROW_BYTES } from './batch-format.ts';
 import { BYTE_ORDER_MARK, CELL_PROBLEM_TEXT, decodeCell, isBlank, skipByteOrderMarks } from './cell-text.ts';
+import { type BatchKey, columnProblem, isBatchKey } from './column-name.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -194,7 +195,7 @@ function headerCell(line: Buffer, start: number, end: number, column: number): s
 }
 
 function keyNamed(name: string): BatchKey {
-  if (name === 'pcId' || name === 'thirdPartyId') return name;
+  if (isBatchKey(name)) return name;
   const expected = 'the first column must be called pcId or thirdPartyId';
   if (/[\n,]/.test(name)) {
     throw refusal(
@@ -202,22 +203,6 @@ function keyNamed(name: string): BatchKey {
     );
   }
   throw refusal(`row 1: ${expected}, not ${quotedName(name)}`);
-}
-
-/**
- * Says what is wrong with a column after the first. One that belongs to profile scripts is let through,
- * because only its values are refused, each with its row.
- *
- * @param key what the first column holds
- * @returns a phrase that completes "the name … "; undefined when nothing is
- */
-export function columnProblem(name: string, key: BatchKey): string | undefined {
-  if (name === key) return 'is given twice';
-  if (name === 'pcId' || name === 'thirdPartyId') {
-    return `is a second kind of id; the rows name their profiles by ${key} alone`;
-  }
-  const problem = bareNameProblem(name);
-  return problem === SCRIPT_NAME_PROBLEM ? undefined : problem;
 }
 
 /** Says what a file is that does not start with `batch=`. */

@@ -1,7 +1,8 @@
 /** Writes the batch format (contract section 6). What it writes, the reader returns to the letter. */
 
 import type { ReadBytes } from '../storage/batch-file-store.ts';
-import { type BatchHeader, type BatchKey, type BatchRow, grouped } from './batch-format.ts';
+import { type BatchHeader, type BatchRow, grouped } from './batch-format.ts';
+import type { BatchKey } from './column-name.ts';
 
 /**
  * `batch=` and the header row, with its line end.

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { BatchKey } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
+import type { BatchKey } from './column-name.ts';
 import { csvToBatch, type RefusedRecord } from './csv-to-batch.ts';
 
 interface Converted {

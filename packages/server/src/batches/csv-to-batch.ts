@@ -4,10 +4,11 @@ import { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';
 import { idProblem } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
-import { type BatchKey, grouped, MAX_ROW_BYTES } from './batch-format.ts';
-import { columnProblem, quotedName } from './batch-header.ts';
+import { grouped, MAX_ROW_BYTES } from './batch-format.ts';
+import { quotedName } from './batch-header.ts';
 import { writeHeader, writeRow } from './batch-writer.ts';
 import { BYTE_ORDER_MARK, skipByteOrderMarks } from './cell-text.ts';
+import { type BatchKey, columnProblem } from './column-name.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -4,7 +4,7 @@ import { createReadStream, rmSync } from 'node:fs';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BatchKey } from '../batches/batch-format.ts';
+import type { BatchKey } from '../batches/column-name.ts';
 import { csvToBatch, type RefusedRecord } from '../batches/csv-to-batch.ts';
 import { ClientFailure, EXIT } from './client-failure.ts';
 

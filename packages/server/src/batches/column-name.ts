@@ -1,0 +1,29 @@
+/**
+ * What the columns of a batch may be called (contract section 6).
+ *
+ * Imports nothing that needs Node: the console's file checker uses it too.
+ */
+
+import { bareNameProblem, SCRIPT_NAME_PROBLEM } from '../domain/attribute-name.ts';
+
+/** What the first column of a batch holds. */
+export type BatchKey = 'pcId' | 'thirdPartyId';
+
+/** Whether the first column may have that name. */
+export function isBatchKey(name: string): name is BatchKey {
+  return name === 'pcId' || name === 'thirdPartyId';
+}
+
+/**
+ * Says what is wrong with the name of a column after the first. One that belongs to profile scripts is
+ * let through, because only its values are refused, each with its row.
+ *
+ * @param key what the first column holds
+ * @returns a phrase that completes "the name … "; undefined when the name is good
+ */
+export function columnProblem(name: string, key: BatchKey): string | undefined {
+  if (name === key) return 'is given twice';
+  if (isBatchKey(name)) return `is a second kind of id; the rows name their profiles by ${key} alone`;
+  const problem = bareNameProblem(name);
+  return problem === SCRIPT_NAME_PROBLEM ? undefined : problem;
+}
