@@ -76,6 +76,9 @@ export function buildConsole() {
   const newest = Math.max(
     newestIn(join(CONSOLE, 'src')),
     newestIn(join(CONSOLE, 'public')),
+    // The rules that the console shares with the server.
+    newestIn(join(SERVER, 'src', 'domain')),
+    modifiedAt(join(SERVER, 'src', 'batches', 'column-name.ts')),
     ...files.map(modifiedAt),
   );
   if (modifiedAt(built) >= newest) return;
