@@ -477,7 +477,7 @@ describe('delivery', () => {
     [
       'half a character in a name',
       '{"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"\\ud800":"1"}}}}',
-      `${PAGE}: the name "\uFFFD" must be well-formed Unicode`,
+      `${PAGE}: the name "\\ud800" must be well-formed Unicode`,
     ],
     [
       'half a character in a value',

@@ -1,6 +1,7 @@
 /** `profileParameters`: the attributes that a visit sets (contract section 7). */
 
 import { bareNameProblem } from '../domain/attribute-name.ts';
+import { quoted } from '../domain/visible-text.ts';
 import { atMostCharacters } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { isJsonObject, scalarProblem } from '../wire/json.ts';
@@ -56,12 +57,12 @@ export function addProfileParameters(settings: Map<string, string>, sent: unknow
     throw refuse(`must have at most ${MAX_PROFILE_PARAMETERS} members`);
   for (const [name, value] of entries) {
     const nameProblem = bareNameProblem(name);
-    if (nameProblem !== undefined) throw refuse(`the name ${quoted(name)} ${nameProblem}`);
+    if (nameProblem !== undefined) throw refuse(`the name ${shown(name)} ${nameProblem}`);
     const problem = scalarProblem(value);
-    if (problem !== undefined) throw refuse(`the value of ${quoted(name)} ${problem}`);
+    if (problem !== undefined) throw refuse(`the value of ${shown(name)} ${problem}`);
     const text = String(value);
     if (!atMostCharacters(text, MAX_PARAMETER_VALUE)) {
-      throw refuse(`the value of ${quoted(name)} must have at most ${MAX_PARAMETER_VALUE} characters`);
+      throw refuse(`the value of ${shown(name)} must have at most ${MAX_PARAMETER_VALUE} characters`);
     }
     if (text === '') continue;
     settings.delete(name);
@@ -70,9 +71,8 @@ export function addProfileParameters(settings: Map<string, string>, sent: unknow
 }
 
 /** A name for a message, cut where it is long. */
-function quoted(name: string): string {
-  const shown = name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name;
-  return JSON.stringify(shown.toWellFormed());
+function shown(name: string): string {
+  return quoted(name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name);
 }
 
 const MAX_SHOWN = 150;
