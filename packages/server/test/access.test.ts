@@ -91,6 +91,26 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     expect((await run('settings', '--json')).stdout).toBe(before);
   });
 
+  test('a name that looks misspelt is stored, and the command says so', async () => {
+    const changed = await run('settings', 'profileLifetimeDay=30');
+    expect(changed.code).toBe(0);
+    expect(changed.stderr).toContain('did you mean profileLifetimeDays?');
+    expect((await run('settings', 'profileLifetimeDay=null')).stderr).not.toContain('did you mean');
+    expect((await run('settings', '--json')).stdout).not.toContain('"profileLifetimeDay"');
+  });
+
+  test('the debug token is made, shown and ended apart from the profile token', async () => {
+    const profile = (await run('token', 'new')).stdout;
+    const debug = (await run('token', 'new', '--debug')).stdout;
+    expect(debug).not.toBe(profile);
+    expect((await run('token', 'show', '--debug')).stdout).toBe(debug);
+    expect((await run('token', 'show')).stdout).toBe(profile);
+    expect((await run('token', 'end', '--debug')).stderr).toContain('the debug token of demo has ended');
+    expect((await run('token', 'show', '--debug')).stderr).toContain('No debug token for client demo');
+    expect((await run('token', 'show')).stdout).toBe(profile);
+    await run('token', 'end');
+  });
+
   test('no token and no key stands on the disk in clear but in its own file, nor in the log', async () => {
     const token = (await run('token', 'new')).stdout.trim();
     const key = (await readFile(join(server.dataDir, 'signing-key'), 'utf8')).trim();

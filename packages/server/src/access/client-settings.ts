@@ -101,8 +101,10 @@ export function rulesOf(settings: ClientSettings): ClientRules {
  */
 export function misspeltSettings(members: JsonObject): string[] {
   const known = Object.keys(DEFAULT_CLIENT_SETTINGS);
-  return Object.keys(members).flatMap((name) => {
-    if (known.includes(name) || Object.hasOwn(ADOBE_RULES, name) || name.length > MAX_NAME) return [];
+  return Object.entries(members).flatMap(([name, value]) => {
+    // Null takes a member away: that is how a misspelt one goes.
+    if (value === null || known.includes(name) || Object.hasOwn(ADOBE_RULES, name) || name.length > MAX_NAME)
+      return [];
     const meant = known.find((setting) => isMisspelling(name, setting));
     return meant === undefined ? [] : [`${name}: is no setting of Quiver; did you mean ${meant}?`];
   });

@@ -57,6 +57,8 @@ function serverUrl(text: string): string {
 export interface ServerReply {
   readonly status: number;
   readonly text: string;
+  /** What the server has done as asked, but doubts that it was meant. */
+  readonly warning?: string | undefined;
   /** Seconds of `Retry-After`, when the server gave any. */
   readonly retryAfter: number | undefined;
 }
@@ -92,6 +94,7 @@ export class ServerConnection {
     return {
       status: response.status,
       text: await this.#reached(response.text()),
+      warning: response.headers.get('x-quiver-warning') ?? undefined,
       retryAfter: Number.isFinite(retryAfter) ? retryAfter : undefined,
     };
   }

@@ -10,7 +10,7 @@ import {
   ServerConnection,
   withConnection,
 } from './server-connection.ts';
-import { shown, table, writeData } from './terminal-text.ts';
+import { shown, table, writeData, writeNote } from './terminal-text.ts';
 
 type SettingsOptions = ConnectionOptions & { readonly json?: boolean };
 
@@ -20,6 +20,9 @@ Needs the admin token. Without name=value it shows them. A value is read as JSON
   enableProfileApiAuthentication   whether the profile APIs ask for a profile token (false)
   profileLifetimeDays              days that a profile lives after a write, 1 to 90 (14)
   tokenLifetimeDays                days that a new profile token is good (180)
+  whenTooLarge                     refuse, or drop-oldest as at Adobe: a write above 64 KB (refuse)
+  checking                         lenient, or strict as Adobe's OpenAPI description (lenient)
+  unknownUpdate                    tell, or success as at Adobe: an update of an unknown profile (tell)
 
 Examples:
   quiver settings
@@ -52,6 +55,7 @@ async function settings(changes: readonly string[], options: SettingsOptions): P
         },
   );
   if (reply.status !== 200) throw refusedBy(reply);
+  if (reply.warning !== undefined) writeNote(`warning: ${shown(reply.warning)}`);
   const members = parseReply<Record<string, unknown>>(reply.text, 'enableProfileApiAuthentication');
   writeData(
     options.json

@@ -1,4 +1,4 @@
-/** `quiver token`: the profile token of a client (contract section 9). */
+/** `quiver token`: the tokens of a client (contract section 9). */
 
 import { Command, InvalidArgumentError } from 'commander';
 import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
@@ -13,17 +13,20 @@ import {
 } from './server-connection.ts';
 import { writeData, writeNote } from './terminal-text.ts';
 
-type ShowOptions = ConnectionOptions & { readonly json?: boolean };
+type TokenOptions = ConnectionOptions & { readonly debug?: boolean };
+type ShowOptions = TokenOptions & { readonly json?: boolean };
 type NewOptions = ShowOptions & { readonly expiresIn?: number };
 
 const EXAMPLES = `
-Needs the admin token. The profile token goes to stdout, all else to stderr.
+Needs the admin token. The token goes to stdout, all else to stderr. With --debug it is the debug token, good for six hours, which opens
+the trace of a visit and nothing else.
 
 Examples:
   quiver token new --expires-in 30d
   quiver token show
   curl -H "Authorization: Bearer $(quiver token show)" http://127.0.0.1:8680/rest/v1/profiles/thirdPartyId/crm-1042
   quiver token end
+  quiver token new --debug
 `;
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
@@ -45,9 +48,10 @@ export function tokenCommand(end: End): Command {
     .action((options: ShowOptions) => endWith(end, () => showToken(options)));
   const finish = new Command('end')
     .description('end the present profile token')
-    .action((options: ConnectionOptions) => endWith(end, () => endToken(options)));
-  const command = new Command('token').description('make, show and end the profile token of a client');
+    .action((options: TokenOptions) => endWith(end, () => endToken(options)));
+  const command = new Command('token').description('make, show and end the tokens of a client');
   for (const part of [make, show, finish]) {
+    part.option('--debug', 'the debug token instead of the profile token');
     command.addCommand(withConnection(part).addHelpText('after', EXAMPLES + CONNECTION_HELP));
   }
   return command.addHelpText('after', EXAMPLES);
@@ -65,9 +69,9 @@ async function showToken(options: ShowOptions): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-async function endToken(options: ConnectionOptions): Promise<ExitCode> {
+async function endToken(options: TokenOptions): Promise<ExitCode> {
   await ask(options, { method: 'DELETE' }, 204);
-  writeNote(`the profile token of ${options.client} has ended`);
+  writeNote(`the ${options.debug ? 'debug' : 'profile'} token of ${options.client} has ended`);
   return EXIT.ok;
 }
 
@@ -81,10 +85,10 @@ function printToken(text: string, { json }: ShowOptions): void {
 }
 
 /** @throws ClientFailure when the server answers with another status */
-async function ask(options: ConnectionOptions, request: ServerRequest, expected: number): Promise<string> {
+async function ask(options: TokenOptions, request: ServerRequest, expected: number): Promise<string> {
   const server = new ServerConnection(options);
   const path = `/${encodeURIComponent(server.client)}/target/authentication/token`;
-  const query = { authorizationScope: 'profile_api', ...request.query };
+  const query = { authorizationScope: options.debug ? 'debug_tools' : 'profile_api', ...request.query };
   const reply = await server.send(path, { ...request, query });
   if (reply.status !== expected) throw refusedBy(reply);
   return reply.text;
