@@ -17,6 +17,9 @@ function filesUnder(folder: string): string[] {
   );
 }
 
+/** `contract section 3`, `contract sections 3, 5 and 7`; a comment may break the line between the words. */
+const CITATION = /contract[\s*/]+sections?[\s*/]+((?:\d+(?:, | and )?)+)/gi;
+
 /** Links of a document: `[text](target)`, code left out. */
 function linksOf(text: string): string[] {
   const prose = text.replace(/```.*?```/gs, '').replace(/`[^`\n]*`/g, '');
@@ -43,6 +46,21 @@ test.each(DOCUMENTS)('every link of %s leads somewhere', (document) => {
     return anchor !== undefined && !anchorsOf(readFileSync(target, 'utf8')).includes(anchor);
   });
   expect(broken).toEqual([]);
+});
+
+test('every section of the contract that is cited is there', () => {
+  const contract = readFileSync(join(ROOT, 'docs/contract.md'), 'utf8');
+  const sections = new Set([...contract.matchAll(/^## (\d+)\. /gm)].map(([, number]) => number));
+  const citing = ['packages', 'torture', 'bench', 'scripts', 'docs']
+    .flatMap(filesUnder)
+    .filter((path) => /\.(ts|tsx|mjs|md)$/.test(path) && !/(node_modules|\/dist)\//.test(path));
+  const cited = citing.flatMap((path) =>
+    [...readFileSync(join(ROOT, path), 'utf8').matchAll(CITATION)].flatMap(([, numbers]) =>
+      numbers!.match(/\d+/g)!.map((number) => ({ path, number })),
+    ),
+  );
+  expect(cited.length).toBeGreaterThan(100);
+  expect(cited.filter(({ number }) => !sections.has(number))).toEqual([]);
 });
 
 test('every test that the compatibility page names is there', () => {
