@@ -18,8 +18,9 @@ import type { ServeConfig } from './config/config.ts';
 import { EdgeBatchRows } from './edges/batch-rows.ts';
 import { ClientExchange } from './edges/client-exchange.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
-import { createApp } from './http/app.ts';
+import { type AppParts, createApp } from './http/app.ts';
 import type { Log } from './log.ts';
+import { PlaceholderIds } from './metering/placeholder-ids.ts';
 import { UsageMeter } from './metering/usage-meter.ts';
 import { usageSweeper } from './metering/usage-sweeper.ts';
 import { AttributeNames } from './profiles/attribute-names.ts';
@@ -126,8 +127,15 @@ export function createServer(parts: ServerParts): QuiverServer {
       now: Date.now,
     });
     const edges = linkEdges();
-    if (parts.role === 'background') startBackground(stores, files, access, edges);
-    else await serve(stores, files, access, edges);
+    const usage = new UsageMeter({ usage: stores.usage, registry: metrics, log, now: Date.now });
+    usage.start();
+    closers.push(() => usage.stop());
+    const placeholders = new PlaceholderIds({
+      ...{ registry: metrics, usage, log, now: Date.now },
+      rulesOf: (client) => access.rulesOf(client),
+    });
+    if (parts.role === 'background') startBackground(stores, files, access, placeholders, edges);
+    else await serve(stores, files, access, { usage, placeholders }, edges);
   }
 
   /** The other edge clusters; undefined where there are none. */
@@ -147,6 +155,7 @@ export function createServer(parts: ServerParts): QuiverServer {
     stores: Stores,
     files: BatchFileStore,
     access: ClientAccess,
+    placeholders: PlaceholderIds,
     edges: EdgeLinks | undefined,
   ): void {
     const { clients } = config;
@@ -161,6 +170,7 @@ export function createServer(parts: ServerParts): QuiverServer {
         noteNames: (client, batchNames) => names.note(client, batchNames),
         holder: randomUUID(),
         rulesOf: (client) => access.rulesOf(client),
+        placeholders,
         ...(edges && {
           rowsElsewhere: new EdgeBatchRows({ store: stores.profiles, peers: edges.peers, now: Date.now }),
         }),
@@ -185,12 +195,10 @@ export function createServer(parts: ServerParts): QuiverServer {
     stores: Stores,
     files: BatchFileStore,
     access: ClientAccess,
+    meters: Pick<AppParts, 'usage' | 'placeholders'>,
     edges: EdgeLinks | undefined,
   ): Promise<void> {
     spendNonce = (nonce) => edges?.seal.spend(nonce);
-    const usage = new UsageMeter({ usage: stores.usage, registry: metrics, log, now: Date.now });
-    usage.start();
-    closers.push(() => usage.stop());
     const app = createApp({
       config,
       stores,
@@ -200,7 +208,7 @@ export function createServer(parts: ServerParts): QuiverServer {
       adminToken: parts.adminToken,
       access,
       signingKey: parts.signingKey,
-      usage,
+      ...meters,
       edges,
       attributeNames: new AttributeNames(stores.attributeNames, log),
       metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },

@@ -387,12 +387,12 @@ describe('delivery', () => {
     [
       'thirdPartyId empty',
       { context: web, id: { thirdPartyId: '' } },
-      'id.thirdPartyId: must have 1 to 128 characters',
+      'id.thirdPartyId: must have 1 to 256 characters',
     ],
     [
       'thirdPartyId long',
-      { context: web, id: { thirdPartyId: 'x'.repeat(129) } },
-      'id.thirdPartyId: must have 1 to 128 characters',
+      { context: web, id: { thirdPartyId: 'x'.repeat(257) } },
+      'id.thirdPartyId: must have 1 to 256 characters',
     ],
     [
       'thirdPartyId plus',
@@ -413,6 +413,16 @@ describe('delivery', () => {
       'customer id',
       { context: web, id: { customerIds: [{ id: 'x'.repeat(129) }] } },
       'id.customerIds[0].id: must have at most 128 characters',
+    ],
+    [
+      'customer id half a character',
+      '{"context":{"channel":"web"},"id":{"customerIds":[{"id":"a"},{"id":"\\ud83d","integrationCode":"crm","authenticatedState":"authenticated"}]}}',
+      'id.customerIds[1].id: must be well-formed Unicode',
+    ],
+    [
+      'alias half a character',
+      '{"context":{"channel":"web"},"id":{"customerIds":[{"id":"a","integrationCode":"\\ud83d","authenticatedState":"authenticated"}]}}',
+      'id.customerIds[0].integrationCode: must be well-formed Unicode',
     ],
     [
       'customer state',

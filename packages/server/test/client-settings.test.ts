@@ -12,7 +12,12 @@ const DEFAULTS = {
   whenTooLarge: 'refuse',
   checking: 'lenient',
   unknownUpdate: 'tell',
+  customerIdAliases: null,
+  placeholderIds: 'warn',
 };
+
+const ALIAS_RULE =
+  'customerIdAliases: must be null or a list of at most 100 names of 1 to 50 characters, not';
 
 let quiver: InProcess;
 let clock: number;
@@ -71,6 +76,12 @@ describe('settings', () => {
     [{ checking: true }, 'checking: must be "lenient" or "strict", not true'],
     [{ unknownUpdate: 'fail' }, 'unknownUpdate: must be "tell" or "success", not "fail"'],
     [{ crossDomain: 'on' }, 'crossDomain: must be "enabled" or "disabled" or "x-only", not "on"'],
+    [{ placeholderIds: 'drop' }, 'placeholderIds: must be "warn" or "refuse", not "drop"'],
+    [{ customerIdAliases: 'crm' }, `${ALIAS_RULE} "crm"`],
+    [{ customerIdAliases: [''] }, `${ALIAS_RULE} [""]`],
+    [{ customerIdAliases: [1] }, `${ALIAS_RULE} [1]`],
+    [{ customerIdAliases: ['x'.repeat(51)] }, `${ALIAS_RULE} ["${'x'.repeat(51)}"]`],
+    [{ customerIdAliases: Array(101).fill(0) }, `${ALIAS_RULE} [${'0,'.repeat(49)}0…`],
     [[], 'body: must be a JSON object'],
     ['{', 'body: must be valid JSON'],
   ])('%j is refused: %s', async (body, message) => {

@@ -174,6 +174,35 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect((await fetch(`${quiver.url}/rest/v1/profiles/${tntId}`)).status).toBe(404);
     });
 
+    test('profiles: found by a customer id; one that many visitors may share says so', async () => {
+      excused.push('404 /demo/target/profiles');
+      const visitor = `customer${width}`;
+      const customerIds = [
+        { id: `47:11-${width}`, integrationCode: 'crm', authenticatedState: 'authenticated' },
+      ];
+      for (const id of [
+        { tntId: visitor, customerIds },
+        { tntId: `sharer${width}`, thirdPartyId: 'undefined' },
+      ]) {
+        const body = JSON.stringify({ context: { channel: 'web' }, id });
+        await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s`, { method: 'POST', body });
+      }
+      await open('demo/profiles');
+      await page.getByLabel('Visitor id').fill(`crm:47:11-${width}`);
+      await page.keyboard.press('Enter');
+      await page.locator('.found', { hasText: 'customer id' }).waitFor();
+      await page.getByRole('cell', { name: visitor }).waitFor();
+      await page.getByText('Show the JSON').click();
+      await page.getByText(`"visitorId": "${visitor}"`).waitFor();
+      await look('a profile found by a customer id');
+      await page.getByLabel('Visitor id').fill('undefined');
+      await page.keyboard.press('Enter');
+      await page.getByText('Many visitors may share this profile').waitFor();
+      await look('a shared profile');
+      await open('demo');
+      await page.getByText(/placeholder ids? in the last/).waitFor();
+    });
+
     test('batches: a file is checked, sent and applied; a failed row says why and can be sent again', async () => {
       await open('demo/batches');
       await look('batches');

@@ -116,11 +116,37 @@ describe('delivery', () => {
     ]);
   });
 
-  test('customer ids never lead to a profile, authenticated or not', async () => {
-    const customerIds = [{ id: 'anna', integrationCode: 'crm', authenticatedState: 'authenticated' }];
-    const tntId = await quiver.visit({ customerIds }, { other: '1' });
-    expect(await quiver.attributes(tntId)).toEqual([['other', '1']]);
-    expect(await quiver.attributes('thirdPartyId/anna')).not.toContainEqual(['other', '1']);
+  test('the first authenticated customer id names a person', async () => {
+    const entry = (id: string, integrationCode: string | null, authenticatedState: string | null) => {
+      return { id, integrationCode, authenticatedState };
+    };
+    const others = [
+      entry('nobody', 'crm', 'unknown'),
+      entry('nobody', 'crm', 'logged_out'),
+      entry('nobody', 'crm', null),
+      entry('nobody', null, 'authenticated'),
+      entry('nobody', '', 'authenticated'),
+    ];
+    const none = await quiver.visit({ customerIds: others }, { who: 'nobody' });
+    const otherNone = await quiver.visit({ customerIds: others }, {});
+    expect(otherNone).not.toBe(none);
+    const bea = [...others, entry('bea', 'crm', 'authenticated'), entry('anna', 'crm', 'authenticated')];
+    const phone = await quiver.visit({ customerIds: bea }, { name: 'Bea' });
+    expect(await quiver.visit({ customerIds: bea }, {})).toBe(phone);
+    const anna = [entry('anna', 'crm', 'authenticated')];
+    await quiver.visit({ tntId: phone, customerIds: anna }, { name: 'Anna' });
+    expect(await quiver.attributes(phone)).toEqual([['name', 'Anna']]);
+    await quiver.visit({ tntId: 'laptop', customerIds: bea }, {});
+    expect(await quiver.attributes('laptop')).toEqual([['name', 'Bea']]);
+    const elsewhere = await quiver.visit({ customerIds: [entry('bea', 'CRM', 'authenticated')] }, {});
+    expect(await quiver.attributes(elsewhere)).toEqual([]);
+  });
+
+  test('a customer id and a thirdPartyId name one person', async () => {
+    const customerIds = [{ id: 'cleo', integrationCode: 'crm', authenticatedState: 'authenticated' }];
+    await quiver.visit({ customerIds }, { plan: 'gold' });
+    await quiver.visit({ customerIds, thirdPartyId: 'cleo-3' }, {});
+    expect(await quiver.attributes('thirdPartyId/cleo-3')).toEqual([['plan', 'gold']]);
   });
 
   test('a beacon is stored and answered with 204 and no body', async () => {
@@ -166,7 +192,7 @@ describe('delivery', () => {
     }));
     const answer = await quiver.ask('POST', `/rest/v1/delivery?sessionId=${'s'.repeat(128)}`, {
       body: {
-        id: { tntId: `${'t'.repeat(100)}.${'1'.repeat(27)}`, thirdPartyId: 'p'.repeat(128) },
+        id: { tntId: `${'t'.repeat(100)}.${'1'.repeat(27)}`, thirdPartyId: 'p'.repeat(256) },
         context: web,
         execute: { mboxes },
         prefetch: { mboxes, pageLoad: { profileParameters } },

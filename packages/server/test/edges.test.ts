@@ -13,7 +13,12 @@ const fresh = (name: string) => {
   return `${name}${count}x${process.pid}`;
 };
 
-type Ids = { tntId?: string; thirdPartyId?: string; marketingCloudVisitorId?: string };
+type Ids = {
+  tntId?: string;
+  thirdPartyId?: string;
+  marketingCloudVisitorId?: string;
+  customerIds?: object[];
+};
 
 const visit = (edge: EdgeCluster, id: Ids, set: Record<string, string> = {}) =>
   edge.fetch('/rest/v1/delivery?client=demo&sessionId=s', {
@@ -105,6 +110,24 @@ describe('three edge clusters', () => {
       for (const edge of [a, b, c]) expect(await fetched(edge, `thirdPartyId/${thirdPartyId}`)).toBe(404);
       const none = await update(a, `mbox3rdPartyId=${thirdPartyId}&profile.tier=silver`);
       expect(await none.text()).toContain('No profile found');
+    });
+
+    test('a customer id is found from any cluster, and goes along when its profile is brought to a person', async () => {
+      const id = fresh('customer');
+      const thirdPartyId = fresh('person');
+      const customerIds = [{ id, integrationCode: 'crm', authenticatedState: 'authenticated' }];
+      const { tntId } = await visited(b, { customerIds }, { city: 'rome' });
+      expect((await visited(c, { customerIds })).tntId).toBe(tntId);
+      await visited(a, { thirdPartyId }, { tier: 'gold' });
+      await visited(c, { thirdPartyId, customerIds });
+      const expected = { edge: '17', tier: 'gold', city: 'rome' };
+      for (const edge of [a, b, c]) {
+        expect(await fetched(edge, `thirdPartyId/${thirdPartyId}`)).toEqual(expected);
+        const found = await edge.admin(`profiles?id=${encodeURIComponent(`crm:${id}`)}&kind=customerId`);
+        expect(await found.json()).toMatchObject({
+          ids: expect.arrayContaining([expect.objectContaining({ kind: 'thirdPartyId', id: thirdPartyId })]),
+        });
+      }
     });
 
     test('a visit goes where the visitor lives, and says so', async () => {

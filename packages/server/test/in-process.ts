@@ -11,6 +11,7 @@ import { BatchFiles } from '../src/batches/batch-files.ts';
 import { BatchRunner } from '../src/batches/batch-runner.ts';
 import type { ServeConfig } from '../src/config/config.ts';
 import { type App, createApp } from '../src/http/app.ts';
+import { PlaceholderIds } from '../src/metering/placeholder-ids.ts';
 import { UsageMeter } from '../src/metering/usage-meter.ts';
 import { AttributeNames } from '../src/profiles/attribute-names.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
@@ -96,6 +97,14 @@ export async function openInProcess(
   });
   const silent = pino({ level: 'silent' });
   const attributeNames = new AttributeNames(lmdb.attributeNames, silent);
+  const registry = new Registry();
+  const logged: Json[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const usage = new UsageMeter({ usage: lmdb.usage, registry, log: silent, now: now ?? Date.now });
+  const placeholders = new PlaceholderIds({
+    ...{ registry, usage, log, now: now ?? Date.now },
+    rulesOf: (client) => access.rulesOf(client),
+  });
   const runner = new BatchRunner({
     batches: lmdb.batches,
     files,
@@ -103,24 +112,24 @@ export async function openInProcess(
     holder: 'in-process',
     rulesOf: (client) => access.rulesOf(client),
     noteNames: (client, names) => attributeNames.note(client, names),
+    placeholders,
     log: silent,
     now: now ?? Date.now,
   });
   runner.start();
   const changes: string[] = [];
   const store = withJournal(lmdb.profiles, changes);
-  const logged: Json[] = [];
-  const registry = new Registry();
   const parts = {
     config: { ...CONFIG, ...overrides },
     stores: { ...lmdb, profiles: store },
     files,
     batchAccepted: (client: string) => runner.wake(client),
-    log: pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) }),
+    log,
     adminToken: ADMIN_TOKEN,
     access,
     signingKey: SIGNING_KEY,
-    usage: new UsageMeter({ usage: lmdb.usage, registry, log: silent, now: now ?? Date.now }),
+    usage,
+    placeholders,
     attributeNames,
     startedAt: (now ?? Date.now)(),
     metrics: { registry, collectAll: () => registry.metrics() },

@@ -25,7 +25,8 @@ const admin = (path: string, client = 'demo') => quiver.ask('GET', `/${client}/t
 /** The one day of today: mbox calls, and the calls of the profile APIs. */
 async function today(client = 'demo'): Promise<{ mboxCalls: number; profileApiCalls: object }> {
   const { json } = await admin('usage?from=2026-08-18&to=2026-08-18', client);
-  const [{ day, ...counts }] = json.days;
+  const [{ day, placeholderIds, ...counts }] = json.days;
+  expect(placeholderIds).toBe(0);
   expect(day).toBe('2026-08-18');
   return counts;
 }

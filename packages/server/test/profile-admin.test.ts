@@ -51,6 +51,24 @@ describe('GET', () => {
     ]);
   });
 
+  test('finds it by a customer id, and lists that', async () => {
+    const customerIds = [{ id: '47:11', integrationCode: 'c:r', authenticatedState: 'authenticated' }];
+    const device = await quiver.visit({ tntId: 'customers-phone', customerIds }, { plan: 'gold' });
+    const id = encodeURIComponent('c%3Ar:47:11');
+    for (const query of [`id=${id}`, `id=${id}&kind=customerId`, `id=${device}`]) {
+      const { json } = await ask('GET', query);
+      expect(json.ids.map((linked: { kind: string; id: string }) => [linked.kind, linked.id])).toContainEqual(
+        ['customerId', 'c%3Ar:47:11'],
+      );
+    }
+    expect(refusal(await ask('GET', 'id=4711&kind=customerId'))).toEqual([
+      400,
+      'id: the alias, before the first colon, must have 1 to 50 characters',
+    ]);
+    expect((await ask('DELETE', `id=${id}&kind=customerId`)).status).toBe(204);
+    expect((await ask('GET', `id=${device}`)).status).toBe(404);
+  });
+
   test('finds it by any id, the kind told by its form or tried, and changes nothing', async () => {
     const kinds = async (query: string) => {
       const { status, json } = await ask('GET', query);
@@ -72,7 +90,7 @@ describe('GET', () => {
 
   test.each([
     ['', 400, 'id: must be given'],
-    ['id=x&kind=ecid', 400, 'kind: must be tntId or thirdPartyId or marketingCloudVisitorId'],
+    ['id=x&kind=ecid', 400, 'kind: must be tntId or thirdPartyId or customerId or marketingCloudVisitorId'],
     ['id=a.b.c&kind=tntId', 400, 'id: must contain at most one dot'],
     [`id=${'x'.repeat(257)}`, 400, 'id: must have 1 to 256 characters'],
     ['id=nobody', 404, 'No profile found for client demo with id=nobody'],

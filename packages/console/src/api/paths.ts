@@ -1,6 +1,6 @@
 /** Where the server has what: every path of the console stands here. */
 
-import type { IdKind } from './replies.ts';
+import type { FetchKind, IdKind } from './replies.ts';
 
 const part = encodeURIComponent;
 
@@ -34,6 +34,6 @@ export const paths = {
   attribute: (client: string, id: string, kind: IdKind, name: string) =>
     admin(client, 'profiles/attributes', { id, kind, name }),
   /** The fetch, as every other program asks it. */
-  fetch: (client: string, id: string, kind: IdKind) =>
+  fetch: (client: string, id: string, kind: FetchKind) =>
     `/rest/v1/profiles/${kind === 'tntId' ? '' : `${kind}/`}${part(id)}?client=${part(client)}`,
 };

@@ -9,6 +9,7 @@ import type {
   BatchReply,
   EdgesReply,
   FailuresReply,
+  FetchKind,
   IdKind,
   ProfileReply,
   ServerReply,
@@ -137,7 +138,12 @@ export function useDeleteProfile(client: string, { id, kind }: ProfileReply) {
 }
 
 /** The fetch as other programs get it, with the client's profile token where one is asked for. */
-export function useFetchJson(client: string, { id, kind, modifiedAt }: ProfileReply, enabled: boolean) {
+export function useFetchJson(
+  client: string,
+  { id, kind }: { readonly id: string; readonly kind: FetchKind },
+  modifiedAt: string,
+  enabled: boolean,
+) {
   return useQuery({
     queryKey: [client, 'fetch', kind, id, modifiedAt],
     enabled,

@@ -1,6 +1,8 @@
 /** The replies of the server that the console reads. Times are ISO 8601. */
 
-export type IdKind = 'tntId' | 'thirdPartyId' | 'marketingCloudVisitorId';
+export type IdKind = 'tntId' | 'thirdPartyId' | 'customerId' | 'marketingCloudVisitorId';
+/** The kinds by which a fetch finds a profile. */
+export type FetchKind = Exclude<IdKind, 'customerId'>;
 
 export interface ServerReply {
   readonly version: string;
@@ -34,6 +36,8 @@ export interface UsageDay {
   /** `2026-11-24`, UTC. */
   readonly day: string;
   readonly mboxCalls: number;
+  /** Ids such as `undefined` that came with a write. */
+  readonly placeholderIds: number;
   readonly profileApiCalls: Readonly<Record<(typeof PROFILE_API_KINDS)[number], number>>;
 }
 export interface UsageReply {
@@ -52,7 +56,13 @@ export interface ProfileAttribute {
 export interface ProfileReply {
   readonly kind: IdKind;
   readonly id: string;
-  readonly ids: readonly { readonly kind: IdKind; readonly id: string; readonly since?: string | null }[];
+  readonly ids: readonly {
+    readonly kind: IdKind;
+    readonly id: string;
+    readonly since?: string | null;
+    /** Such as `undefined`: many visitors may share it. */
+    readonly isPlaceholder?: boolean;
+  }[];
   readonly createdAt?: string | null;
   readonly modifiedAt: string;
   readonly expiresAt: string;
@@ -94,6 +104,8 @@ export interface SettingsReply {
   readonly enableProfileApiAuthentication?: boolean;
   readonly profileLifetimeDays?: number;
   readonly tokenLifetimeDays?: number;
+  readonly customerIdAliases?: readonly string[] | null;
+  readonly placeholderIds?: 'warn' | 'refuse';
 }
 export interface TokenReply {
   readonly accessToken: string;

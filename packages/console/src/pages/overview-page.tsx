@@ -6,7 +6,7 @@ import { BatchTable } from '../parts/batch-table.tsx';
 import { Command, CurlButton } from '../parts/copy.tsx';
 import { updateCommand, visitCommand } from '../parts/examples.ts';
 import { Failure } from '../parts/failure.tsx';
-import { bytes, count, daysAgo, distance, time } from '../parts/format.ts';
+import { bytes, count, counted, daysAgo, distance, time } from '../parts/format.ts';
 import { Card, Facts, PageHead } from '../parts/page.tsx';
 import { UsageChart } from '../parts/usage-chart.tsx';
 
@@ -76,9 +76,10 @@ function Usage({ client }: { client: string }) {
   const to = daysAgo(0);
   const usage = useUsage(client, from, to);
   const days = usage.data?.days ?? [];
+  const placeholders = days.reduce((sum, { placeholderIds }) => sum + placeholderIds, 0);
   const isEmpty = days.every(
-    ({ mboxCalls, profileApiCalls }) =>
-      mboxCalls === 0 && Object.values(profileApiCalls).every((calls) => calls === 0),
+    ({ mboxCalls, profileApiCalls, placeholderIds }) =>
+      mboxCalls + placeholderIds === 0 && Object.values(profileApiCalls).every((calls) => calls === 0),
   );
   return (
     <Card title="Usage" actions={<CurlButton path={paths.usage(client, from, to)} />}>
@@ -92,21 +93,29 @@ function Usage({ client }: { client: string }) {
           <Command>{visitCommand(client)}</Command>
         </div>
       ) : (
-        <div className="charts">
-          <UsageChart
-            title="Mbox calls"
-            days={days.map(({ day }) => day)}
-            series={[{ name: 'Mbox calls', values: days.map(({ mboxCalls }) => mboxCalls) }]}
-          />
-          <UsageChart
-            title="Profile API calls"
-            days={days.map(({ day }) => day)}
-            series={PROFILE_API_KINDS.map((kind) => ({
-              name: KIND_NAMES[kind],
-              values: days.map(({ profileApiCalls }) => profileApiCalls[kind]),
-            }))}
-          />
-        </div>
+        <>
+          {placeholders > 0 && (
+            <p className="bad-words" role="note">
+              {counted(placeholders, 'placeholder id')} in the last {DAYS} days, such as undefined or null:
+              visitors who send one share a profile. The setting placeholderIds refuses them.
+            </p>
+          )}
+          <div className="charts">
+            <UsageChart
+              title="Mbox calls"
+              days={days.map(({ day }) => day)}
+              series={[{ name: 'Mbox calls', values: days.map(({ mboxCalls }) => mboxCalls) }]}
+            />
+            <UsageChart
+              title="Profile API calls"
+              days={days.map(({ day }) => day)}
+              series={PROFILE_API_KINDS.map((kind) => ({
+                name: KIND_NAMES[kind],
+                values: days.map(({ profileApiCalls }) => profileApiCalls[kind]),
+              }))}
+            />
+          </div>
+        </>
       )}
     </Card>
   );

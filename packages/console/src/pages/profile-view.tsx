@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { Link } from 'wouter';
 import { paths } from '../api/paths.ts';
 import { useDeleteProfile, useFetchJson } from '../api/queries.ts';
-import type { ProfileReply } from '../api/replies.ts';
+import type { FetchKind, ProfileReply } from '../api/replies.ts';
 import { ConfirmButton } from '../parts/confirm.tsx';
 import { CopyButton, CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
@@ -43,10 +43,22 @@ export function ProfileView({ client, profile }: { client: string; profile: Prof
           ]}
         />
       </Card>
+      <PlaceholderNotice profile={profile} />
       <ProfileAttributes client={client} profile={profile} />
       <LinkedIds client={client} profile={profile} />
       <FetchJson client={client} profile={profile} />
     </>
+  );
+}
+
+function PlaceholderNotice({ profile: { ids } }: { profile: ProfileReply }) {
+  const placeholders = ids.filter(({ isPlaceholder }) => isPlaceholder);
+  if (placeholders.length === 0) return null;
+  return (
+    <p className="bad-words" role="note">
+      Many visitors may share this profile: {placeholders.map(({ id }) => id).join(', ')} is what a page or an
+      app sends when it has no id.
+    </p>
   );
 }
 
@@ -103,9 +115,25 @@ function LinkedIds({ client, profile }: { client: string; profile: ProfileReply 
   );
 }
 
+/** A fetch does not know customer ids, so a profile that was found by one is fetched by another of its ids. */
 function FetchJson({ client, profile }: { client: string; profile: ProfileReply }) {
+  const fetchable = [profile, ...profile.ids].flatMap(({ id, kind }) =>
+    kind === 'customerId' ? [] : [{ id, kind }],
+  )[0];
+  return fetchable ? <FetchedBy client={client} profile={profile} id={fetchable} /> : null;
+}
+
+function FetchedBy({
+  client,
+  profile,
+  id,
+}: {
+  client: string;
+  profile: ProfileReply;
+  id: { readonly id: string; readonly kind: FetchKind };
+}) {
   const [isOpen, setOpen] = useState(false);
-  const fetched = useFetchJson(client, profile, isOpen);
+  const fetched = useFetchJson(client, id, profile.modifiedAt, isOpen);
   const text = JSON.stringify(fetched.data, undefined, 2);
   return (
     <Card
@@ -113,7 +141,7 @@ function FetchJson({ client, profile }: { client: string; profile: ProfileReply 
       actions={
         <>
           {fetched.data !== undefined && <CopyButton text={text} label="Copy JSON" />}
-          <CurlButton path={paths.fetch(client, profile.id, profile.kind)} auth="profile" />
+          <CurlButton path={paths.fetch(client, id.id, id.kind)} auth="profile" />
         </>
       }
     >

@@ -37,7 +37,7 @@ function Search({ id, search }: { id: string; search: (id: string) => void }) {
       >
         <Label>Visitor id</Label>
         <div className="search-line">
-          <Input placeholder="tntId, thirdPartyId or ECID" autoComplete="off" spellCheck="false" />
+          <Input placeholder="tntId, thirdPartyId, ECID or alias:id" autoComplete="off" spellCheck="false" />
           <Button slot={null} className="button button-solid" onPress={() => search(text.trim())}>
             Find
           </Button>
@@ -61,8 +61,8 @@ function NotFound({ client, id, kind }: { client: string; id: string; kind: IdKi
       <div className="empty" role="status">
         <p>
           Client {client} has no profile under{' '}
-          {kind ? KIND_NAMES[kind] : 'a tntId, thirdPartyId or ECID that reads'} <code>{id}</code>. It may
-          have expired, may never have been written, or belongs to another client.
+          {kind ? KIND_NAMES[kind] : 'a tntId, thirdPartyId, ECID or customer id that reads'}{' '}
+          <code>{id}</code>. It may have expired, may never have been written, or belongs to another client.
         </p>
         {kind && (
           <p>
@@ -81,8 +81,8 @@ function NothingSought({ client }: { client: string }) {
     <Card title="Find a visitor">
       <div className="empty">
         <p>
-          Any id will do; its kind is told by its form. No visitor yet? A visit makes one, and the reply has
-          its tntId:
+          Any id will do; its kind is told by its form. A customer id is written with its alias, such as
+          crm:4711. No visitor yet? A visit makes one, and the reply has its tntId:
         </p>
         <Command>{visitCommand(client)}</Command>
       </div>

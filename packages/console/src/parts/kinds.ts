@@ -4,6 +4,7 @@ import type { IdKind } from '../api/replies.ts';
 export const KIND_NAMES: Readonly<Record<IdKind, string>> = {
   tntId: 'tntId',
   thirdPartyId: 'thirdPartyId',
+  customerId: 'customer id',
   marketingCloudVisitorId: 'ECID',
 };
 

@@ -5,12 +5,15 @@ import {
   CHECKINGS,
   type Checking,
   type ClientRules,
+  PLACEHOLDER_RULES,
+  type PlaceholderRule,
   UNKNOWN_UPDATES,
   type UnknownUpdate,
   WHEN_TOO_LARGE,
   type WhenTooLarge,
 } from '../domain/client-rules.ts';
 import { DEFAULT_LIFETIME_DAYS } from '../domain/lifetime.ts';
+import { aliasProblem, MAX_ALIAS } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { JsonObject } from '../wire/json.ts';
 
@@ -25,6 +28,9 @@ export interface ClientSettings {
   readonly whenTooLarge: WhenTooLarge;
   readonly checking: Checking;
   readonly unknownUpdate: UnknownUpdate;
+  /** The aliases whose customer ids name a visitor; null: all. */
+  readonly customerIdAliases: readonly string[] | null;
+  readonly placeholderIds: PlaceholderRule;
 }
 
 export const MAX_TOKEN_LIFETIME_DAYS = 3650;
@@ -36,12 +42,17 @@ export const DEFAULT_CLIENT_SETTINGS: ClientSettings = {
   whenTooLarge: 'refuse',
   checking: 'lenient',
   unknownUpdate: 'tell',
+  customerIdAliases: null,
+  placeholderIds: 'warn',
 };
 
 /** The most bytes of a client's settings, the members that Quiver only keeps included. */
 export const MAX_SETTINGS_SIZE = 64 * 1024;
 
 type Rule = readonly [holds: (value: unknown) => boolean, rule: string];
+
+/** The most aliases that a client may list. */
+export const MAX_ALIASES = 100;
 
 const RULES: { readonly [Name in keyof ClientSettings]: Rule } = {
   enableProfileApiAuthentication: [(value) => typeof value === 'boolean', 'must be true or false'],
@@ -53,6 +64,11 @@ const RULES: { readonly [Name in keyof ClientSettings]: Rule } = {
   whenTooLarge: oneOf(WHEN_TOO_LARGE),
   checking: oneOf(CHECKINGS),
   unknownUpdate: oneOf(UNKNOWN_UPDATES),
+  customerIdAliases: [
+    areAliases,
+    `must be null or a list of at most ${MAX_ALIASES} names of 1 to ${MAX_ALIAS} characters`,
+  ],
+  placeholderIds: oneOf(PLACEHOLDER_RULES),
 };
 
 /**
@@ -89,8 +105,12 @@ export function withDefaults(members: JsonObject): JsonObject & ClientSettings {
 
 /** What the rest of the server goes by. */
 export function rulesOf(settings: ClientSettings): ClientRules {
-  const { profileLifetimeDays: lifetimeDays, whenTooLarge, checking, unknownUpdate } = settings;
-  return { lifetimeDays, whenTooLarge, checking, unknownUpdate };
+  const { profileLifetimeDays, whenTooLarge, checking, unknownUpdate, customerIdAliases, placeholderIds } =
+    settings;
+  return {
+    lifetimeDays: profileLifetimeDays,
+    ...{ whenTooLarge, checking, unknownUpdate, customerIdAliases, placeholderIds },
+  };
 }
 
 /**
@@ -122,6 +142,12 @@ function isMisspelling(name: string, setting: string): boolean {
 function oneOf(words: readonly string[]): Rule {
   const quoted = words.map((word) => `"${word}"`);
   return [(value) => words.includes(value as string), `must be ${quoted.join(' or ')}`];
+}
+
+function areAliases(value: unknown): boolean {
+  if (value === null) return true;
+  if (!Array.isArray(value) || value.length > MAX_ALIASES) return false;
+  return value.every((alias) => typeof alias === 'string' && aliasProblem(alias) === undefined);
 }
 
 function isDays(value: unknown, most: number): boolean {

@@ -1,7 +1,8 @@
 /** The settings of a client over Adobe's Admin API (contract section 9). */
 
 import { z } from '@hono/zod-openapi';
-import { CHECKINGS, UNKNOWN_UPDATES, WHEN_TOO_LARGE } from '../domain/client-rules.ts';
+import { CHECKINGS, PLACEHOLDER_RULES, UNKNOWN_UPDATES, WHEN_TOO_LARGE } from '../domain/client-rules.ts';
+import { MAX_ALIAS } from '../domain/visitor-id.ts';
 import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { readBody } from '../wire/body.ts';
 import { type JsonObject, readJsonObject } from '../wire/json.ts';
@@ -11,6 +12,7 @@ import type { ClientAccess } from './client-access.ts';
 import {
   checkClientSettings,
   DEFAULT_CLIENT_SETTINGS,
+  MAX_ALIASES,
   MAX_SETTINGS_SIZE,
   MAX_TOKEN_LIFETIME_DAYS,
   misspeltSettings,
@@ -45,6 +47,14 @@ const SettingsSchema = z
     }),
     unknownUpdate: z.enum(UNKNOWN_UPDATES).optional().openapi({
       description: 'Whether a single update of an unknown profile is told so, or answered with success.',
+    }),
+    customerIdAliases: z.array(z.string().min(1).max(MAX_ALIAS)).max(MAX_ALIASES).nullish().openapi({
+      description:
+        'The aliases (`integrationCode`) whose customer ids name a visitor; of all aliases when it is null, as it is at first.',
+    }),
+    placeholderIds: z.enum(PLACEHOLDER_RULES).optional().openapi({
+      description:
+        'What becomes of a write whose id is a placeholder such as `undefined`: `warn` takes, counts and logs it, `refuse` answers 400.',
     }),
   })
   .openapi('ClientSettings', { example: { ...DEFAULT_CLIENT_SETTINGS } });

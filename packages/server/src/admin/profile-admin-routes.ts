@@ -7,6 +7,7 @@ import {
   listAttributes,
   MAX_ATTRIBUTES_SIZE,
 } from '../domain/attributes.ts';
+import { isPlaceholder } from '../domain/placeholder-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { LinkedProfile, ProfileStore, UpdateOutcome } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
@@ -114,7 +115,12 @@ function viewOf(client: string, id: TypedId, { profile, ids }: LinkedProfile) {
     client,
     kind: kindName(id.kind),
     id: id.text,
-    ids: ids.map(({ kind, value, since }) => ({ kind: kindName(kind), id: value, since: timeText(since) })),
+    ids: ids.map((linked) => ({
+      kind: kindName(linked.kind),
+      id: linked.value,
+      since: timeText(linked.since),
+      ...(isPlaceholder(linked) && { isPlaceholder: true }),
+    })),
     modifiedAt: timeText(profile.modifiedAt),
     expiresAt: timeText(profile.expiresAt),
     sizeBytes: attributesSize(profile.attributes),

@@ -9,7 +9,11 @@ export const PROFILE_ADMIN_PATH = '/{client}/target/profiles';
 
 const Kind = z.enum(KIND_NAMES);
 const IdQuery = z.object({
-  id: z.string().openapi({ description: 'Any id of the visitor.', example: 'crm-4711' }),
+  id: z.string().openapi({
+    description:
+      'Any id of the visitor; a customer id as `alias:id`, with `%` and `:` of the alias as `%25` and `%3A`.',
+    example: 'crm-4711',
+  }),
   kind: Kind.optional().openapi({
     description: 'Its kind. Told by its form when it is not said: then the other kinds are tried too.',
     example: 'thirdPartyId',
@@ -21,9 +25,14 @@ const ProfileView = z
     client: z.string(),
     kind: Kind,
     id: z.string(),
-    ids: z.array(z.object({ kind: Kind, id: z.string(), since: z.string() })).openapi({
-      description: 'All that names the profile, oldest first, without location hints; at most 1,000.',
-    }),
+    ids: z
+      .array(
+        z.object({ kind: Kind, id: z.string(), since: z.string(), isPlaceholder: z.boolean().optional() }),
+      )
+      .openapi({
+        description:
+          'All that names the profile, oldest first, without location hints, customer ids as `alias:id`; at most 1,000. A placeholder such as `undefined` may name many visitors.',
+      }),
     modifiedAt: z.string(),
     expiresAt: z.string(),
     sizeBytes: z.int().openapi({ description: 'Names and values, in bytes of UTF-8.' }),
@@ -43,7 +52,11 @@ const ProfileView = z
           id: '4c1fd1a0c6b34f2b9d0f3a5e8b7c6d21',
           since: '2026-07-31T14:26:30.879Z',
         },
-        { kind: 'thirdPartyId', id: 'crm-4711', since: '2026-08-18T17:53:39.003Z' },
+        {
+          kind: 'thirdPartyId',
+          id: 'crm-4711',
+          since: '2026-08-18T17:53:39.003Z',
+        },
       ],
       modifiedAt: '2026-08-18T17:53:39.003Z',
       expiresAt: '2026-09-01T17:53:39.003Z',

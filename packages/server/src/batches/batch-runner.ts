@@ -16,7 +16,9 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { isScriptName } from '../domain/attribute-name.ts';
+import type { ClientRules } from '../domain/client-rules.ts';
 import type { WriteRules } from '../domain/lifetime.ts';
+import type { VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
@@ -26,6 +28,10 @@ import type { BatchCursor } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import type { ResumePoint } from './line-reader.ts';
 import { type PackedStep, packBatch } from './row-packer.ts';
+import type { PlaceholderRows } from './row-parser.ts';
+
+/** The rules of a client that its batches follow. */
+export type BatchRules = WriteRules & Partial<Pick<ClientRules, 'placeholderIds'>>;
 
 export interface BatchRunnerParts {
   readonly batches: BatchStore;
@@ -33,11 +39,13 @@ export interface BatchRunnerParts {
   readonly clients: readonly string[];
   /** Tells this process from all others. */
   readonly holder: string;
-  readonly rulesOf: (client: string) => WriteRules | Promise<WriteRules>;
+  readonly rulesOf: (client: string) => BatchRules | Promise<BatchRules>;
   /** Takes the rows whose profiles live in other edge clusters to them; none do when it is left out. */
   readonly rowsElsewhere?: RowsElsewhere;
   /** Told the names of a batch's header before its rows are applied. */
   readonly noteNames?: (client: string, names: readonly string[]) => void | Promise<void>;
+  /** Told of rows whose id is a placeholder; they are rows like any other when it is left out. */
+  readonly placeholders?: { note(client: string, id: VisitorId): void };
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -181,9 +189,10 @@ export class BatchRunner {
     }
     const rowsPerStep = this.#parts.rowsPerStep ?? ROWS_PER_STEP;
     const chunks = files.readFrom(batch.id, from.cursor.offset);
+    const placeholders = await this.#placeholdersOf(batch.client);
     let cursor = from.cursor;
     try {
-      for await (const packed of packBatch(chunks, { from, rowsPerStep, now })) {
+      for await (const packed of packBatch(chunks, { from, rowsPerStep, now, placeholders })) {
         if (this.#stopped.signal.aborted || !(await under.makeRoom())) return undefined;
         const step = await this.#step(batch, cursor, packed);
         cursor = { ...step.after, rows: step.after.consumed };
@@ -198,6 +207,14 @@ export class BatchRunner {
       // Whatever ends the loop, no step is left unawaited.
       await under.settled();
     }
+  }
+
+  /** Asked when a batch begins or goes on: a changed setting holds from then on. */
+  async #placeholdersOf(client: string): Promise<PlaceholderRows | undefined> {
+    const { placeholders } = this.#parts;
+    if (!placeholders) return undefined;
+    const isRefused = (await this.#parts.rulesOf(client)).placeholderIds === 'refuse';
+    return { isRefused, note: (id) => placeholders.note(client, id) };
   }
 
   /** The header is read anew, the rows from where the progress is. */

@@ -2,7 +2,7 @@
  * Makes packed rows of whole lines of a batch (contract section 6), for the runner: what `row-parser.ts` says a line comes to, in one pass over
  * its bytes and without a text or an object a row.
  *
- * A line that is not an update, or has something rare about it (an id beyond ASCII, say), is left to that parser, so that there is one
+ * A line that is not an update, or has something rare about it (an id beyond ASCII, or a placeholder, say), is left to that parser, so that there is one
  * place that says why a row fails.
  */
 
@@ -16,13 +16,14 @@ import {
   putLengthBefore,
   writeGroupHead,
 } from '../domain/packed-attributes.ts';
+import { isPlaceholderAt } from '../domain/placeholder-id.ts';
 import { MAX_THIRD_PARTY_ID, MAX_TNT_ID } from '../domain/visitor-id.ts';
 import { BatchRows } from '../storage/batch-rows.ts';
 import { PROFILE_HEAD } from '../storage/profile-record.ts';
 import type { FailedRow } from './batch-format.ts';
 import { allBlank, hexValue, NOT_HEX } from './cell-text.ts';
 import { type LineParser, LineReader, type ResumePoint } from './line-reader.ts';
-import { RowParser } from './row-parser.ts';
+import { type PlaceholderRows, RowParser } from './row-parser.ts';
 
 const LF = 0x0a;
 const COMMA = 0x2c;
@@ -71,6 +72,8 @@ export interface PackBatchOptions {
   readonly rowsPerStep: number;
   /** Epoch milliseconds; asked once a step, whose attributes then bear that time. */
   readonly now: () => number;
+  /** As of {@link RowParser}. */
+  readonly placeholders?: PlaceholderRows | undefined;
 }
 
 /**
@@ -124,7 +127,7 @@ export class RowPacker implements LineParser {
     this.#isPerson = header.key === 'thirdPartyId';
     this.#maxId = this.#isPerson ? MAX_THIRD_PARTY_ID : MAX_TNT_ID;
     this.#names = header.names.map((name) => (isScriptName(name) ? undefined : packedName(name)));
-    this.#slow = new RowParser(header, cursor);
+    this.#slow = new RowParser(header, cursor, options.placeholders);
     this.#offset = cursor.offset;
     this.#line = cursor.line;
     this.#updates = this.#emptyRows();
@@ -281,6 +284,7 @@ export class RowPacker implements LineParser {
     }
     if (textEnd === idStart || textEnd - idStart > this.#maxId || dot === idStart) return -1;
     this.#idEnd = dot === -1 ? textEnd : dot;
+    if (isPlaceholderAt(out, this.#isPerson ? 'thirdPartyId' : 'tntId', idStart, this.#idEnd)) return -1;
     this.#rawEnd = rawEnd;
     this.#isRaw = isRaw && dot === -1;
     return at;

@@ -9,10 +9,12 @@
  *   a value in a column called `user.…`         failed
  *   no value in any cell but the first          skipped, whatever its id is
  *   id missing or malformed                     failed
+ *   id a placeholder, where they are refused    failed
  *   else                                        update
  */
 
 import { isScriptName, SCRIPT_NAME_PROBLEM } from '../domain/attribute-name.ts';
+import { isPlaceholder, placeholderProblem } from '../domain/placeholder-id.ts';
 import { quoted } from '../domain/visible-text.ts';
 import { type IdKind, idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
 import {
@@ -38,6 +40,13 @@ const COMMA = 0x2c;
 /** An id of 256 characters of four bytes each, all escaped. */
 const MAX_RAW_ID_BYTES = 3072;
 
+/** What becomes of rows whose id is a placeholder. */
+export interface PlaceholderRows {
+  readonly isRefused: boolean;
+  /** Told of each. */
+  note(id: VisitorId): void;
+}
+
 /** Turns lines into rows, and knows where in the file it is. */
 export class RowParser implements LineParser {
   /** The rows read so far; whoever takes them leaves an empty list. */
@@ -53,8 +62,14 @@ export class RowParser implements LineParser {
   readonly #cells = new CellScanner();
   #block: Buffer = Buffer.alloc(0);
 
-  /** @param cursor where the first line to come begins */
-  constructor(header: BatchHeader, cursor: BatchCursor) {
+  readonly #placeholders: PlaceholderRows | undefined;
+
+  /**
+   * @param cursor where the first line to come begins
+   * @param placeholders what becomes of rows whose id is a placeholder; rows like any other by default
+   */
+  constructor(header: BatchHeader, cursor: BatchCursor, placeholders?: PlaceholderRows) {
+    this.#placeholders = placeholders;
     this.#header = header;
     this.#kind = header.key === 'pcId' ? 'tntId' : 'thirdPartyId';
     this.#isScriptColumn = header.names.map(isScriptName);
@@ -139,9 +154,16 @@ export class RowParser implements LineParser {
     if (settings === undefined) return { kind: 'skipped', line, start: this.#offset, next };
     const problem = id === '' ? 'is missing' : idProblem(this.#kind, id);
     if (problem !== undefined) return this.#failedRow(first, rowStart, length, `the id ${problem}`);
+    const visitorId = this.#visitorId(id);
+    if (this.#placeholders && isPlaceholder(visitorId)) {
+      this.#placeholders.note(visitorId);
+      if (this.#placeholders.isRefused) {
+        return this.#failedRow(first, rowStart, length, `the id ${placeholderProblem(id)}`);
+      }
+    }
     const rawId =
       (this.#cells.flags[first]! & WAS_ENCODED) === 0 ? id : rawText(this.#block, rowStart, rawEnds[first]!);
-    return { kind: 'update', line, start: this.#offset, next, id: this.#visitorId(id), rawId, settings };
+    return { kind: 'update', line, start: this.#offset, next, id: visitorId, rawId, settings };
   }
 
   #cellText(cell: number, from: number, to: number, textFrom: number): string | { problem: CellProblem } {

@@ -120,12 +120,15 @@ const missing = (what: string): Answer => ({
 
 describe('quiver get', () => {
   const hex = '4f0c2a1e9b7d4c55a1b2c3d4e5f60718';
+  const digits = '1'.repeat(38);
+  const PERSON = 'thirdPartyId/';
+  const ECID = 'marketingCloudVisitorId/';
   test.each<[what: string, args: string[], paths: string[]]>([
-    ['38 digits: an ECID', ['1'.repeat(38)], [`marketingCloudVisitorId/${'1'.repeat(38)}`]],
-    ['32 hex digits: a tntId', [hex], [hex]],
-    ['a location hint: a tntId', ['abc.28_20'], ['abc.28_20']],
-    ['any other: tntId, then thirdPartyId', ['crm-1'], ['crm-1', 'thirdPartyId/crm-1']],
-    ['two dots are no hint', ['a.b.1'], ['a.b.1', 'thirdPartyId/a.b.1']],
+    ['38 digits: an ECID first', [digits], [ECID + digits, digits, PERSON + digits]],
+    ['32 hex digits: a tntId first', [hex], [hex, PERSON + hex, ECID + hex]],
+    ['a location hint: a tntId first', ['a.28_20'], ['a.28_20', `${PERSON}a.28_20`, `${ECID}a.28_20`]],
+    ['any other: a thirdPartyId first', ['crm-1'], [`${PERSON}crm-1`, 'crm-1', `${ECID}crm-1`]],
+    ['two dots are no tntId', ['a.b.1'], [`${PERSON}a.b.1`, `${ECID}a.b.1`]],
     ['--third-party', [hex, '--third-party'], [`thirdPartyId/${hex}`]],
     ['--ecid', ['crm-1', '--ecid'], ['marketingCloudVisitorId/crm-1']],
     ['--tnt', ['crm-1', '--tnt'], ['crm-1']],
@@ -210,13 +213,13 @@ describe('quiver set', () => {
     ]);
   });
 
-  test('not found as a tntId: the thirdPartyId of that name', async () => {
+  test('not found as a thirdPartyId: the tntId of that name', async () => {
     script[path] = [notFound, done];
     expect(await quiver('set', 'crm-1', 'a=x')).toMatchObject({
       code: 0,
-      stderr: 'set 1 of thirdPartyId crm-1\n',
+      stderr: 'set 1 of tntId crm-1\n',
     });
-    expect(asked.map(({ body }) => body.split('=')[0])).toEqual(['mboxPC', 'mbox3rdPartyId']);
+    expect(asked.map(({ body }) => body.split('=')[0])).toEqual(['mbox3rdPartyId', 'mboxPC']);
   });
 
   test('not found at all', async () => {

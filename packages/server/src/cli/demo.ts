@@ -101,6 +101,7 @@ const CALLS_A_DAY: Readonly<Record<UsageKind, number>> = {
   updates: 900,
   batchUploads: 4,
   batchStatuses: 24,
+  placeholderIds: 0,
   removals: 3,
 };
 

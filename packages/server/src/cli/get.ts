@@ -1,7 +1,6 @@
 /** `quiver get`: shows a profile (contract section 4). */
 
 import { Command } from 'commander';
-import type { IdKind } from '../domain/visitor-id.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import {
   CONNECTION_HELP,
@@ -13,7 +12,14 @@ import {
   withConnection,
 } from './server-connection.ts';
 import { shown, table, writeData } from './terminal-text.ts';
-import { KIND_HELP, KIND_NAMES, type KindOptions, kindsOf, withKind } from './visitor-argument.ts';
+import {
+  type AddressedKind,
+  KIND_HELP,
+  KIND_NAMES,
+  type KindOptions,
+  kindsOf,
+  withKind,
+} from './visitor-argument.ts';
 
 type GetOptions = ConnectionOptions & KindOptions & { readonly json?: boolean };
 
@@ -24,7 +30,7 @@ Examples:
   quiver get crm-1042 --json | jq -r .profileAttributes.country.value
 `;
 
-const PATHS: Readonly<Record<IdKind, string>> = {
+const PATHS: Readonly<Record<AddressedKind, string>> = {
   tntId: '',
   thirdPartyId: 'thirdPartyId/',
   ecid: 'marketingCloudVisitorId/',
@@ -65,7 +71,7 @@ async function get(id: string, options: GetOptions): Promise<ExitCode> {
   throw new ClientFailure(EXIT.refused, misses.join('; '));
 }
 
-function profileText(kind: IdKind, json: string): string {
+function profileText(kind: AddressedKind, json: string): string {
   const profile = parseReply<ProfileReply>(json, 'profileAttributes');
   const head = [
     [KIND_NAMES[kind], shown(profile.visitorId)],

@@ -1,7 +1,6 @@
 /** `quiver set`: sets attributes of a profile (contract section 5). */
 
 import { Command } from 'commander';
-import type { IdKind } from '../domain/visitor-id.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import {
   CONNECTION_HELP,
@@ -13,7 +12,14 @@ import {
   withConnection,
 } from './server-connection.ts';
 import { shown, writeNote } from './terminal-text.ts';
-import { KIND_HELP, KIND_NAMES, type KindOptions, kindsOf, withKind } from './visitor-argument.ts';
+import {
+  type AddressedKind,
+  KIND_HELP,
+  KIND_NAMES,
+  type KindOptions,
+  kindsOf,
+  withKind,
+} from './visitor-argument.ts';
 
 type SetOptions = ConnectionOptions & KindOptions;
 
@@ -25,7 +31,7 @@ Examples:
   quiver set 4f0c2a1e9b7d4c55a1b2c3d4e5f60718 'motto=one = one'
 `;
 
-const PARAMETERS: Readonly<Partial<Record<IdKind, string>>> = {
+const PARAMETERS: Readonly<Partial<Record<AddressedKind, string>>> = {
   tntId: 'mboxPC',
   thirdPartyId: 'mbox3rdPartyId',
 };
@@ -47,14 +53,16 @@ async function set(id: string, settings: readonly string[], options: SetOptions)
   const attributes = settings.map(attributeOf);
   const server = new ServerConnection(options);
   const misses: string[] = [];
-  for (const kind of kindsOf(id, options)) {
+  const [likeliest, ...others] = kindsOf(id, options);
+  if (likeliest === 'ecid') {
+    throw new ClientFailure(
+      EXIT.wrongUse,
+      'an update cannot name its profile by an ECID; give its tntId or thirdPartyId',
+    );
+  }
+  for (const kind of [likeliest!, ...others]) {
     const parameter = PARAMETERS[kind];
-    if (parameter === undefined) {
-      throw new ClientFailure(
-        EXIT.wrongUse,
-        'an update cannot name its profile by an ECID; give its tntId or thirdPartyId',
-      );
-    }
+    if (parameter === undefined) continue;
     const reply = await server.send(`/m2/${encodeURIComponent(server.client)}/profile/update`, {
       method: 'POST',
       contentType: 'application/x-www-form-urlencoded',

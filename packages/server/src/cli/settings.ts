@@ -23,11 +23,14 @@ Needs the admin token. Without name=value it shows them. A value is read as JSON
   whenTooLarge                     refuse, or drop-oldest as at Adobe: a write above 64 KB (refuse)
   checking                         lenient, or strict as Adobe's OpenAPI description (lenient)
   unknownUpdate                    tell, or success as at Adobe: an update of an unknown profile (tell)
+  customerIdAliases                aliases whose customer ids name a visitor, as a JSON list; null: all (null)
+  placeholderIds                   what becomes of writes with an id such as undefined: warn or refuse (warn)
 
 Examples:
   quiver settings
   quiver settings enableProfileApiAuthentication=true
   quiver settings profileLifetimeDays=30 tokenLifetimeDays=null
+  quiver settings placeholderIds=refuse 'customerIdAliases=["crm"]'
 `;
 
 /** The command, to be added to the program. */

@@ -1,7 +1,9 @@
 /** The id that a person gives to `quiver get` and `quiver set`, whose kind is told by its form unless a flag says it. */
 
 import { type Command, Option } from 'commander';
-import type { IdKind } from '../domain/visitor-id.ts';
+import { type IdKind, idProblem, likelyKinds } from '../domain/visitor-id.ts';
+import { ClientFailure, EXIT } from './client-failure.ts';
+import { shown } from './terminal-text.ts';
 
 export interface KindOptions {
   readonly thirdParty?: boolean;
@@ -19,21 +21,25 @@ export function withKind(command: Command): Command {
 
 /** Help on how a kind is told. */
 export const KIND_HELP = `
-Without a flag the form of the id tells its kind: 38 digits are an ECID; 32 hex digits, or an id with a location hint
-such as .28_20, a tntId. Any other is looked for as a tntId first, then as a thirdPartyId.
+Without a flag the form of the id tells which kind comes first: 38 digits are an ECID; 32 hex digits, or an id with a
+location hint such as .28_20, a tntId; any other a thirdPartyId. The other kinds are tried after it. The console finds
+profiles by the same rule, and also by a customer id with its alias, such as crm:4711.
 `;
 
-/** The kinds that an id may be of, in the order in which to try them. */
-export function kindsOf(id: string, { thirdParty, ecid, tnt }: KindOptions): readonly IdKind[] {
+/** The kinds of id that the profile APIs address a profile by; customer ids are not among them. */
+export type AddressedKind = Exclude<IdKind, 'customerId'>;
+
+/** The kinds that an id may be of, likeliest first. @throws ClientFailure for an id of no kind */
+export function kindsOf(id: string, { thirdParty, ecid, tnt }: KindOptions): readonly AddressedKind[] {
   if (thirdParty) return ['thirdPartyId'];
   if (ecid) return ['ecid'];
   if (tnt) return ['tntId'];
-  if (/^\d{38}$/.test(id)) return ['ecid'];
-  if (/^[0-9a-f]{32}$/i.test(id) || /^[^.]+\.\d+(_\d+)?$/.test(id)) return ['tntId'];
-  return ['tntId', 'thirdPartyId'];
+  const kinds = likelyKinds(id).filter((kind) => kind !== 'customerId');
+  if (kinds.length > 0) return kinds;
+  throw new ClientFailure(EXIT.wrongUse, `${shown(id)}: ${idProblem('thirdPartyId', id)}`);
 }
 
-export const KIND_NAMES: Readonly<Record<IdKind, string>> = {
+export const KIND_NAMES: Readonly<Record<AddressedKind, string>> = {
   thirdPartyId: 'thirdPartyId',
   ecid: 'ECID',
   tntId: 'tntId',

@@ -13,7 +13,7 @@ import type { Call, Route } from '../wire/route.ts';
 import { ClientQuery, MAX_DELIVERY_BODY, REFUSED, SessionId } from './delivery-routes.ts';
 import { checkMembers, MAX_MBOXES, VisitorIdsSchema } from './delivery-schema.ts';
 import { addProfileParameters } from './profile-parameters.ts';
-import { checkSessionId, visitOf } from './visit.ts';
+import { checkSessionId, memberOfId, visitOf } from './visit.ts';
 import type { VisitIntake } from './visit-intake.ts';
 
 const BatchMboxSchema = z
@@ -52,8 +52,10 @@ export function batchMboxRoute(intake: VisitIntake): Route {
     for (const [place, { profileParameters }] of sent.mboxes.entries()) {
       addProfileParameters(settings, profileParameters, `mboxes[${place}]`);
     }
+    const { customerIdAliases } = await intake.rulesOf(client);
     const { tntId, edgeHost, cluster, trace } = await intake.take(call, {
-      visit: visitOf(sent.id ?? {}, 'id.', settings),
+      visit: visitOf(sent.id ?? {}, 'id.', settings, customerIdAliases),
+      memberOf: memberOfId,
       sentTntId: sent.id?.tntId,
       metered: { execute: { mboxes: sent.mboxes.map(() => ({})) } },
       // This API carries the token in a header, and asks for the trace in the body.

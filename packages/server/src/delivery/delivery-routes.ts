@@ -11,7 +11,7 @@ import { deliveryReply } from './delivery-reply.ts';
 import { checkMembers, DeliveryRequestSchema, MboxCallSchema, requireMbox } from './delivery-schema.ts';
 import { addProfileParameters, profileParametersOf } from './profile-parameters.ts';
 import { StrictDeliverySchema } from './strict-schema.ts';
-import { checkSessionId, visitOf } from './visit.ts';
+import { checkSessionId, memberName, memberOfId, visitOf } from './visit.ts';
 import type { VisitIntake } from './visit-intake.ts';
 
 /**
@@ -29,9 +29,11 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
     checkSessionId(lastValue(query, 'sessionId'));
     const body = readJsonObject(await readBody(request, MAX_DELIVERY_BODY));
     const delivery = checkMembers(DeliveryRequestSchema, body);
-    if ((await intake.checkingOf(client)) === 'strict') checkMembers(StrictDeliverySchema, body);
+    const { checking, customerIdAliases } = await intake.rulesOf(client);
+    if (checking === 'strict') checkMembers(StrictDeliverySchema, body);
     const { tntId, edgeHost, cluster, trace } = await intake.take(call, {
-      visit: visitOf(delivery.id ?? {}, 'id.', profileParametersOf(delivery)),
+      visit: visitOf(delivery.id ?? {}, 'id.', profileParametersOf(delivery), customerIdAliases),
+      memberOf: memberOfId,
       sentTntId: delivery.id?.tntId,
       metered: delivery,
       debugToken: delivery.trace?.authorizationToken,
@@ -47,11 +49,12 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
     checkSessionId(sessionId);
     const body = readJsonObject(await readBody(request, MAX_DELIVERY_BODY));
     const mboxCall = checkMembers(MboxCallSchema, body);
-    if ((await intake.checkingOf(client)) === 'strict') requireMbox(mboxCall.mbox);
+    if ((await intake.rulesOf(client)).checking === 'strict') requireMbox(mboxCall.mbox);
     const settings = new Map<string, string>();
     addProfileParameters(settings, mboxCall.profileParameters, '');
     const { tntId, cluster } = await intake.take(call, {
-      visit: visitOf(mboxCall, '', settings),
+      visit: visitOf({ ...mboxCall, customerIds: null }, '', settings),
+      memberOf: memberName,
       sentTntId: mboxCall.tntId,
       metered: { execute: { mboxes: [{}] } },
     });

@@ -48,7 +48,10 @@ export const VisitorIdsSchema = z.looseObject({
   tntId: z.string().nullish(),
   thirdPartyId: z.string().nullish(),
   marketingCloudVisitorId: z.string().nullish(),
-  customerIds: z.array(CustomerId).max(50).nullish(),
+  customerIds: z.array(CustomerId).max(50).nullish().openapi({
+    description:
+      'The first that is `authenticated` and has a known `integrationCode` names the visitor, as a thirdPartyId does.',
+  }),
 });
 
 const Notification = Details.extend({

@@ -144,6 +144,7 @@ async function takeIn(intake: VisitIntake, call: Call, sent: readonly Parameter[
   }
   const taken = await intake.take(call, {
     visit: visitOf(ids, '', attributesOf(sent).settings),
+    memberOf: (kind) => IDS.find((id) => id.kind === kind)!.parameter,
     sentTntId: ids.tntId,
     metered: { execute: { mboxes: [{}] } },
   });

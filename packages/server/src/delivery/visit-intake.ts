@@ -1,7 +1,8 @@
 /** Takes in visits: what Delivery and the older mbox calls have in common (contract section 7). */
 
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
-import type { Checking } from '../domain/client-rules.ts';
+import type { ClientRules, RulesOf } from '../domain/client-rules.ts';
+import type { CheckIds } from '../domain/placeholder-id.ts';
 import type { IdKind } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { FoundProfile, Visit, VisitOutcome } from '../storage/profile-store.ts';
@@ -25,8 +26,9 @@ export type TakenIn = Pick<DeliveryRequest, 'execute' | 'notifications'>;
 export interface VisitIntakeParts {
   readonly profiles: VisitorProfiles;
   readonly location: LocationRules;
-  /** How the client wants visits checked; at once where it is known. */
-  readonly checkingOf: (client: string) => Checking | Promise<Checking>;
+  readonly rulesOf: RulesOf;
+  /** Counts placeholder ids, and refuses them where the client wants that. */
+  readonly checkIds: CheckIds;
   /** Whether a token is the client's present debug token. */
   readonly isDebugToken: (client: string, token: string) => Promise<boolean>;
   /** Called for every request that was taken in, to be metered. */
@@ -53,6 +55,8 @@ export interface VisitTaken {
 
 export interface VisitToTake {
   readonly visit: Visit;
+  /** What the request calls an id of a kind, for a refusal. */
+  readonly memberOf: (kind: IdKind) => string;
   /** The tntId as it was sent. */
   readonly sentTntId: string | null | undefined;
   readonly metered: TakenIn;
@@ -69,15 +73,16 @@ export class VisitIntake {
     this.#names = locationNames(parts.location);
   }
 
-  /** How the client of a call wants its visits checked. */
-  checkingOf(client: string): Checking | Promise<Checking> {
-    return this.#parts.checkingOf(client);
+  /** The rules that the client of a call has chosen; at once where they are known. */
+  rulesOf(client: string): ClientRules | Promise<ClientRules> {
+    return this.#parts.rulesOf(client);
   }
 
   /**
    * Stores a visit and meters it. For a visitor who has opted out nothing is stored or metered.
    *
-   * @throws QuiverError (rejects) `bad-request` when the attributes would total more than 64 KB;
+   * @throws QuiverError (rejects) `bad-request` when the attributes would total more than 64 KB, or an id is a
+   *   placeholder that the client refuses;
    *   `forbidden` when a debug token was sent that is not the present one; what the store throws
    */
   async take({ request, client }: Call, taken: VisitToTake): Promise<VisitTaken> {
@@ -85,6 +90,10 @@ export class VisitIntake {
     if (isOptedOut(request.headers)) {
       return { tntId: sentTntId ?? undefined, edgeHost: undefined, cluster: undefined, trace: undefined };
     }
+    await this.#parts.checkIds(
+      client,
+      visit.ids.map((id) => ({ ...id, member: taken.memberOf(id.kind) })),
+    );
     const isTraced = typeof debugToken === 'string';
     if (isTraced) await this.#requireDebugToken(client, debugToken);
     const before = isTraced ? await this.#traced(client, visit) : null;

@@ -2,41 +2,69 @@
 
 import { randomFillSync } from 'node:crypto';
 import {
+  aliasProblem,
+  customerId,
   type IdKind,
   idProblem,
-  MAX_THIRD_PARTY_ID_DELIVERY,
   parseTntId,
   type VisitorId,
 } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { Visit } from '../storage/profile-store.ts';
 
-/** The ids that may name a visitor. Customer ids are not among them: no `customerIds` entry leads to a profile. */
+/** The ids that may name a visitor. */
 export interface SentIds {
   readonly tntId?: string | null | undefined;
   readonly thirdPartyId?: string | null | undefined;
   readonly marketingCloudVisitorId?: string | null | undefined;
+  readonly customerIds?: readonly SentCustomerId[] | null | undefined;
 }
 
-const MEMBERS: readonly { member: keyof SentIds; kind: IdKind; max?: number }[] = [
-  { member: 'thirdPartyId', kind: 'thirdPartyId', max: MAX_THIRD_PARTY_ID_DELIVERY },
+/** An entry of `customerIds`; it counts only when it is authenticated. */
+export interface SentCustomerId {
+  readonly id: string;
+  /** The alias. */
+  readonly integrationCode?: string | null | undefined;
+  readonly authenticatedState?: string | null | undefined;
+}
+
+const MEMBERS: readonly { member: Exclude<keyof SentIds, 'customerIds'>; kind: IdKind }[] = [
+  { member: 'thirdPartyId', kind: 'thirdPartyId' },
   { member: 'marketingCloudVisitorId', kind: 'ecid' },
   { member: 'tntId', kind: 'tntId' },
 ];
+
+/** What an mbox call names an id of a kind. */
+export function memberName(kind: IdKind): string {
+  return MEMBERS.find((member) => member.kind === kind)?.member ?? 'customerIds';
+}
+
+/** What a request names an id of a kind that has its ids in `id`. */
+export function memberOfId(kind: IdKind): string {
+  return `id.${memberName(kind)}`;
+}
 
 /**
  * Makes a visit out of the ids sent and what it sets. A visitor without any id gets a new tntId.
  *
  * @param path where the ids stand in the request, for a refusal: `id.` or nothing
+ * @param aliases whose customer ids count; null: all
  * @throws QuiverError `bad-request` that names the malformed id
  */
-export function visitOf(sent: SentIds, path: 'id.' | '', settings: ReadonlyMap<string, string>): Visit {
+export function visitOf(
+  sent: SentIds,
+  path: 'id.' | '',
+  settings: ReadonlyMap<string, string>,
+  aliases: readonly string[] | null = null,
+): Visit {
   const ids: VisitorId[] = [];
   let hint: string | undefined;
-  for (const { member, kind, max } of MEMBERS) {
+  const customer = customerIn(sent.customerIds, path, aliases);
+  if (customer) ids.push(customer);
+  for (const { member, kind } of MEMBERS) {
     const text = sent[member];
     if (text === undefined || text === null) continue;
-    const problem = idProblem(kind, text, max);
+    const problem = idProblem(kind, text);
     if (problem !== undefined) throw new QuiverError('bad-request', `${path}${member}: ${problem}`);
     if (kind === 'tntId') {
       const tntId = parseTntId(text);
@@ -48,6 +76,29 @@ export function visitOf(sent: SentIds, path: 'id.' | '', settings: ReadonlyMap<s
   }
   const freshTntId: VisitorId = { kind: 'tntId', value: newTntId() };
   return { ids: ids.length === 0 ? [freshTntId] : ids, freshTntId, settings, hint };
+}
+
+/**
+ * The customer id that counts among those sent: the first that is authenticated and has a known alias (contract section 3).
+ *
+ * @throws QuiverError `bad-request` when it is malformed; the others may be as they like
+ */
+function customerIn(
+  sent: SentIds['customerIds'],
+  path: string,
+  aliases: readonly string[] | null,
+): VisitorId | undefined {
+  for (const [index, { id, integrationCode: alias, authenticatedState }] of (sent ?? []).entries()) {
+    if (authenticatedState !== 'authenticated' || !alias) continue;
+    if (aliases !== null && !aliases.includes(alias)) continue;
+    const customer = customerId({ alias, id });
+    const ofAlias = aliasProblem(alias);
+    const problem = ofAlias ?? idProblem('customerId', customer.value);
+    if (problem === undefined) return customer;
+    const member = ofAlias === undefined ? 'id' : 'integrationCode';
+    throw new QuiverError('bad-request', `${path}customerIds[${index}].${member}: ${problem}`);
+  }
+  return undefined;
 }
 
 /** A new tntId: 128 random bits as 32 hex characters, without a hint. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { planAdoption } from './adoption.ts';
 import { listAttributes, newestAttributes, setAttributes } from './attributes.ts';
 import { NO_ATTRIBUTES } from './packed-attributes.ts';
+import { personNames } from './person-names.ts';
 import { reunited } from './profile.ts';
 import type { VisitorId } from './visitor-id.ts';
 
@@ -57,44 +58,116 @@ describe('an adopted profile finds its place', () => {
   const person: VisitorId = { kind: 'thirdPartyId', value: 'p' };
   const ecid: VisitorId = { kind: 'ecid', value: 'e' };
   const tnt: VisitorId = { kind: 'tntId', value: 't' };
-  const known = (id: VisitorId, key?: string, thirdPartyId?: string) => ({
+  const crm = (value: string): VisitorId => ({ kind: 'customerId', value: `crm:${value}` });
+  const shop = (value: string): VisitorId => ({ kind: 'customerId', value: `shop:${value}` });
+  const names = (name: VisitorId | string) =>
+    typeof name === 'string' ? ({ kind: 'thirdPartyId', value: name } as const) : name;
+  const known = (id: VisitorId, key?: string, ...called: (VisitorId | string)[]) => ({
     id,
-    profile: key === undefined ? undefined : { key, thirdPartyId },
+    profile: key === undefined ? undefined : { key, names: () => personNames(called.map(names)) },
   });
 
   test.each([
-    [
-      'all unknown',
-      [known(person), known(tnt)],
-      'p',
-      { founder: person, steps: [{ kind: 'join', id: tnt }] },
-    ],
-    [
-      'its twin',
-      [known(person, 'A', 'p'), known(tnt)],
-      'p',
-      { target: 'A', steps: [{ kind: 'join', id: tnt }] },
-    ],
+    ['all unknown', [known(person), known(tnt)], { founder: person, steps: [{ kind: 'join', id: tnt }] }],
+    ['its twin', [known(person, 'A', 'p'), known(tnt)], { target: 'A', steps: [{ kind: 'join', id: tnt }] }],
     [
       'a device of its own',
       [known(person), known(tnt, 'A')],
-      'p',
       { target: 'A', steps: [{ kind: 'join', id: person }] },
     ],
-    ["another person's device", [known(person), known(tnt, 'Q', 'q')], 'p', { founder: person, steps: [] }],
+    ["another person's device", [known(person), known(tnt, 'Q', 'q')], { founder: person, steps: [] }],
     [
       'two devices apart',
       [known(ecid, 'A'), known(tnt, 'B')],
-      undefined,
       { target: 'A', steps: [{ kind: 'merge', from: 'B' }] },
     ],
     [
       'two persons have its devices: the first takes it',
       [known(ecid, 'A', 'q'), known(tnt, 'B', 'r')],
-      undefined,
       { target: 'A', steps: [] },
     ],
-  ])('%s', (_, ids, thirdPartyId, expected) => {
-    expect(planAdoption(ids, thirdPartyId)).toEqual({ target: undefined, founder: undefined, ...expected });
+    [
+      'a customer id finds its twin',
+      [known(crm('1'), 'A', crm('1')), known(tnt)],
+      { target: 'A', steps: [{ kind: 'join', id: tnt }] },
+    ],
+    [
+      'two customers have one device',
+      [known(crm('1')), known(tnt, 'A', crm('2'))],
+      { founder: crm('1'), steps: [] },
+    ],
+    [
+      'the same person, who has another customer id here: that one stays',
+      [known(person, 'A', 'p', crm('2')), known(crm('1')), known(tnt)],
+      { target: 'A', steps: [{ kind: 'join', id: tnt }] },
+    ],
+    [
+      'the same customer, who has another thirdPartyId here: two people',
+      [known(person), known(crm('1'), 'A', 'q', crm('1')), known(tnt)],
+      { founder: person, steps: [{ kind: 'join', id: tnt }] },
+    ],
+    [
+      'all of it is known here, in conflict: what its strongest id names takes it in',
+      [known(crm('1'), 'A', crm('1'), shop('2')), known(shop('1'), 'B', shop('1'), crm('2'))],
+      { target: 'A', steps: [] },
+    ],
+  ])('%s', (_, ids, expected) => {
+    expect(planAdoption(ids)).toEqual({ target: undefined, founder: undefined, ...expected });
   });
+});
+
+const NAMES = [
+  'thirdPartyId p',
+  'thirdPartyId q',
+  'customerId crm:1',
+  'customerId crm:2',
+  'customerId shop:1',
+];
+const idOf = (text: string): VisitorId => {
+  const [kind, value] = text.split(' ') as [VisitorId['kind'], string];
+  return { kind, value };
+};
+const sortOf = (name: string) =>
+  name
+    .split(/[ :]/)
+    .slice(0, name.startsWith('c') ? 2 : 1)
+    .join();
+/** Up to one name of each sort. */
+const someNames = fc
+  .subarray(NAMES)
+  .map((names) => [...new Map(names.map((name) => [sortOf(name), name])).values()]);
+
+test('property: two people never become one when a profile is adopted', () => {
+  const world = fc.record({
+    adopted: someNames,
+    here: fc.array(someNames, { maxLength: 3 }),
+    device: fc.nat(3),
+  });
+  fc.assert(
+    fc.property(world, ({ adopted, here, device }) => {
+      // An id names one profile alone: of two that were drawn with it the first has it.
+      const profiles = here.map((names, key) =>
+        names.filter((name) => !here.slice(0, key).flat().includes(name)),
+      );
+      const namesOf = (key: number) => profiles[key]!;
+      const keyOf = (name: string) => profiles.findIndex((names) => names.includes(name));
+      const knownAt = (id: VisitorId, key: number) => {
+        const names = () => personNames(namesOf(key).map(idOf));
+        return { id, profile: profiles[key] && { key, names } };
+      };
+      const ids = [
+        ...adopted.map((name) => knownAt(idOf(name), keyOf(name))),
+        knownAt({ kind: 'tntId', value: 't' }, device),
+      ];
+      const { target, founder, steps } = planAdoption(ids);
+      const after = target === undefined ? [`${founder!.kind} ${founder!.value}`] : [...namesOf(target)];
+      for (const step of steps) {
+        if (step.kind === 'merge') after.push(...namesOf(step.from));
+        else if (step.id.kind !== 'tntId') after.push(`${step.id.kind} ${step.id.value}`);
+      }
+      const sorts = after.filter((name) => !name.startsWith('tntId')).map(sortOf);
+      expect(new Set(sorts).size).toBe(sorts.length);
+    }),
+    { numRuns: 2000 },
+  );
 });

@@ -2,16 +2,28 @@
  * Adoption: how a profile that comes from another edge cluster finds its place (contract section 8).
  *
  *   state of one of its ids here    what happens
- *   ------------------------------  ---------------------------------------------------------------------------------------------
+ *   ------------------------------  ------------------------------------------------------------------------------------
  *   unknown                         it joins the profile
- *   names a profile, and not both   the two become one, attribute by attribute the newest; a second such profile joins them
- *   bear different thirdPartyIds
+ *   names a profile that fits       the two become one, attribute by attribute the newest; a second such profile joins
+ *                                   them
  *   names another person's          the id stays there: whoever showed up last on a shared device has it
+ *   a name of which the profile     it does not join: the profile that was here keeps its own name
+ *   it joins has another
  *
- * The strongest id that names a profile which fits gives the target; without one the profile is founded anew for its strongest unknown id.
+ * A profile fits when it has the same thirdPartyId, or when no name of either conflicts with one of the other
+ * (`person-names.ts`). The strongest id that names a profile which fits gives the target; without one the profile is founded
+ * anew for its strongest unknown id. Where there is no such id either, a name of it names a profile here: that one takes it in.
  */
 
 import type { KnownId, LinkStep } from './linking.ts';
+import {
+  addNames,
+  isOtherName,
+  namesConflict,
+  type PersonNames,
+  personNames,
+  sameThirdPartyId,
+} from './person-names.ts';
 import type { VisitorId } from './visitor-id.ts';
 
 export interface AdoptionPlan<Key> {
@@ -25,29 +37,33 @@ export interface AdoptionPlan<Key> {
 /**
  * Decides what becomes of the ids of an adopted profile.
  *
- * @param known its ids strongest first, never empty, each with the profile that it names here
- * @param thirdPartyId the adopted profile's
+ * @param known all its ids strongest first, never empty, each with the profile that it names here
  */
-export function planAdoption<Key>(
-  known: readonly KnownId<Key>[],
-  thirdPartyId: string | undefined,
-): AdoptionPlan<Key> {
-  let person = thirdPartyId;
-  const fits = (other: string | undefined) => other === undefined || person === undefined || other === person;
-  const target = known.find(({ profile }) => profile && fits(profile.thirdPartyId))?.profile;
-  person ??= target?.thirdPartyId;
-  const founder = target ? undefined : known.find(({ profile }) => !profile)?.id;
-  if (!target && !founder) throw new RangeError('a profile bears the id of its own person');
+export function planAdoption<Key>(known: readonly KnownId<Key>[]): AdoptionPlan<Key> {
+  const adopted = personNames(known.map(({ id }) => id));
+  const fits = (names: PersonNames, others: PersonNames) =>
+    sameThirdPartyId(names, others) || !namesConflict(names, others);
+  const fitting = known.find(({ profile }) => profile && fits(adopted, profile.names()))?.profile;
+  const founder = fitting ? undefined : known.find(({ profile }) => !profile)?.id;
+  const target = fitting ?? (founder ? undefined : known[0]?.profile);
+  if (!target && !founder) throw new RangeError('a profile has at least one id');
+  // What is here counts before what comes.
+  const names = new Map(target?.names());
+  addNames(names, adopted);
   const steps: Exclude<LinkStep<Key>, { readonly kind: 'repoint' }>[] = [];
   const merged = new Set<Key>();
   for (const { id, profile } of known) {
     if (id === founder) continue;
     if (!profile) {
-      steps.push({ kind: 'join', id });
-    } else if (profile.key !== target?.key && !merged.has(profile.key) && fits(profile.thirdPartyId)) {
+      if (!isOtherName(names, id)) steps.push({ kind: 'join', id });
+    } else if (
+      profile.key !== target?.key &&
+      !merged.has(profile.key) &&
+      !namesConflict(names, profile.names())
+    ) {
       steps.push({ kind: 'merge', from: profile.key });
       merged.add(profile.key);
-      person ??= profile.thirdPartyId;
+      addNames(names, profile.names());
     }
   }
   return { target: target?.key, founder, steps };

@@ -15,6 +15,10 @@ export type Checking = (typeof CHECKINGS)[number];
 export const UNKNOWN_UPDATES = ['tell', 'success'] as const;
 export type UnknownUpdate = (typeof UNKNOWN_UPDATES)[number];
 
+/** What happens to a write whose id is a placeholder (`placeholder-id.ts`): taken and counted, or refused. */
+export const PLACEHOLDER_RULES = ['warn', 'refuse'] as const;
+export type PlaceholderRule = (typeof PLACEHOLDER_RULES)[number];
+
 /** The rules of one client that are in force at a moment. */
 export interface ClientRules {
   /** How long a profile lives after a write, in days. */
@@ -22,6 +26,9 @@ export interface ClientRules {
   readonly whenTooLarge: WhenTooLarge;
   readonly checking: Checking;
   readonly unknownUpdate: UnknownUpdate;
+  /** The aliases whose customer ids name a visitor; null: all. */
+  readonly customerIdAliases: readonly string[] | null;
+  readonly placeholderIds: PlaceholderRule;
 }
 
 /** Gives the rules of a client; at once where they are known. */

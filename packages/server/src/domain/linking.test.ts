@@ -1,20 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type KnownId, planLinks, strongestFirst } from './linking.ts';
-import { ID_KINDS, type VisitorId } from './visitor-id.ts';
+import { personNames } from './person-names.ts';
+import { ID_KINDS, sameId, type VisitorId } from './visitor-id.ts';
 
-/** `person:p@1*` reads: the thirdPartyId `p` names profile 1, which bears a thirdPartyId; without `@` it is unknown. */
+/**
+ * `person:p@1*` reads: the thirdPartyId `p` names profile 1, which has a thirdPartyId; without `@` it is unknown. What follows
+ * in brackets are customer ids that the profile has: `tnt:t@1*(crm:x)`.
+ */
 function known(...written: string[]): KnownId<string>[] {
   return written.map((text) => {
-    const [, kind, value, key, star] = /^(person|ecid|tnt):(\w+)(?:@(\w+)(\*?))?$/.exec(text)!;
+    const [, kind, value, key, star, others] =
+      /^(person|customer|ecid|tnt):([\w:]+)(?:@(\w+)(\*?)(?:\((.*)\))?)?$/.exec(text)!;
     const id = {
-      kind: ({ person: 'thirdPartyId', ecid: 'ecid', tnt: 'tntId' } as const)[kind!]!,
+      kind: ({ person: 'thirdPartyId', customer: 'customerId', ecid: 'ecid', tnt: 'tntId' } as const)[kind!]!,
       value: value!,
     };
-    return {
-      id,
-      profile: key === undefined ? undefined : { key, thirdPartyId: star ? `of-${key}` : undefined },
-    };
+    const names: VisitorId[] = (others?.split(',') ?? []).map((its) => ({ kind: 'customerId', value: its }));
+    if (star) names.push({ kind: 'thirdPartyId', value: `of-${key}` });
+    return { id, profile: key === undefined ? undefined : { key, names: () => personNames(names) } };
   });
 }
 
@@ -70,6 +74,60 @@ describe('contract section 3: what becomes of the ids of a visit', () => {
       ['person:p', 'ecid:e@1', 'tnt:t@2*'],
       '1, join p, repoint t',
     ],
+    ['a customer id names a person', ['customer:crm:x@1(crm:x)', 'tnt:t@2'], '1, merge 2'],
+    [
+      'a thirdPartyId and a customer id name one person',
+      ['person:p@1*', 'customer:crm:x@2(crm:x)'],
+      '1, merge 2',
+    ],
+    ['ids of two aliases do not conflict', ['customer:crm:x@1(crm:x)', 'tnt:t@2(shop:y)'], '1, merge 2'],
+    [
+      'of two ids of one alias the device moves alone',
+      ['customer:crm:x@1(crm:x)', 'tnt:t@2(crm:y)'],
+      '1, repoint t',
+    ],
+    ['an unknown customer id joins a device', ['customer:crm:x', 'tnt:t@1'], '1, join crm:x'],
+    [
+      'an unknown customer id joins one without its alias',
+      ['customer:crm:x', 'tnt:t@1*(shop:y)'],
+      '1, join crm:x',
+    ],
+    [
+      'an unknown customer id never joins another of its alias',
+      ['customer:crm:x', 'tnt:t@1(crm:y)'],
+      'new for crm:x, repoint t',
+    ],
+    [
+      'all names of a visit count before the first joins a device',
+      ['person:p', 'customer:crm:x', 'tnt:t@1(crm:y)'],
+      'new for p, join crm:x, repoint t',
+    ],
+    [
+      'a new thirdPartyId for a customer who has another: the customer id moves alone',
+      ['person:p', 'customer:crm:x@1*(crm:x)'],
+      'new for p, repoint crm:x',
+    ],
+    [
+      "another person's customer id moves alone",
+      ['person:p@1*', 'customer:crm:x@2*(crm:x)'],
+      '1, repoint crm:x',
+    ],
+    [
+      'a known customer id stays where it is when the person has another of its alias',
+      ['person:p@1*(crm:y)', 'customer:crm:x@2(crm:x)', 'tnt:t@2(crm:x)'],
+      '1, repoint t',
+    ],
+    ['an unknown one joins nothing then', ['person:p@1*(crm:y)', 'customer:crm:x', 'tnt:t'], '1, join t'],
+    [
+      'partly the same, partly in conflict: two people',
+      ['customer:crm:x@1(crm:x,shop:a)', 'tnt:t@2(pos:1,shop:b)'],
+      '1, repoint t',
+    ],
+    [
+      'what a merge brings counts for the ids behind it',
+      ['customer:crm:x@1(crm:x)', 'ecid:e@2*', 'tnt:t@3*'],
+      '1, merge 2, repoint t',
+    ],
   ])('%s', (_, ids, expected) => {
     expect(told(known(...ids))).toBe(expected);
   });
@@ -88,55 +146,86 @@ describe('contract section 3: what becomes of the ids of a visit', () => {
   });
 });
 
+const ALIASES = ['crm', 'shop'];
+/** Four profiles with up to one name of each sort, and a visit of which each id is unknown or names one of them. */
 const world = fc
-  .uniqueArray(fc.constantFrom(...ID_KINDS), { minLength: 1 })
-  .chain((kinds) =>
-    fc.tuple(...kinds.map((kind) => fc.tuple(fc.constant(kind), fc.integer({ min: 0, max: 3 })))),
-  )
-  .chain((ids) =>
-    fc.tuple(fc.constant(ids), fc.tuple(fc.boolean(), fc.boolean(), fc.boolean(), fc.boolean())),
-  )
-  .map(([ids, persons]) =>
-    strongestFirst(ids.map(([kind, profile]) => ({ kind, value: String(profile) }))).map(
-      (id): KnownId<number> => {
-        const profile = Number(id.value);
-        // Profile 0 stands for unknown; a known thirdPartyId always names a person.
-        if (profile === 0) return { id, profile: undefined };
-        const isPerson = id.kind === 'thirdPartyId' || persons[profile];
-        return { id, profile: { key: profile, thirdPartyId: isPerson ? `p${profile}` : undefined } };
-      },
+  .record({
+    profiles: fc.array(
+      fc.record({
+        person: fc.boolean(),
+        crm: fc.boolean(),
+        shop: fc.boolean(),
+      }),
+      { minLength: 4, maxLength: 4 },
     ),
-  )
-  // One profile is either a person's or not, whichever id names it.
-  .map((ids) =>
-    ids.map(({ id, profile }) => {
-      const person = ids.find((other) => other.profile?.key === profile?.key && other.profile?.thirdPartyId);
-      return { id, profile: profile && { ...profile, thirdPartyId: person?.profile?.thirdPartyId } };
-    }),
-  );
+    visit: fc
+      .tuple(
+        ...ID_KINDS.map((kind) => fc.option(fc.tuple(fc.constant(kind), fc.integer({ min: -1, max: 3 })))),
+      )
+      .map((ids) => ids.filter((id) => id !== null))
+      .filter((ids) => ids.length > 0),
+    alias: fc.constantFrom(...ALIASES),
+  })
+  .map(({ profiles, visit, alias }) => {
+    const idsOf = (key: number): VisitorId[] => {
+      const named = visit.some(([kind, other]) => other === key && kind === 'thirdPartyId');
+      const called = (its: string) =>
+        profiles[key]![its as 'crm' | 'shop'] ||
+        (its === alias && visit.some(([kind, other]) => other === key && kind === 'customerId'));
+      return [
+        ...(profiles[key]!.person || named ? [{ kind: 'thirdPartyId', value: `p${key}` } as const] : []),
+        ...ALIASES.filter(called).map((its) => ({ kind: 'customerId', value: `${its}:${key}` }) as const),
+        { kind: 'ecid', value: `e${key}` },
+        { kind: 'tntId', value: `t${key}` },
+      ];
+    };
+    const ids = visit.map(([kind, key]): KnownId<number> => {
+      const value = key < 0 ? 'new' : String(key);
+      const id = { kind, value: kind === 'customerId' ? `${alias}:${value}` : `${kind[0]}${value}` };
+      if (kind === 'thirdPartyId') id.value = `p${value}`;
+      return { id, profile: key < 0 ? undefined : { key, names: () => personNames(idsOf(key)) } };
+    });
+    return { ids, idsOf };
+  });
 
-test('property: never two persons in one profile, and afterwards every id names the target', () => {
+/** Whether there are two thirdPartyIds among ids, or two customer ids of one alias. */
+function areTwoPeople(ids: readonly VisitorId[]): boolean {
+  const sorts = ids.flatMap(({ kind, value }) => {
+    if (kind === 'thirdPartyId') return [kind];
+    return kind === 'customerId' ? [value.split(':')[0]] : [];
+  });
+  return new Set(sorts).size < sorts.length;
+}
+
+test('property: two people never become one, no profile loses its last id, and the ids name the target', () => {
   fc.assert(
-    fc.property(world, (ids) => {
+    fc.property(world, ({ ids, idsOf }) => {
       const { target, founder, steps } = planLinks(ids);
-      const persons = new Set<string>();
-      if (founder?.kind === 'thirdPartyId') persons.add(founder.value);
-      const inTarget = new Set<number | undefined>([target]);
-      const named = new Set<VisitorId>(founder ? [founder] : []);
+      // What the plan makes of the profiles, carried out by plain means.
+      const left = new Map([0, 1, 2, 3].map((key) => [key, idsOf(key)]));
+      let own = target === undefined ? [founder!] : left.get(target)!;
+      if (target !== undefined) left.delete(target);
       for (const step of steps) {
-        if (step.kind === 'merge') inTarget.add(step.from);
-        else {
-          named.add(step.id);
-          if (step.id.kind === 'thirdPartyId') persons.add(step.id.value);
+        if (step.kind === 'merge') {
+          own = [...own, ...left.get(step.from)!];
+          left.delete(step.from);
+        } else {
+          own = [...own, step.id];
+          if (step.kind === 'repoint') {
+            const rest = left.get(step.from)!.filter((id) => !sameId(id, step.id));
+            expect(rest).toHaveLength(left.get(step.from)!.length - 1);
+            left.set(step.from, rest);
+          }
         }
+        expect(areTwoPeople(own)).toBe(false);
       }
-      for (const { id, profile } of ids) {
-        const absorbed = profile !== undefined && inTarget.has(profile.key);
-        if (absorbed && profile.thirdPartyId) persons.add(profile.thirdPartyId);
-        expect(absorbed || named.has(id)).toBe(true);
+      for (const rest of left.values()) expect(rest.length).toBeGreaterThan(0);
+      for (const { id } of ids) {
+        const isTaken = areTwoPeople([...own, id]);
+        expect(isTaken || own.some((its) => sameId(its, id))).toBe(true);
       }
-      expect(persons.size).toBeLessThanOrEqual(1);
+      expect(new Set(own.map(({ kind, value }) => `${kind} ${value}`)).size).toBe(own.length);
     }),
-    { numRuns: 2000 },
+    { numRuns: 3000 },
   );
 });

@@ -7,14 +7,23 @@ const at = (now: number) => ({ now, lifetimeDays: 14 });
 
 /** A profile whose attributes total so many bytes. */
 function profileOf(size: number): Profile {
-  const grown = withAttributes(newProfile(undefined, at(T0)), new Map([['a', 'x'.repeat(size - 1)]]), at(T0));
+  const grown = withAttributes(
+    newProfile({ kind: 'tntId', value: 't' }, at(T0)),
+    new Map([['a', 'x'.repeat(size - 1)]]),
+    at(T0),
+  );
   if (grown === 'too-large') throw new RangeError('more than a profile may have');
   return grown;
 }
 
 describe('the first visit sets when it came', () => {
   test('behind what was asked for, at the same moment, and no later visit sets it again', () => {
-    const first = visitedProfile(newProfile(undefined, at(T0)), new Map([['plan', 'gold']]), at(T0), false);
+    const first = visitedProfile(
+      newProfile({ kind: 'tntId', value: 't' }, at(T0)),
+      new Map([['plan', 'gold']]),
+      at(T0),
+      false,
+    );
     const later = visitedProfile(first as Profile, new Map([['plan', 'free']]), at(T0 + 1), false) as Profile;
     expect(listAttributes((first as Profile).attributes)).toEqual([
       { name: 'plan', value: 'gold', modifiedAt: T0 },

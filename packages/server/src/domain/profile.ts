@@ -17,7 +17,7 @@ import type { VisitorId } from './visitor-id.ts';
 
 /** What is known of one visitor, apart from the ids that name the profile; all times in epoch milliseconds. */
 export interface Profile {
-  /** The person's id; undefined while only devices are known. */
+  /** The person's id; undefined where none is known. A customer id is known by the ids of the profile alone. */
   readonly thirdPartyId: string | undefined;
   /** When an attribute or an id of the profile last changed. */
   readonly modifiedAt: number;
@@ -31,10 +31,10 @@ export const FIRST_SESSION_START = 'firstSessionStart';
 /** Why an update is refused that would pass the 64 KB of contract section 5. */
 export const attributesLimitReason = `the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`;
 
-/** A profile as it is born. */
-export function newProfile(thirdPartyId: string | undefined, moment: WriteMoment): Profile {
+/** A new profile. @param founder the id that it is made for */
+export function newProfile(founder: VisitorId, moment: WriteMoment): Profile {
   return {
-    thirdPartyId,
+    thirdPartyId: founder.kind === 'thirdPartyId' ? founder.value : undefined,
     modifiedAt: moment.now,
     expiresAt: expiryOf(moment),
     attributes: NO_ATTRIBUTES,

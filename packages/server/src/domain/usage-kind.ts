@@ -1,4 +1,7 @@
-/** What is counted. Only the first is metered as content is; the others are calls of the profile APIs. */
+/**
+ * What is counted. Only the first is metered as content is; the others are calls of the profile APIs, but for the last: ids that
+ * came with a write and are placeholders (`placeholder-id.ts`).
+ */
 export const USAGE_KINDS = [
   'mboxCalls',
   'fetches',
@@ -6,5 +9,6 @@ export const USAGE_KINDS = [
   'batchUploads',
   'batchStatuses',
   'removals',
+  'placeholderIds',
 ] as const;
 export type UsageKind = (typeof USAGE_KINDS)[number];

@@ -1,15 +1,18 @@
 /**
- * The ids of a visitor: their kinds, their form, their location hint.
+ * The ids of a visitor: their kinds, their form, their location hint, their alias.
  *
  * Contract sections 1 and 3. A tntId is `<id>` or `<id>.<cluster>_<node>`; what follows the dot is a location hint and never part
  * of the identity, so a {@link VisitorId} never carries one.
  */
 
-/** The three kinds of visitor id, strongest first (contract section 3). */
-export const ID_KINDS = ['thirdPartyId', 'ecid', 'tntId'] as const;
+/** The kinds of visitor id, strongest first (contract section 3). */
+export const ID_KINDS = ['thirdPartyId', 'customerId', 'ecid', 'tntId'] as const;
 export type IdKind = (typeof ID_KINDS)[number];
 
-/** An id as the store knows it: its kind, and its value without a location hint. */
+/**
+ * An id as the store knows it: its kind, and its value without a location hint. The value of a customer id holds its alias
+ * too, see {@link customerId}.
+ */
 export interface VisitorId {
   readonly kind: IdKind;
   readonly value: string;
@@ -25,8 +28,8 @@ export interface TntId {
 export const MAX_TNT_ID = 128;
 export const MAX_ECID = 128;
 export const MAX_THIRD_PARTY_ID = 256;
-/** The shorter bound that Adobe's Delivery API sets (contract section 3). */
-export const MAX_THIRD_PARTY_ID_DELIVERY = 128;
+export const MAX_CUSTOMER_ID = 128;
+export const MAX_ALIAS = 50;
 
 /** Whether `text` has at most `max` characters, counted as Unicode code points as JSON Schema's maxLength does. */
 export function atMostCharacters(text: string, max: number): boolean {
@@ -40,11 +43,24 @@ export function atMostCharacters(text: string, max: number): boolean {
 /**
  * Says what is wrong with an id, or nothing when it is well formed.
  *
- * @param text the id as sent; for a tntId with its location hint, if it bears one
- * @param max the most characters; the kind's own limit by default
+ * @param text the id as sent; for a tntId with its location hint, if it bears one; for a customer id its value with the alias
  * @returns a phrase that completes "mboxPC: …", for instance `must have 1 to 128 characters`; undefined when the id is good
  */
-export function idProblem(kind: IdKind, text: string, max = maxCharacters(kind)): string | undefined {
+export function idProblem(kind: IdKind, text: string): string | undefined {
+  if (kind === 'customerId') return customerIdProblem(text);
+  return valueProblem(kind, text);
+}
+
+function customerIdProblem(text: string): string | undefined {
+  const parsed = parseCustomerId(text);
+  const problem = aliasProblem(parsed.alias);
+  if (problem !== undefined) return `the alias, before the first colon, ${problem}`;
+  if (customerId(parsed).value !== text) return 'the alias must have % written as %25 and : as %3A';
+  return valueProblem('customerId', parsed.id);
+}
+
+function valueProblem(kind: IdKind, text: string): string | undefined {
+  const max = MAX_CHARACTERS[kind];
   if (text.length === 0 || !atMostCharacters(text, max)) return `must have 1 to ${max} characters`;
   // Two lone surrogates would be written as the same UTF-8 bytes, and so name the same visitor.
   if (!text.isWellFormed()) return 'must be well-formed Unicode';
@@ -57,6 +73,35 @@ export function idProblem(kind: IdKind, text: string, max = maxCharacters(kind))
   return undefined;
 }
 
+/** A customer id with the alias that says whose id it is (Adobe: `integrationCode`), such as `crm` and `4711`. */
+export interface CustomerId {
+  readonly alias: string;
+  readonly id: string;
+}
+
+/**
+ * Makes the visitor id that an alias and an id name together: `crm:4711`. In the alias `%` and `:` are written as `%25` and
+ * `%3A`, so that no two pairs have one text. {@link aliasProblem} and {@link idProblem} say which are well formed.
+ */
+export function customerId({ alias, id }: CustomerId): VisitorId {
+  const escaped = alias.replaceAll('%', '%25').replaceAll(':', '%3A');
+  return { kind: 'customerId', value: `${escaped}:${id}` };
+}
+
+/** Takes the value of a customer id apart; without a colon the alias is empty. */
+export function parseCustomerId(value: string): CustomerId {
+  const end = value.indexOf(':');
+  const alias = value.slice(0, Math.max(end, 0)).replaceAll('%3A', ':').replaceAll('%25', '%');
+  return { alias, id: value.slice(end + 1) };
+}
+
+/** As {@link idProblem}, for the alias of a customer id. */
+export function aliasProblem(alias: string): string | undefined {
+  if (alias.length === 0 || !atMostCharacters(alias, MAX_ALIAS))
+    return `must have 1 to ${MAX_ALIAS} characters`;
+  return alias.isWellFormed() ? undefined : 'must be well-formed Unicode';
+}
+
 /** Takes a well-formed tntId apart at its dot; see {@link idProblem} for what is well formed. */
 export function parseTntId(text: string): TntId {
   const dot = text.indexOf('.');
@@ -64,12 +109,31 @@ export function parseTntId(text: string): TntId {
   return { id: { kind: 'tntId', value: text.slice(0, dot) }, hint: text.slice(dot + 1) };
 }
 
+/**
+ * The kinds that an id may be of, likeliest first, where nothing but its form tells: 38 digits are an ECID, 32 hex characters
+ * or a location hint a tntId, all else a customer's own id, with a colon perhaps one with an alias. The other kinds come after;
+ * kinds that the text cannot be of are left out.
+ */
+export function likelyKinds(text: string): IdKind[] {
+  return likeliestFirst(text).filter((kind) => idProblem(kind, text) === undefined);
+}
+
+function likeliestFirst(text: string): readonly IdKind[] {
+  if (/^[0-9]{38}$/.test(text)) return ['ecid', 'tntId', 'thirdPartyId'];
+  if (/^[0-9a-f]{32}$|^[^.]+\.[0-9]{1,4}(_[0-9]{1,4})?$/i.test(text)) {
+    return ['tntId', 'thirdPartyId', 'ecid', 'customerId'];
+  }
+  return ['thirdPartyId', 'customerId', 'tntId', 'ecid'];
+}
+
 /** Whether two ids are one and the same. */
 export function sameId(a: VisitorId, b: VisitorId): boolean {
   return a.kind === b.kind && a.value === b.value;
 }
 
-function maxCharacters(kind: IdKind): number {
-  if (kind === 'thirdPartyId') return MAX_THIRD_PARTY_ID;
-  return kind === 'ecid' ? MAX_ECID : MAX_TNT_ID;
-}
+const MAX_CHARACTERS: Readonly<Record<IdKind, number>> = {
+  thirdPartyId: MAX_THIRD_PARTY_ID,
+  customerId: MAX_CUSTOMER_ID,
+  ecid: MAX_ECID,
+  tntId: MAX_TNT_ID,
+};

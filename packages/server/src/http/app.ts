@@ -35,6 +35,7 @@ import { edgeRoutes } from '../edges/edge-routes.ts';
 import { edgesRoute } from '../edges/edges-route.ts';
 import { LocatedProfiles } from '../edges/located-profiles.ts';
 import { mboxCallsOf } from '../metering/mbox-calls.ts';
+import type { PlaceholderIds } from '../metering/placeholder-ids.ts';
 import type { UsageMeter } from '../metering/usage-meter.ts';
 import { usageRoutes } from '../metering/usage-routes.ts';
 import { type AttributeNames, notingNames } from '../profiles/attribute-names.ts';
@@ -72,6 +73,7 @@ export interface AppParts {
   readonly signingKey: string;
   /** Counts the calls of this process. */
   readonly usage: UsageMeter;
+  readonly placeholders: PlaceholderIds;
   readonly attributeNames: AttributeNames;
   /** The other edge clusters; left out where there are none. */
   readonly edges?: EdgeLinks | undefined;
@@ -116,13 +118,12 @@ export function createApp(parts: AppParts): App {
   const everywhere =
     edges && new LocatedProfiles({ ...config, profiles: here, store, peers: edges.peers, log, now });
   const profiles = everywhere ?? here;
+  const checkIds = parts.placeholders.check;
   const intake = new VisitIntake({
     profiles,
     location: config,
-    checkingOf: (client) => {
-      const rules = rulesOf(client);
-      return rules instanceof Promise ? rules.then(({ checking }) => checking) : rules.checking;
-    },
+    rulesOf,
+    checkIds,
     isDebugToken: async (client, token) =>
       access.isPresentToken(await access.current(client), 'debug_tools', token),
     takenIn: (client, request) => usage.count(client, 'mboxCalls', mboxCallsOf(request)),
@@ -152,7 +153,7 @@ export function createApp(parts: AppParts): App {
     ...mboxPageRoutes(intake), //                 open
     optOutRoute((call) => originOf(call).startsWith('https:')), // open
     ...counted('fetches', fetchRoutes(profiles)), //  profileApi
-    ...counted('updates', updateRoutes(profiles, rulesOf)), // profileApi
+    ...counted('updates', updateRoutes(profiles, rulesOf, checkIds)), // profileApi
     ...counted('removals', removeRoutes(profiles)), // adminOrProfileToken
     ...batchRoutes(batchParts).flatMap((route) =>
       counted(route.method === 'POST' ? 'batchUploads' : 'batchStatuses', [route]),

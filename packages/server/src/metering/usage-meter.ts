@@ -122,7 +122,9 @@ export class UsageMeter {
 }
 
 /** The kinds that are calls of the profile APIs, and never mbox calls. */
-export const PROFILE_API_KINDS = USAGE_KINDS.filter((kind) => kind !== 'mboxCalls');
+export const PROFILE_API_KINDS = USAGE_KINDS.filter(
+  (kind) => kind !== 'mboxCalls' && kind !== 'placeholderIds',
+);
 
 /** The UTC day of a time: `2026-11-24`. @param at epoch milliseconds */
 export function dayOf(at: number): string {

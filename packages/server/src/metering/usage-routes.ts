@@ -25,6 +25,9 @@ const UsageReply = z
       z.object({
         day: z.string(),
         mboxCalls: z.int(),
+        placeholderIds: z
+          .int()
+          .openapi({ description: 'Ids such as `undefined` that came with a write; refused ones too.' }),
         profileApiCalls: z.object(Object.fromEntries(PROFILE_API_KINDS.map((kind) => [kind, z.int()]))),
       }),
     ),
@@ -38,6 +41,7 @@ const UsageReply = z
         {
           day: '2026-08-18',
           mboxCalls: 4711,
+          placeholderIds: 0,
           profileApiCalls: { fetches: 120, updates: 17, batchUploads: 1, batchStatuses: 6, removals: 0 },
         },
       ],
@@ -90,6 +94,7 @@ export function usageRoutes(usage: UsageStore, flush: () => Promise<void>, now: 
           days.push({
             day,
             mboxCalls: counts.mboxCalls ?? 0,
+            placeholderIds: counts.placeholderIds ?? 0,
             profileApiCalls: Object.fromEntries(PROFILE_API_KINDS.map((kind) => [kind, counts[kind] ?? 0])),
           });
         }

@@ -5,6 +5,7 @@ import type { IdKind } from '../domain/visitor-id.ts';
 const NAMED_BY: Readonly<Record<IdKind, string>> = {
   tntId: 'mboxPC',
   thirdPartyId: 'third party id',
+  customerId: 'customer id',
   ecid: 'marketing cloud visitor id',
 };
 

@@ -6,7 +6,7 @@ import type { SentId } from './profile-service.ts';
 
 /** One way to address a profile. */
 export interface ProfilePath {
-  readonly kind: IdKind;
+  readonly kind: Exclude<IdKind, 'customerId'>;
   /** As OpenAPI writes it. */
   readonly path: string;
   /** The name of the path parameter. */

@@ -3,6 +3,7 @@
 import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import type { RulesOf } from '../domain/client-rules.ts';
+import type { CheckIds } from '../domain/placeholder-id.ts';
 import { QuiverError } from '../errors.ts';
 import { readBody, textOf } from '../wire/body.ts';
 import { readJsonObject } from '../wire/json.ts';
@@ -11,8 +12,8 @@ import { edgeHeader, type Reply, updateReply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { targetLength } from '../wire/target.ts';
 import { noProfileFound } from './not-found.ts';
-import type { ProfileService } from './profile-service.ts';
-import { jsonParameters, profileUpdateOf } from './profile-update.ts';
+import { type ProfileService, visitorIdOf } from './profile-service.ts';
+import { jsonParameters, type ProfileUpdate, profileUpdateOf } from './profile-update.ts';
 
 /** The most characters of path and query of a GET. */
 export const MAX_UPDATE_URL = 8 * 1024;
@@ -25,10 +26,14 @@ const SUBMITTED = 'Request successfully submitted';
 /** What most updates are answered with. */
 const UPDATED = updateReply(true, SUBMITTED);
 
-/** The update by GET and by POST. */
-export function updateRoutes(profiles: ProfileService, rulesOf: RulesOf): Route[] {
-  const update = (client: string, parameters: readonly Parameter[]) =>
-    answerUpdate(profiles, rulesOf, client, parameters);
+/** The update by GET and by POST. @param checkIds refuses ids that the client does not want */
+export function updateRoutes(profiles: ProfileService, rulesOf: RulesOf, checkIds: CheckIds): Route[] {
+  const update = async (client: string, parameters: readonly Parameter[]) => {
+    const sent = profileUpdateOf(parameters);
+    const member = sent.id.kind === 'tntId' ? 'mboxPC' : 'mbox3rdPartyId';
+    await checkIds(client, [{ ...visitorIdOf(sent.id), member }]);
+    return answerUpdate(profiles, rulesOf, client, sent);
+  };
   const shared = {
     path: PATH,
     guard: 'profileApi',
@@ -66,9 +71,8 @@ async function answerUpdate(
   profiles: ProfileService,
   rulesOf: RulesOf,
   client: string,
-  parameters: readonly Parameter[],
+  { id, settings }: ProfileUpdate,
 ): Promise<Reply> {
-  const { id, settings } = profileUpdateOf(parameters);
   const { outcome, cluster } = await profiles.update(client, id, settings);
   if (outcome === 'not-found') {
     const { unknownUpdate } = await rulesOf(client);

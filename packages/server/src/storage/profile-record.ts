@@ -17,7 +17,7 @@
  *
  *   0      u8   2
  *   1      u48  since when this id names the profile
- *   7      u8   kind of the home id: its place in ID_KINDS
+ *   7      u8   kind of the home id (`kind-number.ts`)
  *   8      …    value of the home id, UTF-8, to the end
  *
  * Home: the id under whose key the profile itself lies, so that a fetch by it reads the store once.
@@ -26,7 +26,8 @@
 import { attributesJson } from '../domain/attributes-json.ts';
 import type { Profile } from '../domain/profile.ts';
 import { readTime, writeTime } from '../domain/time-bytes.ts';
-import { ID_KINDS, type VisitorId } from '../domain/visitor-id.ts';
+import type { VisitorId } from '../domain/visitor-id.ts';
+import { KIND_NUMBER, kindOfNumber } from './kind-number.ts';
 import type { FoundProfile } from './profile-store.ts';
 
 /** A profile with what the store keeps beside it. */
@@ -49,7 +50,7 @@ const POINTER_V1 = 2;
 export const PROFILE_HEAD = 33;
 const NO_THIRD_PARTY_ID = 0xffff;
 const POINTER_HEAD = 8;
-/** Where a pointer tells its home: the kind as in ID_KINDS in one byte, then the value to the end. */
+/** Where a pointer tells its home: the number of the kind in one byte, then the value to the end. */
 export const POINTER_HOME = POINTER_HEAD - 1;
 
 /** Whether the bytes are a pointer; anything that is neither pointer nor profile of a known version throws RangeError. */
@@ -156,7 +157,7 @@ export function encodePointer(pointer: Pointer): Buffer {
   const bytes = Buffer.allocUnsafe(POINTER_HEAD + Buffer.byteLength(pointer.home.value));
   bytes[0] = POINTER_V1;
   writeTime(bytes, pointer.since, 1);
-  bytes[7] = ID_KINDS.indexOf(pointer.home.kind);
+  bytes[7] = KIND_NUMBER[pointer.home.kind];
   bytes.write(pointer.home.value, POINTER_HEAD, 'utf8');
   return bytes;
 }
@@ -165,7 +166,7 @@ export function encodePointer(pointer: Pointer): Buffer {
 export function decodePointer(bytes: Uint8Array, length: number): Pointer {
   return {
     since: readTime(bytes, 1),
-    home: { kind: ID_KINDS[bytes[7]!]!, value: textAt(bytes, POINTER_HEAD, length) },
+    home: { kind: kindOfNumber(bytes[7]!), value: textAt(bytes, POINTER_HEAD, length) },
   };
 }
 

@@ -4,8 +4,8 @@ export class StoreFormatError extends Error {
   /** The exit code of `quiver serve` for this cause alone. */
   static readonly exitCode = 6;
 
-  constructor(path: string, found: number, known: number) {
-    const why = found > known ? `knows formats up to ${known}` : `reads format ${known} alone`;
+  constructor(path: string, found: number, known: number, oldest: number) {
+    const why = found > known ? `knows formats up to ${known}` : `reads no format before ${oldest}`;
     super(`The store in ${path} has format ${found}; this version of Quiver ${why}`);
   }
 }

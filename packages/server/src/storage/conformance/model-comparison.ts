@@ -16,8 +16,11 @@ import type { Stores } from '../stores.ts';
 import { ModelProfileStore } from './model-profile-store.ts';
 import { at, DAY, type StorePlace, T0, tnt } from './profile-store-conformance.ts';
 
+/** Of customer ids two with one alias and one with another. */
+const valuesOf = (kind: VisitorId['kind']) =>
+  kind === 'customerId' ? ['crm:a', 'crm:b', 'shop:a'] : ['a', 'b', 'c'];
 const idOf = (kind: VisitorId['kind']) =>
-  fc.constantFrom('a', 'b', 'c').map((value): VisitorId => ({ kind, value }));
+  fc.constantFrom(...valuesOf(kind)).map((value): VisitorId => ({ kind, value }));
 const anyId = fc.oneof(...ID_KINDS.map(idOf));
 /** At most one id of a kind, at least one in all: what a visitor request can carry. */
 const visitIds = fc
@@ -183,7 +186,7 @@ async function applyBatch(
 let batchCount = 0;
 
 async function compareReads(store: ProfileStore, model: ModelProfileStore, client: string, now: number) {
-  const ids = ID_KINDS.flatMap((kind) => ['a', 'b', 'c'].map((value): VisitorId => ({ kind, value })));
+  const ids = ID_KINDS.flatMap((kind) => valuesOf(kind).map((value): VisitorId => ({ kind, value })));
   // All at once: an engine over the network answers them in one round trip.
   const found = await Promise.all(ids.map((id) => store.findLinked(client, id, now, 100)));
   for (const [index, id] of ids.entries()) {

@@ -54,16 +54,15 @@ export class ModelProfileStore {
     let latest = 0;
     if (!target) {
       const next = ids.map((id) => this.find(client, id, moment.now)).find(Boolean);
-      const bearsAnother = strongest.kind === 'thirdPartyId' && next && personOf(next);
-      target = next && !bearsAnother ? next : fresh(moment);
+      target = next && !areTwoPeople(ids, idsOf(next)) ? next : fresh(moment);
       this.#add(client, target, strongest, moment);
     }
     for (const id of ids.slice(1)) {
       const other = this.find(client, id, moment.now);
-      if (other === target) continue;
+      if (other === target || areTwoPeople([id], idsOf(target))) continue;
       if (!other) {
         this.#add(client, target, id, moment);
-      } else if (personOf(other) && personOf(target)) {
+      } else if (areTwoPeople(idsOf(other), idsOf(target))) {
         other.ids = other.ids.filter((linked) => linked.id.kind !== id.kind || linked.id.value !== id.value);
         other.modifiedAt = Math.max(other.modifiedAt, moment.now);
         this.#add(client, target, id, moment);
@@ -129,8 +128,19 @@ function fresh(moment: WriteMoment): ModelProfile {
   return { attributes: new Map(), modifiedAt: moment.now, expiresAt: expiryOf(moment), ids: [] };
 }
 
-function personOf(profile: ModelProfile): string | undefined {
-  return profile.ids.find(({ id }) => id.kind === 'thirdPartyId')?.id.value;
+function idsOf(profile: ModelProfile): VisitorId[] {
+  return profile.ids.map(({ id }) => id);
+}
+
+/** Whether among the ids of each there is a thirdPartyId, or a customer id with the same alias, and they differ. */
+function areTwoPeople(some: readonly VisitorId[], others: readonly VisitorId[]): boolean {
+  return some.some((one) =>
+    others.some((other) => {
+      if (one.kind !== other.kind || one.value === other.value) return false;
+      const isSameAlias = one.value.split(':')[0] === other.value.split(':')[0];
+      return one.kind === 'thirdPartyId' || (one.kind === 'customerId' && isSameAlias);
+    }),
+  );
 }
 
 function oldestTntId(profile: ModelProfile): VisitorId | undefined {

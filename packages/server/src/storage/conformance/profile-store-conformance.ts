@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import { FIRST_SESSION_START } from '../../domain/profile.ts';
-import type { VisitorId } from '../../domain/visitor-id.ts';
+import { customerId, type VisitorId } from '../../domain/visitor-id.ts';
 import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
 import { attributesIn } from './attributes-in.ts';
@@ -25,6 +25,8 @@ export const T0 = Date.UTC(2026, 7, 18, 17, 53, 39, 3);
 export const tnt = (value: string): VisitorId => ({ kind: 'tntId', value });
 export const ecid = (value: string): VisitorId => ({ kind: 'ecid', value });
 export const person = (value: string): VisitorId => ({ kind: 'thirdPartyId', value });
+/** A customer id with the alias `crm`, unless another is given. */
+export const customer = (id: string, alias = 'crm'): VisitorId => customerId({ alias, id });
 export const at = (now: number, lifetimeDays = 14): WriteMoment => ({ now, lifetimeDays });
 export const settings = (values: Record<string, string>) => new Map(Object.entries(values));
 
@@ -185,6 +187,55 @@ export function describeProfileStore(
         expect(await named(person('bob'))).toEqual(['ecid:e', 'thirdPartyId:bob', 'tntId:t']);
       });
 
+      test('a customer id names a person with its alias, beside a thirdPartyId', async () => {
+        await visit([customer('4711'), tnt('a')], { plan: 'gold' });
+        expect(await values(customer('4711'))).toMatchObject({ plan: 'gold' });
+        expect(await values(customer('4711', 'shop'))).toBeUndefined();
+        expect(await values(person('4711'))).toBeUndefined();
+        await visit([person('p'), customer('4711')], {}, T0 + 1);
+        expect(await values(person('p'))).toMatchObject({ plan: 'gold' });
+        await visit([customer('9', 'shop'), tnt('a')], {}, T0 + 2);
+        const all = [person('p'), customer('4711'), customer('9', 'shop'), tnt('a')];
+        const expected = all.map(({ kind, value }) => `${kind}:${value}`).sort();
+        for (const id of all) expect(await named(id)).toEqual(expected);
+      });
+
+      test('of two customers of one alias the device moves alone, also from where it was first', async () => {
+        await visit([tnt('shared')], { first: 'device' });
+        await visit([customer('ann'), ecid('e'), tnt('shared')], { who: 'ann' }, T0 + 1);
+        await visit([customer('bob'), tnt('shared')], { who: 'bob' }, T0 + 2);
+        await visit([customer('bob'), ecid('e')], {}, T0 + 3);
+        expect(await named(customer('ann'))).toEqual(['customerId:crm:ann']);
+        expect(await values(customer('ann'))).toMatchObject({ who: 'ann', first: 'device' });
+        expect(await named(tnt('shared'))).toEqual(['customerId:crm:bob', 'ecid:e', 'tntId:shared']);
+        expect(await values(ecid('e'))).toEqual({ who: 'bob', firstSessionStart: String(T0 + 2) });
+      });
+
+      test('a customer id of another person moves alone, and stays where its place is taken', async () => {
+        await visit([person('p'), tnt('a')], { who: 'p' });
+        await visit([person('q'), customer('4711'), tnt('b')], { who: 'q' });
+        await visit([person('p'), customer('4711')], {}, T0 + 1);
+        expect(await named(person('p'))).toEqual(['customerId:crm:4711', 'thirdPartyId:p', 'tntId:a']);
+        expect(await named(person('q'))).toEqual(['thirdPartyId:q', 'tntId:b']);
+        expect((await values(person('q')))?.who).toBe('q');
+        await visit([person('q'), customer('8')], {}, T0 + 2);
+        await visit([person('q'), customer('4711')], {}, T0 + 3);
+        await visit([person('q'), customer('new')], {}, T0 + 4);
+        expect(await named(person('q'))).toEqual(['customerId:crm:8', 'thirdPartyId:q', 'tntId:b']);
+        expect((await values(customer('4711')))?.who).toBe('p');
+        expect(await values(customer('new'))).toBeUndefined();
+      });
+
+      test('a person without a thirdPartyId whose first id moves away keeps the rest', async () => {
+        await visit([tnt('d')], { who: 'nobody' });
+        await visit([tnt('d'), customer('x', 'shop')], { who: 'x' }, T0 + 1);
+        await visit([tnt('d'), ecid('e')], {}, T0 + 2);
+        await visit([customer('y', 'shop'), tnt('d')], { who: 'y' }, T0 + 3);
+        expect(await named(customer('x', 'shop'))).toEqual(['customerId:shop:x', 'ecid:e']);
+        expect((await values(ecid('e')))?.who).toBe('x');
+        expect((await values(tnt('d')))?.who).toBe('y');
+      });
+
       test('one that would pass 64 KB changes nothing, its links neither', async () => {
         await visit([tnt('a')], { x: 'y'.repeat(40_000) });
         const answer = await visit([person('p'), tnt('a')], { z: 'y'.repeat(40_000) }, T0 + 1);
@@ -311,6 +362,26 @@ export function describeProfileStore(
         expect(await values(ecid('e'))).toMatchObject({ x: '1', loose: '1' });
         expect(await named(tnt('a'))).toEqual(['thirdPartyId:q', 'tntId:a']);
         expect(await values(tnt('a'))).not.toHaveProperty('x');
+      });
+
+      test('a customer id goes along, but not to a person who has another of its alias', async () => {
+        await visit([person('p'), customer('old'), tnt('a')], { x: '1' });
+        const handedOver = await handOver(person('p'));
+        await store.adopt('demo', handedOver, T0 + 1);
+        await store.adopt('demo', handedOver, T0 + 2);
+        expect(await linked(customer('old'))).toEqual(handedOver);
+        await store.remove('demo', person('p'), T0 + 2);
+        await visit([person('p'), customer('new')], { y: '2' });
+        await store.adopt('demo', handedOver, T0 + 3);
+        await store.adopt('demo', handedOver, T0 + 4);
+        expect(await values(tnt('a'))).toMatchObject({ x: '1', y: '2' });
+        expect(await named(person('p'))).toEqual([
+          'customerId:crm:new',
+          'thirdPartyId:p',
+          'tntId:a',
+          'tntId:fresh',
+        ]);
+        expect(await values(customer('old'))).toBeUndefined();
       });
 
       test('what has expired is not taken in', async () => {

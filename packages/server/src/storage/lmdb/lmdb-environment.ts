@@ -39,7 +39,9 @@ interface ReadTransactions {
 }
 
 /** The format this program writes; see `docs/decisions/` for what each version changed. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
+/** Written before there were customer ids: the same bytes, so opening a store only raises the number. */
+const OLDEST_FORMAT = 2;
 
 const FORMAT_KEY = Buffer.from('format');
 /** Virtual only: the file grows as it is written. Beyond it the engine maps more by itself. */
@@ -267,14 +269,16 @@ export class LmdbEnvironment {
   async #agreeOnFormat(): Promise<void> {
     const meta = this.table('meta');
     const found = meta.get(FORMAT_KEY);
-    const version = found?.[0] ?? (await this.write(() => this.#claimFormat(meta)));
-    if (version !== FORMAT_VERSION) throw new StoreFormatError(this.#path, version, FORMAT_VERSION);
+    const isClaimed = found && found[0] !== OLDEST_FORMAT;
+    const version = isClaimed ? found[0]! : await this.write(() => this.#claimFormat(meta));
+    if (version === FORMAT_VERSION) return;
+    throw new StoreFormatError(this.#path, version, FORMAT_VERSION, OLDEST_FORMAT);
   }
 
-  /** Of several processes that start on an empty folder the first writes the version, the others read it. */
+  /** Of several processes that start on an empty or older folder the first writes the version, the others read it. */
   #claimFormat(meta: Table): number {
     const found = meta.get(FORMAT_KEY);
-    if (found) return found[0]!;
+    if (found && found[0] !== OLDEST_FORMAT) return found[0]!;
     meta.putSync(FORMAT_KEY, Buffer.from([FORMAT_VERSION]));
     return FORMAT_VERSION;
   }

@@ -4,7 +4,8 @@
  */
 
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
-import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import type { VisitorId } from '../../domain/visitor-id.ts';
+import { KIND_NUMBER, kindOfNumber } from '../kind-number.ts';
 
 const TIME = 6;
 /** The longest key: a client of 255 bytes, an id of 256 characters of four bytes each. */
@@ -18,7 +19,7 @@ export function profileKey(client: string, id: VisitorId): Buffer {
   const key = Buffer.allocUnsafe(start + Buffer.byteLength(id.value));
   key[0] = client.length;
   key.write(client, 1, 'latin1');
-  key[start - 1] = ID_KINDS.indexOf(id.kind);
+  key[start - 1] = KIND_NUMBER[id.kind];
   key.write(id.value, start, 'utf8');
   return key;
 }
@@ -45,7 +46,7 @@ export class ReusedKey {
     const start = 2 + client.length;
     bytes[0] = client.length;
     bytes.write(client, 1, 'latin1');
-    bytes[start - 1] = ID_KINDS.indexOf(kind);
+    bytes[start - 1] = KIND_NUMBER[kind];
     this.length = start + bytes.write(value, start, 'utf8');
     return this.view;
   }
@@ -63,7 +64,7 @@ export function parseProfileKey(key: Buffer): { client: string; id: VisitorId } 
   const start = 2 + key[0]!;
   return {
     client: key.toString('latin1', 1, start - 1),
-    id: { kind: ID_KINDS[key[start - 1]!]!, value: key.toString('utf8', start) },
+    id: { kind: kindOfNumber(key[start - 1]!), value: key.toString('utf8', start) },
   };
 }
 
@@ -72,7 +73,7 @@ export function linkKey(group: number, since: number, id: VisitorId): Buffer {
   const key = Buffer.allocUnsafe(2 * TIME + 1 + Buffer.byteLength(id.value));
   writeTime(key, group, 0);
   writeTime(key, since, TIME);
-  key[2 * TIME] = ID_KINDS.indexOf(id.kind);
+  key[2 * TIME] = KIND_NUMBER[id.kind];
   key.write(id.value, 2 * TIME + 1, 'utf8');
   return key;
 }
@@ -80,7 +81,7 @@ export function linkKey(group: number, since: number, id: VisitorId): Buffer {
 export function parseLinkKey(key: Buffer): { since: number; id: VisitorId } {
   return {
     since: readTime(key, TIME),
-    id: { kind: ID_KINDS[key[2 * TIME]!]!, value: key.toString('utf8', 2 * TIME + 1) },
+    id: { kind: kindOfNumber(key[2 * TIME]!), value: key.toString('utf8', 2 * TIME + 1) },
   };
 }
 

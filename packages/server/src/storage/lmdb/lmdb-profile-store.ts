@@ -4,6 +4,7 @@ import { planAdoption } from '../../domain/adoption.ts';
 import type { AttributeSettings } from '../../domain/attributes.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { type KnownId, type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
+import { personNames } from '../../domain/person-names.ts';
 import {
   merged,
   type Profile,
@@ -106,7 +107,8 @@ export class LmdbProfileStore implements ProfileStore {
       const key = located.homeKey.toString('latin1');
       const gone = isExpired(located.profile, now);
       (gone ? expired : living).set(key, located);
-      return { id, profile: gone ? undefined : { key, thirdPartyId: located.profile.thirdPartyId } };
+      const names = () => personNames(this.#tables.idsOf(located));
+      return { id, profile: gone ? undefined : { key, names } };
     });
     return { known, living, expired };
   }
@@ -137,7 +139,7 @@ export class LmdbProfileStore implements ProfileStore {
       const tables = this.#tables;
       const ids = strongestFirst(adopted.ids);
       const { known, living, expired } = this.#survey(client, ids, now);
-      const plan = planAdoption(known, adopted.profile.thirdPartyId);
+      const plan = planAdoption(known);
       const since = (id: VisitorId) => adopted.ids.find((one) => sameId(one, id))!.since;
       for (const gone of expired.values()) tables.remove(gone);
       let target =

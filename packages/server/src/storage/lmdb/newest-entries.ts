@@ -20,7 +20,7 @@ export class NewestEntries implements Iterable<NewestEntry> {
   set(client: string, { kind, value }: VisitorId, number: number): void {
     let kinds = this.#clients.get(client);
     if (kinds === undefined) {
-      kinds = { thirdPartyId: new Map(), ecid: new Map(), tntId: new Map() };
+      kinds = { thirdPartyId: new Map(), customerId: new Map(), ecid: new Map(), tntId: new Map() };
       this.#clients.set(client, kinds);
     }
     const numbers = kinds[kind];

@@ -13,6 +13,7 @@
 
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import { isExpired } from '../../domain/lifetime.ts';
+import { strongestFirst } from '../../domain/linking.ts';
 import { type Profile, withoutId } from '../../domain/profile.ts';
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
@@ -179,7 +180,7 @@ export class ProfileTables {
     return target;
   }
 
-  /** Takes one id away from a profile that keeps at least its thirdPartyId. */
+  /** Takes one id away from a profile that keeps at least one other. */
   detach(from: LocatedProfile, id: VisitorId, moment: WriteMoment): void {
     const ids = this.idsOf(from);
     const leaving = ids.find((linked) => sameId(linked, id));
@@ -190,12 +191,11 @@ export class ProfileTables {
     else this.save(remaining);
   }
 
-  /** Gives a profile whose home id has left a new home: its thirdPartyId, which never leaves. */
+  /** Gives a profile whose home id has left a new home: the strongest id of those that stay. */
   #rehome(located: LocatedProfile, ids: readonly LinkedId[]): void {
-    const value = located.profile.thirdPartyId;
-    if (value === undefined) throw new RangeError('only a person can lose the home id');
-    const home: VisitorId = { kind: 'thirdPartyId', value };
-    const homeLink = ids.find((linked) => sameId(linked, home));
+    const [homeLink] = strongestFirst(ids.filter((linked) => !sameId(linked, located.home)));
+    if (!homeLink) throw new RangeError('a profile has lost its last id');
+    const home: VisitorId = { kind: homeLink.kind, value: homeLink.value };
     this.#unindex(located);
     for (const { since, ...id } of ids) {
       if (sameId(id, home) || sameId(id, located.home)) continue;
@@ -205,7 +205,7 @@ export class ProfileTables {
       ...located,
       home,
       homeKey: profileKey(located.client, home),
-      createdAt: homeLink?.since ?? located.createdAt,
+      createdAt: homeLink.since,
       sweepAt: 0,
     });
   }

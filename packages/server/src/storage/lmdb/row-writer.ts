@@ -13,8 +13,8 @@ import type { PutOptions } from 'lmdb';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
 import { overlayAttributes } from '../../domain/overlay-attributes.ts';
-import { ID_KINDS } from '../../domain/visitor-id.ts';
 import { type BatchRows, ID_END, ID_START, RECORD_END, RECORD_START, SPAN } from '../batch-rows.ts';
+import { KIND_NUMBER } from '../kind-number.ts';
 import {
   attributesStartOf,
   isPointer,
@@ -99,7 +99,7 @@ export class RowWriter {
       bytes[0] = client.length;
       bytes.write(client, 1, 'latin1');
     }
-    this.#key.bytes[prefix] = ID_KINDS.indexOf(kind);
+    this.#key.bytes[prefix] = KIND_NUMBER[kind];
     return prefix;
   }
 

@@ -32,6 +32,5 @@ export function bornProfile(
   founder: VisitorId,
   moment: WriteMoment,
 ): LocatedProfile {
-  const thirdPartyId = founder.kind === 'thirdPartyId' ? founder.value : undefined;
-  return tables.placeFor(client, founder, newProfile(thirdPartyId, moment), moment.now);
+  return tables.placeFor(client, founder, newProfile(founder, moment), moment.now);
 }

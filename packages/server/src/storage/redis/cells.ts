@@ -39,7 +39,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isExpired } from '../../domain/lifetime.ts';
 import type { Profile } from '../../domain/profile.ts';
-import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import type { VisitorId } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
 import { decodeFound, decodeProfile } from '../profile-record.ts';
 import type { FoundProfile } from '../profile-store.ts';
@@ -53,7 +53,7 @@ import {
   repoint,
 } from './cell-scripts.lua.ts';
 import type { Argument } from './cluster-node.ts';
-import { idField } from './id-field.ts';
+import { idField, idOfField } from './id-field.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import { isMarkOf } from './row-marks.ts';
 
@@ -377,10 +377,7 @@ function parseCell(client: string, id: VisitorId, key: string, fields: readonly 
     else if (field[0] === 'p') pending.push(String(value));
     else if (field[0] === 'b') marks.set(rest, String(value));
     else if (field[0] === 'l') {
-      links.set(rest, {
-        id: { kind: ID_KINDS[Number(rest[0])]!, value: rest.slice(1) },
-        since: Number(value),
-      });
+      links.set(rest, { id: idOfField(rest), since: Number(value) });
     }
   }
   const pointer = parsePointer(record);

@@ -71,10 +71,13 @@ end
 return { 'done' }
 `);
 
-/** Keeps a text that was not there, or learns which is. KEYS[1] where. ARGV: the text. Returns done, the text that is there. */
+/**
+ * Keeps a text that was not there, or learns which is. KEYS[1] where. ARGV: the text, and perhaps a text that it replaces. Returns
+ * done, the text that is there.
+ */
 export const keepFirst = script(`
-redis.call('SET', KEYS[1], ARGV[1], 'NX')
 local kept = redis.call('GET', KEYS[1])
+if not kept or kept == ARGV[2] then kept = ARGV[1] end
 redis.call('SET', KEYS[1], kept)
 return { 'done', kept }
 `);

@@ -8,7 +8,9 @@ import { SLOTS } from './key-slot.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 
 /** Of the keys and their fields; a Quiver that reads them differently writes a higher one. */
-const FORMAT = 2;
+const FORMAT = 3;
+/** Written before there were customer ids: the same fields, so opening a store only raises the number. */
+const OLDEST_FORMAT = 2;
 
 /** What a cluster must be like, and what is kept under which keys. */
 export interface ClusterExpectations {
@@ -38,9 +40,10 @@ export async function checkCluster(
     if (!hasReplica(info)) cluster.waitForNone();
   }
   const keys = [`${prefix}:format:{format}`];
-  const [, kept] = await cluster.write({ script: keepFirst, keys, args: [FORMAT] });
+  const args = [FORMAT, OLDEST_FORMAT];
+  const [, kept] = await cluster.write({ script: keepFirst, keys, args });
   if (Number(kept) !== FORMAT)
-    throw new StoreFormatError(`the cluster, prefix ${prefix},`, Number(kept), FORMAT);
+    throw new StoreFormatError(`the cluster, prefix ${prefix},`, Number(kept), FORMAT, OLDEST_FORMAT);
   if (sharedKeyMark === undefined) return;
   const markKeys = [`${prefix}:signing-key:{signing-key}`];
   const [, mark] = await cluster.write({ script: keepFirst, keys: markKeys, args: [sharedKeyMark] });

@@ -1,6 +1,12 @@
-import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import type { VisitorId } from '../../domain/visitor-id.ts';
+import { KIND_NUMBER, kindOfNumber } from '../kind-number.ts';
 
 /** An id as fields and keys write it. */
 export function idField({ kind, value }: VisitorId): string {
-  return `${ID_KINDS.indexOf(kind)}${value}`;
+  return `${KIND_NUMBER[kind]}${value}`;
+}
+
+/** The id that {@link idField} wrote. */
+export function idOfField(field: string): VisitorId {
+  return { kind: kindOfNumber(Number(field[0])), value: field.slice(1) };
 }

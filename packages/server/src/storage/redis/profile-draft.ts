@@ -40,8 +40,7 @@ export class ProfileDraft {
 
   /** A new profile for the id of a cell. */
   static born(cell: Cell, moment: WriteMoment): ProfileDraft {
-    const thirdPartyId = cell.id.kind === 'thirdPartyId' ? cell.id.value : undefined;
-    const draft = new ProfileDraft(cell.id, newProfile(thirdPartyId, moment), newVersion(), undefined);
+    const draft = new ProfileDraft(cell.id, newProfile(cell.id, moment), newVersion(), undefined);
     draft.link(cell.id, moment.now);
     for (const [field, mark] of cell.marks) if (isMarkOf(field, cell.id)) draft.marks.set(field, mark);
     return draft;

@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { planAdoption } from '../../domain/adoption.ts';
 import type { AttributeSettings } from '../../domain/attributes.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
-import { type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
+import { type KnownId, type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
+import { personNames } from '../../domain/person-names.ts';
 import {
   merged,
   reunited,
@@ -118,9 +119,10 @@ export class RedisProfileStore implements ProfileStore {
   /** What each id names, and drafts of the profiles that live. */
   async #survey(client: string, ids: readonly VisitorId[], now: number, until: number) {
     const surveyed = await Promise.all(ids.map((id) => this.#cells.locate(client, id, until)));
-    const known = ids.map((id, index) => {
+    const known = ids.map((id, index): KnownId<string> => {
       const home = livingHome(surveyed[index]!, now);
-      return { id, profile: home && { key: home.key, thirdPartyId: home.profile!.thirdPartyId } };
+      const names = () => personNames(home ? linkedIds(home) : []);
+      return { id, profile: home && { key: home.key, names } };
     });
     const drafts = new Map<string, ProfileDraft>();
     for (const located of surveyed) {
@@ -187,7 +189,7 @@ export class RedisProfileStore implements ProfileStore {
     const moment = { now, lifetimeDays: 0 };
     const ids = strongestFirst(adopted.ids.map(({ kind, value }) => ({ kind, value })));
     const { surveyed, known, drafts, ownCells } = await this.#survey(client, ids, now, until);
-    const plan = planAdoption(known, adopted.profile.thirdPartyId);
+    const plan = planAdoption(known);
     const since = (id: VisitorId) => adopted.ids.find((one) => sameId(one, id))!.since;
     const founded = plan.founder && ProfileDraft.born(ownCells.get(idField(plan.founder))!, moment);
     const target = founded ?? drafts.get(plan.target!)!;
@@ -292,13 +294,13 @@ class Linking {
     this.#pointing.push(id);
   }
 
-  /** A person's profile loses one id; when that was its home, the thirdPartyId becomes it. */
+  /** A person's profile loses one id; when that was its home, the strongest of the others becomes it. */
   #leave(from: ProfileDraft, id: VisitorId): void {
     this.#target.takeMarks(from, id);
     from.links.delete(idField(id));
     from.dropMarks(id);
     from.profile = withoutId(from.profile, this.#moment);
-    if (sameId(from.home, id)) from.home = { kind: 'thirdPartyId', value: from.profile.thirdPartyId! };
+    if (sameId(from.home, id)) from.home = strongestFirst(from.ids().map((link) => link.id))[0]!;
     this.#left.add(from);
   }
 

@@ -1,0 +1,74 @@
+/**
+ * Placeholder ids: what a page or an app sends when it has no id, such as `undefined` or the zero UUID (contract section 3). All
+ * visitors who send one share a profile.
+ */
+
+import { type IdKind, parseCustomerId, type VisitorId } from './visitor-id.ts';
+
+/** An id that a request sent, and the member that it came in, for a refusal. */
+export interface NamedId extends VisitorId {
+  readonly member: string;
+}
+
+/**
+ * Counts the placeholders among the ids of a write, and refuses them if the client wants that.
+ *
+ * @returns nothing to wait for when there are none
+ * @throws QuiverError (rejects) `bad-request` that names the member
+ */
+export type CheckIds = (client: string, ids: readonly NamedId[]) => Promise<void> | undefined;
+
+/** In lower case. What programs print for no value, and the words that sites put there for nobody. */
+const WORDS: ReadonlySet<string> = new Set([
+  'undefined',
+  'null',
+  '(null)',
+  '<null>',
+  'nil',
+  'none',
+  'nan',
+  'infinity',
+  '-infinity',
+  'true',
+  'false',
+  'unknown',
+  'anonymous',
+  'guest',
+  '[object object]',
+  '[object undefined]',
+  '[object null]',
+  '{}',
+  '[]',
+]);
+/** `0`, `00000000-0000-0000-0000-000000000000`, an ECID of 38 zeros, a dash. */
+const NOTHING_BUT_ZEROS = /^[0-]+$/;
+/** No placeholder is longer, blanks around it included. */
+const LONGEST = 128;
+
+/** Whether an id is a placeholder, in any case, with or without blanks around it; of a customer id the part after its alias. */
+export function isPlaceholder({ kind, value }: VisitorId): boolean {
+  const text = (kind === 'customerId' ? parseCustomerId(value).id : value).trim();
+  return text.length <= LONGEST && (NOTHING_BUT_ZEROS.test(text) || WORDS.has(text.toLowerCase()));
+}
+
+/** The first two bytes of the placeholders, in lower case, for a look that costs next to nothing. */
+const BEGINNINGS: ReadonlySet<number> = new Set(
+  [...WORDS, '00', '0-', '-0', '--'].map((word) => beginning(word.charCodeAt(0), word.charCodeAt(1))),
+);
+
+/** Two bytes as one number; letters in lower case, and what else has one bit less counts as one with it. */
+function beginning(first: number, second: number): number {
+  return ((first | 0x20) << 8) | second | 0x20;
+}
+
+/** As {@link isPlaceholder}, for ASCII bytes from `start` to `end`; quick for whatever begins in another way. */
+export function isPlaceholderAt(bytes: Buffer, kind: IdKind, start: number, end: number): boolean {
+  const first = bytes[start]!;
+  const mayBe = first <= 0x20 || end - start < 2 || BEGINNINGS.has(beginning(first, bytes[start + 1]!));
+  return mayBe && isPlaceholder({ kind, value: bytes.toString('latin1', start, end) });
+}
+
+/** Why a placeholder is refused, as it completes "mbox3rdPartyId: …". */
+export function placeholderProblem(value: string): string {
+  return `must not be a placeholder such as ${JSON.stringify(value)}, which many visitors would share`;
+}
