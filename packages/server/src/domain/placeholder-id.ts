@@ -52,9 +52,10 @@ export function isPlaceholder({ kind, value }: VisitorId): boolean {
 }
 
 /** The first two bytes of the placeholders, in lower case, for a look that costs next to nothing. */
-const BEGINNINGS: ReadonlySet<number> = new Set(
-  [...WORDS, '00', '0-', '-0', '--'].map((word) => beginning(word.charCodeAt(0), word.charCodeAt(1))),
-);
+const BEGINNINGS = new Uint8Array(0x10000);
+for (const word of [...WORDS, '00', '0-', '-0', '--']) {
+  BEGINNINGS[beginning(word.charCodeAt(0), word.charCodeAt(1))] = 1;
+}
 
 /** Two bytes as one number; letters in lower case, and what else has one bit less counts as one with it. */
 function beginning(first: number, second: number): number {
@@ -64,7 +65,7 @@ function beginning(first: number, second: number): number {
 /** As {@link isPlaceholder}, for ASCII bytes from `start` to `end`; quick for whatever begins in another way. */
 export function isPlaceholderAt(bytes: Buffer, kind: IdKind, start: number, end: number): boolean {
   const first = bytes[start]!;
-  const mayBe = first <= 0x20 || end - start < 2 || BEGINNINGS.has(beginning(first, bytes[start + 1]!));
+  const mayBe = first <= 0x20 || end - start < 2 || BEGINNINGS[beginning(first, bytes[start + 1]!)] === 1;
   return mayBe && isPlaceholder({ kind, value: bytes.toString('latin1', start, end) });
 }
 
