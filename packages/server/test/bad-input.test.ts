@@ -64,7 +64,6 @@ describe('fetch', () => {
     ['/rest/v1/profiles/thirdPartyId/%ED%A0%80', `thirdPartyId: ${NO_UTF8}`],
     ['/rest/v1/profiles/marketingCloudVisitorId/%C0%80', `marketingCloudVisitorId: ${NO_UTF8}`],
     ['/rest/v1/profiles/probe?client=%ff', `client: ${NO_UTF8}`],
-    ['/rest/v1/profiles/probe?%ff=demo', `query: ${NO_UTF8}`],
   ])('400 %s', (target, message) => expectRefusal('GET', target, {}, 400, message));
 
   test('400 two Host headers, which Bun joins with a comma', () =>
@@ -147,13 +146,13 @@ describe('single update', () => {
     ['mboxPC=%&profile.a=2', `mboxPC: ${NO_UTF8}`],
     ['mboxPC=probe&profile.a=%ff%', `profile.a: ${NO_UTF8}`],
     ['mboxPC=probe&profile.a=%E9', `profile.a: ${NO_UTF8}`],
-    ['mboxPC=probe&profile.%zz=2', `query: ${NO_UTF8}`],
+    ['mboxPC=probe&profile.%zz=2', `profile.%zz: ${NO_UTF8}`],
   ])('400 %s', async (query, message) => {
     const shown = message.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"');
     const escaped = shown.replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
     await expectRefusal('GET', `/m2/demo/profile/update?${query}`, {}, 400, escaped);
     const form = { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: query };
-    await expectRefusal('POST', '/m2/demo/profile/update', form, 400, escaped.replace(/^query/, 'body'));
+    await expectRefusal('POST', '/m2/demo/profile/update', form, 400, escaped);
   });
 
   test.each([
@@ -363,9 +362,9 @@ describe('delivery', () => {
     ],
     ['100,000 levels', '['.repeat(100_000), 'body: must not be nested deeper than 32 levels'],
     ['bad UTF-8', new Uint8Array([0x7b, 0x22, 0xc0, 0x80, 0x22, 0x7d]), 'body: must be UTF-8'],
-    ['no context', {}, 'context: must be an object'],
+    ['no context', {}, 'context: must be given'],
     ['context null', { context: null }, 'context: must be an object'],
-    ['no channel', { context: {} }, 'context.channel: must be "web" or "mobile"'],
+    ['no channel', { context: {} }, 'context.channel: must be given'],
     ['another channel', { context: { channel: 'tv' } }, 'context.channel: must be "web" or "mobile"'],
     ['channel null', { context: { channel: null } }, 'context.channel: must be "web" or "mobile"'],
     ['beacon', { context: { channel: 'web', beacon: 'yes' } }, 'context.beacon: must be true or false'],
@@ -555,7 +554,7 @@ describe('delivery', () => {
       '/rest/v1/delivery?sessionId=s1',
       { body: { id: { tntId: 'probe', thirdPartyId: 'unlinked' }, context: web, execute: { mboxes } } },
       400,
-      'profileParameters: the attributes of one profile may total 65536 bytes',
+      'profileParameters: the attributes of one profile may total at most 65536 bytes; nothing was changed',
     );
     expect(await quiver.attributes('thirdPartyId/unlinked')).toBeUndefined();
   });
@@ -578,7 +577,7 @@ describe('legacy mbox call', () => {
     ['s%201', {}, 'sessionId: must have 1 to 128 printable characters, without space, ?, /, { or }'],
     ['%ff', {}, `sessionId: ${NO_UTF8}`],
     ['s1', { mbox: 1 }, 'mbox: must be a string'],
-    ['s1', { mbox: '' }, 'mbox: must have at least 1 characters'],
+    ['s1', { mbox: '' }, 'mbox: must not be empty'],
     ['s1', { tntId: '' }, 'tntId: must have 1 to 128 characters'],
     ['s1', { thirdPartyId: 'a+b' }, 'thirdPartyId: must not contain + or /'],
     ['s1', { profileParameters: [] }, 'profileParameters: must be an object'],

@@ -117,6 +117,7 @@ describe('names that look misspelt', () => {
       'profileLifetimeDay: is no setting of Quiver; did you mean profileLifetimeDays?',
     ],
     [{ 'when-too-large': 'x' }, 'when-too-large: is no setting of Quiver; did you mean whenTooLarge?'],
+    [{ profileLifetime: 30 }, 'profileLifetime: is no setting of Quiver; did you mean profileLifetimeDays?'],
     [{ Checking: 'strict' }, 'Checking: is no setting of Quiver; did you mean checking?'],
     [{ 'unknown\u2028Update': 1 }, 'unknown?Update: is no setting of Quiver; did you mean unknownUpdate?'],
   ])('%j is stored, with a warning', async (body, warning) => {
@@ -157,7 +158,9 @@ describe('what a client may choose', () => {
     const names = async () => (await quiver.attributes('full'))!.map(([name]) => name);
     const visitBig = (name: string) => quiver.visit({ tntId: 'full' }, big(name));
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await visitBig(name);
-    await expect(visitBig('g')).rejects.toThrow('the attributes of one profile may total 65536 bytes');
+    await expect(visitBig('g')).rejects.toThrow(
+      'the attributes of one profile may total at most 65536 bytes',
+    );
     await settings('PATCH', { whenTooLarge: 'drop-oldest' });
     await visitBig('g');
     expect((await names()).slice(0, 2)).toEqual(['a2', 'b1']);

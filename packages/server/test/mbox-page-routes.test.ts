@@ -20,7 +20,7 @@ describe.each(PATHS)('/m2/demo/%s', (path) => {
     const ids = `mboxPC=${id}.28_20&mbox3rdPartyId=person-${id}&mboxMCGVID=ecid-${id}`;
     const got = await quiver.ask(
       'GET',
-      `${target}?mbox=home&mboxSession=s1&${ids}&profile.country=france&profile.off=20%&other=1&profile.none=`,
+      `${target}?mbox=home&mboxSession=s1&${ids}&profile.country=france&profile.off=20%&mboxURL=http://x/?q=100%&profile.none=&profile.user.x=`,
     );
     expect(got.status, got.text).toBe(200);
     const posted = await quiver.ask('POST', `${target}?mbox=home&profile.country=spain&profile.plan=gold`, {
@@ -126,9 +126,9 @@ describe('batch mbox', () => {
   });
 
   test.each([
-    [{}, 'mboxes: must be a list'],
-    [{ mboxes: [] }, 'mboxes: must have at least 1 entries'],
-    [{ mboxes: [{ mbox: '' }] }, 'mboxes[0].mbox: must have at least 1 characters'],
+    [{}, 'mboxes: must be given'],
+    [{ mboxes: [] }, 'mboxes: must not be empty'],
+    [{ mboxes: [{ mbox: '' }] }, 'mboxes[0].mbox: must not be empty'],
     [{ mboxes: [{ mbox: 'a', profileParameters: [] }] }, 'mboxes[0].profileParameters: must be an object'],
     [{ mboxes: [{ mbox: 'a' }], id: { tntId: '' } }, 'id.tntId: must have 1 to 128 characters'],
   ])('refuses %j', async (body, message) => {

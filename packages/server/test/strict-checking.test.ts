@@ -16,12 +16,12 @@ const REFUSED: [string, object, string][] = [
   [
     'an mbox without index',
     { context: web, execute: { mboxes: [{ name: 'a' }] } },
-    `${BOX}.index: must be a number`,
+    `${BOX}.index: must be given`,
   ],
   [
     'an mbox without name',
     { context: web, prefetch: { mboxes: [{ index: 1 }] } },
-    'prefetch.mboxes[0].name: must be a string',
+    'prefetch.mboxes[0].name: must be given',
   ],
   ['a blank name', inMbox({ name: ' ' }), `${BOX}.name: must not be blank`],
   [
@@ -32,7 +32,7 @@ const REFUSED: [string, object, string][] = [
   [
     'an index twice',
     { context: web, execute: { mboxes: [mbox, mbox] } },
-    'execute.mboxes: must not repeat an index',
+    'execute.mboxes: must not have the index 0 twice',
   ],
   ['51 parameters', inMbox({ parameters: many(51) }), `${BOX}.parameters: must have at most 50 members`],
   [
@@ -91,12 +91,8 @@ const REFUSED: [string, object, string][] = [
     { context: web, prefetch: { views: [{ name: 'v'.repeat(129) }] } },
     'prefetch.views[0].name: must have at most 128 characters',
   ],
-  ['a notification without id', notifying({ id: undefined }), 'notifications[0].id: must be a string'],
-  [
-    'a notification without type',
-    notifying({ type: undefined }),
-    'notifications[0].type: must be "click" or "display"',
-  ],
+  ['a notification without id', notifying({ id: undefined }), 'notifications[0].id: must be given'],
+  ['a notification without type', notifying({ type: undefined }), 'notifications[0].type: must be given'],
   ['another type', notifying({ type: 'hover' }), 'notifications[0].type: must be "click" or "display"'],
   [
     'a notification without timestamp',
@@ -108,7 +104,7 @@ const REFUSED: [string, object, string][] = [
     notifying({ view: { name: 'v' } }),
     'notifications[0]: must name an mbox or a view, not both',
   ],
-  ['a property without token', { context: web, property: {} }, 'property.token: must be a string'],
+  ['a property without token', { context: web, property: {} }, 'property.token: must be given'],
   [
     'another platform',
     { context: { channel: 'mobile', mobilePlatform: { deviceType: 'phone', platformType: 'web' } } },
@@ -127,7 +123,71 @@ const REFUSED: [string, object, string][] = [
   [
     'a customer id without alias',
     { context: web, id: { customerIds: [{ id: 'a' }] } },
-    'id.customerIds[0].integrationCode: must be a string',
+    'id.customerIds[0].integrationCode: must be given',
+  ],
+];
+
+const MORE: [string, object, string][] = [
+  [
+    'a number as parameter',
+    inMbox({ parameters: { a: 1 } }),
+    `${BOX}.parameters: the value of "a" must be a string`,
+  ],
+  [
+    'a number as profile parameter',
+    inMbox({ profileParameters: { a: 1 } }),
+    `${BOX}.profileParameters: the value of "a" must be a string`,
+  ],
+  ['an index beyond 32 bits', inMbox({ index: 3_000_000_000 }), `${BOX}.index: must be at most 2147483647`],
+  [
+    'a negative experience',
+    inMbox({ order: { experienceLocalId: -1 } }),
+    `${BOX}.order.experienceLocalId: must be at least 0`,
+  ],
+  [
+    'a click suffix',
+    notifying({ mbox: { name: 'a-clicked' } }),
+    'notifications[0].mbox.name: must not end in "-clicked"',
+  ],
+  [
+    'a name that is kept',
+    notifying({ mbox: { name: 'any mbox' } }),
+    'notifications[0].mbox.name: is a name that Adobe keeps for itself',
+  ],
+  [
+    'a quote in a name',
+    notifying({ mbox: { name: 'a"b' } }),
+    'notifications[0].mbox.name: has a character that mbox names must not have',
+  ],
+  [
+    'no address',
+    { context: { ...web, geo: { ipAddress: '999' } } },
+    'context.geo.ipAddress: must be an IP address',
+  ],
+  [
+    'a host that is a number',
+    { context: { ...web, browser: { host: 5 } } },
+    'context.browser.host: must be a string',
+  ],
+  [
+    'a hint that is no boolean',
+    { context: { ...web, clientHints: { mobile: 'x' } } },
+    'context.clientHints.mobile: must be true or false',
+  ],
+  [
+    'another mode',
+    { context: web, telemetry: { entries: [{ mode: 'x' }] } },
+    'telemetry.entries[0].mode: must be "edge" or "local"',
+  ],
+  [
+    'no preview index',
+    { context: web, qaMode: { previewIndexes: [] } },
+    'qaMode.previewIndexes: must not be empty',
+  ],
+  [
+    'a preview token that is a number',
+    { context: web, preview: { token: 5 } },
+    'preview.token: must be a string',
   ],
 ];
 
@@ -146,13 +206,43 @@ beforeAll(async () => {
 afterAll(() => quiver.close());
 
 describe('refused under strict, taken in under lenient', () => {
-  test.each(REFUSED)('%s', async (_, body, message) => {
+  test.each([...REFUSED, ...MORE])('%s', async (_, body, message) => {
     quiver.changes.length = 0;
     const strict = await quiver.ask('POST', `${DELIVERY}&client=demo`, { body });
     expect([strict.status, strict.json.message]).toEqual([400, message]);
     expect(quiver.changes).toEqual([]);
     // The other client has the default.
     expect((await quiver.ask('POST', `${DELIVERY}&client=acme`, { body })).status).toBe(200);
+  });
+
+  test.each<[string, string, object, string]>([
+    ['POST', '/rest/v1/mbox/s1', { mbox: 'm'.repeat(251) }, 'mbox: must have at most 250 characters'],
+    ['GET', `/m2/CLIENT/mbox/json?mbox=${'m'.repeat(251)}`, {}, 'mbox: must have at most 250 characters'],
+    [
+      'POST',
+      '/rest/v2/batchmbox?sessionId=s1',
+      { mboxes: [{ mbox: 'a' }] },
+      'mboxes[0].indexId: must be given',
+    ],
+    [
+      'POST',
+      '/rest/v2/batchmbox?sessionId=s1',
+      {
+        mboxes: [
+          { mbox: 'a', indexId: 1 },
+          { mbox: 'b', indexId: 1 },
+        ],
+      },
+      'mboxes: must not have the index 1 twice',
+    ],
+  ])('the older form %s %s', async (method, path, body, message) => {
+    const ask = (client: string) => {
+      const target = `${path.replace('CLIENT', client)}${path.includes('?') ? '&' : '?'}client=${client}`;
+      return quiver.ask(method, target, method === 'POST' ? { body } : {});
+    };
+    const strict = await ask('demo');
+    expect([strict.status, strict.json.message]).toEqual([400, message]);
+    expect((await ask('acme')).status).toBe(200);
   });
 
   test('a legacy call without an mbox', async () => {
@@ -165,7 +255,7 @@ describe('refused under strict, taken in under lenient', () => {
 test('what follows every rule is taken in under strict', async () => {
   const details = {
     address: { url: 'https://shop.example/', referringUrl: null },
-    parameters: { size: 'm', 'user.categoryId': 'shoes', count: 3 },
+    parameters: { size: 'm', 'user.categoryId': 'shoes' },
     profileParameters: { a: '1' },
     order: { id: 'o1', total: 0, purchasedProductIds: ['p1'], time: '2026-08-18T17:53:39Z' },
     product: { id: 'p1', categoryId: 'shoes' },

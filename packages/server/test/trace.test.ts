@@ -61,8 +61,14 @@ test('the batch mbox call carries it in a header', async () => {
       headers: { authorization },
       body: { trace: { enabled: true }, mboxes: [{ mbox: 'home' }], profileParameters: { a: '1' } },
     });
-  expect((await ask(token)).json.trace.profile.after.profileAttributes.a.value).toBe('1');
-  expect((await ask('another')).status).toBe(403);
+  for (const sent of [token, `Bearer ${token}`]) {
+    expect((await ask(sent)).json.trace.profile.after.profileAttributes.a.value).toBe('1');
+  }
+  const refused = await ask('another');
+  expect([refused.status, refused.json.message]).toEqual([
+    403,
+    'Authorization: must be the present debug token of the client',
+  ]);
 });
 
 describe('without the present debug token', () => {

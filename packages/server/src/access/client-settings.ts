@@ -130,13 +130,16 @@ export function misspeltSettings(members: JsonObject): string[] {
   });
 }
 
+/** A name of this many letters or more that is a part of a setting's is likely meant for it: `profileLifetime`. */
+const PART_OF_NAME = 8;
 /** A longer name is no misspelling, and comparing it would take long. */
 const MAX_NAME = 64;
 
-/** Whether one name is the other but for case, dashes or two letters. */
+/** Whether one name is the other but for case, dashes or two letters, or a large part of it. */
 function isMisspelling(name: string, setting: string): boolean {
   const plain = (text: string) => text.replaceAll(/[-_ .]/g, '').toLowerCase();
-  return distance(plain(name), plain(setting)) <= 2;
+  const [sent, known] = [plain(name), plain(setting)];
+  return distance(sent, known) <= 2 || (sent.length >= PART_OF_NAME && known.includes(sent));
 }
 
 function oneOf(words: readonly string[]): Rule {

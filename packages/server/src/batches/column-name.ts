@@ -14,6 +14,9 @@ export function isBatchKey(name: string): name is BatchKey {
   return name === 'pcId' || name === 'thirdPartyId';
 }
 
+/** In any case: a typing error must not store ids as attributes. */
+const SECOND_IDS = ['pcid', 'thirdpartyid'];
+
 /**
  * Says what is wrong with the name of a column after the first. One that belongs to profile scripts is
  * let through, because only its values are refused, each with its row.
@@ -23,7 +26,9 @@ export function isBatchKey(name: string): name is BatchKey {
  */
 export function columnProblem(name: string, key: BatchKey): string | undefined {
   if (name === key) return 'is given twice';
-  if (isBatchKey(name)) return `is a second kind of id; the rows name their profiles by ${key} alone`;
+  if (SECOND_IDS.includes(name.toLowerCase())) {
+    return `is a second kind of id; the rows name their profiles by ${key} alone`;
+  }
   const problem = bareNameProblem(name);
   return problem === SCRIPT_NAME_PROBLEM ? undefined : problem;
 }

@@ -7,10 +7,9 @@
  * All files are in `tls/` of the data folder, the keys readable by their owner alone.
  */
 
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { generate } from 'selfsigned';
 import type { ServeConfig } from '../config/config.ts';
 
@@ -36,17 +35,29 @@ export interface DevCertificate {
 /**
  * The certificate for the names under which a configuration is reached, made or renewed where it must be.
  *
- * @throws Error when the files cannot be read or written
+ * @throws Error when the files cannot be read or written, or when an authority is there that cannot be
+ *   used: what was told to trust it would not trust another
  */
 export async function ensureDevCertificate(config: ServeConfig): Promise<DevCertificate> {
   const folder = join(config.dataDir, 'tls');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const names = devNames(config);
   const kept = await readPair(folder, 'authority');
-  const authority = kept && isFresh(kept) ? kept : await makeAuthority();
+  if (kept === 'broken') {
+    throw new Error(
+      `${folder} has an authority that cannot be used: delete the folder, and trust the new one`,
+    );
+  }
+  const authority = kept === 'none' || !isFresh(kept) ? await makeAuthority() : kept;
   if (authority !== kept) await writePair(folder, 'authority', authority);
   const before = await readPair(folder, 'certificate');
-  if (!before || !isFresh(before) || !isFor(before, names) || !isSignedBy(before, authority)) {
+  if (
+    before === 'none' ||
+    before === 'broken' ||
+    !isFresh(before) ||
+    !isFor(before, names) ||
+    !isSignedBy(before, authority)
+  ) {
     await writePair(folder, 'certificate', await makeCertificate(names, authority));
   }
   return {
@@ -136,22 +147,26 @@ function isSignedBy({ cert }: Pair, authority: Pair): boolean {
   return new X509Certificate(cert).verify(new X509Certificate(authority.cert).publicKey);
 }
 
-/** A certificate and its key; undefined when either is missing, or when they do not belong together. */
-async function readPair(folder: string, name: string): Promise<Pair | undefined> {
+/** A certificate and its key; `none` when neither is there, `broken` when they do not make a pair. */
+async function readPair(folder: string, name: string): Promise<Pair | 'none' | 'broken'> {
+  const cert = await readIfThere(join(folder, `${name}.pem`));
+  const key = await readIfThere(join(folder, `${name}-key.pem`));
+  if (cert === undefined && key === undefined) return 'none';
+  if (cert === undefined || key === undefined) return 'broken';
   try {
-    const cert = await readFile(join(folder, `${name}.pem`), 'utf8');
-    const key = await readFile(join(folder, `${name}-key.pem`), 'utf8');
-    createSecureContext({ cert, key });
-    return { cert, key };
-  } catch (error) {
-    if (isSystemError(error) && error.code !== 'ENOENT') throw error;
-    return undefined;
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)) ? { cert, key } : 'broken';
+  } catch {
+    return 'broken';
   }
 }
 
-/** A system error says which call failed; a certificate that cannot be read is another kind. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error;
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 async function writePair(folder: string, name: string, { cert, key }: Pair): Promise<void> {

@@ -13,8 +13,9 @@ import type { Call, Route } from '../wire/route.ts';
 import { ClientQuery, MAX_DELIVERY_BODY, REFUSED, SessionId } from './delivery-routes.ts';
 import { checkMembers, MAX_MBOXES, VisitorIdsSchema } from './delivery-schema.ts';
 import { addProfileParameters } from './profile-parameters.ts';
+import { StrictBatchMboxSchema } from './strict-schema.ts';
 import { checkSessionId, memberOfId, visitOf } from './visit.ts';
-import type { VisitIntake } from './visit-intake.ts';
+import type { SentDebugToken, VisitIntake } from './visit-intake.ts';
 
 const BatchMboxSchema = z
   .looseObject({
@@ -46,20 +47,23 @@ export function batchMboxRoute(intake: VisitIntake): Route {
   async function handle(call: Call): Promise<Reply> {
     const { request, query, client } = call;
     checkSessionId(lastValue(query, 'sessionId'));
-    const sent = checkMembers(BatchMboxSchema, readJsonObject(await readBody(request, MAX_DELIVERY_BODY)));
+    const body = readJsonObject(await readBody(request, MAX_DELIVERY_BODY));
+    const sent = checkMembers(BatchMboxSchema, body);
+    const { checking, customerIdAliases } = await intake.rulesOf(client);
+    if (checking === 'strict') checkMembers(StrictBatchMboxSchema, body);
     const settings = new Map<string, string>();
     addProfileParameters(settings, sent.profileParameters, '');
     for (const [place, { profileParameters }] of sent.mboxes.entries()) {
       addProfileParameters(settings, profileParameters, `mboxes[${place}]`);
     }
-    const { customerIdAliases } = await intake.rulesOf(client);
     const { tntId, edgeHost, cluster, trace } = await intake.take(call, {
       visit: visitOf(sent.id ?? {}, 'id.', settings, customerIdAliases),
       memberOf: memberOfId,
       sentTntId: sent.id?.tntId,
       metered: { execute: { mboxes: sent.mboxes.map(() => ({})) } },
       // This API carries the token in a header, and asks for the trace in the body.
-      debugToken: sent.trace?.enabled ? (request.headers.get('authorization') ?? '') : undefined,
+      debugToken: sent.trace?.enabled ? debugTokenIn(request.headers) : undefined,
+      attributesMember: 'profileParameters',
     });
     const answer = {
       requestId: sent.requestId ?? randomUUID(),
@@ -85,6 +89,12 @@ export function batchMboxRoute(intake: VisitIntake): Route {
     describe: DESCRIBE,
     handle,
   };
+}
+
+/** The debug token is the whole header; `Bearer` before it is taken too. */
+function debugTokenIn(headers: Call['request']['headers']): SentDebugToken {
+  const text = (headers.get('authorization') ?? '').replace(/^Bearer +/i, '');
+  return { member: 'Authorization', text };
 }
 
 const DESCRIBE = {

@@ -8,11 +8,11 @@ import { edgeHeader, emptyReply, jsonReply, type Reply } from '../wire/replies.t
 import type { Call, Route } from '../wire/route.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { deliveryReply } from './delivery-reply.ts';
-import { checkMembers, DeliveryRequestSchema, MboxCallSchema, requireMbox } from './delivery-schema.ts';
+import { checkMembers, DeliveryRequestSchema, MboxCallSchema } from './delivery-schema.ts';
 import { addProfileParameters, profileParametersOf } from './profile-parameters.ts';
-import { StrictDeliverySchema } from './strict-schema.ts';
+import { StrictDeliverySchema, StrictMboxCallSchema } from './strict-schema.ts';
 import { checkSessionId, memberName, memberOfId, visitOf } from './visit.ts';
-import type { VisitIntake } from './visit-intake.ts';
+import type { SentDebugToken, VisitIntake } from './visit-intake.ts';
 
 /**
  * The most bytes of a Delivery or mbox body (ours: Adobe allows 60 MB). A request at all limits at once,
@@ -36,7 +36,8 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
       memberOf: memberOfId,
       sentTntId: delivery.id?.tntId,
       metered: delivery,
-      debugToken: delivery.trace?.authorizationToken,
+      attributesMember: 'profileParameters',
+      debugToken: debugTokenOf(delivery.trace?.authorizationToken),
     });
     if (delivery.context.beacon === true) return emptyReply(edgeHeader(cluster));
     const reply = deliveryReply(delivery, { client, tntId, edgeHost, trace });
@@ -49,7 +50,7 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
     checkSessionId(sessionId);
     const body = readJsonObject(await readBody(request, MAX_DELIVERY_BODY));
     const mboxCall = checkMembers(MboxCallSchema, body);
-    if ((await intake.rulesOf(client)).checking === 'strict') requireMbox(mboxCall.mbox);
+    if ((await intake.rulesOf(client)).checking === 'strict') checkMembers(StrictMboxCallSchema, body);
     const settings = new Map<string, string>();
     addProfileParameters(settings, mboxCall.profileParameters, '');
     const { tntId, cluster } = await intake.take(call, {
@@ -57,6 +58,7 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
       memberOf: memberName,
       sentTntId: mboxCall.tntId,
       metered: { execute: { mboxes: [{}] } },
+      attributesMember: 'profileParameters',
     });
     const answer = { sessionId, tntId, thirdPartyId: mboxCall.thirdPartyId ?? undefined, content: '' };
     return jsonReply(answer, 200, edgeHeader(cluster));
@@ -73,6 +75,11 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
     { ...shared, path: '/rest/v1/delivery', describe: DELIVERY, handle: deliver },
     { ...shared, path: '/rest/v1/mbox/{sessionId}', describe: MBOX, handle: callMbox },
   ];
+}
+
+/** The token of a Delivery request; null counts as not sent. */
+function debugTokenOf(text: string | null | undefined): SentDebugToken | undefined {
+  return typeof text === 'string' ? { member: 'trace.authorizationToken', text } : undefined;
 }
 
 export const SessionId = z.string().openapi({

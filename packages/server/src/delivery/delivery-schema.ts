@@ -97,11 +97,6 @@ export const MboxCallSchema = z
     example: { mbox: 'home', thirdPartyId: 'crm-4711', profileParameters: { country: 'france' } },
   });
 
-/** Refuses an mbox call that names no mbox. @throws QuiverError `bad-request` */
-export function requireMbox(mbox: string | null | undefined): asserts mbox is string {
-  if (!mbox) throw new QuiverError('bad-request', 'mbox: must be given');
-}
-
 /**
  * Holds a parsed body against a schema.
  *
@@ -111,8 +106,18 @@ export function requireMbox(mbox: string | null | undefined): asserts mbox is st
 export function checkMembers<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
   const outcome = schema.safeParse(body);
   const issue = outcome.error?.issues[0];
-  if (issue) throw new QuiverError('bad-request', `${memberPath(issue.path)}: ${problemOf(issue)}`);
+  if (issue) {
+    const problem = isMissing(body, issue.path) ? 'must be given' : problemOf(issue);
+    throw new QuiverError('bad-request', `${memberPath(issue.path)}: ${problem}`);
+  }
   return body as z.infer<Schema>;
+}
+
+/** Whether a path leads to a member that was not sent. */
+function isMissing(body: unknown, path: readonly PropertyKey[]): boolean {
+  let value: unknown = body;
+  for (const step of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[step];
+  return value === undefined && path.length > 0;
 }
 
 function memberPath(path: readonly PropertyKey[]): string {
@@ -138,6 +143,8 @@ function problemOf(issue: z.core.$ZodIssue): string {
     return `must be ${issue.values.map((value) => `"${String(value)}"`).join(' or ')}`;
   if (issue.code === 'too_big' || issue.code === 'too_small') {
     const bound = issue.code === 'too_big' ? `at most ${issue.maximum}` : `at least ${issue.minimum}`;
+    if (issue.code === 'too_small' && issue.minimum === 1 && issue.origin !== 'number')
+      return 'must not be empty';
     if (issue.origin === 'string') return `must have ${bound} characters`;
     if (issue.origin === 'array') return `must have ${bound} entries`;
     return `must be ${bound}`;

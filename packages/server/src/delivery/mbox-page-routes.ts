@@ -12,7 +12,8 @@ import { readBody, textOf } from '../wire/body.ts';
 import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';
 import { edgeHeader, jsonReply, Reply, type ReplyStyle } from '../wire/replies.ts';
 import type { Call, Method, Route } from '../wire/route.ts';
-import { requireMbox } from './delivery-schema.ts';
+import { checkMembers } from './delivery-schema.ts';
+import { StrictMboxCallSchema } from './strict-schema.ts';
 import { checkSessionId, visitOf } from './visit.ts';
 import type { VisitIntake, VisitTaken } from './visit-intake.ts';
 
@@ -126,11 +127,13 @@ export function mboxPageRoutes(intake: VisitIntake): Route[] {
 }
 
 async function formOf({ request }: Call): Promise<Parameter[]> {
-  return readParameters(textOf(await readBody(request, MAX_FORM_BYTES)), 'body');
+  return readParameters(textOf(await readBody(request, MAX_FORM_BYTES)));
 }
 
 async function takeIn(intake: VisitIntake, call: Call, sent: readonly Parameter[]): Promise<MboxCallTaken> {
-  requireMbox(lastValue(sent, 'mbox'));
+  const mbox = lastValue(sent, 'mbox');
+  if (!mbox) throw new QuiverError('bad-request', 'mbox: must be given');
+  if ((await intake.rulesOf(call.client)).checking === 'strict') checkMembers(StrictMboxCallSchema, { mbox });
   const sessionId = lastValue(sent, 'mboxSession') || randomBytes(16).toString('hex');
   checkSessionId(sessionId, 'mboxSession');
   const ids: Record<string, string> = {};
@@ -147,6 +150,7 @@ async function takeIn(intake: VisitIntake, call: Call, sent: readonly Parameter[
     memberOf: (kind) => IDS.find((id) => id.kind === kind)!.parameter,
     sentTntId: ids.tntId,
     metered: { execute: { mboxes: [{}] } },
+    attributesMember: 'profile.<name>',
   });
   return { ...taken, sessionId, ids };
 }

@@ -7,6 +7,8 @@ import type { Call, Route } from '../wire/route.ts';
 /** Two years, as at Adobe. */
 const OPT_OUT_SECONDS = 63_072_000;
 const DONE = 'This browser has opted out: nothing is kept of its visits.\n';
+const DONE_HERE =
+  'This browser has opted out for pages of this site. Over http it does not send the cookie from pages of other sites.\n';
 const OPTED_OUT = /(?:^|;\s*)disableClient=true(?:;|$)/;
 
 /** Whether a request comes from a browser whose visitor has opted out. */
@@ -35,8 +37,9 @@ export function optOutRoute(isSecure: (call: Call) => boolean): Route {
     },
     handle(call) {
       // A page of another site is only sent the cookie with SameSite=None, which browsers take over https alone.
-      const scope = isSecure(call) ? 'SameSite=None; Secure' : 'SameSite=Lax';
-      return new Reply(DONE, 200, {
+      const secure = isSecure(call);
+      const scope = secure ? 'SameSite=None; Secure' : 'SameSite=Lax';
+      return new Reply(secure ? DONE : DONE_HERE, 200, {
         ...PLAIN_HEADERS,
         'set-cookie': `disableClient=true; Path=/; Max-Age=${OPT_OUT_SECONDS}; ${scope}`,
       });

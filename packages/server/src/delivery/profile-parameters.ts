@@ -56,6 +56,7 @@ export function addProfileParameters(settings: Map<string, string>, sent: unknow
   if (entries.length > MAX_PROFILE_PARAMETERS)
     throw refuse(`must have at most ${MAX_PROFILE_PARAMETERS} members`);
   for (const [name, value] of entries) {
+    if (value === '') continue;
     const nameProblem = bareNameProblem(name);
     if (nameProblem !== undefined) throw refuse(`the name ${shown(name)} ${nameProblem}`);
     const problem = scalarProblem(value);
@@ -64,7 +65,6 @@ export function addProfileParameters(settings: Map<string, string>, sent: unknow
     if (!atMostCharacters(text, MAX_PARAMETER_VALUE)) {
       throw refuse(`the value of ${shown(name)} must have at most ${MAX_PARAMETER_VALUE} characters`);
     }
-    if (text === '') continue;
     settings.delete(name);
     settings.set(name, text);
   }

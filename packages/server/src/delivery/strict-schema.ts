@@ -4,8 +4,10 @@
  * name may be anything.
  */
 
+import { isIP } from 'node:net';
 import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
+import { quoted } from '../domain/visible-text.ts';
 import { isJsonObject } from '../wire/json.ts';
 import { MAX_MBOXES, MAX_PARAMETER_VALUE, MAX_PROFILE_PARAMETERS } from './delivery-schema.ts';
 
@@ -14,6 +16,7 @@ const MAX_PRODUCT_IDS = 250;
 /** Order members that Adobe derives; they may not be sent as parameters of an mbox. */
 const RESERVED_PARAMETERS = ['orderId', 'orderTotal', 'productPurchasedIds'];
 
+const int32 = z.int32();
 const text = (max: number) => z.string().max(max);
 const notBlank = (max: number) => text(max).regex(/\S/, 'must not be blank');
 
@@ -22,26 +25,34 @@ function parameterProblem(sent: unknown): string | undefined {
   const entries = Object.entries(sent);
   if (entries.length > MAX_PROFILE_PARAMETERS) return `must have at most ${MAX_PROFILE_PARAMETERS} members`;
   for (const [name, value] of entries) {
+    const shown = quoted(name.slice(0, 150));
     if (name.trim() === '' || name.length > MAX_ATTRIBUTE_NAME) {
-      return `names must have 1 to ${MAX_ATTRIBUTE_NAME} characters`;
+      return `the name ${shown} must have 1 to ${MAX_ATTRIBUTE_NAME} characters`;
     }
-    if (name.startsWith('profile.')) return `the name "${name}" must not start with "profile."`;
-    if (RESERVED_PARAMETERS.includes(name)) return `the name "${name}" belongs to orders`;
-    if (typeof value === 'object') return `the value of "${name}" must be a string`;
-    if (String(value).length > MAX_PARAMETER_VALUE) {
-      return `the value of "${name}" must have at most ${MAX_PARAMETER_VALUE} characters`;
+    if (name.startsWith('profile.')) return `the name ${shown} must not start with "profile."`;
+    if (typeof value !== 'string') return `the value of ${shown} must be a string`;
+    if (value.length > MAX_PARAMETER_VALUE) {
+      return `the value of ${shown} must have at most ${MAX_PARAMETER_VALUE} characters`;
     }
   }
   return undefined;
 }
 
-const Parameters = z
-  .unknown()
-  .superRefine((sent, context) => {
-    const problem = sent === null ? undefined : parameterProblem(sent);
-    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-  })
-  .optional();
+function mboxParameterProblem(sent: unknown): string | undefined {
+  const reserved = isJsonObject(sent) && RESERVED_PARAMETERS.find((name) => Object.hasOwn(sent, name));
+  return reserved ? `the name "${reserved}" belongs to orders` : parameterProblem(sent);
+}
+
+/** A member that `problemOf` looks at; null counts as not sent. */
+function checkedBy(problemOf: (sent: unknown) => string | undefined) {
+  return z
+    .unknown()
+    .superRefine((sent, context) => {
+      const problem = sent === null ? undefined : problemOf(sent);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    })
+    .optional();
+}
 
 const Order = z.looseObject({
   id: text(250).nullish(),
@@ -53,6 +64,7 @@ const Order = z.looseObject({
       `must have at most ${MAX_PRODUCT_IDS} characters together`,
     )
     .nullish(),
+  experienceLocalId: z.int().min(0).max(2_147_483_647).nullish(),
   time: z.iso
     .datetime({ offset: true, local: true, error: 'must be a time as ISO 8601 writes it' })
     .nullish(),
@@ -63,19 +75,30 @@ const Address = z.looseObject({ url: text(4096).nullish(), referringUrl: text(40
 
 const Details = z.looseObject({
   address: Address.nullish(),
-  parameters: Parameters,
+  parameters: checkedBy(mboxParameterProblem),
+  profileParameters: checkedBy(parameterProblem),
   order: Order.nullish(),
   product: Product.nullish(),
 });
-const Mbox = Details.extend({ index: z.int(), name: notBlank(250) });
+const Mbox = Details.extend({ index: int32, name: notBlank(250) });
 const Mboxes = z
   .array(Mbox)
   .max(MAX_MBOXES)
-  .refine((mboxes) => new Set(mboxes.map(({ index }) => index)).size === mboxes.length, {
-    message: 'must not repeat an index',
-  });
+  .superRefine((mboxes, context) =>
+    noIndexTwice(
+      mboxes.map(({ index }) => index),
+      context,
+    ),
+  );
 const View = Details.extend({ name: text(128).nullish(), key: text(512).nullish() });
 const ViewName = z.looseObject({ name: text(128).nullish(), key: text(512).nullish() });
+
+/** Names that Adobe keeps for itself, and characters that an mbox may not have in a notification. */
+const NotifiedMbox = notBlank(250)
+  .regex(/^[\p{L}\p{N}\s_\-,./=`:;&!@#$%^*()+|?~[\]{}]*$/u, 'has a character that mbox names must not have')
+  .refine((name) => !name.endsWith('-clicked'), 'must not end in "-clicked"')
+  .refine((name) => !KEPT_NAMES.includes(name.toLowerCase()), 'is a name that Adobe keeps for itself');
+const KEPT_NAMES = ['display mboxes', 'any mbox', 'click from display mbox'];
 
 const Notification = Details.extend({
   id: text(200),
@@ -83,7 +106,7 @@ const Notification = Details.extend({
   type: z.enum(['click', 'display']),
   timestamp: z.int(),
   tokens: z.array(z.string()).nullish(),
-  mbox: z.looseObject({ name: notBlank(250) }).nullish(),
+  mbox: z.looseObject({ name: NotifiedMbox.nullish(), state: z.string().nullish() }).nullish(),
   view: ViewName.nullish(),
 }).refine(({ mbox, view }) => !mbox || !view, 'must name an mbox or a view, not both');
 
@@ -107,9 +130,33 @@ const Context = z.looseObject({
       orientation: z.enum(['portrait', 'landscape']).nullish(),
     })
     .nullish(),
+  window: z.looseObject({ width: z.number().nullish(), height: z.number().nullish() }).nullish(),
+  browser: z
+    .looseObject({
+      host: z.string().nullish(),
+      language: z.string().nullish(),
+      webGLRenderer: z.string().nullish(),
+    })
+    .nullish(),
+  clientHints: z
+    .looseObject({
+      mobile: z.boolean().nullish(),
+      model: z.string().nullish(),
+      platform: z.string().nullish(),
+      platformVersion: z.string().nullish(),
+      browserUAWithMajorVersion: z.string().nullish(),
+      browserUAWithFullVersion: z.string().nullish(),
+      architecture: z.string().nullish(),
+      bitness: z.string().nullish(),
+    })
+    .nullish(),
   address: Address.nullish(),
   geo: z
     .looseObject({
+      ipAddress: z
+        .string()
+        .refine((address) => isIP(address) !== 0, 'must be an IP address')
+        .nullish(),
       latitude: z.number().nullish(),
       longitude: z.number().nullish(),
       countryCode: z.string().length(2).nullish(),
@@ -156,4 +203,57 @@ export const StrictDeliverySchema = z.looseObject({
     .looseObject({ pageLoad: Details.nullish(), mboxes: Mboxes.nullish(), views: z.array(View).nullish() })
     .nullish(),
   notifications: z.array(Notification).nullish(),
+  telemetry: z
+    .looseObject({
+      entries: z
+        .array(
+          z.looseObject({
+            requestId: z.string().nullish(),
+            timestamp: z.int().nullish(),
+            mode: z.enum(['edge', 'local']).nullish(),
+            execution: z.number().nullish(),
+            parsing: z.number().nullish(),
+          }),
+        )
+        .nullish(),
+    })
+    .nullish(),
+  qaMode: z
+    .looseObject({
+      token: z.string().nullish(),
+      listedActivitiesOnly: z.boolean().nullish(),
+      evaluateAsTrueAudienceIds: z.array(z.int()).nullish(),
+      evaluateAsFalseAudienceIds: z.array(z.int()).nullish(),
+      previewIndexes: z
+        .array(
+          z.looseObject({
+            activityIndex: z.int().min(1).nullish(),
+            experienceIndex: z.int().min(1).nullish(),
+          }),
+        )
+        .min(1)
+        .nullish(),
+    })
+    .nullish(),
+  preview: z.looseObject({ token: z.string().nullish() }).nullish(),
 });
+
+/** The batch mbox call under `checking: strict`: each mbox has an index of its own. */
+export const StrictBatchMboxSchema = z.looseObject({
+  mboxes: z.array(z.looseObject({ mbox: notBlank(250), indexId: int32 })).superRefine((mboxes, context) =>
+    noIndexTwice(
+      mboxes.map(({ indexId }) => indexId),
+      context,
+    ),
+  ),
+});
+
+/** The mbox that an older call names under `checking: strict`. */
+export const StrictMboxCallSchema = z.looseObject({ mbox: notBlank(250) });
+
+function noIndexTwice(indexes: readonly number[], context: z.core.$RefinementCtx): void {
+  const again = indexes.find((index, place) => indexes.indexOf(index) !== place);
+  if (again !== undefined) {
+    context.addIssue({ code: 'custom', message: `must not have the index ${again} twice` });
+  }
+}

@@ -53,6 +53,12 @@ export interface VisitTaken {
   readonly trace: Trace | undefined;
 }
 
+/** A debug token, and what the request calls it. */
+export interface SentDebugToken {
+  readonly member: string;
+  readonly text: string;
+}
+
 export interface VisitToTake {
   readonly visit: Visit;
   /** What the request calls an id of a kind, for a refusal. */
@@ -60,8 +66,10 @@ export interface VisitToTake {
   /** The tntId as it was sent. */
   readonly sentTntId: string | null | undefined;
   readonly metered: TakenIn;
-  /** The debug token that came with the request; undefined or null without one. */
-  readonly debugToken?: string | null | undefined;
+  /** What the request calls its attributes, for the refusal of too many: `profileParameters`. */
+  readonly attributesMember: string;
+  /** The debug token that came with the request, and where; undefined without one. */
+  readonly debugToken?: SentDebugToken | undefined;
 }
 
 export class VisitIntake {
@@ -90,18 +98,19 @@ export class VisitIntake {
     if (isOptedOut(request.headers)) {
       return { tntId: sentTntId ?? undefined, edgeHost: undefined, cluster: undefined, trace: undefined };
     }
-    await this.#parts.checkIds(
+    const checked = this.#parts.checkIds(
       client,
       visit.ids.map((id) => ({ ...id, member: taken.memberOf(id.kind) })),
     );
-    const isTraced = typeof debugToken === 'string';
+    if (checked) await checked;
+    const isTraced = debugToken !== undefined;
     if (isTraced) await this.#requireDebugToken(client, debugToken);
     const before = isTraced ? await this.#traced(client, visit) : null;
     const visited = await this.#parts.profiles.visit(client, visit);
     if (visited.outcome === 'too-large') {
       throw new QuiverError(
         'bad-request',
-        `profileParameters: the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`,
+        `${taken.attributesMember}: the attributes of one profile may total at most ${MAX_ATTRIBUTES_SIZE} bytes; nothing was changed`,
       );
     }
     this.#parts.takenIn(client, metered);
@@ -117,12 +126,9 @@ export class VisitIntake {
     };
   }
 
-  async #requireDebugToken(client: string, token: string): Promise<void> {
-    if (await this.#parts.isDebugToken(client, token)) return;
-    throw new QuiverError(
-      'forbidden',
-      'trace.authorizationToken: must be the present debug token of the client',
-    );
+  async #requireDebugToken(client: string, { member, text }: SentDebugToken): Promise<void> {
+    if (await this.#parts.isDebugToken(client, text)) return;
+    throw new QuiverError('forbidden', `${member}: must be the present debug token of the client`);
   }
 
   /** The profile that the strongest known id of a visit names. */

@@ -51,7 +51,7 @@ function visitorsPolicy(): CorsPolicy {
   return {
     headersFor(request) {
       const origin = request.headers.get('origin');
-      if (origin === null) return BY_ORIGIN;
+      if (origin === null || origin === '') return BY_ORIGIN;
       const known = remembered.get(origin);
       if (known) return known;
       const headers = {

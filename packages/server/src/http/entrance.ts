@@ -175,7 +175,7 @@ function queryReader(): (url: string) => readonly Parameter[] {
   return (url) => {
     const text = rawQueryOf(url);
     if (text !== lastText) {
-      last = readParameters(text, 'query');
+      last = readParameters(text);
       lastText = text;
     }
     return last;

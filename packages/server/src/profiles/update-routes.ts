@@ -95,8 +95,7 @@ async function bodyParameters({ request }: Call): Promise<Parameter[]> {
   if (body.byteLength === 0) return [];
   const sentType = request.headers.get('content-type') ?? '';
   const type = sentType.split(';', 1)[0]!.trim().toLowerCase();
-  if (type === '' || type === 'application/x-www-form-urlencoded')
-    return readParameters(textOf(body), 'body');
+  if (type === '' || type === 'application/x-www-form-urlencoded') return readParameters(textOf(body));
   if (type === 'application/json') return jsonParameters(readJsonObject(body));
   throw new QuiverError(
     'bad-request',

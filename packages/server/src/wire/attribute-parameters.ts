@@ -3,7 +3,7 @@
 import { attributeNameProblem } from '../domain/attribute-name.ts';
 import type { AttributeSettings } from '../domain/attributes.ts';
 import { QuiverError } from '../errors.ts';
-import { ATTRIBUTE_PREFIX, type Parameter } from './parameters.ts';
+import { ATTRIBUTE_PREFIX, type Parameter, readableValue } from './parameters.ts';
 
 export interface SentAttributes {
   readonly settings: AttributeSettings;
@@ -20,15 +20,17 @@ export interface SentAttributes {
 export function attributesOf(parameters: readonly Parameter[]): SentAttributes {
   const settings = new Map<string, string>();
   let count = 0;
-  for (const [parameter, value] of parameters) {
+  for (const sent of parameters) {
+    const [parameter] = sent;
     if (!parameter.startsWith(ATTRIBUTE_PREFIX)) continue;
+    count += 1;
+    const value = readableValue(sent);
+    if (value === '') continue;
     const name = parameter.slice(ATTRIBUTE_PREFIX.length);
     const nameProblem = attributeNameProblem(name);
     if (nameProblem !== undefined)
       throw refusal(parameter, `the name after "${ATTRIBUTE_PREFIX}" ${nameProblem}`);
     if (!value.isWellFormed()) throw refusal(parameter, 'must be well-formed Unicode');
-    count += 1;
-    if (value === '') continue;
     settings.delete(name);
     settings.set(name, value);
   }

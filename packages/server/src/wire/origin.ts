@@ -14,7 +14,7 @@ export interface Reached {
  * Makes the function that tells under which address a caller reached us.
  *
  * `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` count only from a trusted proxy; the first of
- * several values is the caller's own. A port or prefix that is malformed is ignored.
+ * several values is the caller's own. One that is malformed is ignored.
  *
  * @param trustedProxies addresses, or ranges such as `10.0.0.0/8`
  */
@@ -35,7 +35,9 @@ export function reachedFinder(trustedProxies: readonly string[]): (call: Call) =
     if (family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4')) {
       const forwarded = (name: string) => firstOf(request.headers.get(`x-forwarded-${name}`));
       scheme = forwarded('proto') === undefined ? scheme : forwarded('proto') === 'https' ? 'https' : 'http';
-      host = withPort(forwarded('host') ?? host, forwarded('port'), scheme);
+      const forwardedHost = forwarded('host');
+      if (forwardedHost !== undefined && HOST.test(forwardedHost)) host = forwardedHost;
+      host = withPort(host, forwarded('port'), scheme);
       prefix = prefixOf(forwarded('prefix'));
     }
     return { origin: `${scheme}://${host}`, prefix };
@@ -44,16 +46,22 @@ export function reachedFinder(trustedProxies: readonly string[]): (call: Call) =
 
 /** The host with the port that the proxy names; the port that belongs to the scheme is left out. */
 function withPort(host: string, port: string | undefined, scheme: 'http' | 'https'): string {
-  if (port === undefined || !/^[0-9]{1,5}$/.test(port)) return host;
+  if (port === undefined || !/^[1-9][0-9]{0,4}$/.test(port) || Number(port) > 65_535) return host;
   const name = host.replace(/:[0-9]*$/, '');
   return Number(port) === DEFAULT_PORTS[scheme] ? name : `${name}:${Number(port)}`;
 }
 
+/** A name or an address, and a port if any. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 const DEFAULT_PORTS = { http: 80, https: 443 } as const;
+
+/** A longer prefix would leave the address of a batch's status too little room. */
+const MAX_PREFIX = 100;
 
 /** `/quiver`, without markup and without what would begin a query or a fragment. */
 function prefixOf(sent: string | undefined): string {
   const prefix = sent?.replace(/\/+$/, '') ?? '';
+  if (prefix.length > MAX_PREFIX || /\/\.{1,2}(\/|$)/.test(prefix)) return '';
   return /^(\/[\w.~!$()*+,;=:@%-]+)*$/.test(prefix) ? prefix : '';
 }
 

@@ -9,16 +9,25 @@
 
 import { QuiverError } from '../errors.ts';
 
+/** Stands for a value that could not be decoded: whoever reads it refuses it, and nobody else minds. */
+export const UNREADABLE = Symbol('unreadable');
+
 /** One name with its value, both decoded. */
-export type Parameter = readonly [name: string, value: string];
+export type Parameter = readonly [name: string, value: string | typeof UNREADABLE];
+
+/** What the names of parameters that set attributes start with. */
+export const ATTRIBUTE_PREFIX = 'profile.';
 
 /**
  * Reads a query (without its question mark) or a form body.
  *
- * @param where `query` or `body`, to name it in the refusal of a name that cannot be read
- * @throws QuiverError `bad-request` when an escape is bad or does not make UTF-8
+ * A parameter that no route reads may be anything: pages send their own address unencoded. So a value
+ * with a bad escape is refused where it is read, and a name with one is left out unless it would set
+ * an attribute.
+ *
+ * @throws QuiverError `bad-request` when the name of an attribute has a bad escape
  */
-export function readParameters(text: string, where: 'query' | 'body'): Parameter[] {
+export function readParameters(text: string): Parameter[] {
   const parameters: Parameter[] = [];
   for (let start = 0; start < text.length; ) {
     const ampersand = text.indexOf('&', start);
@@ -27,26 +36,38 @@ export function readParameters(text: string, where: 'query' | 'body'): Parameter
     start = end + 1;
     if (piece === '') continue;
     const equals = piece.indexOf('=');
-    const name = decode(equals === -1 ? piece : piece.slice(0, equals), where);
+    const sentName = equals === -1 ? piece : piece.slice(0, equals);
+    const name = decode(sentName);
+    if (name === UNREADABLE) {
+      if (sentName.startsWith(ATTRIBUTE_PREFIX)) throw unreadable(sentName);
+      continue;
+    }
     const value = equals === -1 ? '' : piece.slice(equals + 1);
-    parameters.push([name, decode(isAttribute(name) ? withBarePercents(value) : value, name)]);
+    parameters.push([name, decode(name.startsWith(ATTRIBUTE_PREFIX) ? withBarePercents(value) : value)]);
   }
   return parameters;
 }
 
-/** The value of a name, the last one when it was given more than once; undefined when it was not given. */
+/**
+ * The value of a name, the last one when it was given more than once; undefined when it was not given.
+ *
+ * @throws QuiverError `bad-request` when the value has a bad escape or does not make UTF-8
+ */
 export function lastValue(parameters: readonly Parameter[], name: string): string | undefined {
   for (let index = parameters.length - 1; index >= 0; index -= 1) {
-    if (parameters[index]![0] === name) return parameters[index]![1];
+    if (parameters[index]![0] === name) return readableValue(parameters[index]!);
   }
   return undefined;
 }
 
-/** What the names of parameters that set attributes start with. */
-export const ATTRIBUTE_PREFIX = 'profile.';
+/** The value of a parameter. @throws QuiverError `bad-request` when it has a bad escape or does not make UTF-8 */
+export function readableValue([name, value]: Parameter): string {
+  if (value === UNREADABLE) throw unreadable(name);
+  return value;
+}
 
-function isAttribute(name: string): boolean {
-  return name.startsWith(ATTRIBUTE_PREFIX);
+function unreadable(name: string): QuiverError {
+  return new QuiverError('bad-request', `${name}: must be percent-encoded UTF-8`);
 }
 
 /** Escapes each `%` that starts no escape. */
@@ -54,12 +75,12 @@ function withBarePercents(text: string): string {
   return text.includes('%') ? text.replaceAll(/%(?![0-9A-Fa-f]{2})/g, '%25') : text;
 }
 
-function decode(text: string, member: string): string {
+function decode(text: string): string | typeof UNREADABLE {
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
   if (!spaced.includes('%')) return spaced;
   try {
     return decodeURIComponent(spaced);
   } catch {
-    throw new QuiverError('bad-request', `${member}: must be percent-encoded UTF-8`);
+    return UNREADABLE;
   }
 }
