@@ -82,11 +82,11 @@ export async function runQuiver(runtime, args, options) {
 /**
  * Starts `quiver serve` and returns when it serves.
  *
- * @param options `runtime`, `dataDir`, `flags`, `sabotage`
+ * @param options `runtime`, `dataDir`, `flags`, `env`, `sabotage`
  */
-export async function startQuiver({ runtime, dataDir, flags = [], sabotage }) {
+export async function startQuiver({ runtime, dataDir, flags = [], env = {}, sabotage }) {
   const args = ['serve', '--port', '0', '--data', dataDir, '--log-level', 'error', ...flags];
-  const process_ = launch(runtime, args, { sabotage });
+  const process_ = launch(runtime, args, { env, sabotage });
   const url = await bannerUrl(process_);
   return {
     url,

@@ -32,6 +32,7 @@ const NAMES = [
   'hostile-http',
   'fuzz',
   'expressions',
+  'settings',
 ];
 
 const { values: flags, positionals } = parseArgs({

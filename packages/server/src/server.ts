@@ -121,12 +121,22 @@ export function createServer(parts: ServerParts): QuiverServer {
     closers.push(() => stores.close());
     const files = batchFilesOf(config, stores);
     await files.start();
+    const edges = linkEdges();
+    const exchange =
+      edges &&
+      new ClientExchange({
+        clients: config.clients,
+        store: stores.clients,
+        logins: stores.logins,
+        peers: edges.peers,
+        log,
+      });
     const access = new ClientAccess({
       clients: stores.clients,
       tokenKey: derivedKey(parts.signingKey, 'profile token'),
       now: Date.now,
+      changed: () => exchange?.tell(),
     });
-    const edges = linkEdges();
     const usage = new UsageMeter({ usage: stores.usage, registry: metrics, log, now: Date.now });
     usage.start();
     closers.push(() => usage.stop());
@@ -134,8 +144,8 @@ export function createServer(parts: ServerParts): QuiverServer {
       ...{ registry: metrics, usage, log, now: Date.now },
       rulesOf: (client) => access.rulesOf(client),
     });
-    if (parts.role === 'background') startBackground(stores, files, access, placeholders, edges);
-    else await serve(stores, files, access, { usage, placeholders }, edges);
+    if (parts.role === 'background') startBackground(stores, files, access, placeholders, edges, exchange);
+    else await serve(stores, files, access, { usage, placeholders }, edges, exchange);
   }
 
   /** The other edge clusters; undefined where there are none. */
@@ -157,6 +167,7 @@ export function createServer(parts: ServerParts): QuiverServer {
     access: ClientAccess,
     placeholders: PlaceholderIds,
     edges: EdgeLinks | undefined,
+    exchange: ClientExchange | undefined,
   ): void {
     const { clients } = config;
     const { batches } = stores;
@@ -177,7 +188,6 @@ export function createServer(parts: ServerParts): QuiverServer {
       }),
       usageSweeper({ ...shared, usage: stores.usage }),
     ] as const;
-    const exchange = edges && new ClientExchange({ clients, store: stores.clients, peers: edges.peers, log });
     const { settle } = stores;
     const settler = settle && recordSettler({ settle, log });
     for (const part of [
@@ -197,6 +207,7 @@ export function createServer(parts: ServerParts): QuiverServer {
     access: ClientAccess,
     meters: Pick<AppParts, 'usage' | 'placeholders'>,
     edges: EdgeLinks | undefined,
+    exchange: ClientExchange | undefined,
   ): Promise<void> {
     spendNonce = (nonce) => edges?.seal.spend(nonce);
     const app = createApp({
@@ -210,6 +221,7 @@ export function createServer(parts: ServerParts): QuiverServer {
       signingKey: parts.signingKey,
       ...meters,
       edges,
+      exchange,
       attributeNames: new AttributeNames(stores.attributeNames, log),
       metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
       keptHeaders: runtime.keptHeaders,

@@ -30,6 +30,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'hostile-http',
     'fuzz',
     'expressions',
+    'settings',
   ])('%s', async (name) => {
     const { code, stdout } = await torture('--short', name);
     expect(stdout).toMatch(/^ {3}(met|left out)/m);
@@ -44,6 +45,7 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['one-person', 'read-then-write'],
     ['expiry', 'a-millisecond-too-long'],
     ['fuzz', 'crash'],
+    ['settings', 'kept-a-moment'],
   ])('%s notices: %s', async (name, sabotage) => {
     const { code, stdout } = await torture('--sabotage', sabotage, name);
     expect(stdout).toMatch(/^ {3}MISSED/m);

@@ -1,14 +1,16 @@
 /**
- * What holds for each client, kept in memory a moment: its settings and its present tokens.
+ * What holds for each client, kept in memory: its settings and its present tokens (contract section 9).
+ *
+ * Where the store counts changes in memory that all processes of a machine share, what is kept holds for as long as that number is the one
+ * it was read at. So once a change has been answered, every process goes by it with its next request.
+ *
+ * Over a network to ask the store takes a round trip, and what is kept holds for a while:
  *
  *   age of what is kept   what a question gets
  *   -------------------   --------------------------------------------------------------
- *   under 0.5 s           it, at once
- *   under 0.9 s           it, at once; the store is asked beside
+ *   under 0.25 s          it, at once
+ *   under 0.5 s           it, at once; the store is asked beside
  *   older, or nothing     what the store says; an error when the store cannot say
- *
- * So a token that was ended, or a setting that was changed, in another process holds here within a second (contract section 9), while a
- * fetch pays for a look into a map.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -20,8 +22,8 @@ import { type ClientSettings, rulesOf, withDefaults } from './client-settings.ts
 import { signToken, type TokenScope } from './client-token.ts';
 import { digestOf, isSameSecret } from './same-secret.ts';
 
-const FRESH_MS = 500;
-const USABLE_MS = 900;
+const FRESH_MS = 250;
+const USABLE_MS = 500;
 /** How long a debug token is good, as at Adobe. */
 const DEBUG_TOKEN_SECONDS = 6 * 3600;
 /** Where the record keeps the token of each scope. */
@@ -43,10 +45,22 @@ export interface CurrentClient {
   readonly tokens: Readonly<Record<TokenScope, PresentToken | undefined>>;
 }
 
+/** When the store was asked. */
+interface Asked {
+  /** Monotonic milliseconds. */
+  readonly at: number;
+  /** How many changes there were; undefined where the store does not count, and for what must be asked anew. */
+  readonly changes: number | undefined;
+}
+
 interface Kept {
   readonly current: CurrentClient;
-  /** Monotonic milliseconds at which the store was asked. */
-  readonly askedAt: number;
+  readonly asked: Asked;
+}
+
+interface Asking {
+  readonly answer: Promise<CurrentClient>;
+  readonly asked: Asked;
 }
 
 export interface ClientAccessOptions {
@@ -55,32 +69,37 @@ export interface ClientAccessOptions {
   readonly tokenKey: Uint8Array;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Called when a change made here is durable, before it is answered. */
+  readonly changed?: () => void;
 }
 
 export class ClientAccess {
   readonly #options: ClientAccessOptions;
   readonly #kept = new Map<string, Kept>();
-  readonly #asking = new Map<string, Promise<CurrentClient>>();
+  readonly #asking = new Map<string, Asking>();
 
   constructor(options: ClientAccessOptions) {
     this.#options = options;
   }
 
   /**
-   * What holds for a client that is served, less than a second old.
+   * What holds for a client that is served: every change that was answered on this machine, and over a network what is less than a second old.
    *
-   * @throws QuiverError (rejects) `unavailable` when the store cannot say
+   * @throws QuiverError `unavailable` (throws or rejects) when the store cannot say
    */
   current(client: string): CurrentClient | Promise<CurrentClient> {
     const kept = this.#kept.get(client);
-    if (kept === undefined) return this.#ask(client);
-    const age = performance.now() - kept.askedAt;
-    if (age < FRESH_MS) return kept.current;
-    const asked = this.#ask(client);
-    if (age >= USABLE_MS) return asked;
+    const changes = this.#options.clients.changes?.();
+    if (changes !== undefined) {
+      return kept?.asked.changes === changes ? kept.current : this.#ask(client, changes);
+    }
+    const age = kept === undefined ? Number.POSITIVE_INFINITY : performance.now() - kept.asked.at;
+    if (age < FRESH_MS) return kept!.current;
+    const answer = this.#ask(client, undefined);
+    if (age >= USABLE_MS) return answer;
     // Whoever needs the answer asks again and hears of the failure.
-    asked.catch(() => undefined);
-    return kept.current;
+    answer.catch(() => undefined);
+    return kept!.current;
   }
 
   /**
@@ -89,8 +108,8 @@ export class ClientAccess {
    * @throws QuiverError (rejects) `unavailable`
    */
   async latest(client: string): Promise<CurrentClient> {
-    const askedAt = performance.now();
-    return this.#keep(client, await this.#options.clients.find(client), askedAt);
+    const asked = this.#askedNow(this.#options.clients.changes?.());
+    return this.#keep(client, await this.#options.clients.find(client), asked);
   }
 
   /** The rules that the client has chosen. */
@@ -154,34 +173,42 @@ export class ClientAccess {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const changed = change(await clients.find(client), now());
       if (await clients.replace(client, changed)) {
-        const askedAt = performance.now();
-        return this.#keep(client, { ...changed, revision: changed.revision + 1 }, askedAt);
+        this.#options.changed?.();
+        // Others may have changed another client meanwhile, so nothing is said of how many changes there were.
+        const asked = this.#askedNow(undefined);
+        return this.#keep(client, { ...changed, revision: changed.revision + 1 }, asked);
       }
     }
     throw new QuiverError('not-done', 'Others change the settings of this client at the same time');
   }
 
-  /** Asks the store; those who ask meanwhile share the answer. */
-  #ask(client: string): Promise<CurrentClient> {
+  /** Asks the store; those who ask meanwhile share the answer, unless something has changed since it was asked for. */
+  #ask(client: string, changes: number | undefined): Promise<CurrentClient> {
     const asking = this.#asking.get(client);
-    if (asking !== undefined) return asking;
-    const askedAt = performance.now();
-    const asked = this.#options.clients
+    if (asking?.asked.changes === changes && asking !== undefined) return asking.answer;
+    const asked = this.#askedNow(changes);
+    const answer = this.#options.clients
       .find(client)
-      .then((record) => this.#keep(client, record, askedAt))
-      .finally(() => this.#asking.delete(client));
-    this.#asking.set(client, asked);
-    return asked;
+      .then((record) => this.#keep(client, record, asked))
+      .finally(() => {
+        if (this.#asking.get(client)?.answer === answer) this.#asking.delete(client);
+      });
+    this.#asking.set(client, { answer, asked });
+    return answer;
   }
 
-  async #keep(client: string, record: ClientRecord, askedAt: number): Promise<CurrentClient> {
+  #askedNow(changes: number | undefined): Asked {
+    return { at: performance.now(), changes };
+  }
+
+  async #keep(client: string, record: ClientRecord, asked: Asked): Promise<CurrentClient> {
     const known = this.#kept.get(client)?.current;
     const current =
       known?.record.revision === record.revision ? known : await this.#currentOf(client, record);
     const kept = this.#kept.get(client);
     // An answer that was overtaken by a change made here is old news.
-    if (kept && kept.askedAt > askedAt) return kept.current;
-    this.#kept.set(client, { current, askedAt });
+    if (kept && kept.asked.at > asked.at) return kept.current;
+    this.#kept.set(client, { current, asked });
     return current;
   }
 

@@ -1,31 +1,49 @@
 /**
  * Sessions of the console: a signed cookie, twelve hours, and for each a token against forged requests (CSRF) that only the page
- * knows. Nothing of them is stored; a changed admin token or signing key ends them all.
+ * knows.
+ *
+ * Only the end of one is stored, for as long as its cookie would be good: whoever still has the cookie opens nothing with it, at any process
+ * of this edge cluster at once, and at other clusters within a second. A changed admin token or signing key ends all sessions.
  */
 
 import { createHmac, randomUUID } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
+import { LONGEST_SESSION, type LoginStore } from '../storage/login-store.ts';
 import { digestOf, isSameSecret } from './same-secret.ts';
 import { derivedKey } from './signing-key.ts';
 
 export const SESSION_COOKIE = 'quiver_session';
-export const SESSION_SECONDS = 12 * 3600;
+export const SESSION_SECONDS = LONGEST_SESSION / 1000;
 const AUDIENCE = 'quiver-console';
 
 export interface ConsoleSession {
+  readonly id: string;
   /** To be sent as `X-Quiver-CSRF` with whatever changes something. */
   readonly csrfToken: string;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
 }
 
+export interface ConsoleSessionsParts {
+  readonly signingKey: string;
+  readonly adminToken: string;
+  readonly logins: Pick<LoginStore, 'endSession' | 'hasEnded'>;
+  /** Called when the end of a session is durable. */
+  readonly ended: () => void;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
 export class ConsoleSessions {
   readonly #key: Buffer;
+  readonly #logins: ConsoleSessionsParts['logins'];
+  readonly #ended: () => void;
   readonly #now: () => number;
 
-  /** @param now epoch milliseconds */
-  constructor(signingKey: string, adminToken: string, now: () => number) {
+  constructor({ signingKey, adminToken, logins, ended, now }: ConsoleSessionsParts) {
     this.#key = derivedKey(signingKey, 'console session', digestOf(adminToken).toString('hex'));
+    this.#logins = logins;
+    this.#ended = ended;
     this.#now = now;
   }
 
@@ -41,11 +59,28 @@ export class ConsoleSessions {
       .setIssuedAt(issuedAt)
       .setExpirationTime(expires)
       .sign(this.#key);
-    return { cookie, session: { csrfToken: this.#csrfToken(id), expiresAt: expires * 1000 } };
+    return { cookie, session: this.#sessionOf(id, expires) };
   }
 
-  /** The session of a request's `Cookie` header; undefined without one that is genuine and has not expired. */
+  /**
+   * The session of a request's `Cookie` header; undefined without one that is genuine, has not expired and was not ended.
+   *
+   * @throws QuiverError (rejects) `unavailable` when the store cannot say whether it was ended
+   */
   async find(cookieHeader: string | null): Promise<ConsoleSession | undefined> {
+    const session = await this.#genuine(cookieHeader);
+    return session && !(await this.#logins.hasEnded(session.id)) ? session : undefined;
+  }
+
+  /** Ends the session of a request's `Cookie` header, if there is one; when this returns it is good at no process. */
+  async end(cookieHeader: string | null): Promise<void> {
+    const session = await this.#genuine(cookieHeader);
+    if (!session) return;
+    await this.#logins.endSession(session.id, this.#now());
+    this.#ended();
+  }
+
+  async #genuine(cookieHeader: string | null): Promise<ConsoleSession | undefined> {
     const cookie = cookieValue(cookieHeader);
     if (cookie === undefined) return undefined;
     try {
@@ -55,11 +90,15 @@ export class ConsoleSessions {
         requiredClaims: ['jti', 'exp'],
         currentDate: new Date(this.#now()),
       });
-      return { csrfToken: this.#csrfToken(payload.jti!), expiresAt: payload.exp! * 1000 };
+      return this.#sessionOf(payload.jti!, payload.exp!);
     } catch {
       // Whatever is wrong with it, it opens nothing.
       return undefined;
     }
+  }
+
+  #sessionOf(id: string, expires: number): ConsoleSession {
+    return { id, csrfToken: this.#csrfToken(id), expiresAt: expires * 1000 };
   }
 
   /** Whether the request bears the session's token against forgery. */

@@ -80,6 +80,7 @@ export function sessionRoutes({ sessions, logins, clients, originOf }: SessionRo
       ...route('DELETE', 'Sign out'),
       async handle(call) {
         requireSameOrigin(call, originOf);
+        await sessions.end(call.request.headers.get('cookie'));
         return emptyReply({ 'set-cookie': cookie(call, '', 0) });
       },
     },

@@ -16,7 +16,7 @@ export function isLoopback(host: string): boolean {
 }
 
 /** One sentence for each thing that stands open, for a server that listens beyond loopback. */
-export async function openDoors(config: ServeConfig, clients: ClientStore): Promise<string[]> {
+export async function openDoors(config: ServeConfig, clients: Pick<ClientStore, 'find'>): Promise<string[]> {
   const records = await Promise.all(config.clients.map((client) => clients.find(client)));
   const open = config.clients.filter(
     (_, index) => !withDefaults(JSON.parse(records[index]!.settings.json)).enableProfileApiAuthentication,

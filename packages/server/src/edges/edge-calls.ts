@@ -29,6 +29,10 @@ const ClientState = z.object({
   debugToken: Token.optional(),
   debugTokenChangedAt: Time,
 });
+const Access = z.object({
+  clients: z.array(ClientState),
+  endedSessions: z.array(z.object({ session: z.string(), at: Time })).default([]),
+});
 const Row = z.object({
   line: z.int(),
   rawId: z.string(),
@@ -88,9 +92,9 @@ export const EDGE_CALLS = {
     answer: z.object({ outcomes: z.array(z.enum(['applied', 'not-found', 'too-large'])) }),
   },
   clients: {
-    about: 'Settings and tokens of clients, both ways',
-    ask: z.object({ clients: z.array(ClientState) }),
-    answer: z.object({ clients: z.array(ClientState) }),
+    about: 'Settings and tokens of clients, and sessions of the console that were ended, both ways',
+    ask: Access,
+    answer: Access,
   },
   state: {
     about: 'How many profiles there are',
@@ -104,6 +108,7 @@ export type EdgeAsk<Name extends EdgeCallName> = z.infer<(typeof EDGE_CALLS)[Nam
 export type EdgeAnswer<Name extends EdgeCallName> = z.infer<(typeof EDGE_CALLS)[Name]['answer']>;
 export type SentProfile = z.infer<typeof Profile>;
 export type SentClient = z.infer<typeof ClientState>;
+export type SentAccess = z.infer<typeof Access>;
 
 /** A profile as a call carries it. */
 export function sentProfile({ profile, ids }: LinkedProfile): SentProfile {

@@ -162,9 +162,7 @@ function answersOf({
     async rows(ask, from) {
       return { outcomes: await rows(ask, from) };
     },
-    async clients({ clients }) {
-      return { clients: await exchange.take(clients) };
-    },
+    clients: (theirs) => exchange.take(theirs),
     async state() {
       return { profiles: (await figures()).profiles, node, version };
     },

@@ -29,7 +29,7 @@ import { VisitIntake } from '../delivery/visit-intake.ts';
 import type { RulesOf } from '../domain/client-rules.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import { rowsFromElsewhere } from '../edges/batch-rows.ts';
-import { ClientExchange } from '../edges/client-exchange.ts';
+import type { ClientExchange } from '../edges/client-exchange.ts';
 import type { EdgeLinks } from '../edges/edge-links.ts';
 import { edgeRoutes } from '../edges/edge-routes.ts';
 import { edgesRoute } from '../edges/edges-route.ts';
@@ -77,6 +77,8 @@ export interface AppParts {
   readonly attributeNames: AttributeNames;
   /** The other edge clusters; left out where there are none. */
   readonly edges?: EdgeLinks | undefined;
+  /** What they and this cluster tell one another of settings, tokens and sessions; there whenever `edges` is. */
+  readonly exchange?: ClientExchange | undefined;
   readonly metrics: {
     readonly registry: Registry;
     /** The metrics of all processes that serve, as text. */
@@ -110,7 +112,14 @@ export function createApp(parts: AppParts): App {
   const reachedBy = reachedFinder(config.trustedProxies);
   const originOf = (call: Call) => reachedBy(call).origin;
   const logins = new AdminLogins(stores.logins, adminToken, now);
-  const sessions = new ConsoleSessions(parts.signingKey, adminToken, now);
+  const { signingKey, exchange } = parts;
+  const sessions = new ConsoleSessions({
+    signingKey,
+    adminToken,
+    logins: stores.logins,
+    ended: () => exchange?.tell(),
+    now,
+  });
   const store = notingNames(stores.profiles, parts.attributeNames);
   const rulesOf: RulesOf = (client) => access.rulesOf(client);
   const here = makeProfileService({ store, rulesOf, now });
@@ -139,7 +148,6 @@ export function createApp(parts: AppParts): App {
     profiles: here,
     store,
     rows: rowsFromElsewhere(stores.batches, rulesOf),
-    exchange: new ClientExchange({ ...config, store: stores.clients, peers: edges?.peers ?? [], log }),
     figures: stores.figures,
     version: parts.version,
     now,
@@ -169,7 +177,7 @@ export function createApp(parts: AppParts): App {
     ...usageRoutes(stores.usage, () => usage.flush(), now),
     serverRoute(stores, parts),
     edgesRoute({ ...config, ...parts, peers: edges?.peers ?? [], figures: stores.figures }),
-    ...(edges ? edgeRoutes({ ...config, ...edges, ...edgeAnswers() }) : []), // edge
+    ...(edges && exchange ? edgeRoutes({ ...config, ...edges, ...edgeAnswers(), exchange }) : []), // edge
     // Running it
     ...healthRoutes(parts), //                    open
     openApiRoute(document), //                    open

@@ -56,6 +56,14 @@ export interface ClientStore {
   find(client: string): Promise<ClientRecord>;
 
   /**
+   * How many changes of any client's record all processes have acknowledged until now; costs no more than a look into memory. A record that
+   * was found after this was asked still holds as long as the number is the same.
+   *
+   * Undefined where an engine can only say by a round trip.
+   */
+  readonly changes: (() => number) | undefined;
+
+  /**
    * Puts `record` in the place of the one that it was made from.
    *
    * @param record its `revision` is the one that was found; the next is kept

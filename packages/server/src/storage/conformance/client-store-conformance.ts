@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ClientRecord, NO_CLIENT_RECORD } from '../client-store.ts';
-import { LOGIN_WINDOW, MAX_LOGINS_KEPT } from '../login-store.ts';
+import { LOGIN_WINDOW, LONGEST_SESSION, MAX_LOGINS_KEPT } from '../login-store.ts';
 import type { Stores } from '../stores.ts';
 import { type StorePlace, T0 } from './profile-store-conformance.ts';
 
@@ -59,6 +59,41 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
       await stores.clients.replace('demo', RECORD);
       expect(await stores.clients.find('dem')).toEqual(NO_CLIENT_RECORD);
       expect(await stores.clients.find('demo2')).toEqual(NO_CLIENT_RECORD);
+    });
+
+    test('a change of any client, by any process, changes the number of changes; nothing else does', async () => {
+      const { changes } = stores.clients;
+      if (!changes) return;
+      const seen = [changes()];
+      const look = () => seen.push(changes());
+      await other.clients.replace('demo', RECORD);
+      look();
+      await stores.clients.replace('acme', RECORD);
+      look();
+      await other.clients.replace('demo', { ...RECORD, revision: 1 });
+      look();
+      expect(new Set(seen).size).toBe(4);
+      await other.clients.replace('demo', RECORD);
+      await other.logins.fail('::1', T0);
+      expect(changes()).toBe(seen.at(-1));
+      expect(other.clients.changes?.()).toBe(seen.at(-1));
+    });
+
+    test('a session that one process has ended has ended for every other, and no other has', async () => {
+      const { logins } = stores;
+      expect(await other.logins.hasEnded('a')).toBe(false);
+      await logins.endSession('a', T0);
+      expect(await other.logins.hasEnded('a')).toBe(true);
+      expect(await logins.hasEnded('a')).toBe(true);
+      expect(await logins.hasEnded('b')).toBe(false);
+      for (let n = 1; n <= 50; n += 1) await other.logins.endSession(`s${n}`, T0 + n);
+      expect(await logins.hasEnded('a')).toBe(true);
+      expect(await logins.endedSessions(T0 + 50, 2)).toEqual([
+        { session: 's50', at: T0 + 50 },
+        { session: 's49', at: T0 + 49 },
+      ]);
+      expect(await logins.endedSessions(T0 + 50, 100)).toHaveLength(51);
+      expect(await logins.endedSessions(T0 + LONGEST_SESSION + 49, 100)).toHaveLength(1);
     });
 
     describe('failed logins', () => {

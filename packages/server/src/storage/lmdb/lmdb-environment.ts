@@ -74,6 +74,8 @@ export class LmdbEnvironment {
   #spaceIsLow = false;
   #snapshotIsOfThisTurn = false;
   #snapshotIsNew = true;
+  /** Counts the snapshots that were taken. */
+  #snapshot = 0;
   #watcher: Watcher | undefined;
 
   private constructor(root: RootDatabase, path: string) {
@@ -192,12 +194,13 @@ export class LmdbEnvironment {
   /**
    * Reads what every process has acknowledged until now.
    *
+   * @param look told the number of the snapshot it reads from: as long as that is the same, so is all there is to read
    * @throws QuiverError `unavailable` when the engine cannot read
    */
-  read<Result>(look: () => Result): Result {
+  read<Result>(look: (snapshot: number) => Result): Result {
     try {
       this.#renewSnapshot();
-      return look();
+      return look(this.#snapshot);
     } catch (error) {
       throw new QuiverError('unavailable', 'The store could not be read', {
         cause: error,
@@ -225,6 +228,7 @@ export class LmdbEnvironment {
     this.#root.ensureReadTxn();
     if (!this.#snapshotIsNew) return;
     this.#snapshotIsNew = false;
+    this.#snapshot += 1;
     this.#watcher?.snapshotBegins();
   }
 

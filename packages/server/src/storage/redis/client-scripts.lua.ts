@@ -36,6 +36,19 @@ return { 'done', redis.call('ZCARD', address) }
 `);
 
 /**
+ * Notes that a session has ended.
+ *
+ * KEYS[1] the sessions that were ended, by time. ARGV: the session, now, how long that must be known, in milliseconds. Returns done.
+ */
+export const noteEndedSession = script(`
+local ended = KEYS[1]
+redis.call('ZREMRANGEBYSCORE', ended, '-inf', tonumber(ARGV[2]) - tonumber(ARGV[3]))
+redis.call('ZADD', ended, ARGV[2], ARGV[1])
+redis.call('PEXPIRE', ended, ARGV[3])
+return { 'done' }
+`);
+
+/**
  * Adds to the counts of a day, once.
  *
  * KEYS[1] the day, a hash by kind; KEYS[2] the days of the client, in order; KEYS[3] where the operation is noted. ARGV: day, how long the

@@ -14,6 +14,7 @@ import { latest, type RedisCluster } from './redis-cluster.ts';
 export class RedisClientStore implements ClientStore {
   readonly #cluster: RedisCluster;
   readonly #prefix: string;
+  readonly changes = undefined;
 
   constructor(cluster: RedisCluster, prefix: string) {
     this.#cluster = cluster;

@@ -1,8 +1,14 @@
-/** Failed admin logins in a Redis or Valkey Cluster: a sorted set an address. */
+/** Logins in a Redis or Valkey Cluster: a sorted set for the failed ones of an address, one for the sessions that were ended. */
 
-import { LOGIN_WINDOW, type LoginStore, MAX_LOGINS_KEPT } from '../login-store.ts';
+import {
+  type EndedSession,
+  LOGIN_WINDOW,
+  LONGEST_SESSION,
+  type LoginStore,
+  MAX_LOGINS_KEPT,
+} from '../login-store.ts';
 import { newVersion } from './cells.ts';
-import { noteLogin } from './client-scripts.lua.ts';
+import { noteEndedSession, noteLogin } from './client-scripts.lua.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 
 export class RedisLoginStore implements LoginStore {
@@ -23,6 +29,35 @@ export class RedisLoginStore implements LoginStore {
     const args = [newVersion(), now, LOGIN_WINDOW, MAX_LOGINS_KEPT];
     const [, count] = await this.#cluster.write({ script: noteLogin, keys: [this.#key(address)], args });
     return Number(count);
+  }
+
+  async endSession(session: string, at: number): Promise<void> {
+    const args = [session, at, LONGEST_SESSION];
+    await this.#cluster.write({ script: noteEndedSession, keys: [this.#endedKey()], args });
+  }
+
+  async hasEnded(session: string): Promise<boolean> {
+    return (await this.#cluster.read<unknown>(latest(), this.#endedKey(), 'ZSCORE', session)) !== null;
+  }
+
+  async endedSessions(now: number, limit: number): Promise<EndedSession[]> {
+    const range = ['+inf', `(${now - LONGEST_SESSION}`, 'WITHSCORES', 'LIMIT', 0, limit];
+    const found = await this.#cluster.read<readonly unknown[]>(
+      latest(),
+      this.#endedKey(),
+      'ZREVRANGEBYSCORE',
+      ...range,
+    );
+    // Pairs in pairs (RESP3) or one after the other (RESP2).
+    const pairs = found.flat();
+    return Array.from({ length: pairs.length / 2 }, (_, place) => ({
+      session: String(pairs[2 * place]),
+      at: Number(pairs[2 * place + 1]),
+    }));
+  }
+
+  #endedKey(): string {
+    return `${this.#prefix}:ended-sessions:{ended-sessions}`;
   }
 
   #key(address: string): string {
