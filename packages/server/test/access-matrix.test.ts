@@ -328,7 +328,76 @@ describe('signing in', () => {
     expect((await signIn(ADMIN_TOKEN)).status).toBe(200);
   });
 
-  test('signing out takes the cookie away', async () => {
+  test('of many guesses at the same moment no more than ten are told apart, and the right one is not among them', async () => {
+    clock += 60_001;
+    const guess = (token: string) => quiver.ask('GET', '/demo/target/batches', { headers: bearer(token) });
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, (_, n) => guess(n === 30 ? ADMIN_TOKEN : `wrong-${n}`)),
+    );
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(10);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(50);
+    clock += 60_001;
+    const right = await Promise.all(Array.from({ length: 60 }, () => guess(ADMIN_TOKEN)));
+    expect(new Set(right.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+
+  test('who has a profile token that is not good any more is refused and does not count as a guesser', async () => {
+    clock += 60_001;
+    for (let n = 0; n < 15; n += 1) {
+      for (const name of ['an expired token', 'an ended token', 'a foreign token']) {
+        const removed = await quiver.ask('DELETE', '/rest/v1/profiles/nobody', { headers: askers[name]!() });
+        expect([name, removed.status]).toEqual([name, 403]);
+        const read = await quiver.ask('GET', '/demo/target/batches', { headers: askers[name]!() });
+        expect([name, read.status]).toEqual([name, 401]);
+      }
+    }
+    expect((await signIn(ADMIN_TOKEN)).status).toBe(200);
+  });
+
+  test('behind a trusted proxy who guesses is whom it names, and what others claim to have been sent counts for nothing', async () => {
+    const behind = await openInProcess({ trustedProxies: ['10.0.0.0/8'] });
+    try {
+      const guess = async (peer: string, forwarded: string | undefined, token: string) => {
+        const headers = {
+          host: '127.0.0.1',
+          ...bearer(token),
+          ...(forwarded !== undefined && { 'x-forwarded-for': forwarded }),
+        };
+        const request = new Request('http://in-process/demo/target/batches', { headers });
+        return (await behind.app.fetch(request, { address: peer, secure: false })).status;
+      };
+      for (let n = 0; n < 10; n += 1) {
+        // The first of the list is the guesser's own invention.
+        expect(await guess('10.0.0.1', `198.51.100.${n}, 203.0.113.9:1${n}, 10.0.0.2`, `w${n}`)).toBe(401);
+      }
+      expect(await guess('10.0.0.1', '203.0.113.9', ADMIN_TOKEN)).toBe(429);
+      expect(await guess('10.0.0.1', '203.0.113.10', ADMIN_TOKEN)).toBe(200);
+      expect(await guess('::ffff:10.0.0.1', undefined, ADMIN_TOKEN)).toBe(200);
+      for (let n = 0; n < 10; n += 1) {
+        expect(await guess('203.0.113.20', `198.51.100.${n}`, `w${n}`)).toBe(401);
+        expect(await guess('10.0.0.1', `2001:db8:0:1::${n}`, `w${n}`)).toBe(401);
+      }
+      expect(await guess('203.0.113.20', '198.51.100.99', ADMIN_TOKEN)).toBe(429);
+      expect(await guess('10.0.0.1', '2001:db8:0:1:ffff::1', ADMIN_TOKEN)).toBe(429);
+      expect(await guess('10.0.0.1', '2001:db8:0:2::1', ADMIN_TOKEN)).toBe(200);
+    } finally {
+      await behind.close();
+    }
+  });
+
+  test('signing out takes the cookie away and ends the session', async () => {
+    clock += 60_001;
+    const cookie = (await signIn(ADMIN_TOKEN)).headers.get('set-cookie')!.split(';')[0]!;
+    const other = (await signIn(ADMIN_TOKEN)).headers.get('set-cookie')!.split(';')[0]!;
+    const status = async (sent: string) =>
+      (await quiver.ask('GET', '/demo/target/batches', { headers: { cookie: sent } })).status;
+    expect([await status(cookie), await status(other)]).toEqual([200, 200]);
+    expect((await quiver.ask('DELETE', '/console/session', { headers: { cookie } })).status).toBe(204);
+    expect([await status(cookie), await status(other)]).toEqual([401, 200]);
+  });
+
+  test('signing out without a session takes the cookie away', async () => {
     const { status, headers } = await quiver.ask('DELETE', '/console/session');
     expect(status).toBe(204);
     expect(headers.get('set-cookie')).toMatch(/^quiver_session=; Path=\/; Max-Age=0; /);

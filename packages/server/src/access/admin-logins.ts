@@ -1,5 +1,19 @@
-/** Proving to be the admin by the admin token, and what guessing costs: ten wrong ones a minute from one address, then 429. */
+/**
+ * Proving to be the admin by the admin token, and what guessing costs: ten wrong ones a minute from one address, then 429 whatever is sent.
+ *
+ * A guess is counted before its answer is known to anybody:
+ *
+ *   what was sent   what happens
+ *   --------------  --------------------------------------------------------------------------------------------------------
+ *   a wrong token   it waits until all wrong ones that came before it, from this address to this process, are counted, is
+ *                   counted in the store, and then refused: 401, or 429 when it is one too many
+ *   the right one   it waits for the same, then for the count of all processes: 429 when there were ten
+ *
+ * So many guesses at the same moment help nobody: in one process at most ten are told apart from the right token, and of those that reach
+ * other processes at the same moment at most one more at each. The right token alone is never written down and never waits for a disk.
+ */
 
+import { isIP } from 'node:net';
 import { QuiverError } from '../errors.ts';
 import { LOGIN_WINDOW, type LoginStore } from '../storage/login-store.ts';
 import { digestOf, isSameSecret } from './same-secret.ts';
@@ -7,12 +21,14 @@ import { digestOf, isSameSecret } from './same-secret.ts';
 const MAX_FAILURES = 10;
 
 export class AdminLogins {
-  readonly #logins: LoginStore;
+  readonly #logins: Pick<LoginStore, 'failures' | 'fail'>;
   readonly #digest: Buffer;
   readonly #now: () => number;
+  /** By address: settled when the wrong guesses that came until now are counted. */
+  readonly #counting = new Map<string, Promise<unknown>>();
 
   /** @param now epoch milliseconds */
-  constructor(logins: LoginStore, adminToken: string, now: () => number) {
+  constructor(logins: Pick<LoginStore, 'failures' | 'fail'>, adminToken: string, now: () => number) {
     this.#logins = logins;
     this.#digest = digestOf(adminToken);
     this.#now = now;
@@ -22,15 +38,49 @@ export class AdminLogins {
    * Whether `candidate` is the admin token; a wrong one is counted against the address.
    *
    * @param address who asks; where the runtime does not know, all such callers count as one
-   * @throws QuiverError `too-many-requests` after ten wrong ones within a minute, for the right one too: else it could be told
+   * @throws QuiverError `too-many-requests` after ten wrong ones within a minute, even for the right one, so that the reply reveals nothing
    */
   async prove(candidate: string, address: string | undefined): Promise<boolean> {
-    const who = address?.replace(/^::ffff:/, '') ?? 'unknown';
-    if ((await this.#logins.failures(who, this.#now())) >= MAX_FAILURES) throw tooMany();
-    if (isSameSecret(candidate, this.#digest)) return true;
-    if ((await this.#logins.fail(who, this.#now())) > MAX_FAILURES) throw tooMany();
+    const guesser = guesserAt(address);
+    const before = this.#counting.get(guesser);
+    if (isSameSecret(candidate, this.#digest)) {
+      await before;
+      await this.#refuseTheLockedOut(guesser);
+      return true;
+    }
+    const counted = this.#count(guesser, before);
+    const settled = counted.catch(() => undefined);
+    this.#counting.set(guesser, settled);
+    try {
+      await counted;
+    } finally {
+      if (this.#counting.get(guesser) === settled) this.#counting.delete(guesser);
+    }
     return false;
   }
+
+  async #count(guesser: string, before: Promise<unknown> | undefined): Promise<void> {
+    await before;
+    await this.#refuseTheLockedOut(guesser);
+    if ((await this.#logins.fail(guesser, this.#now())) > MAX_FAILURES) throw tooMany();
+  }
+
+  async #refuseTheLockedOut(guesser: string): Promise<void> {
+    if ((await this.#logins.failures(guesser, this.#now())) >= MAX_FAILURES) throw tooMany();
+  }
+}
+
+/** What one guesser has for an address: of IPv6 the network, for everybody has as many addresses in it as they like. */
+function guesserAt(address: string | undefined): string {
+  if (address === undefined || address === '') return 'unknown';
+  if (isIP(address) !== 6) return address;
+  const [head = '', tail] = address.split('::');
+  const groups = (text: string) => text.split(':').filter((group) => group !== '');
+  const first = groups(head);
+  const last = groups(tail ?? '');
+  const all = [...first, ...new Array(Math.max(0, 8 - first.length - last.length)).fill('0'), ...last];
+  const network = all.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(':')}::/64`;
 }
 
 function tooMany(): QuiverError {

@@ -19,7 +19,7 @@ import { QuiverError } from '../errors.ts';
 import type { ClientRecord, ClientStore, TokenFacts } from '../storage/client-store.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { type ClientSettings, rulesOf, withDefaults } from './client-settings.ts';
-import { signToken, type TokenScope } from './client-token.ts';
+import { isSignedToken, signToken, type TokenScope } from './client-token.ts';
 import { digestOf, isSameSecret } from './same-secret.ts';
 
 const FRESH_MS = 250;
@@ -122,6 +122,11 @@ export class ClientAccess {
   isPresentToken({ tokens }: CurrentClient, scope: TokenScope, text: string): boolean {
     const token = tokens[scope];
     return token !== undefined && isSameSecret(text, token.digest) && token.expiresAt > this.#options.now();
+  }
+
+  /** Whether `text` is or was a token of whatever client and scope, expired and ended ones too. */
+  hasSigned(text: string): Promise<boolean> {
+    return isSignedToken(this.#options.tokenKey, text);
   }
 
   /** Replaces the settings by what `change` makes of them. What is there is what the store says now, not what is kept here. */

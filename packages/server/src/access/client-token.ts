@@ -1,6 +1,6 @@
 /** Tokens of a client (contract section 9): JSON Web Tokens (RFC 7519), so that the present one can be shown again without being kept. */
 
-import { SignJWT } from 'jose';
+import { compactVerify, SignJWT } from 'jose';
 import type { TokenFacts } from '../storage/client-store.ts';
 
 /** What a token is good for: the profile APIs, or the trace of a visit. */
@@ -20,4 +20,14 @@ export function signToken(
     .setIssuedAt(facts.issuedAt / 1000)
     .setExpirationTime(facts.expiresAt / 1000)
     .sign(key);
+}
+
+/** Whether a text was signed by {@link signToken} with this key, whatever it says. */
+export async function isSignedToken(key: Uint8Array, text: string): Promise<boolean> {
+  try {
+    await compactVerify(text, key, { algorithms: ['HS256'] });
+    return true;
+  } catch {
+    return false;
+  }
 }

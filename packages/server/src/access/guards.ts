@@ -15,6 +15,8 @@ export interface GuardParts {
   readonly sessions: ConsoleSessions;
   /** Scheme, host and port as the caller wrote them. */
   readonly originOf: (call: Call) => string;
+  /** The address that a call came from. */
+  readonly callerOf: (call: Call) => string | undefined;
 }
 
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
@@ -38,7 +40,10 @@ export function makeGuards(
   /** Whether the admin sent it, by token or by the console's session. */
   async function isAdmin(call: Call): Promise<boolean> {
     const token = bearerToken(call.request);
-    if (token !== undefined) return logins.prove(token, call.peer?.address);
+    if (token !== undefined) {
+      // Who shows a profile token, expired or of another client, does not guess the admin token.
+      return !(await access.hasSigned(token)) && logins.prove(token, parts.callerOf(call));
+    }
     return isOfConsole(call, parts);
   }
 

@@ -25,6 +25,8 @@ export interface SessionRoutesParts {
   readonly clients: readonly string[];
   /** Scheme, host and port as the caller wrote them. */
   readonly originOf: (call: Call) => string;
+  /** The address that a call came from. */
+  readonly callerOf: (call: Call) => string | undefined;
 }
 
 const Login = z.object({ token: z.string() }).openapi('Login', { example: { token: '<admin token>' } });
@@ -40,7 +42,13 @@ const SessionReply = z
     example: { clients: ['demo'], csrfToken: 'q0b1…', expiresAt: '2026-08-19T05:53:39.000Z' },
   });
 
-export function sessionRoutes({ sessions, logins, clients, originOf }: SessionRoutesParts): Route[] {
+export function sessionRoutes({
+  sessions,
+  logins,
+  clients,
+  originOf,
+  callerOf,
+}: SessionRoutesParts): Route[] {
   const reply = ({ csrfToken, expiresAt }: ConsoleSession, cookie?: string) =>
     jsonReply(
       { clients, csrfToken, expiresAt: new Date(expiresAt).toISOString() },
@@ -61,7 +69,7 @@ export function sessionRoutes({ sessions, logins, clients, originOf }: SessionRo
         requireSameOrigin(call, originOf);
         const { token } = readJsonObject(await readBody(call.request, MAX_LOGIN));
         if (typeof token !== 'string') throw new QuiverError('bad-request', 'token: must be a string');
-        if (!(await logins.prove(token, call.peer?.address))) {
+        if (!(await logins.prove(token, callerOf(call)))) {
           throw new QuiverError('unauthorized', 'token: is not the admin token');
         }
         const begun = await sessions.begin();

@@ -49,6 +49,7 @@ import { reachedFinder } from '../wire/origin.ts';
 import type { KeepHeaders, Outgoing } from '../wire/replies.ts';
 import type { Call, Peer, Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
+import { callerFinder } from '../wire/trusted-proxies.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { type Answering, makeEntrance } from './entrance.ts';
@@ -111,6 +112,7 @@ export function createApp(parts: AppParts): App {
   const { access, adminToken, usage } = parts;
   const reachedBy = reachedFinder(config.trustedProxies);
   const originOf = (call: Call) => reachedBy(call).origin;
+  const callerOf = callerFinder(config.trustedProxies);
   const logins = new AdminLogins(stores.logins, adminToken, now);
   const { signingKey, exchange } = parts;
   const sessions = new ConsoleSessions({
@@ -170,7 +172,7 @@ export function createApp(parts: AppParts): App {
     // Who may do what
     ...tokenRoutes(access, now), //               admin
     ...settingsRoutes(access), //                 admin
-    ...sessionRoutes({ sessions, logins, clients: config.clients, originOf }), // open
+    ...sessionRoutes({ sessions, logins, clients: config.clients, originOf, callerOf }), // open
     // What the console shows                     admin
     ...profileAdminRoutes(everywhere ?? stores.profiles, profiles, now),
     attributeNamesRoute(stores.attributeNames),
@@ -187,7 +189,7 @@ export function createApp(parts: AppParts): App {
 
   const entrance = makeEntrance({
     ...config,
-    guards: { ...makeGuards({ access, logins, sessions, originOf }), edge: edges?.sealed.guard },
+    guards: { ...makeGuards({ access, logins, sessions, originOf, callerOf }), edge: edges?.sealed.guard },
     meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
     count: (client, kind) => usage.count(client, kind),
     keptHeaders: parts.keptHeaders ?? ((headers) => headers),

@@ -1,7 +1,7 @@
 /** The address under which the caller reached us: what a link back to us must begin with (contract section 6). */
 
-import { BlockList, isIP } from 'node:net';
 import type { Call } from './route.ts';
+import { proxyTrust } from './trusted-proxies.ts';
 
 export interface Reached {
   /** Scheme, host and port as the caller wrote them: `https://demo.example.com:8443`. */
@@ -19,20 +19,12 @@ export interface Reached {
  * @param trustedProxies addresses, or ranges such as `10.0.0.0/8`
  */
 export function reachedFinder(trustedProxies: readonly string[]): (call: Call) => Reached {
-  const trusted = new BlockList();
-  for (const proxy of trustedProxies) {
-    const [address = '', prefix] = proxy.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (prefix === undefined) trusted.addAddress(address, family);
-    else trusted.addSubnet(address, Number(prefix), family);
-  }
+  const isTrusted = proxyTrust(trustedProxies);
   return ({ request, peer }) => {
     let scheme: 'http' | 'https' = peer?.secure ? 'https' : 'http';
     let prefix = '';
     let host = request.headers.get('host') ?? 'localhost';
-    const address = peer?.address.replace(/^::ffff:/, '') ?? '';
-    const family = isIP(address);
-    if (family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4')) {
+    if (peer !== undefined && isTrusted(peer.address)) {
       const forwarded = (name: string) => firstOf(request.headers.get(`x-forwarded-${name}`));
       scheme = forwarded('proto') === undefined ? scheme : forwarded('proto') === 'https' ? 'https' : 'http';
       const forwardedHost = forwarded('host');
