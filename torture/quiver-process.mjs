@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -22,6 +23,9 @@ export const RUNTIMES = ['bun', 'node'];
 export function built(path) {
   return import(pathToFileURL(join(SERVER, 'dist', path)).href);
 }
+
+/** A package that the server has for its tests. */
+export const packageOfServer = createRequire(join(SERVER, 'package.json'));
 
 const running = new Set();
 const folders = new Set();

@@ -33,6 +33,7 @@ const NAMES = [
   'fuzz',
   'expressions',
   'settings',
+  'browser',
 ];
 
 const { values: flags, positionals } = parseArgs({

@@ -15,6 +15,8 @@ const STATUS_OF_CODE = {
   'method-not-allowed': 405,
   'body-too-large': 413,
   'url-too-long': 414,
+  /** The request is for a name that this server does not have (RFC 9110 section 15.5.20). */
+  misdirected: 421,
   'too-many-requests': 429,
   /** The store did not do it and has said so: nothing changed, the caller may send it again. */
   'not-done': 503,

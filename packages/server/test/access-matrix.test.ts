@@ -96,6 +96,23 @@ const ROWS: Record<string, readonly (number | 'in')[]> = {
   //              nobody foreign expired cut  forged unsigned ended token access_ admin session csrf other forged
   open: [/*     */ 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in'],
   'profileApi off': ['in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in'],
+  // What writes also looks at which page has sent it.
+  'profileApi off, writing': [
+    'in',
+    'in',
+    'in',
+    'in',
+    'in',
+    'in',
+    'in',
+    'in',
+    'in',
+    'in',
+    'in',
+    'in',
+    403,
+    'in',
+  ],
   'profileApi on': [403, 403, 403, 403, 403, 403, 403, 'in', 'in', 403, 403, 403, 403, 403],
   adminOrProfileToken: [403, 403, 403, 403, 403, 403, 403, 'in', 'in', 'in', 403, 'in', 403, 403],
   'admin GET': [401, 401, 401, 401, 401, 401, 401, 401, 401, 'in', 'in', 'in', 'in', 401],
@@ -192,9 +209,10 @@ for (const required of [false, true]) {
       const [method = '', path = ''] = route.split(' ');
       // Its own door: it lets in who proves to be the admin, see below.
       if (path === '/console/session') return;
+      const writes = method !== 'GET' || path.endsWith('/update');
       const row =
         guard === 'profileApi'
-          ? `profileApi ${required ? 'on' : 'off'}`
+          ? `profileApi ${required ? 'on' : writes ? 'off, writing' : 'off'}`
           : guard === 'admin'
             ? `admin ${method === 'GET' ? 'GET' : 'other'}`
             : guard;
@@ -286,7 +304,10 @@ describe('signing in', () => {
   });
 
   test('a browser on https keeps the cookie for https', async () => {
-    const behindProxy = await openInProcess({ trustedProxies: ['0.0.0.0/0'] });
+    const behindProxy = await openInProcess({
+      trustedProxies: ['0.0.0.0/0'],
+      allowedHosts: ['quiver.example'],
+    });
     try {
       const request = new Request('http://in-process/console/session', {
         method: 'POST',

@@ -263,7 +263,7 @@ describe('the address of the status', () => {
       'http://b.example',
     ],
   ])('%s', async (_, headers, peer, secure, origin) => {
-    const proxied = await openInProcess({ trustedProxies: ['10.0.0.0/24'] });
+    const proxied = await openInProcess({ host: '0.0.0.0', trustedProxies: ['10.0.0.0/24'] });
     try {
       expect((await send(proxied, headers, peer, secure)).origin).toBe(origin);
     } finally {
@@ -278,16 +278,21 @@ describe('the address of the status', () => {
     ['a user', 'user@evil.example'],
     ['a blank', 'evil example'],
   ])('a host with %s is refused', async (_, host) => {
-    const answer = await send(quiver, { host });
-    expect([answer.status, answer.text]).toEqual([
-      400,
-      refused('Host: must be a name or an address, and a port if any'),
-    ]);
+    const reached = await openInProcess({ host: '0.0.0.0' });
+    try {
+      const answer = await send(reached, { host });
+      expect([answer.status, answer.text]).toEqual([
+        400,
+        refused('Host: must be a name or an address, and a port if any'),
+      ]);
+    } finally {
+      await reached.close();
+    }
   });
 
   test('it is never longer than 255 characters', async () => {
     const longest = 'c'.repeat(64);
-    const long = await openInProcess({ clients: [longest] });
+    const long = await openInProcess({ host: '0.0.0.0', clients: [longest] });
     try {
       const at = (length: number) => send(long, { host: 'h'.repeat(length) });
       const room =

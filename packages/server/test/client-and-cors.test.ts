@@ -7,7 +7,8 @@ const SHOP = 'https://shop.example';
 let quiver: InProcess;
 let shopped: InProcess;
 beforeAll(async () => {
-  quiver = await openInProcess();
+  // Reached by others, so that it has whatever names they give it.
+  quiver = await openInProcess({ host: '0.0.0.0' });
   shopped = await openInProcess({ corsOrigins: [SHOP] });
   for (const client of ['demo', 'acme']) {
     const body = {
@@ -88,6 +89,51 @@ describe('a name in the path that is not served', () => {
       }
     } finally {
       await single.close();
+    }
+  });
+});
+
+describe('pages of other origins', () => {
+  const UPDATE = '/m2/demo/profile/update?mboxPC=same&profile.from=page';
+  const UPLOAD = '/m2/demo/profile/batchUpdate';
+  const sent = async (server: InProcess, method: string, path: string, headers: Record<string, string>) =>
+    (await server.ask(method, path, { headers, ...(path === UPLOAD && { body: 'batch=pcId,a\nsame,1' }) }))
+      .status;
+  const writes = [
+    ['POST', UPDATE],
+    ['GET', UPDATE],
+    ['POST', UPLOAD],
+  ] as const;
+
+  test.each([
+    ['a form on another site', { origin: 'https://attacker.example', 'sec-fetch-site': 'cross-site' }],
+    ['an image on another site', { 'sec-fetch-site': 'cross-site' }],
+    ['another port of this machine', { origin: 'http://127.0.0.1:9', 'sec-fetch-site': 'same-site' }],
+    ['a sandboxed frame', { origin: 'null', 'sec-fetch-site': 'cross-site' }],
+    ['a browser that says the origin alone', { origin: 'https://attacker.example' }],
+  ])('%s cannot write', async (_, headers) => {
+    const before = quiver.changes.length;
+    for (const [method, path] of writes) expect(await sent(quiver, method, path, headers)).toBe(403);
+    expect(quiver.changes.length).toBe(before);
+    // What carries no authority takes visits from every page.
+    const body = { context: { channel: 'web' } };
+    const visit = await quiver.ask('POST', '/rest/v1/delivery?client=demo&sessionId=s', { headers, body });
+    expect(visit.status).toBe(200);
+  });
+
+  test.each([
+    ['no browser', {}],
+    ['the own page', { origin: 'http://127.0.0.1:8680', 'sec-fetch-site': 'same-origin' }],
+    ['a person who typed it', { 'sec-fetch-site': 'none' }],
+    ['an older browser, own page', { origin: 'http://127.0.0.1:8680' }],
+    ['an origin that is configured', { origin: SHOP, 'sec-fetch-site': 'cross-site' }],
+  ])('%s can', async (_, headers) => {
+    const writing = await openInProcess({ corsOrigins: [SHOP] });
+    try {
+      await writing.visit({ tntId: 'same' });
+      for (const [method, path] of writes) expect(await sent(writing, method, path, headers)).toBe(200);
+    } finally {
+      await writing.close();
     }
   });
 });

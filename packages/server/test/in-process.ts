@@ -34,6 +34,7 @@ export const CONFIG: ServeConfig = {
   allowUnsafeStore: false,
   clients: ['demo', 'acme'],
   serverDomain: 'tt.omtrdc.net',
+  allowedHosts: [],
   cluster: 1,
   node: 0,
   locationHint: 'none',

@@ -31,6 +31,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'fuzz',
     'expressions',
     'settings',
+    'browser',
   ])('%s', async (name) => {
     const { code, stdout } = await torture('--short', name);
     expect(stdout).toMatch(/^ {3}(met|left out)/m);
@@ -46,6 +47,7 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['expiry', 'a-millisecond-too-long'],
     ['fuzz', 'crash'],
     ['settings', 'kept-a-moment'],
+    ['browser', 'any-host-any-page'],
   ])('%s notices: %s', async (name, sabotage) => {
     const { code, stdout } = await torture('--sabotage', sabotage, name);
     expect(stdout).toMatch(/^ {3}MISSED/m);

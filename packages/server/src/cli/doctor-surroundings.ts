@@ -1,9 +1,9 @@
 /** What the doctor looks at outside of the data folder: the program, its limits, the engine's settings, who can reach it. */
 
 import { readFile } from 'node:fs/promises';
-import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { ServeConfig } from '../config/config.ts';
+import { isLoopback } from '../config/loopback.ts';
 import { embeddedStoreSettings } from '../server.ts';
 import { quiverVersion } from '../version.ts';
 import type { Finding } from './doctor-finding.ts';
@@ -83,8 +83,4 @@ export async function checkReach({ host, port, tls, tlsDev }: ServeConfig): Prom
     return { name: 'reach', state: 'warning', text };
   }
   return { name: 'reach', state: 'ok', text: `${where}, https` };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

@@ -1,19 +1,8 @@
 /** What a person should know before others can reach the server: said in the banner, when it listens beyond loopback. */
 
-import { BlockList, isIP } from 'node:net';
 import { withDefaults } from '../access/client-settings.ts';
 import type { ServeConfig } from '../config/config.ts';
 import type { ClientStore } from '../storage/client-store.ts';
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/** Whether only this machine reaches what listens there. A name counts as loopback only when it is `localhost`. */
-export function isLoopback(host: string): boolean {
-  const family = isIP(host);
-  return family === 0 ? host === 'localhost' : LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
-}
 
 /** One sentence for each thing that stands open, for a server that listens beyond loopback. */
 export async function openDoors(config: ServeConfig, clients: Pick<ClientStore, 'find'>): Promise<string[]> {

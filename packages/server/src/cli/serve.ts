@@ -7,6 +7,7 @@ import { ensureSigningKey } from '../access/signing-key.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { storePlace } from '../config/config-report.ts';
 import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
+import { isLoopback } from '../config/loopback.ts';
 import { type Log, makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { supervise } from '../runtime/supervisor.ts';
@@ -14,7 +15,7 @@ import type { ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 import { quiverVersion } from '../version.ts';
 import type { DevCertificate } from './dev-certificate.ts';
-import { isLoopback, openDoors } from './exposure.ts';
+import { openDoors } from './exposure.ts';
 import type { Assignment } from './worker.ts';
 
 /**

@@ -50,6 +50,7 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     'allow-unsafe-store': config.allowUnsafeStore ? 'yes' : 'no',
     client: config.clients,
     'server-domain': config.serverDomain,
+    'allow-host': config.allowedHosts,
     cluster: config.cluster,
     node: config.node,
     'location-hint': config.locationHint,

@@ -47,6 +47,8 @@ export interface ServeConfig {
   readonly clients: readonly string[];
   /** Lower case, without a leading dot. */
   readonly serverDomain: string;
+  /** Further names, in lower case, that the server answers to; `*.example.com` stands for all under it. */
+  readonly allowedHosts: readonly string[];
   readonly cluster: number;
   readonly node: number;
   readonly locationHint: LocationHint;

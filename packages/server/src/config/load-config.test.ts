@@ -33,6 +33,7 @@ test('the defaults of contract section 11', () => {
     allowUnsafeStore: false,
     clients: ['demo'],
     serverDomain: 'tt.omtrdc.net',
+    allowedHosts: [],
     cluster: 1,
     node: 0,
     locationHint: 'none',

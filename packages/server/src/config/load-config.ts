@@ -69,6 +69,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
     allowUnsafeStore: value<boolean>('allow-unsafe-store'),
     clients: [...new Set(value<string[]>('client'))],
     serverDomain: value<string>('server-domain'),
+    allowedHosts: [...new Set(value<string[]>('allow-host'))],
     cluster: value<number>('cluster'),
     node: value<number>('node'),
     locationHint: value<LocationHint | undefined>('location-hint') ?? (peers.length > 0 ? 'cluster' : 'none'),

@@ -55,6 +55,14 @@ const domain = z
     'must be a domain name, for instance tt.omtrdc.net',
   );
 
+const hostName = z
+  .string()
+  .toLowerCase()
+  .regex(
+    /^(?=.{1,253}$)(\*\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$|^[0-9a-f:.]{2,45}$/,
+    'must be a host name without a port, for instance quiver.example.com or *.example.com',
+  );
+
 /** An address, or a range in CIDR form. */
 const addressRange = z.string().refine((text) => {
   const [address = '', bits, ...rest] = text.split('/');
@@ -177,6 +185,14 @@ export const SETTINGS = [
     fallback: 'tt.omtrdc.net',
     describe: 'client codes are looked for before this domain in the Host header',
     schema: domain,
+  },
+  {
+    name: 'allow-host',
+    value: '<name>',
+    fallback: [],
+    describe: 'further names that the Host header may have; *.<domain> allows all names under it',
+    repeatable: true,
+    schema: z.array(hostName),
   },
   {
     name: 'cluster',

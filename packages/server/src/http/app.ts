@@ -192,6 +192,7 @@ export function createApp(parts: AppParts): App {
     guards: { ...makeGuards({ access, logins, sessions, originOf, callerOf }), edge: edges?.sealed.guard },
     meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
     count: (client, kind) => usage.count(client, kind),
+    originOf,
     keptHeaders: parts.keptHeaders ?? ((headers) => headers),
     log,
   });

@@ -3,7 +3,8 @@
  * Private Network Access (contract section 7).
  */
 
-import type { CorsKind } from '../wire/route.ts';
+import { QuiverError } from '../errors.ts';
+import type { Call, CorsKind } from '../wire/route.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -92,6 +93,33 @@ function configuredPolicy(origins: readonly string[]): CorsPolicy {
 
 // `*` does not cover Authorization (Fetch standard, "CORS-preflight fetch").
 const ALLOWED_HEADERS = 'Authorization, access_token, Content-Type, *';
+
+/**
+ * Makes the function that refuses what a page of another origin wants to write, unless its origin is configured.
+ *
+ * CORS keeps pages from reading a reply, not from sending: a form or an image goes out without asking. Browsers say of both where they come
+ * from, and pages cannot change what they say; a request that says nothing comes from no browser.
+ *
+ * @throws QuiverError (the function) `forbidden`, with the flag that would allow the origin
+ */
+export function pageGuard(
+  origins: readonly string[],
+  originOf: (call: Call) => string,
+): (call: Call) => void {
+  const allowed = new Set(origins);
+  return (call) => {
+    const { headers } = call.request;
+    const site = headers.get('sec-fetch-site');
+    const origin = headers.get('origin');
+    if (site === null && origin === null) return;
+    if (site === 'same-origin' || site === 'none') return;
+    if (origin !== null && (allowed.has(origin) || (site === null && origin === originOf(call)))) return;
+    throw new QuiverError(
+      'forbidden',
+      'Origin: pages of other origins may not write; --cors-origin allows one',
+    );
+  };
+}
 
 function preflight(methods: readonly string[], headers: string): Headers {
   return {

@@ -1,5 +1,5 @@
 /**
- * The way of one request into its route and out again. In order: Host, client, guard, handler; on the way out errors, CORS, the
+ * The way of one request into its route and out again. In order: Host, client, page, guard, handler; on the way out errors, CORS, the
  * edge header, metrics. One function a route, made once, so that a request passes no chain of middleware.
  */
 
@@ -13,7 +13,8 @@ import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts
 import { emptyReply, type KeepHeaders, type Outgoing, type Reply, type ReplyStyle } from '../wire/replies.ts';
 import type { Call, GuardKind, Handler, Peer, Route } from '../wire/route.ts';
 import { decodeSegment, rawQueryOf, rawSegment } from '../wire/target.ts';
-import { type CorsPolicy, corsPolicy } from './cors.ts';
+import { type CorsPolicy, corsPolicy, pageGuard } from './cors.ts';
+import { hostGuard } from './known-hosts.ts';
 import type { RequestMeter } from './request-metrics.ts';
 
 /**
@@ -29,13 +30,19 @@ export type Answering = (
 
 export interface EntranceOptions {
   readonly clients: readonly string[];
+  /** The address it listens on. */
+  readonly host: string;
   readonly serverDomain: string;
+  /** Further names that it answers to. */
+  readonly allowedHosts: readonly string[];
   readonly cluster: number;
   readonly corsOrigins: readonly string[];
   readonly guards: Readonly<Record<GuardKind, Guard | undefined>>;
   readonly meterOf: (method: string, route: string) => RequestMeter;
   /** Counts a call that a client was answered with success. */
   readonly count: (client: string, kind: UsageKind) => void;
+  /** Scheme, host and port as the caller wrote them. */
+  readonly originOf: (call: Call) => string;
   readonly keptHeaders: KeepHeaders;
   readonly log: pino.Logger;
 }
@@ -52,6 +59,7 @@ const NO_PARAMETERS: readonly Parameter[] = [];
 export function makeEntrance(options: EntranceOptions): Entrance {
   const { guards, meterOf, log } = options;
   const findClient = clientFinder(options);
+  const requireKnownHost = hostGuard(options);
   const queryOf = queryReader();
   const edge = String(options.cluster);
 
@@ -82,6 +90,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
         const host = request.headers.get('host');
         // Two Host headers reach us joined by a comma (Bun, proxies); which of them was meant nobody can know.
         if (host?.includes(',')) throw new QuiverError('bad-request', 'Host: must be sent once');
+        requireKnownHost(host);
         given = answer(request, peer, path, host);
       } catch (thrown) {
         given = refused(thrown);
@@ -100,6 +109,10 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     const handle = counts === undefined ? route.handle : counted(route.handle, counts, options.count);
     const guard = guards[route.guard];
     const hasClientSegment = route.path.startsWith('/m2/');
+    const refuseOtherPages =
+      route.cors === 'configured' && (route.method !== 'GET' || route.writes)
+        ? pageGuard(options.corsOrigins, options.originOf)
+        : undefined;
     const isOfAdmin = route.path.startsWith('/{client}/target/');
     return answered(
       route.style,
@@ -119,6 +132,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
           });
         }
         const call = { request, peer, path, query, client };
+        refuseOtherPages?.(call);
         const passing = guard?.(call);
         return passing instanceof Promise ? passing.then(() => handle(call)) : handle(call);
       },

@@ -45,6 +45,7 @@ export function updateRoutes(profiles: ProfileService, rulesOf: RulesOf, checkId
     {
       ...shared,
       method: 'GET',
+      writes: true,
       describe: describeUpdate('Update a profile, all in the query'),
       async handle(call) {
         if (targetLength(call.request.url) > MAX_UPDATE_URL) {

@@ -58,6 +58,8 @@ export interface Route {
   readonly cors: CorsKind;
   /** Whether it serves a client's visitors: then the client is found, and the reply names the edge cluster (section 8). */
   readonly scope: 'client' | 'server';
+  /** That it changes something, for a GET that does. */
+  readonly writes?: true;
   /** What a call counts as when it was answered with success (contract section 10); nothing by default. */
   readonly counts?: UsageKind;
   /** What `/openapi.json` says about it. */

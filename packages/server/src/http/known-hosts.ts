@@ -1,0 +1,73 @@
+/**
+ * Which names a server answers to.
+ *
+ * A page anywhere on the web can make its own name lead to 127.0.0.1 (DNS rebinding): to the browser what it then reads there is the page's
+ * own, and only the Host header still tells. So a server that this machine alone reaches answers to its own names and no others. One that
+ * others reach has whatever names they give it, unless it is told which.
+ */
+
+import { isIP } from 'node:net';
+import { isLoopback } from '../config/loopback.ts';
+import { QuiverError } from '../errors.ts';
+
+export interface KnownHostsOptions {
+  /** The address it listens on. */
+  readonly host: string;
+  /** Lower case; every name under it is known too. */
+  readonly serverDomain: string;
+  /** `--allow-host`: names in lower case; `*.example.com` stands for all names under it. */
+  readonly allowedHosts: readonly string[];
+}
+
+/** Names that were found known: more are not remembered. */
+const MAX_REMEMBERED = 1000;
+
+/**
+ * Makes the function that refuses a request whose Host header is none of the server's names. No browser sends a request without one, so that
+ * passes.
+ *
+ * @throws QuiverError (the function) `misdirected`, with the flag that would allow the name
+ */
+export function hostGuard({
+  host: listensOn,
+  serverDomain,
+  allowedHosts,
+}: KnownHostsOptions): (host: string | null) => void {
+  const isOnLoopback = isLoopback(listensOn);
+  if (!isOnLoopback && allowedHosts.length === 0) return () => undefined;
+  const names = new Set([serverDomain, listensOn.toLowerCase(), ...allowedHosts]);
+  const endings = [serverDomain, 'localhost', ...allowedHosts.flatMap(underWildcard)].map((one) => `.${one}`);
+  const known = new Set<string>();
+
+  function isKnown(name: string): boolean {
+    if (isLoopback(name) || names.has(name) || endings.some((ending) => name.endsWith(ending))) return true;
+    // What leads to an address cannot be made to lead elsewhere.
+    return !isOnLoopback && isIP(name) !== 0;
+  }
+
+  return (host) => {
+    if (host === null || known.has(host)) return;
+    const name = nameIn(host);
+    if (!isKnown(name)) {
+      throw new QuiverError(
+        'misdirected',
+        `Host: ${shown(name)} is not a name of this server; to serve it start with --allow-host ${shown(name)}`,
+      );
+    }
+    if (known.size < MAX_REMEMBERED) known.add(host);
+  };
+}
+
+/** The name in a Host header: without port, brackets and a last dot. */
+function nameIn(host: string): string {
+  const [, bracketed, name = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::[0-9]*)?$/.exec(host.toLowerCase()) ?? [];
+  return bracketed ?? name.replace(/\.$/, '');
+}
+
+function underWildcard(allowed: string): string[] {
+  return allowed.startsWith('*.') ? [allowed.slice(2)] : [];
+}
+
+function shown(name: string): string {
+  return name === '' || name.length > 100 || !/^[\w.:-]+$/.test(name) ? '<name>' : name;
+}
