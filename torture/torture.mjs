@@ -34,6 +34,7 @@ const NAMES = [
   'expressions',
   'settings',
   'browser',
+  'proxy',
 ];
 
 const { values: flags, positionals } = parseArgs({

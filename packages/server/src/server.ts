@@ -18,6 +18,7 @@ import type { ServeConfig } from './config/config.ts';
 import { EdgeBatchRows } from './edges/batch-rows.ts';
 import { ClientExchange } from './edges/client-exchange.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
+import { SpentCallFiles } from './edges/spent-call-files.ts';
 import { type AppParts, createApp } from './http/app.ts';
 import type { Log } from './log.ts';
 import { PlaceholderIds } from './metering/placeholder-ids.ts';
@@ -29,6 +30,7 @@ import { recordSettler } from './profiles/record-settler.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import type { BatchFileStore } from './storage/batch-file-store.ts';
 import { openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
+import type { SpentCallStore } from './storage/spent-call-store.ts';
 import type { Stores } from './storage/stores.ts';
 
 export { embeddedStoreSettings } from './storage/lmdb/lmdb-environment.ts';
@@ -73,8 +75,6 @@ export interface QuiverServer {
 
 /** The news that a batch was queued; the client follows. */
 const BATCH_ACCEPTED = 'batch accepted: ';
-/** The news that a call of another edge cluster was let in; its nonce follows. */
-const EDGE_CALL = 'edge call: ';
 
 /**
  * Opens the store that the configuration names.
@@ -114,14 +114,13 @@ export function createServer(parts: ServerParts): QuiverServer {
   let closing: Promise<void> | undefined;
 
   let wakeRunner: (client: string) => void = () => {};
-  let spendNonce: (nonce: string) => void = () => {};
 
   async function start(): Promise<void> {
     const stores = await openStores(config, parts.signingKey);
     closers.push(() => stores.close());
     const files = batchFilesOf(config, stores);
     await files.start();
-    const edges = linkEdges();
+    const edges = await linkEdges(stores);
     const exchange =
       edges &&
       new ClientExchange({
@@ -149,16 +148,23 @@ export function createServer(parts: ServerParts): QuiverServer {
   }
 
   /** The other edge clusters; undefined where there are none. */
-  function linkEdges(): EdgeLinks | undefined {
+  async function linkEdges({ spentCalls }: Stores): Promise<EdgeLinks | undefined> {
     if (config.peers.length === 0 || config.edgeSecret === undefined) return undefined;
+    const spent = spentCalls ?? (await spentCallFiles());
     return edgeLinks({
       ...config,
       key: derivedKey(config.edgeSecret, 'edge calls'),
       registry: metrics,
       log,
       now: Date.now,
-      spent: (nonce) => parts.tellOthers(EDGE_CALL + nonce),
+      spent,
     });
+  }
+
+  async function spentCallFiles(): Promise<SpentCallStore> {
+    const files = new SpentCallFiles(join(config.dataDir, 'edge-calls'), Date.now);
+    await files.start();
+    return files;
   }
 
   function startBackground(
@@ -209,7 +215,6 @@ export function createServer(parts: ServerParts): QuiverServer {
     edges: EdgeLinks | undefined,
     exchange: ClientExchange | undefined,
   ): Promise<void> {
-    spendNonce = (nonce) => edges?.seal.spend(nonce);
     const app = createApp({
       config,
       stores,
@@ -251,7 +256,6 @@ export function createServer(parts: ServerParts): QuiverServer {
     metrics,
     hear(news) {
       if (news.startsWith(BATCH_ACCEPTED)) wakeRunner(news.slice(BATCH_ACCEPTED.length));
-      if (news.startsWith(EDGE_CALL)) spendNonce(news.slice(EDGE_CALL.length));
     },
     async start() {
       try {

@@ -32,6 +32,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'expressions',
     'settings',
     'browser',
+    'proxy',
   ])('%s', async (name) => {
     const { code, stdout } = await torture('--short', name);
     expect(stdout).toMatch(/^ {3}(met|left out)/m);
@@ -47,6 +48,7 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['expiry', 'a-millisecond-too-long'],
     ['fuzz', 'crash'],
     ['settings', 'kept-a-moment'],
+    ['proxy', 'obeys-proxies'],
     ['browser', 'any-host-any-page'],
   ])('%s notices: %s', async (name, sabotage) => {
     const { code, stdout } = await torture('--sabotage', sabotage, name);

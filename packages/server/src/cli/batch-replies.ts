@@ -48,7 +48,7 @@ export async function* failedRowsOf(
     const query = { fromLine: String(fromLine) };
     const reply = await server.send(`${batchPath(server, id)}/failures`, { query });
     if (reply.status !== 200) throw refusedBy(reply);
-    const page: FailuresPage = parseReply<FailuresPage>(reply.text, 'failures');
+    const page: FailuresPage = parseReply<FailuresPage>(reply, 'failures');
     yield page.failures;
     fromLine = page.nextLine;
   }

@@ -73,10 +73,10 @@ async function showStatus(id: string | undefined, options: StatusOptions): Promi
   if (reply.status !== 200) throw refusedBy(reply);
   if (options.json) writeData(`${reply.text}\n`);
   else if (id === undefined) {
-    const { batches } = parseReply<{ batches: BatchView[] }>(reply.text, 'batches');
+    const { batches } = parseReply<{ batches: BatchView[] }>(reply, 'batches');
     writeData(batches.length === 0 ? '' : table([LIST_HEAD, ...batches.map(listRow)]));
     if (batches.length === 0) writeNote('no batches');
-  } else writeData(table(statusRows(parseReply<BatchView>(reply.text, 'consumed'))));
+  } else writeData(table(statusRows(parseReply<BatchView>(reply, 'consumed'))));
   return EXIT.ok;
 }
 
@@ -118,7 +118,8 @@ async function showFailures(id: string, options: FailuresOptions): Promise<ExitC
 async function saveFailures(server: ServerConnection, id: string, path: string): Promise<ExitCode> {
   const response = await server.open(`${batchPath(server, id)}/failures`, { query: { format: 'file' } });
   if (response.status !== 200 || response.body === null) {
-    throw refusedBy({ status: response.status, text: await response.text(), retryAfter: undefined });
+    const { status } = response;
+    throw refusedBy({ status, text: await response.text(), retryAfter: undefined, way: server.way });
   }
   const body = Readable.fromWeb(response.body as NodeReadableStream);
   if (path === '-') {

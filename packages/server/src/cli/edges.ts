@@ -46,7 +46,7 @@ async function showEdges(options: EdgesOptions): Promise<ExitCode> {
   const server = new ServerConnection(options);
   const reply = await server.send(`/${encodeURIComponent(server.client)}/target/edges`);
   if (reply.status !== 200) throw refusedBy(reply);
-  const { edges } = parseReply<{ edges: Edge[] }>(reply.text, 'edges');
+  const { edges } = parseReply<{ edges: Edge[] }>(reply, 'edges');
   writeData(options.json ? `${reply.text}\n` : table([HEAD, ...edges.map(lineOf)]));
   return edges.every(({ reachable }) => reachable) ? EXIT.ok : EXIT.refused;
 }

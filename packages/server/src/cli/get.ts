@@ -9,6 +9,7 @@ import {
   parseReply,
   refusedBy,
   ServerConnection,
+  type ServerReply,
   withConnection,
 } from './server-connection.ts';
 import { shown, table, writeData } from './terminal-text.ts';
@@ -62,7 +63,7 @@ async function get(id: string, options: GetOptions): Promise<ExitCode> {
   for (const kind of kindsOf(id, options)) {
     const reply = await server.send(`/rest/v1/profiles/${PATHS[kind]}${encodeURIComponent(id)}`);
     if (reply.status === 200) {
-      writeData(options.json ? `${reply.text}\n` : profileText(kind, reply.text));
+      writeData(options.json ? `${reply.text}\n` : profileText(kind, reply));
       return EXIT.ok;
     }
     if (reply.status !== 404) throw refusedBy(reply);
@@ -71,8 +72,8 @@ async function get(id: string, options: GetOptions): Promise<ExitCode> {
   throw new ClientFailure(EXIT.refused, misses.join('; '));
 }
 
-function profileText(kind: AddressedKind, json: string): string {
-  const profile = parseReply<ProfileReply>(json, 'profileAttributes');
+function profileText(kind: AddressedKind, reply: ServerReply): string {
+  const profile = parseReply<ProfileReply>(reply, 'profileAttributes');
   const head = [
     [KIND_NAMES[kind], shown(profile.visitorId)],
     ['modified', profile.modifiedAt],

@@ -10,6 +10,7 @@ import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { type Log, makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
+import { ignoreProxies } from '../runtime/proxies.ts';
 import { supervise } from '../runtime/supervisor.ts';
 import type { ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
@@ -29,6 +30,7 @@ export async function serve(
   { config, unknownVariables }: LoadedConfig,
   { demo = false }: { demo?: boolean } = {},
 ): Promise<number> {
+  ignoreProxies();
   const log = makeLog(config.logLevel);
   for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
   await checkTls(config.tls);

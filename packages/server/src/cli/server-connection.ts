@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ignoreProxies, isOfThisMachine, proxyFor } from '../runtime/proxies.ts';
 import { ClientFailure, EXIT } from './client-failure.ts';
 
 /** What the flags of every client command say. */
@@ -61,6 +62,8 @@ export interface ServerReply {
   readonly warning?: string | undefined;
   /** Seconds of `Retry-After`, when the server gave any. */
   readonly retryAfter: number | undefined;
+  /** What to say of the way to the server where something failed: the proxy, or nothing. */
+  readonly way: string;
 }
 
 export interface ServerRequest {
@@ -79,7 +82,13 @@ export class ServerConnection {
   constructor({ url, client, token }: ConnectionOptions) {
     this.url = url;
     this.client = client;
+    if (isOfThisMachine(url)) ignoreProxies();
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  }
+
+  /** What to say of the way to the server where something failed. */
+  get way(): string {
+    return wayTo(this.url);
   }
 
   /**
@@ -93,6 +102,7 @@ export class ServerConnection {
     const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
     return {
       status: response.status,
+      way: this.way,
       text: await this.#reached(response.text()),
       warning: response.headers.get('x-quiver-warning') ?? undefined,
       retryAfter: Number.isFinite(retryAfter) ? retryAfter : undefined,
@@ -127,7 +137,8 @@ export class ServerConnection {
       return await pending;
     } catch (cause) {
       if (cause instanceof ClientFailure) throw cause;
-      throw new ClientFailure(EXIT.unreachable, `cannot reach ${this.url}: ${networkReason(cause)}`, {
+      const reason = networkReason(cause);
+      throw new ClientFailure(EXIT.unreachable, `cannot reach ${this.url}: ${reason}${this.way}`, {
         cause,
       });
     }
@@ -144,8 +155,14 @@ function networkReason(error: unknown): string {
 }
 
 /** A refusal of the server as the end of the command. */
-export function refusedBy({ status, text }: ServerReply): ClientFailure {
-  return new ClientFailure(EXIT.refused, `the server refused (${status}): ${messageOf(text)}`);
+export function refusedBy({ status, text, way }: ServerReply): ClientFailure {
+  return new ClientFailure(EXIT.refused, `the server refused (${status}): ${messageOf(text)}${way}`);
+}
+
+/** Behind what failed: the proxy that it went through, for it may be what failed. */
+function wayTo(url: string): string {
+  const proxy = proxyFor(url);
+  return proxy === undefined ? '' : ` (through the proxy ${proxy.url} of ${proxy.variable})`;
 }
 
 /** What an error reply says, whichever of the server's shapes it has. */
@@ -168,14 +185,17 @@ export function messageOf(text: string): string {
  * @param member one that it must have; its absence tells that something else than Quiver has answered
  * @throws ClientFailure `refused` when it is no such reply
  */
-export function parseReply<T extends object>(text: string, member: keyof T & string): T {
+export function parseReply<T extends object>(
+  { text, way }: Pick<ServerReply, 'text' | 'way'>,
+  member: keyof T & string,
+): T {
   try {
     const reply: unknown = JSON.parse(text);
     if (typeof reply === 'object' && reply !== null && member in reply) return reply as T;
   } catch {
     // Said below.
   }
-  throw new ClientFailure(EXIT.refused, `the reply is not one of Quiver's: ${messageOf(text)}`);
+  throw new ClientFailure(EXIT.refused, `the reply is not one of Quiver's: ${messageOf(text)}${way}`);
 }
 
 /** The text of the first element of that name in a reply of fixed shape; undefined without one. */

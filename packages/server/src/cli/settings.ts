@@ -59,7 +59,7 @@ async function settings(changes: readonly string[], options: SettingsOptions): P
   );
   if (reply.status !== 200) throw refusedBy(reply);
   if (reply.warning !== undefined) writeNote(`warning: ${shown(reply.warning)}`);
-  const members = parseReply<Record<string, unknown>>(reply.text, 'enableProfileApiAuthentication');
+  const members = parseReply<Record<string, unknown>>(reply, 'enableProfileApiAuthentication');
   writeData(
     options.json
       ? `${reply.text}\n`

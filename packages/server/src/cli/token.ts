@@ -8,6 +8,7 @@ import {
   parseReply,
   refusedBy,
   ServerConnection,
+  type ServerReply,
   type ServerRequest,
   withConnection,
 } from './server-connection.ts';
@@ -75,23 +76,23 @@ async function endToken(options: TokenOptions): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-function printToken(text: string, { json }: ShowOptions): void {
+function printToken(reply: ServerReply, { json }: ShowOptions): void {
   const { accessToken, expiresIn } = parseReply<{ accessToken: string; expiresIn: number }>(
-    text,
+    reply,
     'accessToken',
   );
-  writeData(json ? `${text}\n` : `${accessToken}\n`);
+  writeData(json ? `${reply.text}\n` : `${accessToken}\n`);
   writeNote(`good for ${timeText(expiresIn)}`);
 }
 
 /** @throws ClientFailure when the server answers with another status */
-async function ask(options: TokenOptions, request: ServerRequest, expected: number): Promise<string> {
+async function ask(options: TokenOptions, request: ServerRequest, expected: number): Promise<ServerReply> {
   const server = new ServerConnection(options);
   const path = `/${encodeURIComponent(server.client)}/target/authentication/token`;
   const query = { authorizationScope: options.debug ? 'debug_tools' : 'profile_api', ...request.query };
   const reply = await server.send(path, { ...request, query });
   if (reply.status !== expected) throw refusedBy(reply);
-  return reply.text;
+  return reply;
 }
 
 function timeOf(text: string): number {

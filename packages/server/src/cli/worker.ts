@@ -3,6 +3,7 @@
 import type { ServeConfig } from '../config/config.ts';
 import { makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
+import { ignoreProxies } from '../runtime/proxies.ts';
 import { listenProblem } from '../runtime/supervisor.ts';
 import { runWorker } from '../runtime/worker.ts';
 import { createServer, type ServerRole } from '../server.ts';
@@ -23,6 +24,7 @@ export interface Assignment {
 }
 
 export async function worker(): Promise<void> {
+  ignoreProxies();
   const runtime = await currentRuntime();
   runWorker<Assignment>({
     create({ config, adminToken, signingKey, version, startedAt, place, role }, collectMetrics, tellOthers) {

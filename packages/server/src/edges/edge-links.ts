@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { Log } from '../log.ts';
+import type { SpentCallStore } from '../storage/spent-call-store.ts';
 import { EdgePeer, edgeMetrics } from './edge-peer.ts';
 import { EdgeSeal } from './edge-seal.ts';
 import { SealedCalls } from './sealed-calls.ts';
@@ -16,8 +17,8 @@ export interface EdgeLinksParts {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Told of every call that was let in, for the other processes of this cluster; see {@link EdgeSeal.spend}. */
-  readonly spent: (nonce: string) => void;
+  /** Where calls that were let in are noted, for all processes of this cluster. */
+  readonly spent: SpentCallStore;
 }
 
 /** What ties this cluster to the others: the seal that they share, and a line to each. */
@@ -27,12 +28,12 @@ export interface EdgeLinks {
   readonly peers: readonly EdgePeer[];
 }
 
-export function edgeLinks({ peers, edgeTimeout, registry, log, ...parts }: EdgeLinksParts): EdgeLinks {
+export function edgeLinks({ peers, edgeTimeout, registry, log, spent, ...parts }: EdgeLinksParts): EdgeLinks {
   const seal = new EdgeSeal({ ...parts, peers: peers.map(({ cluster }) => cluster) });
   const metrics = edgeMetrics(registry);
   return {
     seal,
-    sealed: new SealedCalls(seal),
+    sealed: new SealedCalls(seal, spent),
     peers: peers.map((peer) => new EdgePeer({ ...peer, seal, lookupLimit: edgeTimeout, metrics, log })),
   };
 }

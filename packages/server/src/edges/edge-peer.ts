@@ -11,7 +11,14 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { EDGE_CALLS, EDGE_PATH, type EdgeAnswer, type EdgeAsk, type EdgeCallName } from './edge-calls.ts';
+import {
+  EDGE_CALLS,
+  EDGE_PATH,
+  type EdgeAnswer,
+  type EdgeAsk,
+  type EdgeCallName,
+  MAX_EDGE_BODY,
+} from './edge-calls.ts';
 import { ANSWER_HEADER, type EdgeSeal } from './edge-seal.ts';
 
 export interface EdgePeerOptions {
@@ -38,6 +45,13 @@ const LIMITS: Readonly<Partial<Record<EdgeCallName, number>>> = {
   clients: WRITE_LIMIT,
   state: WRITE_LIMIT,
   rows: ROWS_LIMIT,
+};
+/** Room for the largest profile, escaped twice. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+/** What may have more: a profile with any number of ids, the settings of any number of clients. */
+const ANSWER_BYTES: Readonly<Partial<Record<EdgeCallName, number>>> = {
+  'hand-over': MAX_EDGE_BODY,
+  clients: MAX_EDGE_BODY,
 };
 const FAILURES_TO_OPEN = 5;
 const FIRST_PAUSE = 1000;
@@ -141,12 +155,13 @@ export class EdgePeer {
     try {
       response = await fetch(this.url + path, {
         method: 'POST',
-        headers: { authorization, 'content-type': 'application/json' },
+        // Packed it would have to be unpacked before anybody knows who has sent it.
+        headers: { authorization, 'content-type': 'application/json', 'accept-encoding': 'identity' },
         body,
         redirect: 'error',
         signal: AbortSignal.timeout(LIMITS[name] ?? lookupLimit),
       });
-      text = await response.text();
+      text = await readAnswer(response, ANSWER_BYTES[name] ?? MAX_ANSWER_BYTES);
     } catch (error) {
       throw new PeerSilent(this.cluster, reasonOf(error), {
         mayBeDone: !NOT_SENT.has(codeOf(error)),
@@ -219,6 +234,28 @@ export function edgeMetrics(registry: Registry): EdgeMetrics {
       registers: [registry],
     }),
   };
+}
+
+/**
+ * Reads an answer of which nobody knows yet who has sent it.
+ *
+ * @throws Error when it has more than so many bytes, of which no more are read then, or is packed
+ */
+async function readAnswer({ body, headers }: Response, mostBytes: number): Promise<string> {
+  if (body === null) return '';
+  if (headers.has('content-encoding')) {
+    await body.cancel();
+    throw new Error('its answer is packed, which nobody asked for');
+  }
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    // To leave the loop cancels the rest.
+    if (bytes > mostBytes) throw new Error(`its answer has more than ${mostBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 function codeOf(error: unknown): string {

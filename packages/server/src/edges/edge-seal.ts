@@ -3,7 +3,8 @@
  *
  * `Authorization: Quiver-Edge <from>.<to>.<time>.<nonce>.<digest>.<signature>`: two cluster numbers, epoch milliseconds, 16 random bytes, SHA-256 of the body, and
  * HMAC-SHA256 over method, path and all of these (bytes as base64url). A call is let in when its signature is right, it is meant for this cluster, comes
- * from one that the configuration names, was sealed less than five seconds ago by the clock here, and was not seen before. The answer bears a
+ * from one that the configuration names, was sealed less than five seconds ago by the clock here, and was not let in before, by whatever process
+ * of this cluster (`storage/spent-call-store.ts`). The answer bears a
  * signature over the call's nonce and the body, so that nobody in between can make one up.
  */
 
@@ -12,6 +13,8 @@ import { QuiverError } from '../errors.ts';
 
 /** How far two clocks may be apart, and how long a call may be under way, in milliseconds. */
 const SKEW = 5000;
+/** 16 bytes as base64url. */
+const NONCE = /^[\w-]{22}$/;
 const SCHEME = 'Quiver-Edge ';
 /** Bears the signature of an answer. */
 export const ANSWER_HEADER = 'x-quiver-edge-signature';
@@ -24,22 +27,20 @@ export interface EdgeSealOptions {
   readonly peers: readonly number[];
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Told of every nonce that was let in, so that other processes of this cluster can be told. */
-  readonly spent?: (nonce: string) => void;
 }
 
 /** What was let in. */
 export interface SealedCall {
   readonly from: number;
   readonly nonce: string;
+  /** Epoch milliseconds, by the caller's clock. */
+  readonly sealedAt: number;
   /** SHA-256 of the body, base64url; the body must be held against it. */
   readonly digest: string;
 }
 
 export class EdgeSeal {
   readonly #options: EdgeSealOptions;
-  /** By nonce, until when it must be remembered. In the order in which they came, so about in that of their times. */
-  readonly #spent = new Map<string, number>();
 
   constructor(options: EdgeSealOptions) {
     this.#options = options;
@@ -54,7 +55,7 @@ export class EdgeSeal {
   }
 
   /**
-   * Opens the seal of a call.
+   * Opens the seal of a call; whether it was seen before is for {@link SealedCalls} to find out.
    *
    * @throws QuiverError `forbidden`, with what is wrong where the caller holds the secret, and without where it does not
    */
@@ -69,20 +70,8 @@ export class EdgeSeal {
     if (!peers.includes(Number(from))) throw refusal(`cluster ${from} is no --peer of ${cluster}`);
     if (!(Math.abs(now() - Number(time)) <= SKEW))
       throw refusal(`clocks differ by ${now() - Number(time)} ms`);
-    if (this.#spent.has(nonce!)) throw refusal('seen before');
-    this.spend(nonce!);
-    this.#options.spent?.(nonce!);
-    return { from: Number(from), nonce: nonce!, digest: digest! };
-  }
-
-  /** Notes that a call with this nonce was let in, here or by another process. */
-  spend(nonce: string): void {
-    const now = this.#options.now();
-    for (const [old, until] of this.#spent) {
-      if (until > now) break;
-      this.#spent.delete(old);
-    }
-    this.#spent.set(nonce, now + 2 * SKEW);
+    if (!NONCE.test(nonce!)) throw refusal('its nonce is none');
+    return { from: Number(from), nonce: nonce!, sealedAt: Number(time), digest: digest! };
   }
 
   /** The signature of an answer to the call with this nonce. */
@@ -110,6 +99,7 @@ export function digestOf(body: string | Uint8Array): string {
   return createHash('sha256').update(body).digest('base64url');
 }
 
-function refusal(why: string): QuiverError {
+/** Why a call was refused, for one who holds the secret. */
+export function refusal(why: string): QuiverError {
   return new QuiverError('forbidden', `edge call: ${why}`);
 }

@@ -6,6 +6,7 @@ import type { BatchStore } from './batch-store.ts';
 import type { ClientStore } from './client-store.ts';
 import type { LoginStore } from './login-store.ts';
 import type { ProfileStore } from './profile-store.ts';
+import type { SpentCallStore } from './spent-call-store.ts';
 import type { UsageStore } from './usage-store.ts';
 
 /** How much there is, for people to look at; gathering it may take a moment. */
@@ -21,6 +22,8 @@ export interface Stores {
   readonly batches: BatchStore;
   /** Undefined when the engine keeps none: then they lie in the data folder, for all processes are on one machine. */
   readonly batchFiles: BatchFileStore | undefined;
+  /** Undefined when the engine keeps none: then they are files in the data folder. */
+  readonly spentCalls: SpentCallStore | undefined;
   readonly clients: ClientStore;
   readonly logins: LoginStore;
   readonly usage: UsageStore;

@@ -96,6 +96,18 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
       expect(await logins.endedSessions(T0 + LONGEST_SESSION + 49, 100)).toHaveLength(1);
     });
 
+    test('a call of another edge cluster is spent once, over all processes', async () => {
+      const [one, another] = [stores.spentCalls, other.spentCalls];
+      if (!one || !another) return;
+      const nonce = (n: number) => `${n}abcdefghijklmnopqrstuvw`.slice(0, 22);
+      for (let n = 0; n < 20; n += 1) {
+        const spent = await Promise.all(
+          [one, another, one, another].map((calls) => calls.spend(nonce(n), T0)),
+        );
+        expect(spent.filter(Boolean)).toHaveLength(1);
+      }
+    });
+
     describe('failed logins', () => {
       test('count for a minute, in every process, each address alone', async () => {
         expect(await stores.logins.fail('10.0.0.1', T0)).toBe(1);

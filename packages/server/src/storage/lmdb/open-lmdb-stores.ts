@@ -44,6 +44,7 @@ export async function openLmdbStores({ path, journalEntries }: LmdbStoresOptions
     profiles: new LmdbProfileStore(environment, tables),
     batches: new LmdbBatchStore(environment, tables),
     batchFiles: undefined,
+    spentCalls: undefined,
     clients: new LmdbClientStore(environment),
     logins: new LmdbLoginStore(environment),
     usage: new LmdbUsageStore(environment),

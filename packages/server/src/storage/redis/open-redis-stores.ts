@@ -12,6 +12,7 @@ import { RedisCluster, type RedisClusterOptions } from './redis-cluster.ts';
 import { RedisLoginStore } from './redis-login-store.ts';
 import { RedisProfileStore } from './redis-profile-store.ts';
 import { RedisRowWriter } from './redis-row-writer.ts';
+import { RedisSpentCallStore } from './redis-spent-call-store.ts';
 import { RedisUsageStore } from './redis-usage-store.ts';
 
 export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectations {}
@@ -37,6 +38,7 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     profiles,
     batches: new RedisBatchStore(cluster, new RedisRowWriter(cells, profiles), prefix),
     batchFiles: new RedisBatchFiles(cluster, prefix),
+    spentCalls: new RedisSpentCallStore(cluster, prefix),
     clients: new RedisClientStore(cluster, prefix),
     logins: new RedisLoginStore(cluster, prefix),
     usage: new RedisUsageStore(cluster, prefix),

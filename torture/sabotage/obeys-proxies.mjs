@@ -1,0 +1,9 @@
+/** Takes proxies from the environment, as Bun's fetch does by itself. */
+const { TORTURE_PROXY } = process.env;
+if (TORTURE_PROXY !== undefined) {
+  const obey = () => {
+    process.env.HTTP_PROXY = TORTURE_PROXY;
+    process.env.http_proxy = TORTURE_PROXY;
+  };
+  setInterval(obey, 50).unref();
+}
