@@ -2,7 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ignoreProxies, isOfThisMachine, proxyFor } from '../runtime/proxies.ts';
+import { ignoreProxies, isOfThisMachine, proxyFor } from '../config/proxies.ts';
 import { ClientFailure, EXIT } from './client-failure.ts';
 
 /** What the flags of every client command say. */

@@ -1,9 +1,9 @@
 /** `quiver worker`: what `serve` starts for each of its workers; not for people. */
 
 import type { ServeConfig } from '../config/config.ts';
+import { ignoreProxies } from '../config/proxies.ts';
 import { makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
-import { ignoreProxies } from '../runtime/proxies.ts';
 import { listenProblem } from '../runtime/supervisor.ts';
 import { runWorker } from '../runtime/worker.ts';
 import { createServer, type ServerRole } from '../server.ts';

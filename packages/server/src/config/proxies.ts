@@ -5,7 +5,7 @@
  * configuration names: a variable that somebody set for something else must not lead them past a third party.
  */
 
-import { isLoopback } from '../config/loopback.ts';
+import { isLoopback } from './loopback.ts';
 
 const VARIABLES = /^(https?|all)_proxy$/i;
 
