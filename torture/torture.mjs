@@ -35,6 +35,7 @@ const NAMES = [
   'settings',
   'browser',
   'proxy',
+  'redis-nodes',
 ];
 
 const { values: flags, positionals } = parseArgs({

@@ -79,9 +79,10 @@ const BATCH_ACCEPTED = 'batch accepted: ';
 /**
  * Opens the store that the configuration names.
  *
- * @param signingKey of who serves; left out by whoever only looks into the store
+ * @param signingKey of the server; left out by a command that only looks into the store
+ * @param log told what is amiss with a cluster while the store is open; by default nobody is
  */
-export async function openStores(config: ServeConfig, signingKey?: string): Promise<Stores> {
+export async function openStores(config: ServeConfig, signingKey?: string, log?: Log): Promise<Stores> {
   const { store } = config;
   if (store.kind === 'lmdb') return openLmdbStores({ path: join(config.dataDir, 'store') });
   // Only here: who keeps profiles in the data folder has no need of the client library.
@@ -96,9 +97,16 @@ export async function openStores(config: ServeConfig, signingKey?: string): Prom
     },
     prefix: config.storePrefix,
     allowUnsafe: config.allowUnsafeStore,
+    found: (flaws) => log && logFlaws(log, flaws),
     // Tokens that one process signs must be good at every other.
     sharedKeyMark: signingKey && derivedKey(signingKey, 'mark of the store').toString('base64url'),
   });
+}
+
+function logFlaws(log: Log, flaws: readonly string[]): void {
+  if (flaws.length === 0) log.info('the store has all that it must have again');
+  else
+    log.error({ flaws }, 'the store would lose what it acknowledges, or does not let Quiver do what it must');
 }
 
 /** The files of batches: with the rest of the store, or in the data folder. */
@@ -116,7 +124,7 @@ export function createServer(parts: ServerParts): QuiverServer {
   let wakeRunner: (client: string) => void = () => {};
 
   async function start(): Promise<void> {
-    const stores = await openStores(config, parts.signingKey);
+    const stores = await openStores(config, parts.signingKey, log);
     closers.push(() => stores.close());
     const files = batchFilesOf(config, stores);
     await files.start();

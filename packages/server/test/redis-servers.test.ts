@@ -239,7 +239,10 @@ describe.skipIf(!hasRedis)('a Redis Cluster behind TLS and a password', () => {
       'tls-cluster': 'yes',
       'tls-replication': 'yes',
     });
-    for (const node of cluster.nodes) await node.ask('CONFIG', 'SET', 'requirepass', 'a word/that:passes@');
+    // Replicas need it too, when they connect to their masters anew.
+    for (const name of ['masterauth', 'requirepass']) {
+      for (const node of cluster.nodes) await node.ask('CONFIG', 'SET', name, 'a word/that:passes@');
+    }
   });
   afterAll(async () => {
     await cluster?.stop();

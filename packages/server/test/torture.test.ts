@@ -33,6 +33,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'settings',
     'browser',
     'proxy',
+    'redis-nodes',
   ])('%s', async (name) => {
     const { code, stdout } = await torture('--short', name);
     expect(stdout).toMatch(/^ {3}(met|left out)/m);
@@ -48,6 +49,7 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['expiry', 'a-millisecond-too-long'],
     ['fuzz', 'crash'],
     ['settings', 'kept-a-moment'],
+    ['redis-nodes', 'masters-alone'],
     ['proxy', 'obeys-proxies'],
     ['browser', 'any-host-any-page'],
   ])('%s notices: %s', async (name, sabotage) => {

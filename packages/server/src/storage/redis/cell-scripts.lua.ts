@@ -34,8 +34,9 @@ local function apply(cell, c)
     end
   end
   local at = string.format('%.0f', now() + tonumber(c[1]))
-  redis.call('HSET', cell, 'e', at)
+  -- What frees memory comes first: it is allowed at maxmemory, and what is written behind it in the same script is too.
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
+  redis.call('HSET', cell, 'e', at)
   for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
   for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
   return at

@@ -1,16 +1,24 @@
 /** Looks at a cluster before anything is written to it: whether it keeps what it says it has kept. */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { StoreFormatError } from '../store-format-error.ts';
 import { UnsafeStoreError } from '../unsafe-store-error.ts';
 import { keepFirst } from './client-scripts.lua.ts';
-import { hasReplica, infoField } from './cluster-info.ts';
+import { hasReplica } from './cluster-info.ts';
 import { SLOTS } from './key-slot.ts';
+import { checkNode, type NodeFlaw } from './node-check.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 
 /** Of the keys and their fields; a Quiver that reads them differently writes a higher one. */
 const FORMAT = 3;
 /** Written before there were customer ids: the same fields, so opening a store only raises the number. */
 const OLDEST_FORMAT = 2;
+
+/** How long a replica that is still connecting is waited for, in milliseconds. */
+const CONNECTING_MS = 10_000;
+const LOOK_AGAIN_MS = 500;
+/** What may be a replica on its way: where there is more amiss too, all of it is said once the others are known. */
+const PASSING: ReadonlySet<NodeFlaw['kind']> = new Set(['replica', 'stranger', 'unreachable']);
 
 /** What a cluster must be like, and what is kept under which keys. */
 export interface ClusterExpectations {
@@ -23,22 +31,28 @@ export interface ClusterExpectations {
 }
 
 /**
- * Checks the cluster, and notes the format of what will be kept there.
+ * Checks the cluster, every master and every replica, and notes the format of what will be kept there.
  *
- * @throws UnsafeStoreError names the first setting under which acknowledged data would be lost
+ * A replica that is still connecting is waited for, up to {@link CONNECTING_MS}.
+ *
+ * @throws UnsafeStoreError names every setting under which acknowledged data would be lost, by address, and every right that is missing
  * @throws StoreFormatError when a Quiver of another format wrote under the prefix
  */
 export async function checkCluster(
   cluster: RedisCluster,
   { prefix, allowUnsafe = false, sharedKeyMark }: ClusterExpectations,
 ): Promise<void> {
-  const covered = cluster.coveredSlots();
-  if (covered < SLOTS && !allowUnsafe) refuse(`${SLOTS - covered} of ${SLOTS} slots have no master`);
-  for (const { address, info } of await cluster.infos()) {
-    const flaw = flawOf(info);
-    if (flaw && !allowUnsafe) refuse(`${address}: ${flaw}`);
-    if (!hasReplica(info)) cluster.waitForNone();
+  const flaws = await lastingFlaws(cluster, prefix, allowUnsafe ? 0 : CONNECTING_MS);
+  const missing = flaws.filter(({ kind }) => kind === 'right');
+  if (missing.length > 0) {
+    throw new UnsafeStoreError(`the store does not let Quiver do what it must: ${listed(missing)}`);
   }
+  if (flaws.length > 0 && !allowUnsafe) {
+    throw new UnsafeStoreError(
+      `the store would lose what it has acknowledged: ${listed(flaws)} (--allow-unsafe-store yes starts all the same)`,
+    );
+  }
+  if (flaws.some(({ kind }) => kind === 'replica')) cluster.waitForNone();
   const keys = [`${prefix}:format:{format}`];
   const args = [FORMAT, OLDEST_FORMAT];
   const [, kept] = await cluster.write({ script: keepFirst, keys, args });
@@ -54,18 +68,43 @@ export async function checkCluster(
   }
 }
 
-function refuse(flaw: string): never {
-  throw new UnsafeStoreError(
-    `the store would lose what it has acknowledged: ${flaw} (--allow-unsafe-store yes starts all the same)`,
-  );
+/** What is amiss and stays so: what may be a replica on its way is looked at again for a while. */
+async function lastingFlaws(cluster: RedisCluster, prefix: string, patience: number): Promise<NodeFlaw[]> {
+  const end = Date.now() + patience;
+  for (;;) {
+    const flaws = await flawsNow(cluster, prefix);
+    const mayPass = flaws.some(({ kind }) => PASSING.has(kind));
+    if (!mayPass || Date.now() > end) return flaws;
+    await pause(LOOK_AGAIN_MS);
+    await cluster.refresh();
+  }
 }
 
-function flawOf(info: string): string | undefined {
-  if (infoField(info, 'aof_enabled') !== '1')
-    return 'appendonly must be yes, or a restart loses what was acknowledged';
-  const policy = infoField(info, 'maxmemory_policy');
-  if (policy !== 'noeviction')
-    return `maxmemory-policy must be noeviction, not ${policy}, which drops profiles`;
-  if (!hasReplica(info)) return 'it has no replica, and every write waits for one';
-  return undefined;
+async function flawsNow(cluster: RedisCluster, prefix: string): Promise<NodeFlaw[]> {
+  const covered = cluster.coveredSlots();
+  const members = cluster.members();
+  const findings = await Promise.all(members.map((member) => checkNode(cluster, member, prefix)));
+  return [
+    ...(covered < SLOTS
+      ? [{ kind: 'unreachable', text: `${SLOTS - covered} of ${SLOTS} slots have no master` } as const]
+      : []),
+    ...findings.flatMap(({ flaws, info }, place): NodeFlaw[] => {
+      const { address, master } = members[place]!;
+      if (address !== master || info === undefined) return [...flaws];
+      const isFollowed = hasReplica(info);
+      const isKnown = members.some((other) => other.master === address && other.address !== address);
+      if (isFollowed && isKnown) return [...flaws];
+      const flaw: NodeFlaw = isFollowed
+        ? {
+            kind: 'stranger',
+            text: `${address}: the cluster does not know its replica, which cannot take over`,
+          }
+        : { kind: 'replica', text: `${address}: it has no replica, and every write waits for one` };
+      return [...flaws, flaw];
+    }),
+  ];
+}
+
+function listed(flaws: readonly NodeFlaw[]): string {
+  return flaws.map(({ text }) => text).join('; ');
 }

@@ -60,9 +60,17 @@ async function countAt(cluster: RedisCluster, address: string, prefix: string): 
   }
 }
 
-/** Whether every master answers, has a replica that a write can wait for, and room; and whether a write comes through. */
-export function readiness(cluster: RedisCluster, prefix: string): () => Promise<void> {
+/** Whether nothing is amiss with any node as far as is known, every master answers, has a replica that a write can wait for, and room; and whether a write comes through. */
+export function readiness(
+  cluster: RedisCluster,
+  prefix: string,
+  flaws: () => readonly string[],
+): () => Promise<void> {
   return async () => {
+    const amiss = flaws();
+    if (amiss.length > 0) {
+      throw new QuiverError('unavailable', `The store would lose what it acknowledges: ${amiss.join('; ')}`);
+    }
     for (const { address, info } of await cluster.infos()) {
       const most = Number(infoField(info, 'maxmemory') ?? 0);
       if (most > 0 && Number(infoField(info, 'used_memory')) >= most) {

@@ -4,6 +4,7 @@ import type { Stores } from '../stores.ts';
 import { Cells } from './cells.ts';
 import { type ClusterExpectations, checkCluster } from './cluster-check.ts';
 import { clusterFigures, readiness } from './cluster-figures.ts';
+import { ClusterWatch } from './cluster-watch.ts';
 import { RedisAttributeNameStore } from './redis-attribute-name-store.ts';
 import { RedisBatchFiles } from './redis-batch-files.ts';
 import { RedisBatchStore } from './redis-batch-store.ts';
@@ -15,7 +16,10 @@ import { RedisRowWriter } from './redis-row-writer.ts';
 import { RedisSpentCallStore } from './redis-spent-call-store.ts';
 import { RedisUsageStore } from './redis-usage-store.ts';
 
-export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectations {}
+export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectations {
+  /** Told what is amiss with nodes while the stores are open, whenever that is something else than before; nothing by default. */
+  readonly found?: (flaws: readonly string[]) => void;
+}
 
 /**
  * Opens the stores.
@@ -32,6 +36,8 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     await cluster.close();
     throw error;
   }
+  const watch = new ClusterWatch({ cluster, prefix, found: options.found ?? (() => {}) });
+  watch.start();
   const cells = new Cells(cluster, prefix);
   const profiles = new RedisProfileStore(cells);
   return {
@@ -45,7 +51,10 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     attributeNames: new RedisAttributeNameStore(cluster, prefix),
     settle: undefined,
     figures: clusterFigures(cluster, prefix),
-    check: readiness(cluster, prefix),
-    close: () => cluster.close(),
+    check: readiness(cluster, prefix, () => (options.allowUnsafe ? [] : watch.flaws)),
+    async close() {
+      await watch.stop();
+      await cluster.close();
+    },
   };
 }

@@ -9,7 +9,10 @@ import {
 } from '../client-store.ts';
 import { newVersion } from './cells.ts';
 import { replaceClient } from './client-scripts.lua.ts';
-import { latest, type RedisCluster } from './redis-cluster.ts';
+import { ACCESS_MS, latest, type RedisCluster } from './redis-cluster.ts';
+
+/** A change is read before it is made, and the login before that; together they end in time. */
+const REPLACE_MS = 1200;
 
 export class RedisClientStore implements ClientStore {
   readonly #cluster: RedisCluster;
@@ -22,16 +25,19 @@ export class RedisClientStore implements ClientStore {
   }
 
   async find(client: string): Promise<ClientRecord> {
-    const json = await this.#cluster.read<Buffer | null>(latest(), this.#key(client), 'HGET', 'j');
+    const json = await this.#cluster.read<Buffer | null>(latest(ACCESS_MS), this.#key(client), 'HGET', 'j');
     return json ? parseClientRecord(String(json)) : NO_CLIENT_RECORD;
   }
 
   async replace(client: string, record: ClientRecord): Promise<boolean> {
-    const [status] = await this.#cluster.write({
-      script: replaceClient,
-      keys: [this.#key(client)],
-      args: [newVersion(), record.revision, clientRecordJson(record)],
-    });
+    const [status] = await this.#cluster.write(
+      {
+        script: replaceClient,
+        keys: [this.#key(client)],
+        args: [newVersion(), record.revision, clientRecordJson(record)],
+      },
+      latest(REPLACE_MS),
+    );
     return String(status) === 'done';
   }
 

@@ -18,13 +18,18 @@ import { QuiverError } from '../../errors.ts';
 import { type Argument, type Call, ClusterNode, Failed, Refused, type Reply } from './cluster-node.ts';
 import { keySlot, SLOTS } from './key-slot.ts';
 
-/** How long a call may take in all, in milliseconds; a request makes few and must end within three seconds. */
-export const BUDGET_MS = 2500;
+/**
+ * How long a call may take in all, in milliseconds. A request must end within three seconds: it asks once who may do what ({@link ACCESS_MS}), then
+ * does its work, each of which ends in time whatever happens to the cluster.
+ */
+export const BUDGET_MS = 2000;
+/** As {@link BUDGET_MS}, for what is asked before the work of a request: settings, tokens, sessions, failed logins. */
+export const ACCESS_MS = 800;
 const CONNECT_MS = 600;
 const RETRY_AFTER = { 'retry-after': '2' };
 /** Until when a call that begins now may take, in epoch milliseconds. */
-export function latest(): number {
-  return Date.now() + BUDGET_MS;
+export function latest(budget = BUDGET_MS): number {
+  return Date.now() + budget;
 }
 
 export interface RedisClusterOptions {
@@ -49,6 +54,9 @@ export class RedisCluster {
   /** Every node of the cluster that was ever named. */
   readonly #known = new Set<string>();
   #slots: (string | undefined)[] = [];
+  #members: readonly ClusterMember[] = [];
+  #topology = '';
+  #topologyChanged: () => void = () => {};
   #refreshing: Promise<void> | undefined;
   /** Why a node did not say who has which slot, the last that did not. */
   #silence: unknown;
@@ -124,6 +132,35 @@ export class RedisCluster {
     return this.#retried('unavailable', latest(), () => this.#node(address).ask<Result>(command, ...args));
   }
 
+  /** Asks one node, once: what it refuses is thrown as it is. */
+  askOnce<Result>(address: string, command: string, ...args: Argument[]): Promise<Result> {
+    return this.#node(address).ask<Result>(command, ...args);
+  }
+
+  /** Masters and replicas, as the cluster announces them. */
+  members(): readonly ClusterMember[] {
+    return this.#members;
+  }
+
+  /** Calls back whenever slots or nodes are others than before. */
+  onTopologyChange(changed: () => void): void {
+    this.#topologyChanged = changed;
+  }
+
+  /** Looks anew who has which slot. */
+  refresh(): Promise<void> {
+    return this.#refresh();
+  }
+
+  /** A key that a node does not serve, with which it refuses every command that it would run with another; undefined when it serves all. */
+  keyNotAt(address: string, start: string): string | undefined {
+    for (let n = 0; n < 64; n += 1) {
+      const key = `${start}:{${n}}`;
+      if (this.#slots[keySlot(key)] !== address) return key;
+    }
+    return undefined;
+  }
+
   /** How many replicas a write waits for. */
   get replicas(): number {
     return this.#replicas;
@@ -172,7 +209,8 @@ export class RedisCluster {
           });
         }
         await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));
-        await this.#refresh();
+        // What the cluster says of its slots may take longer than the call has left.
+        await beforeIts(until, this.#refresh()).catch(() => undefined);
       }
     }
   }
@@ -240,32 +278,50 @@ export class RedisCluster {
     }
     const [most] = [...votes.values()].sort((a, b) => b.count - a.count);
     this.#slots = most!.view.masters;
-    for (const { nodes } of answered) for (const address of nodes) this.#known.add(address);
+    for (const { members } of answered) for (const address of members.keys()) this.#known.add(address);
+    const { text } = most!.view;
+    // Who is a replica of whom spreads more slowly than who has which slot: one node may know of some that another does not.
+    const members = new Map(
+      answered.filter((view) => view.text === text).flatMap((view) => [...view.members]),
+    );
+    this.#members = [...members].map(([address, master]) => ({ address, master }));
+    const topology = `${text}\n${[...members].flat().sort().join(' ')}`;
+    if (topology === this.#topology) return;
+    this.#topology = topology;
+    this.#topologyChanged();
   }
+}
+
+/** A node that the cluster announces. */
+export interface ClusterMember {
+  readonly address: string;
+  /** Of a replica its master's address, of a master its own. */
+  readonly master: string;
 }
 
 type SlotRange = readonly [number, number, ...(readonly [Buffer, number, ...unknown[]])[]];
 interface SlotView {
   readonly text: string;
   readonly masters: (string | undefined)[];
-  readonly nodes: readonly string[];
+  /** By address, that of the master. */
+  readonly members: ReadonlyMap<string, string>;
 }
 
 function viewOf(ranges: readonly SlotRange[], asked: string): SlotView {
   const masters: (string | undefined)[] = new Array(SLOTS);
-  const nodes: string[] = [];
+  const members = new Map<string, string>();
   const text: string[] = [];
-  for (const [first, last, ...members] of ranges) {
-    const addresses = members.map(([host, port]) => {
+  for (const [first, last, ...named] of ranges) {
+    const addresses = named.map(([host, port]) => {
       // A node that does not know its own address yet leaves it empty.
       const name = String(host) || asked.slice(0, asked.lastIndexOf(':'));
       return `${name}:${port}`;
     });
-    nodes.push(...addresses);
+    for (const address of addresses) members.set(address, addresses[0]!);
     text.push(`${first}-${last} ${addresses[0]}`);
     masters.fill(addresses[0], first, last + 1);
   }
-  return { text: text.sort().join('\n'), masters, nodes };
+  return { text: text.sort().join('\n'), masters, members };
 }
 
 /** What is still under way at the end of its time goes on, and nobody waits for it. */
@@ -281,7 +337,8 @@ async function beforeIts<Result>(end: number, attempt: Promise<Result>): Promise
   }
 }
 
-function rootOf(error: unknown): string {
+/** What lies at the bottom of an error. */
+export function rootOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : rootOf(error.cause);
 }
@@ -293,5 +350,14 @@ function failure(error: Failed, code: 'not-done' | 'unavailable' | 'unknown'): Q
     return new QuiverError('insufficient-storage', 'The store has no room', { cause: error });
   }
   if (isFull) return new QuiverError(code, 'The store has no room', { cause: error, headers: RETRY_AFTER });
-  return new QuiverError('internal', 'The store refused a command', { cause: error });
+  // A right or a password was taken from us: whoever runs the cluster can give it back, and the same call will do.
+  const isHalfDone = code === 'not-done' && /\bscript\b/i.test(error.message);
+  return new QuiverError(
+    isHalfDone ? 'unknown' : code,
+    'The store refused a command just now; send it again',
+    {
+      cause: error,
+      headers: RETRY_AFTER,
+    },
+  );
 }

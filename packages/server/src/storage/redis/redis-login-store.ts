@@ -9,7 +9,7 @@ import {
 } from '../login-store.ts';
 import { newVersion } from './cells.ts';
 import { noteEndedSession, noteLogin } from './client-scripts.lua.ts';
-import { latest, type RedisCluster } from './redis-cluster.ts';
+import { ACCESS_MS, latest, type RedisCluster } from './redis-cluster.ts';
 
 export class RedisLoginStore implements LoginStore {
   readonly #cluster: RedisCluster;
@@ -22,12 +22,15 @@ export class RedisLoginStore implements LoginStore {
 
   async failures(address: string, now: number): Promise<number> {
     const after = `(${now - LOGIN_WINDOW}`;
-    return this.#cluster.read<number>(latest(), this.#key(address), 'ZCOUNT', after, '+inf');
+    return this.#cluster.read<number>(latest(ACCESS_MS), this.#key(address), 'ZCOUNT', after, '+inf');
   }
 
   async fail(address: string, now: number): Promise<number> {
     const args = [newVersion(), now, LOGIN_WINDOW, MAX_LOGINS_KEPT];
-    const [, count] = await this.#cluster.write({ script: noteLogin, keys: [this.#key(address)], args });
+    const [, count] = await this.#cluster.write(
+      { script: noteLogin, keys: [this.#key(address)], args },
+      latest(ACCESS_MS),
+    );
     return Number(count);
   }
 
@@ -37,13 +40,15 @@ export class RedisLoginStore implements LoginStore {
   }
 
   async hasEnded(session: string): Promise<boolean> {
-    return (await this.#cluster.read<unknown>(latest(), this.#endedKey(), 'ZSCORE', session)) !== null;
+    return (
+      (await this.#cluster.read<unknown>(latest(ACCESS_MS), this.#endedKey(), 'ZSCORE', session)) !== null
+    );
   }
 
   async endedSessions(now: number, limit: number): Promise<EndedSession[]> {
     const range = ['+inf', `(${now - LONGEST_SESSION}`, 'WITHSCORES', 'LIMIT', 0, limit];
     const found = await this.#cluster.read<readonly unknown[]>(
-      latest(),
+      latest(ACCESS_MS),
       this.#endedKey(),
       'ZREVRANGEBYSCORE',
       ...range,

@@ -1,0 +1,143 @@
+/** Looks at one node of a cluster: whether it keeps what it says it has kept, once it is a master too, and lets us do what we must. */
+
+import { infoField } from './cluster-info.ts';
+import type { Argument } from './cluster-node.ts';
+import { type ClusterMember, type RedisCluster, rootOf } from './redis-cluster.ts';
+
+/**
+ * What is amiss with a node:
+ *
+ * - `setting`: it would lose what was acknowledged;
+ * - `right`: it does not let us in, or refuses a command that is needed;
+ * - `unreachable`: nobody answers at the address that the cluster announces;
+ * - `replica`: the master has no replica that follows it;
+ * - `stranger`: it has one that the cluster does not know of (yet).
+ */
+export interface NodeFlaw {
+  readonly kind: 'setting' | 'right' | 'unreachable' | 'replica' | 'stranger';
+  /** Begins with the address. */
+  readonly text: string;
+}
+
+export interface NodeFinding {
+  readonly flaws: readonly NodeFlaw[];
+  /** What the node tells of itself (INFO); undefined when it does not. */
+  readonly info: string | undefined;
+}
+
+/** Commands on keys that Quiver sends or that its scripts run, each with arguments of the right number behind the key. */
+const KEY_COMMANDS: Readonly<Record<string, readonly Argument[]>> = {
+  DEL: [],
+  EXISTS: [],
+  GET: [],
+  HDEL: ['f'],
+  HEXISTS: ['f'],
+  HGET: ['f'],
+  HGETALL: [],
+  HINCRBY: ['f', 1],
+  HKEYS: [],
+  HMGET: ['f'],
+  HSET: ['f', 'v'],
+  PERSIST: [],
+  PEXPIRE: [1],
+  PEXPIREAT: [1],
+  SADD: ['m'],
+  SCARD: [],
+  SET: ['v'],
+  SMEMBERS: [],
+  ZADD: [0, 'm'],
+  ZCARD: [],
+  ZCOUNT: [0, 0],
+  ZRANGE: [0, 0],
+  ZRANGEBYLEX: ['-', '+'],
+  ZRANGEBYSCORE: [0, 0],
+  ZREM: ['m'],
+  ZREMRANGEBYRANK: [0, 0],
+  ZREMRANGEBYSCORE: [0, 0],
+  ZREVRANGE: [0, 0],
+  ZREVRANGEBYSCORE: [0, 0],
+  ZSCORE: ['m'],
+};
+/** Commands without a key, as harmless as they can be. */
+const OTHER_COMMANDS: readonly (readonly [string, ...Argument[]])[] = [
+  ['TIME'],
+  ['WAIT', 0, 0],
+  ['SCRIPT', 'LOAD', 'return 1'],
+  ['SCAN', 0, 'COUNT', 1],
+];
+const UNKNOWN_SHA = '0'.repeat(40);
+
+/** Checks a node; does not throw. @param prefix what keys begin with */
+export async function checkNode(
+  cluster: RedisCluster,
+  { address, master }: ClusterMember,
+  prefix: string,
+): Promise<NodeFinding> {
+  let info: string;
+  try {
+    info = String(await cluster.askNode<Buffer>(address, 'INFO'));
+  } catch (error) {
+    return { flaws: [silenceOf(address, rootOf(error))], info: undefined };
+  }
+  const settings = settingFlaws(info).map((text): NodeFlaw => {
+    const when = address === master ? '' : ' (it counts when the replica is promoted)';
+    return { kind: 'setting', text: `${address}: ${text}${when}` };
+  });
+  const missing = await missingRights(cluster, address, `${prefix}:probe`);
+  const rights: NodeFlaw[] =
+    missing.length === 0
+      ? []
+      : [{ kind: 'right', text: `${address}: the user has no right to ${missing.join(', ')} (NOPERM)` }];
+  return { flaws: [...settings, ...rights], info };
+}
+
+function silenceOf(address: string, why: string): NodeFlaw {
+  if (/^(WRONGPASS|NOAUTH)/.test(why)) {
+    return { kind: 'right', text: `${address}: does not take user and password (${why})` };
+  }
+  if (why.startsWith('NOPERM')) return { kind: 'right', text: `${address}: ${why}` };
+  const text = `${address}: cannot be reached at this address, which the cluster announces (${why})`;
+  return { kind: 'unreachable', text };
+}
+
+function settingFlaws(info: string): string[] {
+  const policy = infoField(info, 'maxmemory_policy');
+  return [
+    ...(infoField(info, 'aof_enabled') === '1'
+      ? []
+      : ['appendonly must be yes, or a restart loses what was acknowledged']),
+    ...(policy === 'noeviction'
+      ? []
+      : [`maxmemory-policy must be noeviction, not ${policy}, which drops profiles`]),
+  ];
+}
+
+/**
+ * The commands that the node refuses to run for us.
+ *
+ * A node looks at rights before it looks whose key it is. So a command with a key of another node is refused either for the right or for the
+ * key, and is never run. A node that serves every key is not asked for these.
+ */
+async function missingRights(cluster: RedisCluster, address: string, start: string): Promise<string[]> {
+  const key = cluster.keyNotAt(address, start);
+  const ofKeys: (readonly [string, ...Argument[]])[] =
+    key === undefined
+      ? []
+      : [
+          ...Object.entries(KEY_COMMANDS).map(([name, rest]): [string, ...Argument[]] => [
+            name,
+            key,
+            ...rest,
+          ]),
+          ['EVALSHA', UNKNOWN_SHA, 1, key],
+          ['EVAL', 'return 1', 1, key],
+        ];
+  const found = await Promise.all(
+    [...OTHER_COMMANDS, ...ofKeys].map(async ([name, ...args]) => {
+      const why = await cluster.askOnce(address, name, ...args).then(() => '', rootOf);
+      if (!why.startsWith('NOPERM')) return [];
+      return [/access .*key/i.test(why) ? `use the keys ${start.split(':')[0]}:*` : `run ${name}`];
+    }),
+  );
+  return [...new Set(found.flat())];
+}
