@@ -19,12 +19,12 @@ import { type Argument, type Call, ClusterNode, Failed, Refused, type Reply } fr
 import { keySlot, SLOTS } from './key-slot.ts';
 
 /**
- * How long a call may take in all, in milliseconds. A request must end within three seconds: it asks once who may do what ({@link ACCESS_MS}), then
+ * How long a call may take in all, in milliseconds. A request must end within three seconds: it asks once or twice who may do what ({@link ACCESS_MS}), then
  * does its work, each of which ends in time whatever happens to the cluster.
  */
-export const BUDGET_MS = 2000;
+export const BUDGET_MS = 1700;
 /** As {@link BUDGET_MS}, for what is asked before the work of a request: settings, tokens, sessions, failed logins. */
-export const ACCESS_MS = 800;
+export const ACCESS_MS = 600;
 const CONNECT_MS = 600;
 const RETRY_AFTER = { 'retry-after': '2' };
 /** Until when a call that begins now may take, in epoch milliseconds. */
