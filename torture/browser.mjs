@@ -1,8 +1,10 @@
 /**
- * A web page against a server on this machine, in a real Chromium: a page whose own name is made to lead to 127.0.0.1 (DNS rebinding), and a
- * page of another site that sends forms, images and no-cors requests.
+ * A web page against a server on this machine, in a real Chromium: a page whose own name is made to
+ * lead to 127.0.0.1 (DNS rebinding), and a page of another site that sends forms, images and
+ * no-cors requests.
  *
- * The browser resolves the attacker's name to this machine by its own flag. A page of that name comes from a small server here.
+ * The browser resolves the attacker's name to this machine by its own flag. A page of that name
+ * comes from a small server here.
  */
 
 import { existsSync } from 'node:fs';
@@ -99,7 +101,10 @@ async function rebind(page, url, seen) {
   return problems;
 }
 
-/** A page of another site sends what needs no leave: forms, an image, requests whose reply it cannot read. */
+/**
+ * A page of another site sends what needs no leave: forms, an image, requests whose reply it cannot
+ * read.
+ */
 async function writeAcross(page, url, port, seen) {
   const problems = [];
   await page.goto(`http://pages.${ATTACKER}:${port}/`);
@@ -174,7 +179,10 @@ async function writeAcross(page, url, port, seen) {
   return problems;
 }
 
-/** What was written of what must not be; a batch that was let in is applied after a while, so one of our own goes behind it. */
+/**
+ * What was written of what must not be; a batch that was let in is applied after a while, so one of
+ * our own goes behind it.
+ */
 async function writtenIn(url) {
   const last = 'batch=thirdPartyId,x\nmarker,1\n';
   const accepted = await fetch(`${url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body: last });

@@ -1,6 +1,6 @@
 /**
- * Proxy variables in the environment that lead to somebody who listens and answers: neither calls between edge clusters nor what a command asks
- * a server of this machine may go there.
+ * Proxy variables in the environment that lead to somebody who listens and answers: neither calls
+ * between edge clusters nor what a command asks a server of this machine may go there.
  */
 
 import { createServer } from 'node:http';

@@ -1,5 +1,6 @@
 /**
- * Spoils nodes of a real Redis Cluster and sees whether Quiver notices; prints one JSON line: what it saw, and the problems.
+ * Spoils nodes of a real Redis Cluster and sees whether Quiver notices; prints one JSON line: what
+ * it saw, and the problems.
  *
  *   bun redis-nodes-run.ts <rounds>
  */
@@ -127,7 +128,10 @@ async function allAtOnce(nodes: RedisNodes) {
   }
 }
 
-/** A replica that is spoiled while the store is open, and takes over: noticed without being asked; mended, it is ready again. */
+/**
+ * A replica that is spoiled while the store is open, and takes over: noticed without being asked;
+ * mended, it is ready again.
+ */
 async function atRunTime(nodes: RedisNodes, round: number) {
   const told: (readonly string[])[] = [];
   const stores = await open((flaws) => told.push(flaws));
@@ -171,7 +175,9 @@ function busyUntil(stores: Stores, what: string, isSo: () => boolean) {
   });
 }
 
-/** No room: a write is refused with 507, a removal frees some. A right that is taken away is 503. */
+/**
+ * No room: a write is refused with 507, a removal frees some. A right that is taken away is 503.
+ */
 async function whenFull(nodes: RedisNodes) {
   const stores = await open();
   const moment = () => ({ now: Date.now(), lifetimeDays: LIFETIME });

@@ -1,4 +1,7 @@
-/** Redis nodes that would lose data, refuse a command or die: noticed at the start and while it serves, and never waited for too long. */
+/**
+ * Redis nodes that would lose data, refuse a command or die: noticed at the start and while it
+ * serves, and never waited for too long.
+ */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';

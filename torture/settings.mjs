@@ -1,6 +1,6 @@
 /**
- * "At once" means at once: a switch, a new token, the end of one, a lifetime and a sign-out, each made at one worker and tried at another with
- * the very next request, round after round.
+ * "At once" means at once: a switch, a new token, the end of one, a lifetime and a sign-out, each
+ * made at one worker and tried at another with the very next request, round after round.
  */
 
 import { Agent } from 'node:http';
@@ -93,7 +93,10 @@ async function round(url, n, agentOf, seen) {
   return stale;
 }
 
-/** A new lifetime, and when a profile expires that another worker writes right after; 1 when by the old one. */
+/**
+ * A new lifetime, and when a profile expires that another worker writes right after; 1 when by the
+ * old one.
+ */
 async function lifetime(url, n, agentOf, admin, seen) {
   const days = 2 + (n % 80);
   const id = `lifetime-${n}`;

@@ -1,4 +1,7 @@
-/** Goes by settings and tokens for half a second after they were read, and by a session after it was ended. */
+/**
+ * Goes by settings and tokens for half a second after they were read, and by a session after it was
+ * ended.
+ */
 import { serverModule } from './server-module.mjs';
 
 const KEPT = 500;

@@ -1,5 +1,6 @@
 /**
- * Proving to be the admin by the admin token, and what guessing costs: ten wrong ones a minute from one address, then 429 whatever is sent.
+ * Proving to be the admin by the admin token, and what guessing costs: ten wrong ones a minute from
+ * one address, then 429 whatever is sent.
  *
  * A guess is counted before its answer is known to anybody:
  *
@@ -9,8 +10,9 @@
  *                   counted in the store, and then refused: 401, or 429 when it is one too many
  *   the right one   it waits for the same, then for the count of all processes: 429 when there were ten
  *
- * So many guesses at the same moment help nobody: in one process at most ten are told apart from the right token, and of those that reach
- * other processes at the same moment at most one more at each. The right token alone is never written down and never waits for a disk.
+ * So many guesses at the same moment help nobody: in one process at most ten are told apart from
+ * the right token, and of those that reach other processes at the same moment at most one more at
+ * each. The right token alone is never written down and never waits for a disk.
  */
 
 import { isIP } from 'node:net';
@@ -70,7 +72,10 @@ export class AdminLogins {
   }
 }
 
-/** What one guesser has for an address: of IPv6 the network, for everybody has as many addresses in it as they like. */
+/**
+ * What one guesser has for an address: of IPv6 the network, for everybody has as many addresses in
+ * it as they like.
+ */
 function guesserAt(address: string | undefined): string {
   if (address === undefined || address === '') return 'unknown';
   if (isIP(address) !== 6) return address;

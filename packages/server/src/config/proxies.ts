@@ -1,8 +1,10 @@
 /**
- * What HTTP_PROXY and its kin in the environment mean: to the server nothing, to the client commands a way to servers elsewhere.
+ * What HTTP_PROXY and its kin in the environment mean: to the server nothing, to the client
+ * commands a way to servers elsewhere.
  *
- * Bun's fetch obeys these variables, and Node's does when told to. Calls between edge clusters carry profiles, and are for the peers that the
- * configuration names: a variable that somebody set for something else must not lead them past a third party.
+ * Bun's fetch obeys these variables, and Node's does when told to. Calls between edge clusters
+ * carry profiles, and are for the peers that the configuration names: a variable that somebody set
+ * for something else must not lead them past a third party.
  */
 
 import { isLoopback } from './loopback.ts';

@@ -1,8 +1,10 @@
 /**
- * The calls that were let in, for processes of one machine: an empty file each, in the data folder. That a file is made anew or is there
- * already is decided by the system for all processes at once, and it is known too to a worker that was started again.
+ * The calls that were let in, for processes of one machine: an empty file each, in the data folder.
+ * That a file is made anew or is there already is decided by the system for all processes at once,
+ * and it is known too to a worker that was started again.
  *
- * Files lie in folders by the time at which their calls were sealed; a folder whose calls are good no more is removed whole.
+ * Files lie in folders by the time at which their calls were sealed; a folder whose calls are good
+ * no more is removed whole.
  */
 
 import { closeSync, mkdirSync, openSync } from 'node:fs';
@@ -61,7 +63,9 @@ export class SpentCallFiles implements SpentCallStore {
   }
 }
 
-/** Whether the file was made just now: false when it was there, undefined when its folder is not. */
+/**
+ * Whether the file was made just now: false when it was there, undefined when its folder is not.
+ */
 function made(path: string): boolean | undefined {
   try {
     closeSync(openSync(path, 'wx', 0o600));

@@ -1,9 +1,10 @@
 /**
  * Which names a server answers to.
  *
- * A page anywhere on the web can make its own name lead to 127.0.0.1 (DNS rebinding): to the browser what it then reads there is the page's
- * own, and only the Host header still tells. So a server that this machine alone reaches answers to its own names and no others. One that
- * others reach has whatever names they give it, unless it is told which.
+ * A page anywhere on the web can make its own name lead to 127.0.0.1 (DNS rebinding): to the
+ * browser what it then reads there is the page's own, and only the Host header still tells. So a
+ * server that this machine alone reaches answers to its own names and no others. One that others
+ * reach has whatever names they give it, unless it is told which.
  */
 
 import { isIP } from 'node:net';
@@ -23,8 +24,8 @@ export interface KnownHostsOptions {
 const MAX_REMEMBERED = 1000;
 
 /**
- * Makes the function that refuses a request whose Host header is none of the server's names. No browser sends a request without one, so that
- * passes.
+ * Makes the function that refuses a request whose Host header is none of the server's names. No
+ * browser sends a request without one, so that passes.
  *
  * @throws QuiverError (the function) `misdirected`, with the flag that would allow the name
  */

@@ -1,5 +1,6 @@
 /**
- * The storage contract of sealed calls between edge clusters: each is let in once, by one of all processes that share the store.
+ * The storage contract of sealed calls between edge clusters: each is let in once, by one of all
+ * processes that share the store.
  *
  * Nothing of it needs to outlive a machine: a call is good for seconds.
  */
@@ -16,5 +17,8 @@ export interface SpentCallStore {
   spend(nonce: string, sealedAt: number): boolean | Promise<boolean>;
 }
 
-/** How long a call must be remembered after it was sealed, in milliseconds: longer than its seal is good. */
+/**
+ * How long a call must be remembered after it was sealed, in milliseconds: longer than its seal is
+ * good.
+ */
 export const SPENT_CALLS_KEPT = 20_000;

@@ -24,10 +24,12 @@ export function proxyTrust(trustedProxies: readonly string[]): (address: string)
 }
 
 /**
- * Makes the function that gives the address a call came from: that of the connection, or what trusted proxies say of it in `X-Forwarded-For`.
+ * Makes the function that gives the address a call came from: that of the connection, or what
+ * trusted proxies say of it in `X-Forwarded-For`.
  *
- * Each proxy writes behind what it was sent, so the list is read from its end, as far as trusted proxies wrote it; what stands before that
- * anybody may have made up. Undefined where the runtime does not know.
+ * Each proxy writes behind what it was sent, so the list is read from its end, as far as trusted
+ * proxies wrote it; what stands before that anybody may have made up. Undefined where the runtime
+ * does not know.
  */
 export function callerFinder(trustedProxies: readonly string[]): (call: Call) => string | undefined {
   const isTrusted = proxyTrust(trustedProxies);

@@ -1,6 +1,6 @@
 /**
- * Looks at every node again and again while a server runs: settings and rights of a node may change, a replica with others may be promoted, a
- * new node may come.
+ * Looks at every node again and again while a server runs: settings and rights of a node may
+ * change, a replica with others may be promoted, a new node may come.
  *
  *   what makes it look                            what it does with what it finds
  *   --------------------------------------------  ------------------------------------------------------------------------
@@ -20,7 +20,10 @@ const SETTLING_MS = 1000;
 export interface ClusterWatchOptions {
   readonly cluster: RedisCluster;
   readonly prefix: string;
-  /** Told of all that is amiss, whenever that is something else than before; of an empty list when all is well again. */
+  /**
+   * Told of all that is amiss, whenever that is something else than before; of an empty list when
+   * all is well again.
+   */
   readonly found: (flaws: readonly string[]) => void;
 }
 

@@ -1,4 +1,7 @@
-/** Looks at one node of a cluster: whether it keeps what it says it has kept, once it is a master too, and lets us do what we must. */
+/**
+ * Looks at one node of a cluster: whether it keeps what it says it has kept, once it is a master
+ * too, and lets us do what we must.
+ */
 
 import { infoField } from './cluster-info.ts';
 import type { Argument } from './cluster-node.ts';
@@ -25,7 +28,10 @@ export interface NodeFinding {
   readonly info: string | undefined;
 }
 
-/** Commands on keys that Quiver sends or that its scripts run, each with arguments of the right number behind the key. */
+/**
+ * Commands on keys that Quiver sends or that its scripts run, each with arguments of the right
+ * number behind the key.
+ */
 const KEY_COMMANDS: Readonly<Record<string, readonly Argument[]>> = {
   DEL: [],
   EXISTS: [],
@@ -115,8 +121,9 @@ function settingFlaws(info: string): string[] {
 /**
  * The commands that the node refuses to run for us.
  *
- * A node looks at rights before it looks whose key it is. So a command with a key of another node is refused either for the right or for the
- * key, and is never run. A node that serves every key is not asked for these.
+ * A node looks at rights before it looks whose key it is. So a command with a key of another node
+ * is refused either for the right or for the key, and is never run. A node that serves every key is
+ * not asked for these.
  */
 async function missingRights(cluster: RedisCluster, address: string, start: string): Promise<string[]> {
   const key = cluster.keyNotAt(address, start);

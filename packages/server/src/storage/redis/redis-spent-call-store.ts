@@ -1,8 +1,9 @@
 /**
  * Sealed calls that were let in, in a Redis or Valkey Cluster: one key each, which goes by itself.
  *
- * No replica is waited for, so that lookups between clusters go on where one is gone. The price: a call that was let in just before its master
- * died may be let in again by the replica, within the seconds for which its seal is good.
+ * No replica is waited for, so that lookups between clusters go on where one is gone. The price: a
+ * call that was let in just before its master died may be let in again by the replica, within the
+ * seconds for which its seal is good.
  */
 
 import { SPENT_CALLS_KEPT, type SpentCallStore } from '../spent-call-store.ts';
