@@ -1,7 +1,7 @@
 /**
  * The floors of the house, lowest first; an import may go down or stay in its folder, never up.
  *
- *   errors, domain ← storage ← wire ← features ← http ← server.ts ← cli ← main.ts     (config, runtime, background.ts and log.ts stand beside)
+ *   errors, domain ← storage ← wire ← features ← http ← server.ts ← cli ← main.ts     (config, locks, runtime, background.ts and log.ts stand beside)
  */
 const src = '^packages/server/src';
 const FEATURES = ['profiles', 'delivery', 'batches', 'access', 'metering', 'admin', 'edges'];
@@ -23,7 +23,8 @@ export default {
     floor('domain', 'domain/', []),
     floor('errors', 'errors\\.ts$', []),
     floor('config', 'config/', ['domain/']),
-    floor('runtime', 'runtime/', []),
+    floor('locks', 'locks/', []),
+    floor('runtime', 'runtime/', ['locks/']),
     floor('storage', 'storage/', ground),
     floor('wire', 'wire/', [...ground, 'config/']),
     ...FEATURES.map((feature) =>

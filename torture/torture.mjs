@@ -29,6 +29,8 @@ const NAMES = [
   'model-redis',
   'expiry',
   'backup',
+  'restore-race',
+  'port-race',
   'hostile-http',
   'fuzz',
   'expressions',

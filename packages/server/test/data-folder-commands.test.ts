@@ -9,6 +9,7 @@ import {
   readFile,
   rm,
   stat,
+  symlink,
   truncate,
   utimes,
   writeFile,
@@ -16,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { lockDataFolder } from '../src/locks/data-folder-lock.ts';
 import { LmdbEnvironment } from '../src/storage/lmdb/lmdb-environment.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import { type Quiver, type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
@@ -167,6 +169,38 @@ test.each<[string, (source: string) => string, RegExp]>([
     code: 1,
     stderr: expect.stringMatching(reason),
   });
+});
+
+test('backup refuses a folder that a link leads into the data folder', async () => {
+  const source = await makeDataFolder('linked');
+  const link = join(folder, 'link');
+  await symlink(source, link);
+  const before = (await readdir(source)).sort();
+  const target = join(link, 'sub', 'backup');
+  expect(await runQuiver(['backup', '--data', source, target])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/lies in the data folder itself/),
+  });
+  expect((await readdir(source)).sort()).toEqual(before);
+});
+
+test('serve, backup and doctor stay away from a folder in which a restore is at work', async () => {
+  const source = await makeDataFolder('under restore');
+  const restoring = await lockDataFolder(source, 'restore');
+  const refused = {
+    code: 1,
+    stderr: expect.stringMatching(/^quiver: quiver restore is at work in [^\n]+\n$/),
+  };
+  try {
+    expect(await runQuiver(['serve', '--port', '0', '--data', source])).toMatchObject(refused);
+    expect(await runQuiver(['backup', '--data', source, join(folder, 'none of it')])).toMatchObject(refused);
+    const { code, stdout } = await runQuiver(['doctor', '--data', source]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^problem +data folder +quiver restore is at work in [^\n]+\n$/);
+  } finally {
+    await restoring.release();
+  }
+  expect((await runQuiver(['doctor', '--data', source])).code).toBe(0);
 });
 
 test('backup of a folder without a store is one line, exit code 1, and leaves nothing', async () => {

@@ -91,7 +91,9 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     const same = ['serve', '--port', new URL(quiver.url).port, '--data', join(folder, 'busy')];
     expect(await runQuiver(same, { runtime })).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('in use'),
+      stderr: expect.stringMatching(
+        /^quiver: port \d+ on 127.0.0.1 is in use by another Quiver server \(process \d+\)[^\n]*\n$/,
+      ),
     });
   });
 

@@ -7,9 +7,10 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { copyFile, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
+import { lockDataFolder } from '../locks/data-folder-lock.ts';
 import {
   copyEmbeddedStore,
   type EmbeddedStoreFacts,
@@ -33,12 +34,22 @@ const MAX_TRIES = 20;
  * Makes a backup in `target`, which comes into being whole or not at all.
  *
  * @param target a folder that does not exist yet, or is empty
+ * @throws DataFolderInUse while a restore is at work
  * @throws DataFolderFailure when there is nothing to back up, or the target cannot take it
  */
 export async function backUp(config: ServeConfig, target: string): Promise<BackupManifest> {
   const from = requireEmbedded(config);
   const to = resolve(target);
   await requireFresh(from, to);
+  const lock = await lockDataFolder(from, 'backup');
+  try {
+    return await makeBackup(from, to);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function makeBackup(from: string, to: string): Promise<BackupManifest> {
   const draft = join(dirname(to), `.quiver-backup-${randomBytes(6).toString('hex')}`);
   await mkdir(draft, { recursive: true, mode: 0o700 });
   try {
@@ -75,7 +86,7 @@ function requireEmbedded({ store, dataDir }: ServeConfig): string {
 }
 
 async function requireFresh(from: string, to: string): Promise<void> {
-  if (!relative(from, to).startsWith('..')) {
+  if (!relative(await realpath(from), await realPlace(to)).startsWith('..')) {
     throw new DataFolderFailure('refused', `${to} lies in the data folder itself`);
   }
   const names = await readdir(to).catch((error: NodeJS.ErrnoException) => {
@@ -83,6 +94,16 @@ async function requireFresh(from: string, to: string): Promise<void> {
     throw error;
   });
   if (names.length > 0) throw new DataFolderFailure('refused', `${to} is not empty`);
+}
+
+/** Where a path leads, links followed as far as it exists. */
+async function realPlace(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || path === dirname(path)) throw error;
+    return join(await realPlace(dirname(path)), basename(path));
+  }
 }
 
 async function copyStoreWithBatches(

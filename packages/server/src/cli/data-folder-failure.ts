@@ -1,5 +1,6 @@
 /** How a command on the data folder ends when it does not end well. */
 
+import { DataFolderInUse } from '../locks/data-folder-lock.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 
 const EXIT_CODES = {
@@ -27,7 +28,10 @@ export async function exitCodeOf(run: () => Promise<number>): Promise<number> {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const isKnown =
-      error instanceof DataFolderFailure || error instanceof StoreFormatError || 'code' in error;
+      error instanceof DataFolderFailure ||
+      error instanceof DataFolderInUse ||
+      error instanceof StoreFormatError ||
+      'code' in error;
     if (!isKnown) throw error;
     process.stderr.write(`quiver: ${error.message.replaceAll(/\s+/g, ' ')}\n`);
     if (error instanceof DataFolderFailure) return error.exitCode;

@@ -1,6 +1,8 @@
 /** `quiver doctor`: looks at all that Quiver stands on, and changes nothing but what it can take back. */
 
 import type { ServeConfig } from '../config/config.ts';
+import type { Claim } from '../locks/claims.ts';
+import { DataFolderInUse, lockDataFolder } from '../locks/data-folder-lock.ts';
 import { checkClock, checkFolder, checkSpace, checkStore } from './doctor-data-folder.ts';
 import type { Finding } from './doctor-finding.ts';
 import { checkEngine, checkLimits, checkProgram, checkReach } from './doctor-surroundings.ts';
@@ -19,8 +21,24 @@ const CHECKS: Readonly<Record<string, Check>> = {
   reach: checkReach,
 };
 
-/** Runs every check; one that cannot be made is a problem itself. */
+/** Runs every check; one that cannot be made is a problem itself. While a restore is at work in the data folder, that is all it says. */
 export async function diagnose(config: ServeConfig): Promise<Finding[]> {
+  let lock: Claim | undefined;
+  try {
+    lock = await lockDataFolder(config.dataDir, 'doctor');
+  } catch (error) {
+    if (error instanceof DataFolderInUse)
+      return [{ name: 'data folder', state: 'problem', text: error.message }];
+    // No folder, or none that can be read: the checks say so.
+  }
+  try {
+    return await runChecks(config);
+  } finally {
+    await lock?.release();
+  }
+}
+
+async function runChecks(config: ServeConfig): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [name, check] of Object.entries(CHECKS)) {
     try {

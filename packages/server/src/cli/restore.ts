@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { chmod, cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
+import { isClaim } from '../locks/claims.ts';
+import { lockDataFolder } from '../locks/data-folder-lock.ts';
 import { hasEmbeddedStore, inspectEmbeddedStore } from '../server.ts';
 import { syncFolder } from './backup.ts';
 import { BATCHES_FOLDER, type BackupManifest, checkBackup, STORE_FOLDER } from './backup-folder.ts';
@@ -23,7 +25,8 @@ export interface Restored {
  * mount, so it cannot be renamed itself). Should the power go between two of them, everything is still there under one of two names.
  *
  * @param force lets it replace a data folder that is not empty; what was there is kept aside
- * @throws DataFolderFailure when a server is running on the folder, it is not empty, or the backup is not whole
+ * @throws DataFolderInUse when a server, a backup or the doctor is at work in the folder
+ * @throws DataFolderFailure when it is not empty, or the backup is not whole
  */
 export async function restore(config: ServeConfig, source: string, force: boolean): Promise<Restored> {
   const { dataDir, store } = config;
@@ -37,6 +40,21 @@ export async function restore(config: ServeConfig, source: string, force: boolea
   if (from === dataDir) throw new DataFolderFailure('refused', `${from} is the data folder itself`);
   const manifest = await checkBackup(from);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  // From here on no server, backup or doctor begins in the folder, and none is at work there.
+  const lock = await lockDataFolder(dataDir, 'restore');
+  try {
+    return await replace(dataDir, from, manifest, force);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function replace(
+  dataDir: string,
+  from: string,
+  manifest: BackupManifest,
+  force: boolean,
+): Promise<Restored> {
   const present = (await readdir(dataDir)).filter((name) => !isAside(name));
   if (present.length > 0) await requireStopped(dataDir);
   if (present.length > 0 && !force) {
@@ -64,9 +82,9 @@ export async function restore(config: ServeConfig, source: string, force: boolea
   }
 }
 
-/** What stays where it is: what an earlier restore kept aside or left, and what every new ext4 disk has. */
+/** What stays where it is: locks, what an earlier restore kept aside or left, and what every new ext4 disk has. */
 function isAside(name: string): boolean {
-  return name.startsWith(ASIDE) || name.startsWith('.restoring-') || name === 'lost+found';
+  return name.startsWith(ASIDE) || name.startsWith('.restoring-') || name === 'lost+found' || isClaim(name);
 }
 const ASIDE = 'before-restore-';
 
@@ -83,7 +101,7 @@ async function copyOut(from: string, draft: string, { files }: BackupManifest): 
   for (const name of [STORE_FOLDER, BATCHES_FOLDER, '.']) await syncFolder(join(draft, name));
 }
 
-/** Refuses while a server has the folder open: what it acknowledged from then on would go into files that nobody opens again. */
+/** Refuses also while a program that knows nothing of the lock has the store open, such as an older Quiver. */
 async function requireStopped(dataDir: string): Promise<void> {
   const store = join(dataDir, STORE_FOLDER);
   if (!hasEmbeddedStore(store)) return;

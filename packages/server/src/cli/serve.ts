@@ -9,6 +9,8 @@ import { storePlace } from '../config/config-report.ts';
 import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { ignoreProxies } from '../config/proxies.ts';
+import type { Claim } from '../locks/claims.ts';
+import { DataFolderInUse, lockDataFolder } from '../locks/data-folder-lock.ts';
 import { type Log, makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { supervise } from '../runtime/supervisor.ts';
@@ -34,6 +36,23 @@ export async function serve(
   const log = makeLog(config.logLevel);
   for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
   await checkTls(config.tls);
+  let lock: Claim;
+  try {
+    lock = await lockedDataFolder(config);
+  } catch (error) {
+    if (!(error instanceof DataFolderInUse)) throw error;
+    process.stderr.write(`quiver: ${error.message}\n`);
+    return 1;
+  }
+  try {
+    return await serveFrom(config, log, demo);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Serves from a data folder that this process has locked. */
+async function serveFrom(config: ServeConfig, log: Log, demo: boolean): Promise<number> {
   const { admin, signingKey } = await openDataFolder(config);
   const devCertificate = config.tlsDev ? await devCertificateOf(config) : undefined;
   const version = quiverVersion();
@@ -139,9 +158,19 @@ async function beforeWorkers<Result>(
   }
 }
 
+/** Makes the data folder when it is missing, and keeps a restore away from it. */
+async function lockedDataFolder({ dataDir }: ServeConfig): Promise<Claim> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    return await lockDataFolder(dataDir, 'serve');
+  } catch (error) {
+    if (error instanceof DataFolderInUse) throw error;
+    throw new ConfigError(`--data: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
 async function openDataFolder(config: ServeConfig): Promise<{ admin: AdminToken; signingKey: string }> {
   try {
-    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
     return {
       admin: await ensureAdminToken(config.dataDir, config.adminToken),
       signingKey: await ensureSigningKey(config.dataDir, config),

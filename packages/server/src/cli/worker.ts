@@ -2,11 +2,13 @@
 
 import type { ServeConfig } from '../config/config.ts';
 import { ignoreProxies } from '../config/proxies.ts';
+import type { Claim } from '../locks/claims.ts';
+import { lockDataFolder } from '../locks/data-folder-lock.ts';
 import { makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { listenProblem } from '../runtime/supervisor.ts';
 import { runWorker } from '../runtime/worker.ts';
-import { createServer, type ServerRole } from '../server.ts';
+import { createServer, type QuiverServer, type ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 
 /** What the supervisor tells a worker to serve. */
@@ -41,7 +43,7 @@ export async function worker(): Promise<void> {
         collectMetrics,
         tellOthers,
       };
-      return { server: createServer(parts), log };
+      return { server: holdingDataFolder(config.dataDir, createServer(parts)), log };
     },
     explain(error, { config }) {
       if (error instanceof StoreFormatError) {
@@ -52,4 +54,20 @@ export async function worker(): Promise<void> {
       return { reason: error instanceof Error ? error.message : String(error), exitCode: 1 };
     },
   });
+}
+
+/** A worker holds the lock of the data folder itself: it outlives a supervisor that was killed by as long as it drains. */
+function holdingDataFolder(dataDir: string, server: QuiverServer): QuiverServer {
+  let lock: Claim | undefined;
+  return {
+    ...server,
+    async start() {
+      lock = await lockDataFolder(dataDir, 'serve');
+      await server.start();
+    },
+    async close() {
+      await server.close();
+      await lock?.release();
+    },
+  };
 }

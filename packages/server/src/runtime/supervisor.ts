@@ -1,5 +1,5 @@
 /**
- * The supervising process: proves the port free, starts the workers, replaces those that die, and ends them all.
+ * The supervising process: claims the port, proves it free, starts the workers, replaces those that die, and ends them all.
  *
  * starting   no worker has been ready yet. A worker that says why it cannot start ends the server with that reason, and so
  *            does the fifth that dies without a word.
@@ -8,13 +8,16 @@
  * stopping   from the first SIGTERM or SIGINT, or from giving up. No worker is replaced; each drains. What has not ended after
  *            the watchdog's time is killed, and the exit code is not 0.
  *
- * The price of a proof before the start: between proof and start another program can take the port. Workers on Node then fail
- * with that reason; on Bun a program that shares ports too would go unseen.
+ * The claim keeps other Quiver servers away as long as this one lives (`locks/port-lock.ts`), the proof is about all other programs.
+ * Between proof and start one of those can still take the port. Workers on Node then fail with that reason; on Bun a program of
+ * the same user that shares ports too would go unseen.
  */
 
 import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import type pino from 'pino';
+import type { Claim } from '../locks/claims.ts';
+import { lockPort, PortInUse } from '../locks/port-lock.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { MetricsRound } from './metrics-round.ts';
 import type { Runtime } from './runtime.ts';
@@ -63,13 +66,47 @@ const SAME_SIGNAL_MS = 500;
 
 /** Runs the server until it ends; see the states above. */
 export async function supervise<Assignment>(options: SupervisorOptions<Assignment>): Promise<Ending> {
-  let port: number;
+  let claimed: ClaimedPort;
   try {
-    port = await provenFree(options.host, options.port);
+    claimed = await claimPort(options.host, options.port);
   } catch (error) {
     return { exitCode: 1, reason: listenProblem(error, options.host, options.port) };
   }
-  return new Supervisor(options, port).run();
+  try {
+    return await new Supervisor(options, claimed.port).run();
+  } finally {
+    await claimed.claim.release();
+  }
+}
+
+interface ClaimedPort {
+  readonly port: number;
+  readonly claim: Claim;
+}
+
+/**
+ * Claims a port on which nobody listens.
+ *
+ * @param port 0 takes a free one
+ * @throws PortInUse, or the system's error, when it cannot be had
+ */
+async function claimPort(host: string, port: number): Promise<ClaimedPort> {
+  // Two servers may find the same free port: the kernel gives it away again after the look.
+  const found = port === 0 ? await provenFree(host, 0) : port;
+  let claim: Claim;
+  try {
+    claim = await lockPort(host, found);
+  } catch (error) {
+    if (port === 0 && error instanceof PortInUse) return claimPort(host, 0);
+    throw error;
+  }
+  try {
+    await provenFree(host, found);
+    return { port: found, claim };
+  } catch (error) {
+    await claim.release();
+    throw error;
+  }
 }
 
 class Supervisor<Assignment> {
@@ -272,6 +309,7 @@ async function provenFree(host: string, port: number): Promise<number> {
 
 /** One line on why a port cannot be listened on. */
 export function listenProblem(error: unknown, host: string, port: number): string {
+  if (error instanceof PortInUse) return error.message;
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   switch (code) {
     case 'EADDRINUSE':

@@ -1,0 +1,95 @@
+/**
+ * `quiver restore --force` while a server starts on the same folder: one of the two is refused, or they come one after the other. What
+ * the server has acknowledged is in the data folder afterwards.
+ */
+
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { ask, attributesOf, until, visit } from './lanes.mjs';
+import { makeFolder, RUNTIMES, runQuiver, startQuiver } from './quiver-process.mjs';
+
+/** The longest head start of one over the other: a server opens its store within it. */
+const SPREAD_MS = 700;
+const SERVE = ['--workers', '2'];
+const ROWS = 100_000;
+
+export default {
+  name: 'restore-race',
+  bar: 'a server started during a restore, 40 of 40: what it acknowledged is in the data folder, whoever came first',
+  sizes: { short: { rounds: 4 }, long: { rounds: 40 } },
+  sabotages: { 'blind-locks': { rounds: 14, spreadMs: 250 } },
+  async run({ rounds, spreadMs = SPREAD_MS }, { say, sabotage }) {
+    const folder = await makeFolder('restore-race');
+    const template = join(folder, 'template');
+    const copy = join(folder, 'copy');
+    const first = await startQuiver({ runtime: 'bun', dataDir: template, flags: SERVE });
+    await fill(first.url);
+    await first.stop();
+    await succeed(['backup', '--data', template, copy]);
+    const seen = { rounds: 0, servedAlone: 0, restoredAlone: 0, both: 0, acknowledged: 0, lost: 0 };
+    const problems = [];
+    for (let n = 0; n < rounds; n += 1) {
+      const dataDir = join(folder, `data${n}`);
+      await cp(template, dataDir, { recursive: true });
+      // From a restore well ahead of the server to a server well ahead of the restore.
+      const lead = Math.round(spreadMs * ((2 * n) / rounds - 1));
+      const { served, restored } = await race({ dataDir, copy, lead, runtime: RUNTIMES[n % 2], sabotage });
+      if (!served && restored.code !== 0) problems.push(`round ${n}: both were refused: ${restored.stderr}`);
+      if (restored.code !== 0 && !/is running on|is at work in/.test(restored.stderr))
+        problems.push(`round ${n}: ${restored.stderr.trim()}`);
+      if (served) {
+        const { status } = await visit(served.url, { tntId: `round${n}` }, { first: '1' });
+        if (status === 200) seen.acknowledged += 1;
+        await served.stop();
+        if (status === 200 && !(await isThere(dataDir, `round${n}`))) {
+          seen.lost += 1;
+          problems.push(`round ${n}: acknowledged, and not in the data folder (lead ${lead} ms)`);
+        }
+      }
+      if (served && restored.code === 0) seen.both += 1;
+      else if (served) seen.servedAlone += 1;
+      else seen.restoredAlone += 1;
+      seen.rounds += 1;
+      say(`${seen.rounds} of ${rounds}: lead ${lead} ms, ${served ? 'served' : 'refused'}, ${restored.code}`);
+      await rm(dataDir, { recursive: true });
+    }
+    return { seen, problems, isMet: problems.length === 0 && seen.lost === 0 && seen.rounds === rounds };
+  },
+};
+
+/** Profiles enough that a restore takes a moment to copy them. */
+async function fill(url) {
+  const rows = Array.from({ length: ROWS }, (_, row) => `r${row},${String(row).padEnd(200, 'v')}`);
+  const body = `batch=thirdPartyId,value\n${rows.join('\n')}`;
+  const { status, text } = await ask(`${url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body });
+  if (status !== 200) throw new Error(`the batch was not taken: ${text}`);
+  const last = `thirdPartyId/r${ROWS - 1}`;
+  await until(() => attributesOf(url, last), 60_000, 'the end of the batch');
+}
+
+/** @param lead how many milliseconds the server starts before the restore; less than 0 the other way round */
+async function race({ dataDir, copy, lead, runtime, sabotage }) {
+  const serving = setTimeout(Math.max(0, -lead)).then(() =>
+    startQuiver({ runtime, dataDir, flags: SERVE, sabotage }).catch((error) => error),
+  );
+  const restoring = setTimeout(Math.max(0, lead)).then(() =>
+    runQuiver(runtime, ['restore', '--data', dataDir, '--force', copy], { sabotage }),
+  );
+  const [served, restored] = await Promise.all([serving, restoring]);
+  return { served: served instanceof Error ? undefined : served, restored };
+}
+
+async function isThere(dataDir, tntId) {
+  const server = await startQuiver({ runtime: 'bun', dataDir, flags: SERVE });
+  try {
+    return (await attributesOf(server.url, tntId)) !== undefined;
+  } finally {
+    await server.stop();
+  }
+}
+
+async function succeed(args) {
+  const { code, stderr } = await runQuiver('bun', args);
+  if (code !== 0) throw new Error(`quiver ${args[0]} ended with ${code}: ${stderr.trim()}`);
+}
