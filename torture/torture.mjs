@@ -25,6 +25,7 @@ const NAMES = [
   'full-disk',
   'stop',
   'one-person',
+  'fresh-reads',
   'model',
   'model-redis',
   'expiry',

@@ -249,8 +249,14 @@ export function createServer(parts: ServerParts): QuiverServer {
         cert: await readFile(config.tls.certFile, 'utf8'),
         key: await readFile(config.tls.keyFile, 'utf8'),
       },
-      fetch: app.fetch,
-      answer: app.answer,
+      fetch(request, caller) {
+        stores.requestArrives();
+        return app.fetch(request, caller);
+      },
+      answer(request, caller) {
+        stores.requestArrives();
+        return app.answer(request, caller);
+      },
     });
     closers.push(() => listener.close());
   }

@@ -6,6 +6,7 @@
  *   store-writer.mjs FOLDER one NAME COUNT     COUNT attributes named NAME-n into the one person, linking devices meanwhile
  *   store-writer.mjs FOLDER fill NAME LANES    as pairs, large values, every time a new profile; a refusal is told as `! code`, and it
  *                                              goes on
+ *   store-writer.mjs FOLDER once NAME VALUE    one update of the profile NAME: its attribute `value` is VALUE
  */
 const [, , folder, mode, name, amount] = process.argv;
 const [root, ending] = process.versions.bun ? ['../src', 'ts'] : ['../dist', 'js'];
@@ -52,7 +53,16 @@ async function updateOnePerson(count) {
   }
 }
 
-if (mode === 'one') {
+if (mode === 'once') {
+  await store.profiles.update(
+    'demo',
+    { kind: 'tntId', value: name },
+    new Map([['value', amount]]),
+    moment(),
+    true,
+  );
+  await store.close();
+} else if (mode === 'one') {
   await updateOnePerson(Number(amount));
   await store.close();
 } else {

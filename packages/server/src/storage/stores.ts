@@ -38,6 +38,12 @@ export interface Stores {
    */
   readonly settle: ((limit: number) => Promise<boolean>) | undefined;
 
+  /**
+   * Says that a request has arrived, in the very callback of the event loop that has received it. Reads see all that was acknowledged
+   * before; those of requests that arrive in one poll may share one look at the store. Without it they are right as well, and dearer.
+   */
+  requestArrives(): void;
+
   figures(): Promise<StoreFigures>;
 
   /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */

@@ -72,7 +72,8 @@ export class LmdbEnvironment {
   #closing: Promise<void> | undefined;
   #spaceCheckedAt = Number.NEGATIVE_INFINITY;
   #spaceIsLow = false;
-  #snapshotIsOfThisTurn = false;
+  #requestsArrive = false;
+  #snapshotIsShared = false;
   #snapshotIsNew = true;
   /** Counts the snapshots that were taken. */
   #snapshot = 0;
@@ -210,19 +211,36 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Lets go of a snapshot that an earlier turn of the event loop has taken.
+   * Says that a request has arrived, in the callback of the event loop that has received it: the reads that follow may share a snapshot.
    *
-   * The library keeps one for up to a timer's tick, so that a read would miss what another process has acknowledged meanwhile.
-   * Within one turn it is right to share it: what a turn handles had arrived before the turn began, so nobody in it can have
-   * been told of a later write. To take one for every read would cost more than the read, for each sets a timer.
+   * A read must see all that was acknowledged before the request behind it was sent. Two runtimes, one rule:
+   *
+   *   alone     outside of a poll that has received a request, every read takes a snapshot of its own. Timers on Node, immediates on
+   *             Bun, and continuations of both run just before a poll, and the poll may bring requests that were sent after
+   *             their snapshot.
+   *   sharing   from the first request of a poll until the immediates that follow the poll, all reads share one snapshot, taken after
+   *             that request has arrived. What the poll brings had arrived when the poll returned, so nobody in it can have
+   *             been told of a later write.
+   *
+   * Traded: one snapshot for each poll under load, not one for each read, which costs more than the read itself because the library
+   * sets a timer for each. A client that sends a second request before the first is answered may find that both see one snapshot.
    */
+  requestArrives(): void {
+    if (this.#requestsArrive) return;
+    this.#requestsArrive = true;
+    this.#snapshotIsShared = false;
+    setImmediate(this.#pollEnds);
+  }
+
+  readonly #pollEnds = () => {
+    this.#requestsArrive = false;
+  };
+
+  /** Lets go of a snapshot that may not be shared, see {@link requestArrives}; the library keeps one for up to a timer's tick. */
   #renewSnapshot(): void {
-    if (!this.#snapshotIsOfThisTurn) {
+    if (!this.#snapshotIsShared || !this.#requestsArrive) {
       this.#root.resetReadTxn();
-      this.#snapshotIsOfThisTurn = true;
-      setImmediate(() => {
-        this.#snapshotIsOfThisTurn = false;
-      });
+      this.#snapshotIsShared = this.#requestsArrive;
     }
     // The library may have let go of it too, after a commit for instance.
     this.#root.ensureReadTxn();

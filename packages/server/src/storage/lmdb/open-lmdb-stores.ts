@@ -50,6 +50,7 @@ export async function openLmdbStores({ path, journalEntries }: LmdbStoresOptions
     usage: new LmdbUsageStore(environment),
     attributeNames: new LmdbAttributeNameStore(environment),
     settle: (limit) => tables.records.settle(limit),
+    requestArrives: () => environment.requestArrives(),
     figures: async () => ({
       profiles: environment.read(() => tables.count()),
       bytes: (await stat(join(path, STORE_FILE))).size,

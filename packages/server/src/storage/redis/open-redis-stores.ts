@@ -50,6 +50,8 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     usage: new RedisUsageStore(cluster, prefix),
     attributeNames: new RedisAttributeNameStore(cluster, prefix),
     settle: undefined,
+    // Every read asks the cluster.
+    requestArrives: () => undefined,
     figures: clusterFigures(cluster, prefix),
     check: readiness(cluster, prefix, () => (options.allowUnsafe ? [] : watch.flaws)),
     async close() {

@@ -1,0 +1,103 @@
+/**
+ * A request reads what another process has acknowledged before the request arrived, wherever in the turn of the event loop that was, and
+ * whatever was read before it in that turn.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { stat } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { attributesIn } from '../conformance/attributes-in.ts';
+import type { Stores } from '../stores.ts';
+import { openLmdbStores } from './open-lmdb-stores.ts';
+
+const WRITER = fileURLToPath(new URL('../../../test/store-writer.mjs', import.meta.url));
+
+let path: string;
+let stores: Stores;
+let server: Server;
+let sockets: Socket[];
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), 'quiver-fresh-'));
+  stores = await openLmdbStores({ path });
+  writeElsewhere('0');
+  server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  sockets = [];
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
+  await stores.close();
+  await rm(path, { recursive: true });
+});
+
+/** Another process writes and has it acknowledged; this one does nothing meanwhile. */
+function writeElsewhere(value: string): void {
+  execFileSync(process.execPath, [WRITER, path, 'once', 'visitor', value]);
+}
+
+async function valueNow(): Promise<string | undefined> {
+  const found = await stores.profiles.find('demo', { kind: 'tntId', value: 'visitor' }, Date.now());
+  return found && attributesIn(found.attributes).find(({ name }) => name === 'value')?.value;
+}
+
+/** Two connections, each with a byte on its way; `received` runs in the callback that brings it. */
+async function connectTwice(received: (connection: number) => void): Promise<void> {
+  const accepted: Socket[] = [];
+  server.on('connection', (socket) => accepted.push(socket));
+  for (let n = 0; n < 2; n += 1) {
+    const client = connect((server.address() as { port: number }).port, '127.0.0.1');
+    await new Promise((resolve) => client.once('connect', resolve));
+    while (accepted.length === n) await new Promise((resolve) => setTimeout(resolve, 1));
+    accepted[n]!.once('data', () => received(n));
+    sockets.push(client, accepted[n]!);
+  }
+}
+
+test.each<[string, (then: () => void) => void]>([
+  ['a timer', (then) => setTimeout(then, 1)],
+  ['an immediate', (then) => setImmediate(then)],
+  ['a continuation of a timer', (then) => void new Promise((resolve) => setTimeout(resolve, 1)).then(then)],
+  ['the answer of the file system', (then) => stat(path, then)],
+  ['a tick', (then) => process.nextTick(then)],
+])('a look from %s is not what a request that arrives after it reads', async (_, later) => {
+  const read = new Promise<string | undefined>((resolve, reject) => {
+    void connectTwice((connection) => {
+      if (connection !== 0) return;
+      stores.requestArrives();
+      valueNow().then(resolve, reject);
+    }).then(() =>
+      later(() => {
+        void valueNow();
+        writeElsewhere('1');
+        // The request is sent when the other process has its acknowledgement, and arrives while this turn still goes on.
+        sockets[0]!.write('x');
+      }),
+    );
+  });
+  expect(await read).toBe('1');
+});
+
+test('requests of one poll share a snapshot that was taken after they had arrived', async () => {
+  const values: (string | undefined)[] = [];
+  const bothRead = new Promise<void>((resolve, reject) => {
+    void connectTwice(() => {
+      stores.requestArrives();
+      valueNow().then((value) => {
+        values.push(value);
+        if (values.length === 2) resolve();
+      }, reject);
+    }).then(() => {
+      sockets[0]!.write('x');
+      sockets[2]!.write('x');
+      writeElsewhere('1');
+    });
+  });
+  await bothRead;
+  expect(values).toEqual(['1', '1']);
+});
