@@ -94,6 +94,8 @@ export async function startQuiver({ runtime, dataDir, flags = [], env = {}, sabo
   const url = await bannerUrl(process_);
   return {
     url,
+    /** Of the supervisor. */
+    pid: process_.pid,
     runtime,
     dataDir,
     printed: process_.printed,

@@ -32,6 +32,7 @@ const NAMES = [
   'backup',
   'restore-race',
   'port-race',
+  'stopped-holder',
   'hostile-http',
   'fuzz',
   'expressions',

@@ -59,6 +59,8 @@ export interface ServerParts {
   readonly role: ServerRole;
   /** Says something that every other process hears; see {@link QuiverServer.hear}. */
   readonly tellOthers: (news: string) => void;
+  /** Called when the store takes no writes, and again every few seconds as long as it does not. */
+  readonly storeStalled?: () => void;
   /** The metrics of all workers as text; of this one alone by default. */
   readonly collectMetrics?: () => Promise<string>;
 }
@@ -76,15 +78,28 @@ export interface QuiverServer {
 /** The news that a batch was queued; the client follows. */
 const BATCH_ACCEPTED = 'batch accepted: ';
 
+export interface StoreHooks {
+  /** Told what is amiss with a cluster. */
+  readonly log?: Log;
+  /** Called when the embedded store takes no writes, with what it waits for. */
+  readonly onStall?: (at: string) => void;
+}
+
 /**
  * Opens the store that the configuration names.
  *
  * @param signingKey of the server; left out by a command that only looks into the store
- * @param log told what is amiss with a cluster while the store is open; by default nobody is
+ * @param hooks what to tell of the store while it is open; by default nobody is told
  */
-export async function openStores(config: ServeConfig, signingKey?: string, log?: Log): Promise<Stores> {
+export async function openStores(
+  config: ServeConfig,
+  signingKey?: string,
+  { log, onStall }: StoreHooks = {},
+): Promise<Stores> {
   const { store } = config;
-  if (store.kind === 'lmdb') return openLmdbStores({ path: join(config.dataDir, 'store') });
+  if (store.kind === 'lmdb') {
+    return openLmdbStores({ path: join(config.dataDir, 'store'), ...(onStall && { onStall }) });
+  }
   // Only here: who keeps profiles in the data folder has no need of the client library.
   const { openRedisStores } = await import('./storage/redis/open-redis-stores.ts');
   const password = config.storePassword ?? store.password;
@@ -124,7 +139,13 @@ export function createServer(parts: ServerParts): QuiverServer {
   let wakeRunner: (client: string) => void = () => {};
 
   async function start(): Promise<void> {
-    const stores = await openStores(config, parts.signingKey, log);
+    const stores = await openStores(config, parts.signingKey, {
+      log,
+      onStall: (at) => {
+        log.error({ waitingFor: at }, 'the store takes no writes');
+        parts.storeStalled?.();
+      },
+    });
     closers.push(() => stores.close());
     const files = batchFilesOf(config, stores);
     await files.start();

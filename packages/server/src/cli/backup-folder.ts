@@ -9,17 +9,11 @@ import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as z from 'zod';
 import { DataFolderFailure } from './data-folder-failure.ts';
+import { LOCK_FILE } from './data-folder-names.ts';
 
 const MANIFEST_FILE = 'quiver-backup.json';
 /** The layout of a backup that this program writes and reads. */
 const BACKUP_FORMAT = 1;
-
-/** Where things are in a data folder, and so in a backup. */
-export const STORE_FOLDER = 'store';
-export const BATCHES_FOLDER = 'batches';
-export const BATCH_FILE_END = '.batch';
-/** Kept with mode 0600. */
-export const SECRET_FILES = ['admin-token', 'signing-key'] as const;
 
 const manifestSchema = z.object({
   format: z.number().int(),
@@ -98,7 +92,7 @@ function damaged(folder: string, what: string): DataFolderFailure {
 async function filesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => entry.isFile() && entry.name !== 'lock.mdb')
+    .filter((entry) => entry.isFile() && entry.name !== LOCK_FILE)
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .sort();
 }

@@ -18,15 +18,15 @@ import {
   inspectEmbeddedStore,
 } from '../server.ts';
 import { quiverVersion } from '../version.ts';
+import { type BackupManifest, sealBackup } from './backup-folder.ts';
+import { DataFolderFailure } from './data-folder-failure.ts';
 import {
   BATCH_FILE_END,
   BATCHES_FOLDER,
-  type BackupManifest,
+  LOCK_FILE,
   SECRET_FILES,
   STORE_FOLDER,
-  sealBackup,
-} from './backup-folder.ts';
-import { DataFolderFailure } from './data-folder-failure.ts';
+} from './data-folder-names.ts';
 
 const MAX_TRIES = 20;
 
@@ -120,7 +120,7 @@ async function copyStoreWithBatches(
     await takeBatchFiles(join(from, BATCHES_FOLDER), batches);
     const facts = await inspectEmbeddedStore(store, true);
     // It belongs to the copy only while that is open.
-    await rm(join(store, 'lock.mdb'), { force: true });
+    await rm(join(store, LOCK_FILE), { force: true });
     const taken = new Set(await readdir(batches));
     if (facts.unfinished.every(({ id }) => taken.has(`${id}${BATCH_FILE_END}`))) return { facts, madeAt };
     await rm(store, { recursive: true });

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
 import { storePlace } from '../config/config-report.ts';
 import { type EmbeddedStoreFacts, hasEmbeddedStore, openStores } from '../server.ts';
-import { BATCH_FILE_END, BATCHES_FOLDER, SECRET_FILES, STORE_FOLDER } from './backup-folder.ts';
+import { BATCH_FILE_END, BATCHES_FOLDER, SECRET_FILES, STORE_FOLDER } from './data-folder-names.ts';
 import type { Finding } from './doctor-finding.ts';
 import { inspectApart } from './inspect-store.ts';
 

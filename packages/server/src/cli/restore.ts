@@ -8,8 +8,9 @@ import { isClaim } from '../locks/claims.ts';
 import { lockDataFolder } from '../locks/data-folder-lock.ts';
 import { hasEmbeddedStore, inspectEmbeddedStore } from '../server.ts';
 import { syncFolder } from './backup.ts';
-import { BATCHES_FOLDER, type BackupManifest, checkBackup, STORE_FOLDER } from './backup-folder.ts';
+import { type BackupManifest, checkBackup } from './backup-folder.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
+import { BATCHES_FOLDER, STORE_FOLDER } from './data-folder-names.ts';
 
 /** What a restore came to. */
 export interface Restored {

@@ -1,6 +1,7 @@
 /** `quiver serve`: starts the server and says where it is. */
 
 import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
 import { ensureSigningKey } from '../access/signing-key.ts';
@@ -17,6 +18,7 @@ import { supervise } from '../runtime/supervisor.ts';
 import type { ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 import { quiverVersion } from '../version.ts';
+import { LOCK_FILE, STORE_FOLDER } from './data-folder-names.ts';
 import type { DevCertificate } from './dev-certificate.ts';
 import { openDoors } from './exposure.ts';
 import type { Assignment } from './worker.ts';
@@ -68,6 +70,9 @@ async function serveFrom(config: ServeConfig, log: Log, demo: boolean): Promise<
     host: config.host,
     port: config.port,
     log,
+    ...(config.store.kind === 'lmdb' && {
+      writerLockFile: join(config.dataDir, STORE_FOLDER, LOCK_FILE),
+    }),
     assignmentFor: (place, port) => ({
       config: { ...config, port, tls: devCertificate ?? config.tls },
       adminToken: admin.token,

@@ -29,7 +29,7 @@ export async function worker(): Promise<void> {
   ignoreProxies();
   const runtime = await currentRuntime();
   runWorker<Assignment>({
-    create({ config, adminToken, signingKey, version, startedAt, place, role }, collectMetrics, tellOthers) {
+    create({ config, adminToken, signingKey, version, startedAt, place, role }, supervisor) {
       const log = makeLog(config.logLevel, place);
       const parts = {
         config,
@@ -40,8 +40,7 @@ export async function worker(): Promise<void> {
         version,
         startedAt,
         role,
-        collectMetrics,
-        tellOthers,
+        ...supervisor,
       };
       return { server: holdingDataFolder(config.dataDir, createServer(parts)), log };
     },

@@ -18,6 +18,8 @@ export type FromWorker =
   | { readonly type: 'ready' }
   /** Say this to all other workers. Nobody answers for it: who dies or is not there yet does not hear it. */
   | { readonly type: 'news'; readonly news: string }
+  /** The store takes no writes; said again every few seconds as long as it does not. */
+  | { readonly type: 'store-stalled' }
   /** It cannot start and ends now; `exitCode` is what the whole server ends with when it was starting. */
   | { readonly type: 'failed'; readonly reason: string; readonly exitCode: number }
   | { readonly type: 'metrics'; readonly round: number; readonly metrics: readonly object[] }

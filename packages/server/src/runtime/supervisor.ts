@@ -8,6 +8,8 @@
  * stopping   from the first SIGTERM or SIGINT, or from giving up. No worker is replaced; each drains. What has not ended after
  *            the watchdog's time is killed, and the exit code is not 0.
  *
+ * A worker that holds the writer lock of the store and does not go on is killed and replaced, in any state: all others wait for it.
+ *
  * The claim keeps other Quiver servers away as long as this one lives (`locks/port-lock.ts`), the proof is about all other programs.
  * Between proof and start one of those can still take the port. Workers on Node then fail with that reason; on Bun a program of
  * the same user that shares ports too would go unseen.
@@ -18,6 +20,7 @@ import { createServer } from 'node:net';
 import type pino from 'pino';
 import type { Claim } from '../locks/claims.ts';
 import { lockPort, PortInUse } from '../locks/port-lock.ts';
+import { type WriterLockHolder, writerLockHolder } from '../locks/writer-lock.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { MetricsRound } from './metrics-round.ts';
 import type { Runtime } from './runtime.ts';
@@ -35,6 +38,8 @@ export interface SupervisorOptions<Assignment> {
   assignmentFor(number: number, port: number): Assignment;
   /** What a worker is for, as the list of processes shows it; `serving` by default. */
   roleOf?(number: number): string;
+  /** The lock file of the embedded store; left out where there is none. */
+  readonly writerLockFile?: string;
   /** Called once, when every worker serves. */
   onServing(port: number): void;
 }
@@ -61,6 +66,8 @@ const MAX_PAUSE_MS = 5000;
 const YOUNG_MS = 10_000;
 /** Longer than the watchdog of a worker itself, which knows better what hangs. */
 const WATCHDOG_MS = 11_000;
+/** How long a holder of the writer lock has from the first report that others wait, before it is killed. */
+const HOLDER_GRACE_MS = 4000;
 /** Ctrl-C reaches a process from the terminal and again from the program that started it: that is one signal, not two. */
 const SAME_SIGNAL_MS = 500;
 
@@ -121,6 +128,9 @@ class Supervisor<Assignment> {
   #youngDeaths = 0;
   #ending: Ending = { exitCode: 0 };
   #firstSignalAt = 0;
+  /** Who held the writer lock at the last look. */
+  #holder: WriterLockHolder | undefined;
+  #lookedForHolderAt = Number.NEGATIVE_INFINITY;
   #finish: (ending: Ending) => void = () => {};
 
   constructor(options: SupervisorOptions<Assignment>, port: number) {
@@ -171,6 +181,9 @@ class Supervisor<Assignment> {
       case 'news':
         for (const other of this.#workers.values()) if (other !== worker) this.#tell(other, message);
         break;
+      case 'store-stalled':
+        void this.#lookForHolder();
+        break;
       case 'failed':
         worker.hasFailed = true;
         this.#options.log.error({ worker: worker.place, reason: message.reason }, 'a worker cannot start');
@@ -183,6 +196,32 @@ class Supervisor<Assignment> {
         this.#collectMetrics(worker, message.question);
         break;
     }
+  }
+
+  /** Names who holds the writer lock that others wait for; kills it when it is a worker that was in the same transaction before. */
+  async #lookForHolder(): Promise<void> {
+    const { writerLockFile, log } = this.#options;
+    if (writerLockFile === undefined) return;
+    const now = performance.now();
+    // All workers report a stall at about the same time.
+    if (now - this.#lookedForHolderAt < HOLDER_GRACE_MS) return;
+    this.#lookedForHolderAt = now;
+    const holder = await writerLockHolder(writerLockFile);
+    const before = this.#holder;
+    this.#holder = holder;
+    if (holder === undefined) {
+      log.error('writes wait; who holds the writer lock of the store could not be found out');
+      return;
+    }
+    const { pid, command, state } = holder;
+    log.error(
+      { holder: pid, command, state },
+      'writes wait for a process that holds the writer lock of the store',
+    );
+    const worker = this.#workers.get(pid);
+    if (worker === undefined || before?.pid !== pid || before.lastCommit !== holder.lastCommit) return;
+    log.error({ holder: pid, worker: worker.place }, 'killing the worker that holds the writer lock');
+    worker.child.kill('SIGKILL');
   }
 
   #greet(worker: Worker): void {

@@ -21,13 +21,19 @@ export interface WorkerServer {
   readonly metrics: Registry;
 }
 
+/** What a worker can say to its supervisor. */
+export interface SupervisorLine {
+  /** Gives the metrics of all workers as text. */
+  collectMetrics(): Promise<string>;
+  /** Says something that every other worker hears. */
+  tellOthers(news: string): void;
+  /** Says that the store takes no writes. */
+  storeStalled(): void;
+}
+
 export interface WorkerHooks<Assignment> {
-  /** Makes the server; opens nothing. `collectAll` gives the metrics of all workers as text, `tellOthers` is heard by every other. */
-  create(
-    assignment: Assignment,
-    collectAll: () => Promise<string>,
-    tellOthers: (news: string) => void,
-  ): { server: WorkerServer; log: pino.Logger };
+  /** Makes the server; opens nothing. */
+  create(assignment: Assignment, supervisor: SupervisorLine): { server: WorkerServer; log: pino.Logger };
   /** One line on why it cannot start, and the exit code for that. */
   explain(error: unknown, assignment: Assignment): { reason: string; exitCode: number };
 }
@@ -43,8 +49,11 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
 
   async function start(assignment: Assignment): Promise<void> {
     try {
-      const tellOthers = (news: string) => tell({ type: 'news', news });
-      running = hooks.create(assignment, () => questions.ask(), tellOthers);
+      running = hooks.create(assignment, {
+        collectMetrics: () => questions.ask(),
+        tellOthers: (news) => tell({ type: 'news', news }),
+        storeStalled: () => tell({ type: 'store-stalled' }),
+      });
       logStrayRejections(running.log);
       await running.server.start();
       if (!isStopping) tell({ type: 'ready' });

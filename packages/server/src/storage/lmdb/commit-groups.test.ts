@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CommitGroups, MAX_GROUP } from './commit-groups.ts';
 import { LmdbEnvironment, type Table } from './lmdb-environment.ts';
 
@@ -146,5 +146,80 @@ describe('in LMDB', () => {
     environment = await LmdbEnvironment.open(folder);
     table = environment.table('things');
     expect(names()).toHaveLength(2 * MAX_GROUP);
+  });
+});
+
+describe('stalls', () => {
+  /** An engine that gives the turn, and brings a commit out, when the test says so. */
+  function slowEngine() {
+    const asked: { readonly run: () => void; readonly end: () => void }[] = [];
+    const stalls: string[] = [];
+    const groups = new CommitGroups(
+      (run) => new Promise<void>((resolve) => asked.push({ run, end: resolve })),
+      (cause) => new Error('refused', { cause }),
+      { limitMs: 1000, onStall: (at) => stalls.push(at) },
+    );
+    return { asked, stalls, groups };
+  }
+  const outcomeOf = (work: Promise<unknown>) =>
+    work.then(
+      (result) => result,
+      (error: { code?: string }) => error.code,
+    );
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('a turn that does not come: what waits is refused and never done, what comes is refused at once, until the turn comes', async () => {
+    const { asked, stalls, groups } = slowEngine();
+    const done: string[] = [];
+    const first = outcomeOf(groups.add(() => done.push('first')));
+    await vi.advanceTimersByTimeAsync(600);
+    const second = outcomeOf(groups.add(() => done.push('second')));
+    await vi.advanceTimersByTimeAsync(399);
+    expect(stalls).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([await first, await second, stalls]).toEqual(['unavailable', 'unavailable', ['turn']]);
+    expect(await outcomeOf(groups.add(() => done.push('third')))).toBe('unavailable');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(stalls).toEqual(['turn', 'turn']);
+
+    asked[0]!.run();
+    asked[0]!.end();
+    await groups.drained();
+    expect([done, groups.isStalled]).toEqual([[], false]);
+    const fourth = outcomeOf(groups.add(() => 'done'));
+    asked[1]!.run();
+    asked[1]!.end();
+    expect(await fourth).toBe('done');
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(stalls).toHaveLength(2);
+  });
+
+  test('a commit that does not come out: what was done in it is unknown, what waits is refused', async () => {
+    const { asked, stalls, groups } = slowEngine();
+    const first = outcomeOf(groups.add(() => 'done'));
+    asked[0]!.run();
+    const second = outcomeOf(groups.add(() => 'done'));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([await first, await second, stalls]).toEqual(['unknown', 'unavailable', ['commit']]);
+    asked[0]!.end();
+    await groups.drained();
+    expect(groups.isStalled).toBe(false);
+  });
+
+  test('commits that each take a moment are no stall, however long they go on', async () => {
+    const { asked, stalls, groups } = slowEngine();
+    for (let n = 0; n < 10; n += 1) {
+      const work = outcomeOf(groups.add(() => n));
+      await vi.advanceTimersByTimeAsync(900);
+      asked[n]!.run();
+      asked[n]!.end();
+      expect(await work).toBe(n);
+    }
+    expect(stalls).toEqual([]);
   });
 });

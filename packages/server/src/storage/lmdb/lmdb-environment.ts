@@ -11,7 +11,7 @@ import { mkdir } from 'node:fs/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { QuiverError } from '../../errors.ts';
 import { StoreFormatError } from '../store-format-error.ts';
-import { CommitGroups } from './commit-groups.ts';
+import { CommitGroups, type StalledAt } from './commit-groups.ts';
 
 export type Table = Database<Buffer, Buffer>;
 
@@ -59,6 +59,13 @@ const RESERVED_SHARE = 0.1;
 /** How long a look at the free space counts, in milliseconds. */
 const SPACE_CHECK_EVERY = 250;
 
+/** How long a check waits for an empty write, in milliseconds: less than those who probe are used to wait. */
+const CHECK_LIMIT_MS = 2000;
+
+function notTaken(): QuiverError {
+  return new QuiverError('unavailable', `The store has not taken a write for ${CHECK_LIMIT_MS} ms`);
+}
+
 /** The settings that durability and concurrency rest on, for people. */
 export function embeddedStoreSettings(): string {
   const map = `map ${MAP_SIZE / 1024 ** 3} GiB`;
@@ -79,12 +86,13 @@ export class LmdbEnvironment {
   #snapshot = 0;
   #watcher: Watcher | undefined;
 
-  private constructor(root: RootDatabase, path: string) {
+  private constructor(root: RootDatabase, path: string, onStall?: (at: StalledAt) => void) {
     this.#root = root as RootDatabase & ReadTransactions;
     this.#path = path;
     this.#groups = new CommitGroups(
       (run) => this.#transact(run),
       (cause) => this.#refusalOf(cause),
+      onStall && { onStall },
     );
     this.#noteSnapshotsOf(this.#root);
   }
@@ -92,9 +100,10 @@ export class LmdbEnvironment {
   /**
    * Opens the environment in the folder `path`, which is made when missing.
    *
+   * @param onStall called when writes do not end, see `commit-groups.ts`
    * @throws StoreFormatError when a program of another format wrote it
    */
-  static async open(path: string): Promise<LmdbEnvironment> {
+  static async open(path: string, onStall?: (at: StalledAt) => void): Promise<LmdbEnvironment> {
     await mkdir(path, { recursive: true, mode: 0o700 });
     const root = open({
       path,
@@ -105,7 +114,7 @@ export class LmdbEnvironment {
       noMemInit: true,
       ...FREE_PAGES,
     });
-    const environment = new LmdbEnvironment(root, path);
+    const environment = new LmdbEnvironment(root, path, onStall);
     try {
       await environment.#agreeOnFormat();
     } catch (error) {
@@ -151,7 +160,8 @@ export class LmdbEnvironment {
    * Writers of all processes take turns; calls made meanwhile share one commit. A throw does not roll back, so `work` decides
    * first and writes last, and never awaits.
    *
-   * @throws QuiverError `insufficient-storage` or `not-done`; nothing has changed then
+   * @throws QuiverError `insufficient-storage`, `not-done` or `unavailable`; nothing has changed then. `unknown` when the disk does not
+   *   answer in time
    */
   write<Result>(work: () => Result): Promise<Result> {
     try {
@@ -250,10 +260,21 @@ export class LmdbEnvironment {
     this.#watcher?.snapshotBegins();
   }
 
-  /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */
-  check(): void {
+  /**
+   * Throws `unavailable` when the store cannot be read or does not take a write in time, `insufficient-storage` when it would refuse
+   * one.
+   */
+  async check(): Promise<void> {
     this.read(() => this.#root.getKeysCount({ limit: 1 }));
-    this.#requireSpace();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(notTaken()), CHECK_LIMIT_MS);
+    });
+    try {
+      await Promise.race([this.write(() => undefined), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Reads every record of every table once. */

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stores } from '../stores.ts';
+import type { StalledAt } from './commit-groups.ts';
 import { LmdbAttributeNameStore } from './lmdb-attribute-name-store.ts';
 import { LmdbBatchStore } from './lmdb-batch-store.ts';
 import { LmdbClientStore } from './lmdb-client-store.ts';
@@ -16,6 +17,8 @@ export interface LmdbStoresOptions {
   readonly path: string;
   /** How many changed profiles may wait to be brought to their places; 262,144 by default, whose index takes some 60 MB in each process. */
   readonly journalEntries?: number;
+  /** Called when writes do not end: another process holds the writer lock and does not go on, or the disk hangs. */
+  readonly onStall?: (at: StalledAt) => void;
 }
 
 /** In milliseconds. What others have written since is read at the next look: half a second's worth would be noticed. */
@@ -35,8 +38,8 @@ function keepUp(environment: LmdbEnvironment): void {
  *
  * @throws StoreFormatError when a Quiver of another format wrote the folder
  */
-export async function openLmdbStores({ path, journalEntries }: LmdbStoresOptions): Promise<Stores> {
-  const environment = await LmdbEnvironment.open(path);
+export async function openLmdbStores({ path, journalEntries, onStall }: LmdbStoresOptions): Promise<Stores> {
+  const environment = await LmdbEnvironment.open(path, onStall);
   const tables = new ProfileTables(environment, journalEntries);
   const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY);
   keepingUp.unref();
@@ -55,7 +58,7 @@ export async function openLmdbStores({ path, journalEntries }: LmdbStoresOptions
       profiles: environment.read(() => tables.count()),
       bytes: (await stat(join(path, STORE_FILE))).size,
     }),
-    check: async () => environment.check(),
+    check: () => environment.check(),
     close() {
       clearInterval(keepingUp);
       return environment.close();

@@ -1,0 +1,9 @@
+/** Where things are in a data folder, and so in a backup. */
+
+export const STORE_FOLDER = 'store';
+/** The engine's own, in the folder of the store; no part of a backup. */
+export const LOCK_FILE = 'lock.mdb';
+export const BATCHES_FOLDER = 'batches';
+export const BATCH_FILE_END = '.batch';
+/** Kept with mode 0600. */
+export const SECRET_FILES = ['admin-token', 'signing-key'] as const;

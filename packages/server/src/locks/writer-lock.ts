@@ -1,0 +1,52 @@
+/**
+ * Who holds the writer lock of an embedded store: a mutex of the engine in its lock file, in shared memory, which the kernel frees when
+ * its owner dies and nobody frees while its owner is stopped or waits for its disk.
+ *
+ * To be asked by a process that has not opened the store itself: closing a file drops all locks that the process has on it, those of
+ * the engine too (fcntl).
+ */
+
+import { readFile } from 'node:fs/promises';
+
+export interface WriterLockHolder {
+  readonly pid: number;
+  /** The command line, as the list of processes shows it. */
+  readonly command: string;
+  /** What the kernel says of it, for instance `T (stopped)` or `D (disk sleep)`. */
+  readonly state: string;
+  /** The last commit to the store: the same holder after the same commit is still in the same transaction. */
+  readonly lastCommit: string;
+}
+
+const MAGIC = 0xbeefc0de;
+const MAGIC_AT = 0;
+const LAST_COMMIT_AT = 8;
+/** Where the writers' mutex begins, and with it the id of the thread that has it; glibc's layout, by processor. */
+const MUTEX_AT: Readonly<Record<string, number>> = { x64: 64, arm64: 128 };
+/** The two highest bits say that others wait, and that the owner has died. */
+const THREAD_BITS = 0x3fffffff;
+
+/**
+ * Finds the process that holds the writer lock now.
+ *
+ * @param lockFile the engine's lock file
+ * @returns undefined when nobody holds it, or when that cannot be found out here: it can on Linux, for processes of the same container
+ */
+export async function writerLockHolder(lockFile: string): Promise<WriterLockHolder | undefined> {
+  const mutexAt = MUTEX_AT[process.arch];
+  if (process.platform !== 'linux' || mutexAt === undefined) return undefined;
+  try {
+    const file = await readFile(lockFile);
+    if (file.readUInt32LE(MAGIC_AT) !== MAGIC) return undefined;
+    const thread = file.readUInt32LE(mutexAt) & THREAD_BITS;
+    if (thread === 0) return undefined;
+    const status = await readFile(`/proc/${thread}/status`, 'utf8');
+    const pid = Number(/^Tgid:\s+(\d+)$/m.exec(status)![1]);
+    const state = /^State:\s+(.*)$/m.exec(status)![1]!;
+    const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim();
+    return { pid, command, state, lastCommit: String(file.readBigUInt64LE(LAST_COMMIT_AT)) };
+  } catch {
+    // It has let go of the lock and ended in between, or may not be looked at.
+    return undefined;
+  }
+}
