@@ -29,7 +29,7 @@ import { expirySweeper } from './profiles/expiry-sweeper.ts';
 import { recordSettler } from './profiles/record-settler.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import type { BatchFileStore } from './storage/batch-file-store.ts';
-import { openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
+import { type LmdbStoresOptions, openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
 import type { SpentCallStore } from './storage/spent-call-store.ts';
 import type { Stores } from './storage/stores.ts';
 
@@ -61,6 +61,8 @@ export interface ServerParts {
   readonly tellOthers: (news: string) => void;
   /** Called when the store takes no writes, and again every few seconds as long as it does not. */
   readonly storeStalled?: () => void;
+  /** Called when this process must not go on with the store, with one line that says why. */
+  readonly storeLost?: (reason: string) => void;
   /** The metrics of all workers as text; of this one alone by default. */
   readonly collectMetrics?: () => Promise<string>;
 }
@@ -78,11 +80,10 @@ export interface QuiverServer {
 /** The news that a batch was queued; the client follows. */
 const BATCH_ACCEPTED = 'batch accepted: ';
 
-export interface StoreHooks {
+/** What to tell of the store while it is open. */
+export interface StoreHooks extends Pick<LmdbStoresOptions, 'onStall' | 'onLockFileGone'> {
   /** Told what is amiss with a cluster. */
   readonly log?: Log;
-  /** Called when the embedded store takes no writes, with what it waits for. */
-  readonly onStall?: (at: string) => void;
 }
 
 /**
@@ -94,12 +95,10 @@ export interface StoreHooks {
 export async function openStores(
   config: ServeConfig,
   signingKey?: string,
-  { log, onStall }: StoreHooks = {},
+  { log, ...trouble }: StoreHooks = {},
 ): Promise<Stores> {
   const { store } = config;
-  if (store.kind === 'lmdb') {
-    return openLmdbStores({ path: join(config.dataDir, 'store'), ...(onStall && { onStall }) });
-  }
+  if (store.kind === 'lmdb') return openLmdbStores({ path: join(config.dataDir, 'store'), ...trouble });
   // Only here: who keeps profiles in the data folder has no need of the client library.
   const { openRedisStores } = await import('./storage/redis/open-redis-stores.ts');
   const password = config.storePassword ?? store.password;
@@ -141,10 +140,12 @@ export function createServer(parts: ServerParts): QuiverServer {
   async function start(): Promise<void> {
     const stores = await openStores(config, parts.signingKey, {
       log,
-      onStall: (at) => {
+      onStall(at) {
         log.error({ waitingFor: at }, 'the store takes no writes');
         parts.storeStalled?.();
       },
+      onLockFileGone: (file) =>
+        parts.storeLost?.(`${file} was deleted or replaced while the server ran; start it again`),
     });
     closers.push(() => stores.close());
     const files = batchFilesOf(config, stores);

@@ -23,6 +23,8 @@ export interface QuiverOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The data folder, kept afterwards; a fresh one, removed at the end, by default. */
   readonly dataDir?: string;
+  /** The user that it runs as; the same as this process by default, and only root can choose another. */
+  readonly uid?: number;
 }
 
 export interface Ended {
@@ -53,9 +55,9 @@ export interface Quiver {
 /** Runs a command line to its end. */
 export async function runQuiver(
   args: readonly string[],
-  { runtime = 'bun', env = {} }: Pick<QuiverOptions, 'runtime' | 'env'> = {},
+  { runtime = 'bun', env = {}, uid }: Pick<QuiverOptions, 'runtime' | 'env' | 'uid'> = {},
 ): Promise<Ended & { stdout: string; stderr: string }> {
-  const running = launch(runtime, args, env);
+  const running = launch(runtime, args, env, uid);
   return { ...(await running.ended), stdout: running.stdout(), stderr: running.stderr() };
 }
 
@@ -120,12 +122,14 @@ function launch(
   runtime: RuntimeName,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  uid?: number,
 ): Running {
   const [command, main] = COMMANDS[runtime];
   const inherited = Object.entries(process.env).filter(([name]) => !/^(QUIVER_|VITEST|NODE_ENV)/.test(name));
   const child = spawn(command, [main, ...args], {
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   let stdout = '';
   let stderr = '';

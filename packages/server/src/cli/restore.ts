@@ -1,7 +1,7 @@
 /** `quiver restore`: makes a data folder of a backup. */
 
 import { randomBytes } from 'node:crypto';
-import { chmod, cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
 import { isClaim } from '../locks/claims.ts';
@@ -67,9 +67,11 @@ async function replace(
   const draft = join(dataDir, `.restoring-${randomBytes(6).toString('hex')}`);
   try {
     await copyOut(from, draft, manifest);
+    await giveToOwner(draft, dataDir);
     const keptAside = present.length > 0 ? join(dataDir, `${ASIDE}${Date.now()}`) : undefined;
     if (keptAside !== undefined) {
       await mkdir(keptAside, { mode: 0o700 });
+      await giveToOwner(keptAside, dataDir);
       for (const name of present) await rename(join(dataDir, name), join(keptAside, name));
     }
     // The store comes last: without it the folder is nothing that serves old profiles with new keys.
@@ -100,6 +102,15 @@ async function copyOut(from: string, draft: string, { files }: BackupManifest): 
   // A store that cannot be opened and read must not take the place of one that can.
   await inspectEmbeddedStore(join(draft, STORE_FOLDER), true);
   for (const name of [STORE_FOLDER, BATCHES_FOLDER, '.']) await syncFolder(join(draft, name));
+}
+
+/** What an administrator has put into somebody's data folder belongs to that somebody. */
+async function giveToOwner(folder: string, dataDir: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(dataDir);
+  if (uid === 0) return;
+  for (const name of await readdir(folder, { recursive: true })) await chown(join(folder, name), uid, gid);
+  await chown(folder, uid, gid);
 }
 
 /** Refuses also while a program that knows nothing of the lock has the store open, such as an older Quiver. */

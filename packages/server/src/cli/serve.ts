@@ -72,6 +72,7 @@ async function serveFrom(config: ServeConfig, log: Log, demo: boolean): Promise<
     log,
     ...(config.store.kind === 'lmdb' && {
       writerLockFile: join(config.dataDir, STORE_FOLDER, LOCK_FILE),
+      crashAdvice: `; the store may be damaged, look with: quiver doctor --data ${config.dataDir}`,
     }),
     assignmentFor: (place, port) => ({
       config: { ...config, port, tls: devCertificate ?? config.tls },

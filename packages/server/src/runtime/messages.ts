@@ -20,6 +20,8 @@ export type FromWorker =
   | { readonly type: 'news'; readonly news: string }
   /** The store takes no writes; said again every few seconds as long as it does not. */
   | { readonly type: 'store-stalled' }
+  /** No process may go on with the store: the whole server ends. */
+  | { readonly type: 'store-lost'; readonly reason: string }
   /** It cannot start and ends now; `exitCode` is what the whole server ends with when it was starting. */
   | { readonly type: 'failed'; readonly reason: string; readonly exitCode: number }
   | { readonly type: 'metrics'; readonly round: number; readonly metrics: readonly object[] }

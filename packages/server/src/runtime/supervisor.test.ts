@@ -119,12 +119,24 @@ describe('starting', () => {
     await begin(1);
     for (let death = 1; death <= 5; death += 1) {
       expect(children).toHaveLength(death);
-      children.at(-1)!.exit(null, 'SIGSEGV');
+      children.at(-1)!.exit(null, 'SIGKILL');
       await vi.advanceTimersByTimeAsync(5000);
     }
     expect(children).toHaveLength(5);
-    const reason = '5 workers died before they could serve, the last with SIGSEGV';
+    const reason = '5 workers died before they could serve, the last with SIGKILL';
     expect(await ending).toEqual({ exitCode: 1, reason });
+  });
+
+  test('it gives up after the first that crashes: the next would too', async () => {
+    await begin(2);
+    children[0]!.exit(null, 'SIGSEGV');
+    expect(children[1]!.heard.at(-1)).toEqual({ type: 'shutdown' });
+    children[1]!.exit(null, 'SIGSEGV');
+    expect(await ending).toEqual({
+      exitCode: 1,
+      reason: 'a worker crashed before it could serve (SIGSEGV)',
+    });
+    expect(children).toHaveLength(2);
   });
 });
 
@@ -158,6 +170,18 @@ describe('serving', () => {
       expect(children).toHaveLength(life + 2);
     }
     expect(await stopAll()).toEqual({ exitCode: 0 });
+  });
+
+  test('a worker that must not go on with the store ends the whole server, with its reason', async () => {
+    await begin(2);
+    for (const child of children) child.serve();
+    for (const child of children) child.say({ type: 'store-lost', reason: 'the lock file is gone' });
+    for (const child of children) {
+      expect(child.heard.at(-1)).toEqual({ type: 'shutdown' });
+      child.exit(0);
+    }
+    expect(await ending).toEqual({ exitCode: 1, reason: 'the lock file is gone' });
+    expect(children).toHaveLength(2);
   });
 
   test('the metrics of all workers are summed, whoever is asked', async () => {

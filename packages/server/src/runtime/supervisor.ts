@@ -2,7 +2,7 @@
  * The supervising process: claims the port, proves it free, starts the workers, replaces those that die, and ends them all.
  *
  * starting   no worker has been ready yet. A worker that says why it cannot start ends the server with that reason, and so
- *            does the fifth that dies without a word.
+ *            does the first that crashes, and the fifth that dies otherwise without a word.
  * serving    from the moment every worker was ready once. A worker that dies is replaced: at once, then after pauses that
  *            double up to five seconds while they keep dying young. A reason given is logged, and tried again.
  * stopping   from the first SIGTERM or SIGINT, or from giving up. No worker is replaced; each drains. What has not ended after
@@ -38,6 +38,8 @@ export interface SupervisorOptions<Assignment> {
   assignmentFor(number: number, port: number): Assignment;
   /** What a worker is for, as the list of processes shows it; `serving` by default. */
   roleOf?(number: number): string;
+  /** Ends the line that says that a worker crashed at its start; empty by default. */
+  readonly crashAdvice?: string;
   /** The lock file of the embedded store; left out where there is none. */
   readonly writerLockFile?: string;
   /** Called once, when every worker serves. */
@@ -61,6 +63,8 @@ interface Worker {
 }
 
 const MAX_SILENT_DEATHS = 5;
+/** Signals of a program that fails by itself, and would again: nobody else sends them. */
+const CRASHES: ReadonlySet<string> = new Set(['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGTRAP', 'SIGFPE', 'SIGABRT']);
 const MAX_PAUSE_MS = 5000;
 /** Who dies younger is taken for a sign of trouble that stays. */
 const YOUNG_MS = 10_000;
@@ -184,6 +188,11 @@ class Supervisor<Assignment> {
       case 'store-stalled':
         void this.#lookForHolder();
         break;
+      case 'store-lost':
+        if (this.#state === 'stopping') break;
+        this.#options.log.error({ reason: message.reason }, 'stopping');
+        this.#stop({ exitCode: 1, reason: message.reason });
+        break;
       case 'failed':
         worker.hasFailed = true;
         this.#options.log.error({ worker: worker.place, reason: message.reason }, 'a worker cannot start');
@@ -270,14 +279,23 @@ class Supervisor<Assignment> {
     this.#options.log.error({ worker: worker.place, pid: worker.pid, code, signal }, 'a worker died');
     if (this.#state === 'starting' && !worker.isReady) {
       this.#silentDeaths += 1;
-      if (this.#silentDeaths >= MAX_SILENT_DEATHS) {
-        const last = signal ?? `exit code ${code}`;
-        const reason = `${MAX_SILENT_DEATHS} workers died before they could serve, the last with ${last}`;
+      const reason = this.#reasonToGiveUp(signal ?? `exit code ${code}`);
+      if (reason !== undefined) {
         this.#stop({ exitCode: 1, reason });
         return;
       }
     }
     this.#replaceLater(worker);
+  }
+
+  /** @param last how the last worker ended that died before it could serve */
+  #reasonToGiveUp(last: string): string | undefined {
+    if (CRASHES.has(last)) {
+      const { crashAdvice = '' } = this.#options;
+      return `a worker crashed before it could serve (${last})${crashAdvice}`;
+    }
+    if (this.#silentDeaths < MAX_SILENT_DEATHS) return undefined;
+    return `${MAX_SILENT_DEATHS} workers died before they could serve, the last with ${last}`;
   }
 
   #replaceLater(dead: Worker): void {

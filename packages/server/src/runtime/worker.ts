@@ -29,6 +29,8 @@ export interface SupervisorLine {
   tellOthers(news: string): void;
   /** Says that the store takes no writes. */
   storeStalled(): void;
+  /** Says why no process may go on with the store. */
+  storeLost(reason: string): void;
 }
 
 export interface WorkerHooks<Assignment> {
@@ -53,6 +55,7 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
         collectMetrics: () => questions.ask(),
         tellOthers: (news) => tell({ type: 'news', news }),
         storeStalled: () => tell({ type: 'store-stalled' }),
+        storeLost: (reason) => tell({ type: 'store-lost', reason }),
       });
       logStrayRejections(running.log);
       await running.server.start();

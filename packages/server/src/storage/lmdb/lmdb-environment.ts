@@ -12,6 +12,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { QuiverError } from '../../errors.ts';
 import { StoreFormatError } from '../store-format-error.ts';
 import { CommitGroups, type StalledAt } from './commit-groups.ts';
+import { giveToOwner, requireUsable } from './usable-files.ts';
 
 export type Table = Database<Buffer, Buffer>;
 
@@ -101,10 +102,11 @@ export class LmdbEnvironment {
    * Opens the environment in the folder `path`, which is made when missing.
    *
    * @param onStall called when writes do not end, see `commit-groups.ts`
-   * @throws StoreFormatError when a program of another format wrote it
+   * @throws StoreFormatError when a program of another format wrote it; UnusableStoreError when its files cannot be opened
    */
   static async open(path: string, onStall?: (at: StalledAt) => void): Promise<LmdbEnvironment> {
     await mkdir(path, { recursive: true, mode: 0o700 });
+    await requireUsable(path, MAP_SIZE);
     const root = open({
       path,
       mapSize: MAP_SIZE,
@@ -116,6 +118,7 @@ export class LmdbEnvironment {
     });
     const environment = new LmdbEnvironment(root, path, onStall);
     try {
+      await giveToOwner(path);
       await environment.#agreeOnFormat();
     } catch (error) {
       await root.close();
@@ -126,8 +129,10 @@ export class LmdbEnvironment {
 
   /** Copies the environment in the folder `from` as it is at one moment, without its free space, into the folder `to`; not synced yet. */
   static async copy(from: string, to: string): Promise<void> {
+    await requireUsable(from, MAP_SIZE, true);
     const root = open({ path: from, maxDbs: MAX_TABLES, overlappingSync: false, readOnly: true });
     try {
+      await giveToOwner(from);
       await root.backup(to, true);
     } finally {
       await root.close();

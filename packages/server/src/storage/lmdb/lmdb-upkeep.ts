@@ -6,9 +6,7 @@ import { join } from 'node:path';
 import type { Batch } from '../batch-store.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { ProfileTables } from './profile-tables.ts';
-
-/** The engine's file in the folder of a store. */
-export const STORE_FILE = 'data.mdb';
+import { STORE_FILE } from './usable-files.ts';
 
 /** What there is to know of a store without serving from it. */
 export interface EmbeddedStoreFacts {

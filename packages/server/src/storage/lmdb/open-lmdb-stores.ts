@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stores } from '../stores.ts';
@@ -8,9 +9,9 @@ import { LmdbClientStore } from './lmdb-client-store.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { LmdbLoginStore } from './lmdb-login-store.ts';
 import { LmdbProfileStore } from './lmdb-profile-store.ts';
-import { STORE_FILE } from './lmdb-upkeep.ts';
 import { LmdbUsageStore } from './lmdb-usage-store.ts';
 import { ProfileTables } from './profile-tables.ts';
+import { LOCK_FILE, STORE_FILE } from './usable-files.ts';
 
 export interface LmdbStoresOptions {
   /** The folder that holds the store; made when missing, with mode 0700. */
@@ -19,6 +20,8 @@ export interface LmdbStoresOptions {
   readonly journalEntries?: number;
   /** Called when writes do not end: another process holds the writer lock and does not go on, or the disk hangs. */
   readonly onStall?: (at: StalledAt) => void;
+  /** Called once when the lock file is no longer the one that was opened: who opens the store from then on shares no lock with this process. */
+  readonly onLockFileGone?: (file: string) => void;
 }
 
 /** In milliseconds. What others have written since is read at the next look: half a second's worth would be noticed. */
@@ -33,16 +36,36 @@ function keepUp(environment: LmdbEnvironment): void {
   }
 }
 
+/** How often the lock file is looked at, in milliseconds. */
+const LOOK_AT_LOCK_EVERY = 1000;
+
+function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Timeout {
+  const numberOf = () => statSync(file, { throwIfNoEntry: false })?.ino;
+  const opened = numberOf();
+  const timer = setInterval(() => {
+    if (numberOf() === opened) return;
+    clearInterval(timer);
+    onGone(file);
+  }, LOOK_AT_LOCK_EVERY);
+  return timer.unref();
+}
+
 /**
  * Opens the embedded engine: one folder, any number of processes.
  *
- * @throws StoreFormatError when a Quiver of another format wrote the folder
+ * @throws StoreFormatError when a Quiver of another format wrote the folder; UnusableStoreError when its files cannot be opened
  */
-export async function openLmdbStores({ path, journalEntries, onStall }: LmdbStoresOptions): Promise<Stores> {
+export async function openLmdbStores({
+  path,
+  journalEntries,
+  onStall,
+  onLockFileGone,
+}: LmdbStoresOptions): Promise<Stores> {
   const environment = await LmdbEnvironment.open(path, onStall);
   const tables = new ProfileTables(environment, journalEntries);
   const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY);
   keepingUp.unref();
+  const watching = onLockFileGone && watchLockFile(join(path, LOCK_FILE), onLockFileGone);
   return {
     profiles: new LmdbProfileStore(environment, tables),
     batches: new LmdbBatchStore(environment, tables),
@@ -61,6 +84,7 @@ export async function openLmdbStores({ path, journalEntries, onStall }: LmdbStor
     check: () => environment.check(),
     close() {
       clearInterval(keepingUp);
+      clearInterval(watching);
       return environment.close();
     },
   };

@@ -1,0 +1,146 @@
+/**
+ * Files of the embedded store that cannot be used as they must be: one clear line from every command, and the doctor takes no healthy
+ * store for a damaged one. On both runtimes.
+ */
+
+import { spawn } from 'node:child_process';
+import { chmod, chown, mkdtemp, readdir, rm, stat, truncate, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
+import { type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
+
+const IS_ROOT = process.getuid?.() === 0;
+/** Root may write everything, so the tests go on as nobody. */
+const NOBODY = 65_534;
+const uid = IS_ROOT ? NOBODY : undefined;
+const COMMANDS: Readonly<Record<RuntimeName, string>> = {
+  bun: `${pathOf('../../../node_modules/.bin/bun')} ${pathOf('../src/main.ts')}`,
+  node: `${process.execPath} ${pathOf('../dist/main.js')}`,
+};
+
+let dataDir: string;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'quiver-unusable-'));
+  const stores = await openLmdbStores({ path: join(dataDir, 'store') });
+  const moment = { now: Date.now(), lifetimeDays: 14 };
+  await stores.profiles.update('demo', { kind: 'tntId', value: 'kept' }, new Map([['a', '1']]), moment, true);
+  await stores.close();
+  if (uid !== undefined) await giveAway(dataDir, uid);
+});
+afterEach(async () => rm(dataDir, { recursive: true }));
+
+function pathOf(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.url));
+}
+
+async function giveAway(folder: string, to: number): Promise<void> {
+  for (const name of ['.', ...(await readdir(folder, { recursive: true }))]) {
+    await chown(join(folder, name), to, to);
+  }
+}
+
+describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
+  test.each(['lock.mdb', 'data.mdb'])(
+    'a %s that cannot be written is one line that names it',
+    async (name) => {
+      const file = join(dataDir, 'store', name);
+      await chmod(file, 0o444);
+      const line = new RegExp(
+        `^quiver: ${file}: user \\d+ must be able to read and write it, and cannot \\(EACCES\\)`,
+        'm',
+      );
+      const served = await runQuiver(['serve', '--port', '0', '--data', dataDir], {
+        runtime,
+        ...(uid && { uid }),
+      });
+      expect(served).toMatchObject({ code: 1, signal: null, stderr: expect.stringMatching(line) });
+      expect(served.stderr).not.toMatch(/SIGSEGV|panic|Segmentation/);
+
+      const { code, stdout } = await runQuiver(['doctor', '--data', dataDir], {
+        runtime,
+        ...(uid && { uid }),
+      });
+      expect(code).toBe(1);
+      expect(stdout).toMatch(new RegExp(`^problem +store +${file}: user`, 'm'));
+      expect(stdout).not.toMatch(/damaged/);
+    },
+  );
+
+  test.runIf(process.platform === 'linux')(
+    'too few addresses are one line that says what to do',
+    async () => {
+      const limited = async (args: string) => {
+        const child = spawn(
+          'sh',
+          ['-c', `ulimit -v 200000000; exec ${COMMANDS[runtime]} ${args} --data ${dataDir}`],
+          {
+            stdio: ['ignore', 'pipe', 'pipe'],
+          },
+        );
+        const ended = new Promise((resolve) => child.once('close', resolve));
+        const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+        return { code: await ended, stdout, stderr };
+      };
+      const said = /addresses, .* the embedded store maps 256 GiB: ulimit -v unlimited/;
+      const served = await limited('serve --port 0');
+      expect(served).toMatchObject({ code: 1, stderr: expect.stringMatching(said) });
+      expect(served.stderr).not.toMatch(/SIGSEGV|panic|Segmentation/);
+      const examined = await limited('doctor');
+      expect(examined).toMatchObject({ code: 1, stdout: expect.stringMatching(said) });
+      expect(examined.stdout).not.toMatch(/damaged/);
+    },
+  );
+
+  test.runIf(IS_ROOT)(
+    'a backup, a doctor and a restore of root leave nothing that the owner cannot write',
+    async () => {
+      await unlink(join(dataDir, 'store', 'lock.mdb'));
+      const copy = join(dataDir, '..', `copy-${runtime}-${process.pid}`);
+      try {
+        expect(await runQuiver(['backup', '--data', dataDir, copy], { runtime })).toMatchObject({ code: 0 });
+        expect(await foreignFiles(dataDir)).toEqual([]);
+        await unlink(join(dataDir, 'store', 'lock.mdb'));
+        await runQuiver(['doctor', '--data', dataDir], { runtime });
+        expect(await foreignFiles(dataDir)).toEqual([]);
+        const restored = await runQuiver(['restore', '--force', '--data', dataDir, copy], { runtime });
+        expect(restored).toMatchObject({ code: 0 });
+        expect(await foreignFiles(dataDir)).toEqual([]);
+      } finally {
+        await rm(copy, { recursive: true, force: true });
+      }
+    },
+  );
+
+  test('a store that ends the process that opens it points to the doctor, and is not tried again and again', async () => {
+    await truncate(join(dataDir, 'store', 'data.mdb'), 8192);
+    const { code, stderr } = await runQuiver(['serve', '--port', '0', '--workers', '1', '--data', dataDir], {
+      runtime,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^quiver: .*quiver doctor --data/m);
+    expect((stderr.match(/a worker died/g) ?? []).length).toBeLessThanOrEqual(2);
+  });
+
+  test('a lock file that is deleted while it serves ends the server, before anybody could open the store without it', async () => {
+    const quiver = await startQuiver({ runtime, dataDir, flags: ['--workers', '2'] });
+    await unlink(join(dataDir, 'store', 'lock.mdb'));
+    expect(await quiver.ended).toMatchObject({ code: 1 });
+    expect(quiver.stderr()).toMatch(
+      /^quiver: .*lock\.mdb was deleted or replaced while the server ran; start it again$/m,
+    );
+  });
+});
+
+/** What in a folder does not belong to the owner of the folder. */
+async function foreignFiles(folder: string): Promise<string[]> {
+  const owner = (await stat(folder)).uid;
+  const foreign: string[] = [];
+  for (const name of await readdir(folder, { recursive: true })) {
+    if ((await stat(join(folder, name))).uid !== owner) foreign.push(name);
+  }
+  return foreign;
+}
