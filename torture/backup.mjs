@@ -13,7 +13,7 @@ export default {
   name: 'backup',
   bar: 'every copy made under load opens and holds all invariants, 20 of 20',
   sizes: { short: { copies: 2 }, long: { copies: 20 } },
-  sabotages: { 'copy-of-the-live-file': { copies: 12 } },
+  sabotages: { 'copy-of-the-live-file': { copies: 6 } },
   async run({ copies }, { say, sabotage }) {
     const folder = await makeFolder('backup');
     const dataDir = join(folder, 'data');

@@ -52,6 +52,7 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['one-person', 'read-then-write'],
     ['fresh-reads', 'shared-snapshots'],
     ['port-race', 'blind-locks'],
+    ['backup', 'copy-of-the-live-file'],
     ['expiry', 'a-millisecond-too-long'],
     ['fuzz', 'crash'],
     ['settings', 'kept-a-moment'],
