@@ -1,6 +1,6 @@
 /** What the background does with batches when something fails, and when they are old (contract section 6). */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -9,6 +9,7 @@ import { acceptBatch } from '../src/batches/accept-batch.ts';
 import { BatchFiles } from '../src/batches/batch-files.ts';
 import { BatchRunner } from '../src/batches/batch-runner.ts';
 import { batchSweeper } from '../src/batches/batch-sweeper.ts';
+import { QuiverError } from '../src/errors.ts';
 import type { Batch, BatchStore } from '../src/storage/batch-store.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { Stores } from '../src/storage/stores.ts';
@@ -163,4 +164,62 @@ test('a file that no batch was queued for goes too, one of a batch that waits st
   clock += 7 * DAY + 1;
   sweep();
   await vi.waitFor(async () => expect(await files.ids()).toEqual([waiting]));
+});
+
+/** The store, with one member that does something else. */
+const storeWith = (own: Partial<BatchStore>): BatchStore =>
+  new Proxy(stores.batches, {
+    get: (store, name) => {
+      const member = own[name as keyof BatchStore] ?? store[name as keyof BatchStore];
+      return typeof member === 'function' ? member.bind(store) : member;
+    },
+  });
+const acceptInto = (batches: BatchStore) =>
+  acceptBatch(
+    { batches, files, now },
+    'demo',
+    'v2',
+    new Request('http://x', { method: 'POST', body: 'batch=pcId,a\nv,1' }),
+  );
+
+test('the file of a batch stays when nobody knows whether it was queued, and goes when it was refused', async () => {
+  const refused = new QuiverError('not-done', 'no');
+  await expect(acceptInto(storeWith({ accept: () => Promise.reject(refused) }))).rejects.toBe(refused);
+  expect(await readdir(join(folder, 'batches'))).toEqual([]);
+
+  const unknown = new QuiverError('unknown', 'perhaps');
+  const queuedAndUnknown = storeWith({
+    async accept(batch) {
+      await stores.batches.accept(batch);
+      throw unknown;
+    },
+  });
+  await expect(acceptInto(queuedAndUnknown)).rejects.toBe(unknown);
+  const [batch] = await stores.batches.list('demo', 1);
+  run();
+  await reaches(batch!.id, 'complete');
+});
+
+test('thousands of idle clients cost one look at the store, not one each', async () => {
+  const looks: number[] = [];
+  const next = vi.fn(() => Promise.resolve(undefined));
+  const batches = storeWith({
+    queued(asked) {
+      looks.push(asked.length);
+      return stores.batches.queued(asked);
+    },
+    next,
+  });
+  const idle = Array.from({ length: 5000 }, (_, n) => `client${n}`);
+  const runner = new BatchRunner({
+    ...{ batches, files, log, now },
+    clients: idle,
+    holder: 'test',
+    rulesOf: () => ({ lifetimeDays: 14 }),
+  });
+  started.push(runner);
+  runner.start();
+  await vi.waitFor(() => expect(looks.length).toBeGreaterThan(1), { timeout: 10_000 });
+  expect(looks[0]).toBe(5000);
+  expect(next).not.toHaveBeenCalled();
 });

@@ -51,11 +51,12 @@ export async function acceptBatch(
     const { rows, bytes } = check.end();
     const acceptedAt = parts.now();
     const id = `${client}-${acceptedAt}-${String(randomInt(100_000_000)).padStart(8, '0')}`;
-    await incoming.keepAs(id);
     try {
+      await incoming.keepAs(id);
       await parts.batches.accept({ client, id, version, acceptedAt, rows, bytes });
     } catch (error) {
-      await parts.files.remove(id);
+      // Of a batch that may be queued the file must stay; if it is not, the sweeper removes it.
+      if (!(error instanceof QuiverError && error.code === 'unknown')) await parts.files.remove(id);
       throw error;
     }
     return id;

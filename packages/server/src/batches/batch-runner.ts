@@ -1,9 +1,9 @@
 /**
  * Applies accepted batches in the background (contract section 6).
  *
- * A loop a client, so that two clients go side by side. In each:
+ * Clients go side by side, each in its own order. One look a second at all queues, for there may be thousands of idle clients. Each client is
  *
- *   idle      nothing is queued, or another process holds the client's lease   a new batch, or a look every second → working
+ *   idle      nothing is queued, or another process holds the client's lease   a new batch, or the look that finds one → working
  *   working   the lease is ours; rows go in steps, each applied together with  the queue is empty → idle
  *             the batch's progress and prolonging the lease                    out of turn → idle; a step fails → waiting
  *   waiting   the step failed; nothing of it was applied, or all of it was     after a pause → working, where the progress says
@@ -86,40 +86,60 @@ const PAUSES = [1000, 5000];
 
 export class BatchRunner {
   readonly #parts: BatchRunnerParts;
-  readonly #wakers = new Map<string, () => void>();
+  readonly #clients: ReadonlySet<string>;
   readonly #stopped = new AbortController();
-  #loops: Promise<void>[] = [];
+  /** The clients whose queues are being worked off. */
+  readonly #working = new Map<string, Promise<void>>();
+  /** Those of them for which a batch was queued meanwhile. */
+  readonly #again = new Set<string>();
+  #looking: Promise<void> = Promise.resolve();
 
   constructor(parts: BatchRunnerParts) {
     this.#parts = parts;
+    this.#clients = new Set(parts.clients);
   }
 
   start(): void {
-    this.#loops = this.#parts.clients.map((client) => this.#watch(client));
+    this.#looking = this.#lookAgainAndAgain();
   }
 
   /** Says that a batch of the client was queued, so that it need not wait for the next look. */
   wake(client: string): void {
-    this.#wakers.get(client)?.();
+    if (!this.#clients.has(client) || this.#stopped.signal.aborted) return;
+    if (this.#working.has(client)) this.#again.add(client);
+    else this.#working.set(client, this.#work(client));
   }
 
   /** Stops after the step under way. */
   async stop(): Promise<void> {
     this.#stopped.abort();
-    for (const wake of this.#wakers.values()) wake();
-    await Promise.all(this.#loops);
+    await this.#looking;
+    await Promise.all(this.#working.values());
   }
 
-  async #watch(client: string): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      const due = this.#pause(client, LOOK_EVERY);
+  async #lookAgainAndAgain(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const due = setTimeout(LOOK_EVERY, undefined, { signal }).catch(() => undefined);
+      try {
+        for (const client of await this.#parts.batches.queued(this.#parts.clients)) this.wake(client);
+      } catch (error) {
+        this.#parts.log.error({ err: error }, 'the queues of batches could not be read');
+      }
+      await due;
+    }
+  }
+
+  async #work(client: string): Promise<void> {
+    do {
+      this.#again.delete(client);
       try {
         await this.#workOff(client);
       } catch (error) {
         this.#parts.log.error({ err: error, client }, 'the queue of batches could not be read');
       }
-      await due;
-    }
+    } while (this.#again.has(client) && !this.#stopped.signal.aborted);
+    this.#working.delete(client);
   }
 
   /** Applies all that is queued for a client while the lease is ours. */
@@ -263,19 +283,6 @@ export class BatchRunner {
   /** Waits for a time or for the end; a new batch mends no failure, so it cuts nothing short. */
   #pauseAfterFailure(ms: number): Promise<void> {
     return setTimeout(ms, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
-  }
-
-  /** Waits for a time, for a new batch of the client, or for the end. */
-  #pause(client: string, ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const timer = globalThis.setTimeout(wake, ms);
-      this.#wakers.set(client, wake);
-      if (this.#stopped.signal.aborted) wake();
-    });
   }
 }
 

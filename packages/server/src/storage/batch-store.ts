@@ -114,6 +114,9 @@ export interface BatchStore {
   /** The batches of a client, newest first. */
   list(client: string, limit: number): Promise<Batch[]>;
 
+  /** Which of the clients have a batch queued, stuck or not. One look at all of them: there may be thousands, and most idle. */
+  queued(clients: readonly string[]): Promise<string[]>;
+
   /** The batch whose turn it is, stuck or not; undefined when all are complete. */
   next(client: string): Promise<Batch | undefined>;
 

@@ -126,6 +126,19 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect((await batches.find('demo', 'b1'))?.client).toBe('demo');
       });
 
+      test('tells which of some clients have a batch queued', async () => {
+        expect(await batches.queued(['demo', 'demo2', 'acme'])).toEqual([]);
+        await accept('b1', { client: 'demo2' });
+        await accept('b2', { client: 'demo2' });
+        await accept('b3', { client: 'acme' });
+        await accept('b4');
+        const queued = async (...clients: string[]) => (await batches.queued(clients)).sort();
+        expect(await queued('demo', 'idle', 'demo2', 'acme')).toEqual(['acme', 'demo', 'demo2']);
+        expect(await queued('demo2', 'idle')).toEqual(['demo2']);
+        await batches.giveUp('demo', 'b4', 'no');
+        expect(await queued('demo')).toEqual(['demo']);
+      });
+
       test.each(['', '\0', 'x'.repeat(10_000), '😀', '__proto__'])(
         'an id never accepted is unknown',
         async (id) => {

@@ -11,6 +11,8 @@ import { RowWriter } from './row-writer.ts';
 
 /** The place of a batch in the queue of its client: the count of batches before it. */
 type Turn = number;
+/** Behind every turn that there will ever be. */
+const MAX_TURN = 2 ** 48 - 1;
 
 /** A batch as it lies in the store. */
 interface StoredBatch extends Batch {
@@ -82,6 +84,20 @@ export class LmdbBatchStore implements BatchStore {
         if (found.length === limit) break;
         const batch = parse<StoredBatch>(value);
         if (!batch.isLeaving) found.push(batch);
+      }
+      return found;
+    });
+  }
+
+  async queued(clients: readonly string[]): Promise<string[]> {
+    const known = new Set(clients);
+    return this.#environment.read(() => {
+      const found: string[] = [];
+      let key = firstOf(this.#queue.getKeys({ limit: 1 }));
+      while (key !== undefined) {
+        const client = key.toString('utf8', 1, key.length - TURN);
+        if (known.has(client)) found.push(client);
+        key = firstOf(this.#queue.getKeys({ start: turnKey(client, MAX_TURN), limit: 1 }));
       }
       return found;
     });
@@ -287,7 +303,7 @@ function failureKey(client: string, turn: Turn, line: number): Buffer {
 /** All turns of a client; LMDB wants the ends the other way round when it reads in reverse. */
 function clientRange(client: string, reverse: boolean): { start: Buffer; end: Buffer } {
   const first = turnKey(client, 0);
-  const last = turnKey(client, 2 ** 48 - 1);
+  const last = turnKey(client, MAX_TURN);
   return reverse ? { start: last, end: first } : { start: first, end: last };
 }
 

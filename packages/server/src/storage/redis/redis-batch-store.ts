@@ -50,6 +50,9 @@ interface Beside {
 const NOTE_KEPT = 20_000;
 const LISTED_AT_ONCE = 100;
 
+/** Clients whose queues are looked at at the same time. */
+const ASKED_AT_ONCE = 100;
+
 export class RedisBatchStore implements BatchStore {
   readonly #cluster: RedisCluster;
   readonly #rowWriter: RedisRowWriter;
@@ -89,6 +92,20 @@ export class RedisBatchStore implements BatchStore {
       for (const { batch } of await this.#load(client, turns.map(String))) {
         if (!batch.isLeaving && found.length < limit) found.push(batch);
       }
+    }
+    return found;
+  }
+
+  async queued(clients: readonly string[]): Promise<string[]> {
+    const found: string[] = [];
+    for (let from = 0; from < clients.length; from += ASKED_AT_ONCE) {
+      const some = clients.slice(from, from + ASKED_AT_ONCE);
+      const exist = await Promise.all(
+        some.map((client) =>
+          this.#cluster.read<number>(latest(), this.#key('batch-queue', client), 'EXISTS'),
+        ),
+      );
+      found.push(...some.filter((_, at) => exist[at] === 1));
     }
     return found;
   }
