@@ -1,6 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pino from 'pino';
 import { Counter, Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -44,12 +47,14 @@ class FakeChild extends EventEmitter {
 
 let children: FakeChild[];
 let served: number[];
+let logged: string[];
 let ending: Promise<Ending>;
 let lastPid = 0;
 
-async function begin(workers: number): Promise<void> {
+async function begin(workers: number, writerLockFile?: string): Promise<void> {
   children = [];
   served = [];
+  logged = [];
   ending = supervise<Assignment>({
     runtime: {
       name: 'node',
@@ -65,9 +70,10 @@ async function begin(workers: number): Promise<void> {
     workers,
     host: '127.0.0.1',
     port: 0,
-    log: pino({ level: 'silent' }),
+    log: pino({ level: 'error' }, { write: (line) => void logged.push(line) }),
     assignmentFor: (place) => ({ place }),
     onServing: (port) => served.push(port),
+    ...(writerLockFile !== undefined && { writerLockFile }),
   });
   // The proof of the port is a matter of the kernel, not of the clock.
   while (children.length < workers) await new Promise((resolve) => setImmediate(resolve));
@@ -171,6 +177,56 @@ describe('serving', () => {
     }
     expect(await stopAll()).toEqual({ exitCode: 0 });
   });
+
+  test.runIf(process.platform === 'linux' && process.arch === 'x64')(
+    'a worker that holds the writer lock of the store is killed when it is still in the same transaction, and no other',
+    async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
+      const folder = await mkdtemp(join(tmpdir(), 'quiver-holder-'));
+      const lockFile = join(folder, 'lock.mdb');
+      const hold = (thread: number, lastCommit: bigint) => {
+        const bytes = Buffer.alloc(256);
+        bytes.writeUInt32LE(0xbeefc0de, 0);
+        bytes.writeBigUInt64LE(lastCommit, 8);
+        bytes.writeUInt32LE(thread | 0x4000_0000, 64);
+        return writeFile(lockFile, bytes);
+      };
+      let looks = 0;
+      const stall = async () => {
+        children[0]!.say({ type: 'store-stalled' });
+        children[0]!.say({ type: 'store-stalled' });
+        // The look at the file and at the process takes turns of the real event loop; its line in the log ends it.
+        looks += 1;
+        const lines = () => logged.filter((line) => line.includes('writes wait for a process')).length;
+        while (lines() < looks) await new Promise((resolve) => setImmediate(resolve));
+        await vi.advanceTimersByTimeAsync(5000);
+      };
+      try {
+        // The second worker's process id is one of a process that there is.
+        lastPid = process.pid - 2;
+        await begin(2, lockFile);
+        for (const child of children) child.serve();
+        const [other, holder] = children as [FakeChild, FakeChild];
+        expect(holder.pid).toBe(process.pid);
+        await hold(process.pid, 7n);
+        await stall();
+        await hold(process.pid, 8n);
+        await stall();
+        await hold(process.ppid, 8n);
+        await stall();
+        await stall();
+        await hold(process.pid, 8n);
+        await stall();
+        expect(holder.kills).toEqual([]);
+        await stall();
+        expect([other.kills, holder.kills]).toEqual([[], ['SIGKILL']]);
+        await vi.waitFor(() => expect(children).toHaveLength(3));
+        await stopAll();
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
+  );
 
   test('a worker that must not go on with the store ends the whole server, with its reason', async () => {
     await begin(2);
