@@ -15,6 +15,7 @@ import { DataFolderInUse, lockDataFolder } from '../locks/data-folder-lock.ts';
 import { type Log, makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { supervise } from '../runtime/supervisor.ts';
+import { undisturbed } from '../runtime/undisturbed.ts';
 import type { ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 import { quiverVersion } from '../version.ts';
@@ -49,7 +50,7 @@ export async function serve(
   try {
     return await serveFrom(config, log, demo);
   } finally {
-    await lock.release();
+    await undisturbed(() => lock.release());
   }
 }
 

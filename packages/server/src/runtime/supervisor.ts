@@ -24,6 +24,7 @@ import { type WriterLockHolder, writerLockHolder } from '../locks/writer-lock.ts
 import type { FromWorker, ToWorker } from './messages.ts';
 import { MetricsRound } from './metrics-round.ts';
 import type { Runtime } from './runtime.ts';
+import { undisturbed } from './undisturbed.ts';
 
 export interface SupervisorOptions<Assignment> {
   readonly runtime: Runtime;
@@ -86,7 +87,7 @@ export async function supervise<Assignment>(options: SupervisorOptions<Assignmen
   try {
     return await new Supervisor(options, claimed.port).run();
   } finally {
-    await claimed.claim.release();
+    await undisturbed(() => claimed.claim.release());
   }
 }
 
