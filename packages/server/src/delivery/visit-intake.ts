@@ -102,7 +102,7 @@ export class VisitIntake {
       client,
       visit.ids.map((id) => ({ ...id, member: taken.memberOf(id.kind) })),
     );
-    if (checked) await checked;
+    if (checked !== undefined) await checked;
     const isTraced = debugToken !== undefined;
     if (isTraced) await this.#requireDebugToken(client, debugToken);
     const before = isTraced ? await this.#traced(client, visit) : null;
