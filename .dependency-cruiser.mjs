@@ -15,6 +15,8 @@ const floor = (name, from, allowed) => ({
 });
 
 const ground = ['errors\\.ts$', 'domain/'];
+/** Where files beside the program are: in the package's folder, or in a single executable. */
+const embedded = '(embedded|package-folder)\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -24,7 +26,7 @@ export default {
     floor('errors', 'errors\\.ts$', []),
     floor('config', 'config/', ['domain/']),
     floor('locks', 'locks/', []),
-    floor('runtime', 'runtime/', ['locks/']),
+    floor('runtime', 'runtime/', ['locks/', embedded]),
     floor('storage', 'storage/', ground),
     floor('wire', 'wire/', [...ground, 'config/']),
     ...FEATURES.map((feature) =>
@@ -38,6 +40,7 @@ export default {
     ),
     floor('http', 'http/', [
       ...ground,
+      embedded,
       'storage/[^/]+$',
       'wire/',
       'config/',
@@ -64,6 +67,7 @@ export default {
     enhancedResolveOptions: {
       extensions: ['.ts', '.mjs', '.js', '.json'],
       conditionNames: ['import', 'node', 'default'],
+      exportsFields: ['exports'],
     },
   },
 };

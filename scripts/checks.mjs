@@ -5,14 +5,23 @@ import { join } from 'node:path';
 import { ROOT } from './setup.mjs';
 
 const CHECKS = [
+  ['lock file', '../scripts/lock.mjs', ['--check']],
   ['format and lint', '@biomejs/biome/bin/biome', ['ci', '.', '--colors=off', '--error-on-warnings']],
   ['types', 'typescript/bin/tsc', ['-p', 'packages/server/tsconfig.json']],
+  ['types of the client', 'typescript/bin/tsc', ['-p', 'packages/client/tsconfig.json']],
   ['types of the console', 'typescript/bin/tsc', ['-p', 'packages/console/tsconfig.json']],
   [
     'import direction',
     'dependency-cruiser/bin/dependency-cruise.mjs',
-    ['--config', '.dependency-cruiser.mjs', 'packages/server/src', 'packages/server/test'],
+    [
+      '--config',
+      '.dependency-cruiser.mjs',
+      'packages/server/src',
+      'packages/server/test',
+      'packages/client/src',
+    ],
   ],
+  ['workflows, containers, service', '../scripts/check-deployment.mjs', []],
   ['dead code', 'knip/bin/knip.js', []],
 ];
 

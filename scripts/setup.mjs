@@ -3,31 +3,41 @@
  * not done yet, and never downloads from anywhere but the package registry.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const SERVER = join(ROOT, 'packages', 'server');
+export const CLIENT = join(ROOT, 'packages', 'client');
 const CONSOLE = join(ROOT, 'packages', 'console');
 const BUN_PACKAGE = join(ROOT, 'node_modules', 'bun');
-const BIN = join(ROOT, 'node_modules', '.bin');
 
-/** The path of Bun when it can run here, else undefined. */
+/** The path of Bun when it can run here, else undefined. The binary itself, so that no shell is needed on Windows. */
 export function bunPath() {
-  const path = join(BIN, process.platform === 'win32' ? 'bun.cmd' : 'bun');
+  const path = join(BUN_PACKAGE, 'bin', 'bun.exe');
   return runs(path) ? path : undefined;
 }
 
-/** Installs the packages when the lock file is newer than what is installed, and puts the Bun binary in place. */
+/**
+ * Installs the packages when the lock file is newer than what is installed, puts the Bun binary in place, and builds the client
+ * package, which server and console import.
+ */
 export function installPackages() {
   const installed = modifiedAt(join(ROOT, 'node_modules', '.package-lock.json'));
   if (installed < modifiedAt(join(ROOT, 'package-lock.json'))) {
-    say('installing packages');
-    // Not `npm ci`: it refuses a lock file without the optional packages of other platforms, which a registry need not carry.
-    // This takes the locked versions as well, and leaves the lock file alone.
-    npm('install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error');
+    say('installing packages, which takes a while the first time');
+    // This process waits for npm, so another one says how far it is.
+    const progress = spawn(process.execPath, [join(ROOT, 'scripts', 'install-progress.mjs')], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    try {
+      // Not `npm ci`: it removes all that is installed before it begins. This takes the locked versions as well.
+      npm('install', '--no-save', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error');
+    } finally {
+      progress.kill();
+    }
     const now = new Date();
     utimesSync(join(ROOT, 'node_modules', '.package-lock.json'), now, now);
   }
@@ -36,6 +46,7 @@ export function installPackages() {
     say('putting Bun in place');
     spawnSync(process.execPath, [join(BUN_PACKAGE, 'install.js')], { cwd: BUN_PACKAGE, stdio: 'ignore' });
   }
+  compile('the client', CLIENT);
 }
 
 /**
@@ -52,22 +63,21 @@ export function serverCommand() {
 
 /** Compiles the server for Node when its sources are newer than the last build. */
 export function buildForNode() {
-  const stamp = join(SERVER, 'dist', '.built');
-  const configs = [
-    'tsconfig.base.json',
-    'packages/server/tsconfig.json',
-    'packages/server/tsconfig.build.json',
-  ];
-  const newest = Math.max(
-    newestIn(join(SERVER, 'src')),
-    ...configs.map((name) => modifiedAt(join(ROOT, name))),
-  );
-  if (modifiedAt(stamp) >= newest) return;
-  say('building the server for Node');
+  compile('the server for Node', SERVER);
+}
+
+/** Compiles a package into its `dist` when its sources are newer than the last build. */
+function compile(what, folder) {
+  const stamp = join(folder, 'dist', '.built');
+  const configs = [join(ROOT, 'tsconfig.base.json'), ...CONFIGS.map((name) => join(folder, name))];
+  if (modifiedAt(stamp) >= Math.max(newestIn(join(folder, 'src')), ...configs.map(modifiedAt))) return;
+  say(`building ${what}`);
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: SERVER, stdio: 'inherit' });
+  execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: folder, stdio: [0, 2, 2] });
   writeFileSync(stamp, '');
 }
+
+const CONFIGS = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /** Builds the console when its sources are newer than the last build. */
 export function buildConsole() {
@@ -79,6 +89,7 @@ export function buildConsole() {
     // The rules that the console shares with the server.
     newestIn(join(SERVER, 'src', 'domain')),
     modifiedAt(join(SERVER, 'src', 'batches', 'column-name.ts')),
+    newestIn(join(CLIENT, 'src')),
     ...files.map(modifiedAt),
   );
   if (modifiedAt(built) >= newest) return;

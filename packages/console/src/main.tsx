@@ -1,8 +1,8 @@
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { QuiverClientError } from 'quiver-client';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Router } from 'wouter';
-import { ApiError } from './api/call.ts';
 import { SESSION_KEY } from './api/session.ts';
 import { App } from './app.tsx';
 import './styles/tokens.css';
@@ -12,7 +12,7 @@ import './styles/pages.css';
 
 /** Whatever is told that nobody is signed in ends the session; the sign-in page then stands where one was. */
 function noticeEndOfSession(error: unknown): void {
-  if (error instanceof ApiError && error.status === 401) queryClient.setQueryData(SESSION_KEY, null);
+  if (error instanceof QuiverClientError && error.status === 401) queryClient.setQueryData(SESSION_KEY, null);
 }
 
 const queryClient = new QueryClient({
@@ -21,7 +21,7 @@ const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
       // What the server refuses it refuses again; only what never arrived is worth another try.
-      retry: (failures, error) => !(error instanceof ApiError) && failures < 2,
+      retry: (failures, error) => !(error instanceof QuiverClientError) && failures < 2,
       staleTime: 2000,
       // Works offline from the internet: the server is what counts, not what the browser thinks of the network.
       networkMode: 'always',

@@ -1,3 +1,33 @@
 #!/usr/bin/env node
-// The installed command: on Bun straight from the sources, on Node from what was built of them.
-await import(process.versions.bun === undefined ? '../dist/main.js' : '../src/main.ts');
+// The installed command. A server runs on Bun where the optional package `bun` is installed, else on Node; all other commands run
+// on Node, which starts sooner. QUIVER_RUNTIME=node keeps the server on Node.
+
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = new URL('../dist/main.js', import.meta.url);
+
+const isServer = process.argv[2] === 'serve';
+const bun = isServer ? installedBun() : undefined;
+const { onceParentIsGone, runInstead } = isServer ? await import('./run-instead.mjs') : {};
+const isOfNpx = process.env.npm_lifecycle_event === 'npx';
+if (bun !== undefined)
+  runInstead(bun, [fileURLToPath(MAIN), ...process.argv.slice(2)], { endsWithParent: isOfNpx });
+else {
+  if (isServer && isOfNpx) onceParentIsGone(() => process.kill(process.pid, 'SIGTERM'));
+  await import(MAIN.href);
+}
+
+function installedBun() {
+  if (process.versions.bun !== undefined || process.env.QUIVER_RUNTIME === 'node') return undefined;
+  try {
+    const manifest = createRequire(import.meta.url).resolve('bun/package.json');
+    const path = join(dirname(manifest), 'bin', 'bun.exe');
+    // Where install scripts are switched off the package holds a placeholder in place of the binary.
+    return spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0 ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}

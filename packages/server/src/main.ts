@@ -1,6 +1,9 @@
 /** Starts the command line. */
 
+import { endOnBrokenPipe } from './cli/broken-pipe.ts';
 import { run } from './cli/program.ts';
 
-const exitCode = await run(process.argv.slice(2));
+const args = process.argv.slice(2);
+endOnBrokenPipe(args[0] === 'serve' || args[0] === 'worker');
+const exitCode = await run(args);
 if (exitCode !== undefined) process.exitCode = exitCode;

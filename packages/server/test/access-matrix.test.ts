@@ -174,6 +174,7 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'POST /console/session': 'open',
   'GET /console/session': 'open',
   'DELETE /console/session': 'open',
+  'GET /': 'open',
   'GET /healthz': 'open',
   'GET /readyz': 'open',
   'GET /metrics': 'open',
@@ -258,7 +259,7 @@ describe('refusals', () => {
       httpStatus: 401,
       requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
       requestTime: expect.stringMatching(/Z$/),
-      errors: [{ errorCode: 'Unauthorized', message: 'Unauthorized' }],
+      errors: [{ errorCode: 'Unauthorized', message: expect.stringContaining('QUIVER_TOKEN') }],
     });
   });
 

@@ -74,7 +74,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     const backup = await runQuiver(['backup', '--data', at('live'), at('backup')], { runtime });
     expect(backup).toMatchObject({
       code: 0,
-      stderr: expect.stringMatching(/^1 profiles, 0 unfinished batches, \d+ bytes/),
+      stderr: expect.stringMatching(/^1 profiles, 0 unfinished batches, [\d,]+ bytes/),
     });
     await visit(source.url, 'after');
     expect((await stat(at('backup'))).mode & 0o777).toBe(0o700);

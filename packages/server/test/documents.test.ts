@@ -3,7 +3,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { makeProgram } from '../src/cli/program.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const DOCUMENTS = [
@@ -77,4 +79,48 @@ test('every test that the compatibility page names is there', () => {
   );
   // A name stands in its file as a string, or as the pattern of a table.
   expect(named.filter(({ file, name }) => !sources.get(file!)?.includes(name!))).toEqual([]);
+});
+
+/** Command lines of Quiver in the code blocks of a document, as words. */
+function commandsIn(text: string): string[][] {
+  const blocks = [...text.matchAll(/^ *```(?:sh|yaml|bash)?\n(.*?)^ *```/gms)].map(([, block]) => block!);
+  const lines = blocks.flatMap((block) => block.replaceAll(/\\\n\s*/g, ' ').split('\n'));
+  return lines.flatMap((line) =>
+    [
+      ...line.matchAll(
+        /(?:^|[\s(&|;])(?:npx |\.\/dist\/)?(?:quiver|quiver-server|bin\/quiver\.mjs) ([^|&;)#>]*)/g,
+      ),
+    ].map(([, words]) => words!.trim().split(/\s+/).filter(Boolean)),
+  );
+}
+
+/** What is wrong with a command line; undefined when the command and all its flags exist. */
+function problemOf(program: Command, words: readonly string[]): string | undefined {
+  let command = program;
+  for (const word of words) {
+    const next = command.commands.find((one) => one.name() === word);
+    if (next === undefined) break;
+    command = next;
+  }
+  if (command === program && !words[0]?.startsWith('-')) return `no command ${words[0]}`;
+  const flags = words.filter((word) => word.startsWith('--')).map((word) => word.split('=')[0]!);
+  const known = new Set([...command.options.map(({ long }) => long), '--help', '--version']);
+  const unknown = flags.find((flag) => !known.has(flag));
+  return unknown === undefined ? undefined : `no flag ${unknown}`;
+}
+
+test('every command of Quiver in a code block is one that there is, with flags that it has', () => {
+  const program = makeProgram(() => {});
+  const found = [...DOCUMENTS, 'packages/server/README.md', 'packages/client/README.md'].flatMap((document) =>
+    commandsIn(readFileSync(join(ROOT, document), 'utf8')).map((words) => ({ document, words })),
+  );
+  expect(found.length).toBeGreaterThan(20);
+  const wrong = found.flatMap(({ document, words }) => {
+    const problem = problemOf(program, words);
+    return problem === undefined ? [] : [`${document}: quiver ${words.join(' ')}: ${problem}`];
+  });
+  expect(wrong).toEqual([]);
+  // The check notices.
+  expect(problemOf(program, ['batch', 'retry', '--prot'])).toBe('no flag --prot');
+  expect(problemOf(program, ['serv'])).toBe('no command serv');
 });

@@ -1,22 +1,9 @@
 /** What the pages ask of the server. Keys begin with the client, so that a change can renew all that it touches. */
 
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { ApiError, call } from './call.ts';
-import { paths } from './paths.ts';
-import type {
-  AttributeNamesReply,
-  BatchesReply,
-  BatchReply,
-  EdgesReply,
-  FailuresReply,
-  FetchKind,
-  IdKind,
-  ProfileReply,
-  ServerReply,
-  SettingsReply,
-  TokenReply,
-  UsageReply,
-} from './replies.ts';
+import type { BatchView, ClientSettings, FetchKind, IdKind, ProfileView } from 'quiver-client';
+import { profileId, QuiverClient } from 'quiver-client';
+import { quiver } from './quiver.ts';
 
 const WHILE_IT_RUNS = 500;
 const NOW_AND_THEN = 10_000;
@@ -24,7 +11,7 @@ const NOW_AND_THEN = 10_000;
 export function useServer(client: string) {
   return useQuery({
     queryKey: [client, 'server'],
-    queryFn: () => call<ServerReply>(paths.server(client)),
+    queryFn: ({ signal }) => quiver(client).admin.server({ signal }),
     refetchInterval: NOW_AND_THEN,
   });
 }
@@ -32,7 +19,7 @@ export function useServer(client: string) {
 export function useEdges(client: string) {
   return useQuery({
     queryKey: [client, 'edges'],
-    queryFn: async () => (await call<EdgesReply>(paths.edges(client))).edges,
+    queryFn: ({ signal }) => quiver(client).admin.edges({ signal }),
     refetchInterval: NOW_AND_THEN,
   });
 }
@@ -41,7 +28,7 @@ export function useEdges(client: string) {
 export function useUsage(client: string, from: string, to: string) {
   return useQuery({
     queryKey: [client, 'usage', from, to],
-    queryFn: () => call<UsageReply>(paths.usage(client, from, to)),
+    queryFn: ({ signal }) => quiver(client).admin.usage({ from, to }, { signal }),
     refetchInterval: NOW_AND_THEN,
   });
 }
@@ -49,7 +36,7 @@ export function useUsage(client: string, from: string, to: string) {
 export function useBatches(client: string) {
   return useQuery({
     queryKey: [client, 'batches'],
-    queryFn: async () => (await call<BatchesReply>(paths.batches(client))).batches,
+    queryFn: ({ signal }) => quiver(client).admin.batches({ signal }),
     refetchInterval: ({ state }) => (state.data?.some(isUnderWay) ? WHILE_IT_RUNS : NOW_AND_THEN),
   });
 }
@@ -58,13 +45,17 @@ export function useBatches(client: string) {
 export function useBatch(client: string, id: string) {
   return useQuery({
     queryKey: [client, 'batch', id],
-    queryFn: () => call<BatchReply>(paths.batch(client, id)),
+    async queryFn({ signal }) {
+      const batch = await quiver(client).admin.batch(id, { signal });
+      if (batch === undefined) throw new Error(`There is no batch ${id}`);
+      return batch;
+    },
     refetchInterval: ({ state }) => (state.data && isUnderWay(state.data) ? WHILE_IT_RUNS : false),
   });
 }
 
 /** Whether a batch waits or runs. */
-export function isUnderWay({ state }: BatchReply): boolean {
+export function isUnderWay({ state }: BatchView): boolean {
   return state === 'waiting' || state === 'running';
 }
 
@@ -72,7 +63,7 @@ export function isUnderWay({ state }: BatchReply): boolean {
 export function useFailures(client: string, id: string, enabled: boolean) {
   return useInfiniteQuery({
     queryKey: [client, 'failures', id],
-    queryFn: ({ pageParam }) => call<FailuresReply>(paths.failures(client, id, pageParam)),
+    queryFn: ({ pageParam, signal }) => quiver(client).admin.failures(id, pageParam, { signal }),
     initialPageParam: 1,
     getNextPageParam: (page) => page.nextLine,
     enabled,
@@ -82,7 +73,7 @@ export function useFailures(client: string, id: string, enabled: boolean) {
 export function useRetry(client: string, id: string) {
   const renew = useRenewal(client);
   return useMutation({
-    mutationFn: () => call(paths.retry(client, id), { method: 'POST' }),
+    mutationFn: () => quiver(client).admin.retryBatch(id),
     onSuccess: renew,
   });
 }
@@ -92,47 +83,39 @@ export function useProfile(client: string, id: string, kind: IdKind | undefined)
   return useQuery({
     queryKey: [client, 'profile', id, kind ?? 'any'],
     enabled: id !== '',
-    async queryFn() {
-      try {
-        return await call<ProfileReply>(paths.profile(client, id, kind));
-      } catch (error) {
-        if (error instanceof ApiError && error.status === 404) return null;
-        throw error;
-      }
-    },
+    queryFn: async ({ signal }) => (await quiver(client).admin.profile(id, kind, { signal })) ?? null,
   });
 }
 
 export function useAttributeNames(client: string) {
   return useQuery({
     queryKey: [client, 'attributeNames'],
-    queryFn: async () =>
-      (await call<AttributeNamesReply>(paths.attributeNames(client))).mboxProfileAttributes,
+    queryFn: ({ signal }) => quiver(client).admin.attributeNames({ signal }),
     staleTime: 60_000,
   });
 }
 
-export function useSetAttribute(client: string, { id, kind }: ProfileReply) {
+export function useSetAttribute(client: string, { id, kind }: ProfileView) {
   const renew = useRenewal(client);
   return useMutation({
     mutationFn: ({ name, value }: { name: string; value: string }) =>
-      call(paths.profile(client, id, kind), { method: 'PATCH', body: { attributes: { [name]: value } } }),
+      quiver(client).admin.setAttributes(id, kind, { [name]: value }),
     onSuccess: renew,
   });
 }
 
-export function useRemoveAttribute(client: string, { id, kind }: ProfileReply) {
+export function useRemoveAttribute(client: string, { id, kind }: ProfileView) {
   const renew = useRenewal(client);
   return useMutation({
-    mutationFn: (name: string) => call(paths.attribute(client, id, kind, name), { method: 'DELETE' }),
+    mutationFn: (name: string) => quiver(client).admin.removeAttribute(id, kind, name),
     onSuccess: renew,
   });
 }
 
-export function useDeleteProfile(client: string, { id, kind }: ProfileReply) {
+export function useDeleteProfile(client: string, { id, kind }: ProfileView) {
   const renew = useRenewal(client);
   return useMutation({
-    mutationFn: () => call(paths.profile(client, id, kind), { method: 'DELETE' }),
+    mutationFn: () => quiver(client).admin.removeProfile(id, kind),
     onSuccess: renew,
   });
 }
@@ -147,14 +130,16 @@ export function useFetchJson(
   return useQuery({
     queryKey: [client, 'fetch', kind, id, modifiedAt],
     enabled,
-    async queryFn() {
-      const settings = await call<SettingsReply>(paths.settings(client));
+    async queryFn({ signal }): Promise<unknown> {
+      const { admin } = quiver(client);
+      const settings = await admin.settings({ signal });
       const token = settings.enableProfileApiAuthentication
-        ? (await call<TokenReply>(paths.token(client))).accessToken
+        ? (await admin.token('profile_api', { signal }))?.accessToken
         : undefined;
-      return call<unknown>(paths.fetch(client, id, kind), {
-        ...(token !== undefined && { headers: { Authorization: `Bearer ${token}` } }),
-      });
+      // Without the console's session: as any other program.
+      const other = new QuiverClient({ url: location.origin, client, ...(token !== undefined && { token }) });
+      const path = other.paths.profile(profileId(kind, id));
+      return JSON.parse((await other.request({ path }, { signal })).text);
     },
   });
 }
@@ -162,15 +147,14 @@ export function useFetchJson(
 export function useSettings(client: string) {
   return useQuery({
     queryKey: [client, 'settings'],
-    queryFn: () => call<SettingsReply>(paths.settings(client)),
+    queryFn: ({ signal }) => quiver(client).admin.settings({ signal }),
   });
 }
 
 export function useChangeSettings(client: string) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (changed: SettingsReply) =>
-      call<SettingsReply>(paths.settings(client), { method: 'PATCH', body: changed }),
+    mutationFn: (changed: ClientSettings) => quiver(client).admin.changeSettings(changed),
     onSuccess: (settings) => queries.setQueryData([client, 'settings'], settings),
   });
 }
@@ -179,21 +163,14 @@ export function useChangeSettings(client: string) {
 export function useToken(client: string) {
   return useQuery({
     queryKey: [client, 'token'],
-    async queryFn() {
-      try {
-        return await call<TokenReply>(paths.token(client));
-      } catch (error) {
-        if (error instanceof ApiError && error.status === 404) return null;
-        throw error;
-      }
-    },
+    queryFn: async ({ signal }) => (await quiver(client).admin.token('profile_api', { signal })) ?? null,
   });
 }
 
 export function useNewToken(client: string) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (expiresIn: string) => call<TokenReply>(paths.token(client, expiresIn), { method: 'POST' }),
+    mutationFn: (expiresInSeconds: number) => quiver(client).admin.newToken('profile_api', expiresInSeconds),
     onSuccess: (token) => queries.setQueryData([client, 'token'], token),
   });
 }
@@ -201,7 +178,7 @@ export function useNewToken(client: string) {
 export function useEndToken(client: string) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: () => call(paths.token(client), { method: 'DELETE' }),
+    mutationFn: () => quiver(client).admin.endToken(),
     onSuccess: () => queries.setQueryData([client, 'token'], null),
   });
 }

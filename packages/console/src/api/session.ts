@@ -1,5 +1,6 @@
 import { type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { ApiError, call, rememberCsrfToken } from './call.ts';
+import { QuiverClientError, type Request } from 'quiver-client';
+import { quiver, rememberCsrfToken } from './quiver.ts';
 
 export interface Session {
   readonly clients: readonly string[];
@@ -17,9 +18,9 @@ export function useSession(): UseQueryResult<Session | null> {
     staleTime: 60_000,
     async queryFn() {
       try {
-        return remembered(await call<Session>(PATH));
+        return remembered(await askSession({}));
       } catch (error) {
-        if (error instanceof ApiError && error.status === 401) return null;
+        if (error instanceof QuiverClientError && error.status === 401) return null;
         throw error;
       }
     },
@@ -29,8 +30,7 @@ export function useSession(): UseQueryResult<Session | null> {
 export function useSignIn() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: async (token: string) =>
-      remembered(await call<Session>(PATH, { method: 'POST', body: { token } })),
+    mutationFn: async (token: string) => remembered(await askSession({ method: 'POST', json: { token } })),
     onSuccess: (session) => queries.setQueryData(SESSION_KEY, session),
   });
 }
@@ -38,7 +38,7 @@ export function useSignIn() {
 export function useSignOut() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: () => call(PATH, { method: 'DELETE' }),
+    mutationFn: () => quiver('').request({ method: 'DELETE', path: PATH }),
     onSuccess() {
       rememberCsrfToken('');
       // Not `clear`: those who watch the session would watch one that is gone.
@@ -46,6 +46,11 @@ export function useSignOut() {
       queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION_KEY[0] });
     },
   });
+}
+
+/** A session is of no client. */
+async function askSession(request: Pick<Request, 'method' | 'json'>): Promise<Session> {
+  return JSON.parse((await quiver('').request({ ...request, path: PATH })).text);
 }
 
 function remembered(session: Session): Session {

@@ -1,12 +1,13 @@
-import { ApiError, csrfHeaders, messageOf, UNREACHABLE } from './call.ts';
+import { messageOf, QuiverClientError } from 'quiver-client';
 import { paths } from './paths.ts';
+import { csrfHeaders } from './quiver.ts';
 
 /**
  * Sends a batch file. Not by `fetch`, which does not tell how far it is.
  *
  * @param onProgress called with the share that is sent, 0 to 1
  * @returns the id of the batch, which is accepted: on the server's disk
- * @throws ApiError
+ * @throws QuiverClientError
  */
 export function uploadBatch(
   client: string,
@@ -22,10 +23,10 @@ export function uploadBatch(
     if (isGzip) request.setRequestHeader('Content-Encoding', 'gzip');
     for (const [name, value] of Object.entries(csrfHeaders())) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 1 : loaded / total);
-    request.onerror = () => reject(new ApiError(0, UNREACHABLE));
+    request.onerror = () => reject(new QuiverClientError('unreachable', 'cannot reach the server'));
     request.onload = () => {
       const { status, responseText } = request;
-      if (status !== 200) reject(new ApiError(status, messageOf(status, responseText)));
+      if (status !== 200) reject(new QuiverClientError('refused', messageOf(responseText), { status }));
       else resolve((JSON.parse(responseText) as { batchId: string }).batchId);
     };
     request.send(file);

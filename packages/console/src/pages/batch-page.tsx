@@ -1,8 +1,8 @@
+import type { BatchView } from 'quiver-client';
 import { Button } from 'react-aria-components';
 import { Link } from 'wouter';
 import { paths } from '../api/paths.ts';
 import { isUnderWay, useBatch, useFailures, useRetry } from '../api/queries.ts';
-import type { BatchReply } from '../api/replies.ts';
 import { BatchState } from '../parts/batch-table.tsx';
 import { CopyButton, CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
@@ -40,7 +40,7 @@ export function BatchPage({ client, id }: { client: string; id: string }) {
   );
 }
 
-function HowFar({ client, batch }: { client: string; batch: BatchReply }) {
+function HowFar({ client, batch }: { client: string; batch: BatchView }) {
   const retry = useRetry(client, batch.id);
   const { rows, consumed, successful, notFound, failed, state } = batch;
   const skipped = consumed - successful - notFound - failed;
@@ -78,7 +78,7 @@ function HowFar({ client, batch }: { client: string; batch: BatchReply }) {
   );
 }
 
-function FailedRows({ client, batch }: { client: string; batch: BatchReply }) {
+function FailedRows({ client, batch }: { client: string; batch: BatchView }) {
   const failures = useFailures(client, batch.id, !isUnderWay(batch));
   const rows = failures.data?.pages.flatMap((page) => page.failures) ?? [];
   return (

@@ -1,6 +1,6 @@
+import type { EdgeView } from 'quiver-client';
 import { paths } from '../api/paths.ts';
 import { useEdges } from '../api/queries.ts';
-import type { EdgeReply } from '../api/replies.ts';
 import { Command, CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
 import { count } from '../parts/format.ts';
@@ -28,7 +28,7 @@ export function EdgesPage({ client }: { client: string }) {
   );
 }
 
-function EdgeTable({ edges }: { edges: readonly EdgeReply[] }) {
+function EdgeTable({ edges }: { edges: readonly EdgeView[] }) {
   return (
     <div className="scroll">
       <table className="listing">

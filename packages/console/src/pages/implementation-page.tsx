@@ -1,3 +1,4 @@
+import type { ClientSettings, ClientToken } from 'quiver-client';
 import { useState } from 'react';
 import { Button, Input, Label, SwitchButton, SwitchField, TextField } from 'react-aria-components';
 import { paths } from '../api/paths.ts';
@@ -9,7 +10,6 @@ import {
   useSettings,
   useToken,
 } from '../api/queries.ts';
-import type { SettingsReply, TokenReply } from '../api/replies.ts';
 import { ConfirmButton, DialogButton } from '../parts/confirm.tsx';
 import { Command, CopyButton, CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
@@ -77,7 +77,7 @@ function Copied({ text }: { text: string }) {
   );
 }
 
-function ProfileApi({ client, settings }: { client: string; settings: SettingsReply }) {
+function ProfileApi({ client, settings }: { client: string; settings: ClientSettings }) {
   const change = useChangeSettings(client);
   const token = useToken(client);
   const isOn = settings.enableProfileApiAuthentication ?? false;
@@ -125,7 +125,7 @@ function ProfileApi({ client, settings }: { client: string; settings: SettingsRe
   );
 }
 
-function Token({ client, token }: { client: string; token: TokenReply | null }) {
+function Token({ client, token }: { client: string; token: ClientToken | null }) {
   const [isShown, setShown] = useState(false);
   const [days, setDays] = useState<number>(DEFAULT_DAYS);
   const make = useNewToken(client);
@@ -172,7 +172,7 @@ function Token({ client, token }: { client: string; token: TokenReply | null }) 
           title="Generate a new token?"
           asks={token !== null}
           confirm="Generate"
-          act={() => make.mutateAsync(String(days * DAY))}
+          act={() => make.mutateAsync(days * DAY)}
         >
           <p>
             The present token ends at once. Every program that uses it is refused until it has the new one,
@@ -195,7 +195,7 @@ function Token({ client, token }: { client: string; token: TokenReply | null }) 
   );
 }
 
-function Lifetime({ client, settings }: { client: string; settings: SettingsReply }) {
+function Lifetime({ client, settings }: { client: string; settings: ClientSettings }) {
   const present = settings.profileLifetimeDays ?? 14;
   const [text, setText] = useState(String(present));
   const change = useChangeSettings(client);

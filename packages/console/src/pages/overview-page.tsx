@@ -1,7 +1,7 @@
+import { PROFILE_API_KINDS } from 'quiver-client';
 import { Link } from 'wouter';
 import { paths } from '../api/paths.ts';
 import { useBatches, useServer, useUsage } from '../api/queries.ts';
-import { PROFILE_API_KINDS } from '../api/replies.ts';
 import { BatchTable } from '../parts/batch-table.tsx';
 import { Command, CurlButton } from '../parts/copy.tsx';
 import { updateCommand, visitCommand } from '../parts/examples.ts';
@@ -75,7 +75,7 @@ function Usage({ client }: { client: string }) {
   const from = daysAgo(DAYS - 1);
   const to = daysAgo(0);
   const usage = useUsage(client, from, to);
-  const days = usage.data?.days ?? [];
+  const days = usage.data ?? [];
   const placeholders = days.reduce((sum, { placeholderIds }) => sum + placeholderIds, 0);
   const isEmpty = days.every(
     ({ mboxCalls, profileApiCalls, placeholderIds }) =>

@@ -1,8 +1,8 @@
+import type { AttributeView, ProfileView } from 'quiver-client';
 import { useId, useState } from 'react';
 import { Button, Input, Label, TextField } from 'react-aria-components';
 import { paths } from '../api/paths.ts';
 import { useAttributeNames, useRemoveAttribute, useSetAttribute } from '../api/queries.ts';
-import type { ProfileAttribute, ProfileReply } from '../api/replies.ts';
 import { ConfirmButton } from '../parts/confirm.tsx';
 import { CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
@@ -22,7 +22,7 @@ const COLUMNS: readonly (readonly [Column, string])[] = [
 /** Fewer are seen at a glance. */
 const FILTER_FROM = 6;
 
-export function ProfileAttributes({ client, profile }: { client: string; profile: ProfileReply }) {
+export function ProfileAttributes({ client, profile }: { client: string; profile: ProfileView }) {
   const [order, setOrder] = useState<Order>({ by: 'modifiedAt', isUp: false });
   const [filter, setFilter] = useState('');
   const [editing, setEditing] = useState<string>();
@@ -116,8 +116,8 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
 
 function AttributeRow(props: {
   client: string;
-  profile: ProfileReply;
-  attribute: ProfileAttribute;
+  profile: ProfileView;
+  attribute: AttributeView;
   edit: () => void;
 }) {
   const { client, profile, attribute, edit } = props;
@@ -156,8 +156,8 @@ function AttributeRow(props: {
 /** A new attribute, or a new value of one that is there. */
 function AttributeForm(props: {
   client: string;
-  profile: ProfileReply;
-  attribute?: ProfileAttribute;
+  profile: ProfileView;
+  attribute?: AttributeView;
   close: () => void;
 }) {
   const { client, profile, attribute, close } = props;
@@ -211,10 +211,10 @@ function AttributeForm(props: {
 }
 
 function arranged(
-  attributes: readonly ProfileAttribute[],
+  attributes: readonly AttributeView[],
   { by, isUp }: Order,
   filter: string,
-): ProfileAttribute[] {
+): AttributeView[] {
   const sought = filter.trim().toLowerCase();
   const found = attributes.filter(
     ({ name, value }) => name.toLowerCase().includes(sought) || value.toLowerCase().includes(sought),

@@ -1,8 +1,8 @@
+import type { FetchKind, ProfileView as Profile } from 'quiver-client';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { paths } from '../api/paths.ts';
 import { useDeleteProfile, useFetchJson } from '../api/queries.ts';
-import type { FetchKind, ProfileReply } from '../api/replies.ts';
 import { ConfirmButton } from '../parts/confirm.tsx';
 import { CopyButton, CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
@@ -12,7 +12,7 @@ import { Card, Facts } from '../parts/page.tsx';
 import { Gauge } from '../parts/progress.tsx';
 import { ProfileAttributes } from './profile-attributes.tsx';
 
-export function ProfileView({ client, profile }: { client: string; profile: ProfileReply }) {
+export function ProfileView({ client, profile }: { client: string; profile: Profile }) {
   const { kind, id } = profile;
   return (
     <>
@@ -51,7 +51,7 @@ export function ProfileView({ client, profile }: { client: string; profile: Prof
   );
 }
 
-function PlaceholderNotice({ profile: { ids } }: { profile: ProfileReply }) {
+function PlaceholderNotice({ profile: { ids } }: { profile: Profile }) {
   const placeholders = ids.filter(({ isPlaceholder }) => isPlaceholder);
   if (placeholders.length === 0) return null;
   return (
@@ -62,7 +62,7 @@ function PlaceholderNotice({ profile: { ids } }: { profile: ProfileReply }) {
   );
 }
 
-function DeleteProfile({ client, profile }: { client: string; profile: ProfileReply }) {
+function DeleteProfile({ client, profile }: { client: string; profile: Profile }) {
   const remove = useDeleteProfile(client, profile);
   return (
     <ConfirmButton
@@ -80,7 +80,7 @@ function DeleteProfile({ client, profile }: { client: string; profile: ProfileRe
   );
 }
 
-function LinkedIds({ client, profile }: { client: string; profile: ProfileReply }) {
+function LinkedIds({ client, profile }: { client: string; profile: Profile }) {
   return (
     <Card title="Linked ids">
       <div className="scroll">
@@ -116,7 +116,7 @@ function LinkedIds({ client, profile }: { client: string; profile: ProfileReply 
 }
 
 /** A fetch does not know customer ids, so a profile that was found by one is fetched by another of its ids. */
-function FetchJson({ client, profile }: { client: string; profile: ProfileReply }) {
+function FetchJson({ client, profile }: { client: string; profile: Profile }) {
   const fetchable = [profile, ...profile.ids].flatMap(({ id, kind }) =>
     kind === 'customerId' ? [] : [{ id, kind }],
   )[0];
@@ -129,7 +129,7 @@ function FetchedBy({
   id,
 }: {
   client: string;
-  profile: ProfileReply;
+  profile: Profile;
   id: { readonly id: string; readonly kind: FetchKind };
 }) {
   const [isOpen, setOpen] = useState(false);

@@ -1,8 +1,8 @@
+import type { IdKind } from 'quiver-client';
 import { useEffect, useState } from 'react';
 import { Button, Input, Label, SearchField } from 'react-aria-components';
 import { Link, useSearchParams } from 'wouter';
 import { useProfile } from '../api/queries.ts';
-import type { IdKind } from '../api/replies.ts';
 import { Command } from '../parts/copy.tsx';
 import { visitCommand } from '../parts/examples.ts';
 import { Failure } from '../parts/failure.tsx';

@@ -45,14 +45,12 @@ export function SignInPage() {
         >
           Sign in
         </Button>
-        <details>
-          <summary>Where is the admin token?</summary>
-          <p>
-            The server printed it when it started for the first time, and keeps it in its data folder, unless
-            it was given one as <code>QUIVER_ADMIN_TOKEN</code>:
-          </p>
-          <Command>cat data/admin-token</Command>
-        </details>
+        <p>
+          The admin token is in the file <code>admin-token</code> of the server’s data folder, unless the
+          server was given one as <code>QUIVER_ADMIN_TOKEN</code>. The server names the file each time it
+          starts.
+        </p>
+        <Command>cat data/admin-token</Command>
       </form>
     </main>
   );

@@ -1,17 +1,17 @@
+import type { BatchView } from 'quiver-client';
 import { Link } from 'wouter';
-import type { BatchReply } from '../api/replies.ts';
 import { count, distance, time } from './format.ts';
 
 const STATES = { waiting: 'Waiting', running: 'Running', complete: 'Complete', stuck: 'Stuck' } as const;
 
 /** The state of a batch in a word, with failed rows told beside it. */
-export function BatchState({ batch }: { batch: BatchReply }) {
+export function BatchState({ batch }: { batch: BatchView }) {
   const { state, failed } = batch;
   const look = state === 'stuck' ? 'bad' : state === 'complete' ? (failed > 0 ? 'warn' : 'good') : 'plain';
   return <span className={`badge badge-${look}`}>{STATES[state]}</span>;
 }
 
-export function BatchTable({ client, batches }: { client: string; batches: readonly BatchReply[] }) {
+export function BatchTable({ client, batches }: { client: string; batches: readonly BatchView[] }) {
   return (
     <div className="scroll">
       <table className="listing">

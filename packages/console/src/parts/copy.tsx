@@ -61,10 +61,9 @@ export function curlCommand(props: {
   auth?: 'admin' | 'profile' | 'none';
 }): string {
   const { path, method = 'GET', json, auth = 'admin' } = props;
-  const token = auth === 'admin' ? '$QUIVER_ADMIN_TOKEN' : '$QUIVER_PROFILE_TOKEN';
   return [
     `curl -s ${method === 'GET' ? '' : `-X ${method} `}${quoted(location.origin + path)}`,
-    ...(auth === 'none' ? [] : [`-H "Authorization: Bearer ${token}"`]),
+    ...(auth === 'none' ? [] : [`-H "Authorization: Bearer $QUIVER_TOKEN"`]),
     ...(json === undefined
       ? []
       : [`-H 'Content-Type: application/json'`, `-d ${quoted(JSON.stringify(json))}`]),

@@ -1,4 +1,4 @@
-import type { IdKind } from '../api/replies.ts';
+import type { IdKind } from 'quiver-client';
 
 /** The kinds of ids as people call them. */
 export const KIND_NAMES: Readonly<Record<IdKind, string>> = {

@@ -19,6 +19,9 @@ export interface GuardParts {
   readonly callerOf: (call: Call) => string | undefined;
 }
 
+/** Says how to do it right, the same whatever was wrong, so it tells nothing to those who guess. */
+const UNAUTHORIZED =
+  'Unauthorized: send the admin token as "Authorization: Bearer <token>"; quiver commands read it from QUIVER_TOKEN';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
 
 export function makeGuards(
@@ -60,7 +63,7 @@ export function makeGuards(
     },
     async admin(call) {
       if (await isAdmin(call)) return;
-      throw new QuiverError('unauthorized', 'Unauthorized', { headers: { 'www-authenticate': 'Bearer' } });
+      throw new QuiverError('unauthorized', UNAUTHORIZED, { headers: { 'www-authenticate': 'Bearer' } });
     },
   };
 }

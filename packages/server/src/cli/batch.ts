@@ -5,16 +5,20 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { Command } from 'commander';
+import {
+  type BatchView,
+  type FailedRow,
+  messageOf,
+  type QuiverClient,
+  QuiverClientError,
+} from 'quiver-client';
 import { grouped } from '../batches/batch-format.ts';
-import { type BatchView, batchPath, failedRowsOf } from './batch-replies.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import {
   CONNECTION_HELP,
   type ConnectionOptions,
-  messageOf,
-  parseReply,
-  refusedBy,
-  ServerConnection,
+  connect,
+  ReplyText,
   withConnection,
 } from './server-connection.ts';
 import { shown, table, writeData, writeNote } from './terminal-text.ts';
@@ -68,15 +72,20 @@ export function batchCommand(end: End): Command {
 }
 
 async function showStatus(id: string | undefined, options: StatusOptions): Promise<ExitCode> {
-  const server = new ServerConnection(options);
-  const reply = await server.send(batchPath(server, id));
-  if (reply.status !== 200) throw refusedBy(reply);
-  if (options.json) writeData(`${reply.text}\n`);
-  else if (id === undefined) {
-    const { batches } = parseReply<{ batches: BatchView[] }>(reply, 'batches');
-    writeData(batches.length === 0 ? '' : table([LIST_HEAD, ...batches.map(listRow)]));
-    if (batches.length === 0) writeNote('no batches');
-  } else writeData(table(statusRows(parseReply<BatchView>(reply, 'consumed'))));
+  const { admin } = connect(options);
+  const reply = new ReplyText();
+  if (id === undefined) {
+    const batches = await admin.batches(reply);
+    if (options.json) writeData(`${reply.text}\n`);
+    else writeData(batches.length === 0 ? '' : table([LIST_HEAD, ...batches.map(listRow)]));
+    if (!options.json && batches.length === 0) writeNote('no batches');
+    return EXIT.ok;
+  }
+  const batch = await admin.batch(id, reply);
+  if (batch === undefined) {
+    throw new ClientFailure(EXIT.refused, `the server refused (404): ${messageOf(reply.text)}`);
+  }
+  writeData(options.json ? `${reply.text}\n` : table(statusRows(batch)));
   return EXIT.ok;
 }
 
@@ -105,23 +114,26 @@ function statusRows(batch: BatchView): string[][] {
 }
 
 async function showFailures(id: string, options: FailuresOptions): Promise<ExitCode> {
-  const server = new ServerConnection(options);
+  const server = connect(options);
   if (options.file !== undefined) return saveFailures(server, id, options.file);
-  for await (const rows of failedRowsOf(server, id)) {
-    if (options.json) writeData(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-    else
-      writeData(table(rows.map(({ line, id, reason }) => [`line ${line}`, shown(id) || '-', shown(reason)])));
+  for (let line: number | undefined = 1; line !== undefined; ) {
+    const { failures, nextLine } = await server.admin.failures(id, line);
+    writeData(
+      options.json
+        ? failures.map((row) => `${JSON.stringify(row)}\n`).join('')
+        : table(failures.map(failureRow)),
+    );
+    line = nextLine;
   }
   return EXIT.ok;
 }
 
-async function saveFailures(server: ServerConnection, id: string, path: string): Promise<ExitCode> {
-  const response = await server.open(`${batchPath(server, id)}/failures`, { query: { format: 'file' } });
-  if (response.status !== 200 || response.body === null) {
-    const { status } = response;
-    throw refusedBy({ status, text: await response.text(), retryAfter: undefined, way: server.way });
-  }
-  const body = Readable.fromWeb(response.body as NodeReadableStream);
+function failureRow({ line, id, reason }: FailedRow): string[] {
+  return [`line ${grouped(line)}`, shown(id) || '-', shown(reason)];
+}
+
+async function saveFailures({ admin }: QuiverClient, id: string, path: string): Promise<ExitCode> {
+  const body = Readable.fromWeb((await admin.failuresFile(id)) as NodeReadableStream);
   if (path === '-') {
     await pipeline(body, process.stdout, { end: false });
     return EXIT.ok;
@@ -136,10 +148,13 @@ async function saveFailures(server: ServerConnection, id: string, path: string):
 }
 
 async function retryBatch(id: string, options: ConnectionOptions): Promise<ExitCode> {
-  const server = new ServerConnection(options);
-  const reply = await server.send(`${batchPath(server, id)}/retry`, { method: 'POST' });
-  if (reply.status === 400) throw new ClientFailure(EXIT.refused, messageOf(reply.text));
-  if (reply.status !== 204 && reply.status !== 200) throw refusedBy(reply);
-  writeNote(`batch ${shown(id)} goes on`);
+  try {
+    await connect(options).admin.retryBatch(id);
+  } catch (error) {
+    // The batch is not stuck: said in the server's words alone.
+    if (!(error instanceof QuiverClientError) || error.status !== 400) throw error;
+    throw new ClientFailure(EXIT.refused, error.message, { cause: error });
+  }
+  writeNote(`batch ${shown(id)} resumes`);
   return EXIT.ok;
 }

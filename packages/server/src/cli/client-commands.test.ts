@@ -43,7 +43,7 @@ beforeAll(async () => {
       const answer =
         typeof next === 'string'
           ? { text: next }
-          : (next ?? { status: 404, text: '{"status":404,"message":"not scripted"}' });
+          : (next ?? { status: 404, text: '{"status":404,"message":"No profile found: not scripted"}' });
       response.writeHead(answer.status ?? 200, answer.headers).end(answer.text);
     });
   });
@@ -200,7 +200,7 @@ describe('quiver set', () => {
   const done =
     '<response><success>true</success><pcId></pcId><message>Request successfully submitted</message></response>';
   const notFound =
-    '<response><success>false</success><pcId></pcId><message>No profile &amp; so on</message></response>';
+    '<response><success>false</success><pcId></pcId><message>No profile found &amp; so on</message></response>';
 
   test('sends a form; a value may hold anything', async () => {
     script[path] = done;
@@ -226,7 +226,7 @@ describe('quiver set', () => {
     script[path] = notFound;
     expect(await quiver('set', 'a', '--tnt', 'a=x')).toMatchObject({
       code: 1,
-      stderr: 'quiver: No profile & so on\n',
+      stderr: 'quiver: No profile found & so on\n',
     });
   });
 
@@ -325,7 +325,7 @@ describe('quiver batch', () => {
     ];
     expect(await quiver('batch', 'retry', 'demo-1-2')).toMatchObject({
       code: 0,
-      stderr: 'batch demo-1-2 goes on\n',
+      stderr: 'batch demo-1-2 resumes\n',
     });
     expect(await quiver('batch', 'retry', 'demo-1-2')).toMatchObject({
       code: 1,
@@ -594,6 +594,7 @@ test('every command has help with examples', () => {
     'end',
     'settings',
     'edges',
+    'health',
     'completion',
   ]);
   for (const command of leaves) {

@@ -6,6 +6,7 @@ import type { End } from './client-failure.ts';
 import { addCompletion } from './completion.ts';
 import { edgesCommand } from './edges.ts';
 import { getCommand } from './get.ts';
+import { healthCommand } from './health.ts';
 import { importCommand } from './import.ts';
 import { setCommand } from './set.ts';
 import { settingsCommand } from './settings.ts';
@@ -21,6 +22,7 @@ export function addClientCommands(program: Command, end: End): void {
     tokenCommand,
     settingsCommand,
     edgesCommand,
+    healthCommand,
   ];
   for (const make of makers) {
     const command = make(end);

@@ -1,5 +1,6 @@
 /** How a client command ends when it does not end well. */
 
+import { QuiverClientError } from 'quiver-client';
 import { QuiverError } from '../errors.ts';
 
 /** The exit codes of the commands that talk to a running server. */
@@ -43,7 +44,18 @@ export async function endWith(end: End, run: () => Promise<ExitCode>): Promise<v
 
 function asClientFailure(error: unknown): ClientFailure | undefined {
   if (error instanceof ClientFailure) return error;
+  if (error instanceof QuiverClientError) return failureOf(error);
   // The rules of the batch format speak of files as the server does.
   if (error instanceof QuiverError) return new ClientFailure(EXIT.wrongUse, error.message);
   return undefined;
+}
+
+/** What the server, or its absence, made of a call. */
+function failureOf(error: QuiverClientError): ClientFailure {
+  const { kind, status, message } = error;
+  if (kind === 'refused') {
+    return new ClientFailure(EXIT.refused, `the server refused (${status}): ${message}`, { cause: error });
+  }
+  const exitCode = kind === 'unexpected' ? EXIT.refused : EXIT.unreachable;
+  return new ClientFailure(exitCode, message, { cause: error });
 }

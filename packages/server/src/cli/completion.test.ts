@@ -93,3 +93,14 @@ test('fish: one line a word or flag, on its own command only', async () => {
   );
   expect(lines.join()).not.toContain('worker');
 });
+
+test('PowerShell: the words of each command, the choices of each flag, files where there are none', async () => {
+  const lines = (await scriptFor('powershell')).split('\n');
+  expect(lines).toContain('Register-ArgumentCompleter -Native -CommandName quiver -ScriptBlock {');
+  expect(lines).toContain("    '' = @('load', 'batch', 'completion', 'help', '--version', '--help')");
+  expect(lines).toContain("    'load' = @('--token', '--out', '--as', '--help')");
+  expect(lines).toContain("    'batch status' = @('--json', '--help')");
+  expect(lines).toContain("    'load --as' = @('red', 'green')");
+  expect(lines).toContain("    'load --out' = $null");
+  expect(lines.join()).not.toContain('worker');
+});

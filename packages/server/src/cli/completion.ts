@@ -13,6 +13,7 @@ Examples:
   source <(quiver completion bash)                 # this shell; in ~/.bashrc for all
   source <(quiver completion zsh)                  # in ~/.zshrc, after compinit
   quiver completion fish > ~/.config/fish/completions/quiver.fish
+  quiver completion powershell | Out-String | Invoke-Expression     # in $PROFILE for all
 `;
 
 /** Adds the command to a program that has all its others. */
@@ -32,6 +33,7 @@ const SCRIPTS: Readonly<Record<string, (program: Command) => string>> = {
   zsh: (program) =>
     `#compdef ${program.name()}\n(( $+functions[complete] )) || { autoload -Uz bashcompinit && bashcompinit }\n${bashScript(program)}`,
   fish: fishScript,
+  powershell: powershellScript,
 };
 
 /** A command as completion needs it. */
@@ -158,4 +160,50 @@ function fishCondition(path: readonly string[], commands: readonly Command[]): s
 /** For bash, zsh and fish alike, as long as there is no quote in it; those become typographic ones. */
 function singleQuoted(text: string): string {
   return `'${text.replaceAll("'", '’').replaceAll('\\', '')}'`;
+}
+
+function powershellScript(program: Command): string {
+  const name = program.name();
+  const all = completedOf(program);
+  const offered = all.map(({ path, commands, options, choices }) => {
+    const words = [
+      ...commands.map((part) => part.name()),
+      ...choices,
+      ...options.map(({ long }) => long ?? ''),
+    ];
+    return `    ${singleQuoted(path.join(' '))} = @(${words.map(singleQuoted).join(', ')})`;
+  });
+  const values = all.flatMap(({ path, options }) =>
+    options.filter(takesValue).map((option) => {
+      const choices = optionTakesFile(option)
+        ? '$null'
+        : `@(${(option.argChoices ?? []).map(singleQuoted).join(', ')})`;
+      return `    ${singleQuoted(`${path.join(' ')} ${option.long}`)} = ${choices}`;
+    }),
+  );
+  // Nothing found: PowerShell then offers files by itself, as it does after an empty list.
+  return `# PowerShell completion for ${name}
+Register-ArgumentCompleter -Native -CommandName ${name} -ScriptBlock {
+  param($word, $commandAst, $position)
+  $offered = @{
+${offered.join('\n')}
+  }
+  $values = @{
+${values.join('\n')}
+  }
+  $typed = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
+  if ($word -ne '' -and $typed.Count -gt 0) { $typed = @($typed | Select-Object -SkipLast 1) }
+  $command = ''
+  foreach ($one in $typed) {
+    $longer = "$command $one".Trim()
+    if ($offered.ContainsKey($longer)) { $command = $longer }
+  }
+  $last = if ($typed.Count -gt 0) { $typed[-1] } else { '' }
+  $key = "$command $last"
+  $words = if ($values.ContainsKey($key)) { $values[$key] } else { $offered[$command] }
+  $words | Where-Object { $_.StartsWith($word) } | ForEach-Object {
+    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+  }
+}
+`;
 }

@@ -4,6 +4,7 @@
  */
 
 import { Command } from 'commander';
+import { grouped } from '../batches/batch-format.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
 import type { SettingName } from '../config/settings.ts';
 import { exitCodeOf } from './data-folder-failure.ts';
@@ -96,7 +97,7 @@ async function runBackup(config: LoadedConfig['config'], folder: string): Promis
   const { profiles, unfinishedBatches, files } = await backUp(config, folder);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   writeNote(
-    `${profiles} profiles, ${unfinishedBatches} unfinished batches, ${bytes} bytes in ${shown(folder)}`,
+    `${grouped(profiles)} profiles, ${grouped(unfinishedBatches)} unfinished batches, ${grouped(bytes)} bytes in ${shown(folder)}`,
   );
   return 0;
 }
@@ -104,7 +105,7 @@ async function runBackup(config: LoadedConfig['config'], folder: string): Promis
 async function runRestore(config: LoadedConfig['config'], folder: string, force: boolean): Promise<number> {
   const { restore } = await import('./restore.ts');
   const { manifest, keptAside } = await restore(config, folder, force);
-  writeNote(`${manifest.profiles} profiles of ${shown(manifest.madeAt)} are in ${config.dataDir}`);
+  writeNote(`${grouped(manifest.profiles)} profiles of ${shown(manifest.madeAt)} are in ${config.dataDir}`);
   if (keptAside !== undefined) writeNote(`what was there is in ${keptAside}`);
   return 0;
 }

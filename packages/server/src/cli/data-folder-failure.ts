@@ -2,6 +2,7 @@
 
 import { DataFolderInUse } from '../locks/data-folder-lock.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
+import { systemProblem } from './system-problem.ts';
 
 const EXIT_CODES = {
   /** It was not done: a server is running, a folder is not empty, the disk said no. */
@@ -33,7 +34,7 @@ export async function exitCodeOf(run: () => Promise<number>): Promise<number> {
       error instanceof StoreFormatError ||
       'code' in error;
     if (!isKnown) throw error;
-    process.stderr.write(`quiver: ${error.message.replaceAll(/\s+/g, ' ')}\n`);
+    process.stderr.write(`quiver: ${(systemProblem(error) ?? error.message).replaceAll(/\s+/g, ' ')}\n`);
     if (error instanceof DataFolderFailure) return error.exitCode;
     return error instanceof StoreFormatError ? StoreFormatError.exitCode : 1;
   }

@@ -2,6 +2,7 @@
 
 import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { grouped } from '../batches/batch-format.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { storePlace } from '../config/config-report.ts';
 import { type EmbeddedStoreFacts, hasEmbeddedStore, openStores } from '../server.ts';
@@ -57,7 +58,7 @@ export async function checkFolder({ dataDir, store }: ServeConfig): Promise<Find
 export async function checkSpace({ dataDir }: ServeConfig): Promise<Finding> {
   const { bavail, blocks, bsize, ffree, files } = await statfs(await nearestFolder(dataDir));
   const free = bavail * bsize;
-  const text = `${Math.floor(free / MiB)} MiB free`;
+  const text = `${grouped(Math.floor(free / MiB))} MiB free`;
   const name = 'free space';
   if (free < Math.min(RESERVED, blocks * bsize * RESERVED_SHARE)) {
     return { name, state: 'problem', text: `${text}: writes are refused with 507 until there is more` };
@@ -75,7 +76,7 @@ export async function checkStore(config: ServeConfig): Promise<Finding[]> {
   if (!hasEmbeddedStore(path)) return [{ name, state: 'ok', text: 'none yet; made at the first start' }];
   const { profiles, bytes, processes, unfinished } = await inspectApart(path);
   const use = processes.length === 0 ? 'not in use' : `in use by process ${processes.join(', ')}`;
-  const text = `every record could be read; ${profiles} profiles, ${Math.ceil(bytes / MiB)} MiB, ${use}`;
+  const text = `every record could be read; ${grouped(profiles)} profiles, ${grouped(Math.ceil(bytes / MiB))} MiB, ${use}`;
   return [{ name, state: 'ok', text }, ...(await batchFindings(config, unfinished))];
 }
 
@@ -84,7 +85,7 @@ async function checkCluster(config: ServeConfig): Promise<Finding> {
   try {
     await stores.check();
     const { profiles, bytes } = await stores.figures();
-    const text = `${storePlace(config)} takes writes; ${profiles} profiles, ${Math.ceil(bytes / MiB)} MiB in all masters`;
+    const text = `${storePlace(config)} takes writes; ${grouped(profiles)} profiles, ${grouped(Math.ceil(bytes / MiB))} MiB in all masters`;
     return { name: 'store', state: 'ok', text };
   } finally {
     await stores.close();

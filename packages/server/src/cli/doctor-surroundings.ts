@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import type { ServeConfig } from '../config/config.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { embeddedStoreSettings } from '../server.ts';
-import { quiverVersion } from '../version.ts';
+import { quiverVersion, runtimeVersion } from '../version.ts';
 import type { Finding } from './doctor-finding.ts';
 
 /** A connection takes one file; fewer are soon used up. */
@@ -14,9 +14,8 @@ const OLDEST_NODE = [20, 19] as const;
 
 export async function checkProgram({ workers }: ServeConfig): Promise<Finding> {
   const { bun, node } = process.versions;
-  const runtime = bun === undefined ? `Node ${node}` : `Bun ${bun}`;
   const [major = 0, minor = 0] = node.split('.').map(Number);
-  const text = `Quiver ${quiverVersion()} on ${runtime}, ${process.platform} ${process.arch}`;
+  const text = `Quiver ${quiverVersion()} on ${runtimeVersion()}, ${process.platform} ${process.arch}`;
   const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
   if (bun === undefined && isOld) {
     return {

@@ -1,28 +1,19 @@
 /** `quiver edges`: the edge clusters as the asked server sees them (contract section 8). */
 
 import { Command } from 'commander';
+import type { EdgeView } from 'quiver-client';
+import { grouped } from '../batches/batch-format.ts';
 import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import {
   CONNECTION_HELP,
   type ConnectionOptions,
-  parseReply,
-  refusedBy,
-  ServerConnection,
+  connect,
+  ReplyText,
   withConnection,
 } from './server-connection.ts';
 import { shown, table, writeData } from './terminal-text.ts';
 
 type EdgesOptions = ConnectionOptions & { readonly json?: boolean };
-
-interface Edge {
-  readonly cluster: number;
-  readonly url: string | null;
-  readonly reachable: boolean;
-  readonly roundTripMs: number | null;
-  readonly profiles: number | null;
-  readonly version: string | null;
-  readonly problem: string | null;
-}
 
 const EXAMPLES = `
 Needs the admin token. The server that is asked comes first; round trips are from there. Exit code 1 when one cannot be reached.
@@ -43,19 +34,17 @@ export function edgesCommand(end: End): Command {
 }
 
 async function showEdges(options: EdgesOptions): Promise<ExitCode> {
-  const server = new ServerConnection(options);
-  const reply = await server.send(`/${encodeURIComponent(server.client)}/target/edges`);
-  if (reply.status !== 200) throw refusedBy(reply);
-  const { edges } = parseReply<{ edges: Edge[] }>(reply, 'edges');
+  const reply = new ReplyText();
+  const edges = await connect(options).admin.edges(reply);
   writeData(options.json ? `${reply.text}\n` : table([HEAD, ...edges.map(lineOf)]));
   return edges.every(({ reachable }) => reachable) ? EXIT.ok : EXIT.refused;
 }
 
 const HEAD = ['CLUSTER', 'ROUND TRIP', 'PROFILES', 'VERSION', 'WHERE'];
 
-function lineOf({ cluster, url, reachable, roundTripMs, profiles, version, problem }: Edge): string[] {
+function lineOf({ cluster, url, reachable, roundTripMs, profiles, version, problem }: EdgeView): string[] {
   const where = url === null ? 'the one asked' : shown(url);
   if (!reachable) return [String(cluster), '-', '-', '-', `${where}: ${shown(problem ?? 'no answer')}`];
   const roundTrip = url === null ? '-' : `${roundTripMs} ms`;
-  return [String(cluster), roundTrip, String(profiles), shown(version ?? ''), where];
+  return [String(cluster), roundTrip, grouped(profiles ?? 0), shown(version ?? ''), where];
 }

@@ -1,15 +1,13 @@
 /** `quiver get`: shows a profile (contract section 4). */
 
 import { Command } from 'commander';
+import { messageOf, type Profile } from 'quiver-client';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import {
   CONNECTION_HELP,
   type ConnectionOptions,
-  messageOf,
-  parseReply,
-  refusedBy,
-  ServerConnection,
-  type ServerReply,
+  connect,
+  ReplyText,
   withConnection,
 } from './server-connection.ts';
 import { shown, table, writeData } from './terminal-text.ts';
@@ -19,6 +17,7 @@ import {
   KIND_NAMES,
   type KindOptions,
   kindsOf,
+  sentId,
   withKind,
 } from './visitor-argument.ts';
 
@@ -30,21 +29,6 @@ Examples:
   quiver get --third-party crm-1042
   quiver get crm-1042 --json | jq -r .profileAttributes.country.value
 `;
-
-const PATHS: Readonly<Record<AddressedKind, string>> = {
-  tntId: '',
-  thirdPartyId: 'thirdPartyId/',
-  ecid: 'marketingCloudVisitorId/',
-};
-
-/** A fetch's reply (contract section 4). */
-interface ProfileReply {
-  readonly visitorId: string;
-  readonly modifiedAt: string;
-  readonly profileAttributes: Readonly<
-    Record<string, { readonly value: string; readonly modifiedAt: string }>
-  >;
-}
 
 /** The command, to be added to the program. */
 export function getCommand(end: End): Command {
@@ -58,22 +42,21 @@ export function getCommand(end: End): Command {
 }
 
 async function get(id: string, options: GetOptions): Promise<ExitCode> {
-  const server = new ServerConnection(options);
+  const server = connect(options);
   const misses: string[] = [];
   for (const kind of kindsOf(id, options)) {
-    const reply = await server.send(`/rest/v1/profiles/${PATHS[kind]}${encodeURIComponent(id)}`);
-    if (reply.status === 200) {
-      writeData(options.json ? `${reply.text}\n` : profileText(kind, reply));
+    const reply = new ReplyText();
+    const profile = await server.fetchProfile(sentId(kind, id), reply);
+    if (profile !== undefined) {
+      writeData(options.json ? `${reply.text}\n` : profileText(kind, profile));
       return EXIT.ok;
     }
-    if (reply.status !== 404) throw refusedBy(reply);
     misses.push(messageOf(reply.text));
   }
   throw new ClientFailure(EXIT.refused, misses.join('; '));
 }
 
-function profileText(kind: AddressedKind, reply: ServerReply): string {
-  const profile = parseReply<ProfileReply>(reply, 'profileAttributes');
+function profileText(kind: AddressedKind, profile: Profile): string {
   const head = [
     [KIND_NAMES[kind], shown(profile.visitorId)],
     ['modified', profile.modifiedAt],

@@ -2,21 +2,16 @@
 
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';
+import { type BatchStatus, type QuiverClient, QuiverClientError } from 'quiver-client';
 import { grouped } from '../batches/batch-format.ts';
 import { type BatchPart, lineInWhole, partBytes } from '../batches/split-batch.ts';
 import type { BatchVersion } from '../storage/batch-store.ts';
-import { failedRowsOf } from './batch-replies.ts';
-import { type BatchCounts, expectWelcome, uploadBatch, waitForBatch } from './batch-upload.ts';
+import { expectWelcome, uploadBatch, waitForBatch } from './batch-upload.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import { type BadRow, type CheckedFile, checkFile, KEPT_BAD_ROWS, summaryOf } from './import-check.ts';
 import { type CsvColumns, type ImportSource, openSource } from './import-source.ts';
 import { startProgress } from './progress.ts';
-import {
-  CONNECTION_HELP,
-  type ConnectionOptions,
-  ServerConnection,
-  withConnection,
-} from './server-connection.ts';
+import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
 import { shown, table, writeData, writeNote } from './terminal-text.ts';
 
 interface ImportOptions extends ConnectionOptions {
@@ -116,7 +111,7 @@ function columnsOf({ csv, key, as, delimiter }: ImportOptions): CsvColumns | und
 interface Sent {
   readonly id: string;
   readonly part: BatchPart | undefined;
-  readonly counts: BatchCounts;
+  readonly counts: BatchStatus;
 }
 
 async function sendAll(
@@ -124,7 +119,7 @@ async function sendAll(
   checked: CheckedFile,
   options: ImportOptions,
 ): Promise<ExitCode> {
-  const server = new ServerConnection(options);
+  const server = connect(options);
   const version: BatchVersion = options.v1 ? 'v1' : 'v2';
   await expectWelcome(server, version);
   const batches = await upload(server, version, source, checked);
@@ -132,7 +127,7 @@ async function sendAll(
   writeData(table(countRows(sent, version, source.refused.length)));
   const failed = [...source.refused, ...(await failedRows(server, source, checked, sent))];
   failed.sort((a, b) => a.line - b.line);
-  const failedCount = sent.reduce((sum, { counts }) => sum + counts.failed, source.refused.length);
+  const failedCount = sent.reduce((sum, { counts }) => sum + (counts.failed ?? 0), source.refused.length);
   const code = report(failed, failedCount);
   const stuck = sent.find(({ counts }) => counts.status !== 'complete');
   if (stuck === undefined) return code;
@@ -143,7 +138,7 @@ async function sendAll(
 }
 
 async function upload(
-  server: ServerConnection,
+  server: QuiverClient,
   version: BatchVersion,
   source: ImportSource,
   { header, parts, isOneBatch, bytes }: CheckedFile,
@@ -179,7 +174,7 @@ async function upload(
 }
 
 async function waitForAll(
-  server: ServerConnection,
+  server: QuiverClient,
   version: BatchVersion,
   batches: readonly { id: string; part: BatchPart | undefined }[],
   rows: number,
@@ -191,7 +186,7 @@ async function waitForAll(
     for (const { id, part } of batches) {
       const counts = await waitForBatch(server, version, id, (consumed) => progress.at(before + consumed));
       sent.push({ id, part, counts });
-      before += counts.consumed;
+      before += counts.consumed ?? 0;
       if (counts.status !== 'complete') break;
     }
   } finally {
@@ -201,11 +196,11 @@ async function waitForAll(
 }
 
 function countRows(sent: readonly Sent[], version: BatchVersion, refused: number): string[][] {
-  const sum = (pick: (counts: BatchCounts) => number) =>
-    sent.reduce((total, { counts }) => total + pick(counts), 0);
+  const sum = (pick: (counts: BatchStatus) => number | undefined) =>
+    sent.reduce((total, { counts }) => total + (pick(counts) ?? 0), 0);
   return [
     ...sent.map(({ id, counts }) => ['batch', `${shown(id)} ${shown(counts.status)}`]),
-    ['rows', grouped(sum((counts) => counts.rows) + refused)],
+    ['rows', grouped(sum((counts) => counts.size) + refused)],
     ['successful', grouped(sum((counts) => counts.successful))],
     ...(version === 'v1' ? [['not found', grouped(sum((counts) => counts.notFound))]] : []),
     ['failed', grouped(sum((counts) => counts.failed) + refused)],
@@ -214,7 +209,7 @@ function countRows(sent: readonly Sent[], version: BatchVersion, refused: number
 
 /** The failed rows as the admin API names them; where the token does not open it, as far as the check and the status do. */
 async function failedRows(
-  server: ServerConnection,
+  server: QuiverClient,
   source: ImportSource,
   checked: CheckedFile,
   sent: readonly Sent[],
@@ -224,7 +219,7 @@ async function failedRows(
     for (const batch of sent) found.push(...(await failedIn(server, source, batch)));
     return found;
   } catch (error) {
-    if (!(error instanceof ClientFailure)) throw error;
+    if (!(error instanceof QuiverClientError)) throw error;
     writeNote(`the server does not tell why rows failed: ${error.message}`);
   }
   const unexplained = sent.flatMap(({ counts }) => counts.failedIds);
@@ -236,18 +231,16 @@ async function failedRows(
 }
 
 async function failedIn(
-  server: ServerConnection,
+  server: QuiverClient,
   source: ImportSource,
   { id, part, counts }: Sent,
 ): Promise<BadRow[]> {
-  if (counts.failed === 0) return [];
+  if (!counts.failed) return [];
   const found: BadRow[] = [];
-  for await (const rows of failedRowsOf(server, id)) {
-    for (const { line, id, reason, notFound } of rows) {
-      if (notFound) continue;
-      const wholeLine = part === undefined ? line : lineInWhole(part, line);
-      found.push({ line: source.lineOf(wholeLine), id, reason });
-    }
+  for await (const { line, id: rowId, reason, notFound } of server.admin.failedRows(id)) {
+    if (notFound) continue;
+    const wholeLine = part === undefined ? line : lineInWhole(part, line);
+    found.push({ line: source.lineOf(wholeLine), id: rowId, reason });
     if (found.length >= KEPT_BAD_ROWS) break;
   }
   return found;

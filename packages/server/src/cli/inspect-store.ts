@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
+import { ownCommand } from '../runtime/own-command.ts';
 import type { EmbeddedStoreFacts } from '../server.ts';
 import { writeData } from './terminal-text.ts';
 
@@ -29,7 +30,8 @@ export function inspectStoreCommand(): Command {
  * @throws Error when it cannot be read, also when the attempt ended the process that made it
  */
 export async function inspectApart(folder: string): Promise<EmbeddedStoreFacts> {
-  const child = spawn(process.execPath, [process.argv[1]!, NAME, folder], {
+  const [command, ...args] = ownCommand(NAME, folder);
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const ended = new Promise<string>((resolve, reject) => {

@@ -8,7 +8,9 @@ import { addClientCommands } from './client-commands.ts';
 import { config } from './config.ts';
 import { addDataFolderCommands } from './data-folder-commands.ts';
 import { serve } from './serve.ts';
+import { systemProblem } from './system-problem.ts';
 
+const FAILED = 1;
 const WRONG_USE = 2;
 
 const EXIT_CODES = `
@@ -61,19 +63,25 @@ export async function run(args: readonly string[]): Promise<number | undefined> 
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`quiver: ${error.message}\n`);
-    return WRONG_USE;
+    if (error instanceof ConfigError) {
+      process.stderr.write(`quiver: ${error.message}\n`);
+      return WRONG_USE;
+    }
+    const problem = systemProblem(error);
+    if (problem === undefined) throw error;
+    process.stderr.write(`quiver: ${problem}\n`);
+    return FAILED;
   }
 }
 
-function makeProgram(end: (exitCode: number | undefined) => void): Command {
+/** The program with all its commands. @param end is told the exit code */
+export function makeProgram(end: (exitCode: number | undefined) => void): Command {
   const program = new Command('quiver')
     .description('Visitor-profile server, compatible with the profile APIs of Adobe Target')
     .version(quiverVersion(), '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .addHelpText('after', PROGRAM_EXAMPLES)
-    .showSuggestionAfterError(false)
+    .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({
       outputError: (text, write) =>

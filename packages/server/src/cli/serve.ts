@@ -3,7 +3,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
+import { ADMIN_TOKEN_FILE, type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
 import { ensureSigningKey } from '../access/signing-key.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { storePlace } from '../config/config-report.ts';
@@ -14,15 +14,19 @@ import type { Claim } from '../locks/claims.ts';
 import { DataFolderInUse, lockDataFolder } from '../locks/data-folder-lock.ts';
 import { type Log, makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
-import { supervise } from '../runtime/supervisor.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { portProblem, supervise } from '../runtime/supervisor.ts';
 import { undisturbed } from '../runtime/undisturbed.ts';
 import type { ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
-import { quiverVersion } from '../version.ts';
+import { quiverVersion, runtimeVersion } from '../version.ts';
 import { LOCK_FILE, STORE_FOLDER } from './data-folder-names.ts';
 import type { DevCertificate } from './dev-certificate.ts';
 import { openDoors } from './exposure.ts';
+import { systemProblem } from './system-problem.ts';
 import type { Assignment } from './worker.ts';
+
+const CANNOT_LISTEN = 1;
 
 /**
  * Serves until a signal ends it.
@@ -32,30 +36,38 @@ import type { Assignment } from './worker.ts';
  * @throws ConfigError when the certificate or the data folder cannot be used
  */
 export async function serve(
-  { config, unknownVariables }: LoadedConfig,
+  { config: wanted, unknownVariables }: LoadedConfig,
   { demo = false }: { demo?: boolean } = {},
 ): Promise<number> {
   ignoreProxies();
+  const runtime = await currentRuntime();
+  const config = runtime.sharesPort ? wanted : { ...wanted, workers: 1 };
   const log = makeLog(config.logLevel);
   for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
   await checkTls(config.tls);
+  // Before anything is written: a second start by mistake must leave no trace.
+  const problem = await portProblem(config.host, config.port);
+  if (problem !== undefined) {
+    process.stderr.write(`quiver: ${problem}\n`);
+    return CANNOT_LISTEN;
+  }
   let lock: Claim;
   try {
     lock = await lockedDataFolder(config);
   } catch (error) {
     if (!(error instanceof DataFolderInUse)) throw error;
     process.stderr.write(`quiver: ${error.message}\n`);
-    return 1;
+    return CANNOT_LISTEN;
   }
   try {
-    return await serveFrom(config, log, demo);
+    return await serveFrom(runtime, config, log, demo);
   } finally {
     await undisturbed(() => lock.release());
   }
 }
 
 /** Serves from a data folder that this process has locked. */
-async function serveFrom(config: ServeConfig, log: Log, demo: boolean): Promise<number> {
+async function serveFrom(runtime: Runtime, config: ServeConfig, log: Log, demo: boolean): Promise<number> {
   const { admin, signingKey } = await openDataFolder(config);
   const devCertificate = config.tlsDev ? await devCertificateOf(config) : undefined;
   const version = quiverVersion();
@@ -63,7 +75,7 @@ async function serveFrom(config: ServeConfig, log: Log, demo: boolean): Promise<
   const demonstration = demo ? await demonstrate(config, log, startedAt) : undefined;
   const warnings = isLoopback(config.host) ? [] : await doorsOf(config);
   const ending = await supervise<Assignment>({
-    runtime: await currentRuntime(),
+    runtime,
     // One more works in the background, so that a batch does not keep those waiting who serve.
     workers: config.workers + 1,
     listening: config.workers,
@@ -106,19 +118,19 @@ interface BannerFacts {
   readonly devCertificate: DevCertificate | undefined;
 }
 
-/** What a person needs to know at the start; the admin token on the first start only (contract section 11). */
+/** What a person needs to know at the start; the admin token itself on the first start only (contract section 11). */
 function banner(config: ServeConfig, facts: BannerFacts): string {
   const { admin, version, warnings, demonstration, devCertificate } = facts;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const url = `${config.tls || devCertificate ? 'https' : 'http'}://${host}:${config.port}`;
   const lines = [
-    ['Quiver', version],
+    ['Quiver', `${version} on ${runtimeVersion()}`],
     ['API', url],
     ['Docs', `${url}/docs`],
     ['Console', `${url}/console/`],
     ['Clients', config.clients.join(', ')],
     ['Store', config.store.kind === 'lmdb' ? `lmdb in ${config.dataDir}` : storePlace(config)],
-    ...(admin.created ? [['Admin token', `${admin.token} (shown this once, kept in the data folder)`]] : []),
+    ['Admin token', tokenPlace(config, admin)],
     ...(devCertificate
       ? [['Certificate', `trust ${devCertificate.authorityFile} once, see the guide Running Quiver, TLS`]]
       : []),
@@ -126,6 +138,13 @@ function banner(config: ServeConfig, facts: BannerFacts): string {
     ...warnings.map((warning) => ['Warning', warning]),
   ];
   return `${lines.map(([name = '', value]) => `${name.padEnd(12)} ${value}`).join('\n')}\n`;
+}
+
+/** Where the admin token is. */
+function tokenPlace({ dataDir, adminToken }: ServeConfig, { token, created }: AdminToken): string {
+  const file = join(dataDir, ADMIN_TOKEN_FILE);
+  if (created) return `${token} (shown this once, kept in ${file})`;
+  return adminToken === undefined ? `in ${file}` : 'the one that QUIVER_ADMIN_TOKEN gave';
 }
 
 /** Opens the store for a moment, before the workers do. */
@@ -219,5 +238,6 @@ async function readPem(flag: string, file: string): Promise<string> {
 }
 
 function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
+  const text = systemProblem(error) ?? (error instanceof Error ? error.message : String(error));
+  return text.replaceAll(/\s+/g, ' ');
 }

@@ -1,25 +1,17 @@
 /** `quiver set`: sets attributes of a profile (contract section 5). */
 
 import { Command } from 'commander';
+import { messageOf } from 'quiver-client';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import {
   CONNECTION_HELP,
   type ConnectionOptions,
-  elementOf,
-  messageOf,
-  refusedBy,
-  ServerConnection,
+  connect,
+  ReplyText,
   withConnection,
 } from './server-connection.ts';
 import { shown, writeNote } from './terminal-text.ts';
-import {
-  type AddressedKind,
-  KIND_HELP,
-  KIND_NAMES,
-  type KindOptions,
-  kindsOf,
-  withKind,
-} from './visitor-argument.ts';
+import { KIND_HELP, KIND_NAMES, type KindOptions, kindsOf, sentId, withKind } from './visitor-argument.ts';
 
 type SetOptions = ConnectionOptions & KindOptions;
 
@@ -30,11 +22,6 @@ Examples:
   quiver set --third-party crm-1042 country=france plan=gold
   quiver set 4f0c2a1e9b7d4c55a1b2c3d4e5f60718 'motto=one = one'
 `;
-
-const PARAMETERS: Readonly<Partial<Record<AddressedKind, string>>> = {
-  tntId: 'mboxPC',
-  thirdPartyId: 'mbox3rdPartyId',
-};
 
 /** The command, to be added to the program. */
 export function setCommand(end: End): Command {
@@ -50,8 +37,8 @@ export function setCommand(end: End): Command {
 }
 
 async function set(id: string, settings: readonly string[], options: SetOptions): Promise<ExitCode> {
-  const attributes = settings.map(attributeOf);
-  const server = new ServerConnection(options);
+  const attributes = Object.fromEntries(settings.map(attributeOf));
+  const server = connect(options);
   const misses: string[] = [];
   const [likeliest, ...others] = kindsOf(id, options);
   if (likeliest === 'ecid') {
@@ -60,17 +47,10 @@ async function set(id: string, settings: readonly string[], options: SetOptions)
       'an update cannot name its profile by an ECID; give its tntId or thirdPartyId',
     );
   }
-  for (const kind of [likeliest!, ...others]) {
-    const parameter = PARAMETERS[kind];
-    if (parameter === undefined) continue;
-    const reply = await server.send(`/m2/${encodeURIComponent(server.client)}/profile/update`, {
-      method: 'POST',
-      contentType: 'application/x-www-form-urlencoded',
-      body: new URLSearchParams([[parameter, id], ...attributes]).toString(),
-    });
-    if (reply.status !== 200) throw refusedBy(reply);
-    if (elementOf(reply.text, 'success') === 'true') {
-      writeNote(`set ${attributes.length} of ${KIND_NAMES[kind]} ${shown(id)}`);
+  for (const kind of [likeliest!, ...others.filter((other) => other !== 'ecid')]) {
+    const reply = new ReplyText();
+    if (await server.updateProfile(sentId(kind, id), attributes, reply)) {
+      writeNote(`set ${settings.length} of ${KIND_NAMES[kind]} ${shown(id)}`);
       return EXIT.ok;
     }
     misses.push(messageOf(reply.text));
@@ -85,5 +65,5 @@ function attributeOf(setting: string): [name: string, value: string] {
   if (equals < 1) throw wrong('expected name=value');
   if (name.startsWith('profile.')) throw wrong('attribute names go without "profile."');
   if (equals === setting.length - 1) throw wrong('an empty value would be ignored');
-  return [`profile.${name}`, setting.slice(equals + 1)];
+  return [name, setting.slice(equals + 1)];
 }

@@ -5,9 +5,8 @@ import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-
 import {
   CONNECTION_HELP,
   type ConnectionOptions,
-  parseReply,
-  refusedBy,
-  ServerConnection,
+  connect,
+  ReplyText,
   withConnection,
 } from './server-connection.ts';
 import { shown, table, writeData, writeNote } from './terminal-text.ts';
@@ -45,21 +44,13 @@ export function settingsCommand(end: End): Command {
 }
 
 async function settings(changes: readonly string[], options: SettingsOptions): Promise<ExitCode> {
-  const server = new ServerConnection(options);
-  const path = `/${encodeURIComponent(server.client)}/target/clients/settings`;
-  const reply = await server.send(
-    path,
+  const { admin } = connect(options);
+  const reply = new ReplyText();
+  const members =
     changes.length === 0
-      ? {}
-      : {
-          method: 'PATCH',
-          contentType: 'application/json',
-          body: JSON.stringify(Object.fromEntries(changes.map(changeOf))),
-        },
-  );
-  if (reply.status !== 200) throw refusedBy(reply);
-  if (reply.warning !== undefined) writeNote(`warning: ${shown(reply.warning)}`);
-  const members = parseReply<Record<string, unknown>>(reply, 'enableProfileApiAuthentication');
+      ? await admin.settings(reply)
+      : await admin.changeSettings(Object.fromEntries(changes.map(changeOf)), reply);
+  if (reply.warning !== null) writeNote(`warning: ${shown(reply.warning)}`);
   writeData(
     options.json
       ? `${reply.text}\n`

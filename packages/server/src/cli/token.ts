@@ -1,15 +1,13 @@
 /** `quiver token`: the tokens of a client (contract section 9). */
 
 import { Command, InvalidArgumentError } from 'commander';
-import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import { type ClientToken, messageOf, type TokenScope } from 'quiver-client';
+import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import {
   CONNECTION_HELP,
   type ConnectionOptions,
-  parseReply,
-  refusedBy,
-  ServerConnection,
-  type ServerReply,
-  type ServerRequest,
+  connect,
+  ReplyText,
   withConnection,
 } from './server-connection.ts';
 import { writeData, writeNote } from './terminal-text.ts';
@@ -59,40 +57,40 @@ export function tokenCommand(end: End): Command {
 }
 
 async function makeToken(options: NewOptions): Promise<ExitCode> {
-  const query = options.expiresIn === undefined ? {} : { expiresIn: String(options.expiresIn) };
-  printToken(await ask(options, { method: 'POST', query }, 201), options);
+  const reply = new ReplyText();
+  const token = await connect(options).admin.newToken(scopeOf(options), options.expiresIn, reply);
+  printToken(token, reply, options);
   writeNote(`the token before, if there was one, has ended`);
   return EXIT.ok;
 }
 
 async function showToken(options: ShowOptions): Promise<ExitCode> {
-  printToken(await ask(options, {}, 200), options);
+  const reply = new ReplyText();
+  const token = await connect(options).admin.token(scopeOf(options), reply);
+  if (token === undefined) {
+    throw new ClientFailure(EXIT.refused, `the server refused (404): ${messageOf(reply.text)}`);
+  }
+  printToken(token, reply, options);
   return EXIT.ok;
 }
 
 async function endToken(options: TokenOptions): Promise<ExitCode> {
-  await ask(options, { method: 'DELETE' }, 204);
+  await connect(options).admin.endToken(scopeOf(options));
   writeNote(`the ${options.debug ? 'debug' : 'profile'} token of ${options.client} has ended`);
   return EXIT.ok;
 }
 
-function printToken(reply: ServerReply, { json }: ShowOptions): void {
-  const { accessToken, expiresIn } = parseReply<{ accessToken: string; expiresIn: number }>(
-    reply,
-    'accessToken',
-  );
-  writeData(json ? `${reply.text}\n` : `${accessToken}\n`);
-  writeNote(`good for ${timeText(expiresIn)}`);
+function scopeOf({ debug }: TokenOptions): TokenScope {
+  return debug ? 'debug_tools' : 'profile_api';
 }
 
-/** @throws ClientFailure when the server answers with another status */
-async function ask(options: TokenOptions, request: ServerRequest, expected: number): Promise<ServerReply> {
-  const server = new ServerConnection(options);
-  const path = `/${encodeURIComponent(server.client)}/target/authentication/token`;
-  const query = { authorizationScope: options.debug ? 'debug_tools' : 'profile_api', ...request.query };
-  const reply = await server.send(path, { ...request, query });
-  if (reply.status !== expected) throw refusedBy(reply);
-  return reply;
+function printToken(
+  { accessToken, expiresIn }: ClientToken,
+  { text }: ReplyText,
+  { json }: ShowOptions,
+): void {
+  writeData(json ? `${text}\n` : `${accessToken}\n`);
+  writeNote(`good for ${timeText(expiresIn)}`);
 }
 
 function timeOf(text: string): number {

@@ -1,6 +1,7 @@
 /** The id that a person gives to `quiver get` and `quiver set`, whose kind is told by its form unless a flag says it. */
 
 import { type Command, Option } from 'commander';
+import { type ProfileId, profileId } from 'quiver-client';
 import { type IdKind, idProblem, likelyKinds } from '../domain/visitor-id.ts';
 import { ClientFailure, EXIT } from './client-failure.ts';
 import { shown } from './terminal-text.ts';
@@ -44,3 +45,8 @@ export const KIND_NAMES: Readonly<Record<AddressedKind, string>> = {
   ecid: 'ECID',
   tntId: 'tntId',
 };
+
+/** An id as the client sends it. */
+export function sentId(kind: AddressedKind, id: string): ProfileId {
+  return profileId(kind === 'ecid' ? 'marketingCloudVisitorId' : kind, id);
+}

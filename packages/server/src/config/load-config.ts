@@ -41,8 +41,8 @@ export const SECRETS = [
   { name: 'store-password', member: 'storePassword', min: 1 },
 ] as const;
 
-/** Known without being settings: where the file is, and which runtime the start script takes. */
-const OTHER_VARIABLES = ['QUIVER_CONFIG', 'QUIVER_RUNTIME'];
+/** Known without being settings: where the file is, which runtime to take, and what the client commands read. */
+const OTHER_VARIABLES = ['QUIVER_CONFIG', 'QUIVER_RUNTIME', 'QUIVER_URL', 'QUIVER_TOKEN'];
 
 /**
  * Reads, checks and freezes the configuration.

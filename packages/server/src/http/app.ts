@@ -57,6 +57,7 @@ import { healthRoutes } from './health-routes.ts';
 import { openApiDocument, openApiRoute } from './openapi.ts';
 import { loggedMeters } from './request-log.ts';
 import { requestMetrics } from './request-metrics.ts';
+import { rootRoute } from './root-route.ts';
 import { RouteTable } from './route-table.ts';
 
 export interface AppParts {
@@ -181,6 +182,7 @@ export function createApp(parts: AppParts): App {
     edgesRoute({ ...config, ...parts, peers: edges?.peers ?? [], figures: stores.figures }),
     ...(edges && exchange ? edgeRoutes({ ...config, ...edges, ...edgeAnswers(), exchange }) : []), // edge
     // Running it
+    rootRoute(parts.version), //                  open
     ...healthRoutes(parts), //                    open
     openApiRoute(document), //                    open
     ...docsRoutes(document), //                   open

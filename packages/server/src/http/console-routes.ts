@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { z } from '@hono/zod-openapi';
+import { embedded } from '../embedded.ts';
 import { QuiverError } from '../errors.ts';
+import { PACKAGE_FOLDER } from '../package-folder.ts';
 import { Reply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 
-/** The same place seen from `src/http` and from `dist/http`. */
-const BUILT = fileURLToPath(new URL('../../dist/console', import.meta.url));
+const BUILT = fileURLToPath(new URL('dist/console', PACKAGE_FOLDER));
 const PREFIX = '/console/';
 
 const SECURITY = {
@@ -75,7 +76,7 @@ export function consoleRoutes(folder = BUILT): Route[] {
       },
       handle(call) {
         // What is not there yet may be built while the server runs; what is there stays as it is until the next start.
-        built ??= existsSync(join(folder, 'index.html')) ? readBuilt(folder) : undefined;
+        built ??= readBuilt(embedded()?.consoleFiles ?? filesIn(folder));
         if (!built)
           return new Reply(NOT_BUILT, 404, { ...SECURITY, 'content-type': 'text/plain;charset=UTF-8' });
         return fileReply(built, call);
@@ -95,13 +96,23 @@ function fileReply(built: ReadonlyMap<string, BuiltFile>, { path, request }: Cal
     : new Reply(plain, 200, headers);
 }
 
-/** All built files by their path; a few hundred kilobytes, packed once. */
-function readBuilt(folder: string): ReadonlyMap<string, BuiltFile> {
+/** Where each built file is, by its path within the console. */
+function filesIn(folder: string): ReadonlyMap<string, string> {
+  if (!existsSync(folder)) return new Map();
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return new Map(
+    entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((file) => [file.slice(folder.length + 1).replaceAll('\\', '/'), file]),
+  );
+}
+
+/** All built files by their path; a few hundred kilobytes, packed once. Undefined when the page itself is not there. */
+function readBuilt(places: ReadonlyMap<string, string>): ReadonlyMap<string, BuiltFile> | undefined {
+  if (!places.has('index.html')) return undefined;
   const files = new Map<string, BuiltFile>();
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const file = join(entry.parentPath, entry.name);
-    const name = file.slice(folder.length + 1).replaceAll('\\', '/');
+  for (const [name, file] of places) {
     const plain = new Uint8Array(readFileSync(file));
     const packed = brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } });
     files.set(name, {

@@ -1,12 +1,16 @@
 /** Bun's side: `Bun.serve`, and workers that share the port through SO_REUSEPORT. */
 
-import { fork } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { ownCommand } from './own-command.ts';
 import { type Caller, IDLE_SECONDS, MAX_BODY_BYTES, type Runtime, unreadableRequest } from './runtime.ts';
 
 const SLASH = 47;
+/** Linux deals connections out to all that share a port; elsewhere one process would get them all, or none could share. */
+const SHARES_PORT = process.platform === 'linux';
 
 export const bunRuntime: Runtime = {
   name: 'bun',
+  sharesPort: SHARES_PORT,
 
   keptHeaders: (headers) => new Headers(headers),
 
@@ -15,7 +19,7 @@ export const bunRuntime: Runtime = {
     const server = Bun.serve({
       hostname: host,
       port,
-      reusePort: true,
+      reusePort: SHARES_PORT,
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: MAX_BODY_BYTES,
       ...(tls && { tls }),
@@ -37,7 +41,10 @@ export const bunRuntime: Runtime = {
     };
   },
 
-  startWorker: (role) => fork(process.argv[1]!, ['worker', role], { serialization: 'json' }),
+  startWorker(role) {
+    const [command, ...args] = ownCommand('worker', role);
+    return spawn(command, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], serialization: 'json' });
+  },
 };
 
 /** Asks for the address only when somebody wants it: most requests need none, and it costs. */

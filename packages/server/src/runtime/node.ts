@@ -18,6 +18,7 @@ const TIMEOUT_CHECK = 2_000;
 
 export const nodeRuntime: Runtime = {
   name: 'node',
+  sharesPort: true,
 
   keptHeaders,
 

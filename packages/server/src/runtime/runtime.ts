@@ -36,6 +36,8 @@ export interface Listener {
 
 export interface Runtime {
   readonly name: 'bun' | 'node';
+  /** Whether several processes can share a port here, each with its share of the connections. */
+  readonly sharesPort: boolean;
   /** Listens; other workers may listen on the same port. Rejects with the system's error, `EADDRINUSE` among them. */
   listen(options: ListenOptions): Promise<Listener>;
   /**

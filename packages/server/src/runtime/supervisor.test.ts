@@ -58,6 +58,7 @@ async function begin(workers: number, writerLockFile?: string): Promise<void> {
   ending = supervise<Assignment>({
     runtime: {
       name: 'node',
+      sharesPort: true,
       listen: () => Promise.reject(new Error('a supervisor does not listen')),
       keptHeaders: (headers) => headers,
       startWorker() {
@@ -343,7 +344,13 @@ test('a port in use is said before any worker starts', async () => {
     other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port));
   });
   const startWorker = () => expect.unreachable();
-  const runtime = { name: 'node', listen: startWorker, startWorker, keptHeaders: startWorker } as const;
+  const runtime = {
+    name: 'node',
+    sharesPort: true,
+    listen: startWorker,
+    startWorker,
+    keptHeaders: startWorker,
+  } as const;
   const ended = await supervise({
     runtime,
     workers: 1,

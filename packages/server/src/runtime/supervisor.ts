@@ -5,7 +5,7 @@
  *            does the first that crashes, and the fifth that dies otherwise without a word.
  * serving    from the moment every worker was ready once. A worker that dies is replaced: at once, then after pauses that
  *            double up to five seconds while they keep dying young. A reason given is logged, and tried again.
- * stopping   from the first SIGTERM or SIGINT, or from giving up. No worker is replaced; each drains. What has not ended after
+ * stopping   from the first SIGTERM, SIGINT or SIGHUP (a terminal that was closed), or from giving up. No worker is replaced; each drains. What has not ended after
  *            the watchdog's time is killed, and the exit code is not 0.
  *
  * A worker that holds the writer lock of the store and does not go on is killed and replaced, in any state: all others wait for it.
@@ -73,6 +73,8 @@ const YOUNG_MS = 10_000;
 const WATCHDOG_MS = 11_000;
 /** How long a holder of the writer lock has from the first report that others wait, before it is killed. */
 const HOLDER_GRACE_MS = 4000;
+/** Each stops the server in the same way. */
+const ENDING_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 /** Ctrl-C reaches a process from the terminal and again from the program that started it: that is one signal, not two. */
 const SAME_SIGNAL_MS = 500;
 
@@ -121,6 +123,17 @@ async function claimPort(host: string, port: number): Promise<ClaimedPort> {
   }
 }
 
+/** One line on why a server could not listen there now; undefined when it could. */
+export async function portProblem(host: string, port: number): Promise<string | undefined> {
+  try {
+    const { claim } = await claimPort(host, port);
+    await claim.release();
+    return undefined;
+  } catch (error) {
+    return listenProblem(error, host, port);
+  }
+}
+
 class Supervisor<Assignment> {
   readonly #options: SupervisorOptions<Assignment>;
   readonly #port: number;
@@ -145,8 +158,7 @@ class Supervisor<Assignment> {
 
   async run(): Promise<Ending> {
     const onSignal = (signal: string) => this.#signalled(signal);
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
+    for (const signal of ENDING_SIGNALS) process.on(signal, onSignal);
     const ending = new Promise<Ending>((resolve) => {
       this.#finish = resolve;
     });
@@ -154,8 +166,7 @@ class Supervisor<Assignment> {
     try {
       return await ending;
     } finally {
-      process.off('SIGTERM', onSignal);
-      process.off('SIGINT', onSignal);
+      for (const signal of ENDING_SIGNALS) process.off(signal, onSignal);
     }
   }
 
@@ -369,7 +380,8 @@ async function provenFree(host: string, port: number): Promise<number> {
 export function listenProblem(error: unknown, host: string, port: number): string {
   if (error instanceof PortInUse) return error.message;
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  switch (code) {
+  // Bun gives no code for an address that it cannot make sense of.
+  switch (/failed to listen at/i.test(code) ? 'ENOTFOUND' : code) {
     case 'EADDRINUSE':
       return `port ${port} on ${host} is in use by another program; choose another with --port`;
     case 'EACCES':

@@ -1,4 +1,4 @@
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Does what is left to do at the end of a process; a signal that comes again meanwhile does not cut it short. */
 export async function undisturbed(work: () => Promise<void>): Promise<void> {

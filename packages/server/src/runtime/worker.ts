@@ -111,8 +111,9 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
     tell({ type: 'metrics', round, metrics });
   }
 
-  // A terminal sends Ctrl-C to every process of the group; the supervisor says what follows from it.
+  // A terminal sends Ctrl-C, and its own end, to every process of the group; the supervisor says what follows from it.
   process.on('SIGINT', () => {});
+  process.on('SIGHUP', () => {});
   process.on('SIGTERM', () => void stop());
   process.on('disconnect', () => void stop());
   tell({ type: 'hello' });

@@ -1,0 +1,194 @@
+/** The Admin API: tokens and settings, as Adobe has them too, and what only Quiver has. All of it needs the admin token. */
+
+import { type CallOptions, type Connection, refusalOf } from './connection.ts';
+import type { pathsOf } from './paths.ts';
+import type { IdKind } from './profile-id.ts';
+import type {
+  BatchView,
+  ClientSettings,
+  ClientToken,
+  EdgeView,
+  FailedRow,
+  FailuresPage,
+  ProfileView,
+  ServerView,
+  TokenScope,
+  UsageDay,
+} from './replies.ts';
+import { jsonOf, type Request, requested, undefinedWhen404 } from './requested.ts';
+
+/** Every method rejects with a `QuiverClientError`. */
+export class AdminClient {
+  readonly #connection: Connection;
+  readonly #paths: ReturnType<typeof pathsOf>;
+
+  constructor(connection: Connection, paths: ReturnType<typeof pathsOf>) {
+    this.#connection = connection;
+    this.#paths = paths;
+  }
+
+  /** The present token; undefined when there is none. */
+  token(scope: TokenScope = 'profile_api', options?: CallOptions): Promise<ClientToken | undefined> {
+    const call = { path: this.#paths.token, query: { authorizationScope: scope } };
+    return undefinedWhen404(() => this.#ask<ClientToken>(call, options, 'accessToken'));
+  }
+
+  /**
+   * Makes a new token; the present one of that scope ends at once. Not sent again when the reply is lost.
+   *
+   * @param expiresInSeconds of a profile token; as the settings say by default
+   */
+  newToken(
+    scope: TokenScope = 'profile_api',
+    expiresInSeconds?: number,
+    options?: CallOptions,
+  ): Promise<ClientToken> {
+    const query = { authorizationScope: scope, expiresIn: expiresInSeconds?.toString() };
+    const call: Request = { method: 'POST', path: this.#paths.token, query, repeatable: 'refused' };
+    return this.#ask<ClientToken>(call, options, 'accessToken');
+  }
+
+  /** Ends the present token of a scope (Quiver alone). */
+  async endToken(scope: TokenScope = 'profile_api', options?: CallOptions): Promise<void> {
+    await this.#ask(
+      { method: 'DELETE', path: this.#paths.token, query: { authorizationScope: scope } },
+      options,
+    );
+  }
+
+  /** The settings of the client. */
+  settings(options?: CallOptions): Promise<ClientSettings> {
+    return this.#ask<ClientSettings>(
+      { path: this.#paths.settings },
+      options,
+      'enableProfileApiAuthentication',
+    );
+  }
+
+  /** Changes the settings that are given; null takes one back to its default. Returns all of them. */
+  changeSettings(changes: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<ClientSettings> {
+    const call: Request = {
+      method: 'PATCH',
+      path: this.#paths.settings,
+      json: changes,
+      repeatable: 'always',
+    };
+    return this.#ask<ClientSettings>(call, options, 'enableProfileApiAuthentication');
+  }
+
+  /** The names of all attributes that were ever set. */
+  async attributeNames(options?: CallOptions): Promise<readonly string[]> {
+    const reply = await this.#ask<{ mboxProfileAttributes: readonly string[] }>(
+      { path: this.#paths.attributeNames },
+      options,
+      'mboxProfileAttributes',
+    );
+    return reply.mboxProfileAttributes;
+  }
+
+  /** The server itself (Quiver alone). */
+  server(options?: CallOptions): Promise<ServerView> {
+    return this.#ask<ServerView>({ path: this.#paths.server }, options, 'version');
+  }
+
+  /** The edge clusters, the one that was asked first (Quiver alone). */
+  async edges(options?: CallOptions): Promise<readonly EdgeView[]> {
+    return (await this.#ask<{ edges: readonly EdgeView[] }>({ path: this.#paths.edges }, options, 'edges'))
+      .edges;
+  }
+
+  /**
+   * What was counted, a day (Quiver alone).
+   *
+   * @param range first and last day, `2026-11-24`, UTC; the last 30 days by default
+   */
+  async usage(
+    range: { readonly from?: string; readonly to?: string } = {},
+    options?: CallOptions,
+  ): Promise<readonly UsageDay[]> {
+    const call = { path: this.#paths.usage, query: range };
+    return (await this.#ask<{ days: readonly UsageDay[] }>(call, options, 'days')).days;
+  }
+
+  /** The latest batches (Quiver alone). */
+  async batches(options?: CallOptions): Promise<readonly BatchView[]> {
+    const call = { path: this.#paths.batches };
+    return (await this.#ask<{ batches: readonly BatchView[] }>(call, options, 'batches')).batches;
+  }
+
+  /** One batch; undefined when there is none (Quiver alone). */
+  batch(id: string, options?: CallOptions): Promise<BatchView | undefined> {
+    return undefinedWhen404(() => this.#ask<BatchView>({ path: this.#paths.batch(id) }, options, 'state'));
+  }
+
+  /** Some failed rows of a batch, from a line on (Quiver alone). */
+  failures(id: string, fromLine = 1, options?: CallOptions): Promise<FailuresPage> {
+    const call = { path: this.#paths.failures(id), query: { fromLine: String(fromLine) } };
+    return this.#ask<FailuresPage>(call, options, 'failures');
+  }
+
+  /** All failed rows of a batch, asked for page by page (Quiver alone). */
+  async *failedRows(id: string, options?: CallOptions): AsyncGenerator<FailedRow, void, undefined> {
+    for (let line: number | undefined = 1; line !== undefined; ) {
+      const page: FailuresPage = await this.failures(id, line, options);
+      yield* page.failures;
+      line = page.nextLine;
+    }
+  }
+
+  /** The failed rows of a batch as a file that can be sent again (Quiver alone). */
+  async failuresFile(id: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
+    const call = { path: this.#paths.failures(id), query: { format: 'file' } };
+    const response = await this.#connection.open(call, options);
+    if (response.status !== 200 || response.body === null) {
+      const { status, headers } = response;
+      throw refusalOf({ status, headers, text: await response.text() });
+    }
+    return response.body;
+  }
+
+  /** Lets a stuck batch go on (Quiver alone). */
+  async retryBatch(id: string, options?: CallOptions): Promise<void> {
+    await this.#ask({ method: 'POST', path: this.#paths.retry(id), repeatable: 'always' }, options);
+  }
+
+  /**
+   * A profile with all its ids; undefined when there is none (Quiver alone).
+   *
+   * @param kind of the id; told by its form by default
+   */
+  profile(id: string, kind?: IdKind, options?: CallOptions): Promise<ProfileView | undefined> {
+    const call = { path: this.#paths.adminProfile, query: { id, kind } };
+    return undefinedWhen404(() => this.#ask<ProfileView>(call, options, 'attributes'));
+  }
+
+  /** Sets attributes of a profile (Quiver alone). */
+  async setAttributes(
+    id: string,
+    kind: IdKind,
+    attributes: Readonly<Record<string, string>>,
+    options?: CallOptions,
+  ): Promise<void> {
+    const query = { id, kind };
+    const path = this.#paths.adminProfile;
+    const call: Request = { method: 'PATCH', path, query, json: { attributes }, repeatable: 'always' };
+    await this.#ask(call, options);
+  }
+
+  /** Removes an attribute of a profile (Quiver alone). */
+  async removeAttribute(id: string, kind: IdKind, name: string, options?: CallOptions): Promise<void> {
+    const query = { id, kind, name };
+    await this.#ask({ method: 'DELETE', path: this.#paths.adminAttribute, query }, options);
+  }
+
+  /** Removes a profile with all its ids (Quiver alone). */
+  async removeProfile(id: string, kind: IdKind, options?: CallOptions): Promise<void> {
+    await this.#ask({ method: 'DELETE', path: this.#paths.adminProfile, query: { id, kind } }, options);
+  }
+
+  async #ask<Reply>(call: Request, options?: CallOptions, member?: string): Promise<Reply> {
+    const reply = await requested(this.#connection, call, options);
+    // 204: the server has nothing to say.
+    return reply.text === '' ? (undefined as Reply) : jsonOf<Reply>(reply, member);
+  }
+}

@@ -1,0 +1,305 @@
+import { describe, expect, test } from 'vitest';
+import { encodeBatches, type ProfileRecord, QuiverClient, QuiverClientError } from './index.ts';
+
+type Answer = Response | Error | ((signal: AbortSignal) => Promise<Response>);
+
+/** A client whose requests get the answers in turn, and what it sent. */
+function scripted(answers: Answer[], options: { timeoutMs?: number; retries?: number } = {}) {
+  const sent: { url: URL; init: RequestInit }[] = [];
+  const quiver = new QuiverClient({
+    url: 'http://quiver.test/',
+    client: 'acme',
+    token: () => 'secret',
+    ...options,
+    async fetch(url, init) {
+      sent.push({ url: new URL(url), init });
+      const answer = answers.shift();
+      if (answer === undefined) throw new Error('not scripted');
+      if (answer instanceof Error) throw answer;
+      return typeof answer === 'function' ? answer(init.signal!) : answer;
+    },
+  });
+  return { quiver, sent };
+}
+
+const json = (value: unknown, status = 200, headers: Record<string, string> = {}) =>
+  new Response(JSON.stringify(value), { status, headers });
+const xml = (text: string, status = 200) => new Response(`<response>${text}</response>`, { status });
+const PROFILE = { client: 'acme', visitorId: 'a', modifiedAt: 'x', profileAttributes: {} };
+const LOST = new TypeError('fetch failed');
+/** An answer that does not come. */
+const silent = (signal: AbortSignal) =>
+  new Promise<Response>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error)),
+  );
+
+describe('a fetch', () => {
+  test.each([
+    [{ tntId: 'a.28_20' }, '/rest/v1/profiles/a.28_20'],
+    [{ thirdPartyId: 'é/?' }, '/rest/v1/profiles/thirdPartyId/%C3%A9%2F%3F'],
+    [{ marketingCloudVisitorId: '1' }, '/rest/v1/profiles/marketingCloudVisitorId/1'],
+  ])('by %j', async (id, path) => {
+    const { quiver, sent } = scripted([json(PROFILE)]);
+    expect(await quiver.fetchProfile(id)).toEqual(PROFILE);
+    expect(sent[0]!.url.href).toBe(`http://quiver.test${path}?client=acme`);
+    expect(sent[0]!.init).toMatchObject({
+      method: 'GET',
+      redirect: 'error',
+      headers: { authorization: 'Bearer secret' },
+    });
+  });
+
+  test('undefined for a 404 of the contract alone', async () => {
+    const none = json(
+      { status: 404, message: 'No profile found for client acme with third party id=x' },
+      404,
+    );
+    expect(await scripted([none]).quiver.fetchProfile({ thirdPartyId: 'x' })).toBeUndefined();
+    for (const other of [
+      json({ status: 404, message: 'No such client: acme' }, 404),
+      json({ status: 404, message: 'No such path: /x' }, 404),
+      new Response('<html>Not Found</html>', { status: 404 }),
+    ]) {
+      await expect(scripted([other]).quiver.fetchProfile({ thirdPartyId: 'x' })).rejects.toMatchObject({
+        kind: 'refused',
+        status: 404,
+      });
+    }
+  });
+
+  test('a page of something else is no profile', async () => {
+    const page = scripted([new Response('<html>Welcome</html>')]);
+    await expect(page.quiver.fetchProfile({ tntId: 'a' })).rejects.toMatchObject({
+      kind: 'unexpected',
+      status: 200,
+    });
+  });
+});
+
+describe('an update', () => {
+  const done = () => xml('<success>true</success><pcId></pcId><message>ok</message>');
+
+  test('is a form; true, or false where there is no such profile', async () => {
+    const { quiver, sent } = scripted([done()]);
+    expect(await quiver.updateProfile({ thirdPartyId: 'a&b' }, { 'plan é': 'x=1', count: 3, is: true })).toBe(
+      true,
+    );
+    expect(sent[0]!.url.pathname).toBe('/m2/acme/profile/update');
+    expect(sent[0]!.init.body).toBe(
+      'mbox3rdPartyId=a%26b&profile.plan+%C3%A9=x%3D1&profile.count=3&profile.is=true',
+    );
+    const none = xml(
+      '<success>false</success><pcId></pcId><message>No profile found for client acme</message>',
+    );
+    expect(await scripted([none]).quiver.updateProfile({ tntId: 'x' }, { a: 'b' })).toBe(false);
+  });
+
+  test('what the server refuses is an error with its words', async () => {
+    const refused = xml('<success>false</success><pcId></pcId><message>a &amp; b &#233; &lt;</message>', 400);
+    const failure = await scripted([refused]).quiver.updateProfile({ tntId: 'x' }, { a: 'b' }).catch(String);
+    expect(failure).toBe('QuiverClientError: a & b é <');
+  });
+
+  test('an ECID cannot name the profile', async () => {
+    await expect(scripted([]).quiver.updateProfile({ marketingCloudVisitorId: '1' }, {})).rejects.toThrow(
+      TypeError,
+    );
+  });
+});
+
+describe('what is sent again', () => {
+  const busy = (after = '0') => json({ status: 503, message: 'later' }, 503, { 'retry-after': after });
+  const visitReply = { status: 200, requestId: 'r', client: 'acme', id: {} };
+
+  test('reads and updates: after 503, after 429, after a lost connection', async () => {
+    const { quiver, sent } = scripted([busy(), LOST, json({}, 429, { 'retry-after': '0' }), json(PROFILE)]);
+    const waits: [number, number][] = [];
+    const onRetry = (status: number, ms: number) => void waits.push([status, ms]);
+    expect(await quiver.fetchProfile({ tntId: 'a' }, { onRetry })).toEqual(PROFILE);
+    expect(sent).toHaveLength(4);
+    expect(waits.map(([status]) => status)).toEqual([503, 0, 429]);
+    // As the server said; where nothing was said, a little longer each time.
+    expect([waits[0]![1], waits[2]![1]]).toEqual([0, 0]);
+    expect(waits[1]![1]).toBeGreaterThanOrEqual(200);
+  });
+
+  test('no more often than was said, and then the last refusal is told', async () => {
+    const { quiver, sent } = scripted([busy(), busy('7')], { retries: 1 });
+    const failure: unknown = await quiver.fetchProfile({ tntId: 'a' }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(QuiverClientError);
+    expect(failure).toMatchObject({ kind: 'refused', status: 503, message: 'later', retryAfterMs: 7000 });
+    expect(sent).toHaveLength(2);
+  });
+
+  test('not before the server wants it: who is sent away for long is told at once', async () => {
+    const { quiver, sent } = scripted([busy('3600')]);
+    await expect(quiver.fetchProfile({ tntId: 'a' })).rejects.toMatchObject({ retryAfterMs: 3_600_000 });
+    expect(sent).toHaveLength(1);
+  });
+
+  test('a visit with an id is, one without only when the server said it was busy', async () => {
+    const named = scripted([LOST, json(visitReply)]);
+    await named.quiver.visit({ id: { tntId: 'a' } });
+    expect(named.sent).toHaveLength(2);
+    // The same session both times.
+    expect(named.sent[0]!.url.href).toBe(named.sent[1]!.url.href);
+    const unnamed = scripted([busy(), json(visitReply)]);
+    await unnamed.quiver.visit({});
+    expect(unnamed.sent).toHaveLength(2);
+    const lost = scripted([LOST, json(visitReply)]);
+    await expect(lost.quiver.visit({})).rejects.toMatchObject({ kind: 'unreachable', status: 0 });
+    expect(lost.sent).toHaveLength(1);
+  });
+
+  test.each<[what: string, call: (quiver: QuiverClient) => Promise<unknown>]>([
+    ['a batch', (quiver) => quiver.uploadBatch('batch=pcId,a\n')],
+    ['a new token', (quiver) => quiver.admin.newToken()],
+  ])('%s is not, when its reply was lost', async (_, call) => {
+    const { quiver, sent } = scripted([LOST, json({})]);
+    await expect(call(quiver)).rejects.toMatchObject({ kind: 'unreachable' });
+    expect(sent).toHaveLength(1);
+  });
+
+  test('nothing is after a plain refusal', async () => {
+    const { quiver, sent } = scripted([json({ message: 'Forbidden' }, 403)]);
+    await expect(quiver.fetchProfile({ tntId: 'a' })).rejects.toMatchObject({
+      status: 403,
+      message: 'Forbidden',
+    });
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe('time and signals', () => {
+  test('a try that takes too long ends; what can be sent again is', async () => {
+    const { quiver, sent } = scripted([silent, json(PROFILE)], { timeoutMs: 20 });
+    expect(await quiver.fetchProfile({ tntId: 'a' })).toEqual(PROFILE);
+    expect(sent).toHaveLength(2);
+    const slow = scripted([silent], { timeoutMs: 20, retries: 0 });
+    await expect(slow.quiver.fetchProfile({ tntId: 'a' })).rejects.toMatchObject({
+      kind: 'timeout',
+      status: 0,
+    });
+  });
+
+  test('a signal ends a call with its own reason, while it is sent and while it waits', async () => {
+    const reason = new Error('the page was left');
+    const during = new AbortController();
+    const call = scripted([silent]).quiver.fetchProfile({ tntId: 'a' }, { signal: during.signal });
+    during.abort(reason);
+    await expect(call).rejects.toBe(reason);
+
+    const between = new AbortController();
+    const waiting = scripted([json({}, 503, { 'retry-after': '50' })]);
+    const onRetry = () => between.abort(reason);
+    const retried = waiting.quiver.fetchProfile({ tntId: 'a' }, { signal: between.signal, onRetry });
+    await expect(retried).rejects.toBe(reason);
+
+    const { quiver, sent } = scripted([]);
+    await expect(quiver.fetchProfile({ tntId: 'a' }, { signal: between.signal })).rejects.toBe(reason);
+    expect(sent).toEqual([]);
+  });
+});
+
+describe('batches', () => {
+  const textsOf = async (records: ProfileRecord[], limits = {}) => {
+    const texts: string[] = [];
+    for await (const { bytes, rows, firstRecord } of encodeBatches(records, 'thirdPartyId', limits)) {
+      texts.push(`${firstRecord}+${rows} ${new TextDecoder().decode(bytes)}`);
+    }
+    return texts;
+  };
+
+  test('one header for all, cells in place and encoded', async () => {
+    const records = [
+      { id: 'a,b', attributes: { plan: 'gold, 50 %', n: 1 } },
+      { id: 'é', attributes: { 'x y': '+', plan: '' } },
+    ];
+    expect(await textsOf(records)).toEqual([
+      '0+2 batch=thirdPartyId,plan,n,x%20y\na%2Cb,gold%2C%2050%20%25,1,\n%C3%A9,,,%2B\n',
+    ]);
+  });
+
+  test('as many files as the limits ask for, each with the columns of its own rows', async () => {
+    const records = Array.from({ length: 5 }, (_, n) => ({ id: `${n}`, attributes: { [`c${n}`]: 'v' } }));
+    expect(await textsOf(records, { maxRows: 2 })).toEqual([
+      '0+2 batch=thirdPartyId,c0,c1\n0,v,\n1,,v\n',
+      '2+2 batch=thirdPartyId,c2,c3\n2,v,\n3,,v\n',
+      '4+1 batch=thirdPartyId,c4\n4,v\n',
+    ]);
+  });
+
+  test('no file is larger than the limit, and none could have taken the next record', async () => {
+    const records = Array.from({ length: 300 }, (_, n) => ({
+      id: `id-${n}`,
+      attributes: { [`a${n % 7}`]: 'é'.repeat(n % 11), [`b${n % 3}`]: n },
+    }));
+    const sizes: number[] = [];
+    let rows = 0;
+    for await (const batch of encodeBatches(records, 'pcId', { maxBytes: 1000 })) {
+      expect(batch.firstRecord).toBe(rows);
+      rows += batch.rows;
+      expect(batch.bytes.length).toBeLessThanOrEqual(1000);
+      // With the record after it, it would have been too large.
+      const more = records.slice(batch.firstRecord, rows + 1);
+      for await (const larger of encodeBatches(more, 'pcId')) sizes.push(larger.bytes.length);
+    }
+    expect(rows).toBe(300);
+    expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThan(1000);
+  });
+
+  test.each<[what: string, record: ProfileRecord, says: string]>([
+    ['without an id', { id: '', attributes: { a: 'b' } }, 'record 0: id: must not be empty'],
+    ['that sets nothing', { id: 'a', attributes: {} }, 'record 0: attributes: must name at least one'],
+    [
+      'that no file takes',
+      { id: 'a', attributes: { a: 'x'.repeat(100) } },
+      'record 0: too large for a batch',
+    ],
+  ])('a record %s', async (_, record, says) => {
+    await expect(textsOf([record], { maxBytes: 100 })).rejects.toThrow(new RangeError(says));
+  });
+
+  test('are sent, and waited for while the server is away', async () => {
+    const status = (text: string) => xml(`<batchId>acme-1-2</batchId>${text}`);
+    const { quiver, sent } = scripted([
+      xml(
+        '<success>true</success><batchStatus>http://quiver.test/m2/acme/profile/batchStatus?batchId=acme-1-2</batchStatus>',
+      ),
+      status('<status>incomplete</status><batchSize>2</batchSize><consumedCount>0</consumedCount>'),
+      LOST,
+      status(
+        '<status>complete</status><batchSize>2</batchSize><consumedCount>2</consumedCount><successfulUpdates>1</successfulUpdates>' +
+          '<failedUpdates>1</failedUpdates><profile><id>b&amp;c</id><status>failed</status></profile>',
+      ),
+    ]);
+    const applied = [];
+    for await (const batch of quiver.updateProfiles([
+      { id: 'a', attributes: { x: 1 } },
+      { id: 'b&c', attributes: { x: 2 } },
+    ])) {
+      applied.push(batch);
+    }
+    expect(applied).toEqual([
+      {
+        batchId: 'acme-1-2',
+        status: 'complete',
+        size: 2,
+        consumed: 2,
+        successful: 1,
+        failed: 1,
+        failedIds: ['b&c'],
+        firstRecord: 0,
+      },
+    ]);
+    expect(sent[0]!.url.pathname).toBe('/m2/acme/v2/profile/batchUpdate');
+    expect(sent[1]!.url.search).toBe('?client=acme&batchId=acme-1-2&showDetails=true');
+  });
+});
+
+test.each(['ftp://x', 'http://user:secret@x', 'http://x/?a=b', 'nonsense'])(
+  '%s is no address of a server',
+  (url) => {
+    expect(() => new QuiverClient({ url, client: 'acme' })).toThrow(TypeError);
+  },
+);

@@ -1,0 +1,161 @@
+/** What the server answers. Times are ISO 8601 texts. */
+
+import type { IdKind } from './profile-id.ts';
+
+/** A profile as a fetch gives it; its attributes come oldest first. */
+export interface Profile {
+  readonly client: string;
+  /** The id that was asked for, as it was given. */
+  readonly visitorId: string;
+  readonly modifiedAt: string;
+  readonly profileAttributes: Readonly<
+    Record<string, { readonly value: string; readonly modifiedAt: string }>
+  >;
+}
+
+/** How far a batch is. */
+export interface BatchStatus {
+  readonly batchId: string;
+  /** `incomplete` is waiting or running; `stuck` cannot go on without help. */
+  readonly status: 'complete' | 'incomplete' | 'stuck' | (string & {});
+  /** All counts are of rows. */
+  readonly size: number;
+  /** Absent where the server does not tell, as Adobe's does not in every case. */
+  readonly consumed?: number;
+  readonly successful?: number;
+  /** Rows of a v1 batch that had no profile. */
+  readonly notFound?: number;
+  readonly failed?: number;
+  /** The ids of failed rows, as far as the server names them: at most 1,000. */
+  readonly failedIds: readonly string[];
+}
+
+/** What a token is for: the profile APIs, or the trace of a visit. */
+export type TokenScope = 'profile_api' | 'debug_tools';
+
+/** A token of a client. */
+export interface ClientToken {
+  readonly accessToken: string;
+  /** Seconds that are left. */
+  readonly expiresIn: number;
+}
+
+/** The settings of a client that Quiver knows; members that it does not know are kept and come back. */
+export interface ClientSettings {
+  readonly enableProfileApiAuthentication?: boolean;
+  /** Days that a profile lives after its last write. */
+  readonly profileLifetimeDays?: number;
+  /** Days that a new profile token is good. */
+  readonly tokenLifetimeDays?: number;
+  /** What becomes of a write that would make a profile too large (Quiver alone). */
+  readonly whenTooLarge?: 'refuse' | 'drop-oldest';
+  /** How closely visits are held to Adobe's description (Quiver alone). */
+  readonly checking?: 'lenient' | 'strict';
+  /** What an update of an unknown profile is answered (Quiver alone); with `success` no client can tell. */
+  readonly unknownUpdate?: 'tell' | 'success';
+  /** Integration codes whose authenticated customer ids name a person (Quiver alone). */
+  readonly customerIdAliases?: readonly string[] | null;
+  /** What becomes of ids such as `undefined` (Quiver alone). */
+  readonly placeholderIds?: 'warn' | 'refuse';
+  readonly [member: string]: unknown;
+}
+
+/** The server itself. */
+export interface ServerView {
+  readonly version: string;
+  readonly startedAt: string;
+  readonly cluster: number;
+  readonly locationHint: string;
+  readonly store: { readonly kind: string; readonly profiles: number; readonly bytes: number };
+  readonly workers: number;
+  /** What a client's own host name ends in; absent where the server does not tell. */
+  readonly serverDomain?: string;
+  readonly clients?: readonly string[];
+}
+
+/** An edge cluster as the asked server sees it. */
+export interface EdgeView {
+  readonly cluster: number;
+  /** Null for the cluster that was asked. */
+  readonly url: string | null;
+  readonly reachable: boolean;
+  readonly roundTripMs: number | null;
+  readonly profiles: number | null;
+  readonly version: string | null;
+  /** Why it could not be asked. */
+  readonly problem: string | null;
+}
+
+/** The kinds of profile API calls that are counted. */
+export const PROFILE_API_KINDS = ['fetches', 'updates', 'batchUploads', 'batchStatuses', 'removals'] as const;
+
+/** What was counted in one day. */
+export interface UsageDay {
+  /** `2026-11-24`, UTC. */
+  readonly day: string;
+  readonly mboxCalls: number;
+  /** Ids such as `undefined` that came with a write. */
+  readonly placeholderIds: number;
+  readonly profileApiCalls: Readonly<Record<(typeof PROFILE_API_KINDS)[number], number>>;
+}
+
+/** One attribute as the Admin API shows it. */
+export interface AttributeView {
+  readonly name: string;
+  readonly value: string;
+  readonly modifiedAt: string;
+}
+
+/** A profile as the Admin API shows it: with all its ids and when it expires. */
+export interface ProfileView {
+  readonly kind: IdKind;
+  readonly id: string;
+  readonly ids: readonly {
+    readonly kind: IdKind;
+    readonly id: string;
+    readonly since?: string | null;
+    /** Such as `undefined`: many visitors may share it. */
+    readonly isPlaceholder?: boolean;
+  }[];
+  readonly createdAt?: string | null;
+  readonly modifiedAt: string;
+  readonly expiresAt: string;
+  readonly sizeBytes: number;
+  readonly maxBytes: number;
+  readonly attributes: readonly AttributeView[];
+}
+
+/** A batch as the Admin API shows it. */
+export interface BatchView {
+  readonly id: string;
+  readonly version: 'v1' | 'v2';
+  readonly state: 'waiting' | 'running' | 'complete' | 'stuck';
+  readonly rows: number;
+  readonly bytes: number;
+  readonly consumed: number;
+  readonly successful: number;
+  readonly notFound: number;
+  readonly failed: number;
+  readonly acceptedAt: string;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  /** Why it is stuck. */
+  readonly reason: string | null;
+}
+
+/** A row of a batch that was not applied. */
+export interface FailedRow {
+  /** The line of the batch as it was sent; its first is 1. */
+  readonly line: number;
+  readonly id: string;
+  readonly reason: string;
+  /** Whether it is a row of a v1 batch whose profile is not there. */
+  readonly notFound: boolean;
+}
+
+/** Some failed rows, in the order of the file. */
+export interface FailuresPage {
+  readonly failures: readonly FailedRow[];
+  /** Where the next page begins; absent on the last. */
+  readonly nextLine?: number;
+}

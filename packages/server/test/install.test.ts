@@ -1,0 +1,328 @@
+/**
+ * The ways in, on a machine that has never seen the repository: a copy of what is checked in, in an empty folder, and the steps of the
+ * Dockerfile, the workflows and the guides run there. Needs the npm registry, as every user does.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { until } from './until.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+const STEP_MS = 300_000;
+
+let folder: string;
+/** Where the Dockerfile has a path, in this test. */
+const at = (path: string) => join(folder, path);
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function launch(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
+  // What vitest and npm have set for this process is nothing that a new machine has.
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|QUIVER_|VITEST|NODE_)/i.test(name),
+  );
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+  return { child: child as ChildProcess, ended, output: () => output };
+}
+
+/** Runs a command that must end well. @returns what it printed */
+async function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env?: NodeJS.ProcessEnv,
+): Promise<string> {
+  const { code, output } = await launch(command, args, cwd, env).ended;
+  expect(code, `${command} ${args.join(' ')}\n${output}`).toBe(0);
+  return output;
+}
+
+/** One instruction of a Dockerfile. */
+interface Instruction {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The stages of the Dockerfile, each from its FROM on. */
+function stagesOf(text: string): Instruction[][] {
+  const lines = text
+    .replace(/^#.*\n/gm, '')
+    .replace(/\\\n\s*/g, ' ')
+    .split('\n');
+  const instructions = lines.filter(Boolean).map((line) => {
+    const [, name = '', rest = ''] = /^(\w+)\s+(.*)$/.exec(line.trim()) ?? [];
+    return { name, text: rest };
+  });
+  const stages: Instruction[][] = [];
+  for (const one of instructions) {
+    if (one.name === 'FROM') stages.push([]);
+    stages.at(-1)?.push(one);
+  }
+  return stages;
+}
+
+/** The folders that the image has, in the folder of this test. */
+function here(text: string): string {
+  return text.replace(
+    /(^|[\s"'=])\/(src|packed|app|data)\b/g,
+    (_, before: string, name: string) => before + at(name),
+  );
+}
+
+/** What `COPY . .` takes: all that is not in .dockerignore. */
+function copyCheckout(to: string): void {
+  const ignored = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n').filter(Boolean);
+  const anywhere = new Set(ignored.filter((line) => line.startsWith('**/')).map((line) => line.slice(3)));
+  cpSync(ROOT, to, {
+    recursive: true,
+    filter(source) {
+      const path = relative(ROOT, source);
+      return !(ignored.includes(path) || anywhere.has(basename(path)) || path.endsWith('.tgz'));
+    },
+  });
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'quiver-install-'));
+  copyCheckout(at('src'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('before anything is set up, the command of a checkout says what to run', async () => {
+  const { code, output } = await launch(process.execPath, ['bin/quiver.mjs', 'get', 'crm-1'], at('src'))
+    .ended;
+  expect([code, output]).toEqual([1, 'quiver: this checkout is not set up yet. Run: npm start\n']);
+});
+
+describe('the container', () => {
+  const [build = [], final = []] = stagesOf(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
+  const textOf = (name: string) => final.find((one) => one.name === name)?.text ?? '';
+  const command = (text: string) => JSON.parse(here(text)) as string[];
+
+  test('every step of its build passes in a clean folder', { timeout: 2 * STEP_MS }, async () => {
+    let cwd = folder;
+    const seen = new Set<string>();
+    for (const { name, text } of build) {
+      seen.add(name);
+      if (name === 'WORKDIR') {
+        cwd = here(text);
+        mkdirSync(cwd, { recursive: true });
+      } else if (name === 'RUN') await run('sh', ['-ec', here(text)], cwd);
+      else if (name === 'COPY') expect([text, cwd]).toEqual(['. .', at('src')]);
+    }
+    expect([...seen].sort()).toEqual(['COPY', 'FROM', 'RUN', 'WORKDIR']);
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'serves as it is told to, and %s to process 1 alone ends it',
+    async (signal) => {
+      const [program = '', ...args] = [...command(textOf('ENTRYPOINT')), ...command(textOf('CMD'))];
+      const settings = Object.fromEntries(
+        [...here(textOf('ENV')).matchAll(/(\w+)=(\S+)/g)].map(([, name, value]) => [name!, value!]),
+      );
+      expect(settings).toEqual({ QUIVER_HOST: '0.0.0.0', QUIVER_DATA: at('data') });
+      // Not beyond this machine, and on a port that is free.
+      const env = { ...settings, QUIVER_HOST: '127.0.0.1', QUIVER_PORT: '0', QUIVER_WORKERS: '1' };
+      const server = launch(program, args, '/', env);
+      onTestFinished(() => void server.child.kill('SIGKILL'));
+      await until('it serves', async () => server.output().includes('Admin token'));
+      expect(server.output()).toMatch(/^Quiver +\S+ on Bun /m);
+      const url = /^API +(\S+)$/m.exec(server.output())![1]!;
+      const [check = '', ...checked] = command(/CMD (\[.*\])/.exec(textOf('HEALTHCHECK'))![1]!);
+      expect(await run(check, checked, '/', { QUIVER_URL: url })).toBe('ready\n');
+      server.child.kill(signal);
+      expect(await server.ended).toMatchObject({ code: 0 });
+      expect((await launch(check, checked, '/', { QUIVER_URL: url }).ended).code).not.toBe(0);
+    },
+  );
+
+  test('runs as nobody in particular, and keeps its data in the volume', () => {
+    expect(textOf('USER')).toMatch(/^[1-9]\d+:[1-9]\d+$/);
+    expect(textOf('VOLUME')).toBe('/data');
+    expect(final.find((one) => one.name === 'COPY' && one.text.includes('/data'))?.text).toContain(
+      `--chown=${textOf('USER')}`,
+    );
+  });
+});
+
+describe('the packages', () => {
+  let installed: string;
+  beforeAll(async () => {
+    installed = at('installed');
+    // As the workflows do it, with the packages that the container's steps have made.
+    const script = join(at('src'), 'scripts', 'install-packed.mjs');
+    await run(process.execPath, [script, installed, '--packed', at('packed')], at('src'));
+  }, STEP_MS);
+
+  test('hold what users need and nothing else', () => {
+    for (const name of ['quiver-server', 'quiver-client']) {
+      const root = join(installed, 'node_modules', name);
+      const files = readdirSync(root, { recursive: true, encoding: 'utf8' });
+      expect(files).toEqual(
+        expect.arrayContaining(['LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts']),
+      );
+      expect(files.filter((file) => /\.map$|\.test\.|conformance|(^|\/)src\/|\.built$/.test(file))).toEqual(
+        [],
+      );
+    }
+    const server = join(installed, 'node_modules/quiver-server/dist');
+    expect(existsSync(join(server, 'console/index.html'))).toBe(true);
+    expect(readFileSync(join(server, 'LICENSES.txt'), 'utf8')).toMatch(
+      /^commander \d.*\n\n\(The MIT License\)/m,
+    );
+  });
+
+  test('every path that a package exports is there', () => {
+    for (const name of ['quiver-server', 'quiver-client']) {
+      const root = join(installed, 'node_modules', name);
+      const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object };
+      const paths = Object.values(exports).flatMap((one: string | object) =>
+        typeof one === 'string' ? [one] : Object.values(one),
+      );
+      expect(paths.length).toBeGreaterThan(2);
+      for (const path of paths) expect(existsSync(join(root, path)), path).toBe(true);
+    }
+  });
+
+  test('take less than 25 MB without Bun', () => {
+    const modules = join(installed, 'node_modules');
+    const bytes = readdirSync(modules, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+    expect(existsSync(join(modules, 'bun'))).toBe(false);
+    expect(bytes).toBeLessThan(25_000_000);
+  });
+
+  test('are driven as a new user would', { timeout: STEP_MS }, async () => {
+    const smoke = join(ROOT, 'scripts', 'smoke.mjs');
+    expect(await run(process.execPath, [smoke, 'npx', 'quiver'], installed)).toContain(
+      'all went as it should',
+    );
+  });
+
+  test('a TypeScript test with the client compiles strictly and passes', { timeout: STEP_MS }, async () => {
+    const server = launch(
+      'npx',
+      ['quiver', 'serve', '--port', '0', '--workers', '1', '--data', at('for-ts')],
+      installed,
+    );
+    onTestFinished(() => void server.child.kill('SIGTERM'));
+    await until('it serves', async () => server.output().includes('Admin token'));
+    cpSync(fileURLToPath(new URL('./new-user.ts.txt', import.meta.url)), join(installed, 'new-user.test.ts'));
+    const strict = [
+      '--strict',
+      '--target',
+      'es2023',
+      '--module',
+      'nodenext',
+      '--types',
+      'node',
+      '--lib',
+      'es2023,dom',
+    ];
+    const types = ['--typeRoots', join(ROOT, 'node_modules', '@types')];
+    await run(
+      process.execPath,
+      [TSC, ...strict, ...types, '--exactOptionalPropertyTypes', 'new-user.test.ts'],
+      installed,
+    );
+    const env = {
+      QUIVER_URL: /^API +(\S+)$/m.exec(server.output())![1]!,
+      QUIVER_TOKEN: readFileSync(join(at('for-ts'), 'admin-token'), 'utf8').trim(),
+    };
+    expect(await run(process.execPath, ['--test', 'new-user.test.js'], installed, env)).toMatch(
+      /^# pass 3$/m,
+    );
+  });
+
+  test('SIGTERM to npx leaves nothing running', async () => {
+    const server = launch(
+      'npx',
+      ['quiver', 'serve', '--port', '0', '--workers', '1', '--data', at('for-npx')],
+      installed,
+    );
+    await until('it serves', async () => server.output().includes('"msg":"serving"'));
+    const { pid } = JSON.parse(/^\{.*"msg":"serving".*$/m.exec(server.output())![0]) as { pid: number };
+    onTestFinished(() => void (isAlive(pid) && process.kill(pid, 'SIGKILL')));
+    server.child.kill('SIGTERM');
+    await until('the server has ended', async () => !isAlive(pid));
+    expect(server.output()).toContain('"msg":"stopped"');
+  });
+
+  test('what a release makes of them: a list of parts, checksums', async () => {
+    const release = at('release');
+    mkdirSync(release);
+    const script = (name: string) => join(ROOT, 'scripts', name);
+    await run(process.execPath, [script('sbom.mjs'), join(release, 'quiver.cdx.json'), installed], folder);
+    const { components } = JSON.parse(readFileSync(join(release, 'quiver.cdx.json'), 'utf8')) as {
+      components: { name: string }[];
+    };
+    expect(components.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['quiver-client', 'lmdb', 'pino', 'zod']),
+    );
+    await run(process.execPath, [script('checksums.mjs'), release], folder);
+    await run('sha256sum', ['--check', '--strict', 'SHA256SUMS'], release);
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    await run(process.execPath, [script('release-version.mjs'), `v${version}`], folder);
+    const wrong = await launch(process.execPath, [script('release-version.mjs'), 'v99.0.0'], folder).ended;
+    expect(wrong).toMatchObject({ code: 1, output: expect.stringContaining('quiver-client has version') });
+  });
+});
+
+test('the command of a checkout works once it is set up', { timeout: STEP_MS }, async () => {
+  expect(await run(process.execPath, ['bin/quiver.mjs', '--version'], at('src'))).toMatch(
+    /^\d+\.\d+\.\d+\n$/,
+  );
+});
+
+// Bun's compiler makes it; the machine of a user needs neither Bun nor Node.
+test('the executable does the same without Node', { timeout: STEP_MS }, async () => {
+  await run('npm', ['run', 'build:executable'], at('src'));
+  const alone = at('alone');
+  mkdirSync(alone);
+  cpSync(join(at('src'), 'dist', 'quiver'), join(alone, 'quiver'));
+  const smoke = join(ROOT, 'scripts', 'smoke.mjs');
+  expect(await run(process.execPath, [smoke, './quiver'], alone, { PATH: alone })).toContain(
+    'all went as it should',
+  );
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
