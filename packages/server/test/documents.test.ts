@@ -85,14 +85,11 @@ test('every test that the compatibility page names is there', () => {
 function commandsIn(text: string): string[][] {
   const blocks = [...text.matchAll(/^ *```(?:sh|yaml|bash)?\n(.*?)^ *```/gms)].map(([, block]) => block!);
   const lines = blocks.flatMap((block) => block.replaceAll(/\\\n\s*/g, ' ').split('\n'));
-  return lines.flatMap((line) =>
-    [
-      ...line.matchAll(
-        /(?:^|[\s(&|;])(?:npx |\.\/dist\/)?(?:quiver|quiver-server|bin\/quiver\.mjs) ([^|&;)#>]*)/g,
-      ),
-    ].map(([, words]) => words!.trim().split(/\s+/).filter(Boolean)),
-  );
+  return lines.flatMap((line) => [...line.matchAll(COMMAND)].map(([, words]) => words!.trim().split(/\s+/)));
 }
+// At the beginning of a line or behind what ends another command, not as an argument of one.
+const COMMAND =
+  /(?:^(?:[\s-]|run: )*(?:[A-Z_]+=\S+ )*|[(|;&] *|until )(?:npx |node |\.\/dist\/)?(?:quiver|quiver-server|bin\/quiver\.mjs) +([^|&;)#>\s][^|&;)#>]*)/g;
 
 /** What is wrong with a command line; undefined when the command and all its flags exist. */
 function problemOf(program: Command, words: readonly string[]): string | undefined {
