@@ -1,7 +1,7 @@
 /** Starts the command line. */
 
 import { endOnBrokenPipe } from './cli/broken-pipe.ts';
-import { run } from './cli/program.ts';
+import { run } from './cli/run.ts';
 
 const args = process.argv.slice(2);
 endOnBrokenPipe(args[0] === 'serve' || args[0] === 'worker');

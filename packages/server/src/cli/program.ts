@@ -1,17 +1,13 @@
 /** The command line: which commands there are, their flags and their help. */
 
-import { Command, CommanderError, Option } from 'commander';
-import { ConfigError, type LoadedConfig, loadConfig } from '../config/load-config.ts';
+import { Command, Option } from 'commander';
+import { type LoadedConfig, loadConfig } from '../config/load-config.ts';
 import { SETTINGS, type Setting, variableOf } from '../config/settings.ts';
 import { quiverVersion } from '../version.ts';
 import { addClientCommands } from './client-commands.ts';
 import { config } from './config.ts';
 import { addDataFolderCommands } from './data-folder-commands.ts';
 import { serve } from './serve.ts';
-import { systemProblem } from './system-problem.ts';
-
-const FAILED = 1;
-const WRONG_USE = 2;
 
 const EXIT_CODES = `
 Exit codes: 0 ended by a signal, all well; 1 cannot listen, cannot start, or did not end well;
@@ -46,33 +42,6 @@ Examples:
   quiver get --third-party crm-1042
   quiver serve --help
 `;
-
-/**
- * Runs one command line to its end.
- *
- * @param args without the runtime and the script
- * @returns the exit code; undefined for a worker, whose process goes on until its supervisor ends it
- */
-export async function run(args: readonly string[]): Promise<number | undefined> {
-  let exitCode: number | undefined = 0;
-  const program = makeProgram((code) => {
-    exitCode = code;
-  });
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
-    if (error instanceof ConfigError) {
-      process.stderr.write(`quiver: ${error.message}\n`);
-      return WRONG_USE;
-    }
-    const problem = systemProblem(error);
-    if (problem === undefined) throw error;
-    process.stderr.write(`quiver: ${problem}\n`);
-    return FAILED;
-  }
-}
 
 /** The program with all its commands. @param end is told the exit code */
 export function makeProgram(end: (exitCode: number | undefined) => void): Command {

@@ -1,0 +1,36 @@
+/** Runs the command line; apart from the program, so that its types need nothing of the library that reads command lines. */
+
+import { CommanderError } from 'commander';
+import { ConfigError } from '../config/load-config.ts';
+import { makeProgram } from './program.ts';
+import { systemProblem } from './system-problem.ts';
+
+const FAILED = 1;
+const WRONG_USE = 2;
+
+/**
+ * Runs one command line to its end.
+ *
+ * @param args without the runtime and the script
+ * @returns the exit code; undefined for a worker, whose process goes on until its supervisor ends it
+ */
+export async function run(args: readonly string[]): Promise<number | undefined> {
+  let exitCode: number | undefined = 0;
+  const program = makeProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
+    if (error instanceof ConfigError) {
+      process.stderr.write(`quiver: ${error.message}\n`);
+      return WRONG_USE;
+    }
+    const problem = systemProblem(error);
+    if (problem === undefined) throw error;
+    process.stderr.write(`quiver: ${problem}\n`);
+    return FAILED;
+  }
+}
