@@ -82,7 +82,8 @@ function kubernetesProblems(path) {
   const errors = documents.flatMap(({ errors: found }) => found.map(({ message }) => `${path}: ${message}`));
   if (errors.length > 0) return errors;
   const [set, service] = documents.map((document) => document.toJS());
-  const { containers, volumes, securityContext, terminationGracePeriodSeconds } = set.spec.template.spec;
+  const { containers, volumes, securityContext, terminationGracePeriodSeconds, enableServiceLinks } =
+    set.spec.template.spec;
   const [container] = containers;
   const labels = set.spec.template.metadata.labels;
   const isSubset = (selector) => Object.entries(selector).every(([name, value]) => labels[name] === value);
@@ -99,6 +100,7 @@ function kubernetesProblems(path) {
     'the pod may run as root': securityContext.runAsNonRoot === true && securityContext.runAsUser > 0,
     'the root file system can be written': container.securityContext.readOnlyRootFilesystem === true,
     'it is killed before its watchdog': terminationGracePeriodSeconds > 11,
+    'Kubernetes would set QUIVER_PORT': enableServiceLinks === false,
     'an embedded store has one server': set.spec.replicas === 1,
   };
   return Object.entries(rules).flatMap(([problem, holds]) => (holds ? [] : [`${path}: ${problem}`]));

@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchFileStore, IncomingFile, ReadBytes } from '../storage/batch-file-store.ts';
+import { syncFolder } from '../storage/sync-folder.ts';
 
 const PART = '.part';
 const BATCH = '.batch';
@@ -78,15 +79,5 @@ export class BatchFiles implements BatchFileStore {
 async function writeWhole(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let written = 0; written < chunk.length; ) {
     written += (await handle.write(chunk, written)).bytesWritten;
-  }
-}
-
-/** A renamed file is on disk only when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

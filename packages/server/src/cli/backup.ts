@@ -17,6 +17,7 @@ import {
   hasEmbeddedStore,
   inspectEmbeddedStore,
 } from '../server.ts';
+import { syncFolder } from '../storage/sync-folder.ts';
 import { quiverVersion } from '../version.ts';
 import { type BackupManifest, sealBackup } from './backup-folder.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
@@ -158,14 +159,4 @@ async function copyIfThere(from: string, to: string): Promise<void> {
 
 async function syncFolders(folder: string): Promise<void> {
   for (const name of [STORE_FOLDER, BATCHES_FOLDER, '.']) await syncFolder(join(folder, name));
-}
-
-/** What was made or renamed in a folder is on disk only when the folder is. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -7,7 +7,7 @@ import type { ServeConfig } from '../config/config.ts';
 import { isClaim } from '../locks/claims.ts';
 import { lockDataFolder } from '../locks/data-folder-lock.ts';
 import { hasEmbeddedStore, inspectEmbeddedStore } from '../server.ts';
-import { syncFolder } from './backup.ts';
+import { syncFolder } from '../storage/sync-folder.ts';
 import { type BackupManifest, checkBackup } from './backup-folder.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
 import { BATCHES_FOLDER, STORE_FOLDER } from './data-folder-names.ts';
