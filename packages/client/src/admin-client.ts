@@ -142,7 +142,7 @@ export class AdminClient {
     const response = await this.#connection.open(call, options);
     if (response.status !== 200 || response.body === null) {
       const { status, headers } = response;
-      throw refusalOf({ status, headers, text: await response.text() });
+      throw refusalOf({ url: this.#connection.url, status, headers, text: await response.text() });
     }
     return response.body;
   }

@@ -40,6 +40,8 @@ export interface CallOptions {
 
 /** A reply as it came. */
 export interface RawReply {
+  /** The server that gave it. */
+  readonly url: string;
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
@@ -100,6 +102,7 @@ export class Connection {
    */
   async send(call: Call, options: CallOptions = {}): Promise<RawReply> {
     const reply = await this.#tries(call, options, async (response) => ({
+      url: this.url,
       status: response.status,
       headers: response.headers,
       text: await response.text(),
@@ -170,9 +173,13 @@ export class Connection {
     } catch (cause) {
       signal?.throwIfAborted();
       if (limit.signal.aborted) {
-        throw new QuiverClientError('timeout', `no reply from ${this.url} within ${timeoutMs} ms`, { cause });
+        throw new QuiverClientError('timeout', `no reply from ${this.url} within ${timeoutMs} ms`, {
+          url: this.url,
+          cause,
+        });
       }
       throw new QuiverClientError('unreachable', `cannot reach ${this.url}: ${networkReason(cause)}`, {
+        url: this.url,
         cause,
       });
     } finally {
@@ -185,8 +192,12 @@ export class Connection {
 const TIME_IS_UP = 'time is up';
 
 /** What a refusal throws. */
-export function refusalOf({ status, text, headers }: RawReply): QuiverClientError {
-  return new QuiverClientError('refused', messageOf(text), { status, retryAfterMs: retryAfterMs(headers) });
+export function refusalOf({ url, status, text, headers }: RawReply): QuiverClientError {
+  return new QuiverClientError('refused', messageOf(text), {
+    url,
+    status,
+    retryAfterMs: retryAfterMs(headers),
+  });
 }
 
 /** `Retry-After` in milliseconds, given as seconds or as a date (RFC 9110 section 10.2.3). */

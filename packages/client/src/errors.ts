@@ -13,6 +13,8 @@ export class QuiverClientError extends Error {
   readonly kind: FailureKind;
   /** The HTTP status; 0 without a reply. */
   readonly status: number;
+  /** The server that was called. */
+  readonly url: string;
   /** What `Retry-After` said, in milliseconds; undefined when it said nothing. */
   readonly retryAfterMs: number | undefined;
 
@@ -21,13 +23,15 @@ export class QuiverClientError extends Error {
     message: string,
     {
       status = 0,
+      url = '',
       retryAfterMs,
       cause,
-    }: { status?: number; retryAfterMs?: number | undefined; cause?: unknown } = {},
+    }: { status?: number; url?: string; retryAfterMs?: number | undefined; cause?: unknown } = {},
   ) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.status = status;
+    this.url = url;
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -35,7 +35,7 @@ export async function requested(
  * @param member one that it must have; without it something else has answered
  * @throws QuiverClientError `unexpected`
  */
-export function jsonOf<Reply>({ text, status }: RawReply, member?: string): Reply {
+export function jsonOf<Reply>({ url, text, status }: RawReply, member?: string): Reply {
   try {
     const json: unknown = JSON.parse(text);
     const fits = member === undefined || (typeof json === 'object' && json !== null && member in json);
@@ -45,6 +45,7 @@ export function jsonOf<Reply>({ text, status }: RawReply, member?: string): Repl
   }
   throw new QuiverClientError('unexpected', `the reply is not one of Quiver's: ${messageOf(text)}`, {
     status,
+    url,
   });
 }
 

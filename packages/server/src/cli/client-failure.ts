@@ -1,6 +1,7 @@
 /** How a client command ends when it does not end well. */
 
 import { QuiverClientError } from 'quiver-client';
+import { proxyFor } from '../config/proxies.ts';
 import { QuiverError } from '../errors.ts';
 
 /** The exit codes of the commands that talk to a running server. */
@@ -52,10 +53,17 @@ function asClientFailure(error: unknown): ClientFailure | undefined {
 
 /** What the server, or its absence, made of a call. */
 function failureOf(error: QuiverClientError): ClientFailure {
-  const { kind, status, message } = error;
+  const { kind, status } = error;
+  const message = error.message + wayTo(error.url);
   if (kind === 'refused') {
     return new ClientFailure(EXIT.refused, `the server refused (${status}): ${message}`, { cause: error });
   }
   const exitCode = kind === 'unexpected' ? EXIT.refused : EXIT.unreachable;
   return new ClientFailure(exitCode, message, { cause: error });
+}
+
+/** Behind what failed: the proxy that it went through, for it may be what failed. */
+function wayTo(url: string): string {
+  const proxy = url === '' ? undefined : proxyFor(url);
+  return proxy === undefined ? '' : ` (through the proxy ${proxy.url} of ${proxy.variable})`;
 }
