@@ -26,7 +26,8 @@ export default {
     floor('errors', 'errors\\.ts$', []),
     floor('config', 'config/', ['domain/']),
     floor('locks', 'locks/', []),
-    floor('runtime', 'runtime/', ['locks/', embedded]),
+    floor('connection', 'connection/', ['errors\\.ts$']),
+    floor('runtime', 'runtime/', ['connection/', 'locks/', embedded]),
     floor('storage', 'storage/', ground),
     floor('wire', 'wire/', [...ground, 'config/']),
     ...FEATURES.map((feature) =>

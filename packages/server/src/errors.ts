@@ -13,11 +13,15 @@ const STATUS_OF_CODE = {
   forbidden: 403,
   'not-found': 404,
   'method-not-allowed': 405,
+  'request-timeout': 408,
   'body-too-large': 413,
   'url-too-long': 414,
+  'unsupported-media-type': 415,
+  'expectation-failed': 417,
   /** The request is for a name that this server does not have (RFC 9110 section 15.5.20). */
   misdirected: 421,
   'too-many-requests': 429,
+  'headers-too-large': 431,
   /** The store did not do it and has said so: nothing changed, the caller may send it again. */
   'not-done': 503,
   /** The store cannot tell whether it was done; sending it again is safe, for every write of Quiver is idempotent. */
@@ -27,6 +31,8 @@ const STATUS_OF_CODE = {
   /** No space to store it: nothing changed (RFC 4918 section 11.5). */
   'insufficient-storage': 507,
   internal: 500,
+  'not-implemented': 501,
+  'version-not-supported': 505,
 } as const;
 
 export type ErrorCode = keyof typeof STATUS_OF_CODE;

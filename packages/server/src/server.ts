@@ -259,7 +259,6 @@ export function createServer(parts: ServerParts): QuiverServer {
       exchange,
       attributeNames: new AttributeNames(stores.attributeNames, log),
       metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
-      keptHeaders: runtime.keptHeaders,
       isDraining: () => isDraining,
       version: parts.version,
       startedAt: parts.startedAt,
@@ -271,14 +270,12 @@ export function createServer(parts: ServerParts): QuiverServer {
         cert: await readFile(config.tls.certFile, 'utf8'),
         key: await readFile(config.tls.keyFile, 'utf8'),
       },
-      fetch(request, caller) {
-        stores.requestArrives();
-        return app.fetch(request, caller);
-      },
+      keepAliveSeconds: config.keepAlive,
       answer(request, caller) {
         stores.requestArrives();
         return app.answer(request, caller);
       },
+      refuse: app.refuse,
     });
     closers.push(() => listener.close());
   }

@@ -7,7 +7,7 @@
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { derivedKey } from '../src/access/signing-key.ts';
-import { ADMIN_TOKEN, type Answer, type InProcess, openInProcess } from './in-process.ts';
+import { ADMIN_TOKEN, type Answer, fetchOf, type InProcess, openInProcess } from './in-process.ts';
 
 let quiver: InProcess;
 const askers: Record<string, () => Record<string, string>> = {};
@@ -315,7 +315,7 @@ describe('signing in', () => {
         headers: { host: 'quiver.example', 'x-forwarded-proto': 'https', origin: 'https://quiver.example' },
         body: JSON.stringify({ token: ADMIN_TOKEN }),
       });
-      const response = await behindProxy.app.fetch(request, { address: '10.0.0.1', secure: false });
+      const response = await fetchOf(behindProxy.app, request, { address: '10.0.0.1', secure: false });
       expect(response.status).toBe(200);
       expect(response.headers.get('set-cookie')).toMatch(/; Secure$/);
     } finally {

@@ -3,7 +3,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { writeHeader, writeRow } from '../src/batches/batch-writer.ts';
-import { ADMIN_TOKEN, type Answer, type InProcess, openInProcess } from './in-process.ts';
+import { ADMIN_TOKEN, type Answer, fetchOf, type InProcess, openInProcess } from './in-process.ts';
 
 const V1 = '/m2/demo/profile/batchUpdate';
 const V2 = '/m2/demo/v2/profile/batchUpdate';
@@ -227,7 +227,8 @@ describe('the address of the status', () => {
       headers,
       body: 'batch=pcId,a\n',
     });
-    const response = await opened.app.fetch(
+    const response = await fetchOf(
+      opened.app,
       request,
       peer === undefined ? undefined : { address: peer, secure },
     );

@@ -1,7 +1,7 @@
 /** Which client a request is for, over HTTP (contract section 2), and whose pages may call (sections 7 and 11). */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type InProcess, openInProcess, updateXml } from './in-process.ts';
+import { fetchOf, type InProcess, openInProcess, updateXml } from './in-process.ts';
 
 const SHOP = 'https://shop.example';
 let quiver: InProcess;
@@ -51,7 +51,7 @@ describe('the client of a fetch', () => {
 
 test('the host of an absolute-form target does not count', async () => {
   const target = 'http://acme.localhost/rest/v1/profiles/same';
-  const response = await quiver.app.fetch(new Request(target, { headers: { host: 'demo.localhost' } }));
+  const response = await fetchOf(quiver.app, new Request(target, { headers: { host: 'demo.localhost' } }));
   expect(await response.json()).toMatchObject({ client: 'demo' });
 });
 

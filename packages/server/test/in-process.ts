@@ -17,6 +17,7 @@ import { AttributeNames } from '../src/profiles/attribute-names.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { ProfileStore } from '../src/storage/profile-store.ts';
 import type { Stores } from '../src/storage/stores.ts';
+import type { Peer } from '../src/wire/route.ts';
 
 /** What JSON.parse gives; a test looks into it as it comes. */
 // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of each member
@@ -46,6 +47,7 @@ export const CONFIG: ServeConfig = {
   edgeTimeout: 300,
   edgeSecret: undefined,
   workers: 1,
+  keepAlive: 30,
   logLevel: 'silent',
   adminToken: undefined,
   signingKey: undefined,
@@ -158,7 +160,7 @@ export async function openInProcess(
         : { body: raw ? (body as string | Uint8Array<ArrayBuffer> | ReadableStream) : JSON.stringify(body) }),
       ...(body instanceof ReadableStream && { duplex: 'half' }),
     } as RequestInit);
-    const response = await app.fetch(request);
+    const response = await fetchOf(app, request);
     const text = await response.text();
     return {
       status: response.status,
@@ -224,4 +226,10 @@ function withJournal(store: ProfileStore, changes: string[]): ProfileStore {
 /** The update's XML. */
 export function updateXml(success: boolean, message: string): string {
   return `<response><success>${success}</success><pcId></pcId><message>${message}</message></response>`;
+}
+
+/** What a client would get, without a connection between. */
+export async function fetchOf(app: App, request: Request, peer?: Peer): Promise<Response> {
+  const { body, status, headers } = await app.answer(request, peer);
+  return new Response(request.method === 'HEAD' ? null : body, { status, headers: headers.values });
 }

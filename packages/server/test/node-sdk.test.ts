@@ -39,8 +39,8 @@ afterEach(async () => {
 
 async function start(overrides: Partial<ServeConfig> = {}): Promise<void> {
   quiver = await openInProcess(overrides);
-  const { fetch, answer } = quiver.app;
-  listener = await nodeRuntime.listen({ host: '127.0.0.1', port: 0, tls: undefined, fetch, answer });
+  const service = { ...quiver.app, keepAliveSeconds: 30 };
+  listener = await nodeRuntime.listen({ host: '127.0.0.1', port: 0, tls: undefined, ...service });
   host = `127.0.0.1:${listener.port}`;
 }
 

@@ -1,6 +1,7 @@
 /** Who may pass (contract section 9): one guard a kind, each throws the refusal. */
 
 import { QuiverError } from '../errors.ts';
+import type { HttpRequest } from '../wire/request.ts';
 import type { Call, GuardKind } from '../wire/route.ts';
 import type { AdminLogins } from './admin-logins.ts';
 import type { ClientAccess, CurrentClient } from './client-access.ts';
@@ -105,7 +106,7 @@ function forbidden(): QuiverError {
 }
 
 /** The token of `Authorization: Bearer …` (RFC 6750 section 2.1); undefined without one. */
-function bearerToken(request: Request): string | undefined {
+function bearerToken(request: HttpRequest): string | undefined {
   const header = request.headers.get('authorization');
   return header === null ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1];
 }

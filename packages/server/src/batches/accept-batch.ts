@@ -2,13 +2,13 @@
 
 import { randomInt } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import { createGunzip } from 'node:zlib';
 import { QuiverError } from '../errors.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { BatchStore, BatchVersion } from '../storage/batch-store.ts';
-import { tooSlow } from '../wire/body.ts';
-import { contentEncodingOf } from '../wire/content-encoding.ts';
+import { cutShort, tooSlow } from '../wire/body.ts';
+import { isGzipped } from '../wire/content-encoding.ts';
+import type { HttpRequest } from '../wire/request.ts';
 import { BatchCheck } from './batch-check.ts';
 
 /** An upload that is still trickling in after so many milliseconds is refused; silence the runtimes cut themselves, and sooner. */
@@ -34,7 +34,7 @@ export async function acceptBatch(
   parts: AcceptBatchParts,
   client: string,
   version: BatchVersion,
-  request: Request,
+  request: HttpRequest,
 ): Promise<string> {
   const check = new BatchCheck();
   const latest = performance.now() + MOST_TIME;
@@ -84,25 +84,21 @@ function noSpaceLeft(cause: unknown): QuiverError {
   return new QuiverError('insufficient-storage', 'No space left to store it; nothing was changed', { cause });
 }
 
-async function* unpackedBody(request: Request): AsyncGenerator<Uint8Array> {
-  const encoding = contentEncodingOf(request.headers);
-  if (encoding !== 'identity' && encoding !== 'gzip') {
-    throw new QuiverError('bad-request', `Content-Encoding: must be gzip or absent, not ${encoding}`);
-  }
+async function* unpackedBody(request: HttpRequest): AsyncGenerator<Uint8Array> {
+  const isGzip = isGzipped(request);
   if (request.body === null) return;
-  const body = request.body as ReadableStream<Uint8Array>;
   try {
-    yield* encoding === 'gzip' ? unzipped(body) : body;
+    yield* isGzip ? unzipped(request.body) : request.body;
   } catch (cause) {
-    const what = cause instanceof NotGzip ? 'is not whole gzip' : 'was cut short';
-    throw new QuiverError('bad-request', `body: ${what}`, { cause });
+    if (cause instanceof NotGzip) throw new QuiverError('bad-request', 'body: is not whole gzip', { cause });
+    throw cutShort(cause);
   }
 }
 
 class NotGzip extends Error {}
 
-async function* unzipped(packed: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const body = Readable.fromWeb(packed);
+async function* unzipped(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const body = Readable.from(packed, { objectMode: false });
   const source = body.pipe(createGunzip());
   let cut: unknown;
   body.once('error', (error) => {

@@ -59,6 +59,7 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     'tls-key': config.tls?.keyFile,
     'tls-dev': config.tlsDev ? 'yes' : 'no',
     'cors-origin': config.corsOrigins,
+    'keep-alive': config.keepAlive,
     peer: config.peers.map(({ cluster, url }) => `${cluster}=${url}`),
     'edge-timeout': config.edgeTimeout,
     workers: config.workers,

@@ -67,6 +67,8 @@ export interface ServeConfig {
   readonly edgeSecret: string | undefined;
   /** Processes that serve, 1 to 64. */
   readonly workers: number;
+  /** For how many seconds an idle connection stays open, 1 to 3600. */
+  readonly keepAlive: number;
   readonly logLevel: LogLevel;
   /** `QUIVER_ADMIN_TOKEN`; undefined means the one in `dataDir`. */
   readonly adminToken: string | undefined;

@@ -80,6 +80,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
     peers,
     edgeTimeout: value<number>('edge-timeout'),
     workers: value<number>('workers'),
+    keepAlive: value<number>('keep-alive'),
     logLevel: value<LogLevel>('log-level'),
     ...secretsOf(sources.env),
   };

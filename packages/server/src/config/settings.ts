@@ -276,6 +276,14 @@ export const SETTINGS = [
     schema: wholeNumber(1, MAX_WORKERS),
   },
   {
+    name: 'keep-alive',
+    value: '<seconds>',
+    fallback: '30',
+    describe:
+      'how long an idle connection stays open; longer than the idle time of a load balancer before it',
+    schema: wholeNumber(1, 3600),
+  },
+  {
     name: 'log-level',
     value: '<level>',
     fallback: 'info',

@@ -1,4 +1,5 @@
 import type { SpentCallStore } from '../storage/spent-call-store.ts';
+import type { HttpRequest } from '../wire/request.ts';
 import type { Call } from '../wire/route.ts';
 import { type EdgeSeal, refusal, type SealedCall } from './edge-seal.ts';
 
@@ -6,7 +7,7 @@ import { type EdgeSeal, refusal, type SealedCall } from './edge-seal.ts';
 export class SealedCalls {
   readonly #seal: EdgeSeal;
   readonly #spent: SpentCallStore;
-  readonly #opened = new WeakMap<Request, SealedCall>();
+  readonly #opened = new WeakMap<HttpRequest, SealedCall>();
 
   constructor(seal: EdgeSeal, spent: SpentCallStore) {
     this.#seal = seal;
@@ -20,7 +21,7 @@ export class SealedCalls {
     this.#opened.set(request, opened);
   };
 
-  of(request: Request): SealedCall {
+  of(request: HttpRequest): SealedCall {
     const opened = this.#opened.get(request);
     if (!opened) throw new RangeError('the call did not pass the guard');
     return opened;

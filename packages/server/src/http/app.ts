@@ -34,6 +34,7 @@ import type { EdgeLinks } from '../edges/edge-links.ts';
 import { edgeRoutes } from '../edges/edge-routes.ts';
 import { edgesRoute } from '../edges/edges-route.ts';
 import { LocatedProfiles } from '../edges/located-profiles.ts';
+import type { QuiverError } from '../errors.ts';
 import { mboxCallsOf } from '../metering/mbox-calls.ts';
 import type { PlaceholderIds } from '../metering/placeholder-ids.ts';
 import type { UsageMeter } from '../metering/usage-meter.ts';
@@ -46,7 +47,8 @@ import { updateRoutes } from '../profiles/update-routes.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import { reachedFinder } from '../wire/origin.ts';
-import type { KeepHeaders, Outgoing } from '../wire/replies.ts';
+import type { Outgoing } from '../wire/replies.ts';
+import type { HttpRequest } from '../wire/request.ts';
 import type { Call, Peer, Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
 import { callerFinder } from '../wire/trusted-proxies.ts';
@@ -87,8 +89,6 @@ export interface AppParts {
     collectAll(): Promise<string>;
   };
   /** Whether the server is on its way down. */
-  /** The runtime's own; as they are by default. */
-  readonly keptHeaders?: KeepHeaders;
   readonly isDraining: () => boolean;
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */
@@ -98,10 +98,10 @@ export interface AppParts {
 }
 
 export interface App {
-  /** Answers one request; never throws. `peer` is who sent it, where the runtime knows. */
-  fetch(request: Request, peer?: Peer): Response | Promise<Response>;
-  /** The same without the Response around it, for a runtime that would have to take that apart again. */
-  answer(request: Request, peer?: Peer): Outgoing | Promise<Outgoing>;
+  /** Answers one request; never throws. `peer` is who sent it, where that is known. */
+  answer(request: HttpRequest, peer?: Peer): Outgoing | Promise<Outgoing>;
+  /** Refuses a request that cannot be read, as the route of its path refuses. */
+  refuse(request: HttpRequest, peer: Peer, refusal: QuiverError): Outgoing | Promise<Outgoing>;
   /** Every route that is served. */
   readonly routes: readonly Route[];
 }
@@ -195,33 +195,23 @@ export function createApp(parts: AppParts): App {
     meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
     count: (client, kind) => usage.count(client, kind),
     originOf,
-    keptHeaders: parts.keptHeaders ?? ((headers) => headers),
     log,
   });
   const table = new RouteTable<Answering>();
   for (const path of new Set(routes.map((route) => route.path))) {
     table.add(path, entrance.at(routes.filter((route) => route.path === path)));
   }
-  const answer: App['answer'] = (request, peer) => {
+  const answer = (request: HttpRequest, peer?: Peer, refusal?: QuiverError) => {
     const sent = rawPathOf(request.url);
     const found = table.find(sent);
-    if (found) return found(request, peer, sent);
+    if (found) return found(request, peer, sent, refusal);
     const path = table.withoutLastSlash(sent);
     const meant = table.find(path);
-    return meant ? meant(request, peer, path) : entrance.unknownPath(request, peer, sent);
+    return meant
+      ? meant(request, peer, path, refusal)
+      : entrance.unknownPath(request, peer, sent, refusal);
   };
-  return {
-    fetch(request, peer) {
-      const given = answer(request, peer);
-      return given instanceof Promise ? given.then(responseOf) : responseOf(given);
-    },
-    answer,
-    routes,
-  };
-}
-
-function responseOf(outgoing: Outgoing): Response {
-  return new Response(outgoing.body, outgoing);
+  return { answer: (request, peer) => answer(request, peer), refuse: answer, routes };
 }
 
 /** Routes whose calls count as one kind, and never as mbox calls. */

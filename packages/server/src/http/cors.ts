@@ -4,18 +4,19 @@
  */
 
 import { QuiverError } from '../errors.ts';
+import type { HttpRequest } from '../wire/request.ts';
 import type { Call, CorsKind } from '../wire/route.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
 export interface CorsPolicy {
   /** The headers for the reply to a request; none when no page may read it. */
-  headersFor(request: Request): Headers | undefined;
+  headersFor(request: HttpRequest): Headers | undefined;
   /**
    * The headers of a preflight's reply, beside {@link CorsPolicy.headersFor}; undefined where OPTIONS
    * is not answered at all.
    */
-  readonly preflightHeaders: ((request: Request, methods: readonly string[]) => Headers) | undefined;
+  readonly preflightHeaders: ((request: HttpRequest, methods: readonly string[]) => Headers) | undefined;
 }
 
 /** How long a browser remembers a preflight, in seconds: a day, which browsers cut to what they allow. */

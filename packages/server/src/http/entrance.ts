@@ -10,7 +10,8 @@ import { QuiverError } from '../errors.ts';
 import { clientFinder } from '../wire/client-of-request.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
 import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';
-import { emptyReply, type KeepHeaders, type Outgoing, type Reply, type ReplyStyle } from '../wire/replies.ts';
+import { emptyReply, HeaderLines, type Outgoing, type Reply, type ReplyStyle } from '../wire/replies.ts';
+import type { HttpRequest } from '../wire/request.ts';
 import type { Call, GuardKind, Handler, Peer, Route } from '../wire/route.ts';
 import { decodeSegment, rawQueryOf, rawSegment } from '../wire/target.ts';
 import { type CorsPolicy, corsPolicy, pageGuard } from './cors.ts';
@@ -21,11 +22,13 @@ import type { RequestMeter } from './request-metrics.ts';
  * Answers a request; at once where nothing has to be waited for. Never throws.
  *
  * @param path the path as sent, which led to the route
+ * @param refusal why the request could not be read, where it could not; then it goes no further
  */
 export type Answering = (
-  request: Request,
+  request: HttpRequest,
   peer: Peer | undefined,
   path: string,
+  refusal?: QuiverError,
 ) => Outgoing | Promise<Outgoing>;
 
 export interface EntranceOptions {
@@ -43,7 +46,6 @@ export interface EntranceOptions {
   readonly count: (client: string, kind: UsageKind) => void;
   /** Scheme, host and port as the caller wrote them. */
   readonly originOf: (call: Call) => string;
-  readonly keptHeaders: KeepHeaders;
   readonly log: pino.Logger;
 }
 
@@ -70,23 +72,24 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     namesEdge: boolean,
     meter: RequestMeter,
     answer: (
-      request: Request,
+      request: HttpRequest,
       peer: Peer | undefined,
       path: string,
       host: string | null,
     ) => Reply | Promise<Reply>,
   ): Answering {
-    const finish = finisher(namesEdge ? { 'x-quiver-edge': edge } : {}, options.keptHeaders);
-    const finished = (given: Reply, request: Request, started: number): Outgoing => {
-      const outgoing = finish(given, cors?.headersFor(request), request.method === 'HEAD');
+    const finish = finisher(namesEdge ? { 'x-quiver-edge': edge } : {});
+    const finished = (given: Reply, request: HttpRequest, started: number): Outgoing => {
+      const outgoing = finish(given, cors?.headersFor(request));
       meter(given.status, (performance.now() - started) / 1000);
       return outgoing;
     };
-    return (request, peer, path) => {
+    return (request, peer, path, refusal) => {
       const started = performance.now();
       const refused = (thrown: unknown) => errorToResponse(thrown, style, log);
       let given: Reply | Promise<Reply>;
       try {
+        if (refusal) throw refusal;
         const host = request.headers.get('host');
         // Two Host headers reach us joined by a comma (Bun, proxies); which of them was meant nobody can know.
         if (host?.includes(',')) throw new QuiverError('bad-request', 'Host: must be sent once');
@@ -161,7 +164,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
   }
 
   const meterUnknown = meterOf('other', 'unknown');
-  const notThere = (_request: Request, _peer: Peer | undefined, path: string): never => {
+  const notThere = (_request: HttpRequest, _peer: Peer | undefined, path: string): never => {
     throw new QuiverError('not-found', `No such path: ${path}`);
   };
   const unknownInXml = answered('xml', undefined, false, meterUnknown, notThere);
@@ -172,13 +175,14 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     const get = byMethod.get('GET');
     // Answered as a GET, its body left out at the end (RFC 9110 section 9.3.2).
     if (get) byMethod.set('HEAD', get);
-    return (request, peer, path) => (byMethod.get(request.method) ?? others)(request, peer, path);
+    return (request, peer, path, refusal) =>
+      (byMethod.get(request.method) ?? others)(request, peer, path, refusal);
   }
 
   return {
     at,
-    unknownPath: (request, peer, path) =>
-      (path.startsWith('/m2/') ? unknownInXml : unknownInJson)(request, peer, path),
+    unknownPath: (request, peer, path, refusal) =>
+      (path.startsWith('/m2/') ? unknownInXml : unknownInJson)(request, peer, path, refusal),
   };
 }
 
@@ -209,7 +213,7 @@ function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count
 }
 
 /** Makes the function that adds to a reply the headers that all of a route bear, `own`; those that it bears itself win. */
-function finisher(own: Readonly<Record<string, string>>, keptHeaders: EntranceOptions['keptHeaders']) {
+function finisher(own: Readonly<Record<string, string>>) {
   // Most replies of a route bear the same headers: put together once, they cost nothing.
   let known: Outgoing['headers'] | undefined;
   let knownOf: Reply['headers'] | undefined;
@@ -217,13 +221,12 @@ function finisher(own: Readonly<Record<string, string>>, keptHeaders: EntranceOp
   return (
     { body, status, headers }: Reply,
     corsHeaders: Readonly<Record<string, string>> | undefined,
-    isHead: boolean,
   ): Outgoing => {
-    if (status !== 200 || isHead) {
-      return { body: isHead ? null : body, status, headers: { ...own, ...headers, ...corsHeaders } };
+    if (status !== 200) {
+      return { body, status, headers: new HeaderLines({ ...own, ...headers, ...corsHeaders }) };
     }
     if (known === undefined || knownOf !== headers || knownCors !== corsHeaders) {
-      known = keptHeaders({ ...own, ...headers, ...corsHeaders });
+      known = new HeaderLines({ ...own, ...headers, ...corsHeaders });
       knownOf = headers;
       knownCors = corsHeaders;
     }

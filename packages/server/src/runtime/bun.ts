@@ -1,42 +1,46 @@
-/** Bun's side: `Bun.serve`, and workers that share the port through SO_REUSEPORT. */
+/** Bun's side: sockets of `Bun.listen`, and workers that share the port through SO_REUSEPORT. */
 
 import { spawn } from 'node:child_process';
+import { Connection, type Transport } from '../connection/connection.ts';
+import { OpenConnections } from '../connection/open-connections.ts';
 import { ownCommand } from './own-command.ts';
-import { type Caller, IDLE_SECONDS, MAX_BODY_BYTES, type Runtime, unreadableRequest } from './runtime.ts';
+import type { Runtime } from './runtime.ts';
 
-const SLASH = 47;
 /** Linux deals connections out to all that share a port; elsewhere one process would get them all, or none could share. */
 const SHARES_PORT = process.platform === 'linux';
+
+type Socket = Bun.Socket<BunTransport> & { pause(): void; resume(): void };
 
 export const bunRuntime: Runtime = {
   name: 'bun',
   sharesPort: SHARES_PORT,
 
-  keptHeaders: (headers) => new Headers(headers),
-
-  async listen({ host, port, tls, fetch }) {
-    const secure = tls !== undefined;
-    const server = Bun.serve({
-      hostname: host,
-      port,
-      reusePort: SHARES_PORT,
-      idleTimeout: IDLE_SECONDS,
-      maxRequestBodySize: MAX_BODY_BYTES,
+  async listen({ host, port, tls, ...service }) {
+    const open = new OpenConnections();
+    const address = { hostname: host, port, reusePort: SHARES_PORT };
+    const server = Bun.listen<BunTransport>({
+      ...address,
+      allowHalfOpen: true,
       ...(tls && { tls }),
-      fetch(request, own) {
-        const caller = new BunCaller(request, own, secure);
-        if (request.url.charCodeAt(0) !== SLASH) return fetch(request, caller);
-        // Bun leaves the host out of the URL when the Host header is no host name, or missing as HTTP/1.0 allows.
-        if (request.headers.has('host')) return unreadableRequest();
-        return fetch(new Request(`http://localhost${request.url}`, request), caller);
+      socket: {
+        open(socket) {
+          const transport = new BunTransport(socket as Socket, tls !== undefined);
+          socket.data = transport;
+          transport.connection = new Connection(transport, service, open);
+          if (!open.add(transport.connection)) transport.connection.cut();
+        },
+        data: ({ data }, chunk) => data.connection.received(chunk as Buffer<ArrayBuffer>),
+        drain: ({ data }) => data.sendRest(),
+        end: ({ data }) => data.connection.ended(),
+        close: ({ data }) => data?.connection.closed(),
+        error: ({ data }) => data?.connection.cut(),
       },
     });
     return {
-      port: server.port ?? port,
+      port: server.port,
       async close() {
-        // Without force it stops accepting and returns when the last answer is out; idle connections are then cut.
-        await server.stop(false);
-        await server.stop(true);
+        server.stop(false);
+        await open.close();
       },
     };
   },
@@ -47,19 +51,69 @@ export const bunRuntime: Runtime = {
   },
 };
 
-/** Asks for the address only when somebody wants it: most requests need none, and it costs. */
-class BunCaller implements Caller {
+class BunTransport implements Transport {
+  connection!: Connection;
   readonly secure: boolean;
-  readonly #request: Request;
-  readonly #server: Bun.Server<undefined>;
+  readonly #socket: Socket;
+  /** What the system has not taken yet. */
+  #rest: Buffer[] = [];
+  #isEnding = false;
 
-  constructor(request: Request, server: Bun.Server<undefined>, secure: boolean) {
-    this.#request = request;
-    this.#server = server;
+  constructor(socket: Socket, secure: boolean) {
+    this.#socket = socket;
     this.secure = secure;
   }
 
+  /** Asked of the system only when somebody wants it: most requests do not need it. */
   get address(): string {
-    return this.#server.requestIP(this.#request)?.address ?? '';
+    return this.#socket.remoteAddress;
+  }
+
+  write(data: string | Uint8Array): boolean {
+    if (this.#rest.length > 0) {
+      this.#rest.push(Buffer.from(data as string));
+      return false;
+    }
+    const sent = this.#socket.write(data as string);
+    // Latin-1 text may have fewer characters than bytes, so the length says nothing until then.
+    if (sent === data.length && typeof data !== 'string') return true;
+    const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    if (sent >= bytes || sent < 0) return true;
+    this.#rest.push(Buffer.from(data as string).subarray(sent));
+    return false;
+  }
+
+  /** The system takes more. */
+  sendRest(): void {
+    if (this.#rest.length === 0) return;
+    while (this.#rest.length > 0) {
+      const [first] = this.#rest;
+      const sent = this.#socket.write(first!);
+      if (sent < first!.length) {
+        if (sent > 0) this.#rest[0] = first!.subarray(sent);
+        return;
+      }
+      this.#rest.shift();
+    }
+    if (this.#isEnding) this.end();
+    else this.connection.drained();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#isEnding = true;
+    if (this.#rest.length === 0) this.#socket.shutdown();
+  }
+
+  destroy(): void {
+    this.#rest = [];
+    this.#socket.end();
   }
 }

@@ -1,53 +1,30 @@
-/** Node's side: `node:http`, and workers of `node:cluster` that share the port. */
+/** Node's side: sockets of `node:net` and `node:tls`, and workers of `node:cluster` that share the port. */
 
 import cluster from 'node:cluster';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
-import type { Socket } from 'node:net';
-import { Answers, keptHeaders } from './node-answers.ts';
-import { NodeRequest } from './node-request.ts';
-import { OpenConnections } from './open-connections.ts';
-import { type Answer, IDLE_SECONDS, type Runtime, UNREADABLE } from './runtime.ts';
+import { createServer, type Socket } from 'node:net';
+import { createServer as createSecureServer } from 'node:tls';
+import { Connection, type Transport } from '../connection/connection.ts';
+import { OpenConnections } from '../connection/open-connections.ts';
+import type { Runtime } from './runtime.ts';
 
-/** A little more than clients are told, so that none sends a request just then. */
-const IDLE = (IDLE_SECONDS + 1) * 1000;
-/** Node holds a connection with slow headers for over a minute, one with a slow body for ever; these are its limits here. */
-const HEADERS_TIMEOUT = 10_000;
-const REQUEST_TIMEOUT = 300_000;
-const TIMEOUT_CHECK = 2_000;
+const HANDSHAKE_MS = 10_000;
 
 export const nodeRuntime: Runtime = {
   name: 'node',
   sharesPort: true,
 
-  keptHeaders,
-
-  async listen({ host, port, tls, answer }) {
-    const options = {
-      connectionsCheckingInterval: TIMEOUT_CHECK,
-      headersTimeout: HEADERS_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT,
-      // The limit on silence, `server.timeout`, is that of idle connections too; one more of its own would set two timers for each request.
-      keepAliveTimeout: 0,
+  async listen({ host, port, tls, ...service }) {
+    const open = new OpenConnections();
+    const accept = (socket: Socket) => {
+      const transport = new NodeTransport(socket, tls !== undefined);
+      const connection = new Connection(transport, service, open);
+      transport.connection = connection;
+      if (!open.add(connection)) connection.cut();
     };
-    const connections = new OpenConnections();
-    const answers = new Answers(connections);
-    const listener = (incoming: IncomingMessage, outgoing: ServerResponse) => {
-      const connection = connections.entered(incoming.socket);
-      const exchange = { incoming, outgoing, connection };
-      if (incoming.httpVersionMajor !== 1) return answers.send(exchange, OTHER_VERSION);
-      const request = NodeRequest.of(incoming);
-      if (request === undefined) return answers.send(exchange, UNREADABLE);
-      // The members that it has not are read nowhere.
-      const given = answer(request as unknown as Request, connection);
-      if (given instanceof Promise) void given.then((late) => answers.send(exchange, late));
-      else answers.send(exchange, given);
-    };
+    const options = { allowHalfOpen: true, noDelay: true };
     const server = tls
-      ? createSecureServer({ ...options, ...tls }, listener)
-      : createServer(options, listener);
-    server.timeout = IDLE;
-    server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => connections.add(socket));
+      ? createSecureServer({ ...options, ...tls, handshakeTimeout: HANDSHAKE_MS }, accept)
+      : createServer(options, accept);
     // Left to itself a worker whose supervisor died exits at once, with requests in flight and the store open.
     if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
     await new Promise<void>((resolve, reject) => {
@@ -62,7 +39,7 @@ export const nodeRuntime: Runtime = {
       port: typeof address === 'object' && address !== null ? address.port : port,
       async close() {
         server.close();
-        await connections.drained();
+        await open.close();
       },
     };
   },
@@ -76,5 +53,41 @@ export const nodeRuntime: Runtime = {
   },
 };
 
-/** Node's parser takes HTTP/0.9 and 2.0 for a request of version 1; what else it then takes for what is anybody's guess. */
-const OTHER_VERSION: Answer = { body: null, status: 505, headers: { connection: 'close' } };
+class NodeTransport implements Transport {
+  connection!: Connection;
+  readonly address: string;
+  readonly secure: boolean;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, secure: boolean) {
+    this.#socket = socket;
+    this.address = socket.remoteAddress ?? '';
+    this.secure = secure;
+    socket.on('data', (chunk: Buffer<ArrayBuffer>) => this.connection.received(chunk));
+    socket.on('drain', () => this.connection.drained());
+    socket.on('end', () => this.connection.ended());
+    // The socket closes after an error.
+    socket.on('error', () => {});
+    socket.on('close', () => this.connection.closed());
+  }
+
+  write(data: string | Uint8Array): boolean {
+    return this.#socket.write(data);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}

@@ -60,7 +60,6 @@ async function begin(workers: number, writerLockFile?: string): Promise<void> {
       name: 'node',
       sharesPort: true,
       listen: () => Promise.reject(new Error('a supervisor does not listen')),
-      keptHeaders: (headers) => headers,
       startWorker() {
         lastPid += 1;
         const child = new FakeChild(lastPid);

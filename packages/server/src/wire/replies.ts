@@ -1,7 +1,7 @@
 /** The replies of the API: JSON and XML, never cached, never sniffed. */
 
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import { xmlResponse } from './xml.ts';
 
 /** How a route speaks, and so how it refuses. */
@@ -42,15 +42,49 @@ export function edgeHeader(cluster: number | undefined): Headers {
   return cluster === undefined ? NONE : { 'x-quiver-edge': String(cluster) };
 }
 
-/** A reply with all its headers, as it goes out. */
+/** A reply with all its headers, as it goes out; to a HEAD without the body. */
 export interface Outgoing {
   readonly body: Body;
   readonly status: number;
-  readonly headers: NonNullable<ResponseInit['headers']>;
+  readonly headers: HeaderLines;
 }
 
-/** Brings headers that many replies share into the form in which the runtime sends them soonest. */
-export type KeepHeaders = (headers: Headers) => Outgoing['headers'];
+/** Headers, and the lines of them as they are sent: made when first asked for, and kept. */
+export class HeaderLines {
+  /** Names in lower case. */
+  readonly values: Headers;
+  #text: string | undefined;
+
+  constructor(values: Headers) {
+    this.values = values;
+  }
+
+  /**
+   * A line for each header but `connection`, which the connection writes itself.
+   *
+   * @throws TypeError for a name or a value that cannot stand in a header
+   */
+  get text(): string {
+    this.#text ??= linesOf(this.values);
+    return this.#text;
+  }
+
+  /** Whether the connection ends with this reply. */
+  get closes(): boolean {
+    return this.values.connection === 'close';
+  }
+}
+
+function linesOf(values: Headers): string {
+  let text = '';
+  for (const [name, value] of Object.entries(values)) {
+    if (name === 'connection') continue;
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    text += `${name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase())}: ${value}\r\n`;
+  }
+  return text;
+}
 
 const NONE: Headers = {};
 /** What every reply of a kind bears, and what this one bears beside it. */

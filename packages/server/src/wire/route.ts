@@ -4,6 +4,7 @@ import type { RouteConfig } from '@hono/zod-openapi';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import type { Parameter } from './parameters.ts';
 import type { Reply, ReplyStyle } from './replies.ts';
+import type { HttpRequest } from './request.ts';
 
 /**
  * Who may call a route:
@@ -33,7 +34,7 @@ export interface Peer {
 
 /** One request on its way to a handler. */
 export interface Call {
-  readonly request: Request;
+  readonly request: HttpRequest;
   readonly peer: Peer | undefined;
   /** The path as sent, still percent-encoded: ids are cut out of it with `wire/target.ts`. */
   readonly path: string;

@@ -1,0 +1,485 @@
+/**
+ * One connection: requests come in one after the other, each is answered before the next is begun.
+ *
+ * Reading goes through these states; beside them stands whether a request is being answered.
+ *
+ * idle    No byte of a request is here. Closed when the keep-alive time is over.
+ * head    A part of a head is here. What is not whole in time gets 408.
+ * body    The request was handed over, its body still arrives. Silence, and a body that takes too
+ *         long in all, fail the body, so that the handler refuses it. The answer may go out before
+ *         the body is whole; the rest is then dropped, and the connection closed when that rest is
+ *         long in coming.
+ * whole   The request is here to its end. What follows waits, up to {@link MAX_WAITING_BYTES}, until
+ *         the answer is out and the client has taken it; then the state is idle again.
+ * over    Nothing is read any more: the last answer goes out, our side is closed, and what still
+ *         comes is dropped for a moment, so that a reset does not overtake the answer (RFC 9112
+ *         section 9.6).
+ * closed  The socket is gone.
+ *
+ * Requests on one connection never overlap: that keeps answers in order, no request starts before
+ * an unsafe one ahead of it is done (RFC 9112 section 9.3.2), and one connection holds at most one
+ * answer and one piece of input. The price is that pipelined reads wait for each other.
+ */
+
+import { QuiverError } from '../errors.ts';
+import { type Answer, answerHead, CONTINUE } from './answer.ts';
+import { type BodySource, IncomingBody, IncomingHeaders, IncomingRequest } from './incoming-request.ts';
+import type { OpenConnection, OpenConnections } from './open-connections.ts';
+import { MAX_HEAD_BYTES, PLAIN_TARGET, partOfHead, readHead, refusalOf } from './request-head.ts';
+import { RequestParser } from './request-parser.ts';
+
+/** Who is at the other end of a connection. */
+export interface Caller {
+  readonly address: string;
+  /** Whether the connection itself is encrypted. */
+  readonly secure: boolean;
+}
+
+/** What answers requests. */
+export interface Service {
+  /** Answers a request; never throws. */
+  readonly answer: (request: IncomingRequest, caller: Caller) => Answer | Promise<Answer>;
+  /** The answer to a request that cannot be read; `request` has what is known of it. */
+  readonly refuse: (
+    request: IncomingRequest,
+    caller: Caller,
+    refusal: QuiverError,
+  ) => Answer | Promise<Answer>;
+  /** For how many seconds an idle connection stays open. */
+  readonly keepAliveSeconds: number;
+}
+
+/** The socket of a connection, as the runtime has it. */
+export interface Transport extends Caller {
+  /** Sends text, as UTF-8, or bytes; false when the client has not taken it yet, `drained` follows. */
+  write(data: string | Uint8Array): boolean;
+  /** Stops reading, and goes on with it. */
+  pause(): void;
+  resume(): void;
+  /** Closes our side when all is sent. */
+  end(): void;
+  /** Closes both sides now. */
+  destroy(): void;
+}
+
+type Reading = 'idle' | 'head' | 'body' | 'whole' | 'over' | 'closed';
+
+const HEAD_SECONDS = 10;
+/** Without a byte of a body, or without the client taking in what was sent. */
+const SILENCE_SECONDS = 30;
+const BODY_SECONDS = 300;
+/** For the rest of a body that nobody wants. */
+const DROP_SECONDS = 1;
+const LINGER_SECONDS = 2;
+const NEVER = Number.POSITIVE_INFINITY;
+/** How much is taken in that nobody wants: the rest of a body, or what follows the last answer. */
+const MAX_DROPPED_BYTES = 64 * 1024 * 1024;
+/** How many bytes may wait for the answer to what came before them. */
+const MAX_WAITING_BYTES = 65_536;
+/** So many requests of one connection are answered before others get their turn. */
+const REQUESTS_A_TURN = 16;
+/** How much of a head is remembered to recognise the next one. */
+const MAX_REMEMBERED = 4096;
+const NOTHING = Buffer.alloc(0);
+
+export class Connection implements OpenConnection, BodySource {
+  readonly #transport: Transport;
+  readonly #service: Service;
+  readonly #open: OpenConnections;
+  readonly #parser = new RequestParser(MAX_HEAD_BYTES);
+  #reading: Reading = 'idle';
+  #isAnswering = false;
+  /** The request at hand is the last one. */
+  #isLast = false;
+  /** The client has not taken in all that was sent. */
+  #isBlocked = false;
+  /** The client has closed its side. */
+  #hasEnded = false;
+  #isPaused = false;
+  /** {@link #read} is at work. */
+  #isReading = false;
+  #owesContinue = false;
+  #isOld = false;
+  #isHead = false;
+  #body: IncomingBody | undefined;
+  #waiting: Buffer<ArrayBuffer> = NOTHING;
+  #dropped = 0;
+  /** The second of {@link OpenConnections} at which the present state has lasted too long. */
+  #deadline: number;
+  #bodyDeadline = NEVER;
+  #cancelStream: (() => void) | undefined;
+  #whenDrained: (() => void) | undefined;
+  /** What followed the target of the last GET that came in one piece, and what it was read as. */
+  #lastRest = '';
+  #lastHeaders = new IncomingHeaders([]);
+
+  constructor(transport: Transport, service: Service, open: OpenConnections) {
+    this.#transport = transport;
+    this.#service = service;
+    this.#open = open;
+    this.#deadline = open.second + HEAD_SECONDS;
+  }
+
+  /** Whether it can be closed without a loss. */
+  get isIdle(): boolean {
+    return this.#reading === 'idle' && !this.#isAnswering && !this.#isBlocked && this.#waiting.length === 0;
+  }
+
+  /** Bytes have arrived; nobody else may change or keep them. */
+  received(chunk: Buffer<ArrayBuffer>): void {
+    if (this.#reading === 'over') this.#drop(chunk.length);
+    else if (this.#reading === 'whole' || this.#waiting.length > 0) this.#keep(chunk);
+    else if (this.#reading !== 'closed') {
+      this.#waiting = chunk;
+      this.#read();
+    }
+  }
+
+  /** The client has closed its side; it may still wait for answers. */
+  ended(): void {
+    this.#hasEnded = true;
+    if (this.#reading === 'body') {
+      this.#isLast = true;
+      this.#body?.fail(new Error('the client ended the connection'));
+      if (!this.#isAnswering) this.cut();
+    } else if (this.#reading === 'over' && !this.#isAnswering && !this.#isBlocked) {
+      this.cut();
+    } else {
+      this.#checkEnd();
+    }
+  }
+
+  /** The client has taken in all that was sent. */
+  drained(): void {
+    this.#isBlocked = false;
+    this.#deadline = this.#reading === 'body' ? this.#open.second + SILENCE_SECONDS : NEVER;
+    this.#whenDrained?.();
+    this.#whenDrained = undefined;
+    this.#settle();
+  }
+
+  /** The socket is gone. */
+  closed(): void {
+    if (this.#reading === 'closed') return;
+    this.#reading = 'closed';
+    this.#open.remove(this);
+    this.#waiting = NOTHING;
+    this.#body?.fail(new Error('the connection was closed'));
+    this.#cancelStream?.();
+    this.#whenDrained?.();
+    this.#parser.free();
+  }
+
+  /** Closes it if it is idle; once the listener closes, it ends by itself after what has arrived is answered. */
+  closeIdle(): void {
+    if (this.isIdle) this.cut();
+  }
+
+  /** Closes it, whatever is in flight. */
+  cut(): void {
+    this.#transport.destroy();
+    this.closed();
+  }
+
+  /** Looks at the time; called every second. */
+  tick(second: number): void {
+    if (second < this.#deadline) return;
+    if (this.#reading === 'head') {
+      const limit = `request: its head must arrive within ${HEAD_SECONDS} seconds`;
+      this.#refuse(new QuiverError('request-timeout', limit));
+    } else if (this.#reading === 'body' && this.#isAnswering && !this.#isBlocked) {
+      this.#isLast = true;
+      this.#deadline = NEVER;
+      const limit = `body: must arrive within ${BODY_SECONDS} seconds, and not pause for ${SILENCE_SECONDS}`;
+      this.#body?.fail(new QuiverError('request-timeout', limit));
+    } else {
+      this.cut();
+    }
+  }
+
+  /** The body has a reader who waits for more of it. */
+  wanted(): void {
+    if (this.#owesContinue) {
+      this.#owesContinue = false;
+      this.#write(CONTINUE);
+    }
+    this.#resume();
+  }
+
+  /** The body has a reader who falls behind. */
+  full(): void {
+    this.#pause();
+  }
+
+  /** Reads what waits and begins to answer it, until that is used up or has to wait longer. */
+  #read(): void {
+    this.#isReading = true;
+    for (let count = 0; this.#waiting.length > 0 && this.#reading !== 'closed'; count += 1) {
+      if (this.#reading === 'whole') break;
+      if (this.#reading === 'over') {
+        this.#drop(this.#waiting.length);
+        this.#waiting = NOTHING;
+      } else if (count === REQUESTS_A_TURN) {
+        setImmediate(() => this.#goOn());
+        break;
+      } else if (!this.#readRepeated(this.#waiting)) {
+        this.#readSome(this.#waiting);
+      }
+    }
+    this.#isReading = false;
+    if (this.#waiting.length > MAX_WAITING_BYTES) this.#pause();
+    if (this.#hasEnded) this.#checkEnd();
+  }
+
+  /**
+   * Reads a GET that differs from the one before it in its target alone, as those of one client
+   * mostly do. All that surrounds the target has been through the parser, byte for byte, and the
+   * target has only characters that cannot end it.
+   */
+  #readRepeated(chunk: Buffer<ArrayBuffer>): boolean {
+    const after = this.#lastRest;
+    if (after === '' || this.#reading !== 'idle' || chunk.length > MAX_REMEMBERED) return false;
+    const text = chunk.toString('latin1');
+    if (!text.startsWith('GET /') || !text.endsWith(after)) return false;
+    const target = text.slice(4, text.length - after.length);
+    if (!PLAIN_TARGET.test(target)) return false;
+    this.#waiting = NOTHING;
+    this.#reading = 'whole';
+    this.#deadline = NEVER;
+    this.#isHead = false;
+    this.#answer(new IncomingRequest('GET', target, this.#lastHeaders));
+    return true;
+  }
+
+  /** Reads on in one request. */
+  #readSome(chunk: Buffer<ArrayBuffer>): void {
+    const parser = this.#parser;
+    const hadHead = parser.hasHead;
+    const used = parser.read(chunk);
+    this.#waiting = used === chunk.length ? NOTHING : chunk.subarray(used);
+    if (hadHead) {
+      this.#takeBody();
+    } else if (parser.hasHead || parser.isHeadTooLong || parser.error) {
+      this.#begin(used);
+    } else if (this.#reading === 'idle' && /[^\r\n]/.test(parser.text)) {
+      // Line breaks alone, between two requests, are no request yet (RFC 9112 section 2.2).
+      this.#reading = 'head';
+      this.#wait(HEAD_SECONDS);
+    }
+  }
+
+  /** Begins to answer a request whose head is here. @param used the bytes of the last chunk that belong to it */
+  #begin(used: number): void {
+    const parser = this.#parser;
+    let request: IncomingRequest;
+    this.#lastRest = '';
+    try {
+      if (parser.error || parser.isHeadTooLong) throw refusalOf(parser);
+      const { method, target, headers, isOld, expectsContinue } = readHead(parser);
+      const hasBody = !parser.hasEnded || parser.body.length > 0;
+      this.#body = hasBody ? new IncomingBody(this) : undefined;
+      this.#owesContinue = expectsContinue && !parser.hasEnded && parser.body.length === 0;
+      this.#isOld = isOld;
+      this.#isHead = method === 'HEAD';
+      this.#isLast ||= !parser.keepsAlive;
+      request = new IncomingRequest(method, target, headers, this.#body);
+      const { text } = parser;
+      const isInOnePiece = used === text.length && used <= MAX_REMEMBERED && !hasBody;
+      if (isInOnePiece && !isOld && parser.keepsAlive && text.startsWith(`GET ${target} `)) {
+        this.#lastRest = text.slice(4 + target.length);
+        this.#lastHeaders = headers;
+      }
+    } catch (refusal) {
+      this.#refuse(refusal as QuiverError);
+      return;
+    }
+    this.#isAnswering = true;
+    this.#reading = 'body';
+    this.#dropped = 0;
+    this.#bodyDeadline = this.#open.second + BODY_SECONDS;
+    this.#takeBody();
+    this.#answer(request);
+  }
+
+  /** Hands on what has come of the body. */
+  #takeBody(): void {
+    const parser = this.#parser;
+    const { body, error, hasEnded } = parser;
+    if (error) {
+      this.#isLast = true;
+      this.#reading = 'over';
+      this.#body?.fail(refusalOf(parser));
+      this.#settle();
+      return;
+    }
+    if (this.#isAnswering) {
+      if (body.length > 0) this.#owesContinue = false;
+      this.#body?.push(body, hasEnded);
+      this.#deadline = Math.min(this.#open.second + SILENCE_SECONDS, this.#bodyDeadline);
+    } else {
+      for (const { length } of body) this.#drop(length);
+    }
+    if (!hasEnded || this.#reading !== 'body') return;
+    parser.reset();
+    this.#reading = 'whole';
+    if (!this.#isBlocked) this.#deadline = NEVER;
+    this.#settle();
+  }
+
+  /** Answers what cannot be read, as far as it can be told what it is; then the connection ends. */
+  #refuse(refusal: QuiverError): void {
+    const { method, target, raw } = partOfHead(this.#parser);
+    this.#isLast = true;
+    this.#reading = 'over';
+    this.#deadline = NEVER;
+    this.#isHead = method === 'HEAD';
+    this.#answer(new IncomingRequest(method, target, new IncomingHeaders(raw)), refusal);
+  }
+
+  #answer(request: IncomingRequest, refusal?: QuiverError): void {
+    this.#isAnswering = true;
+    const given =
+      refusal === undefined
+        ? this.#service.answer(request, this.#transport)
+        : this.#service.refuse(request, this.#transport, refusal);
+    if (given instanceof Promise) void given.then((late) => this.#send(late));
+    else this.#send(given);
+  }
+
+  #send(answer: Answer): void {
+    const { body, headers } = answer;
+    const stream = body instanceof ReadableStream ? body : undefined;
+    if (this.#reading === 'closed' || (stream && this.#isHead)) void stream?.cancel().catch(() => {});
+    if (this.#reading === 'closed') return;
+    // Without chunks an old client knows the end of a stream by the end of the connection. Who was
+    // not told to send its body may or may not send it.
+    this.#isLast ||= this.#open.isClosing && this.#waiting.length === 0;
+    this.#isLast ||= headers.closes || this.#owesContinue || (this.#isOld && stream !== undefined);
+    this.#owesContinue = false;
+    const seconds = this.#isLast ? undefined : this.#service.keepAliveSeconds;
+    try {
+      const head = answerHead(answer, this.#open.date, seconds, this.#isOld);
+      if (stream && !this.#isHead) {
+        this.#write(head);
+        void this.#sendStream(stream, !this.#isOld);
+        return;
+      }
+      if (typeof body === 'string' && !this.#isHead) this.#write(head + body);
+      else if (body instanceof Uint8Array && !this.#isHead)
+        this.#write(Buffer.concat([Buffer.from(head), body]));
+      else this.#write(head);
+    } catch (error) {
+      // An answer that cannot be sent must not be lost sight of.
+      this.cut();
+      void Promise.reject(error);
+      return;
+    }
+    this.#answered();
+  }
+
+  async #sendStream(stream: ReadableStream<Uint8Array>, inChunks: boolean): Promise<void> {
+    const reader = stream.getReader();
+    this.#cancelStream = () => void reader.cancel().catch(() => {});
+    try {
+      for (;;) {
+        if (this.#isBlocked) {
+          await new Promise<void>((resolve) => {
+            this.#whenDrained = resolve;
+          });
+        }
+        const { done, value } = await reader.read();
+        if (this.#reading === 'closed') return;
+        if (done) break;
+        if (value.length === 0) continue;
+        const size = `${value.length.toString(16)}\r\n`;
+        this.#write(inChunks ? Buffer.concat([Buffer.from(size), value, Buffer.from('\r\n')]) : value);
+      }
+      if (inChunks) this.#write('0\r\n\r\n');
+      this.#cancelStream = undefined;
+      this.#answered();
+    } catch {
+      // The status is out: only a cut connection says that this is not the whole.
+      this.#cancelStream = undefined;
+      this.cut();
+    }
+  }
+
+  /** The answer has been handed over whole. */
+  #answered(): void {
+    this.#isAnswering = false;
+    if (this.#reading === 'body') {
+      this.#body?.discard();
+      if (!this.#isBlocked) this.#wait(DROP_SECONDS);
+      this.#resume();
+    }
+    this.#body = undefined;
+    this.#settle();
+  }
+
+  /** Goes on to the next request, or to the end, when the one at hand is done. */
+  #settle(): void {
+    if (this.#isAnswering || this.#isBlocked || this.#reading === 'closed') return;
+    if (this.#isLast) {
+      this.#end();
+    } else if (this.#reading === 'whole') {
+      this.#reading = 'idle';
+      this.#wait(this.#service.keepAliveSeconds + 1);
+      if (!this.#isReading) this.#goOn();
+    }
+  }
+
+  /** Reads what has waited. */
+  #goOn(): void {
+    if (this.#reading !== 'idle') return;
+    this.#resume();
+    this.#read();
+  }
+
+  /** The last answer is out. */
+  #end(): void {
+    this.#reading = 'over';
+    this.#waiting = NOTHING;
+    this.#dropped = 0;
+    this.#resume();
+    this.#wait(LINGER_SECONDS);
+    if (this.#hasEnded) this.cut();
+    else this.#transport.end();
+  }
+
+  /** What happens to a client that has closed its side, when all it sent has been looked at. */
+  #checkEnd(): void {
+    if (this.#waiting.length > 0) return;
+    if (this.#reading === 'head') this.#refuse(new QuiverError('bad-request', 'request: was cut short'));
+    else if (this.isIdle) this.cut();
+  }
+
+  #write(data: string | Uint8Array): void {
+    if (this.#transport.write(data)) return;
+    this.#isBlocked = true;
+    this.#wait(SILENCE_SECONDS);
+  }
+
+  #keep(chunk: Buffer<ArrayBuffer>): void {
+    this.#waiting = Buffer.concat([this.#waiting, chunk]);
+    if (this.#waiting.length > MAX_WAITING_BYTES) this.#pause();
+  }
+
+  #drop(bytes: number): void {
+    this.#dropped += bytes;
+    if (this.#dropped > MAX_DROPPED_BYTES) this.cut();
+  }
+
+  #wait(seconds: number): void {
+    this.#deadline = this.#open.second + seconds;
+  }
+
+  #pause(): void {
+    if (!this.#isPaused) this.#transport.pause();
+    this.#isPaused = true;
+  }
+
+  #resume(): void {
+    if (this.#isPaused && this.#reading !== 'closed') this.#transport.resume();
+    this.#isPaused = false;
+  }
+}

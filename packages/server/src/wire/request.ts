@@ -1,0 +1,15 @@
+/** What the application reads of a request, and no more; a web-standard `Request` has all of it. */
+export interface HttpRequest {
+  readonly method: string;
+  /** The target as it was sent (`/a?b`), or an absolute URL that ends in it. */
+  readonly url: string;
+  readonly headers: {
+    /** The value of a header, those of several joined with commas; null without one. */
+    get(name: string): string | null;
+    has(name: string): boolean;
+  };
+  /** The body as it arrives, to be read once; null when there is none, as with every GET and HEAD. */
+  readonly body: AsyncIterable<Uint8Array<ArrayBuffer>> | null;
+  /** The body whole, instead of {@link body}. */
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
