@@ -172,8 +172,8 @@ describe('an upload refused whole', () => {
       400,
       `the file is gzip without &quot;Content-Encoding: gzip&quot;${EXPECTED}`,
     ],
-    ['brotli', 'x', 'br', 400, 'Content-Encoding: must be gzip or absent, not br'],
-    ['packed twice', good, 'gzip, gzip', 400, 'Content-Encoding: must be gzip or absent, not gzip, gzip'],
+    ['brotli', 'x', 'br', 415, 'Content-Encoding: must be gzip or absent, not br'],
+    ['packed twice', good, 'gzip, gzip', 415, 'Content-Encoding: must be gzip or absent, not gzip, gzip'],
     ['no gzip under its old name', 'batch=pcId,a\n', 'x-gzip', 400, 'body: is not whole gzip'],
     [
       'line ends lost',
@@ -189,7 +189,7 @@ describe('an upload refused whole', () => {
       400,
       'row 1: the name &quot;thirdPartyId&quot; of column 2 is a second kind of id; the rows name their profiles by pcId alone',
     ],
-    ['deflate', 'x', 'deflate', 400, 'Content-Encoding: must be gzip or absent, not deflate'],
+    ['deflate', 'x', 'deflate', 415, 'Content-Encoding: must be gzip or absent, not deflate'],
   ])('%s', async (_, body, encoding, status, message) => {
     const before = (await quiver.stores.batches.list('demo', 1))[0]?.id;
     const answer = await upload(body, V2, encoding === undefined ? {} : { 'content-encoding': encoding });

@@ -211,10 +211,16 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     ['a Host that is no name', 'GET /healthz HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n', 400, ''],
     ['HTTP/1.0 without a Host', 'GET /rest/v1/profiles/x HTTP/1.0\r\n\r\n', 404, 'client demo with mboxPC=x'],
     [
-      'a target with a host of its own, which does not count',
+      'a target with another host than the Host header',
       'GET http://acme.localhost/rest/v1/profiles/x HTTP/1.1\r\nHost: demo.localhost\r\nConnection: close\r\n\r\n',
-      404,
-      'client demo with mboxPC=x',
+      400,
+      'target: its host must be that of the Host header',
+    ],
+    [
+      'a target with the host of the Host header',
+      'GET http://acme.localhost/healthz HTTP/1.1\r\nHost: acme.localhost\r\nConnection: close\r\n\r\n',
+      200,
+      'ok',
     ],
     [
       'a URL over 8 KB, which the route itself refuses',

@@ -56,7 +56,7 @@ test('a body that says its length and does not come is refused after 30 seconds'
   const request = new Request('http://localhost/', { method: 'POST', headers: { 'content-length': '3' } });
   vi.spyOn(request, 'arrayBuffer').mockReturnValue(new Promise(() => {}));
   const refused = expect(readBody(request, 1000)).rejects.toMatchObject({
-    code: 'bad-request',
+    code: 'request-timeout',
     message: 'body: must arrive within 30 seconds',
     headers: { connection: 'close' },
   });
