@@ -236,7 +236,8 @@ describe('single update', () => {
       { headers: { 'content-encoding': coding }, body },
       status,
       message,
-    ));
+    ),
+  );
 
   test('400 bad escapes in the client', () =>
     expectRefusal('GET', '/m2/%ff/profile/update?mboxPC=probe&profile.a=2', {}, 400, `client: ${NO_UTF8}`));

@@ -1,4 +1,4 @@
-/** The head of an answer, as it goes out. */
+/** An answer, as it goes out. */
 
 import { STATUS_CODES } from 'node:http';
 
@@ -17,24 +17,30 @@ export interface Answer {
 export const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /**
- * Status line and headers of an answer, with the empty line after them.
+ * The bytes of an answer: its head, and its body unless that is a stream.
  *
  * @param date the line of the Date header
  * @param keepAliveSeconds how long the connection stays open when nothing comes; undefined when it ends
+ * @param isHead whether it goes to a HEAD: then without the body, with the framing that a GET would get
  * @param isOld whether it goes to a client of HTTP/1.0, which knows no chunks
+ * @throws TypeError when a header cannot be sent
  */
-export function answerHead(
+export function answerBytes(
   { status, headers, body }: Answer,
   date: string,
   keepAliveSeconds: number | undefined,
+  isHead: boolean,
   isOld: boolean,
-): string {
+): string | Uint8Array {
   const first = status === 200 ? 'HTTP/1.1 200 OK' : `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`;
   const connection =
     keepAliveSeconds === undefined
       ? 'Connection: close\r\n'
       : `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n`;
-  return `${first}\r\n${headers.text}${date}${connection}${framingOf(status, body, isOld)}\r\n`;
+  const head = `${first}\r\n${headers.text}${date}${connection}${framingOf(status, body, isOld)}\r\n`;
+  if (isHead || body === null) return head;
+  if (typeof body === 'string') return head + body;
+  return body instanceof Uint8Array ? Buffer.concat([Buffer.from(head), body]) : head;
 }
 
 function framingOf(status: number, body: Answer['body'], isOld: boolean): string {

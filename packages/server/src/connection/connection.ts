@@ -22,64 +22,29 @@
  */
 
 import { QuiverError } from '../errors.ts';
-import { type Answer, answerHead, CONTINUE } from './answer.ts';
+import { type Answer, answerBytes, CONTINUE } from './answer.ts';
 import { type BodySource, IncomingBody, IncomingHeaders, IncomingRequest } from './incoming-request.ts';
+import {
+  BODY_SECONDS,
+  DROP_SECONDS,
+  HEAD_SECONDS,
+  LINGER_SECONDS,
+  MAX_DROPPED_BYTES,
+  MAX_HEAD_BYTES,
+  MAX_WAITING_BYTES,
+  REQUESTS_A_TURN,
+  SILENCE_SECONDS,
+} from './limits.ts';
 import type { OpenConnection, OpenConnections } from './open-connections.ts';
-import { MAX_HEAD_BYTES, PLAIN_TARGET, partOfHead, readHead, refusalOf } from './request-head.ts';
+import { RepeatedGet } from './repeated-get.ts';
+import { partOfHead, readHead, refusalOf } from './request-head.ts';
 import { RequestParser } from './request-parser.ts';
-
-/** Who is at the other end of a connection. */
-export interface Caller {
-  readonly address: string;
-  /** Whether the connection itself is encrypted. */
-  readonly secure: boolean;
-}
-
-/** What answers requests. */
-export interface Service {
-  /** Answers a request; never throws. */
-  readonly answer: (request: IncomingRequest, caller: Caller) => Answer | Promise<Answer>;
-  /** The answer to a request that cannot be read; `request` has what is known of it. */
-  readonly refuse: (
-    request: IncomingRequest,
-    caller: Caller,
-    refusal: QuiverError,
-  ) => Answer | Promise<Answer>;
-  /** For how many seconds an idle connection stays open. */
-  readonly keepAliveSeconds: number;
-}
-
-/** The socket of a connection, as the runtime has it. */
-export interface Transport extends Caller {
-  /** Sends text, as UTF-8, or bytes; false when the client has not taken it yet, `drained` follows. */
-  write(data: string | Uint8Array): boolean;
-  /** Stops reading, and goes on with it. */
-  pause(): void;
-  resume(): void;
-  /** Closes our side when all is sent. */
-  end(): void;
-  /** Closes both sides now. */
-  destroy(): void;
-}
+import type { Service, Transport } from './service.ts';
+import { StreamSender } from './stream-sender.ts';
 
 type Reading = 'idle' | 'head' | 'body' | 'whole' | 'over' | 'closed';
 
-const HEAD_SECONDS = 10;
-/** Without a byte of a body, or without the client taking in what was sent. */
-const SILENCE_SECONDS = 30;
-const BODY_SECONDS = 300;
-/** For the rest of a body that nobody wants. */
-const DROP_SECONDS = 1;
-const LINGER_SECONDS = 2;
 const NEVER = Number.POSITIVE_INFINITY;
-/** How much is taken in that nobody wants: the rest of a body, or what follows the last answer. */
-const MAX_DROPPED_BYTES = 64 * 1024 * 1024;
-/** How many bytes may wait for the answer to what came before them. */
-const MAX_WAITING_BYTES = 65_536;
-/** So many requests of one connection are answered before others get their turn. */
-const REQUESTS_A_TURN = 16;
-/** How much of a head is remembered to recognise the next one. */
-const MAX_REMEMBERED = 4096;
 const NOTHING = Buffer.alloc(0);
 
 export class Connection implements OpenConnection, BodySource {
@@ -107,11 +72,8 @@ export class Connection implements OpenConnection, BodySource {
   /** The second of {@link OpenConnections} at which the present state has lasted too long. */
   #deadline: number;
   #bodyDeadline = NEVER;
-  #cancelStream: (() => void) | undefined;
-  #whenDrained: (() => void) | undefined;
-  /** What followed the target of the last GET that came in one piece, and what it was read as. */
-  #lastRest = '';
-  #lastHeaders = new IncomingHeaders([]);
+  #sender: StreamSender | undefined;
+  readonly #repeated = new RepeatedGet();
 
   constructor(transport: Transport, service: Service, open: OpenConnections) {
     this.#transport = transport;
@@ -151,10 +113,10 @@ export class Connection implements OpenConnection, BodySource {
 
   /** The client has taken in all that was sent. */
   drained(): void {
+    if (!this.#isBlocked) return;
     this.#isBlocked = false;
     this.#deadline = this.#reading === 'body' ? this.#open.second + SILENCE_SECONDS : NEVER;
-    this.#whenDrained?.();
-    this.#whenDrained = undefined;
+    this.#sender?.drained();
     this.#settle();
   }
 
@@ -165,14 +127,16 @@ export class Connection implements OpenConnection, BodySource {
     this.#open.remove(this);
     this.#waiting = NOTHING;
     this.#body?.fail(new Error('the connection was closed'));
-    this.#cancelStream?.();
-    this.#whenDrained?.();
+    this.#sender?.close();
     this.#parser.free();
   }
 
   /** Closes it if it is idle; once the listener closes, it ends by itself after what has arrived is answered. */
   closeIdle(): void {
-    if (this.isIdle) this.cut();
+    if (!this.isIdle) return;
+    this.#reading = 'over';
+    this.#wait(LINGER_SECONDS);
+    this.#transport.close();
   }
 
   /** Closes it, whatever is in flight. */
@@ -192,6 +156,8 @@ export class Connection implements OpenConnection, BodySource {
       this.#deadline = NEVER;
       const limit = `body: must arrive within ${BODY_SECONDS} seconds, and not pause for ${SILENCE_SECONDS}`;
       this.#body?.fail(new QuiverError('request-timeout', limit));
+    } else if (this.isIdle) {
+      this.closeIdle();
     } else {
       this.cut();
     }
@@ -219,36 +185,19 @@ export class Connection implements OpenConnection, BodySource {
       if (this.#reading === 'over') {
         this.#drop(this.#waiting.length);
         this.#waiting = NOTHING;
-      } else if (count === REQUESTS_A_TURN) {
+        break;
+      }
+      if (count === REQUESTS_A_TURN) {
         setImmediate(() => this.#goOn());
         break;
-      } else if (!this.#readRepeated(this.#waiting)) {
-        this.#readSome(this.#waiting);
       }
+      const repeated = this.#reading === 'idle' ? this.#repeated.read(this.#waiting) : undefined;
+      if (repeated) this.#begin(repeated);
+      else this.#readSome(this.#waiting);
     }
     this.#isReading = false;
     if (this.#waiting.length > MAX_WAITING_BYTES) this.#pause();
     if (this.#hasEnded) this.#checkEnd();
-  }
-
-  /**
-   * Reads a GET that differs from the one before it in its target alone, as those of one client
-   * mostly do. All that surrounds the target has been through the parser, byte for byte, and the
-   * target has only characters that cannot end it.
-   */
-  #readRepeated(chunk: Buffer<ArrayBuffer>): boolean {
-    const after = this.#lastRest;
-    if (after === '' || this.#reading !== 'idle' || chunk.length > MAX_REMEMBERED) return false;
-    const text = chunk.toString('latin1');
-    if (!text.startsWith('GET /') || !text.endsWith(after)) return false;
-    const target = text.slice(4, text.length - after.length);
-    if (!PLAIN_TARGET.test(target)) return false;
-    this.#waiting = NOTHING;
-    this.#reading = 'whole';
-    this.#deadline = NEVER;
-    this.#isHead = false;
-    this.#answer(new IncomingRequest('GET', target, this.#lastHeaders));
-    return true;
   }
 
   /** Reads on in one request. */
@@ -260,7 +209,7 @@ export class Connection implements OpenConnection, BodySource {
     if (hadHead) {
       this.#takeBody();
     } else if (parser.hasHead || parser.isHeadTooLong || parser.error) {
-      this.#begin(used);
+      this.#readHead(used);
     } else if (this.#reading === 'idle' && /[^\r\n]/.test(parser.text)) {
       // Line breaks alone, between two requests, are no request yet (RFC 9112 section 2.2).
       this.#reading = 'head';
@@ -268,11 +217,20 @@ export class Connection implements OpenConnection, BodySource {
     }
   }
 
-  /** Begins to answer a request whose head is here. @param used the bytes of the last chunk that belong to it */
-  #begin(used: number): void {
+  /** Begins to answer a request that is here whole and has no body. */
+  #begin(request: IncomingRequest): void {
+    this.#waiting = NOTHING;
+    this.#reading = 'whole';
+    this.#deadline = NEVER;
+    this.#isHead = false;
+    this.#answer(request);
+  }
+
+  /** Begins to answer a request whose head is here. @param used how many bytes of the last chunk belong to it */
+  #readHead(used: number): void {
     const parser = this.#parser;
+    this.#repeated.forget();
     let request: IncomingRequest;
-    this.#lastRest = '';
     try {
       if (parser.error || parser.isHeadTooLong) throw refusalOf(parser);
       const { method, target, headers, isOld, expectsContinue } = readHead(parser);
@@ -283,12 +241,8 @@ export class Connection implements OpenConnection, BodySource {
       this.#isHead = method === 'HEAD';
       this.#isLast ||= !parser.keepsAlive;
       request = new IncomingRequest(method, target, headers, this.#body);
-      const { text } = parser;
-      const isInOnePiece = used === text.length && used <= MAX_REMEMBERED && !hasBody;
-      if (isInOnePiece && !isOld && parser.keepsAlive && text.startsWith(`GET ${target} `)) {
-        this.#lastRest = text.slice(4 + target.length);
-        this.#lastHeaders = headers;
-      }
+      const isInOnePiece = !hasBody && used === parser.text.length;
+      if (isInOnePiece && !isOld && !this.#isLast) this.#repeated.remember(request, parser.text);
     } catch (refusal) {
       this.#refuse(refusal as QuiverError);
       return;
@@ -357,56 +311,32 @@ export class Connection implements OpenConnection, BodySource {
     this.#isLast ||= headers.closes || this.#owesContinue || (this.#isOld && stream !== undefined);
     this.#owesContinue = false;
     const seconds = this.#isLast ? undefined : this.#service.keepAliveSeconds;
+    let data: string | Uint8Array;
     try {
-      const head = answerHead(answer, this.#open.date, seconds, this.#isOld);
-      if (stream && !this.#isHead) {
-        this.#write(head);
-        void this.#sendStream(stream, !this.#isOld);
-        return;
-      }
-      if (typeof body === 'string' && !this.#isHead) this.#write(head + body);
-      else if (body instanceof Uint8Array && !this.#isHead)
-        this.#write(Buffer.concat([Buffer.from(head), body]));
-      else this.#write(head);
+      data = answerBytes(answer, this.#open.date, seconds, this.#isHead, this.#isOld);
     } catch (error) {
       // An answer that cannot be sent must not be lost sight of.
       this.cut();
       void Promise.reject(error);
       return;
     }
-    this.#answered();
-  }
-
-  async #sendStream(stream: ReadableStream<Uint8Array>, inChunks: boolean): Promise<void> {
-    const reader = stream.getReader();
-    this.#cancelStream = () => void reader.cancel().catch(() => {});
-    try {
-      for (;;) {
-        if (this.#isBlocked) {
-          await new Promise<void>((resolve) => {
-            this.#whenDrained = resolve;
-          });
-        }
-        const { done, value } = await reader.read();
-        if (this.#reading === 'closed') return;
-        if (done) break;
-        if (value.length === 0) continue;
-        const size = `${value.length.toString(16)}\r\n`;
-        this.#write(inChunks ? Buffer.concat([Buffer.from(size), value, Buffer.from('\r\n')]) : value);
-      }
-      if (inChunks) this.#write('0\r\n\r\n');
-      this.#cancelStream = undefined;
-      this.#answered();
-    } catch {
+    this.#write(data);
+    if (stream && !this.#isHead) {
+      this.#sender = new StreamSender(stream, (piece) => this.#write(piece));
       // The status is out: only a cut connection says that this is not the whole.
-      this.#cancelStream = undefined;
-      this.cut();
+      this.#sender.send(!this.#isOld).then(
+        () => this.#answered(),
+        () => this.cut(),
+      );
+      return;
     }
+    this.#answered();
   }
 
   /** The answer has been handed over whole. */
   #answered(): void {
     this.#isAnswering = false;
+    this.#sender = undefined;
     if (this.#reading === 'body') {
       this.#body?.discard();
       if (!this.#isBlocked) this.#wait(DROP_SECONDS);
@@ -442,7 +372,7 @@ export class Connection implements OpenConnection, BodySource {
     this.#dropped = 0;
     this.#resume();
     this.#wait(LINGER_SECONDS);
-    if (this.#hasEnded) this.cut();
+    if (this.#hasEnded) this.#transport.close();
     else this.#transport.end();
   }
 
@@ -450,13 +380,14 @@ export class Connection implements OpenConnection, BodySource {
   #checkEnd(): void {
     if (this.#waiting.length > 0) return;
     if (this.#reading === 'head') this.#refuse(new QuiverError('bad-request', 'request: was cut short'));
-    else if (this.isIdle) this.cut();
+    else this.closeIdle();
   }
 
-  #write(data: string | Uint8Array): void {
-    if (this.#transport.write(data)) return;
-    this.#isBlocked = true;
-    this.#wait(SILENCE_SECONDS);
+  /** @returns whether the client has taken it in; if not, nothing more is to be sent until `drained` */
+  #write(data: string | Uint8Array): boolean {
+    this.#isBlocked = !this.#transport.write(data);
+    if (this.#isBlocked) this.#wait(SILENCE_SECONDS);
+    return !this.#isBlocked;
   }
 
   #keep(chunk: Buffer<ArrayBuffer>): void {

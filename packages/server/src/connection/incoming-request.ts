@@ -1,5 +1,7 @@
 /** A request as the application reads it: the members of `HttpRequest` (`wire/request.ts`). */
 
+import { MAX_BODY_WAITING_BYTES } from './limits.ts';
+
 /** The headers of a request in the order they were sent: each name, then its value. */
 export class IncomingHeaders {
   readonly #raw: readonly string[];
@@ -35,9 +37,6 @@ export interface BodySource {
   full(): void;
 }
 
-/** So many bytes of a body may wait for their reader. */
-const MAX_WAITING_BYTES = 262_144;
-
 /** The body of a request on its way in; read once, piece by piece or whole. */
 export class IncomingBody implements AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
   readonly #source: BodySource;
@@ -61,7 +60,7 @@ export class IncomingBody implements AsyncIterableIterator<Uint8Array<ArrayBuffe
       this.#waitingBytes += piece.length;
     }
     if (!this.#isWhole || isLast) this.#wake();
-    if (!this.#isWhole && this.#waitingBytes > MAX_WAITING_BYTES) this.#source.full();
+    if (!this.#isWhole && this.#waitingBytes > MAX_BODY_WAITING_BYTES) this.#source.full();
   }
 
   /** No more will come; whoever reads the body is told. */

@@ -11,10 +11,7 @@ export interface OpenConnection {
   tick(second: number): void;
 }
 
-/** So many connections may be open at once in a process. */
-const MAX_CONNECTIONS = 10_000;
-/** How long requests in flight may take once the listener closes; a worker is killed a little later. */
-const DRAIN_SECONDS = 8;
+import { DRAIN_SECONDS, MAX_CONNECTIONS } from './limits.ts';
 
 export class OpenConnections {
   /** Seconds since the start. */
@@ -41,7 +38,8 @@ export class OpenConnections {
     if (this.#all.size >= MAX_CONNECTIONS) {
       for (const other of this.#all) {
         if (!other.isIdle) continue;
-        other.cut();
+        other.closeIdle();
+        this.#all.delete(other);
         break;
       }
       if (this.#all.size >= MAX_CONNECTIONS) return false;

@@ -5,6 +5,7 @@
 
 import { QuiverError } from '../errors.ts';
 import { IncomingHeaders } from './incoming-request.ts';
+import { MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES } from './limits.ts';
 import type { RequestParser } from './request-parser.ts';
 
 export interface RequestHead {
@@ -16,11 +17,6 @@ export interface RequestHead {
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
 }
-
-/** The most bytes of a head: request line and all headers. */
-export const MAX_HEAD_BYTES = 32_768;
-const MAX_TARGET_BYTES = 16_384;
-const MAX_HEADERS = 100;
 
 /** A host name or an address, perhaps with a port; no user, no list. */
 const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i;

@@ -207,9 +207,7 @@ export function createApp(parts: AppParts): App {
     if (found) return found(request, peer, sent, refusal);
     const path = table.withoutLastSlash(sent);
     const meant = table.find(path);
-    return meant
-      ? meant(request, peer, path, refusal)
-      : entrance.unknownPath(request, peer, sent, refusal);
+    return meant ? meant(request, peer, path, refusal) : entrance.unknownPath(request, peer, sent, refusal);
   };
   return { answer: (request, peer) => answer(request, peer), refuse: answer, routes };
 }

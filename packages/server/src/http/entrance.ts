@@ -146,7 +146,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     const { style, scope, cors, path } = routes[0]!;
     const policy = corsPolicy(cors, options.corsOrigins);
     const methods: string[] = routes.map(({ method }) => method);
-    if (methods.includes('GET')) methods.push('HEAD');
+    if (routes.some(isAnsweredToHead)) methods.push('HEAD');
     if (policy.preflightHeaders) methods.push('OPTIONS');
     const allow = methods.join(', ');
     return answered(style, policy, scope === 'client', meterOf('other', path), (request) => {
@@ -172,9 +172,8 @@ export function makeEntrance(options: EntranceOptions): Entrance {
   function at(routes: readonly Route[]): Answering {
     const others = otherMethods(routes);
     const byMethod = new Map<string, Answering>(routes.map((route) => [route.method, into(route)]));
-    const get = byMethod.get('GET');
-    // Answered as a GET, its body left out at the end (RFC 9110 section 9.3.2).
-    if (get) byMethod.set('HEAD', get);
+    // Answered as a GET; the connection leaves out the body (RFC 9110 section 9.3.2).
+    if (routes.some(isAnsweredToHead)) byMethod.set('HEAD', byMethod.get('GET')!);
     return (request, peer, path, refusal) =>
       (byMethod.get(request.method) ?? others)(request, peer, path, refusal);
   }
@@ -184,6 +183,10 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     unknownPath: (request, peer, path, refusal) =>
       (path.startsWith('/m2/') ? unknownInXml : unknownInJson)(request, peer, path, refusal),
   };
+}
+
+function isAnsweredToHead({ method, writes }: Route): boolean {
+  return method === 'GET' && writes !== true;
 }
 
 /** Makes the function that reads the query of a URL; one that is the same as the last, as `client=demo` is of most fetches, was read then. */

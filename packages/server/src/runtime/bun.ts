@@ -1,8 +1,9 @@
 /** Bun's side: sockets of `Bun.listen`, and workers that share the port through SO_REUSEPORT. */
 
 import { spawn } from 'node:child_process';
-import { Connection, type Transport } from '../connection/connection.ts';
+import { Connection } from '../connection/connection.ts';
 import { OpenConnections } from '../connection/open-connections.ts';
+import type { Transport } from '../connection/service.ts';
 import { ownCommand } from './own-command.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -57,7 +58,8 @@ class BunTransport implements Transport {
   readonly #socket: Socket;
   /** What the system has not taken yet. */
   #rest: Buffer[] = [];
-  #isEnding = false;
+  /** What follows once the system has taken all. */
+  #then: (() => void) | undefined;
 
   constructor(socket: Socket, secure: boolean) {
     this.#socket = socket;
@@ -95,7 +97,7 @@ class BunTransport implements Transport {
       }
       this.#rest.shift();
     }
-    if (this.#isEnding) this.end();
+    if (this.#then) this.#then();
     else this.connection.drained();
   }
 
@@ -108,12 +110,20 @@ class BunTransport implements Transport {
   }
 
   end(): void {
-    this.#isEnding = true;
-    if (this.#rest.length === 0) this.#socket.shutdown();
+    this.#thenDo(() => this.#socket.shutdown());
+  }
+
+  close(): void {
+    this.#thenDo(() => this.#socket.end());
   }
 
   destroy(): void {
     this.#rest = [];
     this.#socket.end();
+  }
+
+  #thenDo(last: () => void): void {
+    this.#then = last;
+    if (this.#rest.length === 0) last();
   }
 }

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Answer } from '../connection/answer.ts';
-import type { Service } from '../connection/connection.ts';
 import type { IncomingRequest } from '../connection/incoming-request.ts';
+import type { Service } from '../connection/service.ts';
 import { currentRuntime } from './current-runtime.ts';
 import type { Listener } from './runtime.ts';
 

@@ -3,8 +3,9 @@
 import cluster from 'node:cluster';
 import { createServer, type Socket } from 'node:net';
 import { createServer as createSecureServer } from 'node:tls';
-import { Connection, type Transport } from '../connection/connection.ts';
+import { Connection } from '../connection/connection.ts';
 import { OpenConnections } from '../connection/open-connections.ts';
+import type { Transport } from '../connection/service.ts';
 import type { Runtime } from './runtime.ts';
 
 const HANDSHAKE_MS = 10_000;
@@ -85,6 +86,10 @@ class NodeTransport implements Transport {
 
   end(): void {
     this.#socket.end();
+  }
+
+  close(): void {
+    this.#socket.destroySoon();
   }
 
   destroy(): void {

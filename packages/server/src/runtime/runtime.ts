@@ -1,7 +1,7 @@
 /** What differs between Bun and Node, behind one small interface; `bun.ts` and `node.ts` are the two sides. */
 
 import type { ChildProcess } from 'node:child_process';
-import type { Service } from '../connection/connection.ts';
+import type { Service } from '../connection/service.ts';
 
 export interface ListenOptions extends Service {
   readonly host: string;

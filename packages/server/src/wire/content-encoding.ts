@@ -12,7 +12,11 @@ export function isGzipped({ headers }: Pick<HttpRequest, 'headers'>): boolean {
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? '';
   if (encoding === 'gzip' || encoding === 'x-gzip') return true;
   if (encoding === 'identity' || encoding === '') return false;
-  throw new QuiverError('unsupported-media-type', `Content-Encoding: must be gzip or absent, not ${encoding}`, {
-    headers: { 'accept-encoding': 'gzip' },
-  });
+  throw new QuiverError(
+    'unsupported-media-type',
+    `Content-Encoding: must be gzip or absent, not ${encoding}`,
+    {
+      headers: { 'accept-encoding': 'gzip' },
+    },
+  );
 }

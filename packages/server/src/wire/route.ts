@@ -59,7 +59,7 @@ export interface Route {
   readonly cors: CorsKind;
   /** Whether it serves a client's visitors: then the client is found, and the reply names the edge cluster (section 8). */
   readonly scope: 'client' | 'server';
-  /** That it changes something, for a GET that does. */
+  /** That it changes something, for a GET that does; HEAD, which must not, is then not answered (RFC 9110 section 9.3.2). */
   readonly writes?: true;
   /** What a call counts as when it was answered with success (contract section 10); nothing by default. */
   readonly counts?: UsageKind;

@@ -1,0 +1,41 @@
+/** What a connection stands between: the application that answers, and the socket of the runtime. */
+
+import type { QuiverError } from '../errors.ts';
+import type { Answer } from './answer.ts';
+import type { IncomingRequest } from './incoming-request.ts';
+
+/** Who is at the other end of a connection. */
+export interface Caller {
+  readonly address: string;
+  /** Whether the connection itself is encrypted. */
+  readonly secure: boolean;
+}
+
+/** What answers requests. */
+export interface Service {
+  /** Answers a request; never throws. */
+  readonly answer: (request: IncomingRequest, caller: Caller) => Answer | Promise<Answer>;
+  /** The answer to a request that cannot be read; `request` has what is known of it. */
+  readonly refuse: (
+    request: IncomingRequest,
+    caller: Caller,
+    refusal: QuiverError,
+  ) => Answer | Promise<Answer>;
+  /** For how many seconds an idle connection stays open. */
+  readonly keepAliveSeconds: number;
+}
+
+/** The socket of a connection, as the runtime has it. */
+export interface Transport extends Caller {
+  /** Sends text, as UTF-8, or bytes; false when the client has not taken it yet, `drained` follows. */
+  write(data: string | Uint8Array): boolean;
+  /** Stops reading, and goes on with it. */
+  pause(): void;
+  resume(): void;
+  /** Closes our side when all is sent. */
+  end(): void;
+  /** Closes both sides when all is sent. */
+  close(): void;
+  /** Closes both sides now. */
+  destroy(): void;
+}
