@@ -1,8 +1,10 @@
 /**
- * Hostile HTTP on both runtimes: requests that hide another, heads and bodies that trickle, hundreds of silent connections, lengths that lie,
- * bombs. Each is refused or cut in time, no process dies of it, and a well-behaved client hardly notices.
+ * Hostile HTTP on both runtimes: requests that hide another, heads and bodies that trickle, hundreds of
+ * silent connections, pipelined requests whose answers nobody reads, lengths that lie, bombs. Each is
+ * refused or cut in time, no process dies of it or grows by it, and a well-behaved client hardly notices.
  */
 
+import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -13,13 +15,15 @@ import { makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
 const ANSWER_WITHIN = 3000;
 const IDLE_CONNECTIONS = 500;
 const SLOW_CONNECTIONS = 50;
+const UNREAD_CONNECTIONS = 40;
 const MOST_RATIO = 2;
+const MOST_WORKER_MB = 300;
 const BOMB_BYTES = 200_000_000;
 const BOMB_WITHIN = 5000;
 
 export default {
   name: 'hostile-http',
-  bar: "smuggling, slow heads and bodies, 500 idle connections, lying lengths, bombs: refused or cut in time, other clients' p99 under twice",
+  bar: "smuggling, slow heads and bodies, 500 idle connections, unread pipelines, lying lengths, bombs: refused or cut in time, other clients' p99 under twice, a worker under 300 MB",
   sizes: {
     short: { measureMs: 1000, tries: 4, cutWithin: 0 },
     long: { measureMs: 5000, tries: 4, cutWithin: 60_000 },
@@ -45,6 +49,9 @@ export default {
       const ratio = await p99Ratio(url, size);
       seen[`${runtime}P99Ratio`] = ratio;
       if (ratio >= MOST_RATIO) fail(`p99 of other clients is ${ratio} times what it was`);
+      seen[`${runtime}WorkerMb`] = mostMemory(quiver.pid);
+      if (seen[`${runtime}WorkerMb`] >= MOST_WORKER_MB)
+        fail(`a worker took ${seen[`${runtime}WorkerMb`]} MB`);
       if (size.cutWithin > 0) {
         for (const [name, ms] of Object.entries(await slowOnes(url, size.cutWithin))) {
           seen[`${runtime}${name}CutAfterMs`] = ms;
@@ -137,7 +144,7 @@ async function bombs(url, seen, runtime) {
   const requests = [
     ['a batch of zeros', '/m2/demo/v2/profile/batchUpdate', zeros, 'gzip', [400, 413]],
     ['a batch of rows', '/m2/demo/v2/profile/batchUpdate', rows, 'gzip', [413]],
-    ['a packed visit', '/rest/v1/delivery?client=demo&sessionId=s', zeros, 'gzip', [400, 415]],
+    ['a packed visit', '/rest/v1/delivery?client=demo&sessionId=s', zeros, 'gzip', [413]],
     ['a deep visit', '/rest/v1/delivery?client=demo&sessionId=s', '['.repeat(900_000), undefined, [400]],
     [
       'a visit of many members',
@@ -202,6 +209,17 @@ async function p99(url, measureMs) {
   return times[Math.floor(times.length * 0.99)];
 }
 
+/** The most memory that one of the processes under `pid` has taken, in MB. */
+function mostMemory(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ');
+  const peaks = children.map((child) =>
+    Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child}/status`, 'latin1'))[1]),
+  );
+  return Math.round(Math.max(...peaks) / 1024);
+}
+
+/** 64 KB of requests, the answers to which are some times as long. */
+const PIPELINE = 'GET /rest/v1/profiles/victim?client=demo HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(900);
 const SLOW_HEAD = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ';
 const SLOW_BODY =
   'POST /m2/demo/profile/update HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000\r\n\r\nmboxPC=victim&profile.a=';
@@ -211,6 +229,7 @@ const SLOW_UPLOAD =
 /** Idle connections, and heads and bodies that come byte by byte. */
 async function startAttack(url) {
   const connections = [];
+  const unread = [];
   const start = async (count, bytes) => {
     for (let n = 0; n < count; n += 1) {
       const connection = open(url);
@@ -222,13 +241,20 @@ async function startAttack(url) {
   await start(IDLE_CONNECTIONS);
   await start(SLOW_CONNECTIONS, SLOW_HEAD);
   await start(SLOW_CONNECTIONS, SLOW_BODY);
+  for (let n = 0; n < UNREAD_CONNECTIONS; n += 1) {
+    const connection = open(url);
+    unread.push(connection);
+    await connection.connected;
+    connection.socket.pause();
+    connection.socket.write(PIPELINE);
+  }
   const trickle = setInterval(() => {
     for (const { socket } of connections.slice(IDLE_CONNECTIONS)) if (socket.writable) socket.write('x');
   }, 100);
   return {
     stop() {
       clearInterval(trickle);
-      for (const { socket } of connections) socket.destroy();
+      for (const { socket } of [...connections, ...unread]) socket.destroy();
     },
   };
 }

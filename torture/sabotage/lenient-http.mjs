@@ -1,17 +1,17 @@
-/** Reads HTTP leniently and waits for it for ever. Node alone. */
-import http from 'node:http';
-import { syncBuiltinESMExports } from 'node:module';
+/** Reads HTTP leniently, and lets the clock of connections stand still. */
 
-const { createServer } = http;
-const spoiled = {
-  insecureHTTPParser: true,
-  headersTimeout: 0,
-  requestTimeout: 0,
-  connectionsCheckingInterval: 2 ** 30,
+const { Instance } = WebAssembly;
+WebAssembly.Instance = class {
+  constructor(module, imports) {
+    const { exports } = new Instance(module, imports);
+    const lenient = Object.keys(exports).filter((name) => name.startsWith('llhttp_set_lenient_'));
+    const soften = (parser) => {
+      for (const name of lenient) exports[name](parser, 1);
+      return parser;
+    };
+    this.exports = { ...exports, llhttp_alloc: (type) => soften(exports.llhttp_alloc(type)) };
+  }
 };
-http.createServer = (options, listener) => {
-  const server = createServer({ ...options, ...spoiled }, listener);
-  Object.defineProperty(server, 'timeout', { get: () => 0, set: () => {} });
-  return server;
-};
-syncBuiltinESMExports();
+
+const { setInterval } = globalThis;
+globalThis.setInterval = (run, ms, ...args) => setInterval(run, ms === 1000 ? 2 ** 30 : ms, ...args);

@@ -21,7 +21,7 @@ export const MAX_DROPPED_BYTES = 64 * 1024 * 1024;
 /** How many bytes may wait for the answer to what came before them. */
 export const MAX_WAITING_BYTES = 65_536;
 /** So many requests of one connection are answered before others get their turn. */
-export const REQUESTS_A_TURN = 16;
+export const REQUESTS_A_TURN = 4;
 /** How long a head may be that is remembered to recognise the next one. */
 export const MAX_REMEMBERED_BYTES = 4096;
 
