@@ -84,13 +84,23 @@ describe('methods and paths that are not there', () => {
     ['PATCH', '/rest/v1/profiles/marketingCloudVisitorId/probe', 'GET, DELETE, HEAD'],
     ['OPTIONS', '/rest/v1/profiles/probe', 'GET, DELETE, HEAD'],
     ['GET', '/rest/v1/profiles/probe/attributes/a', 'DELETE'],
-    ['DELETE', '/m2/demo/profile/update', 'GET, POST, HEAD'],
+    ['DELETE', '/m2/demo/profile/update', 'GET, POST'],
     ['GET', '/rest/v1/delivery', 'POST, OPTIONS'],
     ['PUT', '/rest/v1/mbox/s1', 'POST, OPTIONS'],
     ['POST', '/openapi.json', 'GET, HEAD, OPTIONS'],
   ])('405 %s %s', async (method, target, allow) => {
     await expectRefusal(method, target, {}, 405, `Method not allowed: ${method}; allowed: ${allow}`);
     expect((await quiver.ask(method, target)).headers.get('allow')).toBe(allow);
+  });
+
+  test.each([
+    ['/m2/demo/profile/update?mboxPC=probe&profile.a=2', 'GET, POST'],
+    ['/m2/demo/mbox/json?mbox=home&mboxPC=probe&profile.a=2', 'GET, POST, OPTIONS'],
+  ])('405 HEAD %s, whose GET changes something', async (target, allow) => {
+    const before = quiver.changes.length;
+    const answer = await quiver.ask('HEAD', target);
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
+    expect(quiver.changes.length).toBe(before);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 /** The older mbox calls under `/m2/` and the batch mbox call (contract section 7). */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type InProcess, openInProcess } from './in-process.ts';
+import { fetchOf, type InProcess, openInProcess } from './in-process.ts';
 
 let quiver: InProcess;
 beforeAll(async () => {
@@ -79,7 +79,7 @@ test('ubox/image answers with a GIF of one pixel', async () => {
   const request = new Request('http://in-process/m2/demo/ubox/image?mbox=home', {
     headers: { host: 'localhost' },
   });
-  const answer = await quiver.app.fetch(request);
+  const answer = await fetchOf(quiver.app, request);
   const bytes = Buffer.from(await answer.arrayBuffer());
   expect(answer.headers.get('content-type')).toBe('image/gif');
   expect(bytes.subarray(0, 6).toString()).toBe('GIF89a');

@@ -78,7 +78,7 @@ function configuredPolicy(origins: readonly string[]): CorsPolicy {
   const allowed = new Map(
     origins.map((origin) => [origin, { ...BY_ORIGIN, 'access-control-allow-origin': origin }]),
   );
-  const headersOf = (request: Request) => {
+  const headersOf = (request: HttpRequest) => {
     const origin = request.headers.get('origin');
     return origin === null ? undefined : allowed.get(origin);
   };
@@ -134,7 +134,7 @@ function preflight(methods: readonly string[], headers: string): Headers {
  * A page from the internet that calls an address on this machine or network is asked about first
  * (Private Network Access, WICG); without this header the browser sends nothing else.
  */
-function privateNetworkHeaders(request: Request): Headers {
+function privateNetworkHeaders(request: HttpRequest): Headers {
   return request.headers.get('access-control-request-private-network') === 'true'
     ? { 'access-control-allow-private-network': 'true' }
     : {};
