@@ -34,6 +34,7 @@ const NAMES = [
   'port-race',
   'stopped-holder',
   'hostile-http',
+  'http-differential',
   'fuzz',
   'expressions',
   'settings',

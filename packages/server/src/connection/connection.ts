@@ -233,13 +233,13 @@ export class Connection implements OpenConnection, BodySource {
     let request: IncomingRequest;
     try {
       if (parser.error || parser.isHeadTooLong) throw refusalOf(parser);
-      const { method, target, headers, isOld, expectsContinue } = readHead(parser);
+      const { method, target, headers, isOld, keepsAlive, expectsContinue } = readHead(parser);
       const hasBody = !parser.hasEnded || parser.body.length > 0;
       this.#body = hasBody ? new IncomingBody(this) : undefined;
       this.#owesContinue = expectsContinue && !parser.hasEnded && parser.body.length === 0;
       this.#isOld = isOld;
       this.#isHead = method === 'HEAD';
-      this.#isLast ||= !parser.keepsAlive;
+      this.#isLast ||= !keepsAlive;
       request = new IncomingRequest(method, target, headers, this.#body);
       const isInOnePiece = !hasBody && used === parser.text.length;
       if (isInOnePiece && !isOld && !this.#isLast) this.#repeated.remember(request, parser.text);

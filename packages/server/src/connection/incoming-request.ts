@@ -4,15 +4,16 @@ import { MAX_BODY_WAITING_BYTES } from './limits.ts';
 
 /** The headers of a request in the order they were sent: each name, then its value. */
 export class IncomingHeaders {
-  readonly #raw: readonly string[];
+  /** Each name as it was sent, then its value. */
+  readonly raw: readonly string[];
 
   constructor(raw: readonly string[]) {
-    this.#raw = raw;
+    this.raw = raw;
   }
 
   /** The value of a header, those of several joined as the Fetch standard says; null without one. */
   get(name: string): string | null {
-    const raw = this.#raw;
+    const raw = this.raw;
     const wanted = name.toLowerCase();
     let value: string | null = null;
     for (let at = 0; at < raw.length; at += 2) {

@@ -14,6 +14,8 @@ export interface RequestHead {
   readonly headers: IncomingHeaders;
   /** HTTP/1.0: such a client knows neither chunks nor `100 Continue`. */
   readonly isOld: boolean;
+  /** The connection may be used again after this request. */
+  readonly keepsAlive: boolean;
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
 }
@@ -23,6 +25,7 @@ const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i;
 /** Visible ASCII without `#` and backslash: a target that no program reads in two ways. */
 export const PLAIN_TARGET = /^\/[!"$-[\]-~]*$/;
 const ABSOLUTE_TARGET = /^https?:\/\/([^/?#]*)(.*)$/i;
+const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const TOKEN_THEN_BLANK = /^[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]+ /;
 
 /**
@@ -33,24 +36,24 @@ const TOKEN_THEN_BLANK = /^[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]+ /;
 export function readHead(parser: RequestParser): RequestHead {
   const { text, spans } = parser;
   if (parser.isHeadTooLong || spans.length > 4 * MAX_HEADERS + 2) throw tooLong(parser);
-  const end = spans[1]!;
-  const target = text.slice(spans[0], end);
+  const target = text.slice(spans[0], spans[1]);
   if (target.length > MAX_TARGET_BYTES) throw tooLong(parser);
-  const isOld = text.startsWith(' HTTP/1.0', end);
-  if (!isOld && !text.startsWith(' HTTP/1.1', end)) {
+  const isOld = parser.version === 10;
+  if (!isOld && parser.version !== 11) {
     throw new QuiverError('version-not-supported', 'version: must be HTTP/1.1 or HTTP/1.0');
   }
   const method = methodOf(parser);
   if (method === 'CONNECT') throw new QuiverError('not-implemented', 'CONNECT: this is no proxy');
   const raw = headersOf(parser);
-  const { host, expect } = checkHeaders(raw, isOld);
+  const { host, expect, closes } = checkHeaders(raw, isOld);
   const expects = !isOld && expect !== undefined;
   if (expects && expect.toLowerCase() !== '100-continue') {
     throw new QuiverError('expectation-failed', `Expect: must be 100-continue, not ${expect}`);
   }
   const headers = new IncomingHeaders(raw);
   const plain = PLAIN_TARGET.test(target) ? target : plainTarget(target, method, host);
-  return { method, target: plain, headers, isOld, expectsContinue: expects };
+  const keepsAlive = parser.keepsAlive && !closes;
+  return { method, target: plain, headers, isOld, keepsAlive, expectsContinue: expects };
 }
 
 /** What is known of a request whose head cannot be read, to refuse it as its route does. */
@@ -100,12 +103,20 @@ function headersOf({ text, spans }: RequestParser): string[] {
   return raw;
 }
 
-function checkHeaders(raw: readonly string[], isOld: boolean): { host: string | undefined; expect?: string } {
+interface CheckedHeaders {
+  readonly host: string | undefined;
+  readonly expect: string | undefined;
+  /** `Connection: close` was sent. */
+  readonly closes: boolean;
+}
+
+function checkHeaders(raw: readonly string[], isOld: boolean): CheckedHeaders {
   let host: string | undefined;
   let expect: string | undefined;
+  let closes = false;
   for (let at = 0; at < raw.length; at += 2) {
     const { length } = raw[at]!;
-    if (length !== 4 && length !== 6 && length !== 17) continue;
+    if (length !== 4 && length !== 6 && length !== 10 && length !== 17) continue;
     const name = raw[at]!.toLowerCase();
     const value = raw[at + 1]!;
     if (name === 'host') {
@@ -113,6 +124,9 @@ function checkHeaders(raw: readonly string[], isOld: boolean): { host: string | 
       host = value;
     } else if (name === 'expect') {
       expect = expect === undefined ? value : `${expect}, ${value}`;
+    } else if (name === 'connection') {
+      // llhttp lets `keep-alive` of HTTP/1.0 win over it (RFC 9112 section 9.3).
+      closes ||= CLOSE.test(value);
     } else if (name === 'transfer-encoding') {
       if (isOld) throw new QuiverError('bad-request', 'Transfer-Encoding: is not part of HTTP/1.0');
       if (value.toLowerCase() !== 'chunked') {
@@ -125,7 +139,7 @@ function checkHeaders(raw: readonly string[], isOld: boolean): { host: string | 
   if (host !== undefined && host !== '' && !HOST.test(host)) {
     throw new QuiverError('bad-request', 'Host: must be one host name');
   }
-  return { host, ...(expect !== undefined && { expect }) };
+  return { host, expect, closes };
 }
 
 /** The path and query of a target that is not plain. @throws QuiverError when it is ambiguous */

@@ -19,6 +19,8 @@ interface Llhttp {
   llhttp_free(parser: number): void;
   llhttp_reset(parser: number): void;
   llhttp_execute(parser: number, at: number, bytes: number): number;
+  llhttp_get_http_major(parser: number): number;
+  llhttp_get_http_minor(parser: number): number;
   llhttp_get_error_pos(parser: number): number;
   llhttp_get_error_reason(parser: number): number;
 }
@@ -33,6 +35,8 @@ const USED: readonly (keyof Llhttp)[] = [
   'llhttp_free',
   'llhttp_reset',
   'llhttp_execute',
+  'llhttp_get_http_major',
+  'llhttp_get_http_minor',
   'llhttp_get_error_pos',
   'llhttp_get_error_reason',
 ];
@@ -99,6 +103,8 @@ export class RequestParser {
   readonly spans: number[] = [];
   /** The head is whole. */
   hasHead = false;
+  /** The version of HTTP, 11 for 1.1. */
+  version = 0;
   /** The connection may be used again after this message (RFC 9112 section 9.3). */
   keepsAlive = false;
   /** The message is whole. */
@@ -195,6 +201,7 @@ export class RequestParser {
   headEnded(keepsAlive: boolean): number {
     this.hasHead = true;
     this.keepsAlive = keepsAlive;
+    this.version = 10 * llhttp.llhttp_get_http_major(this.#state) + llhttp.llhttp_get_http_minor(this.#state);
     if (this.#last === 'name') this.spans.push(0, 0);
     return 0;
   }

@@ -38,8 +38,12 @@ async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8A
   if (Number(length ?? 0) > maxBytes) throw tooLarge(maxBytes);
   let counted = budget.take(0, Number(length ?? 0));
   try {
-    // Of a request that says its length no more can come than that; to read it piece by piece takes longer.
-    if (length !== null) return new Uint8Array(await request.arrayBuffer());
+    if (length !== null) {
+      // To read it piece by piece takes longer; a connection lets no more come than was said.
+      const whole = new Uint8Array(await request.arrayBuffer());
+      if (whole.byteLength > maxBytes) throw tooLarge(maxBytes);
+      return whole;
+    }
     const pieces: Uint8Array[] = [];
     let size = 0;
     for await (const piece of request.body ?? []) {

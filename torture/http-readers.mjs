@@ -1,0 +1,118 @@
+/** Reads the same bytes as a connection of Quiver does, and as Node's own `node:http`; both tell which requests they saw. */
+
+import { createServer } from 'node:http';
+import { Duplex } from 'node:stream';
+import { built } from './quiver-process.mjs';
+
+const { Connection } = await built('connection/connection.js');
+
+/** A request as it was read: method, target, headers one after the other, body as Latin-1. */
+const told = (method, target, raw, body) => ({ method, target, raw, body: body.toString('latin1') });
+const NONE = { text: '', closes: false };
+
+/**
+ * What Quiver makes of an input.
+ *
+ * @returns `requests`, those that were read whole; `refused`, the statuses of refusals; `sent`, all that was answered
+ */
+export async function readWithQuiver(pieces) {
+  const seen = { requests: [], refused: [], sent: '' };
+  const service = {
+    keepAliveSeconds: 30,
+    async answer(request) {
+      const { method, url, headers } = request;
+      const body = [];
+      try {
+        for await (const piece of request.body ?? []) body.push(piece);
+      } catch (error) {
+        seen.refused.push(error.status ?? 400);
+        return { status: 400, headers: NONE, body: '' };
+      }
+      seen.requests.push(told(method, url, headers.raw, Buffer.concat(body)));
+      return { status: 200, headers: NONE, body: `${method} ${url}` };
+    },
+    refuse(_request, _caller, { status, message }) {
+      seen.refused.push(status);
+      return { status, headers: NONE, body: message };
+    },
+  };
+  const open = { second: 0, date: '', isClosing: false, remove() {} };
+  const transport = {
+    address: '',
+    secure: false,
+    write(data) {
+      seen.sent += Buffer.from(data).toString('latin1');
+      return true;
+    },
+    pause() {},
+    resume() {},
+    end() {},
+    close() {},
+    destroy() {},
+  };
+  const connection = new Connection(transport, service, open);
+  for (const piece of pieces) connection.received(Buffer.from(piece));
+  await new Promise(setImmediate);
+  connection.ended();
+  await new Promise(setImmediate);
+  connection.closed();
+  return seen;
+}
+
+/** What comes as a body with these has no meaning, and is not handed on. */
+export function isBodyless(method) {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** A server of `node:http` that is fed without sockets. */
+export function nodeReader() {
+  const server = createServer({
+    requireHostHeader: false,
+    maxHeaderSize: 65_536,
+    keepAliveTimeout: 0,
+    headersTimeout: 0,
+    requestTimeout: 0,
+    connectionsCheckingInterval: 2 ** 30,
+  });
+  server.timeout = 0;
+  const listener = (request, response) => {
+    const { seen } = request.socket;
+    const body = [];
+    const entry = { request, body, isWhole: false };
+    seen.push(entry);
+    request.on('data', (piece) => body.push(piece));
+    request.on('error', () => {});
+    request.on('end', () => {
+      entry.isWhole = request.complete;
+      response.end('ok');
+    });
+  };
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, listener);
+  // What came before an error is still handed over.
+  const end = (_, socket) => void setImmediate(() => setImmediate(() => socket.destroy()));
+  server.on('clientError', end);
+  server.on('connect', end);
+  return (pieces) =>
+    new Promise((resolve) => {
+      const socket = new Duplex({
+        allowHalfOpen: true,
+        read() {},
+        write: (_piece, _encoding, done) => done(),
+      });
+      socket.seen = [];
+      server.emit('connection', socket);
+      socket.once('close', () =>
+        resolve(
+          socket.seen
+            .filter(({ isWhole, request }) => isWhole || isBodyless(request.method))
+            .map(({ request, body, isWhole }) => ({
+              isWhole,
+              ...told(request.method, request.url, request.rawHeaders, Buffer.concat(body)),
+              version: request.httpVersion,
+            })),
+        ),
+      );
+      for (const piece of pieces) socket.push(Buffer.from(piece));
+      socket.push(null);
+    });
+}
