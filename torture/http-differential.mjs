@@ -11,6 +11,7 @@ import { bunPath } from '../scripts/setup.mjs';
 import { makeInput, random } from './http-inputs.mjs';
 
 const AT_ONCE = 100;
+const TRIES = 3;
 const MOST_PROBLEMS = 10;
 const HOST = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 
@@ -36,12 +37,15 @@ export default {
       const ours = await Promise.all(batch.map(readWithQuiver));
       const theirs = await Promise.all(batch.map(readWithNode));
       for (const [at, pieces] of batch.entries()) {
-        const { requests, refused } = ours[at];
-        seen.requests += requests.length;
-        seen.refused += refused.length;
+        seen.requests += ours[at].requests.length;
+        seen.refused += ours[at].refused.length;
         const expected = expectedOf(theirs[at]);
         if (expected.rule) seen.stricter += 1;
-        const problem = differenceBetween(requests, refused, expected);
+        let problem = differenceBetween(ours[at], expected);
+        // Node may lose a request whose client is gone before it is handed over; what differs differs every time.
+        for (let tries = 0; problem && tries < TRIES; tries += 1) {
+          problem = differenceBetween(await readWithQuiver(pieces), expectedOf(await readWithNode(pieces)));
+        }
         if (problem)
           problems.push(`${problem}: ${JSON.stringify(pieces.map((piece) => piece.toString('latin1')))}`);
       }
@@ -66,7 +70,9 @@ function expectedOf(theirs) {
     requests.push({ ...request, target: originForm(request.target) });
     if (isLast(request)) break;
     // Node forgets what follows such a request in the same piece.
-    if (optionsOf(request).includes('upgrade')) return { requests, isBlind: true };
+    if (optionsOf(request.raw).includes('upgrade')) return { requests, isBlind: true };
+    // It takes a trailer for a header, which no trailer is (RFC 9110 section 6.5.1).
+    if (optionsOf(request.trailers).length > 0) return { requests, isBlind: true };
   }
   return { requests };
 }
@@ -106,11 +112,11 @@ function originForm(target) {
 
 /** Whether the connection ends with a request (RFC 9112 section 9.3). */
 function isLast(request) {
-  const options = optionsOf(request);
+  const options = optionsOf(request.raw);
   return options.includes('close') || (request.version === '1.0' && !options.includes('keep-alive'));
 }
 
-function optionsOf({ raw }) {
+function optionsOf(raw) {
   return raw
     .filter((_, at) => at % 2 === 1 && raw[at - 1].toLowerCase() === 'connection')
     .flatMap((value) =>
@@ -121,7 +127,7 @@ function optionsOf({ raw }) {
     );
 }
 
-function differenceBetween(requests, refused, expected) {
+function differenceBetween({ requests, refused }, expected) {
   const wanted = expected.requests;
   for (let at = 0; at < Math.max(requests.length, wanted.length); at += 1) {
     const [ours, theirs] = [requests[at], wanted[at]];

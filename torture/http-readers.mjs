@@ -107,6 +107,7 @@ export function nodeReader() {
             .filter(({ isWhole, request }) => isWhole || isBodyless(request.method))
             .map(({ request, body, isWhole }) => ({
               isWhole,
+              trailers: request.rawTrailers,
               ...told(request.method, request.url, request.rawHeaders, Buffer.concat(body)),
               version: request.httpVersion,
             })),

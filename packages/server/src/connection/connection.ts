@@ -232,8 +232,9 @@ export class Connection implements OpenConnection, BodySource {
     this.#repeated.forget();
     let request: IncomingRequest;
     try {
-      if (parser.error || parser.isHeadTooLong) throw refusalOf(parser);
+      if (!parser.hasHead) throw refusalOf(parser);
       const { method, target, headers, isOld, keepsAlive, expectsContinue } = readHead(parser);
+      if (parser.error) throw refusalOf(parser);
       const hasBody = !parser.hasEnded || parser.body.length > 0;
       this.#body = hasBody ? new IncomingBody(this) : undefined;
       this.#owesContinue = expectsContinue && !parser.hasEnded && parser.body.length === 0;
