@@ -102,7 +102,15 @@ export function buildConsole() {
 }
 
 /** Programs that tests need beside Node and npm, and the Debian package that has each. */
-const TEST_PROGRAMS = { chromium: 'chromium', 'redis-server': 'redis-server', 'redis-cli': 'redis-tools' };
+const TEST_PROGRAMS = {
+  chromium: 'chromium',
+  curl: 'curl',
+  javac: 'default-jdk-headless',
+  nginx: 'nginx-light',
+  python3: 'python3-minimal',
+  'redis-server': 'redis-server',
+  'redis-cli': 'redis-tools',
+};
 
 /** Installs what tests need from Debian, where that may be done; a suite whose program is missing says so and is skipped. */
 export function installTestPrograms() {
