@@ -1,0 +1,271 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Answer } from './answer.ts';
+import { Connection } from './connection.ts';
+import type { IncomingRequest } from './incoming-request.ts';
+import {
+  BODY_SECONDS,
+  HEAD_SECONDS,
+  LINGER_SECONDS,
+  MAX_CONNECTIONS,
+  MAX_WAITING_BYTES,
+  REQUESTS_A_TURN,
+  SILENCE_SECONDS,
+} from './limits.ts';
+import { OpenConnections } from './open-connections.ts';
+
+const KEEP_ALIVE_SECONDS = 30;
+const NONE = { text: '', closes: false };
+const text = (body: string): Answer => ({ status: 200, headers: NONE, body });
+const get = (path = '/') => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+const post = (length: number) => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
+
+let open: OpenConnections;
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] });
+  open = new OpenConnections();
+});
+afterEach(() => void vi.useRealTimers());
+
+/** A connection over a socket that is none, and what has become of it. */
+function connect(answer: (request: IncomingRequest) => Answer | Promise<Answer> = ({ url }) => text(url)) {
+  const state = { sent: '', takes: true, isPaused: false, isEnded: false, isClosed: false };
+  const transport = {
+    address: '',
+    secure: false,
+    write(data: string | Uint8Array) {
+      state.sent += Buffer.from(data as string).toString('latin1');
+      return state.takes;
+    },
+    pause() {
+      state.isPaused = true;
+    },
+    resume() {
+      state.isPaused = false;
+    },
+    end() {
+      state.isEnded = true;
+    },
+    close() {
+      state.isClosed = true;
+    },
+    destroy() {
+      state.isClosed = true;
+    },
+  };
+  const service = {
+    keepAliveSeconds: KEEP_ALIVE_SECONDS,
+    answer,
+    refuse: (_: unknown, _caller: unknown, { status, message }: { status: number; message: string }) => ({
+      status,
+      headers: NONE,
+      body: message,
+    }),
+  };
+  const connection = new Connection(transport, service, open);
+  open.add(connection);
+  return {
+    state,
+    connection,
+    receive: (bytes: string) => connection.received(Buffer.from(bytes, 'latin1')),
+    answers: () => [...state.sent.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status)),
+  };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const pass = (seconds: number) => vi.advanceTimersByTime(seconds * 1000);
+
+describe('time', () => {
+  test('a connection that says nothing is closed, at first sooner than between two requests', () => {
+    const silent = connect();
+    const used = connect();
+    used.receive(get());
+    pass(HEAD_SECONDS);
+    expect([silent.state.isClosed, used.state.isClosed]).toEqual([true, false]);
+    pass(KEEP_ALIVE_SECONDS - HEAD_SECONDS);
+    expect(used.state.isClosed).toBe(false);
+    pass(1);
+    expect(used.state.isClosed).toBe(true);
+  });
+
+  test('a head must be whole in time, however busily it comes; line breaks alone are none', () => {
+    const { receive, answers, state } = connect();
+    receive(`${get()}\r\n`);
+    pass(HEAD_SECONDS + 2);
+    receive('GET / HTTP/1.1\r\nX: ');
+    for (let second = 0; second < HEAD_SECONDS; second += 1) {
+      expect(answers()).toEqual([200]);
+      receive('x');
+      pass(1);
+    }
+    expect(answers()).toEqual([200, 408]);
+    expect(state).toMatchObject({ isEnded: true, isClosed: false });
+    pass(LINGER_SECONDS);
+    expect(state.isClosed).toBe(true);
+  });
+
+  test.each([
+    ['that pauses', SILENCE_SECONDS, 0],
+    ['that trickles', BODY_SECONDS, 5],
+  ])('a body %s fails in time, with 408', async (_, seconds, every) => {
+    const failed = vi.fn();
+    const { receive } = connect(async (request) => {
+      await request.arrayBuffer().catch(failed);
+      return text('');
+    });
+    receive(post(10_000));
+    for (let second = 0; second < seconds; second += 1) {
+      await turn();
+      expect(failed).not.toHaveBeenCalled();
+      if (every > 0 && second % every === 0) receive('x');
+      pass(1);
+    }
+    await turn();
+    expect(failed).toHaveBeenCalledWith(expect.objectContaining({ code: 'request-timeout' }));
+  });
+
+  test('who does not take an answer in is cut; who takes it late is not', () => {
+    const [never, late] = [connect(), connect()];
+    for (const { state, receive } of [never, late]) {
+      state.takes = false;
+      receive(get());
+    }
+    pass(SILENCE_SECONDS - 1);
+    late.connection.drained();
+    pass(1);
+    expect([never.state.isClosed, late.state.isClosed]).toEqual([true, false]);
+  });
+
+  test('a listener that closes waits for answers, but not for ever', async () => {
+    const [idle, slow, endless] = [
+      connect(),
+      connect(({ url }) => Promise.resolve(text(url))),
+      connect(() => new Promise(() => {})),
+    ];
+    idle.receive(get());
+    slow.receive(get());
+    endless.receive(get());
+    const closing = open.close();
+    expect([idle.state.isClosed, slow.state.isClosed]).toEqual([true, false]);
+    await turn();
+    expect(slow.state.sent).toContain('Connection: close');
+    for (const { connection } of [idle, slow]) connection.closed();
+    await vi.advanceTimersByTimeAsync(8000);
+    await closing;
+    expect(endless.state.isClosed).toBe(true);
+  });
+});
+
+describe('amounts', () => {
+  test('what follows a request that is being answered waits, up to a bound', async () => {
+    let answer = () => {};
+    const { receive, state, answers } = connect(
+      ({ url }) =>
+        new Promise((resolve) => {
+          answer = () => resolve(text(url));
+        }),
+    );
+    receive(get('/first'));
+    while (!state.isPaused) receive(get(`/${'x'.repeat(1000)}`));
+    expect(answers()).toEqual([]);
+    answer();
+    await turn();
+    expect(answers()).toEqual([200]);
+    expect(state.sent).toMatch(/\/first$/);
+    expect(MAX_WAITING_BYTES).toBeLessThan(1_000_000);
+  });
+
+  test('nothing more is answered to a client that does not take in what it got', () => {
+    const { receive, state, answers, connection } = connect();
+    state.takes = false;
+    receive(get('/1') + get('/2'));
+    expect(answers()).toEqual([200]);
+    state.takes = true;
+    connection.drained();
+    expect(answers()).toEqual([200, 200]);
+  });
+
+  test('after some requests of one connection the others have their turn', async () => {
+    const { receive, answers } = connect();
+    receive(get().repeat(3 * REQUESTS_A_TURN));
+    expect(answers()).toHaveLength(REQUESTS_A_TURN);
+    await turn();
+    expect(answers()).toHaveLength(2 * REQUESTS_A_TURN);
+    await turn();
+    await turn();
+    expect(answers()).toHaveLength(3 * REQUESTS_A_TURN);
+  });
+
+  test('one connection too many takes the place of the idle one that is oldest, or is turned away', () => {
+    const closed: number[] = [];
+    const stand = (number: number, isIdle: boolean) => ({
+      isIdle,
+      closeIdle: () => void closed.push(number),
+      cut: () => {},
+      tick: () => {},
+    });
+    for (let number = 0; number < MAX_CONNECTIONS; number += 1) open.add(stand(number, number === 7));
+    expect(open.add(stand(MAX_CONNECTIONS, false))).toBe(true);
+    expect(closed).toEqual([7]);
+    expect(open.add(stand(MAX_CONNECTIONS + 1, false))).toBe(false);
+  });
+
+  test('a stream is sent no faster than it is taken in', async () => {
+    let pulled = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          pulled += 1;
+          controller.enqueue(new Uint8Array(1000));
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const { receive, state, connection } = connect(() => ({ status: 200, headers: NONE, body }));
+    state.takes = false;
+    receive(get());
+    for (let count = 0; count < 5; count += 1) await turn();
+    expect(pulled).toBe(1);
+    connection.drained();
+    for (let count = 0; count < 5; count += 1) await turn();
+    expect(pulled).toBe(2);
+  });
+});
+
+test('a GET that only differs in its target from the one before is read as if it came alone', () => {
+  const rest = ' HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n';
+  const readAs = (first: string, bytes: string) => {
+    const seen: unknown[] = [];
+    const { receive, state } = connect(({ method, url, headers }) => {
+      seen.push([method, url, headers.raw]);
+      return text('');
+    });
+    if (first) receive(first);
+    const before = state.sent.length;
+    seen.length = 0;
+    receive(bytes);
+    return [seen, state.sent.slice(before)];
+  };
+  const near = fc.constantFrom(
+    '',
+    ' ',
+    '\r\n',
+    '\\',
+    '#',
+    '%',
+    '?',
+    'é',
+    '\0',
+    '//',
+    'http://a/',
+    ` HTTP/1.1\r\nHost: a\r\n\r\nGET /`,
+  );
+  const target = fc.tuple(fc.string(), near, fc.string()).map((parts) => `/${parts.join('')}`);
+  fc.assert(
+    fc.property(target, fc.constantFrom('GET ', 'get ', 'GET  ', 'HEAD '), (path, method) => {
+      const bytes = `${method}${path}${rest}`;
+      expect(readAs(`GET /before${rest}`, bytes)).toEqual(readAs('', bytes));
+    }),
+    { numRuns: 500 },
+  );
+});
