@@ -11,7 +11,8 @@ import { bunPath } from '../scripts/setup.mjs';
 import { makeInput, random } from './http-inputs.mjs';
 
 const AT_ONCE = 100;
-const TRIES = 3;
+/** DEL in a quoted chunk extension. */
+const OBSCURE_EXTENSION = /;[^\r\n]*"[^"\r\n]*\x7f/;
 const MOST_PROBLEMS = 10;
 const HOST = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/;
 
@@ -39,13 +40,9 @@ export default {
       for (const [at, pieces] of batch.entries()) {
         seen.requests += ours[at].requests.length;
         seen.refused += ours[at].refused.length;
-        const expected = expectedOf(theirs[at]);
+        const expected = expectedOf(theirs[at], Buffer.concat(pieces));
         if (expected.rule) seen.stricter += 1;
-        let problem = differenceBetween(ours[at], expected);
-        // Node may lose a request whose client is gone before it is handed over; what differs differs every time.
-        for (let tries = 0; problem && tries < TRIES; tries += 1) {
-          problem = differenceBetween(await readWithQuiver(pieces), expectedOf(await readWithNode(pieces)));
-        }
+        const problem = differenceBetween(ours[at], expected);
         if (problem)
           problems.push(`${problem}: ${JSON.stringify(pieces.map((piece) => piece.toString('latin1')))}`);
       }
@@ -62,7 +59,7 @@ export default {
 };
 
 /** What Quiver must make of the requests that Node saw: those before the first that it refuses, or after which it must close. */
-function expectedOf(theirs) {
+function expectedOf(theirs, bytes) {
   const requests = [];
   for (const request of theirs) {
     const rule = refusalFor(request);
@@ -74,7 +71,8 @@ function expectedOf(theirs) {
     // It takes a trailer for a header, which no trailer is (RFC 9110 section 6.5.1).
     if (optionsOf(request.trailers).length > 0) return { requests, isBlind: true };
   }
-  return { requests };
+  // The llhttp of undici takes it, against RFC 9110 section 5.6.4; it ends nothing there, and extensions are not read.
+  return { requests, isBlind: OBSCURE_EXTENSION.test(bytes.toString('latin1')) };
 }
 
 /** Which rule of Quiver refuses a request that llhttp takes; undefined when none does. */
@@ -141,7 +139,7 @@ function differenceBetween({ requests, refused }, expected) {
     if (ours.raw.join('\n') !== theirs.raw.join('\n'))
       return `request ${at}: headers ${JSON.stringify(ours.raw)}`;
     const body = /^(?:GET|HEAD)$/.test(ours.method) ? '' : theirs.body;
-    if (ours.body !== body) return `request ${at}: body ${JSON.stringify(ours.body)}`;
+    if (theirs.isBodyKnown && ours.body !== body) return `request ${at}: body ${JSON.stringify(ours.body)}`;
   }
   return expected.rule && refused.length === 0 ? `was not refused (${expected.rule})` : undefined;
 }

@@ -78,12 +78,12 @@ export function nodeReader() {
   const listener = (request, response) => {
     const { seen } = request.socket;
     const body = [];
-    const entry = { request, body, isWhole: false };
+    const entry = { request, body, hasEnded: false };
     seen.push(entry);
     request.on('data', (piece) => body.push(piece));
     request.on('error', () => {});
     request.on('end', () => {
-      entry.isWhole = request.complete;
+      entry.hasEnded = request.complete;
       response.end('ok');
     });
   };
@@ -104,9 +104,11 @@ export function nodeReader() {
       socket.once('close', () =>
         resolve(
           socket.seen
-            .filter(({ isWhole, request }) => isWhole || isBodyless(request.method))
-            .map(({ request, body, isWhole }) => ({
-              isWhole,
+            .filter(({ request }) => request.complete || isBodyless(request.method))
+            .map(({ request, body, hasEnded }) => ({
+              isWhole: request.complete,
+              // The end of the connection may come between a body and who reads it.
+              isBodyKnown: hasEnded,
               trailers: request.rawTrailers,
               ...told(request.method, request.url, request.rawHeaders, Buffer.concat(body)),
               version: request.httpVersion,

@@ -112,7 +112,7 @@ export function mboxPageRoutes(intake: VisitIntake): Route[] {
   return PAGES.flatMap((page) =>
     (['GET', 'POST'] as const).map((method) => ({
       method,
-      ...(method === 'GET' && { hasEffects: true as const }),
+      ...(method === 'GET' && { writes: true as const }),
       path: `/m2/{client}/${page.path}`,
       guard: 'open' as const,
       style: page.style,
