@@ -186,9 +186,33 @@ export function bytesOnDisk(path) {
 }
 
 /** What wrk asks, in Lua; `count` is how many profiles there are. */
+/** What a back-end system behind a proxy sends beside the Host that wrk adds. */
+const REALISTIC_HEADERS = {
+  Accept: 'application/json, text/plain, */*',
+  'Accept-Encoding': 'gzip, deflate, br',
+  'Accept-Language': 'en-US,en;q=0.9,de;q=0.8',
+  Connection: 'keep-alive',
+  'User-Agent':
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36',
+  'X-Forwarded-For': '203.0.113.7',
+  'X-Forwarded-Proto': 'https',
+  'X-Request-Id': '4bf92f3577b34da6a3ce929d0e0e4736',
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+};
+
 export const ask = {
   fetch: (count) =>
     `return wrk.format("GET", "/rest/v1/profiles/" .. ${luaId(`math.random(0, ${count - 1})`)} .. "?client=demo")`,
+  /** The same with ten headers; the last one is another every time with `fresh`. */
+  fetchWithHeaders(count, fresh) {
+    const headers = Object.entries(REALISTIC_HEADERS).map(
+      ([name, value]) => `["${name}"]=${JSON.stringify(value)}`,
+    );
+    const more = fresh
+      ? ',["X-Request-Id"]="4bf92f3577b34da6a3ce" .. math.random(100000000000, 999999999999)'
+      : '';
+    return `return wrk.format("GET", "/rest/v1/profiles/" .. ${luaId(`math.random(0, ${count - 1})`)} .. "?client=demo", {${headers.join()}${more}})`;
+  },
   hash: (count) => `return wrk.format("GET", "/HGETALL/p:" .. ${luaId(`math.random(0, ${count - 1})`)})`,
   update: (
     count,

@@ -70,8 +70,25 @@ export async function fetchRow(run) {
     others.push({ name: 'Express over Redis', target: 7, ...express, lua: ask.fetch(profiles) });
   }
   const results = turnAbout([{ name: 'Quiver', ...quiver, lua: ask.fetch(profiles) }, ...others], options);
+  const comparisons = others.map(({ name, target }) => compareRates('fetch, Bun', results, name, target));
+  comparisons.push(...withHeaders('fetch, Bun', run, quiver, 'bare Bun', bare));
   for (const { child } of others) await stop(child);
-  return others.map(({ name, target }) => compareRates('fetch, Bun', results, name, target));
+  return comparisons;
+}
+
+/** A fetch with ten headers, those that stay the same on a connection and those that do not, against a constant with the same. */
+function withHeaders(what, { options, profiles }, quiver, against, bare) {
+  return [
+    ['the same ten headers every time', false],
+    ['ten headers, one of them new every time', true],
+  ].map(([which, fresh]) => {
+    const lua = ask.fetchWithHeaders(profiles, fresh);
+    const measured = [
+      { name: 'Quiver', ...quiver, lua },
+      { name: against, ...bare, lua },
+    ];
+    return compareRates(`${what}, ${which}`, turnAbout(measured, options), against);
+  });
 }
 
 /** Fetch on Node, against bare node:http. */
@@ -87,10 +104,14 @@ export async function nodeRow(run) {
     ],
     run.options,
   );
+  const comparisons = [
+    compareRates('fetch, Node', results, 'bare node:http', 0.7),
+    ...withHeaders('fetch, Node', run, quiver, 'bare node:http', bare),
+  ];
   await stop(bare.child);
   await stop(quiver.child);
   run.quiver = await contenders.startQuiver('bun', run.data);
-  return [compareRates('fetch, Node', results, 'bare node:http', 0.7)];
+  return comparisons;
 }
 
 /** How long an update goes on without a pause, in seconds, and how often that is measured. */
