@@ -8,7 +8,6 @@ import {
   HEAD_SECONDS,
   LINGER_SECONDS,
   MAX_CONNECTIONS,
-  MAX_WAITING_BYTES,
   REQUESTS_A_TURN,
   SILENCE_SECONDS,
 } from './limits.ts';
@@ -166,13 +165,13 @@ describe('amounts', () => {
         }),
     );
     receive(get('/first'));
-    while (!state.isPaused) receive(get(`/${'x'.repeat(1000)}`));
+    for (let count = 0; count < 100 && !state.isPaused; count += 1) receive(get(`/${'x'.repeat(1000)}`));
+    expect(state.isPaused).toBe(true);
     expect(answers()).toEqual([]);
     answer();
     await turn();
     expect(answers()).toEqual([200]);
     expect(state.sent).toMatch(/\/first$/);
-    expect(MAX_WAITING_BYTES).toBeLessThan(1_000_000);
   });
 
   test('nothing more is answered to a client that does not take in what it got', () => {
@@ -189,6 +188,7 @@ describe('amounts', () => {
     const { receive, answers } = connect();
     receive(get().repeat(3 * REQUESTS_A_TURN));
     expect(answers()).toHaveLength(REQUESTS_A_TURN);
+    expect(REQUESTS_A_TURN).toBeLessThan(10);
     await turn();
     expect(answers()).toHaveLength(2 * REQUESTS_A_TURN);
     await turn();
