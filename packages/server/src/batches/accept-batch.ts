@@ -11,7 +11,7 @@ import { isGzipped } from '../wire/content-encoding.ts';
 import type { HttpRequest } from '../wire/request.ts';
 import { BatchCheck } from './batch-check.ts';
 
-/** An upload that is still trickling in after so many milliseconds is refused; silence the runtimes cut themselves, and sooner. */
+/** An upload that is still trickling in after so many milliseconds is refused; the connection ends silence sooner. */
 const MOST_TIME = 300_000;
 
 export interface AcceptBatchParts {

@@ -19,6 +19,8 @@
  * Requests on one connection never overlap: that keeps answers in order, no request starts before
  * an unsafe one ahead of it is done (RFC 9112 section 9.3.2), and one connection holds at most one
  * answer and one piece of input. The price is that pipelined reads wait for each other.
+ *
+ * A little over 400 lines, because all of these states share what they know of the connection.
  */
 
 import { QuiverError } from '../errors.ts';

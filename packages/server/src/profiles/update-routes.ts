@@ -165,6 +165,7 @@ function describeUpdate(summary: string) {
       200: xml('Done; or, with `success` false, there is no such profile', true, SUBMITTED),
       400: xml('Refused; nothing was changed', false, 'mboxPC or mbox3rdPartyId: must be given'),
       413: xml('The body is too large', false, `body: must have at most ${MAX_UPDATE_BODY} bytes`),
+      415: xml('An unknown Content-Encoding', false, 'Content-Encoding: must be gzip or absent, not br'),
       414: xml('The URL is too long', false, `URL: must have at most ${MAX_UPDATE_URL} characters; use POST`),
     },
   };
