@@ -387,7 +387,7 @@ describe('signing in', () => {
           ...(forwarded !== undefined && { 'x-forwarded-for': forwarded }),
         };
         const request = new Request('http://in-process/demo/target/batches', { headers });
-        return (await behind.app.fetch(request, { address: peer, secure: false })).status;
+        return (await fetchOf(behind.app, request, { address: peer, secure: false })).status;
       };
       for (let n = 0; n < 10; n += 1) {
         // The first of the list is the guesser's own invention.
