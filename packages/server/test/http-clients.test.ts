@@ -132,9 +132,9 @@ events {}
 http { access_log off; client_max_body_size 60m; client_body_temp_path ${home}/body; proxy_temp_path ${home}/proxy;
   fastcgi_temp_path ${home}/fastcgi; uwsgi_temp_path ${home}/uwsgi; scgi_temp_path ${home}/scgi;
   upstream quiver { server ${host}; keepalive 4; }
-  server { listen 127.0.0.1:${plain}; location / { proxy_pass http://${host}; } }
+  server { listen 127.0.0.1:${plain}; location / { proxy_pass http://${host}; proxy_set_header Host $http_host; } }
   server { listen 127.0.0.1:${kept};
-    location / { proxy_pass http://quiver; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off; } } }
+    location / { proxy_pass http://quiver; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_request_buffering off; } } }
 `,
       );
       const nginx = spawn('nginx', ['-c', join(home, 'conf'), '-p', home, '-e', join(home, 'errors')], {
