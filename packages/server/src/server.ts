@@ -271,10 +271,8 @@ export function createServer(parts: ServerParts): QuiverServer {
         key: await readFile(config.tls.keyFile, 'utf8'),
       },
       keepAliveSeconds: config.keepAlive,
-      answer(request, caller) {
-        stores.requestArrives();
-        return app.answer(request, caller);
-      },
+      arrived: () => stores.requestArrives(),
+      answer: app.answer,
       refuse: app.refuse,
     });
     closers.push(() => listener.close());

@@ -91,6 +91,7 @@ export class Connection implements OpenConnection, BodySource {
 
   /** Bytes have arrived; nobody else may change or keep them. */
   received(chunk: Buffer<ArrayBuffer>): void {
+    this.#service.arrived?.();
     if (this.#reading === 'over') this.#drop(chunk.length);
     else if (this.#reading === 'whole' || this.#waiting.length > 0) this.#keep(chunk);
     else if (this.#reading !== 'closed') {

@@ -13,6 +13,11 @@ export interface Caller {
 
 /** What answers requests. */
 export interface Service {
+  /**
+   * Bytes have arrived, called in the very callback that received them. Requests that waited for an
+   * earlier answer are begun outside of it, without a call.
+   */
+  readonly arrived?: () => void;
   /** Answers a request; never throws. */
   readonly answer: (request: IncomingRequest, caller: Caller) => Answer | Promise<Answer>;
   /** The answer to a request that cannot be read; `request` has what is known of it. */
