@@ -93,7 +93,6 @@ export async function startQuiver({ runtime, dataDir, flags = [], env = {}, sabo
   const process_ = launch(runtime, args, { env, sabotage });
   const url = await bannerUrl(process_);
   return {
-    pid: process_.pid,
     url,
     /** Of the supervisor. */
     pid: process_.pid,
