@@ -104,7 +104,6 @@ describe('methods and paths that are not there', () => {
   });
 
   test.each([
-    '/',
     '/rest/v1/profiles',
     '/rest/v1/profiles/',
     '/rest/v1/profiles/thirdPartyId/',

@@ -25,6 +25,7 @@ describe('full-disk: an upload of a batch that the disk had no room for was a 50
     };
     const files = {
       receive: () => (broken ? Promise.resolve({ write: fine, keepAs: fine, discard, ...broken }) : full()),
+      remove: fine,
     } as unknown as BatchFiles;
     const batches = {
       accept: () => Promise.reject(new Error('must not be queued')),
