@@ -9,6 +9,7 @@
  */
 
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
@@ -97,12 +98,17 @@ async function upload(url, path) {
 
 /** Writes a batch of all profiles; its path. */
 function batchFile(value) {
-  const lines = ['batch=thirdPartyId,country,plan,segment,lastOrder,score'];
+  const lines = ['batch=pcId,country,plan,segment,lastOrder,score'];
   for (let n = 0; n < rows; n += 1)
-    lines.push(`customer-${n},france,gold,segment-${n}-of-visitors,${value},${n}`);
+    lines.push(`${idOf(n)},france,gold,segment-${n}-of-visitors,${value},${n}`);
   const path = join(folder, `${value}.batch`);
   writeFileSync(path, lines.join('\n'));
   return path;
+}
+
+/** A random id, as tntIds are; the same for the same number. */
+function idOf(number) {
+  return createHash('md5').update(String(number)).digest('hex');
 }
 
 async function applied(status) {
@@ -119,7 +125,7 @@ async function latencies(url, end) {
   });
   const started = performance.now();
   for (let n = 0; running; n += 1) {
-    const one = fetchOne(`${url}/rest/v1/profiles/thirdPartyId/customer-${(n * 7919) % rows}?client=demo`);
+    const one = fetchOne(`${url}/rest/v1/profiles/${idOf((n * 7919) % rows)}?client=demo`);
     under.add(one);
     void one.then((ms) => times.push(ms)).finally(() => under.delete(one));
     await setTimeout(Math.max(0, started + ((n + 1) * 1000) / rate - performance.now()));

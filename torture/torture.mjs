@@ -23,6 +23,8 @@ const NAMES = [
   'kill',
   'bulk-kill',
   'full-disk',
+  'small-disk',
+  'damage',
   'stop',
   'one-person',
   'fresh-reads',

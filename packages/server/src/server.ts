@@ -6,7 +6,8 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { ClientAccess } from './access/client-access.ts';
@@ -26,11 +27,14 @@ import { UsageMeter } from './metering/usage-meter.ts';
 import { usageSweeper } from './metering/usage-sweeper.ts';
 import { AttributeNames } from './profiles/attribute-names.ts';
 import { expirySweeper } from './profiles/expiry-sweeper.ts';
-import { recordSettler } from './profiles/record-settler.ts';
+import { storeChecks } from './profiles/store-checks.ts';
+import { storeUpkeep } from './profiles/store-upkeep.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import type { BatchFileStore } from './storage/batch-file-store.ts';
+import { hasEmbeddedStore } from './storage/lmdb/lmdb-upkeep.ts';
 import { type LmdbStoresOptions, openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
 import type { SpentCallStore } from './storage/spent-call-store.ts';
+import { StoreDamagedError } from './storage/store-damaged-error.ts';
 import type { Stores } from './storage/stores.ts';
 
 export { embeddedStoreSettings } from './storage/lmdb/lmdb-environment.ts';
@@ -98,7 +102,13 @@ export async function openStores(
   { log, ...trouble }: StoreHooks = {},
 ): Promise<Stores> {
   const { store } = config;
-  if (store.kind === 'lmdb') return openLmdbStores({ path: join(config.dataDir, 'store'), ...trouble });
+  if (store.kind === 'lmdb') {
+    const path = join(config.dataDir, 'store');
+    requireStoreThatWas(config.dataDir, path);
+    const stores = await openLmdbStores({ path, limits: config.limits, ...trouble });
+    await noteStore(config.dataDir);
+    return stores;
+  }
   // Only here: who keeps profiles in the data folder has no need of the client library.
   const { openRedisStores } = await import('./storage/redis/open-redis-stores.ts');
   const password = config.storePassword ?? store.password;
@@ -110,6 +120,7 @@ export async function openStores(
       ...(store.isEncrypted ? { tls: {} } : {}),
     },
     prefix: config.storePrefix,
+    limits: config.limits,
     allowUnsafe: config.allowUnsafeStore,
     found: (flaws) => log && logFlaws(log, flaws),
     // Tokens that one process signs must be good at every other.
@@ -121,6 +132,31 @@ function logFlaws(log: Log, flaws: readonly string[]): void {
   if (flaws.length === 0) log.info('the store has all that it must have again');
   else
     log.error({ flaws }, 'the store would lose what it acknowledges, or does not let Quiver do what it must');
+}
+
+/** Says in the data folder that it has a store. */
+const STORE_NOTE = 'store-was-made';
+
+/** Whether the embedded store of a data folder is missing, although there was one. */
+export function hasLostStore(dataDir: string): boolean {
+  return !hasEmbeddedStore(join(dataDir, 'store')) && existsSync(join(dataDir, STORE_NOTE));
+}
+
+/** Refuses a data folder that had a store and has none any more: it would be served as if nobody had ever come. */
+function requireStoreThatWas(dataDir: string, path: string): void {
+  if (!hasLostStore(dataDir)) return;
+  throw new StoreDamagedError(
+    `${path} had a store and has none any more; restore a backup, or remove ${join(dataDir, STORE_NOTE)} to begin with an empty one`,
+  );
+}
+
+async function noteStore(dataDir: string): Promise<void> {
+  const note = join(dataDir, STORE_NOTE);
+  if (existsSync(note)) return;
+  await writeFile(note, 'Quiver made a store in this folder. Without it Quiver does not start here.\n', {
+    mode: 0o600,
+    flush: true,
+  });
 }
 
 /** The files of batches: with the rest of the store, or in the data folder. */
@@ -224,11 +260,13 @@ export function createServer(parts: ServerParts): QuiverServer {
       }),
       usageSweeper({ ...shared, usage: stores.usage }),
     ] as const;
-    const { settle } = stores;
-    const settler = settle && recordSettler({ settle, log });
+    const { upkeep, checkOn } = stores;
+    const upkeeper = upkeep && storeUpkeep({ upkeep, log });
+    const checker = checkOn && storeChecks({ checkOn, log, now: Date.now });
     for (const part of [
       ...background,
-      ...(settler ? [settler] : []),
+      ...(upkeeper ? [upkeeper] : []),
+      ...(checker ? [checker] : []),
       ...(exchange ? [exchange.rounds()] : []),
     ]) {
       part.start();

@@ -254,3 +254,31 @@ describe('legacy mbox call', () => {
     });
   });
 });
+
+test('a visit that would pass a limit of linking is refused by name and changes nothing', async () => {
+  const small = await openInProcess({ limits: { ids: 3, mergedBytes: 65_536 } });
+  try {
+    const deliver = (id: object, values: object = {}) =>
+      small.ask('POST', '/rest/v1/delivery?client=demo&sessionId=s1', {
+        body: JSON.stringify({
+          id,
+          context: { channel: 'web' },
+          execute: { pageLoad: { profileParameters: values } },
+        }),
+        headers: { 'content-type': 'application/json' },
+      });
+    for (const tntId of ['a', 'b']) await deliver({ tntId, thirdPartyId: 'p' });
+    const refused = await deliver({ tntId: 'c', thirdPartyId: 'p' }, { x: '1' });
+    expect([refused.status, refused.text]).toEqual([
+      400,
+      '{"status":400,"message":"id: the profile has as many ids as this server allows one to have"}',
+    ]);
+    expect((await small.ask('GET', '/rest/v1/profiles/c?client=demo')).status).toBe(404);
+    expect((await small.ask('GET', '/rest/v1/profiles/thirdPartyId/p?client=demo')).text).not.toContain(
+      '"x"',
+    );
+    expect((await deliver({ tntId: 'a', thirdPartyId: 'p' })).status).toBe(200);
+  } finally {
+    await small.close();
+  }
+});

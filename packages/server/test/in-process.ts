@@ -10,6 +10,7 @@ import { derivedKey } from '../src/access/signing-key.ts';
 import { BatchFiles } from '../src/batches/batch-files.ts';
 import { BatchRunner } from '../src/batches/batch-runner.ts';
 import type { ServeConfig } from '../src/config/config.ts';
+import { DEFAULT_LIMITS } from '../src/domain/profile-limits.ts';
 import { type App, createApp } from '../src/http/app.ts';
 import { PlaceholderIds } from '../src/metering/placeholder-ids.ts';
 import { UsageMeter } from '../src/metering/usage-meter.ts';
@@ -48,6 +49,7 @@ export const CONFIG: ServeConfig = {
   edgeSecret: undefined,
   workers: 1,
   keepAlive: 30,
+  limits: DEFAULT_LIMITS,
   logLevel: 'silent',
   adminToken: undefined,
   signingKey: undefined,
@@ -90,7 +92,7 @@ export async function openInProcess(
   now?: () => number,
 ): Promise<InProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-app-'));
-  const lmdb = await openLmdbStores({ path: folder });
+  const lmdb = await openLmdbStores({ path: folder, limits: overrides.limits });
   const files = new BatchFiles(join(folder, 'batches'));
   await files.start();
   const access = new ClientAccess({

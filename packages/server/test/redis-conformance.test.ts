@@ -27,8 +27,8 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
     const prefix = `test-${randomBytes(6).toString('hex')}`;
     const opened: Stores[] = [];
     return {
-      async open() {
-        const stores = await openRedisStores({ seeds: seeds(), connection: {}, prefix });
+      async open(limits) {
+        const stores = await openRedisStores({ seeds: seeds(), connection: {}, prefix, limits });
         opened.push(stores);
         return stores;
       },

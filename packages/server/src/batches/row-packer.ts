@@ -19,7 +19,6 @@ import {
 import { isPlaceholderAt } from '../domain/placeholder-id.ts';
 import { MAX_THIRD_PARTY_ID, MAX_TNT_ID } from '../domain/visitor-id.ts';
 import { BatchRows } from '../storage/batch-rows.ts';
-import { PROFILE_HEAD } from '../storage/profile-record.ts';
 import type { FailedRow } from './batch-format.ts';
 import { allBlank, hexValue, NOT_HEX } from './cell-text.ts';
 import { type LineParser, LineReader, type ResumePoint } from './line-reader.ts';
@@ -133,7 +132,7 @@ export class RowPacker implements LineParser {
     this.#updates = this.#emptyRows();
     this.#fixedBytes = this.#names.reduce(
       (sum, name) => sum + (name?.length ?? 0) + MAX_LENGTH_BYTES,
-      PROFILE_HEAD + GROUP_HEAD,
+      GROUP_HEAD,
     );
   }
 
@@ -199,7 +198,7 @@ export class RowPacker implements LineParser {
   #takeSlowRows(): void {
     for (const row of this.#slow.rows) {
       this.#rows += 1;
-      if (row.kind === 'update') this.#updates.add(row);
+      if (row.kind === 'update') this.#updates.add({ ...row, nth: this.#rows });
       else if (row.kind === 'failed') this.#failures.push(row);
     }
     this.#slow.rows = [];
@@ -212,28 +211,27 @@ export class RowPacker implements LineParser {
     const first = rows.end;
     rows.makeRoom(this.#fixedBytes + (LONGEST_ESCAPE + 1) * (end - start));
     const out = rows.bytes;
-    const recordStart = this.#isPerson ? first : -1;
-    const idStart = this.#isPerson ? first + PROFILE_HEAD : first;
-    const id = this.#packId(block, start, end, out, idStart);
+    const id = this.#packId(block, start, end, out, first);
     if (id < 0) return false;
-    const attributesStart = this.#isPerson ? this.#idEnd : this.#idEnd + PROFILE_HEAD;
-    const recordEnd = this.#packValues(block, id, end, out, attributesStart);
-    if (recordEnd < 0) return false;
+    const idEnd = this.#idEnd;
+    const attributesEnd = this.#packValues(block, id, end, out, idEnd);
+    if (attributesEnd < 0) return false;
     this.#rows += 1;
     // A row without any value is skipped.
-    if (recordEnd === attributesStart + GROUP_HEAD) return true;
-    const rawStart = this.#isRaw ? idStart : recordEnd;
-    const rawEnd = this.#isRaw ? this.#idEnd : copy(block, this.#rawStart, this.#rawEnd, out, recordEnd);
+    if (attributesEnd === idEnd + GROUP_HEAD) return true;
+    const rawStart = this.#isRaw ? first : attributesEnd;
+    const rawEnd = this.#isRaw ? idEnd : copy(block, this.#rawStart, this.#rawEnd, out, attributesEnd);
     rows.addSpans(
       this.#line,
       this.#offset,
       this.#offset + end + 1 - start,
       rawStart,
       rawEnd,
-      idStart,
-      this.#idEnd,
-      recordStart === -1 ? this.#idEnd : recordStart,
-      recordEnd,
+      first,
+      idEnd,
+      idEnd,
+      attributesEnd,
+      this.#rows,
     );
     return true;
   }

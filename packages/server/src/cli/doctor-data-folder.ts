@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { grouped } from '../batches/batch-format.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { storePlace } from '../config/config-report.ts';
-import { type EmbeddedStoreFacts, hasEmbeddedStore, openStores } from '../server.ts';
+import { type EmbeddedStoreFacts, hasEmbeddedStore, hasLostStore, openStores } from '../server.ts';
 import { BATCH_FILE_END, BATCHES_FOLDER, SECRET_FILES, STORE_FOLDER } from './data-folder-names.ts';
 import type { Finding } from './doctor-finding.ts';
 import { inspectApart } from './inspect-store.ts';
@@ -73,6 +73,9 @@ export async function checkStore(config: ServeConfig): Promise<Finding[]> {
   const name = 'store';
   const path = join(config.dataDir, STORE_FOLDER);
   if (config.store.kind !== 'lmdb') return [await checkCluster(config)];
+  if (hasLostStore(config.dataDir)) {
+    return [{ name, state: 'problem', text: `${path} had a store and has none any more; restore a backup` }];
+  }
   if (!hasEmbeddedStore(path)) return [{ name, state: 'ok', text: 'none yet; made at the first start' }];
   const { profiles, bytes, processes, unfinished } = await inspectApart(path);
   const use = processes.length === 0 ? 'not in use' : `in use by process ${processes.join(', ')}`;

@@ -63,6 +63,8 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     peer: config.peers.map(({ cluster, url }) => `${cluster}=${url}`),
     'edge-timeout': config.edgeTimeout,
     workers: config.workers,
+    'max-ids': config.limits.ids,
+    'max-merged-bytes': config.limits.mergedBytes,
     'log-level': config.logLevel,
   };
   return values[name];

@@ -4,6 +4,8 @@
  */
 
 /** How tntIds and `edgeHost` name the cluster (contract section 8). */
+import type { ProfileLimits } from '../domain/profile-limits.ts';
+
 export type LocationHint = 'none' | 'cluster' | 'adobe';
 
 /** `trace` and `fatal` are left out: nothing of Quiver writes them. */
@@ -69,6 +71,8 @@ export interface ServeConfig {
   readonly workers: number;
   /** For how many seconds an idle connection stays open, 1 to 3600. */
   readonly keepAlive: number;
+  /** What one profile may grow to by linking. */
+  readonly limits: ProfileLimits;
   readonly logLevel: LogLevel;
   /** `QUIVER_ADMIN_TOKEN`; undefined means the one in `dataDir`. */
   readonly adminToken: string | undefined;

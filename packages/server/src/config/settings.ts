@@ -7,6 +7,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
+import { DEFAULT_LIMITS } from '../domain/profile-limits.ts';
 import type { LogLevel, Peer, RedisLocation, StoreLocation } from './config.ts';
 
 export interface Setting {
@@ -282,6 +283,20 @@ export const SETTINGS = [
     describe:
       'how long an idle connection stays open; longer than the idle time of a load balancer before it',
     schema: wholeNumber(1, 3600),
+  },
+  {
+    name: 'max-ids',
+    value: '<number>',
+    fallback: String(DEFAULT_LIMITS.ids),
+    describe: 'ids that one profile may have; a visit that would add one more is refused',
+    schema: wholeNumber(2, 1_000_000),
+  },
+  {
+    name: 'max-merged-bytes',
+    value: '<bytes>',
+    fallback: String(DEFAULT_LIMITS.mergedBytes),
+    describe: 'bytes that the attributes of one profile may have after a merge',
+    schema: wholeNumber(65_536, 16_777_216),
   },
   {
     name: 'log-level',

@@ -3,6 +3,7 @@
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import type { ClientRules, RulesOf } from '../domain/client-rules.ts';
 import type { CheckIds } from '../domain/placeholder-id.ts';
+import { limitReason } from '../domain/profile-limits.ts';
 import type { IdKind } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { FoundProfile, Visit, VisitOutcome } from '../storage/profile-store.ts';
@@ -112,6 +113,9 @@ export class VisitIntake {
         'bad-request',
         `${taken.attributesMember}: the attributes of one profile may total at most ${MAX_ATTRIBUTES_SIZE} bytes; nothing was changed`,
       );
+    }
+    if (visited.outcome !== 'visited') {
+      throw new QuiverError('bad-request', `id: ${limitReason(visited.outcome)}`);
     }
     this.#parts.takenIn(client, metered);
     const { profiles } = this.#parts;

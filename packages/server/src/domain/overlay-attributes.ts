@@ -10,7 +10,7 @@ import { GROUP_HEAD, GROUP_MARK, readLength, skipLength } from './packed-attribu
  * Writes `old` with the entries of `added` set: those move to the end, in their order; the others stay as they are.
  *
  * @param target has room for both behind `at`
- * @param added is of one time, which is none before the newest of `old`; not empty
+ * @param added has no time before the newest of `old`; not empty
  * @returns where the attributes end in the target
  */
 export function overlayAttributes(
@@ -91,10 +91,14 @@ function replacesAll(
   addedEnd: number,
 ): boolean {
   let a = oldStart;
-  let b = addedStart + GROUP_HEAD;
+  let b = addedStart;
   while (a < oldEnd) {
     if (old[a] === GROUP_MARK) {
       a += GROUP_HEAD;
+      continue;
+    }
+    if (added[b] === GROUP_MARK && b < addedEnd) {
+      b += GROUP_HEAD;
       continue;
     }
     if (b >= addedEnd) return false;
@@ -118,7 +122,11 @@ const MANY = 32;
 function noteNames(packed: Uint8Array, start: number, end: number): number {
   let count = 0;
   notedTexts.clear();
-  for (let entry = start + GROUP_HEAD; entry < end; count += 1) {
+  for (let entry = start; entry < end; ) {
+    if (packed[entry] === GROUP_MARK) {
+      entry += GROUP_HEAD;
+      continue;
+    }
     const nameStart = skipLength(packed, entry);
     const nameEnd = nameStart + readLength(packed, entry);
     if (2 * count === noted.length) noted = withRoom(noted);
@@ -126,6 +134,7 @@ function noteNames(packed: Uint8Array, start: number, end: number): number {
     noted[2 * count + 1] = nameEnd;
     if (count >= MANY) notedTexts.add(latin1(packed, nameStart, nameEnd));
     entry = skipLength(packed, nameEnd) + readLength(packed, nameEnd);
+    count += 1;
   }
   return count;
 }

@@ -67,7 +67,11 @@ export const EDGE_CALLS = {
   visit: {
     about: 'Take in a visitor',
     ask: OfClient.extend({ ids: z.array(Id).min(1), freshTntId: Id, settings: Settings }),
-    answer: z.object({ outcome: z.enum(['visited', 'too-large']), tntId: z.string(), node: z.int() }),
+    answer: z.object({
+      outcome: z.enum(['visited', 'too-large', 'too-many-ids', 'merge-too-large']),
+      tntId: z.string(),
+      node: z.int(),
+    }),
   },
   remove: { about: 'Remove a profile', ask: OfId, answer: z.object({ removed: z.boolean() }) },
   'remove-attribute': {

@@ -7,13 +7,12 @@
  * for (const { id, settings } of step.updates) …
  * ```
  *
- * For one that does, each row lies in {@link BatchRows.bytes} as the record of a new profile (`profile-record.ts`): room for the head, the
- * thirdPartyId if it has one, then the packed attributes, whose time is {@link BatchRows.at}. {@link BatchRows.spans} says where.
+ * For one that does, each row lies in {@link BatchRows.bytes}: its id, and its packed attributes, whose time is {@link BatchRows.at}.
+ * {@link BatchRows.spans} says where.
  */
 
 import { type AttributeSettings, listAttributes, packSettings } from '../domain/attributes.ts';
 import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
-import { PROFILE_HEAD } from './profile-record.ts';
 
 /** A row to apply, as iterating over the `updates` of a step gives it. */
 export interface RowUpdate {
@@ -23,10 +22,12 @@ export interface RowUpdate {
   readonly settings: AttributeSettings;
   readonly start: number;
   readonly next: number;
+  /** How many rows of the step there are up to this one, skipped and failed ones too; unknown when it is left out. */
+  readonly nth?: number;
 }
 
 /** How many numbers {@link BatchRows.spans} holds for a row; what follows are their places. */
-export const SPAN = 9;
+export const SPAN = 10;
 /** The line of the file. */
 export const LINE = 0;
 /** Where the row lies in the file: its first byte, and the first after it. */
@@ -38,9 +39,11 @@ export const RAW_END = 4;
 /** The id, without a location hint. */
 export const ID_START = 5;
 export const ID_END = 6;
-/** The record, from its head, which is not filled, to the end of the attributes. */
-export const RECORD_START = 7;
-export const RECORD_END = 8;
+/** The packed attributes. */
+export const ATTRIBUTES_START = 7;
+export const ATTRIBUTES_END = 8;
+/** How many rows of the step there are up to this one, skipped and failed ones too. */
+export const NTH = 9;
 
 const FIRST_ROWS = 64;
 const FIRST_BYTES = 16 * 1024;
@@ -51,6 +54,8 @@ export class BatchRows implements Iterable<RowUpdate> {
   /** The time that the attributes bear, in epoch milliseconds. */
   at = 0;
   length = 0;
+  /** Whether of each row its place in the step is known, so that a part of the step can be applied. */
+  knowsPlaces = true;
   bytes: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
   /** How many of the bytes are in use. */
   end = 0;
@@ -70,19 +75,15 @@ export class BatchRows implements Iterable<RowUpdate> {
   }
 
   /** Adds a plain row. */
-  add({ id, rawId, settings, line, start, next }: RowUpdate): void {
+  add({ id, rawId, settings, line, start, next, nth }: RowUpdate): void {
+    if (nth === undefined) this.knowsPlaces = false;
     const attributes = packSettings(settings, this.at);
-    const idLength = Buffer.byteLength(id.value);
-    this.makeRoom(Buffer.byteLength(rawId) + idLength + PROFILE_HEAD + attributes.length);
+    this.makeRoom(Buffer.byteLength(rawId) + Buffer.byteLength(id.value) + attributes.length);
     const { bytes, end: rawStart } = this;
     const rawEnd = rawStart + bytes.write(rawId, rawStart, 'utf8');
-    const isPerson = this.kind === 'thirdPartyId';
-    const idStart = isPerson ? rawEnd + PROFILE_HEAD : rawEnd;
-    const idEnd = idStart + bytes.write(id.value, idStart, 'utf8');
-    const attributesStart = isPerson ? idEnd : idEnd + PROFILE_HEAD;
-    const recordStart = isPerson ? rawEnd : idEnd;
-    const recordEnd = attributesStart + attributes.copy(bytes, attributesStart);
-    this.addSpans(line, start, next, rawStart, rawEnd, idStart, idEnd, recordStart, recordEnd);
+    const idEnd = rawEnd + bytes.write(id.value, rawEnd, 'utf8');
+    const attributesEnd = idEnd + attributes.copy(bytes, idEnd);
+    this.addSpans(line, start, next, rawStart, rawEnd, rawEnd, idEnd, idEnd, attributesEnd, nth ?? 0);
   }
 
   /** Adds a row that was written behind {@link end}. */
@@ -94,8 +95,9 @@ export class BatchRows implements Iterable<RowUpdate> {
     rawEnd: number,
     idStart: number,
     idEnd: number,
-    recordStart: number,
-    recordEnd: number,
+    attributesStart: number,
+    attributesEnd: number,
+    nth: number,
   ): void {
     const first = this.length * SPAN;
     if (first === this.spans.length) this.#makeRoomForSpans();
@@ -107,9 +109,10 @@ export class BatchRows implements Iterable<RowUpdate> {
     spans[first + RAW_END] = rawEnd;
     spans[first + ID_START] = idStart;
     spans[first + ID_END] = idEnd;
-    spans[first + RECORD_START] = recordStart;
-    spans[first + RECORD_END] = recordEnd;
-    this.end = Math.max(recordEnd, rawEnd);
+    spans[first + ATTRIBUTES_START] = attributesStart;
+    spans[first + ATTRIBUTES_END] = attributesEnd;
+    spans[first + NTH] = nth;
+    this.end = Math.max(attributesEnd, rawEnd);
     this.length += 1;
   }
 
@@ -124,16 +127,20 @@ export class BatchRows implements Iterable<RowUpdate> {
   /** Empties it, to be filled anew in the same memory. */
   clear(at: number): void {
     this.at = at;
+    this.knowsPlaces = true;
     this.length = 0;
     this.end = 0;
   }
 
-  /** Where a row's attributes begin; they end where the record ends. */
-  attributesStart(index: number): number {
+  /** The place in the file behind a row, and how many rows of the step there are up to it. */
+  placeAfter(index: number): { readonly line: number; readonly offset: number; readonly nth: number } {
     const span = index * SPAN;
-    return this.kind === 'thirdPartyId'
-      ? this.spans[span + ID_END]!
-      : this.spans[span + RECORD_START]! + PROFILE_HEAD;
+    const { spans } = this;
+    return {
+      line: spans[span + LINE]! + 1,
+      offset: spans[span + FILE_NEXT]!,
+      nth: spans[span + NTH]!,
+    };
   }
 
   /** One row as a plain one. */
@@ -141,7 +148,7 @@ export class BatchRows implements Iterable<RowUpdate> {
     const place = (which: number) => this.spans[index * SPAN + which]!;
     const text = (start: number, end: number) => this.bytes.toString('utf8', start, end);
     const value = text(place(ID_START), place(ID_END));
-    const attributes = listAttributes(this.bytes.subarray(this.attributesStart(index), place(RECORD_END)));
+    const attributes = listAttributes(this.bytes.subarray(place(ATTRIBUTES_START), place(ATTRIBUTES_END)));
     return {
       line: place(LINE),
       start: place(FILE_START),

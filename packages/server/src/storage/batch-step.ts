@@ -21,12 +21,20 @@ export function waitingBatch(
 }
 
 /** Whether a step begins where a batch is, and the batch can go on. */
-export function isAtStep({ state, progress }: Batch, { consumedBefore }: BatchStep): boolean {
+export function isAtStep(
+  { state, progress }: Batch,
+  { consumedBefore }: Pick<BatchStep, 'consumedBefore'>,
+): boolean {
   return (state === 'waiting' || state === 'running') && progress.consumed === consumedBefore;
 }
 
-/** The batch after a step. @param unapplied the rows of the step that were not applied here */
-export function batchAfter(batch: Batch, step: BatchStep, unapplied: readonly FailedRow[]): Batch {
+/** What of a step counts for the progress of its batch: of the whole step, or of a part of it. */
+export type StepPart = Pick<BatchStep, 'moment' | 'isLast' | 'failures' | 'appliedElsewhere' | 'after'> & {
+  readonly updates: { readonly length: number };
+};
+
+/** The batch after a step or a part of one. @param unapplied the rows of it that were not applied here */
+export function batchAfter(batch: Batch, step: StepPart, unapplied: readonly FailedRow[]): Batch {
   const { progress } = batch;
   const { moment, isLast, updates, failures, appliedElsewhere } = step;
   const notFound = unapplied.filter((row) => row.notFound).length;

@@ -15,6 +15,7 @@
 import type { AttributeSettings } from '../domain/attributes.ts';
 import type { WriteMoment } from '../domain/lifetime.ts';
 import type { Profile } from '../domain/profile.ts';
+import type { LimitOutcome } from '../domain/profile-limits.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
 /** What an update or a removal came to. */
@@ -32,8 +33,8 @@ export interface Visit {
 }
 
 export interface VisitOutcome {
-  /** `too-large`: the settings would pass 64 KB, and nothing at all was changed, no link either. */
-  readonly outcome: 'visited' | 'too-large';
+  /** `too-large`: the settings would pass 64 KB. As with the limits of linking, nothing at all was changed then, no link either. */
+  readonly outcome: 'visited' | 'too-large' | LimitOutcome;
   /** The tntId of the request, else the oldest of the profile; without a hint. Empty when nothing was changed. */
   readonly tntId: string;
 }

@@ -30,13 +30,20 @@ export interface Stores {
   readonly attributeNames: AttributeNameStore;
 
   /**
-   * Brings what was written lately to where it stays, in one small step; for a process in the background. Undefined where the engine writes everything there
-   * at once.
+   * Keeps the store small and fast, in one small step; for a process in the background. Undefined where the engine needs nothing of
+   * the kind.
    *
-   * @param limit the most records in this step
+   * @param limit the most records in this step; as many as a few milliseconds allow by default
    * @returns whether there is more to do at once
    */
-  readonly settle: ((limit: number) => Promise<boolean>) | undefined;
+  readonly upkeep: ((limit?: number) => Promise<boolean>) | undefined;
+
+  /**
+   * Looks for damage, in one small step; for a process in the background. Undefined where the engine does that by itself.
+   *
+   * @returns what was found in a whole round of steps, when this step has ended one: nothing when the store is sound
+   */
+  readonly checkOn: (() => Promise<readonly string[] | undefined>) | undefined;
 
   /**
    * Says that a request has arrived, in the very callback of the event loop that has received it. Reads see all that was acknowledged

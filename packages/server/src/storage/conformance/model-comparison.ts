@@ -85,7 +85,7 @@ const operation = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      do: fc.constant('settle' as const),
+      do: fc.constant('upkeep' as const),
       limits: fc.array(fc.integer({ min: 1, max: 3 })),
     }),
   },
@@ -129,9 +129,9 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
     } else if (op.do === 'removeAttribute') {
       const answer = await store.removeAttribute(client, op.id, op.name, moment);
       expect(answer).toBe(model.removeAttribute(client, op.id, op.name, moment));
-    } else if (op.do === 'settle') {
+    } else if (op.do === 'upkeep') {
       // Where it stops halfway the next operations meet what is.
-      for (const limit of op.limits) await stores.settle?.(limit);
+      for (const limit of op.limits) await stores.upkeep?.(limit);
     } else {
       await store.sweep(now, op.limit);
     }

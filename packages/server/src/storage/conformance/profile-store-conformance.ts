@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import { FIRST_SESSION_START } from '../../domain/profile.ts';
+import type { ProfileLimits } from '../../domain/profile-limits.ts';
 import { customerId, type VisitorId } from '../../domain/visitor-id.ts';
 import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
@@ -14,7 +15,7 @@ import { attributesIn } from './attributes-in.ts';
 
 /** One place where a store lives; `open` may be called several times, for several processes' worth of handles. */
 export interface StorePlace {
-  open(): Promise<Stores>;
+  open(limits?: ProfileLimits): Promise<Stores>;
   /** Closes what was opened and removes every trace. */
   dispose(): Promise<void>;
 }
@@ -249,6 +250,44 @@ export function describeProfileStore(
         await visit([person('p')], { z: 'y'.repeat(40_000) });
         expect((await visit([person('p'), tnt('a')], {}, T0 + 1)).outcome).toBe('visited');
         expect(Object.keys((await values(tnt('a')))!).sort()).toEqual(['firstSessionStart', 'x', 'z']);
+      });
+    });
+
+    describe('limits', () => {
+      beforeEach(async () => {
+        store = (await place.open({ ids: 4, mergedBytes: 65_536 })).profiles;
+      });
+
+      test('a visit that would add one id too many is refused and changes nothing; known ids go on', async () => {
+        for (const device of ['a', 'b', 'c']) await visit([person('p'), tnt(device)]);
+        const refused = await visit([person('p'), tnt('d')], { x: '1' }, T0 + 1);
+        expect(refused).toEqual({ outcome: 'too-many-ids', tntId: '' });
+        expect(await values(tnt('d'))).toBeUndefined();
+        expect(await values(person('p'))).not.toHaveProperty('x');
+        expect((await visit([person('p'), tnt('a')], { x: '2' }, T0 + 2)).outcome).toBe('visited');
+        expect(await named(person('p'))).toHaveLength(4);
+      });
+
+      test('a merge that would bring too many ids is refused, and both profiles stay', async () => {
+        await visit([ecid('e'), tnt('a')]);
+        for (const device of ['b', 'c']) await visit([person('p'), tnt(device)], { x: '1' });
+        expect((await visit([person('p'), ecid('e')])).outcome).toBe('too-many-ids');
+        expect(await named(ecid('e'))).toEqual(['ecid:e', 'tntId:a']);
+        expect(await named(person('p'))).toHaveLength(3);
+      });
+
+      test('a merge that would be too large is refused, and both profiles stay', async () => {
+        await visit([tnt('a')], { x: 'y'.repeat(40_000) });
+        await visit([person('p')], { z: 'y'.repeat(40_000) });
+        expect((await visit([person('p'), tnt('a')], {}, T0 + 1)).outcome).toBe('merge-too-large');
+        expect(Object.keys((await values(tnt('a')))!)).toContain('x');
+        expect(Object.keys((await values(person('p')))!)).not.toContain('x');
+      });
+
+      test('a person without a tntId gets one only within the limit', async () => {
+        for (const device of ['a', 'b', 'c']) await visit([person('p'), ecid(device)]);
+        expect((await visit([person('p')], {}, T0 + 1)).outcome).toBe('visited');
+        expect(await named(person('p'))).toHaveLength(4);
       });
     });
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CommitGroups, MAX_GROUP } from './commit-groups.ts';
-import { LmdbEnvironment, type Table } from './lmdb-environment.ts';
+import { LmdbEnvironment } from './lmdb-environment.ts';
+import type { Table } from './lmdb-internals.ts';
 
 interface Commit {
   readonly resolve: () => void;

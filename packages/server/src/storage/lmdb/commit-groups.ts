@@ -16,6 +16,8 @@ const RETRY = { headers: { 'retry-after': '1' } };
 
 /** The most works of one commit, so that the first of them does not wait long for the last. */
 export const MAX_GROUP = 256;
+/** After so many milliseconds the rest of a group is left to the next: other processes wait for their turn. */
+const GROUP_MS = 20;
 
 /** How long a work may take before writes are refused, in milliseconds. A disk may take seconds for one commit. */
 const LIMIT_MS = 5000;
@@ -94,9 +96,17 @@ export class CommitGroups {
     if (this.#watchdog === undefined) this.#watch(this.#limitMs);
     try {
       await this.#transact(() => {
-        group = this.#takeGroup();
+        const taken = this.#takeGroup();
+        group = taken;
         this.#running = group;
-        for (const work of group) work.run();
+        const until = performance.now() + GROUP_MS;
+        let done = 0;
+        while (done < taken.length) {
+          taken[done]!.run();
+          done += 1;
+          if (performance.now() >= until) break;
+        }
+        if (done < taken.length) this.#waiting = [...taken.splice(done), ...this.#waiting];
       });
     } catch (cause) {
       for (const work of group ?? this.#takeGroup()) work.refuse(this.#refusal, cause);
@@ -149,7 +159,7 @@ export class CommitGroups {
     );
   }
 
-  #takeGroup(): readonly Work[] {
+  #takeGroup(): Work[] {
     const group = this.#waiting;
     this.#waiting = group.length > MAX_GROUP ? group.splice(MAX_GROUP) : [];
     return group;

@@ -7,7 +7,8 @@
  */
 
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
-import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import type { Table } from './lmdb-internals.ts';
 
 const TIME = 6;
 const LENGTH = 2;

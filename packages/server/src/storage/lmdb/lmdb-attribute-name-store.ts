@@ -1,7 +1,8 @@
 /** Attribute names in LMDB: one key a client and name. */
 
 import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../attribute-name-store.ts';
-import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import type { Table } from './lmdb-internals.ts';
 import { afterPrefix, clientPrefix } from './lmdb-keys.ts';
 
 const NOTHING = Buffer.alloc(0);

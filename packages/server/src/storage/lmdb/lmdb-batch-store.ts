@@ -5,9 +5,12 @@ import { QuiverError } from '../../errors.ts';
 import { BatchRows } from '../batch-rows.ts';
 import { batchAfter, isAtStep, unappliedRow, waitingBatch } from '../batch-step.ts';
 import type { Batch, BatchStep, BatchStore, FailedRow, ForeignRows, RowOutcome } from '../batch-store.ts';
-import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import type { Table } from './lmdb-internals.ts';
 import type { ProfileTables } from './profile-tables.ts';
 import { RowWriter } from './row-writer.ts';
+import type { StoreUpkeep } from './store-upkeep.ts';
+import { TimeSlice } from './time-slice.ts';
 
 /** The place of a batch in the queue of its client: the count of batches before it. */
 type Turn = number;
@@ -25,6 +28,17 @@ interface Lease {
   readonly until: number;
 }
 
+/** What of a step one transaction is to apply: all that comes behind the parts before it. */
+interface Part {
+  /** The place of its first row among the updates of the step. */
+  readonly from: number;
+  readonly consumedBefore: number;
+  /** The first line whose failure was not counted. */
+  readonly failuresFrom: number;
+}
+
+/** Behind every line of a file. */
+const END_OF_STEP = { line: Number.POSITIVE_INFINITY, offset: 0, nth: 0 };
 const TURN = 6;
 const LINE = 4;
 const MAX_LINE = 2 ** 32 - 1;
@@ -34,6 +48,7 @@ const MAX_ID_BYTES = 256;
 export class LmdbBatchStore implements BatchStore {
   readonly #environment: LmdbEnvironment;
   readonly #rowWriter: RowWriter;
+  readonly #upkeep: StoreUpkeep;
   /** client, turn → the batch */
   readonly #batches: Table;
   /** client, turn → nothing; only while the batch is not complete */
@@ -47,8 +62,12 @@ export class LmdbBatchStore implements BatchStore {
   /** client → who works on its queue */
   readonly #leases: Table;
 
-  constructor(environment: LmdbEnvironment, profiles: ProfileTables) {
+  /** By client: a runner asks for the next step before the last has ended. */
+  readonly #lastSteps = new Map<string, Promise<unknown>>();
+
+  constructor(environment: LmdbEnvironment, profiles: ProfileTables, upkeep: StoreUpkeep) {
     this.#environment = environment;
+    this.#upkeep = upkeep;
     this.#rowWriter = new RowWriter(profiles);
     this.#batches = environment.table('batches');
     this.#queue = environment.table('batch-queue');
@@ -111,7 +130,7 @@ export class LmdbBatchStore implements BatchStore {
   }
 
   lease(client: string, holder: string, now: number, until: number): Promise<boolean> {
-    return this.#environment.write(() => {
+    return this.#environment.writeUpkeep(() => {
       const lease = this.#leaseOf(client);
       if (lease && lease.holder !== holder && lease.until > now) return false;
       this.#leases.putSync(Buffer.from(client), serialize({ holder, until } satisfies Lease));
@@ -120,33 +139,65 @@ export class LmdbBatchStore implements BatchStore {
   }
 
   async release(client: string, holder: string): Promise<void> {
-    await this.#environment.write(() => {
+    await this.#environment.writeUpkeep(() => {
       if (this.#leaseOf(client)?.holder === holder) this.#leases.removeSync(Buffer.from(client));
     });
   }
 
   apply(step: BatchStep): Promise<Batch | 'out-of-turn'> {
-    return this.#environment.write(() => this.#apply(step));
+    const before = this.#lastSteps.get(step.client) ?? Promise.resolve();
+    const applied = before.then(() => this.#applyInParts(step));
+    this.#lastSteps.set(
+      step.client,
+      applied.catch(() => undefined),
+    );
+    return applied;
   }
 
-  #apply(step: BatchStep): Batch | 'out-of-turn' {
-    const { client, holder, leaseUntil, moment } = step;
+  /** Each part is one transaction of a few milliseconds, with the progress up to its last row. */
+  async #applyInParts(step: BatchStep): Promise<Batch | 'out-of-turn'> {
+    let part: Part = { from: 0, consumedBefore: step.consumedBefore, failuresFrom: 0 };
+    for (;;) {
+      await this.#upkeep.makeRoom();
+      const applied = await this.#environment.write(() => this.#applyPart(step, part));
+      if (applied === 'out-of-turn' || applied.rest === undefined) {
+        return applied === 'out-of-turn' ? applied : applied.batch;
+      }
+      part = applied.rest;
+    }
+  }
+
+  #applyPart(
+    step: BatchStep,
+    { from, consumedBefore, failuresFrom }: Part,
+  ): { readonly batch: Batch; readonly rest: Part | undefined } | 'out-of-turn' {
+    const { client, holder, leaseUntil, moment, updates } = step;
     const turn = this.#turnOf(client, step.id);
     const batch = turn === undefined ? undefined : this.#load(client, turn);
     const isOurs = this.#leaseOf(client)?.holder === holder;
-    if (turn === undefined || !batch || !isOurs || !isAtStep(batch, step)) return 'out-of-turn';
+    if (turn === undefined || !batch || !isOurs || !isAtStep(batch, { consumedBefore })) return 'out-of-turn';
 
-    const unapplied = this.#rowWriter
-      .apply(client, step.updates, moment, batch.version === 'v2')
-      .map(({ index, outcome }) => unappliedRow(step.updates.row(index), outcome));
-    for (const failure of [...step.failures, ...unapplied]) {
+    const time = new TimeSlice();
+    const mayGoOn = () => !updates.knowsPlaces || time.isLeft();
+    const { unapplied, next } = this.#rowWriter.apply(
+      ...([client, updates, from, moment, batch.version === 'v2', mayGoOn] as const),
+    );
+    const isWhole = next === updates.length;
+    const { line, offset, nth } = isWhole ? END_OF_STEP : updates.placeAfter(next - 1);
+    const after = isWhole ? step.after : { offset, line, consumed: step.consumedBefore + nth };
+    const failures = step.failures.filter((row) => row.line >= failuresFrom && row.line < line);
+    const failedHere = unapplied.map(({ index, outcome }) => unappliedRow(updates.row(index), outcome));
+    for (const failure of [...failures, ...failedHere]) {
       this.#failures.putSync(failureKey(client, turn, failure.line), serialize(failure));
     }
-    const applied = batchAfter(batch, step, unapplied);
+    const isLast = isWhole && step.isLast;
+    const part = { ...step, after, failures, isLast, updates: { length: next - from } };
+    const applied = batchAfter(batch, part, failedHere);
     this.#save(turn, applied);
-    if (step.isLast) this.#queue.removeSync(turnKey(client, turn));
+    if (isLast) this.#queue.removeSync(turnKey(client, turn));
     this.#leases.putSync(Buffer.from(client), serialize({ holder, until: leaseUntil } satisfies Lease));
-    return applied;
+    const rest = { from: next, consumedBefore: after.consumed, failuresFrom: line };
+    return { batch: applied, rest: isWhole ? undefined : rest };
   }
 
   applyForeign({ client, from, batch, acceptedAt, updates, moment }: ForeignRows): Promise<RowOutcome[]> {
@@ -159,10 +210,8 @@ export class LmdbBatchStore implements BatchStore {
         for (const [line, outcome] of parse<[number, RowOutcome][]>(value)) known.set(line, outcome);
       }
       const fresh = rows.filter(({ line }) => !known.has(line));
-      const failed =
-        fresh.length === 0
-          ? []
-          : this.#rowWriter.apply(client, BatchRows.of(fresh, updates.at), moment, false);
+      const packed = BatchRows.of(fresh, updates.at);
+      const { unapplied: failed } = this.#rowWriter.apply(client, packed, 0, moment, false, () => true);
       const unapplied = new Map(failed.map(({ index, outcome }) => [fresh[index]!.line, outcome]));
       for (const { line } of fresh) known.set(line, unapplied.get(line) ?? 'applied');
       const key = lineKey(place, rows.at(-1)!.line);
@@ -178,13 +227,13 @@ export class LmdbBatchStore implements BatchStore {
   }
 
   async giveUp(client: string, id: string, reason: string): Promise<void> {
-    await this.#environment.write(() =>
+    await this.#environment.writeUpkeep(() =>
       this.#change(client, id, (batch) => ({ ...batch, state: 'stuck', reason })),
     );
   }
 
   retry(client: string, id: string): Promise<boolean> {
-    return this.#environment.write(() =>
+    return this.#environment.writeUpkeep(() =>
       this.#change(client, id, (batch) =>
         batch.state === 'stuck' ? { ...batch, state: 'running', reason: undefined } : undefined,
       ),
@@ -201,7 +250,7 @@ export class LmdbBatchStore implements BatchStore {
   }
 
   expire(client: string, acceptedBefore: number, limit: number): Promise<{ gone: string[]; more: boolean }> {
-    return this.#environment.write(() => {
+    return this.#environment.writeUpkeep(() => {
       const gone: string[] = [];
       let room = limit;
       const past = { start: turnKey(client, 0), end: turnKey(client, acceptedBefore), limit };

@@ -10,7 +10,8 @@ import {
   NO_CLIENT_RECORD,
   parseClientRecord,
 } from '../client-store.ts';
-import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import type { Table } from './lmdb-internals.ts';
 
 /** No client code begins with a zero byte. */
 const CHANGES_KEY = Buffer.from('\0changes');
@@ -44,7 +45,7 @@ export class LmdbClientStore implements ClientStore {
   replace(client: string, record: ClientRecord): Promise<boolean> {
     const key = Buffer.from(client);
     const bytes = Buffer.from(clientRecordJson(record));
-    return this.#environment.write(() => {
+    return this.#environment.writeUpkeep(() => {
       if (this.#get(key).revision !== record.revision) return false;
       this.#clients.putSync(key, bytes);
       const changes = Buffer.alloc(8);

@@ -6,20 +6,26 @@
  * `noSync`, `useWritemap` or `mapAsync`: each loses acknowledged writes at a power cut.
  */
 
-import { statfsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { join } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
 import { QuiverError } from '../../errors.ts';
 import { StoreFormatError } from '../store-format-error.ts';
 import { CommitGroups, type StalledAt } from './commit-groups.ts';
-import { giveToOwner, requireUsable } from './usable-files.ts';
-
-export type Table = Database<Buffer, Buffer>;
-
-/** How long the record is that `getBinaryFast` has just lent; the library's types leave this member out. */
-export function lengthOfLast(table: Table): number {
-  return (table as Table & { readonly lastSize: number }).lastSize;
-}
+import {
+  checkReading,
+  checkWriting,
+  ensureSnapshot,
+  filePages,
+  onSnapshot,
+  type Table,
+  treePages,
+  type UnlistedOptions,
+} from './lmdb-internals.ts';
+import { requireWholeFile } from './store-file.ts';
+import { StoreSpace } from './store-space.ts';
+import { giveToOwner, requireUsable, STORE_FILE } from './usable-files.ts';
 
 /** Whoever keeps in memory what it has read of the environment, and so must know when there is something new to read. */
 export interface Watcher {
@@ -33,17 +39,11 @@ export interface Watcher {
   transactionRefused(): void;
 }
 
-/** What the library's types leave out: to begin a read transaction unless one is open, and to hear of one that begins. */
-interface ReadTransactions {
-  ensureReadTxn(): void;
-  addListener(event: 'begin-transaction', listener: () => void): void;
-}
-
 /** The format this program writes; see `docs/decisions/` for what each version changed. */
-export const FORMAT_VERSION = 3;
-/** Written before there were customer ids: the same bytes, so opening a store only raises the number. */
-const OLDEST_FORMAT = 2;
+export const FORMAT_VERSION = 4;
 
+/** Pages at the beginning of the file that lead to all others. */
+const META_PAGES = 2;
 const FORMAT_KEY = Buffer.from('format');
 /** Virtual only: the file grows as it is written. Beyond it the engine maps more by itself. */
 const MAP_SIZE = 256 * 1024 ** 3;
@@ -51,14 +51,11 @@ const MAX_READERS = 1024;
 const MAX_TABLES = 32;
 /**
  * How many free pages the engine looks for at a time. It writes the list of those that it has not used with every commit, and by its own default, 50,000,
- * that costs milliseconds after much was freed: updates ran at a third of their rate and below. The library's types leave these options out.
+ * that costs milliseconds after much was freed: updates ran at a third of their rate and below.
  */
-const FREE_PAGES = { maxFreeSpaceToLoad: 2000, maxFreeSpaceToRetain: 4000 };
-/** Writes are refused when less is free, so that the engine itself never meets a full disk: 64 MiB, or a tenth of a small disk. */
-const RESERVED_SPACE = 64 * 1024 ** 2;
-const RESERVED_SHARE = 0.1;
-/** How long a look at the free space counts, in milliseconds. */
-const SPACE_CHECK_EVERY = 250;
+const FREE_PAGES: UnlistedOptions = { maxFreeSpaceToLoad: 2000, maxFreeSpaceToRetain: 4000 };
+/** What a write is for. */
+type Purpose = 'ordinary' | 'upkeep';
 
 /** How long a check waits for an empty write, in milliseconds: less than those who probe are used to wait. */
 const CHECK_LIMIT_MS = 2000;
@@ -74,28 +71,29 @@ export function embeddedStoreSettings(): string {
 }
 
 export class LmdbEnvironment {
-  readonly #root: RootDatabase & ReadTransactions;
+  readonly #root: RootDatabase;
   readonly #path: string;
   readonly #groups: CommitGroups;
   #closing: Promise<void> | undefined;
-  #spaceCheckedAt = Number.NEGATIVE_INFINITY;
-  #spaceIsLow = false;
   #requestsArrive = false;
   #snapshotIsShared = false;
+  readonly #space: StoreSpace;
+  readonly #tables = new Map<string, Table>();
   #snapshotIsNew = true;
   /** Counts the snapshots that were taken. */
   #snapshot = 0;
   #watcher: Watcher | undefined;
 
   private constructor(root: RootDatabase, path: string, onStall?: (at: StalledAt) => void) {
-    this.#root = root as RootDatabase & ReadTransactions;
+    this.#root = root;
     this.#path = path;
+    this.#space = new StoreSpace(path, () => this.#freePageBytes());
     this.#groups = new CommitGroups(
       (run) => this.#transact(run),
       (cause) => this.#refusalOf(cause),
       onStall && { onStall },
     );
-    this.#noteSnapshotsOf(this.#root);
+    this.#noteSnapshotsOf(root);
   }
 
   /**
@@ -107,6 +105,7 @@ export class LmdbEnvironment {
   static async open(path: string, onStall?: (at: StalledAt) => void): Promise<LmdbEnvironment> {
     await mkdir(path, { recursive: true, mode: 0o700 });
     await requireUsable(path, MAP_SIZE);
+    await requireWholeFile(path);
     const root = open({
       path,
       mapSize: MAP_SIZE,
@@ -141,8 +140,11 @@ export class LmdbEnvironment {
 
   /** A table with binary keys and values; made when missing. */
   table(name: string): Table {
+    const known = this.#tables.get(name);
+    if (known !== undefined) return known;
     const table = this.#root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' });
-    this.#noteSnapshotsOf(table as Table & ReadTransactions);
+    this.#noteSnapshotsOf(table);
+    this.#tables.set(name, table);
     return table;
   }
 
@@ -153,8 +155,8 @@ export class LmdbEnvironment {
   }
 
   /** Whichever table is read first after a snapshot was let go, the library says so there. */
-  #noteSnapshotsOf(table: ReadTransactions): void {
-    table.addListener('begin-transaction', () => {
+  #noteSnapshotsOf(table: object): void {
+    onSnapshot(table, () => {
       this.#snapshotIsNew = true;
     });
   }
@@ -168,13 +170,18 @@ export class LmdbEnvironment {
    * @throws QuiverError `insufficient-storage`, `not-done` or `unavailable`; nothing has changed then. `unknown` when the disk does not
    *   answer in time
    */
-  write<Result>(work: () => Result): Promise<Result> {
+  write<Result>(work: () => Result, purpose: Purpose = 'ordinary'): Promise<Result> {
     try {
-      this.#requireSpace();
+      this.#requireSpace(purpose);
     } catch (refusal) {
       return Promise.reject(refusal);
     }
     return this.#groups.add(work);
+  }
+
+  /** As {@link write}, for what frees space or guards access: it has a reserve of space, and is done when other writes are refused. */
+  writeUpkeep<Result>(work: () => Result): Promise<Result> {
+    return this.write(work, 'upkeep');
   }
 
   async #transact(run: () => void): Promise<void> {
@@ -195,9 +202,9 @@ export class LmdbEnvironment {
 
   /** What a caller of {@link write} gets when the engine could not commit. */
   #refusalOf(cause: unknown): unknown {
-    this.#spaceCheckedAt = Number.NEGATIVE_INFINITY;
+    this.#space.forget();
     try {
-      this.#requireSpace(cause);
+      this.#requireSpace('ordinary', cause);
     } catch (refusal) {
       return refusal;
     }
@@ -218,6 +225,7 @@ export class LmdbEnvironment {
       this.#renewSnapshot();
       return look(this.#snapshot);
     } catch (error) {
+      if (error instanceof QuiverError) throw error;
       throw new QuiverError('unavailable', 'The store could not be read', {
         cause: error,
         headers: { 'retry-after': '1' },
@@ -258,11 +266,12 @@ export class LmdbEnvironment {
       this.#snapshotIsShared = this.#requestsArrive;
     }
     // The library may have let go of it too, after a commit for instance.
-    this.#root.ensureReadTxn();
+    ensureSnapshot(this.#root);
     if (!this.#snapshotIsNew) return;
-    this.#snapshotIsNew = false;
     this.#snapshot += 1;
+    // What a watcher could not take in it is offered again.
     this.#watcher?.snapshotBegins();
+    this.#snapshotIsNew = false;
   }
 
   /**
@@ -282,15 +291,9 @@ export class LmdbEnvironment {
     }
   }
 
-  /** Reads every record of every table once. */
-  readThrough(): void {
-    this.read(() => {
-      for (const name of this.#root.getKeys()) {
-        for (const { value } of this.table(String(name)).getRange({})) {
-          if (value.length < 0) throw new RangeError('unreachable: to read a value is to touch its pages');
-        }
-      }
-    });
+  /** The names of all tables that the file has. */
+  tableNames(): string[] {
+    return this.read(() => Array.from(this.#root.getKeys(), String));
   }
 
   /** The living processes that have read from the environment and have it open, without this one. */
@@ -300,33 +303,48 @@ export class LmdbEnvironment {
     return [...new Set(Array.from(lines, ([, pid]) => Number(pid)))].filter((pid) => pid !== process.pid);
   }
 
-  #requireSpace(cause?: unknown): void {
-    const now = performance.now();
-    if (now - this.#spaceCheckedAt > SPACE_CHECK_EVERY) {
-      const { bavail, blocks, bsize } = statfsSync(this.#path);
-      this.#spaceIsLow = bavail * bsize < Math.min(RESERVED_SPACE, blocks * bsize * RESERVED_SHARE);
-      this.#spaceCheckedAt = now;
-    }
-    if (this.#spaceIsLow) {
+  /** Whether space should be taken back wherever it can be. */
+  isSpaceScarce(): boolean {
+    return this.#space.look() !== 'ample';
+  }
+
+  /** The size of the file; what is free within it is used again. */
+  fileBytes(): number {
+    return statSync(join(this.#path, STORE_FILE)).size;
+  }
+
+  #requireSpace(purpose: Purpose, cause?: unknown): void {
+    if (purpose === 'ordinary' && this.#space.look() === 'low') {
       throw new QuiverError('insufficient-storage', 'No space left to store it; nothing was changed', {
         cause,
       });
     }
   }
 
+  /** What the pages of the file come to that no tree has. */
+  #freePageBytes(): number {
+    return this.read(() => {
+      const { pageBytes, pages, unnamed } = filePages(this.#root);
+      let used = unnamed + META_PAGES;
+      for (const name of this.#root.getKeys()) used += treePages(this.table(String(name))).pages;
+      return Math.max(0, pages - used) * pageBytes;
+    });
+  }
+
   async #agreeOnFormat(): Promise<void> {
     const meta = this.table('meta');
     const found = meta.get(FORMAT_KEY);
-    const isClaimed = found && found[0] !== OLDEST_FORMAT;
-    const version = isClaimed ? found[0]! : await this.write(() => this.#claimFormat(meta));
-    if (version === FORMAT_VERSION) return;
-    throw new StoreFormatError(this.#path, version, FORMAT_VERSION, OLDEST_FORMAT);
+    const version = found?.[0] ?? (await this.write(() => this.#claimFormat(meta)));
+    if (version !== FORMAT_VERSION)
+      throw new StoreFormatError(this.#path, version, FORMAT_VERSION, FORMAT_VERSION);
+    checkReading(this.#root, meta, FORMAT_KEY);
   }
 
-  /** Of several processes that start on an empty or older folder the first writes the version, the others read it. */
+  /** Of several processes that start on an empty folder the first writes the version, the others read it. */
   #claimFormat(meta: Table): number {
     const found = meta.get(FORMAT_KEY);
-    if (found && found[0] !== OLDEST_FORMAT) return found[0]!;
+    if (found) return found[0]!;
+    checkWriting(this.table('scratch'));
     meta.putSync(FORMAT_KEY, Buffer.from([FORMAT_VERSION]));
     return FORMAT_VERSION;
   }

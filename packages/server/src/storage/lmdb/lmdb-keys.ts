@@ -1,27 +1,62 @@
 /**
  * The keys of the LMDB tables. A client code is preceded by its length, so that no key of one client is a prefix of another's
  * or can be read as one. The longest, an id of 256 characters of four bytes each, stays well under LMDB's 1,978 bytes.
+ *
+ * What names a profile (tables `index`, `expiry`, `expiry-groups`, and within each entry of `records`):
+ *
+ *   length of the client, client, form (one byte), then by form
+ *   0 …    the number of the id's kind               the value, UTF-8
+ *   0x80   a tntId as Quiver makes them              its 32 lower-case hex digits as 16 bytes
+ *   0x81   the handle of a profile with several ids  the number of its group of links, six bytes
  */
 
-import { readTime, writeTime } from '../../domain/time-bytes.ts';
-import type { VisitorId } from '../../domain/visitor-id.ts';
+import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
+import type { IdKind, VisitorId } from '../../domain/visitor-id.ts';
 import { KIND_NUMBER, kindOfNumber } from '../kind-number.ts';
 
-const TIME = 6;
 /** The longest key: a client of 255 bytes, an id of 256 characters of four bytes each. */
 const MAX_KEY = 2048;
 /** The longest id, in UTF-16 units. */
 const MAX_VALUE = 512;
+const HEX_TNT_ID = 0x80;
+const HANDLE = 0x81;
+const HEX_DIGITS = 32;
+const HEX_BYTES = HEX_DIGITS / 2;
 
-/** Table `profiles`: client, kind, value. */
-export function profileKey(client: string, id: VisitorId): Buffer {
+/** The key of an id. */
+export function idKey(client: string, { kind, value }: VisitorId): Buffer {
   const start = 2 + client.length;
-  const key = Buffer.allocUnsafe(start + Buffer.byteLength(id.value));
-  key[0] = client.length;
-  key.write(client, 1, 'latin1');
-  key[start - 1] = KIND_NUMBER[id.kind];
-  key.write(id.value, start, 'utf8');
+  const isHex = kind === 'tntId' && isHexTntId(value);
+  const key = Buffer.allocUnsafe(start + (isHex ? HEX_BYTES : Buffer.byteLength(value)));
+  writeClient(key, client);
+  if (isHex) {
+    key[start - 1] = HEX_TNT_ID;
+    writeHex(key, start, value);
+  } else {
+    key[start - 1] = KIND_NUMBER[kind];
+    key.write(value, start, 'utf8');
+  }
   return key;
+}
+
+/** The key of a profile that has several ids. */
+export function handleKey(client: string, group: number): Buffer {
+  const start = 2 + client.length;
+  const key = Buffer.allocUnsafe(start + TIME_BYTES);
+  writeClient(key, client);
+  key[start - 1] = HANDLE;
+  writeTime(key, group, start);
+  return key;
+}
+
+/** What a key stands for: an id, or the handle of a profile, which has none. */
+export function parseKey(key: Buffer): { readonly client: string; readonly id: VisitorId | undefined } {
+  const start = 2 + key[0]!;
+  const client = key.toString('latin1', 1, start - 1);
+  const form = key[start - 1]!;
+  if (form === HANDLE) return { client, id: undefined };
+  if (form === HEX_TNT_ID) return { client, id: { kind: 'tntId', value: key.toString('hex', start) } };
+  return { client, id: { kind: kindOfNumber(form), value: key.toString('utf8', start) } };
 }
 
 /** One key in memory that is used again and again. */
@@ -38,75 +73,142 @@ export class ReusedKey {
     return view;
   }
 
-  /** Makes it the key of {@link profileKey}, without memory of its own. */
-  ofProfile(client: string, { kind, value }: VisitorId): Buffer {
-    // Only an id that is none can be longer than there is room.
-    if (value.length > MAX_VALUE) return profileKey(client, { kind, value });
-    const { bytes } = this;
-    const start = 2 + client.length;
-    bytes[0] = client.length;
-    bytes.write(client, 1, 'latin1');
-    bytes[start - 1] = KIND_NUMBER[kind];
-    this.length = start + bytes.write(value, start, 'utf8');
-    return this.view;
+  /** The key as a text of one character a byte. */
+  get text(): string {
+    return this.bytes.toString('latin1', 0, this.length);
   }
 
-  /** Puts bytes behind the first `at`. */
-  set(at: number, from: Uint8Array, start: number, end: number): void {
+  /** Makes it {@link idKey}, without memory of its own; false for what is too long to be an id. */
+  setId(client: string, { kind, value }: VisitorId): boolean {
+    if (value.length > MAX_VALUE) return false;
     const { bytes } = this;
+    const start = 2 + client.length;
+    writeClient(bytes, client);
+    if (kind === 'tntId' && isHexTntId(value)) {
+      bytes[start - 1] = HEX_TNT_ID;
+      writeHex(bytes, start, value);
+      this.length = start + HEX_BYTES;
+    } else {
+      bytes[start - 1] = KIND_NUMBER[kind];
+      this.length = start + bytes.write(value, start, 'utf8');
+    }
+    return true;
+  }
+
+  /** Makes it {@link idKey} of a client that was set before and an id whose UTF-8 stands in `from`. */
+  setIdBytes(clientLength: number, kind: IdKind, from: Uint8Array, start: number, end: number): void {
+    const { bytes } = this;
+    const at = 2 + clientLength;
+    if (kind === 'tntId' && end - start === HEX_DIGITS && this.#packHex(at, from, start)) {
+      bytes[at - 1] = HEX_TNT_ID;
+      this.length = at + HEX_BYTES;
+      return;
+    }
+    bytes[at - 1] = KIND_NUMBER[kind];
+    this.length = at;
+    this.#add(from, start, end);
+  }
+
+  /** Makes it a copy of bytes. */
+  set(from: Uint8Array, start: number, end: number): void {
+    this.length = 0;
+    this.#add(from, start, end);
+  }
+
+  /** Whether it is what stands in other bytes. */
+  equals(other: Uint8Array, start: number, length: number): boolean {
+    if (length !== this.length) return false;
+    const { bytes } = this;
+    for (let at = length - 1; at >= 0; at -= 1) if (bytes[at] !== other[start + at]) return false;
+    return true;
+  }
+
+  #add(from: Uint8Array, start: number, end: number): void {
+    const { bytes } = this;
+    const at = this.length;
     for (let index = start; index < end; index += 1) bytes[at + index - start] = from[index]!;
     this.length = at + end - start;
   }
+
+  #packHex(at: number, from: Uint8Array, start: number): boolean {
+    const { bytes } = this;
+    for (let index = 0; index < HEX_BYTES; index += 1) {
+      const high = hexDigit(from[start + 2 * index]!);
+      const low = hexDigit(from[start + 2 * index + 1]!);
+      if (high < 0 || low < 0) return false;
+      bytes[at + index] = high * 16 + low;
+    }
+    return true;
+  }
 }
 
-/** The client and the id that a key of `profiles` stands for. */
-export function parseProfileKey(key: Buffer): { client: string; id: VisitorId } {
-  const start = 2 + key[0]!;
-  return {
-    client: key.toString('latin1', 1, start - 1),
-    id: { kind: kindOfNumber(key[start - 1]!), value: key.toString('utf8', start) },
-  };
+function writeClient(key: Buffer, client: string): void {
+  key[0] = client.length;
+  key.write(client, 1, 'latin1');
+}
+
+function isHexTntId(value: string): boolean {
+  if (value.length !== HEX_DIGITS) return false;
+  for (let at = 0; at < HEX_DIGITS; at += 1) if (hexDigit(value.charCodeAt(at)) < 0) return false;
+  return true;
+}
+
+function writeHex(key: Uint8Array, at: number, value: string): void {
+  for (let index = 0; index < HEX_BYTES; index += 1) {
+    key[at + index] = hexDigit(value.charCodeAt(2 * index)) * 16 + hexDigit(value.charCodeAt(2 * index + 1));
+  }
+}
+
+/** Lower case alone: an id in capitals is another id. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
+}
+
+/** A whole number below 2^48 as a key. */
+export function numberKey(value: number): Buffer {
+  const key = Buffer.allocUnsafe(TIME_BYTES);
+  writeTime(key, value, 0);
+  return key;
 }
 
 /** Table `links`: group, since when, kind, value; so a group reads oldest first. */
 export function linkKey(group: number, since: number, id: VisitorId): Buffer {
-  const key = Buffer.allocUnsafe(2 * TIME + 1 + Buffer.byteLength(id.value));
+  const key = Buffer.allocUnsafe(2 * TIME_BYTES + 1 + Buffer.byteLength(id.value));
   writeTime(key, group, 0);
-  writeTime(key, since, TIME);
-  key[2 * TIME] = KIND_NUMBER[id.kind];
-  key.write(id.value, 2 * TIME + 1, 'utf8');
+  writeTime(key, since, TIME_BYTES);
+  key[2 * TIME_BYTES] = KIND_NUMBER[id.kind];
+  key.write(id.value, 2 * TIME_BYTES + 1, 'utf8');
   return key;
 }
 
 export function parseLinkKey(key: Buffer): { since: number; id: VisitorId } {
   return {
-    since: readTime(key, TIME),
-    id: { kind: kindOfNumber(key[2 * TIME]!), value: key.toString('utf8', 2 * TIME + 1) },
+    since: readTime(key, TIME_BYTES),
+    id: { kind: kindOfNumber(key[2 * TIME_BYTES]!), value: key.toString('utf8', 2 * TIME_BYTES + 1) },
   };
 }
 
-/** The first key of a group of links; that of `group + 1` ends its range. */
-export function linkGroupStart(group: number): Buffer {
-  const key = Buffer.allocUnsafe(TIME);
-  writeTime(key, group, 0);
-  return key;
+/** The range of the links of a group. */
+export function linksOf(group: number): { readonly start: Buffer; readonly end: Buffer } {
+  return { start: numberKey(group), end: numberKey(group + 1) };
 }
 
 /** Table `expiry`: when to look, then the profile's own key. */
 export function expiryKey(sweepAt: number, home: Buffer): Buffer {
-  const key = Buffer.allocUnsafe(TIME + home.length);
+  const key = Buffer.allocUnsafe(TIME_BYTES + home.length);
   writeTime(key, sweepAt, 0);
-  home.copy(key, TIME);
+  home.copy(key, TIME_BYTES);
   return key;
 }
 
 /** The end of the range of what is due at `now`, exclusive. */
 export function expiryEnd(now: number): Buffer {
-  return linkGroupStart(now + 1);
+  return numberKey(now + 1);
 }
 
 export function parseExpiryKey(key: Buffer): { sweepAt: number; home: Buffer } {
-  return { sweepAt: readTime(key, 0), home: key.subarray(TIME) };
+  return { sweepAt: readTime(key, 0), home: key.subarray(TIME_BYTES) };
 }
 
 /** Tables of things that belong to a client and have keys of text: the client. */

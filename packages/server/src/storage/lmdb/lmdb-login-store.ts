@@ -10,7 +10,8 @@ import {
   type LoginStore,
   MAX_LOGINS_KEPT,
 } from '../login-store.ts';
-import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import type { Table } from './lmdb-internals.ts';
 
 /** Entries looked at for removal with each that is made: more than one, so that no table grows. */
 const SWEPT_AT_ONCE = 8;
@@ -38,7 +39,7 @@ export class LmdbLoginStore implements LoginStore {
 
   fail(address: string, now: number): Promise<number> {
     const key = keyOf(address);
-    return this.#environment.write(() => {
+    return this.#environment.writeUpkeep(() => {
       this.#sweepLogins(now);
       const times = [...this.#timesOf(key, now), now].slice(-MAX_LOGINS_KEPT);
       this.#logins.putSync(key, Buffer.from(JSON.stringify(times)));
@@ -55,7 +56,7 @@ export class LmdbLoginStore implements LoginStore {
   endSession(session: string, at: number): Promise<void> {
     const value = Buffer.alloc(8);
     value.writeDoubleBE(at);
-    return this.#environment.write(() => {
+    return this.#environment.writeUpkeep(() => {
       this.#sweepEnded(at);
       this.#ended.putSync(keyOf(session), value);
     });

@@ -13,14 +13,19 @@ interface LmdbPlace extends StorePlace {
   readonly path: string;
 }
 
-/** @param journalEntries few of them, so that records are written to the tree at once too */
-async function makePlace(journalEntries?: number): Promise<LmdbPlace> {
+type LogOptions = NonNullable<Parameters<typeof openLmdbStores>[0]['log']>;
+/** Merged and cleaned all the time. */
+const BUSY: LogOptions = { mergeKeys: 1, segmentEntries: 4 };
+/** Next to nothing in memory, so that entries go to the index at once too. */
+const FORGETFUL: LogOptions = { recentKeys: 3, mergeKeys: 2, segmentEntries: 8 };
+
+async function makePlace(log?: LogOptions): Promise<LmdbPlace> {
   const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
   const opened: Stores[] = [];
   return {
     path,
-    async open() {
-      const store = await openLmdbStores({ path, ...(journalEntries !== undefined && { journalEntries }) });
+    async open(limits) {
+      const store = await openLmdbStores({ path, limits, ...(log && { log }) });
       opened.push(store);
       return store;
     },
@@ -32,21 +37,33 @@ async function makePlace(journalEntries?: number): Promise<LmdbPlace> {
 }
 
 describeProfileStore('LMDB', makePlace);
-describeProfileStore('LMDB with a full journal', () => makePlace(1));
+describeProfileStore('LMDB without memory', () => makePlace({ recentKeys: 0 }));
 
-testAgainstModel('LMDB', makePlace, 60, isEmptyAtTheEnd);
-testAgainstModel('LMDB with a small journal', () => makePlace(4), 60, isEmptyAtTheEnd);
+testAgainstModel('LMDB', makePlace, 60, isEmptyAtTheEnd(undefined));
+testAgainstModel('LMDB that merges and cleans', () => makePlace(BUSY), 100, isEmptyAtTheEnd(BUSY));
+testAgainstModel('LMDB with little memory', () => makePlace(FORGETFUL), 100, isEmptyAtTheEnd(FORGETFUL));
 
-/** When everything has expired and is swept, nothing may be left in any table: no orphan pointer, link, index or journal entry. */
-async function isEmptyAtTheEnd(store: Stores, place: StorePlace): Promise<void> {
-  while ((await store.profiles.sweep(T0 + 10_000 * DAY, 100)).more);
-  // What is under way, then all the rest.
-  for (let round = 0; round < 3; round += 1) while (await store.settle?.(100));
-  await store.close();
-  const environment = await LmdbEnvironment.open((place as LmdbPlace).path);
-  const counts = ['profiles', 'journal', 'links', 'expiry', 'expiry-groups'].map((name) =>
-    environment.table(name).getKeysCount(),
-  );
-  expect([...counts, new ProfileTables(environment).count()]).toEqual([0, 0, 0, 0, 0, 0]);
-  await environment.close();
+/**
+ * When everything has expired and is swept, nothing may be left in any table but entries that say so: no orphan pointer, link or index
+ * entry, and no segment may be thought to hold anything.
+ */
+function isEmptyAtTheEnd(log: LogOptions | undefined) {
+  return async (store: Stores, place: StorePlace): Promise<void> => {
+    while ((await store.profiles.sweep(T0 + 10_000 * DAY, 100)).more);
+    // What is under way, then all the rest.
+    for (let round = 0; round < 3; round += 1) while (await store.upkeep?.(100));
+    await store.close();
+    const environment = await LmdbEnvironment.open((place as LmdbPlace).path);
+    const counts = ['index', 'links', 'expiry', 'expiry-groups', 'orphans'].map((name) =>
+      environment.table(name).getKeysCount(),
+    );
+    const tables = new ProfileTables(environment, log);
+    expect([...counts, tables.count()]).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(tables.records.log.segments.list().filter(({ live }) => live > 0)).toEqual([]);
+    // Whatever is whole has been cleaned away.
+    if (log !== undefined) {
+      expect(environment.table('records').getKeysCount()).toBeLessThanOrEqual(2 * log.segmentEntries!);
+    }
+    await environment.close();
+  };
 }

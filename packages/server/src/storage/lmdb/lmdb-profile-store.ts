@@ -3,7 +3,13 @@
 import { planAdoption } from '../../domain/adoption.ts';
 import type { AttributeSettings } from '../../domain/attributes.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
-import { type KnownId, type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
+import {
+  type KnownId,
+  type LinkPlan,
+  type LinkStep,
+  planLinks,
+  strongestFirst,
+} from '../../domain/linking.ts';
 import { personNames } from '../../domain/person-names.ts';
 import {
   merged,
@@ -13,10 +19,12 @@ import {
   withId,
   withoutAttribute,
 } from '../../domain/profile.ts';
+import { DEFAULT_LIMITS, limitPassed, type ProfileLimits } from '../../domain/profile-limits.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import {
   type FoundProfile,
   isUnchanged,
+  type LinkedId,
   type LinkedProfile,
   type ProfileStore,
   type UpdateOutcome,
@@ -24,17 +32,23 @@ import {
   type VisitOutcome,
 } from '../profile-store.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
-import { expiryEnd, parseExpiryKey, parseProfileKey } from './lmdb-keys.ts';
+import { expiryEnd, parseExpiryKey } from './lmdb-keys.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
+import { CHANNEL, type Channel } from './record-entry.ts';
 import { bornProfile, updateProfile } from './update-profile.ts';
+
+/** What comes through these is done with the last of the space too. */
+const FREES_SPACE: ReadonlySet<Channel> = new Set([CHANNEL.removal, CHANNEL.expiry]);
 
 export class LmdbProfileStore implements ProfileStore {
   readonly #environment: LmdbEnvironment;
   readonly #tables: ProfileTables;
+  readonly #limits: ProfileLimits;
 
-  constructor(environment: LmdbEnvironment, tables: ProfileTables) {
+  constructor(environment: LmdbEnvironment, tables: ProfileTables, limits: ProfileLimits = DEFAULT_LIMITS) {
     this.#environment = environment;
     this.#tables = tables;
+    this.#limits = limits;
   }
 
   find(client: string, id: VisitorId, now: number): FoundProfile | undefined {
@@ -61,11 +75,22 @@ export class LmdbProfileStore implements ProfileStore {
     moment: WriteMoment,
     create: boolean,
   ): Promise<UpdateOutcome> {
-    return this.#environment.write(() => updateProfile(this.#tables, client, id, settings, moment, create));
+    return this.#write(CHANNEL.update, () =>
+      updateProfile(this.#tables, client, id, settings, moment, create),
+    );
+  }
+
+  /** Does `work` in a write transaction; its entries say through which channel they came. */
+  #write<Result>(channel: Channel, work: () => Result): Promise<Result> {
+    const run = () => {
+      this.#tables.records.channel = channel;
+      return work();
+    };
+    return FREES_SPACE.has(channel) ? this.#environment.writeUpkeep(run) : this.#environment.write(run);
   }
 
   visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome> {
-    return this.#environment.write(() => this.#visit(client, visit, moment));
+    return this.#write(CHANNEL.visit, () => this.#visit(client, visit, moment));
   }
 
   #visit(client: string, visit: Visit, moment: WriteMoment): VisitOutcome {
@@ -80,6 +105,12 @@ export class LmdbProfileStore implements ProfileStore {
     const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
     const profile = visitedProfile(linked, visit.settings, moment, hasMerged);
     if (profile === 'too-large') return { outcome: 'too-large', tntId: '' };
+    const knownTnt =
+      visit.ids.find(({ kind }) => kind === 'tntId') ?? this.#oldestTntId(target, plan, living);
+    const added = addedIds(plan.steps, living) + (knownTnt ? 0 : 1);
+    const bytes = hasMerged ? profile.attributes.length : undefined;
+    const passed = limitPassed(this.#limits, target.idCount + added, added > 0, bytes);
+    if (passed !== undefined) return { outcome: passed, tntId: '' };
 
     for (const gone of expired.values()) tables.remove(gone);
     for (const step of plan.steps) {
@@ -91,10 +122,22 @@ export class LmdbProfileStore implements ProfileStore {
         target = tables.join(target, step.id, moment.now);
       }
     }
-    const knownTnt = visit.ids.find(({ kind }) => kind === 'tntId') ?? tables.oldestTntId(target);
     if (!knownTnt) target = tables.join(target, visit.freshTntId, moment.now);
-    tables.save({ ...target, profile: knownTnt ? profile : withId(profile, visit.freshTntId, moment) });
+    const saved = knownTnt ? profile : withId(profile, visit.freshTntId, moment);
+    // A merge puts attributes anywhere among the others.
+    tables.save({ ...target, profile: saved }, hasMerged ? 'anything' : 'settings');
     return { outcome: 'visited', tntId: (knownTnt ?? visit.freshTntId).value };
+  }
+
+  /** The tntId that the profile has had longest, once the plan is carried out and no request has brought one. */
+  #oldestTntId(
+    target: LocatedProfile,
+    { steps }: LinkPlan<string>,
+    living: ReadonlyMap<string, LocatedProfile>,
+  ): VisitorId | undefined {
+    const merging = steps.flatMap((step) => (step.kind === 'merge' ? [living.get(step.from)!] : []));
+    const oldest = [target, ...merging].flatMap((one) => this.#tables.oldestTntId(one) ?? []);
+    return oldest.sort(byAge)[0];
   }
 
   /** What each id of a visit names, strongest first, and the profiles behind them by the place where they lie. */
@@ -114,7 +157,7 @@ export class LmdbProfileStore implements ProfileStore {
   }
 
   remove(client: string, id: VisitorId, now: number): Promise<boolean> {
-    return this.#environment.write(() => {
+    return this.#write(CHANNEL.removal, () => {
       const located = this.#tables.locate(client, id);
       if (!located) return false;
       this.#tables.remove(located);
@@ -123,7 +166,7 @@ export class LmdbProfileStore implements ProfileStore {
   }
 
   removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment) {
-    return this.#environment.write(() => {
+    return this.#write(CHANNEL.removal, () => {
       const located = this.#tables.locateLiving(client, id, moment.now);
       if (!located) return 'no-profile';
       const profile = withoutAttribute(located.profile, name, moment);
@@ -135,7 +178,7 @@ export class LmdbProfileStore implements ProfileStore {
 
   async adopt(client: string, adopted: LinkedProfile, now: number): Promise<void> {
     if (isExpired(adopted.profile, now)) return;
-    await this.#environment.write(() => {
+    await this.#write(CHANNEL.adoption, () => {
       const tables = this.#tables;
       const ids = strongestFirst(adopted.ids);
       const { known, living, expired } = this.#survey(client, ids, now);
@@ -161,7 +204,7 @@ export class LmdbProfileStore implements ProfileStore {
   }
 
   release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean> {
-    return this.#environment.write(() => {
+    return this.#write(CHANNEL.adoption, () => {
       const located = this.#tables.locateLiving(client, handedOver.ids[0]!, now);
       if (!located) return true;
       const present = { profile: located.profile, ids: this.#tables.idsOf(located) };
@@ -173,11 +216,12 @@ export class LmdbProfileStore implements ProfileStore {
 
   async sweep(now: number, limit: number): Promise<{ removed: number; more: boolean }> {
     const end = expiryEnd(now);
-    const { expiry, groups } = this.#tables;
-    const isDue = () => expiry.getKeysCount({ end, limit: 1 }) > 0 || groups.isDue(end);
+    const tables = this.#tables;
+    const { expiry, groups } = tables;
+    const isDue = () => expiry.getKeysCount({ end, limit: 1 }) > 0 || groups.isDue(end) || tables.hasOrphans;
     // Most looks find nothing; they must not take the writer's turn.
     if (!this.#environment.read(isDue)) return { removed: 0, more: false };
-    return this.#environment.write(() => {
+    return this.#write(CHANNEL.expiry, () => {
       const due = Array.from(expiry.getKeys({ end, limit }));
       let visited = due.length;
       let removed = 0;
@@ -188,15 +232,15 @@ export class LmdbProfileStore implements ProfileStore {
         visited += group.homes.length;
         for (const home of group.homes) if (this.#sweepListed(home, group.sweepAt, now)) removed += 1;
       }
+      if (visited < limit) visited += tables.clearOrphans(limit - visited);
       return { removed, more: visited >= limit };
     });
   }
 
   /** As {@link #sweepEntry}, for one profile of a group that was taken out. */
   #sweepListed(home: Buffer, sweepAt: number, now: number): boolean {
-    const { client, id } = parseProfileKey(home);
-    const located = this.#tables.locate(client, id);
-    if (!located || !sameId(located.home, id) || located.sweepAt !== sweepAt) return false;
+    const located = this.#tables.locateKey(home);
+    if (located?.sweepAt !== sweepAt) return false;
     if (isExpired(located.profile, now)) {
       this.#tables.remove(located);
       return true;
@@ -209,9 +253,8 @@ export class LmdbProfileStore implements ProfileStore {
   /** Frees the profile of one due entry; true when it had expired. A life that was prolonged gets a later entry. */
   #sweepEntry(key: Buffer, now: number): boolean {
     const { sweepAt, home } = parseExpiryKey(key);
-    const { client, id } = parseProfileKey(home);
-    const located = this.#tables.locate(client, id);
-    if (!located || !sameId(located.home, id) || located.sweepAt !== sweepAt) {
+    const located = this.#tables.locateKey(home);
+    if (located?.sweepAt !== sweepAt) {
       this.#tables.expiry.removeSync(key);
       return false;
     }
@@ -223,6 +266,18 @@ export class LmdbProfileStore implements ProfileStore {
     this.#tables.save({ ...located, sweepAt: 0 });
     return false;
   }
+}
+
+/** Oldest first; of one age by kind and value, as the links of a profile are. */
+function byAge(one: LinkedId, other: LinkedId): number {
+  return one.since - other.since || Buffer.compare(Buffer.from(one.value), Buffer.from(other.value));
+}
+
+/** How many ids the steps of a plan add to its target. */
+function addedIds(steps: readonly LinkStep<string>[], living: ReadonlyMap<string, LocatedProfile>): number {
+  let added = 0;
+  for (const step of steps) added += step.kind === 'merge' ? living.get(step.from)!.idCount : 1;
+  return added;
 }
 
 /** The target's profile after the steps of its plan. */

@@ -4,8 +4,10 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Batch } from '../batch-store.ts';
+import { StoreDamagedError } from '../store-damaged-error.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { ProfileTables } from './profile-tables.ts';
+import { StoreCheck } from './store-check.ts';
 import { STORE_FILE } from './usable-files.ts';
 
 /** What there is to know of a store without serving from it. */
@@ -54,8 +56,11 @@ export async function copyEmbeddedStore(from: string, to: string): Promise<void>
 export async function inspectEmbeddedStore(path: string, thorough = false): Promise<EmbeddedStoreFacts> {
   const environment = await LmdbEnvironment.open(path);
   try {
-    if (thorough) environment.readThrough();
     const tables = new ProfileTables(environment);
+    if (thorough) {
+      const damage = new StoreCheck(environment, tables.records).all();
+      if (damage.length > 0) throw new StoreDamagedError(`the store is damaged: ${damage.join('; ')}`);
+    }
     const batches = Array.from(
       environment.table('batches').getRange({}),
       ({ value }) => JSON.parse(value.toString()) as Batch,

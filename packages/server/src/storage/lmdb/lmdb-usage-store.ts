@@ -2,7 +2,8 @@
 
 import type { UsageKind } from '../../domain/usage-kind.ts';
 import type { UsageCounts, UsageOfDay, UsageStore } from '../usage-store.ts';
-import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import type { Table } from './lmdb-internals.ts';
 import { afterPrefix, clientPrefix } from './lmdb-keys.ts';
 
 /** Days removed in one step. */
@@ -43,7 +44,7 @@ export class LmdbUsageStore implements UsageStore {
   async expire(client: string, day: string): Promise<boolean> {
     const range = { start: clientPrefix(client), end: keyOf(client, day), limit: EXPIRED_AT_ONCE };
     if (this.#environment.read(() => this.#usage.getKeysCount({ ...range, limit: 1 })) === 0) return false;
-    return this.#environment.write(() => {
+    return this.#environment.writeUpkeep(() => {
       const due = Array.from(this.#usage.getKeys(range));
       for (const key of due) this.#usage.removeSync(key);
       return due.length === EXPIRED_AT_ONCE;

@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ProfileLimits } from '../../domain/profile-limits.ts';
 import type { Stores } from '../stores.ts';
 import type { StalledAt } from './commit-groups.ts';
+import type { EntryLogOptions } from './entry-log.ts';
+import type { IndexMergerOptions } from './index-merger.ts';
 import { LmdbAttributeNameStore } from './lmdb-attribute-name-store.ts';
 import { LmdbBatchStore } from './lmdb-batch-store.ts';
 import { LmdbClientStore } from './lmdb-client-store.ts';
@@ -11,23 +13,27 @@ import { LmdbLoginStore } from './lmdb-login-store.ts';
 import { LmdbProfileStore } from './lmdb-profile-store.ts';
 import { LmdbUsageStore } from './lmdb-usage-store.ts';
 import { ProfileTables } from './profile-tables.ts';
-import { LOCK_FILE, STORE_FILE } from './usable-files.ts';
+import { StoreCheck } from './store-check.ts';
+import { StoreUpkeep } from './store-upkeep.ts';
+import { LOCK_FILE } from './usable-files.ts';
 
 export interface LmdbStoresOptions {
   /** The folder that holds the store; made when missing, with mode 0700. */
   readonly path: string;
-  /** How many changed profiles may wait to be brought to their places; 262,144 by default, whose index takes some 60 MB in each process. */
-  readonly journalEntries?: number;
   /** Called when writes do not end: another process holds the writer lock and does not go on, or the disk hangs. */
   readonly onStall?: (at: StalledAt) => void;
   /** Called once when the lock file is no longer the one that was opened: who opens the store from then on shares no lock with this process. */
   readonly onLockFileGone?: (file: string) => void;
+  /** What one profile may grow to. */
+  readonly limits?: ProfileLimits | undefined;
+  /** How the log of records is kept; only tests have reason to change it. */
+  readonly log?: EntryLogOptions & IndexMergerOptions;
 }
 
 /** In milliseconds. What others have written since is read at the next look: half a second's worth would be noticed. */
 const KEEP_UP_EVERY = 100;
 
-/** Reads what others have written to the journal, so that the first request after a pause need not. */
+/** Reads what others have written, so that the first request after a pause need not. */
 function keepUp(environment: LmdbEnvironment): void {
   try {
     environment.read(() => undefined);
@@ -57,29 +63,33 @@ function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Tim
  */
 export async function openLmdbStores({
   path,
-  journalEntries,
+  limits,
+  log,
   onStall,
   onLockFileGone,
 }: LmdbStoresOptions): Promise<Stores> {
   const environment = await LmdbEnvironment.open(path, onStall);
-  const tables = new ProfileTables(environment, journalEntries);
+  const tables = new ProfileTables(environment, log);
+  const check = new StoreCheck(environment, tables.records);
+  const upkeep = new StoreUpkeep(environment, tables.records, log);
   const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY);
   keepingUp.unref();
   const watching = onLockFileGone && watchLockFile(join(path, LOCK_FILE), onLockFileGone);
   return {
-    profiles: new LmdbProfileStore(environment, tables),
-    batches: new LmdbBatchStore(environment, tables),
+    profiles: new LmdbProfileStore(environment, tables, limits),
+    batches: new LmdbBatchStore(environment, tables, upkeep),
     batchFiles: undefined,
     spentCalls: undefined,
     clients: new LmdbClientStore(environment),
     logins: new LmdbLoginStore(environment),
     usage: new LmdbUsageStore(environment),
     attributeNames: new LmdbAttributeNameStore(environment),
-    settle: (limit) => tables.records.settle(limit),
     requestArrives: () => environment.requestArrives(),
+    upkeep: (limit) => upkeep.step(limit),
+    checkOn: () => check.step(),
     figures: async () => ({
       profiles: environment.read(() => tables.count()),
-      bytes: (await stat(join(path, STORE_FILE))).size,
+      bytes: environment.fileBytes(),
     }),
     check: () => environment.check(),
     close() {

@@ -1,121 +1,290 @@
-/** The record of each id, wherever it lies: in the journal as long as that has it, else in the tree of all profiles. */
+/**
+ * What each key names: the profile itself, or through a pointer the profile that an id is one of several of. The entries are in
+ * the log (`entry-log.ts`); this file puts a profile together from its one or two entries, and writes the next.
+ */
 
+import { attributesJson } from '../../domain/attributes-json.ts';
+import { overlayAttributes } from '../../domain/overlay-attributes.ts';
+import { NO_ATTRIBUTES, type PackedAttributes } from '../../domain/packed-attributes.ts';
+import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
-import { type LmdbEnvironment, lengthOfLast, type Table } from './lmdb-environment.ts';
-import { profileKey, ReusedKey } from './lmdb-keys.ts';
-import { ProfileJournal } from './profile-journal.ts';
+import type { FoundProfile } from '../profile-store.ts';
+import { EntryLog, type EntryLogOptions } from './entry-log.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import { ReusedKey } from './lmdb-keys.ts';
+import {
+  type Base,
+  baseOf,
+  DELTA_HEAD,
+  isLarge,
+  isWorthDelta,
+  withChange,
+  writeBase,
+} from './profile-delta.ts';
+import {
+  attributesStartOf,
+  copyOf,
+  decodeFound,
+  decodeProfile,
+  readExpiresAt,
+  readModifiedAt,
+  recordLength,
+  type StoredProfile,
+  writeProfile,
+} from './profile-record.ts';
+import {
+  CHANNEL,
+  type Channel,
+  COPY,
+  DELTA,
+  damaged,
+  KEY_AT,
+  keyLengthOf,
+  POINTER,
+  PROFILE,
+  REMOVAL,
+  writeEntryHead,
+} from './record-entry.ts';
+import { NO_ENTRY } from './record-index.ts';
+import { weightOf } from './segments.ts';
 
-/** How far {@link ProfileRecords.settle} has come with the entries that there were when it began. */
-interface Settling {
-  /** Newest entries in the order in which they lie in the tree. */
-  readonly entries: readonly { readonly client: string; readonly id: VisitorId; readonly number: number }[];
-  /** The last entry that there was. */
-  readonly to: number;
-  /** The place of the next one to be brought in. */
-  next: number;
+/** Where a profile was read from, so that the next write can be based on it. */
+export interface Origin extends Base {
+  /** The attributes as they were read, all of them. */
+  readonly attributes: PackedAttributes;
+  /** Those of them that are in the delta. */
+  readonly delta: PackedAttributes;
 }
 
-/** Fewer entries are settled only when no more come: the more there are, the more of them share a page of the tree. */
-const ENOUGH_TO_SETTLE = 128 * 1024;
-/** Entries removed in one write: each costs a fraction of what it costs to bring one in. */
-const CLEARED_AT_ONCE = 4000;
+/** A profile with the key that it is kept under. */
+export interface KeptProfile extends StoredProfile {
+  readonly homeKey: Buffer;
+  /** Undefined for a profile that is to be written whole. */
+  readonly origin: Origin | undefined;
+}
+
+/** What an id of a profile with several ids holds. */
+export interface Pointer {
+  /** Epoch milliseconds. */
+  readonly since: number;
+  readonly homeKey: Buffer;
+}
 
 export class ProfileRecords {
-  /** For whoever writes records that are not in the journal. */
-  readonly tree: Table;
-  readonly journal: ProfileJournal;
-  readonly #environment: LmdbEnvironment;
-  readonly #key = new ReusedKey();
-  #length = 0;
-  #settling: Settling | undefined;
-  #lastLook = 0;
+  readonly log: EntryLog;
+  /** Says whether a key that leads nowhere may: its profile was removed, and its ids are still being cleared. */
+  readonly isOrphaned: (homeKey: Buffer) => boolean;
+  readonly #asked = new ReusedKey();
+  readonly #home = new ReusedKey();
+  readonly #written = new ReusedKey();
+  #scratch: Buffer = Buffer.allocUnsafe(64 * 1024);
+  #delta: Buffer = Buffer.allocUnsafe(16 * 1024);
+  /** The channel of what is written in the present work of a transaction. */
+  channel: Channel = CHANNEL.upkeep;
 
-  /** @param journalEntries how many entries the journal may have before records are written to the tree at once */
-  constructor(environment: LmdbEnvironment, journalEntries?: number) {
-    this.#environment = environment;
-    this.tree = environment.table('profiles');
-    this.journal = new ProfileJournal(environment, journalEntries);
+  constructor(
+    environment: LmdbEnvironment,
+    options: EntryLogOptions | undefined,
+    isOrphaned: (homeKey: Buffer) => boolean,
+  ) {
+    this.log = new EntryLog(environment, options);
+    this.isOrphaned = isOrphaned;
   }
 
-  /** Finds the record of an id, as the library lends it: whoever keeps something of it copies that. {@link length} says how long it is. */
-  get(client: string, id: VisitorId): Buffer | undefined {
-    if (!this.journal.isEmpty) {
-      const number = this.journal.find(client, id);
-      if (number !== undefined) {
-        const record = this.journal.read(number);
-        this.#length = this.journal.length;
-        return record;
-      }
+  /** Finds what a fetch sends of the profile that an id names; the hot path, so it makes as few objects as it can. */
+  find(client: string, id: VisitorId): FoundProfile | undefined {
+    const asked = this.#asked;
+    if (!asked.setId(client, id)) return undefined;
+    const entry = this.#profileEntry(asked);
+    if (entry === undefined) return undefined;
+    const start = KEY_AT + keyLengthOf(entry);
+    const { length } = this.log;
+    if (entry[0] === PROFILE) return decodeFound(entry, start, length);
+    const { baseBytes } = baseOf(entry, start);
+    const at = start + DELTA_HEAD;
+    const modifiedAt = readModifiedAt(entry, at);
+    const expiresAt = readExpiresAt(entry, at);
+    const deltaStart = attributesStartOf(entry, at);
+    if (deltaStart === length) {
+      const base = this.#baseEntry(entry, start);
+      const baseStart = attributesStartOf(base, KEY_AT + keyLengthOf(base));
+      return { modifiedAt, expiresAt, attributes: attributesJson(base, baseStart, baseStart + baseBytes) };
     }
-    const record = this.tree.getBinaryFast(this.#key.ofProfile(client, id));
-    this.#length = lengthOfLast(this.tree);
-    return record;
+    const end = this.#together(entry, start, deltaStart, length);
+    return { modifiedAt, expiresAt, attributes: attributesJson(this.#scratch, 0, end) };
   }
 
-  /** How long the record is that {@link get} has just lent. */
-  get length(): number {
-    return this.#length;
+  /** Finds the profile that an id names. */
+  locate(client: string, id: VisitorId): KeptProfile | undefined {
+    const asked = this.#asked;
+    if (!asked.setId(client, id)) return undefined;
+    return this.#kept(this.#profileEntry(asked));
   }
 
-  /** Writes the record of an id, within a write transaction. */
-  put(client: string, id: VisitorId, record: Buffer, key: Buffer = profileKey(client, id)): void {
-    if (this.journal.isFull && this.journal.find(client, id) === undefined) this.tree.putSync(key, record);
-    else this.journal.append(client, id, key, record);
+  /** Finds the profile that is kept under this very key. */
+  locateKey(homeKey: Buffer): KeptProfile | undefined {
+    this.#asked.set(homeKey, 0, homeKey.length);
+    const entry = this.#entryOf(this.#asked);
+    if (entry === undefined || (entry[0] !== PROFILE && entry[0] !== DELTA)) return undefined;
+    return this.#kept(entry);
   }
 
-  /** Removes the record of an id, within a write transaction. */
-  remove(client: string, id: VisitorId): void {
-    const key = profileKey(client, id);
-    if (this.journal.find(client, id) === undefined) this.tree.removeSync(key);
-    else this.journal.append(client, id, key);
+  /** The pointer that a key holds, if it does. */
+  pointer(key: Buffer): Pointer | undefined {
+    this.#asked.set(key, 0, key.length);
+    const entry = this.#entryOf(this.#asked);
+    if (entry === undefined || entry[0] !== POINTER) return undefined;
+    const start = KEY_AT + keyLengthOf(entry);
+    return { since: readTime(entry, start), homeKey: copyOf(entry, start + TIME_BYTES, this.log.length) };
   }
 
   /**
-   * Brings records from the journal into the tree, in one small step; for one process at a time, though more do no harm.
+   * Writes a profile, within a write transaction: what has changed of it where that is worth it, else the whole.
    *
-   * It begins with all entries that there are, in the order of the tree, so that each page is written once. An id that has got a later entry meanwhile
-   * is left to the next time. When all are in, their entries are removed. Should the process die, the next one begins anew: to bring a record in twice is
-   * to bring it in once.
-   *
-   * @param limit the most records in this step
-   * @returns whether there is more to do at once
+   * @param changes bits of `CHANGED`
+   * @param change the attributes that were set since it was located; undefined when something else happened to them
    */
-  async settle(limit: number): Promise<boolean> {
-    this.#settling ??= this.#environment.read(() => this.#beginSettling());
-    const settling = this.#settling;
-    if (settling === undefined) return false;
-    const { entries, to } = settling;
-    const end = Math.min(settling.next + limit, entries.length);
-    if (settling.next < end) {
-      await this.#environment.write(() => {
-        for (let at = settling.next; at < end; at += 1) this.#bringIn(entries[at]!);
-      });
-      settling.next = end;
-      return true;
+  save(kept: KeptProfile, changes: number, change: PackedAttributes | undefined): void {
+    const { origin, profile, homeKey } = kept;
+    const key = this.#written;
+    key.set(homeKey, 0, homeKey.length);
+    if (origin !== undefined && change !== undefined && isLarge(profile.attributes)) {
+      const delta = change.length === 0 ? origin.delta : withChange(origin.delta, change);
+      if (isWorthDelta(delta.length, change.length, origin.baseBytes)) {
+        const room = KEY_AT + key.length + DELTA_HEAD + recordLength({ ...profile, attributes: delta });
+        const entry = this.log.room(room);
+        const at = writeBase(entry, this.#head(entry, DELTA, changes, key), origin);
+        this.log.append(entry, writeProfile(entry, at, kept, delta), key);
+        return;
+      }
     }
-    if (await this.#environment.write(() => this.journal.clear(to, CLEARED_AT_ONCE))) return true;
-    this.#settling = undefined;
-    return false;
+    this.#writeWhole(kept, changes, key, 0);
   }
 
-  #beginSettling(): Settling | undefined {
-    const { newest, count, to } = this.journal.snapshot();
-    const isQuiet = to === this.#lastLook;
-    this.#lastLook = to;
-    if (count === 0 || (count < ENOUGH_TO_SETTLE && !isQuiet)) return undefined;
-    const entries = Array.from(newest, (entry) => ({
-      ...entry,
-      key: profileKey(entry.client, entry.id).toString('latin1'),
-    }));
-    entries.sort((one, other) => (one.key < other.key ? -1 : 1));
-    return { entries, to, next: 0 };
+  /** Writes the profile of a key anew and whole, because the entry that it is in is to go; nothing has changed. */
+  copyWhole(kept: KeptProfile): void {
+    this.#written.set(kept.homeKey, 0, kept.homeKey.length);
+    this.#writeWhole(kept, 0, this.#written, COPY);
   }
 
-  #bringIn({ client, id, number }: Settling['entries'][number]): void {
-    if (this.journal.find(client, id) !== number) return;
-    const key = profileKey(client, id);
-    const record = this.journal.read(number);
-    if (record === undefined) this.tree.removeSync(key);
-    else this.tree.putSync(key, record.subarray(0, this.journal.length));
+  #writeWhole(kept: KeptProfile, changes: number, key: ReusedKey, flags: number): void {
+    const entry = this.log.room(KEY_AT + key.length + recordLength(kept.profile));
+    const end = writeProfile(entry, this.#head(entry, PROFILE, changes, key), kept);
+    this.log.append(entry, end, key, flags);
+  }
+
+  /** Makes an id's key lead to a profile; within a write transaction. */
+  point(key: Buffer, since: number, homeKey: Buffer, changes: number, flags = 0): void {
+    const written = this.#written;
+    written.set(key, 0, key.length);
+    const entry = this.log.room(KEY_AT + key.length + TIME_BYTES + homeKey.length);
+    const at = this.#head(entry, POINTER, changes, written);
+    writeTime(entry, since, at);
+    entry.set(homeKey, at + TIME_BYTES);
+    this.log.append(entry, at + TIME_BYTES + homeKey.length, written, flags);
+  }
+
+  /** Makes a key lead nowhere; within a write transaction. */
+  remove(key: Buffer, changes: number): void {
+    const written = this.#written;
+    written.set(key, 0, key.length);
+    const entry = this.log.room(KEY_AT + key.length);
+    this.log.append(entry, this.#head(entry, REMOVAL, changes, written), written);
+  }
+
+  #head(entry: Buffer, kind: 1 | 2 | 3 | 4, changes: number, key: ReusedKey): number {
+    return writeEntryHead(entry, kind, this.channel, changes, key.bytes, key.length);
+  }
+
+  /** The entry of the profile that a key leads to, at once or through a pointer, as the library lends it. */
+  #profileEntry(key: ReusedKey): Buffer | undefined {
+    const entry = this.#entryOf(key);
+    if (entry === undefined || entry[0] !== POINTER) return entry;
+    const home = this.#home;
+    home.set(entry, KEY_AT + keyLengthOf(entry) + TIME_BYTES, this.log.length);
+    const found = this.#entryOf(home);
+    if (found === undefined) {
+      if (this.isOrphaned(home.view)) return undefined;
+      throw damaged('an id leads to a profile that is not there');
+    }
+    if (found[0] === POINTER) throw damaged('an id leads to another id');
+    return found;
+  }
+
+  /** The entry that counts for a key, unless it says that it is gone. */
+  #entryOf(key: ReusedKey): Buffer | undefined {
+    const { log } = this;
+    const number = log.find(key);
+    if (number === NO_ENTRY) {
+      if (log.isDamaged) throw damaged('the index is damaged: the key may have been lost');
+      return undefined;
+    }
+    const entry = log.read(number);
+    if (!key.equals(entry, KEY_AT, keyLengthOf(entry))) throw damaged(`entry ${number} has another key`);
+    return entry[0] === REMOVAL ? undefined : entry;
+  }
+
+  /** The whole record that the delta is based on whose payload begins at `start`; what was lent before is lent no more. */
+  #baseEntry(entry: Buffer, start: number): Buffer {
+    const { base, baseBytes } = baseOf(entry, start);
+    const whole = this.log.read(base);
+    const record = KEY_AT + keyLengthOf(whole);
+    if (whole[0] !== PROFILE || this.log.length - attributesStartOf(whole, record) !== baseBytes) {
+      throw damaged(`entry ${base} is not what a delta is based on`);
+    }
+    return whole;
+  }
+
+  /** Puts base and delta together at the beginning of the scratch memory. @returns where the attributes end */
+  #together(entry: Buffer, start: number, deltaStart: number, length: number): number {
+    const deltaLength = length - deltaStart;
+    if (deltaLength > this.#delta.length) this.#delta = Buffer.allocUnsafe(2 * deltaLength);
+    const delta = this.#delta;
+    delta.set(entry.subarray(deltaStart, length));
+    const base = this.#baseEntry(entry, start);
+    const baseStart = attributesStartOf(base, KEY_AT + keyLengthOf(base));
+    const baseEnd = this.log.length;
+    const most = deltaLength + baseEnd - baseStart;
+    if (most > this.#scratch.length) this.#scratch = Buffer.allocUnsafe(2 * most);
+    return overlayAttributes(this.#scratch, 0, base, baseStart, baseEnd, delta, 0, deltaLength);
+  }
+
+  #kept(entry: Buffer | undefined): KeptProfile | undefined {
+    if (entry === undefined) return undefined;
+    const { length } = this.log;
+    const start = KEY_AT + keyLengthOf(entry);
+    const homeKey = copyOf(entry, KEY_AT, start);
+    if (entry[0] === PROFILE) {
+      const number = this.log.lastRead;
+      const stored = decodeProfile(entry, start, length);
+      const { attributes } = stored.profile;
+      const origin: Origin | undefined = isLarge(attributes)
+        ? {
+            base: number,
+            baseWeight: weightOf(length),
+            baseBytes: attributes.length,
+            attributes,
+            delta: NO_ATTRIBUTES,
+          }
+        : undefined;
+      return { ...stored, homeKey, origin };
+    }
+    const base = baseOf(entry, start);
+    const at = start + DELTA_HEAD;
+    const deltaStart = attributesStartOf(entry, at);
+    const delta = copyOf(entry, deltaStart, length);
+    const head = copyOf(entry, at, deltaStart);
+    const attributes = this.#attributesOf(entry, start, deltaStart, length);
+    const stored = decodeProfile(head, 0, head.length, attributes);
+    return { ...stored, homeKey, origin: { ...base, attributes, delta } };
+  }
+
+  #attributesOf(entry: Buffer, start: number, deltaStart: number, length: number): PackedAttributes {
+    if (deltaStart < length) {
+      const end = this.#together(entry, start, deltaStart, length);
+      return copyOf(this.#scratch, 0, end);
+    }
+    const base = this.#baseEntry(entry, start);
+    return copyOf(base, attributesStartOf(base, KEY_AT + keyLengthOf(base)), this.log.length);
   }
 }

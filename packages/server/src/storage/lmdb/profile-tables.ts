@@ -1,57 +1,74 @@
 /**
  * The tables of profiles, and the moves inside a write transaction that keep them in step with one another.
  *
- *   records    id → the profile itself (under its home id) or a pointer to the home id (`profile-records.ts`)
+ *   records    key → the profile itself, or a pointer to it (`profile-records.ts`)
  *   links      group, since, id → nothing: every id of a profile that has more than one, oldest first
- *   expiry     when to look, home → nothing: what the sweeper visits
- *   groups     when to look → homes: the same for profiles that a batch made together (`expiry-groups.ts`)
+ *   expiry     when to look, key of the profile → nothing: what the sweeper visits
+ *   groups     when to look → keys: the same for profiles that a batch made together (`expiry-groups.ts`)
+ *   orphans    group → client: links of removed profiles that are still to be cleared
  *
- * What holds after every transaction: each id of a profile holds the record or a pointer to where the record is; a profile with a
- * link group has exactly its ids there; the expiry index holds each profile at its `sweepAt`, singly or in a group, never after its expiry. A write that
- * only prolongs a life leaves the index alone, so it touches one table; the sweeper moves the entry on when it comes by.
+ * A profile with one id is kept under the key of that id. With its second it gets a group of links and is kept under the handle of
+ * that group from then on, so that no id that comes or goes moves it; each id's key holds a pointer to the handle.
+ *
+ * What holds after every transaction: each id of a profile leads to it; a profile with a group has exactly its ids there; the
+ * expiry index holds each profile at its `sweepAt`, singly or in a group, never after its expiry. A write that only prolongs a
+ * life leaves the index alone; the sweeper moves the entry on when it comes by.
+ *
+ * To remove a profile with many ids is to remove the one entry under its handle; its ids, which lead nowhere then, are cleared in
+ * small steps ({@link ProfileTables.clearOrphans}), unless they have come to name another profile by then.
  */
 
-import type { WriteMoment } from '../../domain/lifetime.ts';
-import { isExpired } from '../../domain/lifetime.ts';
-import { strongestFirst } from '../../domain/linking.ts';
+import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
+import { NO_ATTRIBUTES, type PackedAttributes } from '../../domain/packed-attributes.ts';
 import { type Profile, withoutId } from '../../domain/profile.ts';
-import { readTime, writeTime } from '../../domain/time-bytes.ts';
-import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import {
-  decodeFound,
-  decodePointer,
-  decodeProfile,
-  encodePointer,
-  encodeProfile,
-  isPointer,
-  type StoredProfile,
-} from '../profile-record.ts';
+import { readTime, TIME_BYTES } from '../../domain/time-bytes.ts';
+import type { VisitorId } from '../../domain/visitor-id.ts';
 import type { FoundProfile, LinkedId } from '../profile-store.ts';
+import type { EntryLogOptions } from './entry-log.ts';
 import { ExpiryGroups } from './expiry-groups.ts';
-import type { LmdbEnvironment, Table } from './lmdb-environment.ts';
-import { expiryKey, linkGroupStart, linkKey, parseLinkKey, profileKey } from './lmdb-keys.ts';
-import { ProfileRecords } from './profile-records.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import type { Table } from './lmdb-internals.ts';
+import {
+  expiryKey,
+  handleKey,
+  idKey,
+  linkKey,
+  linksOf,
+  numberKey,
+  parseKey,
+  parseLinkKey,
+} from './lmdb-keys.ts';
+import { newestGroup, withChange } from './profile-delta.ts';
+import { type KeptProfile, type Origin, ProfileRecords } from './profile-records.ts';
+import { CHANGED } from './record-entry.ts';
 
-/** A profile with the place where it lies. */
-export interface LocatedProfile extends StoredProfile {
+/** A profile with the place where it is kept. */
+export interface LocatedProfile extends KeptProfile {
   readonly client: string;
-  readonly home: VisitorId;
-  readonly homeKey: Buffer;
+  /** It was never saved. */
+  readonly isNew: boolean;
 }
+
+/** What a change was, for {@link ProfileTables.save}: attributes were set, or at most the head has changed; or anything else. */
+export type ChangeKind = 'settings' | 'anything';
 
 const NOTHING = Buffer.alloc(0);
 const LAST_GROUP_KEY = Buffer.from('lastLinkGroup');
+/** A profile with more ids than this leaves them to be cleared in small steps. */
+const REMOVED_AT_ONCE = 64;
 
 export class ProfileTables {
   readonly records: ProfileRecords;
   readonly links: Table;
   readonly expiry: Table;
   readonly groups: ExpiryGroups;
+  readonly orphans: Table;
   readonly #meta: Table;
 
-  /** @param journalEntries as of {@link ProfileRecords} */
-  constructor(environment: LmdbEnvironment, journalEntries?: number) {
-    this.records = new ProfileRecords(environment, journalEntries);
+  constructor(environment: LmdbEnvironment, options?: EntryLogOptions) {
+    this.orphans = environment.table('orphans');
+    this.records = new ProfileRecords(environment, options, (homeKey) => this.#isOrphaned(homeKey));
     this.links = environment.table('links');
     this.expiry = environment.table('expiry');
     this.groups = new ExpiryGroups(environment);
@@ -63,30 +80,21 @@ export class ProfileTables {
     return this.expiry.getKeysCount() + this.groups.count;
   }
 
-  /** Finds what a fetch sends of the profile that an id names, expired or not; the hot path, so it makes as few objects as it can. */
+  /** Finds what a fetch sends of the profile that an id names, expired or not. */
   find(client: string, id: VisitorId): FoundProfile | undefined {
-    const { records } = this;
-    const bytes = records.get(client, id);
-    if (bytes === undefined) return undefined;
-    if (!isPointer(bytes)) return decodeFound(bytes, records.length);
-    return decodeFound(this.#homeRecord(client, decodePointer(bytes, records.length).home), records.length);
+    return this.records.find(client, id);
   }
 
-  /** Finds the profile that an id names, expired or not; in one read when the id is its home. */
+  /** Finds the profile that an id names, expired or not. */
   locate(client: string, id: VisitorId): LocatedProfile | undefined {
-    const { records } = this;
-    // The library lends one buffer for all its reads; decoding copies what is kept.
-    const bytes = records.get(client, id);
-    if (bytes === undefined) return undefined;
-    if (!isPointer(bytes)) return placed(decodeProfile(bytes, records.length), client, id);
-    const { home } = decodePointer(bytes, records.length);
-    return placed(decodeProfile(this.#homeRecord(client, home), records.length), client, home);
+    const kept = this.records.locate(client, id);
+    return kept && { ...kept, client, isNew: false };
   }
 
-  #homeRecord(client: string, home: VisitorId): Buffer {
-    const bytes = this.records.get(client, home);
-    if (bytes === undefined) throw new RangeError('a pointer leads to no profile');
-    return bytes;
+  /** Finds the profile that is kept under a key, expired or not. */
+  locateKey(homeKey: Buffer): LocatedProfile | undefined {
+    const kept = this.records.locateKey(homeKey);
+    return kept && { ...kept, client: parseKey(homeKey).client, isNew: false };
   }
 
   /** Finds a profile that has not expired. */
@@ -97,10 +105,9 @@ export class ProfileTables {
 
   /** Every id of a profile, oldest first, at most `limit`. */
   idsOf(located: LocatedProfile, limit = Number.POSITIVE_INFINITY): LinkedId[] {
-    if (located.linkGroup === 0) return [{ ...located.home, since: located.createdAt }];
+    if (located.linkGroup === 0) return [{ ...onlyIdOf(located), since: located.createdAt }];
     const range = this.links.getKeys({
-      start: linkGroupStart(located.linkGroup),
-      end: linkGroupStart(located.linkGroup + 1),
+      ...linksOf(located.linkGroup),
       ...(limit === Number.POSITIVE_INFINITY ? {} : { limit }),
     });
     return Array.from(range, (key) => {
@@ -110,15 +117,14 @@ export class ProfileTables {
   }
 
   /** The tntId that has named the profile longest. */
-  oldestTntId(located: LocatedProfile): VisitorId | undefined {
-    if (located.linkGroup === 0) return located.home.kind === 'tntId' ? located.home : undefined;
-    const range = this.links.getKeys({
-      start: linkGroupStart(located.linkGroup),
-      end: linkGroupStart(located.linkGroup + 1),
-    });
-    for (const key of range) {
-      const { id } = parseLinkKey(key);
-      if (id.kind === 'tntId') return id;
+  oldestTntId(located: LocatedProfile): LinkedId | undefined {
+    if (located.linkGroup === 0) {
+      const id = onlyIdOf(located);
+      return id.kind === 'tntId' ? { ...id, since: located.createdAt } : undefined;
+    }
+    for (const key of this.links.getKeys(linksOf(located.linkGroup))) {
+      const { id, since } = parseLinkKey(key);
+      if (id.kind === 'tntId') return { ...id, since };
     }
     return undefined;
   }
@@ -127,103 +133,165 @@ export class ProfileTables {
   placeFor(client: string, founder: VisitorId, profile: Profile, now: number): LocatedProfile {
     return {
       client,
-      home: founder,
-      homeKey: profileKey(client, founder),
+      isNew: true,
+      homeKey: idKey(client, founder),
       profile,
       createdAt: now,
       sweepAt: 0,
       linkGroup: 0,
+      idCount: 1,
+      origin: undefined,
     };
   }
 
-  /** Writes the profile, and its entry in the expiry index when it has none or it would come too late. */
-  save(located: LocatedProfile): LocatedProfile {
+  /**
+   * Writes the profile, and its entry in the expiry index when it has none or it would come too late.
+   *
+   * @param kind `settings` when its attributes are as they were located but for those set last; costs what was set then
+   */
+  save(located: LocatedProfile, kind: ChangeKind = 'anything', otherChanges = 0): LocatedProfile {
     const { expiresAt } = located.profile;
     let saved = located;
+    let changes = otherChanges;
+    if (located.isNew) changes |= CHANGED.created;
     if (located.sweepAt === 0 || located.sweepAt > expiresAt) {
       if (located.sweepAt !== 0) this.#unindex(located);
       this.expiry.putSync(expiryKey(expiresAt, located.homeKey), NOTHING);
       saved = { ...located, sweepAt: expiresAt };
     }
-    this.records.put(saved.client, saved.home, encodeProfile(saved), saved.homeKey);
+    const { attributes } = saved.profile;
+    let change: PackedAttributes | undefined;
+    if (saved.origin !== undefined && saved.origin.attributes === attributes) change = NO_ATTRIBUTES;
+    else {
+      changes |= CHANGED.attributes;
+      if (kind === 'settings' && saved.origin !== undefined) change = changeOf(saved.origin, attributes);
+    }
+    this.records.save(saved, changes | CHANGED.lifetime, change);
     return saved;
   }
 
   /** Takes a profile out of the expiry index. */
   #unindex({ sweepAt, homeKey }: LocatedProfile): void {
-    if (!this.expiry.removeSync(expiryKey(sweepAt, homeKey))) this.groups.left();
+    if (sweepAt !== 0 && !this.expiry.removeSync(expiryKey(sweepAt, homeKey))) this.groups.left();
   }
 
   /** Removes a profile and all that names it. */
   remove(located: LocatedProfile): void {
-    for (const { since, ...id } of this.idsOf(located)) {
-      this.records.remove(located.client, id);
-      if (located.linkGroup !== 0) this.links.removeSync(linkKey(located.linkGroup, since, id));
+    const { linkGroup, client, homeKey } = located;
+    if (linkGroup !== 0) {
+      if (located.idCount > REMOVED_AT_ONCE) {
+        this.orphans.putSync(numberKey(linkGroup), Buffer.from(client, 'latin1'));
+      } else {
+        for (const { since, ...id } of this.idsOf(located)) {
+          this.records.remove(idKey(client, id), CHANGED.removed);
+          this.links.removeSync(linkKey(linkGroup, since, id));
+        }
+      }
     }
+    this.records.remove(homeKey, CHANGED.removed);
     this.#unindex(located);
+  }
+
+  /** Clears ids of removed profiles in one small step, within a write transaction. @returns how many ids were looked at */
+  clearOrphans(limit: number): number {
+    let visited = 0;
+    for (const { key, value } of Array.from(this.orphans.getRange({ limit: 1 }))) {
+      const group = readTime(key, 0);
+      const client = value.toString('latin1');
+      const home = handleKey(client, group);
+      const links = Array.from(this.links.getKeys({ ...linksOf(group), limit }));
+      for (const link of links) {
+        const ofId = idKey(client, parseLinkKey(link).id);
+        if (this.records.pointer(ofId)?.homeKey.equals(home)) this.records.remove(ofId, CHANGED.removed);
+        this.links.removeSync(link);
+      }
+      visited = links.length;
+      if (links.length < limit) this.orphans.removeSync(key);
+    }
+    return visited;
+  }
+
+  get hasOrphans(): boolean {
+    return this.orphans.getKeysCount({ limit: 1 }) > 0;
+  }
+
+  #isOrphaned(homeKey: Buffer): boolean {
+    return this.orphans.doesExist(homeKey.subarray(homeKey.length - TIME_BYTES));
   }
 
   /** Makes an id name the profile; the caller saves it afterwards. */
   join(located: LocatedProfile, id: VisitorId, since: number): LocatedProfile {
     const grouped = this.#withGroup(located);
-    this.records.put(located.client, id, encodePointer({ home: located.home, since }));
+    this.records.point(idKey(located.client, id), since, grouped.homeKey, CHANGED.ids);
     this.links.putSync(linkKey(grouped.linkGroup, since, id), NOTHING);
-    return grouped;
+    return { ...grouped, idCount: grouped.idCount + 1 };
   }
 
-  /** Makes every id of `from` name `into` and removes `from`; the caller saves `into` afterwards. */
+  /**
+   * Makes every id of `from` and of `into` name one profile, which is `into` but for its place; the caller saves it afterwards.
+   *
+   * The ids of whichever has fewer are moved, so that to merge costs what the smaller one has.
+   */
   absorb(into: LocatedProfile, from: LocatedProfile): LocatedProfile {
+    if (from.idCount <= into.idCount) return this.#moveIds(from, into);
+    const moved = this.#moveIds(into, from);
+    return {
+      ...into,
+      homeKey: moved.homeKey,
+      linkGroup: moved.linkGroup,
+      idCount: moved.idCount,
+      sweepAt: moved.sweepAt,
+      origin: undefined,
+    };
+  }
+
+  #moveIds(from: LocatedProfile, into: LocatedProfile): LocatedProfile {
     const ids = this.idsOf(from);
-    this.remove(from);
+    this.#unindex(from);
     let target = into;
-    for (const { since, ...id } of ids) target = this.join(target, id, since);
+    for (const { since, ...id } of ids) {
+      if (from.linkGroup !== 0) this.links.removeSync(linkKey(from.linkGroup, since, id));
+      target = this.join(target, id, since);
+    }
+    // A single id's key holds the pointer now.
+    if (from.linkGroup !== 0) this.records.remove(from.homeKey, CHANGED.removed);
     return target;
   }
 
-  /** Takes one id away from a profile that keeps at least one other. */
+  /** Takes one id away from a profile that keeps others, for another that it {@link join}s in the same transaction. */
   detach(from: LocatedProfile, id: VisitorId, moment: WriteMoment): void {
-    const ids = this.idsOf(from);
-    const leaving = ids.find((linked) => sameId(linked, id));
-    if (leaving) this.links.removeSync(linkKey(from.linkGroup, leaving.since, id));
-    this.records.remove(from.client, id);
-    const remaining: LocatedProfile = { ...from, profile: withoutId(from.profile, moment) };
-    if (sameId(from.home, id)) this.#rehome(remaining, ids);
-    else this.save(remaining);
+    const since = this.records.pointer(idKey(from.client, id))?.since;
+    if (since === undefined) throw new RangeError('only one of several ids can be taken away');
+    this.links.removeSync(linkKey(from.linkGroup, since, id));
+    const profile = withoutId(from.profile, moment);
+    this.save({ ...from, profile, idCount: from.idCount - 1 }, 'settings', CHANGED.ids);
   }
 
-  /** Gives a profile whose home id has left a new home: the strongest id of those that stay. */
-  #rehome(located: LocatedProfile, ids: readonly LinkedId[]): void {
-    const [homeLink] = strongestFirst(ids.filter((linked) => !sameId(linked, located.home)));
-    if (!homeLink) throw new RangeError('a profile has lost its last id');
-    const home: VisitorId = { kind: homeLink.kind, value: homeLink.value };
-    this.#unindex(located);
-    for (const { since, ...id } of ids) {
-      if (sameId(id, home) || sameId(id, located.home)) continue;
-      this.records.put(located.client, id, encodePointer({ home, since }));
-    }
-    this.save({
-      ...located,
-      home,
-      homeKey: profileKey(located.client, home),
-      createdAt: homeLink.since,
-      sweepAt: 0,
-    });
-  }
-
-  /** A profile gets a group of links with its second id; until then its home is its only one. */
+  /** A profile gets a group of links with its second id, and is kept under its handle from then on. */
   #withGroup(located: LocatedProfile): LocatedProfile {
     if (located.linkGroup !== 0) return located;
-    const last = this.#meta.get(LAST_GROUP_KEY);
+    const { client, createdAt } = located;
+    const last = this.#meta.getBinary(LAST_GROUP_KEY);
     const linkGroup = (last ? readTime(last, 0) : 0) + 1;
-    const bytes = Buffer.allocUnsafe(6);
-    writeTime(bytes, linkGroup, 0);
-    this.#meta.putSync(LAST_GROUP_KEY, bytes);
-    this.links.putSync(linkKey(linkGroup, located.createdAt, located.home), NOTHING);
-    return { ...located, linkGroup };
+    this.#meta.putSync(LAST_GROUP_KEY, numberKey(linkGroup));
+    const homeKey = handleKey(client, linkGroup);
+    this.#unindex(located);
+    this.records.point(located.homeKey, createdAt, homeKey, CHANGED.ids);
+    this.links.putSync(linkKey(linkGroup, createdAt, onlyIdOf(located)), NOTHING);
+    return { ...located, homeKey, linkGroup, sweepAt: 0, origin: undefined };
   }
 }
 
-function placed(stored: StoredProfile, client: string, home: VisitorId): LocatedProfile {
-  const { profile, createdAt, sweepAt, linkGroup } = stored;
-  return { profile, createdAt, sweepAt, linkGroup, client, home, homeKey: profileKey(client, home) };
+/** What was set of attributes since they were located; undefined when others were dropped to make room (contract section 5). */
+function changeOf(origin: Origin, attributes: PackedAttributes): PackedAttributes | undefined {
+  const change = newestGroup(attributes);
+  // What is dropped is dropped because there would be more than this; packed they are never shorter than what is counted.
+  if (origin.attributes.length + change.length <= MAX_ATTRIBUTES_SIZE) return change;
+  return withChange(origin.attributes, change).equals(attributes) ? change : undefined;
+}
+
+function onlyIdOf({ homeKey }: LocatedProfile): VisitorId {
+  const { id } = parseKey(homeKey);
+  if (id === undefined) throw new RangeError('a profile under a handle has a group of links');
+  return id;
 }

@@ -1,44 +1,53 @@
 /**
- * Writes the packed rows of a batch's step within its transaction, in bytes: what `updateProfile` does, for the common cases without an
+ * Writes the packed rows of a batch within a transaction, in bytes: what `updateProfile` does, for the common cases without an
  * object a row.
  *
- *   nothing under the id                     v1: not found; v2: the packed record gets its head and is written as it lies
+ *   nothing under the id                     v1: not found; v2: the packed attributes get a head and are appended
  *   a living profile there or behind it      its attributes are overlaid, its times set
- *   expired, nearly 64 KB or over it, an     left to `updateProfile`
- *   earlier expiry, a clock that stepped
- *   back, a record that is in the journal
+ *   expired, large, an earlier expiry,       left to `updateProfile`
+ *   a clock that stepped back
  */
 
-import type { PutOptions } from 'lmdb';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
 import { overlayAttributes } from '../../domain/overlay-attributes.ts';
-import { type BatchRows, ID_END, ID_START, RECORD_END, RECORD_START, SPAN } from '../batch-rows.ts';
-import { KIND_NUMBER } from '../kind-number.ts';
+import { TIME_BYTES } from '../../domain/time-bytes.ts';
+import { ATTRIBUTES_END, ATTRIBUTES_START, type BatchRows, ID_END, ID_START, SPAN } from '../batch-rows.ts';
+import type { UpdateOutcome } from '../profile-store.ts';
+import type { EntryLog } from './entry-log.ts';
+import { ReusedKey } from './lmdb-keys.ts';
 import {
   attributesStartOf,
-  isPointer,
-  POINTER_HOME,
   PROFILE_HEAD,
   readExpiresAt,
   readModifiedAt,
   readSweepAt,
   writeChangeTimes,
   writeProfileHead,
-} from '../profile-record.ts';
-import type { UpdateOutcome } from '../profile-store.ts';
-import { lengthOfLast, type Table } from './lmdb-environment.ts';
-import { parseProfileKey, ReusedKey } from './lmdb-keys.ts';
-import type { ProfileJournal } from './profile-journal.ts';
+} from './profile-record.ts';
 import type { ProfileTables } from './profile-tables.ts';
+import {
+  CHANGED,
+  CHANNEL,
+  damaged,
+  KEY_AT,
+  keyLengthOf,
+  POINTER,
+  PROFILE,
+  REMOVAL,
+  writeEntryHead,
+} from './record-entry.ts';
+import { NO_ENTRY } from './record-index.ts';
 import { updateProfile } from './update-profile.ts';
 
-/** Room for the record of a profile that is about to be too large; anything larger goes the slow way. */
-const MAX_RECORD = 2 * MAX_ATTRIBUTES_SIZE;
-
-const ONLY_NEW = { noOverwrite: true };
-/** Only behind the last key of all; cheaper, and it fills the pages. */
-const ONLY_LAST = { append: true };
+/** Profiles whose attributes come to more bytes are left to the code that writes deltas. */
+const SMALL = 2048;
+/** The clock is looked at after so much work: a microsecond or a few is one unit. */
+const WORK_PER_LOOK = 512;
+/** What a row costs, in units: one of the common cases, any other, and each byte of its attributes. */
+const WORK_OF_ROW = 1;
+const WORK_OF_UNUSUAL_ROW = 64;
+const WORK_PER_BYTE = 1 / 128;
 
 /** A row that was not applied. */
 export interface UnappliedRow {
@@ -47,153 +56,183 @@ export interface UnappliedRow {
   readonly outcome: 'not-found' | 'too-large';
 }
 
+/** Rows that were applied in one transaction. */
+export interface AppliedRows {
+  readonly unapplied: readonly UnappliedRow[];
+  /** The place of the first row that is left for the next transaction. */
+  readonly next: number;
+}
+
 export class RowWriter {
   readonly #tables: ProfileTables;
-  readonly #profiles: Table;
-  readonly #journal: ProfileJournal;
+  readonly #log: EntryLog;
   readonly #key = new ReusedKey();
   readonly #homeKey = new ReusedKey();
-  readonly #record: Buffer = Buffer.allocUnsafe(MAX_RECORD);
-  #lastWasMade = false;
-  /** Whether every row of this step was new and behind all there were, as in the first load of an empty store. */
-  #appends = false;
+  #clientLength = 0;
+  /** What was done since the last look at the clock. */
+  #work = 0;
 
   constructor(tables: ProfileTables) {
     this.#tables = tables;
-    this.#profiles = tables.records.tree;
-    this.#journal = tables.records.journal;
+    this.#log = tables.records.log;
   }
 
-  /** Applies rows in order. @param create whether to make the profiles that are not there @returns the rows that were not applied */
-  apply(client: string, rows: BatchRows, moment: WriteMoment, create: boolean): UnappliedRow[] {
-    const prefix = this.#begin(client, rows);
-    const groups = this.#tables.groups;
-    const expiresAt = expiryOf(moment);
-    groups.begin(expiresAt);
+  /**
+   * Applies rows in order.
+   *
+   * @param from the place of the first row to apply
+   * @param create whether to make the profiles that are not there
+   * @param mayGoOn asked now and then once a row is applied; when it says no, the rest is left
+   */
+  apply(
+    client: string,
+    rows: BatchRows,
+    from: number,
+    moment: WriteMoment,
+    create: boolean,
+    mayGoOn: () => boolean,
+  ): AppliedRows {
+    this.#begin(client);
+    const { groups } = this.#tables;
+    groups.begin(expiryOf(moment));
     const unapplied: UnappliedRow[] = [];
-    this.#lastWasMade = this.#lastWasMade && create;
-    this.#appends = true;
-    const { spans } = rows;
-    for (let index = 0; index < rows.length; index += 1) {
-      const span = index * SPAN;
-      this.#key.set(prefix + 1, rows.bytes, spans[span + ID_START]!, spans[span + ID_END]!);
-      let outcome = this.#applyRow(prefix, rows, index, moment, create);
-      if (outcome === 'made') {
-        groups.add(this.#key.bytes, this.#key.length);
-        continue;
+    let index = from;
+    this.#work = 0;
+    for (; index < rows.length; index += 1) {
+      if (this.#work >= WORK_PER_LOOK) {
+        if (!mayGoOn()) break;
+        this.#work = 0;
       }
-      if (outcome === 'unusual' || outcome === 'exists') {
-        const { id, settings } = rows.row(index);
-        outcome = updateProfile(this.#tables, client, id, settings, moment, create);
-      }
+      const outcome = this.#applyRow(client, rows, index, moment, create);
       if (outcome === 'not-found' || outcome === 'too-large') unapplied.push({ index, outcome });
     }
     groups.end();
-    return unapplied;
+    return { unapplied, next: index };
   }
 
-  /** Writes what all keys begin with; how long that is, without the kind. */
-  #begin(client: string, { kind }: BatchRows): number {
-    const prefix = 1 + client.length;
-    for (const { bytes } of [this.#key, this.#homeKey]) {
-      bytes[0] = client.length;
-      bytes.write(client, 1, 'latin1');
-    }
-    this.#key.bytes[prefix] = KIND_NUMBER[kind];
-    return prefix;
+  /** Writes what all keys begin with. */
+  #begin(client: string): void {
+    this.#tables.records.channel = CHANNEL.batch;
+    this.#clientLength = client.length;
+    this.#key.bytes[0] = client.length;
+    this.#key.bytes.write(client, 1, 'latin1');
   }
 
   #applyRow(
-    prefix: number,
+    client: string,
     rows: BatchRows,
     index: number,
     moment: WriteMoment,
     create: boolean,
-  ): UpdateOutcome | 'made' | 'exists' | 'unusual' {
-    let key = this.#key;
-    if (this.#isInJournal(key)) return 'unusual';
-    // Where one profile was new the next is likely to be, and to put it need not look for it first.
-    if (this.#lastWasMade) {
-      const made = this.#make(rows, index, moment);
-      if (made !== 'exists') return made;
-      this.#lastWasMade = false;
-    }
-    let found = this.#profiles.getBinaryFast(key.view);
-    if (found === undefined) return create ? this.#make(rows, index, moment) : 'not-found';
-    if (isPointer(found)) {
-      this.#homeKey.set(prefix, found, POINTER_HOME, lengthOfLast(this.#profiles));
-      key = this.#homeKey;
-      if (this.#isInJournal(key)) return 'unusual';
-      found = this.#profiles.getBinaryFast(key.view);
-      if (found === undefined) throw new RangeError('a pointer leads to no profile');
-    }
-    const change = this.#change(found, lengthOfLast(this.#profiles), rows, index, moment);
-    if (change === undefined) return 'unusual';
-    this.#profiles.putSync(key.view, change);
-    return 'updated';
-  }
-
-  /** Whether the tree does not say what lies under a key. */
-  #isInJournal(key: ReusedKey): boolean {
-    if (this.#journal.isEmpty) return false;
-    const { client, id } = parseProfileKey(key.view);
-    return this.#journal.find(client, id) !== undefined;
-  }
-
-  #make(rows: BatchRows, index: number, moment: WriteMoment): 'made' | 'exists' | 'unusual' {
-    const { bytes, spans } = rows;
+  ): UpdateOutcome {
+    const { spans } = rows;
     const span = index * SPAN;
-    const start = spans[span + RECORD_START]!;
-    const end = spans[span + RECORD_END]!;
-    const isPerson = rows.kind === 'thirdPartyId';
-    const idLength = isPerson ? spans[span + ID_END]! - spans[span + ID_START]! : undefined;
-    const size = end - start - PROFILE_HEAD - (idLength ?? 0);
-    if (size > MAX_ATTRIBUTES_SIZE || rows.at !== moment.now) return 'unusual';
-    const expiresAt = expiryOf(moment);
-    const kept = { createdAt: moment.now, sweepAt: expiresAt, linkGroup: 0 };
-    writeProfileHead(bytes, start, kept, { modifiedAt: moment.now, expiresAt }, idLength);
-    const record = bytes.subarray(start, end);
-    if (this.#appends) this.#appends = this.#putIf(ONLY_LAST, record);
-    this.#lastWasMade = this.#appends || this.#putIf(ONLY_NEW, record);
-    return this.#lastWasMade ? 'made' : 'exists';
+    const key = this.#key;
+    const bytes = spans[span + ATTRIBUTES_END]! - spans[span + ATTRIBUTES_START]!;
+    this.#work += WORK_OF_ROW + bytes * WORK_PER_BYTE;
+    key.setIdBytes(this.#clientLength, rows.kind, rows.bytes, spans[span + ID_START]!, spans[span + ID_END]!);
+    const outcome = this.#applyFast(key, rows, span, moment, create);
+    if (outcome !== 'unusual') return outcome;
+    this.#work += WORK_OF_UNUSUAL_ROW;
+    const { id, settings } = rows.row(index);
+    return updateProfile(this.#tables, client, id, settings, moment, create);
   }
 
-  /** Puts a record under the key of the row if the condition holds; whether it did. */
-  #putIf(condition: PutOptions, record: Buffer): boolean {
-    // The library's types leave out what it returns.
-    const done: unknown = this.#profiles.putSync(this.#key.view, record, condition);
-    return done === true;
-  }
-
-  /** The record as the row leaves it, in memory that the next row takes; undefined when the case is not a common one. */
-  #change(
-    found: Uint8Array,
-    length: number,
+  #applyFast(
+    asked: ReusedKey,
     rows: BatchRows,
-    index: number,
+    span: number,
     moment: WriteMoment,
-  ): Buffer | undefined {
-    const modifiedAt = Math.max(moment.now, readModifiedAt(found));
+    create: boolean,
+  ): UpdateOutcome | 'unusual' {
+    let key = asked;
+    let found = this.#entryOf(key);
+    if (found !== undefined && found[0] === POINTER) {
+      this.#homeKey.set(found, KEY_AT + keyLengthOf(found) + TIME_BYTES, this.#log.length);
+      key = this.#homeKey;
+      found = this.#entryOf(key);
+      // Its ids may still be there; the ordinary way tells.
+      if (found === undefined) return 'unusual';
+    }
+    if (found === undefined) return create ? this.#make(rows, span, moment) : 'not-found';
+    return found[0] === PROFILE ? this.#change(key, found, rows, span, moment) : 'unusual';
+  }
+
+  /** The entry that counts for a key, as the library lends it, unless it says that it is gone. */
+  #entryOf(key: ReusedKey): Buffer | undefined {
+    const number = this.#log.find(key);
+    if (number === NO_ENTRY) {
+      if (this.#log.isDamaged) throw damaged('the index is damaged: the key may have been lost');
+      return undefined;
+    }
+    const entry = this.#log.read(number);
+    if (!key.equals(entry, KEY_AT, keyLengthOf(entry))) throw damaged(`entry ${number} has another key`);
+    return entry[0] === REMOVAL ? undefined : entry;
+  }
+
+  #make(rows: BatchRows, span: number, moment: WriteMoment): UpdateOutcome | 'unusual' {
+    const { bytes, spans } = rows;
+    const start = spans[span + ATTRIBUTES_START]!;
+    const end = spans[span + ATTRIBUTES_END]!;
+    if (end - start > MAX_ATTRIBUTES_SIZE || rows.at !== moment.now) return 'unusual';
+    const key = this.#key;
+    const idStart = spans[span + ID_START]!;
+    const idLength = rows.kind === 'thirdPartyId' ? spans[span + ID_END]! - idStart : undefined;
+    const entry = this.#log.room(KEY_AT + key.length + PROFILE_HEAD + (idLength ?? 0) + end - start);
+    const changes = CHANGED.created | CHANGED.attributes | CHANGED.lifetime;
+    const at = writeEntryHead(entry, PROFILE, CHANNEL.batch, changes, key.bytes, key.length);
     const expiresAt = expiryOf(moment);
-    const sweepAt = readSweepAt(found);
+    const kept = { createdAt: moment.now, sweepAt: expiresAt, linkGroup: 0, idCount: 1 };
+    writeProfileHead(entry, at, kept, { modifiedAt: moment.now, expiresAt }, idLength);
+    let to = at + PROFILE_HEAD;
+    if (idLength !== undefined) to = copyBytes(entry, to, bytes, idStart, idStart + idLength);
+    this.#log.append(entry, copyBytes(entry, to, bytes, start, end), key);
+    this.#tables.groups.add(key.bytes, key.length);
+    return 'created';
+  }
+
+  #change(
+    key: ReusedKey,
+    found: Buffer,
+    rows: BatchRows,
+    span: number,
+    moment: WriteMoment,
+  ): UpdateOutcome | 'unusual' {
+    const { length } = this.#log;
+    const record = KEY_AT + keyLengthOf(found);
+    const start = attributesStartOf(found, record);
+    const addedStart = rows.spans[span + ATTRIBUTES_START]!;
+    const added = rows.spans[span + ATTRIBUTES_END]!;
+    const modifiedAt = Math.max(moment.now, readModifiedAt(found, record));
+    const expiresAt = expiryOf(moment);
+    const sweepAt = readSweepAt(found, record);
+    const most = length - start + added - addedStart;
     if (
+      most > SMALL ||
       rows.at !== modifiedAt ||
-      readExpiresAt(found) <= moment.now ||
+      readExpiresAt(found, record) <= moment.now ||
       sweepAt === 0 ||
       sweepAt > expiresAt
     ) {
-      return undefined;
+      return 'unusual';
     }
-    const span = index * SPAN;
-    const added = rows.spans[span + RECORD_END]!;
-    const addedStart = rows.attributesStart(index);
-    if (length + added - addedStart > MAX_RECORD) return undefined;
-    const record = this.#record;
-    const start = attributesStartOf(found);
-    for (let at = 0; at < start; at += 1) record[at] = found[at]!;
-    const end = overlayAttributes(record, start, found, start, length, rows.bytes, addedStart, added);
-    if (end - start > MAX_ATTRIBUTES_SIZE) return undefined;
-    writeChangeTimes(record, modifiedAt, expiresAt);
-    return record.subarray(0, end);
+    const entry = this.#log.room(start + most);
+    const changes = CHANGED.attributes | CHANGED.lifetime;
+    writeEntryHead(entry, PROFILE, CHANNEL.batch, changes, key.bytes, key.length);
+    copyBytes(entry, record, found, record, start);
+    const end = overlayAttributes(entry, start, found, start, length, rows.bytes, addedStart, added);
+    writeChangeTimes(entry, record, modifiedAt, expiresAt);
+    this.#log.append(entry, end, key);
+    return 'updated';
   }
+}
+
+/** Fewer bytes are copied one by one, which is cheaper than a view of them. */
+const FEW = 48;
+
+function copyBytes(target: Uint8Array, at: number, from: Uint8Array, start: number, end: number): number {
+  const length = end - start;
+  if (length > FEW) target.set(from.subarray(start, end), at);
+  else for (let index = 0; index < length; index += 1) target[at + index] = from[start + index]!;
+  return at + length;
 }

@@ -21,7 +21,7 @@ export function updateProfile(
   const profile = withAttributes(located.profile, settings, moment);
   if (profile === 'too-large') return 'too-large';
   if (found && !living) tables.remove(found);
-  tables.save({ ...located, profile });
+  tables.save({ ...located, profile }, 'settings');
   return living ? 'updated' : 'created';
 }
 

@@ -41,7 +41,6 @@ import { isExpired } from '../../domain/lifetime.ts';
 import type { Profile } from '../../domain/profile.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
-import { decodeFound, decodeProfile } from '../profile-record.ts';
 import type { FoundProfile } from '../profile-store.ts';
 import {
   changeCell,
@@ -54,6 +53,7 @@ import {
 } from './cell-scripts.lua.ts';
 import type { Argument } from './cluster-node.ts';
 import { idField, idOfField } from './id-field.ts';
+import { decodeFound, decodeProfile } from './packed-profile.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import { isMarkOf } from './row-marks.ts';
 

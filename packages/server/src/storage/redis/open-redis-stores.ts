@@ -1,5 +1,6 @@
 /** Opens the engine on a Redis or Valkey Cluster: any number of processes on any number of machines. */
 
+import type { ProfileLimits } from '../../domain/profile-limits.ts';
 import type { Stores } from '../stores.ts';
 import { Cells } from './cells.ts';
 import { type ClusterExpectations, checkCluster } from './cluster-check.ts';
@@ -19,6 +20,8 @@ import { RedisUsageStore } from './redis-usage-store.ts';
 export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectations {
   /** Told what is amiss with nodes while the stores are open, whenever that is something else than before; nothing by default. */
   readonly found?: (flaws: readonly string[]) => void;
+  /** What one profile may grow to. */
+  readonly limits?: ProfileLimits | undefined;
 }
 
 /**
@@ -39,7 +42,7 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
   const watch = new ClusterWatch({ cluster, prefix, found: options.found ?? (() => {}) });
   watch.start();
   const cells = new Cells(cluster, prefix);
-  const profiles = new RedisProfileStore(cells);
+  const profiles = new RedisProfileStore(cells, options.limits);
   return {
     profiles,
     batches: new RedisBatchStore(cluster, new RedisRowWriter(cells, profiles), prefix),
@@ -49,9 +52,10 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     logins: new RedisLoginStore(cluster, prefix),
     usage: new RedisUsageStore(cluster, prefix),
     attributeNames: new RedisAttributeNameStore(cluster, prefix),
-    settle: undefined,
     // Every read asks the cluster.
     requestArrives: () => undefined,
+    upkeep: undefined,
+    checkOn: undefined,
     figures: clusterFigures(cluster, prefix),
     check: readiness(cluster, prefix, () => (options.allowUnsafe ? [] : watch.flaws)),
     async close() {

@@ -3,9 +3,9 @@
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import { newProfile, type Profile } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import { encodeProfile } from '../profile-record.ts';
 import { type Cell, type Change, type Link, newVersion, type Pointer, pointerText } from './cells.ts';
 import { idField } from './id-field.ts';
+import { encodeProfile } from './packed-profile.ts';
 import { isMarkOf } from './row-marks.ts';
 
 /** The engine frees a profile so long after it has expired, in milliseconds: clocks differ. */

@@ -15,6 +15,7 @@ import {
   withoutAttribute,
   withoutId,
 } from '../../domain/profile.ts';
+import { DEFAULT_LIMITS, limitPassed, type ProfileLimits } from '../../domain/profile-limits.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import {
   type FoundProfile,
@@ -44,9 +45,11 @@ type Located = { readonly own: Cell; readonly home: Cell | undefined };
 
 export class RedisProfileStore implements ProfileStore {
   readonly #cells: Cells;
+  readonly #limits: ProfileLimits;
 
-  constructor(cells: Cells) {
+  constructor(cells: Cells, limits: ProfileLimits = DEFAULT_LIMITS) {
     this.#cells = cells;
+    this.#limits = limits;
   }
 
   find(client: string, id: VisitorId, now: number): Promise<FoundProfile | undefined> {
@@ -98,15 +101,21 @@ export class RedisProfileStore implements ProfileStore {
       plan.target === undefined
         ? ProfileDraft.born(ownCells.get(idField(plan.founder!))!, moment)
         : drafts.get(plan.target)!;
+    const before = target.links.size;
     const linking = new Linking(target, drafts, moment);
     for (const step of plan.steps) linking.take(step, now);
     const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
     const profile = visitedProfile(target.profile, visit.settings, moment, hasMerged);
     if (profile === 'too-large') return { outcome: 'too-large', tntId: '' } as const;
-    target.profile = profile;
+    const { size } = target.links;
     const named =
       visit.ids.find(({ kind }) => kind === 'tntId') ??
       target.ids().find(({ id }) => id.kind === 'tntId')?.id;
+    const total = size + (named ? 0 : 1);
+    const bytes = hasMerged ? profile.attributes.length : undefined;
+    const passed = limitPassed(this.#limits, total, total > before, bytes);
+    if (passed !== undefined) return { outcome: passed, tntId: '' } as const;
+    target.profile = profile;
     if (!named) {
       linking.take({ kind: 'join', id: visit.freshTntId }, now);
       const fresh = await this.#cells.locate(client, visit.freshTntId, until);

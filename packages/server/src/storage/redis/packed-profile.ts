@@ -12,55 +12,25 @@
  *   31     u16  bytes of the thirdPartyId; 0xffff when there is none
  *   33     …    thirdPartyId, UTF-8
  *   …      …    packed attributes, to the end
- *
- * Pointer, version 1: what stands under an id that is not the home of its profile.
- *
- *   0      u8   2
- *   1      u48  since when this id names the profile
- *   7      u8   kind of the home id (`kind-number.ts`)
- *   8      …    value of the home id, UTF-8, to the end
- *
- * Home: the id under whose key the profile itself lies, so that a fetch by it reads the store once.
  */
 
-import { attributesJson } from '../domain/attributes-json.ts';
-import type { Profile } from '../domain/profile.ts';
-import { readTime, writeTime } from '../domain/time-bytes.ts';
-import type { VisitorId } from '../domain/visitor-id.ts';
-import { KIND_NUMBER, kindOfNumber } from './kind-number.ts';
-import type { FoundProfile } from './profile-store.ts';
+import { attributesJson } from '../../domain/attributes-json.ts';
+import type { Profile } from '../../domain/profile.ts';
+import { readTime, writeTime } from '../../domain/time-bytes.ts';
+import type { FoundProfile } from '../profile-store.ts';
 
 /** A profile with what the store keeps beside it. */
-export interface StoredProfile {
+interface StoredProfile {
   readonly profile: Profile;
   readonly createdAt: number;
   readonly sweepAt: number;
   readonly linkGroup: number;
 }
 
-/** What an id that is not the home of its profile holds. */
-export interface Pointer {
-  readonly home: VisitorId;
-  readonly since: number;
-}
-
 const PROFILE_V2 = 3;
-const POINTER_V1 = 2;
 /** Bytes before the thirdPartyId, or before the attributes where there is none. */
-export const PROFILE_HEAD = 33;
+const PROFILE_HEAD = 33;
 const NO_THIRD_PARTY_ID = 0xffff;
-const POINTER_HEAD = 8;
-/** Where a pointer tells its home: the number of the kind in one byte, then the value to the end. */
-export const POINTER_HOME = POINTER_HEAD - 1;
-
-/** Whether the bytes are a pointer; anything that is neither pointer nor profile of a known version throws RangeError. */
-export function isPointer(bytes: Uint8Array): boolean {
-  const tag = bytes[0];
-  if (tag === PROFILE_V2) return false;
-  if (tag === POINTER_V1) return true;
-  throw new RangeError(`a stored record has the unknown format ${tag}`);
-}
-
 export function encodeProfile(stored: StoredProfile): Buffer {
   const { thirdPartyId, attributes } = stored.profile;
   const idLength = thirdPartyId === undefined ? 0 : Buffer.byteLength(thirdPartyId);
@@ -77,7 +47,7 @@ export function encodeProfile(stored: StoredProfile): Buffer {
  * @param at where in `bytes` the record begins
  * @param idLength bytes of the thirdPartyId; undefined when there is none
  */
-export function writeProfileHead(
+function writeProfileHead(
   bytes: Uint8Array,
   at: number,
   kept: Pick<StoredProfile, 'createdAt' | 'sweepAt' | 'linkGroup'>,
@@ -93,32 +63,6 @@ export function writeProfileHead(
   const lengthField = idLength ?? NO_THIRD_PARTY_ID;
   bytes[at + 31] = lengthField >>> 8;
   bytes[at + 32] = lengthField;
-}
-
-// What a batch reads and changes of a record without decoding it; `length` and lending are as in decodeProfile.
-
-export function readModifiedAt(record: Uint8Array): number {
-  return readTime(record, 1);
-}
-
-export function readExpiresAt(record: Uint8Array): number {
-  return readTime(record, 7);
-}
-
-export function readSweepAt(record: Uint8Array): number {
-  return readTime(record, 19);
-}
-
-/** Where the attributes of a record begin. */
-export function attributesStartOf(record: Uint8Array): number {
-  const idLength = record[31]! * 0x100 + record[32]!;
-  return idLength === NO_THIRD_PARTY_ID ? PROFILE_HEAD : PROFILE_HEAD + idLength;
-}
-
-/** Sets the times that a change of attributes moves. */
-export function writeChangeTimes(record: Uint8Array, modifiedAt: number, expiresAt: number): void {
-  writeTime(record, modifiedAt, 1);
-  writeTime(record, expiresAt, 7);
 }
 
 /**
@@ -144,29 +88,18 @@ export function decodeProfile(bytes: Uint8Array, length: number): StoredProfile 
   };
 }
 
+/** Where the attributes of a record begin. */
+function attributesStartOf(record: Uint8Array): number {
+  const idLength = record[31]! * 0x100 + record[32]!;
+  return idLength === NO_THIRD_PARTY_ID ? PROFILE_HEAD : PROFILE_HEAD + idLength;
+}
+
 /** Reads of a profile what a fetch sends, without a copy of the bytes; parameters as of {@link decodeProfile}. */
 export function decodeFound(bytes: Uint8Array, length: number): FoundProfile {
   return {
-    modifiedAt: readModifiedAt(bytes),
-    expiresAt: readExpiresAt(bytes),
+    modifiedAt: readTime(bytes, 1),
+    expiresAt: readTime(bytes, 7),
     attributes: attributesJson(bytes, attributesStartOf(bytes), length),
-  };
-}
-
-export function encodePointer(pointer: Pointer): Buffer {
-  const bytes = Buffer.allocUnsafe(POINTER_HEAD + Buffer.byteLength(pointer.home.value));
-  bytes[0] = POINTER_V1;
-  writeTime(bytes, pointer.since, 1);
-  bytes[7] = KIND_NUMBER[pointer.home.kind];
-  bytes.write(pointer.home.value, POINTER_HEAD, 'utf8');
-  return bytes;
-}
-
-/** Reads a pointer; parameters as of {@link decodeProfile}. */
-export function decodePointer(bytes: Uint8Array, length: number): Pointer {
-  return {
-    since: readTime(bytes, 1),
-    home: { kind: kindOfNumber(bytes[7]!), value: textAt(bytes, POINTER_HEAD, length) },
   };
 }
 

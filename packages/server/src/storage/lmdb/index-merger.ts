@@ -1,0 +1,142 @@
+/**
+ * Brings the index up to date with the recent entries, many keys at a time and in the order of the keys, so that keys that lie side
+ * by side share the page that they dirty.
+ *
+ *   idle      nothing, or too little, is waiting                             enough, or a pause in the writing → merging
+ *   merging   the newest entry of each key as of one moment, in the order    all are in → `merged` moves on → idle
+ *             of the keys; each step brings in a few                         the process dies → the next begins anew
+ *
+ * A key that has a newer entry by its turn is left to the next merge; until then memory says where it is. To bring a key in twice is
+ * to bring it in once, so several processes may merge at once, though one is enough.
+ */
+
+import { setImmediate } from 'node:timers/promises';
+import type { EntryLog, Waiting } from './entry-log.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import { treePages } from './lmdb-internals.ts';
+import { NO_ENTRY } from './record-index.ts';
+import { TimeSlice } from './time-slice.ts';
+
+const KIB = 1024;
+const MIB = 1024 ** 2;
+/** Between these bounds a merge begins when an eighth as many keys wait as the index has: some seven keys a page then. */
+const LEAST_KEYS = 64 * KIB;
+const MOST_KEYS = 512 * KIB;
+const SHARE_OF_INDEX = 1 / 8;
+/** Waiting entries that a newer one has superseded cannot be cleaned away; in bytes. */
+const MOST_SUPERSEDED = 16 * MIB;
+/** All that waits, in bytes: an eighth of the file, between these bounds. */
+const LEAST_BYTES = 16 * MIB;
+const MOST_BYTES = 256 * MIB;
+const SHARE_OF_FILE = 1 / 8;
+
+interface Merging {
+  readonly entries: readonly { readonly key: string; readonly number: number }[];
+  /** The last entry that there was. */
+  readonly to: number;
+  /** The place of the next one to be brought in. */
+  next: number;
+}
+
+export interface IndexMergerOptions {
+  /** Begin with so many keys, whatever the index has; for tests. */
+  readonly mergeKeys?: number | undefined;
+}
+
+export class IndexMerger {
+  readonly #environment: LmdbEnvironment;
+  readonly #log: EntryLog;
+  readonly #mergeKeys: number | undefined;
+  #merging: Merging | undefined;
+  #underWay: Promise<boolean> | undefined;
+  #lastLook = 0;
+
+  constructor(environment: LmdbEnvironment, log: EntryLog, options: IndexMergerOptions = {}) {
+    this.#environment = environment;
+    this.#log = log;
+    this.#mergeKeys = options.mergeKeys;
+  }
+
+  /** Whether so much is waiting that whoever brings more should merge first. */
+  get isDue(): boolean {
+    return this.#merging !== undefined || this.#environment.read(() => this.#isEnough(this.#log.waiting()));
+  }
+
+  /**
+   * One small step.
+   *
+   * @param limit the most keys in it
+   * @returns whether there is more to do at once
+   */
+  async step(limit = Number.POSITIVE_INFINITY): Promise<boolean> {
+    while (this.#underWay !== undefined) await this.#underWay.catch(() => undefined);
+    this.#underWay = this.#step(limit);
+    try {
+      return await this.#underWay;
+    } finally {
+      this.#underWay = undefined;
+    }
+  }
+
+  async #step(limit: number): Promise<boolean> {
+    this.#merging ??= this.#environment.read(() => this.#begin());
+    const merging = this.#merging;
+    if (merging === undefined) return false;
+    // Should the commit fail, the same keys come again.
+    merging.next = await this.#environment.writeUpkeep(() => this.#bringIn(merging, limit));
+    if (merging.next < merging.entries.length) {
+      // Whoever waits to write comes first.
+      await setImmediate();
+      return true;
+    }
+    this.#merging = undefined;
+    return false;
+  }
+
+  #begin(): Merging | undefined {
+    const waiting = this.#log.waiting();
+    const isQuiet = waiting.to === this.#lastLook;
+    this.#lastLook = waiting.to;
+    if (waiting.to === waiting.merged || !(isQuiet || this.#isEnough(waiting))) return undefined;
+    return { entries: this.#log.recentSorted(), to: waiting.to, next: 0 };
+  }
+
+  #isEnough({ keys, bytes, to, merged }: Waiting): boolean {
+    if (this.#mergeKeys !== undefined) return keys >= this.#mergeKeys;
+    const inIndex = treePages(this.#log.index.table).entries;
+    if (keys >= clamp(inIndex * SHARE_OF_INDEX, LEAST_KEYS, MOST_KEYS)) return true;
+    if (bytes * (1 - keys / Math.max(1, to - merged)) >= MOST_SUPERSEDED) return true;
+    return bytes >= clamp(this.#environment.fileBytes() * SHARE_OF_FILE, LEAST_BYTES, MOST_BYTES);
+  }
+
+  /** Brings in some keys. @returns the place of the next */
+  #bringIn({ entries, to, next }: Merging, limit: number): number {
+    const log = this.#log;
+    const slice = new TimeSlice();
+    const end = Math.min(next + limit, entries.length);
+    let at = next;
+    for (; at < end && slice.mayGoOn(); at += 1) {
+      const { key, number } = entries[at]!;
+      if (log.isNewest(key, number)) this.#bringInOne(Buffer.from(key, 'latin1'), number);
+    }
+    if (at === entries.length) log.setMerged(to);
+    return at;
+  }
+
+  #bringInOne(key: Buffer, number: number): void {
+    const log = this.#log;
+    let entry: Buffer | undefined;
+    try {
+      entry = log.read(number);
+    } catch {
+      // It is damaged: whoever asks for the key is to be told so, not that there is nothing.
+      log.index.put(key, { number, weight: 1, base: NO_ENTRY, baseWeight: 0 });
+      return;
+    }
+    log.indexEntry(key, number, entry, log.length);
+  }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}

@@ -1,0 +1,135 @@
+/**
+ * What this engine uses of `lmdb` beyond its published types, in one place, and a check at start that all of it is there and
+ * means what it meant. No other file casts a table or a root database.
+ */
+
+import type { Database, RootDatabase } from 'lmdb';
+
+/** A table with binary keys and values. */
+export type Table = Database<Buffer, Buffer>;
+
+/** Figures of one tree, in pages. */
+export interface TreePages {
+  readonly entries: number;
+  readonly pages: number;
+}
+
+interface TreeStats {
+  readonly pageSize: number;
+  readonly entryCount: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface Unlisted {
+  readonly lastSize: number;
+  readonly db: { stat(): TreeStats };
+  getStats(): TreeStats & {
+    readonly root: TreeStats;
+    readonly free: TreeStats;
+    readonly lastPageNumber: number;
+  };
+  ensureReadTxn(): void;
+  addListener(event: 'begin-transaction', listener: () => void): void;
+}
+
+/** A value in memory that is longer than what is to be put; `lmdb` takes the bytes from `start` to `end`. */
+export type PartlyUsed = Buffer & { start: number; end: number };
+
+/** Options of `open` that the types leave out. */
+export interface UnlistedOptions {
+  /** How many entries of the list of free pages are read at a time, and how many of them are kept. */
+  readonly maxFreeSpaceToLoad: number;
+  readonly maxFreeSpaceToRetain: number;
+}
+
+const unlisted = (table: unknown) => table as Unlisted;
+
+/** How long the value is that `getBinaryFast` has just lent: the buffer itself is longer. */
+export function lengthOfLast(table: Table): number {
+  return unlisted(table).lastSize;
+}
+
+/** Begins a read transaction unless one is open. */
+export function ensureSnapshot(root: RootDatabase): void {
+  unlisted(root).ensureReadTxn();
+}
+
+/** Calls `listener` whenever a read transaction begins by a read of this table. */
+export function onSnapshot(table: unknown, listener: () => void): void {
+  unlisted(table).addListener('begin-transaction', listener);
+}
+
+/** Puts behind the last key of the table; false, and nothing is put, when `key` would not be the last. */
+export function putLast(table: Table, key: Buffer, value: Buffer): boolean {
+  const done: unknown = table.putSync(key, value, { append: true });
+  return done === true;
+}
+
+/** A buffer that is used again and again as a value; set its `end` before each use. */
+export function partlyUsed(size: number): PartlyUsed {
+  // Slow: with memory of its own, because the library takes the start of that for the start of the buffer.
+  return Object.assign(Buffer.allocUnsafeSlow(size), { start: 0, end: 0 });
+}
+
+/** What one table takes up. */
+export function treePages(table: Table): TreePages {
+  return pagesOf(unlisted(table).db.stat());
+}
+
+/** The size of the whole file in pages, a page in bytes, and what the trees take up that no table name leads to. */
+export function filePages(root: RootDatabase): {
+  readonly pageBytes: number;
+  readonly pages: number;
+  readonly unnamed: number;
+} {
+  const stats = unlisted(root).getStats();
+  return {
+    pageBytes: stats.pageSize,
+    pages: stats.lastPageNumber + 1,
+    unnamed: pagesOf(stats.root).pages + pagesOf(stats.free).pages,
+  };
+}
+
+function pagesOf(stats: TreeStats): TreePages {
+  return {
+    entries: stats.entryCount,
+    pages: stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages,
+  };
+}
+
+/**
+ * Checks that `lmdb` still has what this file reads with.
+ *
+ * @param key of a value of one byte in the table
+ * @throws Error naming the member that is missing or acts differently
+ */
+export function checkReading(root: RootDatabase, table: Table, key: Buffer): void {
+  const { ensureReadTxn } = unlisted(root);
+  requireAll([
+    ['lastSize', () => table.getBinaryFast(key) !== undefined && lengthOfLast(table) === 1],
+    ['stat', () => treePages(table).entries > 0 && treePages(table).pages > 0],
+    ['getStats', () => filePages(root).pages > 0 && filePages(root).pageBytes >= 512],
+    ['ensureReadTxn', () => typeof ensureReadTxn === 'function'],
+  ]);
+}
+
+/** As {@link checkReading}, for what it writes with; within a write transaction. @param scratch an empty table, empty again afterwards */
+export function checkWriting(scratch: Table): void {
+  const [first, second] = [Buffer.from([0]), Buffer.from([1])];
+  const value = partlyUsed(64);
+  value.fill(7);
+  value.end = 3;
+  requireAll([
+    ['putSync with append', () => putLast(scratch, second, value) && !putLast(scratch, first, value)],
+    ['start and end of a value', () => scratch.getBinary(second)?.length === 3],
+  ]);
+  scratch.removeSync(second);
+}
+
+function requireAll(expectations: readonly (readonly [string, () => boolean])[]): void {
+  for (const [name, isMet] of expectations) {
+    if (!isMet()) throw new Error(`lmdb has changed: ${name} is not what it was`);
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Table `index`: key → where its newest entry is, as of the last merge.
+ *
+ *   0   u48   number of the entry
+ *   6   u16   its weight (`segments.ts`)
+ *   8   u48   number of the entry that it is based on, for a delta alone
+ *   14  u16   that one's weight
+ */
+
+import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
+import { lengthOfLast, type Table } from './lmdb-internals.ts';
+import type { Segments } from './segments.ts';
+
+/** An entry that is live, and the one that it is based on if it is a delta. */
+export interface Place {
+  readonly number: number;
+  readonly weight: number;
+  readonly base: number;
+  readonly baseWeight: number;
+}
+
+const WEIGHT = 2;
+const HALF = TIME_BYTES + WEIGHT;
+/** No entry has this number. */
+export const NO_ENTRY = 0;
+
+export class RecordIndex {
+  readonly table: Table;
+  readonly #segments: Segments;
+  readonly #value: Buffer = Buffer.alloc(2 * HALF);
+  readonly #short: Buffer = this.#value.subarray(0, HALF);
+
+  constructor(table: Table, segments: Segments) {
+    this.table = table;
+    this.#segments = segments;
+  }
+
+  /** The number of a key's entry; {@link NO_ENTRY} when it has none. */
+  find(key: Buffer): number {
+    const value = this.table.getBinaryFast(key);
+    return value === undefined ? NO_ENTRY : readTime(value, 0);
+  }
+
+  /** Leads a key to an entry, and moves the live weights with it. @returns false when it led there already */
+  put(key: Buffer, place: Place): boolean {
+    if (!this.#leave(key, place)) return false;
+    const value = this.#value;
+    writeHalf(value, 0, place.number, place.weight);
+    if (place.base !== NO_ENTRY) writeHalf(value, HALF, place.base, place.baseWeight);
+    this.table.putSync(key, place.base === NO_ENTRY ? this.#short : value);
+    return true;
+  }
+
+  /** Leads a key to nothing. */
+  remove(key: Buffer): void {
+    if (this.#leave(key, undefined)) this.table.removeSync(key);
+  }
+
+  /** Moves the live weights from where a key leads to where it is to lead; false when it leads there. */
+  #leave(key: Buffer, to: Place | undefined): boolean {
+    const segments = this.#segments;
+    const value = this.table.getBinaryFast(key);
+    let keptBase = false;
+    if (value !== undefined) {
+      const number = readTime(value, 0);
+      if (number === to?.number) return false;
+      if (number === to?.base) keptBase = true;
+      else segments.add(number, -readWeight(value, TIME_BYTES));
+      if (lengthOfLast(this.table) > HALF) {
+        const base = readTime(value, HALF);
+        if (base === to?.base) keptBase = true;
+        else segments.add(base, -readWeight(value, HALF + TIME_BYTES));
+      }
+    } else if (to === undefined) return false;
+    if (to !== undefined) {
+      segments.add(to.number, to.weight);
+      if (to.base !== NO_ENTRY && !keptBase) segments.add(to.base, to.baseWeight);
+    }
+    return true;
+  }
+}
+
+function writeHalf(value: Uint8Array, at: number, number: number, weight: number): void {
+  writeTime(value, number, at);
+  value[at + TIME_BYTES] = weight >>> 8;
+  value[at + TIME_BYTES + 1] = weight;
+}
+
+function readWeight(value: Uint8Array, at: number): number {
+  return value[at]! * 0x100 + value[at + 1]!;
+}

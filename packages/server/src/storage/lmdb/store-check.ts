@@ -1,0 +1,173 @@
+/**
+ * Goes through a store and tells damage: pages that were swapped, zeroed, cut off or had bits flipped show themselves as entries that
+ * are not what was written, keys that are out of order, or another number of keys than the tree says it has.
+ *
+ * A read tells damage of the record that it reads by itself. What it cannot tell is that an id which is not in the index was lost from
+ * it; so when this check finds the index damaged, it says so within the store, and ids that are not found are errors from then on
+ * rather than unknown.
+ */
+
+import { readTime, TIME_BYTES } from '../../domain/time-bytes.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import { type Table, treePages } from './lmdb-internals.ts';
+import { ReusedKey } from './lmdb-keys.ts';
+import { baseOf } from './profile-delta.ts';
+import type { ProfileRecords } from './profile-records.ts';
+import { DELTA, KEY_AT, keyLengthOf, POINTER, PROFILE } from './record-entry.ts';
+import { NO_ENTRY } from './record-index.ts';
+import { TimeSlice } from './time-slice.ts';
+
+/** What is found of one store, for people; empty when it is sound. */
+export type Damage = readonly string[];
+
+/** More of them say no more. */
+const MOST_TOLD = 20;
+
+export class StoreCheck {
+  readonly #environment: LmdbEnvironment;
+  readonly #records: ProfileRecords;
+  /** Where the slow check goes on; undefined at the beginning of a round. */
+  #from: Buffer | undefined;
+  #damage: string[] = [];
+
+  constructor(environment: LmdbEnvironment, records: ProfileRecords) {
+    this.#environment = environment;
+    this.#records = records;
+  }
+
+  /**
+   * Checks a few hundred keys of the index and what they lead to, going on where the last call ended; at the end of a round the store is
+   * told whether its index is sound.
+   *
+   * @returns the damage of a round that has just ended; undefined before
+   */
+  async step(): Promise<Damage | undefined> {
+    let isAtEnd = true;
+    try {
+      isAtEnd = this.#environment.read(() => this.#checkIndex(new TimeSlice()));
+    } catch (error) {
+      // The engine itself could not read on.
+      this.#note(`the index: ${messageOf(error)}`);
+    }
+    if (!isAtEnd) return undefined;
+    const damage = this.#damage;
+    this.#damage = [];
+    this.#from = undefined;
+    const { log } = this.#records;
+    const isDamaged = damage.length > 0;
+    if (this.#environment.read(() => log.isDamaged) !== isDamaged) {
+      await this.#environment.writeUpkeep(() => log.setDamaged(isDamaged));
+    }
+    return damage;
+  }
+
+  /** Checks everything at once, as it is at one moment. */
+  all(): Damage {
+    this.#damage = [];
+    this.#from = undefined;
+    for (const name of this.#environment.tableNames()) this.#checkTable(name);
+    try {
+      this.#environment.read(() => this.#checkIndex(undefined));
+    } catch (error) {
+      this.#note(`the index: ${messageOf(error)}`);
+    }
+    const damage = this.#damage;
+    this.#damage = [];
+    return damage;
+  }
+
+  #note(text: string): void {
+    if (this.#damage.length < MOST_TOLD) this.#damage.push(text);
+  }
+
+  /** The keys of a table must rise, and be as many as the tree says. */
+  #checkTable(name: string): void {
+    try {
+      this.#environment.read(() => {
+        const table = this.#environment.table(name);
+        let count = 0;
+        let last: Buffer | undefined;
+        for (const { key, value } of table.getRange({})) {
+          if (last !== undefined && Buffer.compare(last, key) >= 0) {
+            this.#note(`table ${name}: keys are out of order`);
+            return;
+          }
+          last = Buffer.from(key);
+          count += value.length < 0 ? 0 : 1;
+        }
+        this.#requireCount(name, table, count);
+      });
+    } catch (error) {
+      this.#note(`table ${name}: ${messageOf(error)}`);
+    }
+  }
+
+  #requireCount(name: string, table: Table, count: number): void {
+    const { entries } = treePages(table);
+    if (count !== entries) this.#note(`table ${name}: ${count} keys where there should be ${entries}`);
+  }
+
+  /** @param slice undefined for all of it @returns whether the end was reached */
+  #checkIndex(slice: TimeSlice | undefined): boolean {
+    const { index } = this.#records.log;
+    let last = this.#from;
+    const isWhole = last === undefined;
+    let count = 0;
+    for (const { key, value } of index.table.getRange(last === undefined ? {} : { start: last })) {
+      if (last !== undefined) {
+        const order = Buffer.compare(last, key);
+        // A slow round begins each step with the last key of the one before, if that is still there.
+        if (order === 0 && count === 0 && !isWhole) continue;
+        if (order >= 0) {
+          this.#note('the index: keys are out of order');
+          return true;
+        }
+      }
+      count += 1;
+      last = Buffer.from(key);
+      this.#checkPlace(last, Buffer.from(value));
+      if (slice !== undefined && !slice.mayGoOn()) {
+        this.#from = last;
+        return false;
+      }
+    }
+    if (isWhole) this.#requireCount('index', index.table, count);
+    return true;
+  }
+
+  /** What a key of the index leads to must be an entry of that key; a newer entry of it makes the old one of no account. */
+  #checkPlace(key: Buffer, value: Buffer): void {
+    const { log } = this.#records;
+    if (value.length < TIME_BYTES) {
+      this.#note('the index: a key leads nowhere');
+      return;
+    }
+    const reused = new ReusedKey();
+    reused.set(key, 0, key.length);
+    if (log.find(reused) !== readTime(value, 0)) return;
+    try {
+      const entry = log.read(readTime(value, 0));
+      const { length } = log;
+      const keyLength = keyLengthOf(entry);
+      if (!reused.equals(entry, KEY_AT, keyLength)) {
+        this.#note(`entry ${readTime(value, 0)} belongs to another key`);
+      } else if (entry[0] === DELTA) {
+        const { base } = baseOf(entry, KEY_AT + keyLength);
+        if (log.read(base)[0] !== PROFILE) this.#note(`entry ${base} is no base`);
+      } else if (entry[0] === POINTER) {
+        const home = Buffer.from(entry.subarray(KEY_AT + keyLength + TIME_BYTES, length));
+        reused.set(home, 0, home.length);
+        if (log.find(reused) === NO_ENTRY && !this.#records.isOrphaned(home)) {
+          this.#note('an id leads to a profile that is not there');
+        }
+      }
+    } catch (error) {
+      this.#note(messageOf(error));
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}

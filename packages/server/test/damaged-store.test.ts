@@ -1,0 +1,112 @@
+/**
+ * A store whose file was damaged serves no wrong value and no false 404: what cannot be read is an error. `npm run torture damage` does the
+ * same two hundred times.
+ */
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { cp, mkdtemp, open, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkStore } from '../src/cli/doctor-data-folder.ts';
+import { openStores } from '../src/server.ts';
+import { CONFIG } from './in-process.ts';
+
+const BUN = fileURLToPath(new URL('../../../node_modules/.bin/bun', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('store-damage.mjs', import.meta.url));
+const PAGE = 4096;
+const TRIALS_EACH = 6;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quiver-damage-'));
+  execFileSync(BUN, [PROGRAM, 'make', join(folder, 'sound')]);
+});
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+type Handle = Awaited<ReturnType<typeof open>>;
+
+async function readPage(file: Handle, page: number): Promise<Buffer> {
+  return (await file.read(Buffer.alloc(PAGE), 0, PAGE, page * PAGE)).buffer;
+}
+
+const KINDS: Record<string, (file: Handle, page: () => number, path: string) => Promise<void>> = {
+  async swapped(file, page) {
+    const [one, other] = [page(), page()];
+    const [first, second] = [await readPage(file, one), await readPage(file, other)];
+    await file.write(second, 0, PAGE, one * PAGE);
+    await file.write(first, 0, PAGE, other * PAGE);
+  },
+  async zeroed(file, page) {
+    await file.write(Buffer.alloc(PAGE), 0, PAGE, page() * PAGE);
+  },
+  async flipped(file, page) {
+    const at = page();
+    const bytes = await readPage(file, at);
+    bytes[randomInt(PAGE)]! ^= 1 << randomInt(8);
+    await file.write(bytes, 0, PAGE, at * PAGE);
+  },
+  async truncated(file, page, path) {
+    await file.sync();
+    await truncate(path, page() * PAGE);
+  },
+};
+
+interface Seen {
+  readonly damage: number;
+  readonly wrong: number;
+  readonly lost: number;
+  readonly refused: number;
+}
+
+/** What a reader of a spoiled copy has seen; undefined when reading it has ended the process. */
+function readCopy(copy: string): Seen | undefined {
+  const { stdout } = spawnSync(BUN, [PROGRAM, 'read', copy], { encoding: 'utf8' });
+  return stdout === '' ? undefined : (JSON.parse(stdout) as Seen);
+}
+
+test('what is sound is found sound', () => {
+  expect(readCopy(join(folder, 'sound'))).toMatchObject({ damage: 0, wrong: 0, lost: 0, refused: 0 });
+});
+
+test.each(Object.keys(KINDS))('pages that were %s', async (kind) => {
+  let noticed = 0;
+  for (let trial = 0; trial < TRIALS_EACH; trial += 1) {
+    const copy = join(folder, `${kind}${trial}`);
+    await cp(join(folder, 'sound'), copy, { recursive: true });
+    const path = join(copy, 'data.mdb');
+    const file = await open(path, 'r+');
+    const pages = Math.floor((await file.stat()).size / PAGE);
+    const chosen: number[] = [];
+    await KINDS[kind]!(
+      file,
+      () => {
+        const page = randomInt(2, pages);
+        chosen.push(page);
+        return page;
+      },
+      path,
+    );
+    await file.close();
+    const seen = readCopy(copy);
+    expect(seen ?? { wrong: 0, lost: 0 }, `pages ${chosen}`).toMatchObject({ wrong: 0, lost: 0 });
+    if (seen === undefined || seen.damage > 0 || seen.refused > 0) noticed += 1;
+  }
+  // A page that is free may be spoiled without anybody noticing.
+  expect(noticed).toBeGreaterThan(0);
+});
+
+test('a folder that had a store and has none any more is refused', async () => {
+  const dataDir = join(folder, 'data');
+  const config = { ...CONFIG, dataDir };
+  await (await openStores(config)).close();
+  await rm(join(dataDir, 'store'), { recursive: true });
+  expect(await checkStore(config)).toMatchObject([
+    { state: 'problem', text: expect.stringContaining('had a store') },
+  ]);
+  await expect(openStores(config)).rejects.toThrow(/had a store and has none any more; restore a backup/);
+  await rm(join(dataDir, 'store-was-made'));
+  await (await openStores(config)).close();
+});
