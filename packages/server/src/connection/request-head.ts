@@ -24,7 +24,8 @@ export interface RequestHead {
 const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i;
 /** Visible ASCII without `#` and backslash: a target that no program reads in two ways. */
 export const PLAIN_TARGET = /^\/[!"$-[\]-~]*$/;
-const ABSOLUTE_TARGET = /^https?:\/\/([^/?#]*)(.*)$/i;
+/** The scheme and the authority of an absolute target. */
+const ABSOLUTE_START = /^https?:\/\/([^/?#]*)/i;
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const TOKEN_THEN_BLANK = /^[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]+ /;
 
@@ -146,11 +147,12 @@ function checkHeaders(raw: readonly string[], isOld: boolean): CheckedHeaders {
 function plainTarget(target: string, method: string, host: string | undefined): string {
   const bad = (rule: string) => new QuiverError('bad-request', `target: ${rule}`);
   if (target === '*' && method === 'OPTIONS') return '*';
-  const [, authority, rest] = ABSOLUTE_TARGET.exec(target) ?? [];
-  if (authority !== undefined) {
+  const [start, authority] = ABSOLUTE_START.exec(target) ?? [];
+  if (start !== undefined && authority !== undefined) {
+    const rest = target.slice(start.length);
     if (authority.toLowerCase() !== host?.toLowerCase())
       throw bad('its host must be that of the Host header');
-    const own = rest!.startsWith('/') ? rest! : `/${rest}`;
+    const own = rest.startsWith('/') ? rest : `/${rest}`;
     return PLAIN_TARGET.test(own) ? own : plainTarget(own, method, host);
   }
   if (!target.startsWith('/')) throw bad('must be a path that starts with a slash');

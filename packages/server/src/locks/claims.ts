@@ -174,7 +174,7 @@ export class NamespacePlace implements ClaimPlace {
       .split('\n')
       .map((line) => line.slice(line.lastIndexOf(' ') + 1))
       .filter((address) => address.startsWith(start))
-      .map((address) => address.slice(start.length).replace(/@+$/, ''));
+      .map((address) => address.slice(start.length).split('@', 1)[0]!);
   }
 }
 

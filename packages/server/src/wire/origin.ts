@@ -52,8 +52,9 @@ const MAX_PREFIX = 100;
 
 /** `/quiver`, without markup and without what would begin a query or a fragment. */
 function prefixOf(sent: string | undefined): string {
-  const prefix = sent?.replace(/\/+$/, '') ?? '';
-  if (prefix.length > MAX_PREFIX || /\/\.{1,2}(\/|$)/.test(prefix)) return '';
+  if (sent === undefined || sent.length > MAX_PREFIX) return '';
+  const prefix = sent.endsWith('/') ? sent.slice(0, -1) : sent;
+  if (/\/\.{1,2}(\/|$)/.test(prefix)) return '';
   return /^(\/[\w.~!$()*+,;=:@%-]+)*$/.test(prefix) ? prefix : '';
 }
 

@@ -143,7 +143,7 @@ async function missingRights(cluster: RedisCluster, address: string, start: stri
     [...OTHER_COMMANDS, ...ofKeys].map(async ([name, ...args]) => {
       const why = await cluster.askOnce(address, name, ...args).then(() => '', rootOf);
       if (!why.startsWith('NOPERM')) return [];
-      return [/access .*key/i.test(why) ? `use the keys ${start.split(':')[0]}:*` : `run ${name}`];
+      return [why.includes(' access ') ? `use the keys ${start.split(':')[0]}:*` : `run ${name}`];
     }),
   );
   return [...new Set(found.flat())];
