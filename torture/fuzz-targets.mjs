@@ -31,7 +31,7 @@ function must(condition, what) {
 async function ids() {
   const { decodeSegment, rawPathOf, rawQueryOf, rawSegment } = await built('wire/target.js');
   const { ID_KINDS, idProblem, parseTntId } = await built('domain/visitor-id.js');
-  const { profileKey, parseProfileKey } = await built('storage/lmdb/lmdb-keys.js');
+  const { idKey, parseKey } = await built('storage/lmdb/lmdb-keys.js');
   return (bytes) =>
     outcomeOf(() => {
       const url = `http://localhost/rest/v1/profiles/${bytes.toString('latin1')}`;
@@ -41,10 +41,10 @@ async function ids() {
         const problem = idProblem(kind, text);
         if (problem === undefined) {
           const id = kind === 'tntId' ? parseTntId(text).id : { kind, value: text };
-          const key = profileKey('demo', id);
+          const key = idKey('demo', id);
           must(key.length < 1978, 'a key that the engine refuses');
           must(
-            isDeepStrictEqual(parseProfileKey(key), { client: 'demo', id }),
+            isDeepStrictEqual(parseKey(key), { client: 'demo', id }),
             'an id that does not come back from its key',
           );
         }
