@@ -1,7 +1,7 @@
 /**
  * The floors of the house, lowest first; an import may go down or stay in its folder, never up.
  *
- *   errors, domain ← storage ← wire ← features ← http ← server.ts ← cli ← main.ts     (config, locks, runtime, background.ts and log.ts stand beside)
+ *   errors, domain ← storage ← wire ← features ← http ← server.ts ← sandbox ← cli ← main.ts     (config, locks, runtime, background.ts and log.ts stand beside)
  */
 const src = '^packages/server/src';
 const FEATURES = ['profiles', 'delivery', 'batches', 'access', 'metering', 'admin', 'edges'];
@@ -47,6 +47,16 @@ export default {
       'config/',
       'log\\.ts$',
       ...FEATURES.map((feature) => `${feature}/`),
+    ]),
+    floor('sandbox', 'sandbox/', [
+      ...ground,
+      'storage/[^/]+$',
+      'wire/',
+      'config/',
+      'runtime/',
+      '(log|background|version|server)\\.ts$',
+      ...FEATURES.map((feature) => `${feature}/`),
+      'http/',
     ]),
     {
       name: 'engines-are-named-in-server-alone',

@@ -23,7 +23,11 @@ const SRC = join(SERVER, 'src');
 const DIST = join(SERVER, 'dist');
 const OUTSIDE = ['lmdb', 'ioredis', 'bun'];
 /** The files that users can name: the command line, and a line for each path in `exports` of the package. */
-const ENTRIES = { main: join(SRC, 'main.ts'), index: join(SRC, 'index.ts') };
+const ENTRIES = {
+  main: join(SRC, 'main.ts'),
+  index: join(SRC, 'index.ts'),
+  sandbox: join(SRC, 'sandbox.ts'),
+};
 
 /** Bundles into the server's `dist`, which must not have the files of another build. */
 export async function bundleServer() {

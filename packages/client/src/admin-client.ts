@@ -137,8 +137,20 @@ export class AdminClient {
   }
 
   /** The failed rows of a batch as a file that can be sent again (Quiver alone). */
-  async failuresFile(id: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
-    const call = { path: this.#paths.failures(id), query: { format: 'file' } };
+  failuresFile(id: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
+    return this.#open({ path: this.#paths.failures(id), query: { format: 'file' } }, options);
+  }
+
+  /**
+   * The calls that a sandbox is sent from now on, as server-sent events; they end with the sandbox (Quiver alone).
+   *
+   * @param ofAll whether those of all clients; of this one alone by default
+   */
+  sandboxRequests(ofAll = false, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
+    return this.#open({ path: this.#paths.sandboxRequests, query: ofAll ? { client: '' } : {} }, options);
+  }
+
+  async #open(call: Request, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
     const response = await this.#connection.open(call, options);
     if (response.status !== 200 || response.body === null) {
       const { status, headers } = response;

@@ -25,6 +25,7 @@ export function pathsOf(client: string) {
     retry: (id: string) => `${admin}/batches/${part(id)}/retry`,
     adminProfile: `${admin}/profiles`,
     adminAttribute: `${admin}/profiles/attributes`,
+    sandboxRequests: '/sandbox/requests/stream',
     /** The fetch, as every program asks it. */
     profile(id: ProfileId) {
       if ('tntId' in id) return `/rest/v1/profiles/${part(id.tntId)}`;

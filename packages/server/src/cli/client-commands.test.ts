@@ -595,6 +595,7 @@ test('every command has help with examples', () => {
     'settings',
     'edges',
     'health',
+    'watch',
     'completion',
   ]);
   for (const command of leaves) {

@@ -11,6 +11,7 @@ import { importCommand } from './import.ts';
 import { setCommand } from './set.ts';
 import { settingsCommand } from './settings.ts';
 import { tokenCommand } from './token.ts';
+import { watchCommand } from './watch.ts';
 
 /** Adds them, and completion, which must come after all other commands of the program. */
 export function addClientCommands(program: Command, end: End): void {
@@ -23,6 +24,7 @@ export function addClientCommands(program: Command, end: End): void {
     settingsCommand,
     edgesCommand,
     healthCommand,
+    watchCommand,
   ];
   for (const make of makers) {
     const command = make(end);

@@ -7,6 +7,7 @@ import { quiverVersion } from '../version.ts';
 import { addClientCommands } from './client-commands.ts';
 import { config } from './config.ts';
 import { addDataFolderCommands } from './data-folder-commands.ts';
+import { SANDBOX_SETTINGS, type SandboxFlags } from './sandbox-flags.ts';
 import { serve } from './serve.ts';
 
 const EXIT_CODES = `
@@ -25,6 +26,18 @@ Examples:
   QUIVER_HOST=0.0.0.0 quiver serve --tls-cert chain.pem --tls-key key.pem
 ${EXIT_CODES}`;
 
+const SANDBOX_EXAMPLES = `
+Serves any client code unless --client names some. The admin token is shown, and needed for /sandbox; QUIVER_ADMIN_TOKEN
+sets it.
+
+Examples:
+  quiver sandbox
+  quiver sandbox --port 8680 --seed people.yaml --now 2026-01-01T00:00:00Z --ids seed:42
+  curl -X DELETE -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8680/sandbox/state
+
+Exit codes: 0 ended by a signal; 1 cannot listen; 2 an unknown flag, a bad value or a bad seed.
+`;
+
 const CONFIG_EXAMPLES = `
 Takes the flags of serve and starts nothing. Secrets are not shown.
 
@@ -40,6 +53,7 @@ Examples:
   quiver backup /backups/quiver-2026-11-24
   quiver import people.batch
   quiver get --third-party crm-1042
+  quiver sandbox
   quiver serve --help
 `;
 
@@ -65,9 +79,20 @@ export function makeProgram(end: (exitCode: number | undefined) => void): Comman
     .description('serve the profile APIs')
     .addHelpText('after', SERVE_EXAMPLES)
     .option('--demo', 'fill the first client with made-up visitors, unless it has something in the store')
-    .action(async (options: Options & { demo?: true }) =>
-      end(await serve(load(options), { demo: options.demo ?? false })),
+    .option('--sandbox', 'as quiver sandbox does')
+    .action(async (options: Options & { demo?: true; sandbox?: true }) =>
+      end(
+        await (options.sandbox ? runSandbox(options) : serve(load(options), { demo: options.demo ?? false })),
+      ),
     );
+  withSettings(program.command('sandbox'), SANDBOX_SETTINGS)
+    .description('serve for tests: a store that vanishes, and handles on state, clock, faults and journal')
+    .addHelpText('after', SANDBOX_EXAMPLES)
+    .option('--seed <file>', 'profiles to start from; quiver.seed.yaml, .json or .ndjson by default')
+    .option('--now <time>', 'where the clock stands, ISO 8601; it runs with the system without')
+    .option('--ids <how>', 'random, or seed:<text> for the same tntIds in every run')
+    .option('--beyond-loopback', 'allow a --host that others can reach')
+    .action(async (options: Options) => end(await runSandbox(options)));
   withSettings(program.command('config'))
     .description('show every value of the configuration and where it came from')
     .addHelpText('after', CONFIG_EXAMPLES)
@@ -88,6 +113,12 @@ export function makeProgram(end: (exitCode: number | undefined) => void): Comman
   for (const command of program.commands)
     command.helpOption('--help', 'print this help').allowExcessArguments(false);
   return program;
+}
+
+/** Only here: a server has no need of the sandbox. */
+async function runSandbox(options: Options): Promise<number> {
+  const { sandbox } = await import('./sandbox.ts');
+  return sandbox(load(options), options as SandboxFlags);
 }
 
 type Options = Readonly<Record<string, string | readonly string[] | undefined>>;

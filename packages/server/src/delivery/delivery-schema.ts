@@ -107,8 +107,9 @@ export function checkMembers<Schema extends z.ZodType>(schema: Schema, body: unk
   const outcome = schema.safeParse(body);
   const issue = outcome.error?.issues[0];
   if (issue) {
-    const problem = isMissing(body, issue.path) ? 'must be given' : problemOf(issue);
-    throw new QuiverError('bad-request', `${memberPath(issue.path)}: ${problem}`);
+    const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
+    const problem = isMissing(body, path) ? 'must be given' : problemOf(issue);
+    throw new QuiverError('bad-request', `${memberPath(path)}: ${problem}`);
   }
   return body as z.infer<Schema>;
 }
@@ -138,6 +139,7 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 function problemOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') return 'is unknown';
   if (issue.code === 'invalid_type') return `must be ${KINDS[issue.expected] ?? issue.expected}`;
   if (issue.code === 'invalid_value')
     return `must be ${issue.values.map((value) => `"${String(value)}"`).join(' or ')}`;

@@ -54,7 +54,7 @@ import { rawPathOf } from '../wire/target.ts';
 import { callerFinder } from '../wire/trusted-proxies.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { docsRoutes } from './docs-routes.ts';
-import { type Answering, makeEntrance } from './entrance.ts';
+import { type Answering, type EntranceOptions, makeEntrance } from './entrance.ts';
 import { healthRoutes } from './health-routes.ts';
 import { openApiDocument, openApiRoute } from './openapi.ts';
 import { loggedMeters } from './request-log.ts';
@@ -95,6 +95,8 @@ export interface AppParts {
   readonly startedAt: number;
   /** Epoch milliseconds; the system's clock by default. */
   readonly now?: () => number;
+  /** The routes of a sandbox (contract section 13); a server has none. */
+  readonly sandbox?: readonly Route[];
 }
 
 export interface App {
@@ -106,8 +108,15 @@ export interface App {
   readonly routes: readonly Route[];
 }
 
-/** Puts the app together. Opens nothing, starts nothing. */
-export function createApp(parts: AppParts): App {
+/** What {@link appRoutes} makes: all routes, and who may call them. */
+export interface AppRoutes {
+  readonly routes: readonly Route[];
+  readonly guards: EntranceOptions['guards'];
+  readonly originOf: EntranceOptions['originOf'];
+}
+
+/** Makes every route and guard of the app. Opens nothing, starts nothing. */
+export function appRoutes(parts: AppParts): AppRoutes {
   const { config, stores, log } = parts;
   const now = parts.now ?? Date.now;
   const { access, adminToken, usage } = parts;
@@ -187,15 +196,41 @@ export function createApp(parts: AppParts): App {
     openApiRoute(document), //                    open
     ...docsRoutes(document), //                   open
     ...consoleRoutes(), //                        open
+    ...(parts.sandbox ?? []), //                  admin; in a sandbox alone
   ];
+  return {
+    routes,
+    originOf,
+    guards: { ...makeGuards({ access, logins, sessions, originOf, callerOf }), edge: edges?.sealed.guard },
+  };
+}
 
+/** Puts the app together. Opens nothing, starts nothing. */
+export function createApp(parts: AppParts): App {
+  const { usage } = parts;
+  return enterable(appRoutes(parts), parts, (client, kind) => usage.count(client, kind));
+}
+
+/**
+ * Lets requests into routes.
+ *
+ * @param count counts a call that a client was answered with success
+ * @param entered what the entrance does otherwise than for a server: see {@link EntranceOptions}
+ */
+export function enterable(
+  { routes, guards, originOf }: AppRoutes,
+  { config, log, metrics }: Pick<AppParts, 'config' | 'log' | 'metrics'>,
+  count: EntranceOptions['count'],
+  entered: Partial<Pick<EntranceOptions, 'servesAlso' | 'watch'>> = {},
+): App {
   const entrance = makeEntrance({
     ...config,
-    guards: { ...makeGuards({ access, logins, sessions, originOf, callerOf }), edge: edges?.sealed.guard },
-    meterOf: loggedMeters(requestMetrics(parts.metrics.registry), log),
-    count: (client, kind) => usage.count(client, kind),
+    guards,
+    meterOf: loggedMeters(requestMetrics(metrics.registry), log),
+    count,
     originOf,
     log,
+    ...entered,
   });
   const table = new RouteTable<Answering>();
   for (const path of new Set(routes.map((route) => route.path))) {

@@ -38,6 +38,8 @@ export interface EntranceOptions {
   readonly serverDomain: string;
   /** Further names that it answers to. */
   readonly allowedHosts: readonly string[];
+  /** Whether a client is served that is not among `clients`; none is by default. */
+  readonly servesAlso?: (name: string) => boolean;
   readonly cluster: number;
   readonly corsOrigins: readonly string[];
   readonly guards: Readonly<Record<GuardKind, Guard | undefined>>;
@@ -47,6 +49,16 @@ export interface EntranceOptions {
   /** Scheme, host and port as the caller wrote them. */
   readonly originOf: (call: Call) => string;
   readonly log: pino.Logger;
+  /** Looks at every request and its reply; nothing does by default, and then it costs nothing. */
+  readonly watch?: Watch | undefined;
+}
+
+/** Looks at requests and replies, and may change them: the sandbox's journal and faults (contract section 13). */
+export interface Watch {
+  /** Answers a call in the place of its route. `answer` is the route itself, guard included; it never throws. */
+  around(route: Route, call: Call, answer: (call: Call) => Reply | Promise<Reply>): Reply | Promise<Reply>;
+  /** Hears of a request that reached no route: unknown path, method or client, and what it was answered. */
+  unrouted(request: HttpRequest, reply: Reply): void;
 }
 
 export interface Entrance {
@@ -86,7 +98,11 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     };
     return (request, peer, path, refusal) => {
       const started = performance.now();
-      const refused = (thrown: unknown) => errorToResponse(thrown, style, log);
+      const refused = (thrown: unknown) => {
+        const reply = errorToResponse(thrown, style, log);
+        options.watch?.unrouted(request, reply);
+        return reply;
+      };
       let given: Reply | Promise<Reply>;
       try {
         if (refusal) throw refusal;
@@ -111,6 +127,12 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     const { scope, counts } = route;
     const handle = counts === undefined ? route.handle : counted(route.handle, counts, options.count);
     const guard = guards[route.guard];
+    const enter = (call: Call): Reply | Promise<Reply> => {
+      const passing = guard?.(call);
+      return passing instanceof Promise ? passing.then(() => handle(call)) : handle(call);
+    };
+    const { watch } = options;
+    const watched = watch && watchedBy(watch, route, enter, log);
     const hasClientSegment = route.path.startsWith('/m2/');
     const refuseOtherPages =
       route.cors === 'configured' && (route.method !== 'GET' || route.writes)
@@ -136,8 +158,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
         }
         const call = { request, peer, path, query, client };
         refuseOtherPages?.(call);
-        const passing = guard?.(call);
-        return passing instanceof Promise ? passing.then(() => handle(call)) : handle(call);
+        return (watched ?? enter)(call);
       },
     );
   }
@@ -201,6 +222,20 @@ function queryReader(): (url: string) => readonly Parameter[] {
     }
     return last;
   };
+}
+
+/** A route's answer as `watch` gives it; what the route throws has become a reply before `watch` sees it. */
+function watchedBy(watch: Watch, route: Route, enter: Handler, log: pino.Logger): Handler {
+  const refused = (thrown: unknown) => errorToResponse(thrown, route.style, log);
+  const answer = (call: Call): Reply | Promise<Reply> => {
+    try {
+      const given = enter(call);
+      return given instanceof Promise ? given.catch(refused) : given;
+    } catch (thrown) {
+      return refused(thrown);
+    }
+  };
+  return (call) => watch.around(route, call, answer);
 }
 
 /** A handler whose calls count when they are answered with success, below status 400. */

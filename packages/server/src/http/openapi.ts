@@ -39,6 +39,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
       { name: 'Access', description: 'Profile tokens and the settings of a client' },
       { name: 'Usage', description: 'What was counted' },
       { name: 'Console', description: 'Signing in to the console' },
+      { name: 'Sandbox', description: 'The handles of a sandbox, for tests' },
       { name: 'Running it', description: 'Probes, metrics, and this description' },
     ],
   });

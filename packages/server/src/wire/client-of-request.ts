@@ -8,7 +8,12 @@ export interface ClientRules {
   readonly clients: readonly string[];
   /** Lower case, for instance `tt.omtrdc.net`. */
   readonly serverDomain: string;
+  /** Whether a client is served that is not among them, as in a sandbox; none is by default. */
+  readonly servesAlso?: ((name: string) => boolean) | undefined;
 }
+
+/** A client code (contract section 1). */
+export const CLIENT_CODE = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
 /** Where a request may say which client it is for. */
 export interface ClientClues {
@@ -42,7 +47,8 @@ const EDGE_LABEL = /^mboxedge[0-9]+$/;
  * @throws QuiverError (the function) `not-found` when a client is named that is not served
  */
 export function clientFinder(rules: ClientRules): (clues: ClientClues) => string {
-  const served = new Set(rules.clients);
+  const named = new Set(rules.clients);
+  const serves = (name: string) => named.has(name) || rules.servesAlso?.(name) === true;
   const fallback = rules.clients[0]!;
   const remembered = new Map<string, string | undefined>();
 
@@ -55,15 +61,16 @@ export function clientFinder(rules: ClientRules): (clues: ClientClues) => string
   }
 
   return ({ host, query, segment, admin }) => {
-    const named =
+    const name =
       admin ?? (host === null ? undefined : namedByHost(host)) ?? (query === '' ? undefined : query);
-    if (named !== undefined) {
-      if (!served.has(named)) throw noSuchClient(named);
-      return named;
+    if (name !== undefined) {
+      if (!serves(name)) throw noSuchClient(name);
+      return name;
     }
     const inPath = segment?.trim() ?? '';
-    if (served.has(inPath)) return inPath;
-    if (served.size === 1 || inPath === '' || inPath === ANY_CLIENT) return fallback;
+    if (inPath !== ANY_CLIENT && serves(inPath)) return inPath;
+    if (named.has(inPath)) return inPath;
+    if (named.size === 1 || inPath === '' || inPath === ANY_CLIENT) return fallback;
     throw noSuchClient(inPath);
   };
 }

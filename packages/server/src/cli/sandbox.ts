@@ -1,0 +1,92 @@
+/** `quiver sandbox`: Quiver for tests in any language, until a signal ends it (contract section 13). */
+
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
+import { isLoopback } from '../config/loopback.ts';
+import { QuiverError } from '../errors.ts';
+import { makeLog } from '../log.ts';
+import { type RunningSandbox, startFrom } from '../sandbox/start-sandbox.ts';
+import { quiverVersion } from '../version.ts';
+import { SANDBOX_SETTINGS, type SandboxFlags } from './sandbox-flags.ts';
+
+/** Seed files that are taken from the working folder without being named, the first that is there. */
+const SEED_FILES = ['quiver.seed.yaml', 'quiver.seed.json', 'quiver.seed.ndjson'];
+
+/**
+ * Runs until SIGINT or SIGTERM.
+ *
+ * @returns the exit code: 0 after a signal, 1 when it cannot listen
+ * @throws ConfigError for a setting or a flag that a sandbox does not take
+ */
+export async function sandbox(
+  { config, origins, unknownVariables }: LoadedConfig,
+  flags: SandboxFlags,
+): Promise<number> {
+  const log = makeLog(config.logLevel);
+  for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
+  for (const [name, origin] of origins) {
+    if (origin !== 'default' && !SANDBOX_SETTINGS.includes(name)) {
+      throw new ConfigError(`--${name}: a sandbox does not take it`);
+    }
+  }
+  if (!isLoopback(config.host) && flags.beyondLoopback !== true) {
+    throw new ConfigError(`--host: ${config.host} is not loopback; --beyond-loopback allows it`);
+  }
+  const seedFile = flags.seed ?? SEED_FILES.find((name) => existsSync(name));
+  const clients = origins.get('client') === 'default' ? ['*'] : config.clients;
+  let running: RunningSandbox;
+  try {
+    const seed = seedFile === undefined ? '' : await readSeedFile(seedFile);
+    const { now, ids = 'random' } = flags;
+    const start = { clients, seed, ids: ids as 'random', ...(now !== undefined && { now }) };
+    running = await startFrom(config, start, log);
+  } catch (error) {
+    if (error instanceof QuiverError) throw new ConfigError(messageOf(error, seedFile));
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    process.stderr.write(`quiver: cannot listen on ${config.host}:${config.port}: ${error.message}\n`);
+    return 1;
+  }
+  process.stdout.write(banner(running, { clients, seedFile, isTokenShown: config.adminToken === undefined }));
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  await running.close();
+  return 0;
+}
+
+async function readSeedFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`--seed: cannot read ${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** A refusal names the option of `startSandbox`, which is the flag, or a place in the seed. */
+function messageOf({ message }: QuiverError, seedFile: string | undefined): string {
+  if (/^(now|ids|clients?):/.test(message)) return `--${message}`;
+  return `--seed: ${seedFile ?? ''}: ${message.replace(/^seed: /, '')}`;
+}
+
+function banner(
+  { url, adminToken }: RunningSandbox,
+  {
+    clients,
+    seedFile,
+    isTokenShown,
+  }: { clients: readonly string[]; seedFile: string | undefined; isTokenShown: boolean },
+): string {
+  const lines = [
+    ['Quiver', `${quiverVersion()}, a sandbox: everything is gone when it ends`],
+    ['API', url],
+    ['Sandbox', `${url}/sandbox`],
+    ['Docs', `${url}/docs`],
+    ['Console', `${url}/console/`],
+    ['Clients', clients.includes('*') ? 'any' : clients.join(', ')],
+    ...(seedFile === undefined ? [] : [['Seed', seedFile]]),
+    ...(isTokenShown ? [['Admin token', adminToken]] : []),
+  ];
+  return `${lines.map(([name = '', value]) => `${name.padEnd(12)} ${value}`).join('\n')}\n`;
+}

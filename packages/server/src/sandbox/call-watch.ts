@@ -1,0 +1,174 @@
+/** What happens to a call on its way into a client's world and back: limits, faults, the journal. */
+
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout } from 'node:timers/promises';
+import type { Watch } from '../http/entrance.ts';
+import { lastValue } from '../wire/parameters.ts';
+import { JSON_HEADERS, PLAIN_HEADERS, Reply, refusal } from '../wire/replies.ts';
+import type { HttpRequest } from '../wire/request.ts';
+import type { Call, Route } from '../wire/route.ts';
+import { rawSegment } from '../wire/target.ts';
+import { idsOfCall } from './call-ids.ts';
+import type { ClientWorld } from './client-world.ts';
+import type { FaultInput, FaultList } from './faults.ts';
+import { RecordedRequest } from './recorded-request.ts';
+import type { Change, RequestJournal } from './request-journal.ts';
+import { type RouteName, routeName } from './route-names.ts';
+
+export interface CallWatchParts {
+  readonly worldOf: (client: string) => ClientWorld | Promise<ClientWorld>;
+  readonly faults: FaultList;
+  /** The journal of calls that reached no client. */
+  readonly strays: RequestJournal;
+  /** Where the changes of the call go that is being answered. */
+  readonly changes: AsyncLocalStorage<Change[]>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+type Answer = Parameters<Watch['around']>[2];
+type Given = Reply | Promise<Reply>;
+
+interface Watched {
+  readonly world: ClientWorld;
+  readonly name: RouteName;
+  readonly route: Route;
+  readonly call: Call;
+  readonly request: RecordedRequest;
+  readonly answer: Answer;
+}
+
+export class CallWatch implements Watch {
+  readonly #parts: CallWatchParts;
+  #calls = 0;
+
+  constructor(parts: CallWatchParts) {
+    this.#parts = parts;
+  }
+
+  around(route: Route, call: Call, answer: Answer): Given {
+    if (route.scope !== 'client') return answer(call);
+    const world = this.#parts.worldOf(call.client);
+    return world instanceof Promise
+      ? world.then((opened) => this.#within(opened, route, call, answer))
+      : this.#within(world, route, call, answer);
+  }
+
+  unrouted(request: HttpRequest, reply: Reply): void {
+    this.#calls += 1;
+    const { strays, now } = this.#parts;
+    const recorded = new RecordedRequest(request);
+    strays.add({
+      ...{ id: this.#calls, at: now(), route: undefined, client: '', request: recorded, reply },
+      ...{ ms: 0, changes: [], fault: undefined },
+    });
+  }
+
+  #within(world: ClientWorld, route: Route, call: Call, answer: Answer): Given {
+    const name = routeName(route);
+    if (name === undefined) return answer(call);
+    const request = new RecordedRequest(call.request);
+    const recorded = { ...call, request };
+    const changes: Change[] = [];
+    const at = world.clock.now();
+    const started = performance.now();
+    const kept = ({ reply, fault }: Outcome): Reply => {
+      this.#calls += 1;
+      const ms = performance.now() - started;
+      world.journal.add({
+        ...{ id: this.#calls, at, route: name, client: call.client, request, reply, ms, changes, fault },
+      });
+      return reply;
+    };
+    const watched = { world, name, route, call: recorded, request, answer };
+    const given = this.#parts.changes.run(changes, () => this.#answer(watched));
+    return given instanceof Promise ? given.then(kept) : kept(given);
+  }
+
+  /** The answer of the route, of the weather, or of a fault. */
+  #answer(watched: Watched): Outcome | Promise<Outcome> {
+    const { world, name, route, call, answer } = watched;
+    const { faults } = this.#parts;
+    const limited = world.limits.refuse(name, route);
+    if (limited) return { reply: limited };
+    if (!faults.isEmpty) return this.#faulted(watched);
+    const session = name === 'visit' && world.weather.callsASession !== null ? sessionOf(call) : undefined;
+    const given = session === undefined ? answer(call) : inSession(world, session, watched);
+    return given instanceof Promise ? given.then((reply) => ({ reply })) : { reply: given };
+  }
+
+  async #faulted({ world, name, call, route, request, answer }: Watched): Promise<Outcome> {
+    const { faults } = this.#parts;
+    const client = world.client;
+    if (faults.needsIds(name, client)) await request.readAhead();
+    const contentType = request.headers.get('content-type') ?? '';
+    const ids = () =>
+      idsOfCall({ route: name, url: request.url, contentType, body: request.text, reply: '' }).map(
+        ({ value }) => value,
+      );
+    const struck = faults.strike({ route: name, client, ids });
+    if (!struck) return { reply: await answer(call) };
+    const { id, fault } = struck;
+    const isDelayAlone = fault.delayMs !== undefined && !hasAnswer(fault) && fault.cut === undefined;
+    const applied = fault.applied || isDelayAlone ? await answer(call) : undefined;
+    if (fault.delayMs !== undefined) await setTimeout(fault.delayMs);
+    if (isDelayAlone) return { reply: applied!, fault: id };
+    const reply = hasAnswer(fault) || !applied ? faultReply(fault, route, id) : applied;
+    return { reply: fault.cut === undefined ? reply : cutReply(reply), fault: id };
+  }
+}
+
+interface Outcome {
+  readonly reply: Reply;
+  /** The fault that struck. */
+  readonly fault?: string;
+}
+
+function hasAnswer({ status, body, retryAfter }: FaultInput): boolean {
+  return status !== undefined || body !== undefined || retryAfter !== undefined;
+}
+
+function faultReply(fault: FaultInput, route: Route, id: string): Reply {
+  const { status = 503, body, retryAfter } = fault;
+  const headers: Record<string, string> =
+    retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
+  if (status === 204 || status === 304) return new Reply(null, status, headers);
+  if (body === undefined) return refusal(route.style, status, `Fault of the sandbox: ${id}`, headers);
+  const type = /^\s*[[{]/.test(body) ? JSON_HEADERS : PLAIN_HEADERS;
+  return new Reply(body, status, { ...type, ...headers });
+}
+
+/** A reply whose body fails half-way, so that the connection is cut. */
+function cutReply({ body, status, headers }: Reply): Reply {
+  const text = typeof body === 'string' ? body : '';
+  const half = Buffer.from(text.slice(0, Math.ceil(text.length / 2)));
+  let isSent = half.length === 0;
+  const cut = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (isSent) controller.error(new Error('cut by a fault of the sandbox'));
+      else controller.enqueue(new Uint8Array(half));
+      isSent = true;
+    },
+  });
+  return new Reply(cut, status, headers);
+}
+
+async function inSession(
+  world: ClientWorld,
+  session: string,
+  { route, call, answer }: Pick<Watched, 'route' | 'call' | 'answer'>,
+): Promise<Reply> {
+  const begun = world.limits.begin(session, route);
+  if (typeof begun !== 'function') return begun;
+  try {
+    return await answer(call);
+  } finally {
+    begun();
+  }
+}
+
+/** The session of a visit, where the query or the path names it. */
+function sessionOf({ query, path }: Call): string | undefined {
+  if (path.startsWith('/rest/v1/mbox/')) return rawSegment(path, 3);
+  return lastValue(query, 'sessionId') ?? lastValue(query, 'mboxSession');
+}

@@ -1,0 +1,311 @@
+/**
+ * One client of a sandbox: its room, clock, journal, weather and snapshots. No client sees anything of another.
+ *
+ *   room       what requests read and write
+ *   spare      the room after the next reset, filled with the seed while nobody waits for it
+ *   snapshots  what a room held once
+ */
+
+import { setImmediate } from 'node:timers/promises';
+import { listAttributes } from '../domain/attributes.ts';
+import { type IdKind, parseCustomerId } from '../domain/visitor-id.ts';
+import { QuiverError } from '../errors.ts';
+import { type CallLimits, callLimits } from './call-limits.ts';
+import { RequestJournal } from './request-journal.ts';
+import { Room, type RoomContent, type SharedParts } from './room.ts';
+import type { RoomParts } from './room-stores.ts';
+import { type ClockState, SandboxClock } from './sandbox-clock.ts';
+import { type SeedEntry, seededProfile } from './seed.ts';
+import { seededChance, seededIds } from './seeded.ts';
+import { CALM, changedWeather, type Weather } from './weather.ts';
+
+export interface WorldParts {
+  readonly client: string;
+  readonly shared: SharedParts;
+  readonly stores: RoomParts['stores'];
+  readonly changesOfCall: RoomParts['changesOfCall'];
+  /** Where the clock stands at first and after a reset; that of the system when it is left out. */
+  readonly clockStart: ClockState | undefined;
+  /** What tntIds are made from; random when it is left out. */
+  readonly idSeed: string | undefined;
+  readonly seed: readonly SeedEntry[];
+  /** The next room's name in the store. */
+  readonly nextRoom: (client: string) => string;
+}
+
+const SNAPSHOT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
+const MAX_SNAPSHOTS = 100;
+/** A spare that was filled longer ago, in milliseconds, is no longer as a fresh one would be. */
+const SPARE_USABLE = 60_000;
+
+/** Two digits each, as at Adobe: the official SDKs take other hints for none. */
+const HINTS = { locationHint: 'adobe', cluster: 28, node: 20 } as const;
+
+interface Spare {
+  readonly room: Promise<Room>;
+  readonly madeAt: number;
+}
+
+export class ClientWorld {
+  readonly client: string;
+  readonly clock: SandboxClock;
+  readonly journal = new RequestJournal();
+  readonly limits: CallLimits;
+  readonly #parts: WorldParts;
+  #seed: readonly SeedEntry[];
+  #weather: Weather = CALM;
+  #chance: () => number;
+  #nextTntId: (() => string) | undefined;
+  #room: Room;
+  #roomName: string;
+  #ids: Set<string>;
+  #spare: Spare | undefined;
+  #spareName = '';
+  #spareIds = new Set<string>();
+  readonly #snapshots = new Map<string, RoomContent>();
+  /** Changes of the state come one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
+  #closing: Promise<unknown>[] = [];
+  #isClosed = false;
+
+  private constructor(parts: WorldParts) {
+    this.#parts = parts;
+    this.client = parts.client;
+    this.clock = new SandboxClock(parts.clockStart);
+    this.limits = callLimits(this.clock.now, () => this.#weather);
+    this.#seed = parts.seed.filter(({ client }) => client === undefined || client === parts.client);
+    this.#chance = seededChance(this.#seedText());
+    this.#nextTntId = this.#tntIds();
+    this.#roomName = parts.nextRoom(parts.client);
+    this.#ids = new Set();
+    this.#room = this.#makeRoom(this.#roomName, this.#ids);
+  }
+
+  /** Makes the world of a client, filled with the seed. */
+  static async open(parts: WorldParts): Promise<ClientWorld> {
+    const world = new ClientWorld(parts);
+    await world.#fillWithSeed(world.#room);
+    world.#prepareSpare();
+    return world;
+  }
+
+  /** What requests read and write at this moment. */
+  get room(): Room {
+    return this.#room;
+  }
+
+  get weather(): Weather {
+    return this.#weather;
+  }
+
+  /** @throws QuiverError `bad-request` for an unknown member or a bad value; then nothing changes */
+  changeWeather(given: unknown): void {
+    const before = this.#weather;
+    this.#weather = changedWeather(before, given);
+    if (before.locationHints !== this.#weather.locationHints)
+      this.#swap(this.#makeRoom(this.#roomName, this.#ids));
+  }
+
+  /**
+   * Goes back to where the client started: seed, clock, weather, ids, journal.
+   *
+   * @param keepsSeed false to start empty
+   */
+  reset(keepsSeed = true): Promise<void> {
+    return this.#change(async () => {
+      this.#weather = CALM;
+      this.clock.reset(this.#parts.clockStart);
+      this.journal.clear();
+      this.limits.reset();
+      this.#chance = seededChance(this.#seedText());
+      this.#nextTntId = this.#tntIds();
+      if (keepsSeed) await this.#takeSpare();
+      else this.#enter(this.#parts.nextRoom(this.client), new Set());
+    });
+  }
+
+  /** Adds the profiles that are for this client to what is there, and to what a reset goes back to. */
+  addSeed(given: readonly SeedEntry[]): Promise<void> {
+    const entries = given.filter(({ client }) => client === undefined || client === this.client);
+    return this.#change(async () => {
+      await this.#fillWith(this.#room, entries);
+      this.#seed = [...this.#seed, ...entries];
+      this.#prepareSpare();
+    });
+  }
+
+  get seededProfiles(): number {
+    return this.#seed.length;
+  }
+
+  snapshot(name: string): Promise<void> {
+    if (!SNAPSHOT_NAME.test(name)) {
+      throw new QuiverError('bad-request', 'name: must have 1 to 64 characters of A-Z a-z 0-9 . _ -');
+    }
+    return this.#change(async () => {
+      if (this.#snapshots.size >= MAX_SNAPSHOTS && !this.#snapshots.has(name)) {
+        throw new QuiverError('bad-request', `name: at most ${MAX_SNAPSHOTS} snapshots can be kept`);
+      }
+      this.#snapshots.set(name, await this.#room.content());
+    });
+  }
+
+  hasSnapshot(name: string): boolean {
+    return this.#snapshots.has(name);
+  }
+
+  /** Goes back to a snapshot: profiles, settings, tokens. Clock, weather and journal stay. */
+  restore(name: string): Promise<void> {
+    return this.#change(async () => {
+      const content = this.#snapshots.get(name);
+      if (!content) throw noSuchSnapshot(name);
+      const roomName = this.#parts.nextRoom(this.client);
+      const ids = new Set<string>();
+      const room = this.#makeRoom(roomName, ids);
+      await room.fill(content);
+      this.#roomName = roomName;
+      this.#ids = ids;
+      this.#swap(room);
+    });
+  }
+
+  removeSnapshot(name: string): boolean {
+    return this.#snapshots.delete(name);
+  }
+
+  get snapshots(): string[] {
+    return [...this.#snapshots.keys()];
+  }
+
+  /** The profiles of a snapshot as lines of a seed. */
+  snapshotLines(name: string): string[] {
+    const content = this.#snapshots.get(name);
+    if (!content) throw noSuchSnapshot(name);
+    return content.profiles.map(({ profile, ids }) => {
+      const of = (kind: IdKind) => ids.filter((id) => id.kind === kind).map(({ value }) => value);
+      const customers = of('customerId').map((text) => parseCustomerId(text));
+      return JSON.stringify({
+        client: this.client,
+        tntId: listOf(of('tntId')),
+        thirdPartyId: profile.thirdPartyId,
+        ecid: listOf(of('ecid')),
+        customerIds:
+          customers.length === 0
+            ? undefined
+            : Object.fromEntries(customers.map(({ alias, id }) => [alias, id])),
+        attributes: Object.fromEntries(
+          listAttributes(profile.attributes).map(({ name: attribute, value }) => [attribute, value]),
+        ),
+        modifiedAt: new Date(profile.modifiedAt).toISOString(),
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.clock.close();
+    await this.#changing.catch(() => undefined);
+    await this.#spare?.room.then((room) => room.close());
+    await this.#room.close();
+    await Promise.all(this.#closing);
+  }
+
+  #change<Result>(change: () => Promise<Result>): Promise<Result> {
+    const changed = this.#changing.catch(() => undefined).then(change);
+    this.#changing = changed;
+    return changed;
+  }
+
+  #seedText(): string {
+    return `${this.#parts.idSeed ?? 'quiver'}:${this.client}`;
+  }
+
+  #tntIds(): (() => string) | undefined {
+    return this.#parts.idSeed === undefined ? undefined : seededIds(this.#seedText());
+  }
+
+  #makeRoom(room: string, ids: Set<string>): Room {
+    const { shared, stores, client, changesOfCall } = this.#parts;
+    const hints = this.#weather.locationHints ? HINTS : {};
+    return new Room(
+      shared,
+      {
+        ...{ stores, client, room, ids, changesOfCall, clock: this.clock },
+        weather: () => this.#weather,
+        chance: () => this.#chance(),
+        nextTntId: this.#nextTntId === undefined ? undefined : () => this.#nextTntId!(),
+      },
+      { ...shared.config, ...hints },
+    );
+  }
+
+  #enter(roomName: string, ids: Set<string>): void {
+    this.#roomName = roomName;
+    this.#ids = ids;
+    this.#swap(this.#makeRoom(roomName, ids));
+  }
+
+  /** Requests that are under way end in the room that they began in. */
+  #swap(room: Room): void {
+    const before = this.#room;
+    this.#room = room;
+    const closing = before.close().finally(() => {
+      this.#closing = this.#closing.filter((other) => other !== closing);
+    });
+    this.#closing.push(closing);
+  }
+
+  async #takeSpare(): Promise<void> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    const isFresh = spare && Math.abs(this.clock.now() - spare.madeAt) < SPARE_USABLE;
+    if (isFresh) {
+      this.#roomName = this.#spareName;
+      this.#ids = this.#spareIds;
+      this.#swap(await spare.room);
+    } else {
+      spare?.room.then((room) => room.close()).catch(() => undefined);
+      this.#enter(this.#parts.nextRoom(this.client), new Set());
+      await this.#fillWithSeed(this.#room);
+    }
+    this.#prepareSpare();
+  }
+
+  /** Fills the room after the next reset. What goes wrong is told to the one who takes it. */
+  #prepareSpare(): void {
+    if (this.#isClosed) return;
+    const outdated = this.#spare?.room;
+    outdated?.then((room) => room.close()).catch(() => undefined);
+    this.#spareName = this.#parts.nextRoom(this.client);
+    this.#spareIds = new Set();
+    const ids = this.#spareIds;
+    const roomName = this.#spareName;
+    const madeAt = this.#parts.clockStart?.now ?? Date.now();
+    const room = setImmediate().then(async () => {
+      const made = this.#makeRoom(roomName, ids);
+      await this.#fillWithSeed(made, madeAt);
+      return made;
+    });
+    room.catch(() => undefined);
+    this.#spare = { room, madeAt };
+  }
+
+  #fillWithSeed(room: Room, at = this.clock.now()): Promise<void> {
+    return this.#fillWith(room, this.#seed, at);
+  }
+
+  async #fillWith(room: Room, entries: readonly SeedEntry[], at = this.clock.now()): Promise<void> {
+    if (entries.length === 0) return;
+    const lifetime = await room.lifetime();
+    const profiles = entries.map((entry) => seededProfile(entry, at, lifetime));
+    await room.fill({ profiles, record: undefined }, at);
+  }
+}
+
+function listOf(values: readonly string[]): string | readonly string[] | undefined {
+  return values.length > 1 ? values : values[0];
+}
+
+export function noSuchSnapshot(name: string): QuiverError {
+  return new QuiverError('bad-request', `name: there is no snapshot ${JSON.stringify(name.slice(0, 64))}`);
+}

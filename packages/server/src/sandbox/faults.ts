@@ -1,0 +1,147 @@
+/** Faults: what a sandbox answers, delays or cuts instead of answering well (contract section 13). */
+
+import { z } from '@hono/zod-openapi';
+import { checkMembers } from '../delivery/delivery-schema.ts';
+import { QuiverError } from '../errors.ts';
+import { ROUTE_NAMES, type RouteName } from './route-names.ts';
+
+const MAX_FAULTS = 1000;
+const MAX_DELAY_MS = 60_000;
+
+const countOf = (max: number) => z.int().min(1).max(max);
+
+/** A fault as it is added. */
+export const FaultSchema = z
+  .strictObject({
+    route: z.enum(ROUTE_NAMES).openapi({ description: 'The route it is for, as the journal names it.' }),
+    client: z.string().optional().openapi({ description: 'For this client alone; for all by default.' }),
+    id: z.string().optional().openapi({ description: 'For calls that name this id alone.' }),
+    times: countOf(1_000_000).optional().openapi({ description: 'How often it strikes; always by default.' }),
+    probability: z.number().gt(0).max(1).optional().openapi({
+      description:
+        'The share of calls that it strikes, drawn from the seed of the sandbox; never with `times`.',
+    }),
+    status: z
+      .int()
+      .min(200)
+      .max(599)
+      .optional()
+      .openapi({ description: 'What is answered; 503 by default.' }),
+    body: z.string().optional().openapi({ description: 'The body instead of a refusal of the route.' }),
+    retryAfter: z.int().min(0).max(86_400).optional().openapi({ description: 'Seconds for Retry-After.' }),
+    delayMs: z.int().min(0).max(MAX_DELAY_MS).optional().openapi({
+      description: 'Real milliseconds before the answer; alone it delays a good answer.',
+    }),
+    cut: z
+      .enum(['body'])
+      .optional()
+      .openapi({ description: 'The connection is cut in the midst of the body.' }),
+    applied: z.boolean().optional().openapi({
+      description: 'Whether the call is carried out, and only its answer lost; false by default.',
+    }),
+  })
+  .openapi('SandboxFault', { example: { route: 'update', times: 2, status: 503, retryAfter: 1 } });
+
+export type FaultInput = z.infer<typeof FaultSchema>;
+
+interface Kept {
+  readonly input: FaultInput;
+  readonly faultId: string;
+  hits: number;
+}
+
+/** What a fault needs to know of a call. */
+export interface FaultedCall {
+  readonly route: RouteName;
+  readonly client: string;
+  /** The ids that the call names; asked only by faults that are for one id. */
+  readonly ids: () => readonly string[];
+}
+
+export class FaultList {
+  readonly #faults = new Map<string, Kept>();
+  readonly #chance: () => number;
+  #last = 0;
+
+  /** @param chance from 0 up to 1, 1 not included */
+  constructor(chance: () => number) {
+    this.#chance = chance;
+  }
+
+  get isEmpty(): boolean {
+    return this.#faults.size === 0;
+  }
+
+  /** Whether the ids of a call matter to any fault, so that its body must be read first. */
+  needsIds(route: RouteName, client: string): boolean {
+    for (const { input } of this.#faults.values()) {
+      if (input.id !== undefined && isFor(input, route, client)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Adds a fault.
+   *
+   * @throws QuiverError `bad-request` that names the member and the rule
+   */
+  add(given: unknown): string {
+    const input = checkMembers(FaultSchema, given);
+    if (input.times !== undefined && input.probability !== undefined) {
+      throw new QuiverError('bad-request', 'probability: cannot be given with times');
+    }
+    if (this.#faults.size >= MAX_FAULTS) {
+      throw new QuiverError(
+        'bad-request',
+        `route: at most ${MAX_FAULTS} faults can be there at the same time`,
+      );
+    }
+    this.#last += 1;
+    const faultId = `fault-${this.#last}`;
+    this.#faults.set(faultId, { input: { ...input }, faultId, hits: 0 });
+    return faultId;
+  }
+
+  /** What was added, oldest first. */
+  list(): { readonly id: string; readonly hits: number; readonly fault: FaultInput }[] {
+    return Array.from(this.#faults.values(), ({ input, faultId, hits }) => ({
+      id: faultId,
+      hits,
+      fault: input,
+    }));
+  }
+
+  hits(faultId: string): number {
+    return this.#faults.get(faultId)?.hits ?? 0;
+  }
+
+  /** @returns false when there is no such fault */
+  remove(faultId: string): boolean {
+    return this.#faults.delete(faultId);
+  }
+
+  /** Removes the faults of a client, those for all clients too when it is left out. */
+  clear(client?: string): void {
+    for (const [faultId, { input }] of this.#faults) {
+      if (client === undefined || input.client === client) this.#faults.delete(faultId);
+    }
+  }
+
+  /** The fault that strikes a call, the oldest that does; its hit is counted. */
+  strike(call: FaultedCall): { readonly id: string; readonly fault: FaultInput } | undefined {
+    for (const kept of this.#faults.values()) {
+      const { input, faultId } = kept;
+      if (!isFor(input, call.route, call.client)) continue;
+      if (input.times !== undefined && kept.hits >= input.times) continue;
+      if (input.id !== undefined && !call.ids().includes(input.id)) continue;
+      if (input.probability !== undefined && this.#chance() >= input.probability) continue;
+      kept.hits += 1;
+      return { id: faultId, fault: input };
+    }
+    return undefined;
+  }
+}
+
+function isFor({ route, client }: FaultInput, called: RouteName, calledClient: string): boolean {
+  return route === called && (client === undefined || client === calledClient);
+}

@@ -1,0 +1,75 @@
+/** A request that keeps the beginning of its body, for the journal of a sandbox. */
+
+import type { HttpRequest } from '../wire/request.ts';
+
+/** How much of a body is kept, in bytes. */
+export const KEPT_BODY_BYTES = 64 * 1024;
+
+/** The longest body that is read ahead of its route, in bytes. */
+const MAX_AHEAD = 1024 * 1024;
+
+/** Reads as the request that it is made of, and remembers what went through. */
+export class RecordedRequest implements HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: HttpRequest['headers'];
+  readonly #request: HttpRequest;
+  readonly #kept: Uint8Array[] = [];
+  #keptBytes = 0;
+  #whole: ArrayBuffer | undefined;
+
+  constructor(request: HttpRequest) {
+    this.method = request.method;
+    this.url = request.url;
+    this.headers = request.headers;
+    this.#request = request;
+  }
+
+  /** What was read so far, as text, up to {@link KEPT_BODY_BYTES}. */
+  get text(): string {
+    return Buffer.concat(this.#kept).toString('utf8');
+  }
+
+  /** How much of the body is kept. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  get body(): HttpRequest['body'] {
+    if (this.#whole !== undefined) return onePiece(this.#whole);
+    const { body } = this.#request;
+    return body && this.#keeping(body);
+  }
+
+  async *#keeping(body: NonNullable<HttpRequest['body']>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    for await (const chunk of body) {
+      this.#keep(chunk);
+      yield chunk;
+    }
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    if (this.#whole !== undefined) return this.#whole;
+    const bytes = await this.#request.arrayBuffer();
+    this.#keep(new Uint8Array(bytes));
+    return bytes;
+  }
+
+  /** Reads the body before its route does, which then gets it from here; not one that is long or does not say how long it is. */
+  async readAhead(): Promise<void> {
+    const length = Number(this.headers.get('content-length') ?? 0);
+    if (length > 0 && length <= MAX_AHEAD) this.#whole ??= await this.arrayBuffer();
+  }
+
+  #keep(chunk: Uint8Array): void {
+    const room = KEPT_BODY_BYTES - this.#keptBytes;
+    if (room <= 0) return;
+    const kept = Uint8Array.prototype.slice.call(chunk, 0, room);
+    this.#kept.push(kept);
+    this.#keptBytes += kept.byteLength;
+  }
+}
+
+async function* onePiece(bytes: ArrayBuffer): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  yield new Uint8Array(bytes);
+}

@@ -1,0 +1,262 @@
+/**
+ * The stores of one room: what a client of a sandbox has from one reset to the next.
+ *
+ * A room is a name under which everything lies in the one store of the sandbox, so a reset is a change of the name: nothing has to be
+ * removed, and what is still under way ends in the room that it began in. Here is also where the weather touches what is stored, and
+ * where the journal learns what a call has changed.
+ */
+
+import type { WriteMoment } from '../domain/lifetime.ts';
+import { ID_KINDS, type VisitorId } from '../domain/visitor-id.ts';
+import { BatchRows } from '../storage/batch-rows.ts';
+import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
+import type { ProfileStore, Visit, VisitOutcome } from '../storage/profile-store.ts';
+import type { Stores } from '../storage/stores.ts';
+import type { Change } from './request-journal.ts';
+import type { SandboxClock } from './sandbox-clock.ts';
+import { lasts, type Weather } from './weather.ts';
+
+export interface RoomParts {
+  readonly stores: Stores;
+  /** What the client is called. */
+  readonly client: string;
+  /** What the room is called in the store; no client code. */
+  readonly room: string;
+  readonly clock: SandboxClock;
+  readonly weather: () => Weather;
+  /** Every id that was ever written to the room, as {@link idKey} makes it. */
+  readonly ids: Set<string>;
+  /** Draws from 0 up to 1; the seed determines it. */
+  readonly chance: () => number;
+  /** The next tntId; random ones where it is left out. */
+  readonly nextTntId: (() => string) | undefined;
+  /** Where the changes of the call go that is being answered; undefined outside of one. */
+  readonly changesOfCall: () => Change[] | undefined;
+}
+
+const MAX_IDS = 1_000_000;
+
+/** An id as one text. */
+export function idKey({ kind, value }: VisitorId): string {
+  return `${ID_KINDS.indexOf(kind)}${value}`;
+}
+
+/** What {@link idKey} made a text of. */
+export function idOfKey(key: string): VisitorId {
+  return { kind: ID_KINDS[Number(key[0])]!, value: key.slice(1) };
+}
+
+/** The stores of the room in the place of those of the sandbox; what they are given as a client is of no meaning. */
+export function roomStores(parts: RoomParts): Stores {
+  const { stores, room, client, ids } = parts;
+  const note = (id: VisitorId) => {
+    ids.add(idKey(id));
+  };
+  const overrides = new BatchOverrides();
+  const profiles = roomProfiles(parts, note, overrides);
+  return {
+    ...stores,
+    profiles,
+    batches: roomBatches(parts, note, overrides),
+    clients: {
+      changes: stores.clients.changes,
+      find: () => stores.clients.find(room),
+      replace: (_, record) => stores.clients.replace(room, record),
+    },
+    usage: {
+      add: (additions) => stores.usage.add(additions.map((addition) => ({ ...addition, client: room }))),
+      read: async (_, from, to) =>
+        (await stores.usage.read(room, from, to)).map((usage) => ({ ...usage, client })),
+      expire: (_, day) => stores.usage.expire(room, day),
+    },
+    attributeNames: {
+      add: (_, names) => stores.attributeNames.add(room, names),
+      list: () => stores.attributeNames.list(room),
+    },
+  };
+}
+
+function roomProfiles(
+  parts: RoomParts,
+  note: (id: VisitorId) => void,
+  overrides: BatchOverrides,
+): ProfileStore {
+  const { room, clock, changesOfCall } = parts;
+  const { profiles } = parts.stores;
+  const told = (id: VisitorId, change: Omit<Change, 'kind' | 'id'>) =>
+    changesOfCall()?.push({ kind: id.kind, id: id.value, ...change });
+
+  async function visit(_: string, given: Visit, moment: WriteMoment): Promise<VisitOutcome> {
+    const { ids, freshTntId } = withSeededId(given, parts.nextTntId);
+    const sent = { ...given, ids, freshTntId };
+    const changes = changesOfCall();
+    const isLinking = ids.length > 1;
+    const known = changes || isLinking ? await knownProfiles(ids, moment.now) : 0;
+    for (const id of ids) note(id);
+    overrides.visited(ids);
+    const later = lasts(parts.weather().mergesVisibleAfter);
+    const isLate = later > 0 && known > 1;
+    const outcome = isLate
+      ? await visitUnlinked(sent, moment, later)
+      : await profiles.visit(room, sent, moment);
+    if (outcome.outcome === 'visited') note({ kind: 'tntId', value: outcome.tntId });
+    if (!changes) return outcome;
+    const attributes = Object.fromEntries(given.settings);
+    const id = ids[0]!;
+    if (outcome.outcome === 'too-large') told(id, { what: 'none', why: 'the attributes would be too large' });
+    else if (isLate) told(id, { what: 'updated', attributes, why: `merged in ${later / 1000} s` });
+    else if (known > 1) {
+      const merged = (await knownProfiles(ids, moment.now)) < known;
+      told(id, { what: merged ? 'merged' : 'updated', attributes });
+    } else told(id, { what: known === 0 ? 'created' : 'updated', attributes });
+    return outcome;
+  }
+
+  /** Takes the visit to the profile of the strongest id, and links the others when the time has come. */
+  async function visitUnlinked(sent: Visit, moment: WriteMoment, later: number): Promise<VisitOutcome> {
+    const strongest = ID_KINDS.map((kind) => sent.ids.find((id) => id.kind === kind)).find(Boolean)!;
+    const outcome = await profiles.visit(room, { ...sent, ids: [strongest] }, moment);
+    clock.at(clock.now() + later, async () => {
+      await profiles.visit(room, { ...sent, settings: new Map() }, { ...moment, now: clock.now() });
+    });
+    const tntId = sent.ids.find(({ kind }) => kind === 'tntId')?.value ?? outcome.tntId;
+    return outcome.outcome === 'visited' ? { ...outcome, tntId } : outcome;
+  }
+
+  /** How many profiles the ids name now. */
+  async function knownProfiles(ids: readonly VisitorId[], now: number): Promise<number> {
+    if (ids.length === 1) return (await profiles.find(room, ids[0]!, now)) ? 1 : 0;
+    const seen = new Set<string>();
+    let count = 0;
+    for (const id of ids) {
+      if (seen.has(idKey(id))) continue;
+      const linked = await profiles.findLinked(room, id, now, MAX_IDS);
+      if (!linked) continue;
+      count += 1;
+      for (const other of linked.ids) seen.add(idKey(other));
+    }
+    return count;
+  }
+
+  return {
+    find: (_, id, now) => profiles.find(room, id, now),
+    findLinked: (_, id, now, limit) => profiles.findLinked(room, id, now, limit),
+    visit,
+    async update(_, id, settings, moment, create) {
+      const later = lasts(parts.weather().updatesVisibleAfter);
+      const attributes = Object.fromEntries(settings);
+      if (later > 0 && !create) {
+        if (!(await profiles.find(room, id, moment.now))) return 'not-found';
+        const due = clock.now() + later;
+        clock.at(due, async () => {
+          await profiles.update(room, id, settings, { ...moment, now: clock.now() }, create);
+        });
+        told(id, { what: 'updated', attributes, why: `visible from ${new Date(due).toISOString()}` });
+        return 'updated';
+      }
+      const outcome = await profiles.update(room, id, settings, moment, create);
+      if (outcome === 'created') note(id);
+      if (outcome === 'created' || outcome === 'updated') told(id, { what: outcome, attributes });
+      else told(id, { what: 'none', why: outcome === 'not-found' ? 'no such profile' : 'too large' });
+      return outcome;
+    },
+    async remove(_, id, now) {
+      const removed = await profiles.remove(room, id, now);
+      told(id, removed ? { what: 'removed' } : { what: 'none', why: 'no such profile' });
+      return removed;
+    },
+    async removeAttribute(_, id, name, moment) {
+      const outcome = await profiles.removeAttribute(room, id, name, moment);
+      if (outcome === 'removed') told(id, { what: 'attribute removed', attributes: { [name]: '' } });
+      else
+        told(id, { what: 'none', why: outcome === 'no-profile' ? 'no such profile' : 'no such attribute' });
+      return outcome;
+    },
+    async adopt(_, adopted, now) {
+      for (const id of adopted.ids) note(id);
+      await profiles.adopt(room, adopted, now);
+    },
+    release: (_, handedOver, now) => profiles.release(room, handedOver, now),
+    sweep: (now, limit) => profiles.sweep(now, limit),
+  };
+}
+
+/** A visit whose new tntId is the next of the seed. */
+function withSeededId({ ids, freshTntId }: Visit, next: (() => string) | undefined) {
+  if (!next) return { ids, freshTntId };
+  const seeded: VisitorId = { kind: 'tntId', value: next() };
+  return { ids: ids.map((id) => (id === freshTntId ? seeded : id)), freshTntId: seeded };
+}
+
+function roomBatches(parts: RoomParts, note: (id: VisitorId) => void, overrides: BatchOverrides): BatchStore {
+  const { room, client, clock, weather, chance } = parts;
+  const { batches, profiles } = parts.stores;
+  const named = <Found extends Batch | undefined>(batch: Found): Found => batch && { ...batch, client };
+  const isDue = ({ acceptedAt }: Batch) => acceptedAt + lasts(weather().batchesTake) <= clock.now();
+
+  /** What the weather leaves of the rows of a step. */
+  async function weathered(step: BatchStep): Promise<BatchStep> {
+    const { lostRows, batchOverrides } = weather();
+    for (const { id } of step.updates) note(id);
+    const kept = lostRows > 0 ? [...step.updates].filter(() => chance() >= lostRows) : [...step.updates];
+    if (batchOverrides) {
+      const batch = await batches.find(room, step.id);
+      for (const { id, settings } of batch?.version === 'v2' ? kept : []) {
+        for (const name of overrides.replacedBy(step.id, id, settings.keys())) {
+          await profiles.removeAttribute(room, id, name, step.moment);
+        }
+      }
+    }
+    const lost = step.updates.length - kept.length;
+    if (lost === 0) return step;
+    const updates = BatchRows.of(kept, step.updates.at);
+    return { ...step, updates, appliedElsewhere: step.appliedElsewhere + lost };
+  }
+
+  return {
+    accept: (batch) => batches.accept({ ...batch, client: room }),
+    find: async (_, id) => named(await batches.find(room, id)),
+    list: async (_, limit) => (await batches.list(room, limit)).map((batch) => named(batch)),
+    async queued() {
+      const batch = await batches.next(room);
+      return batch && isDue(batch) ? [client] : [];
+    },
+    async next() {
+      const batch = await batches.next(room);
+      return batch && isDue(batch) ? named(batch) : undefined;
+    },
+    lease: (_, holder, now, until) => batches.lease(room, holder, now, until),
+    release: (_, holder) => batches.release(room, holder),
+    async apply(step) {
+      const applied = await batches.apply({ ...(await weathered(step)), client: room });
+      return applied === 'out-of-turn' ? applied : named(applied);
+    },
+    applyForeign: (rows) => batches.applyForeign({ ...rows, client: room }),
+    giveUp: (_, id, reason) => batches.giveUp(room, id, reason),
+    retry: (_, id) => batches.retry(room, id),
+    failures: (_, id, fromLine, limit) => batches.failures(room, id, fromLine, limit),
+    expire: (_, acceptedBefore, limit) => batches.expire(room, acceptedBefore, limit),
+  };
+}
+
+/** What the last v2 batch has set of whom, as long as the visitor does not come. */
+class BatchOverrides {
+  readonly #set = new Map<string, { batch: string; names: Set<string> }>();
+
+  visited(ids: readonly VisitorId[]): void {
+    for (const id of ids) this.#set.delete(idKey(id));
+  }
+
+  /** The names that a batch takes from a profile, for the batch before it has set them and it does not. */
+  replacedBy(batch: string, id: VisitorId, names: Iterable<string>): string[] {
+    const key = idKey(id);
+    const before = this.#set.get(key);
+    const present = new Set(names);
+    if (before?.batch === batch) {
+      for (const name of present) before.names.add(name);
+      return [];
+    }
+    this.#set.set(key, { batch, names: present });
+    return before ? [...before.names].filter((name) => !present.has(name)) : [];
+  }
+}

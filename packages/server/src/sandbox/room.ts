@@ -1,0 +1,161 @@
+/** A room: the stores, routes and batches of one client of a sandbox from one reset to the next. */
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { ClientAccess } from '../access/client-access.ts';
+import { derivedKey } from '../access/signing-key.ts';
+import { BatchRunner } from '../batches/batch-runner.ts';
+import type { ServeConfig } from '../config/config.ts';
+import { listAttributes } from '../domain/attributes.ts';
+import { type AppParts, type AppRoutes, appRoutes } from '../http/app.ts';
+import { PlaceholderIds } from '../metering/placeholder-ids.ts';
+import { UsageMeter } from '../metering/usage-meter.ts';
+import { AttributeNames } from '../profiles/attribute-names.ts';
+import type { ClientRecord } from '../storage/client-store.ts';
+import type { LinkedProfile } from '../storage/profile-store.ts';
+import type { Stores } from '../storage/stores.ts';
+import type { Route } from '../wire/route.ts';
+import { idKey, idOfKey, type RoomParts, roomStores } from './room-stores.ts';
+import { lasts } from './weather.ts';
+
+/** What all rooms of a sandbox share. */
+export type SharedParts = Pick<
+  AppParts,
+  | 'config'
+  | 'files'
+  | 'log'
+  | 'adminToken'
+  | 'signingKey'
+  | 'metrics'
+  | 'isDraining'
+  | 'version'
+  | 'startedAt'
+>;
+
+/** All that is to be known of a client at one moment; batches are left out. */
+export interface RoomContent {
+  readonly profiles: readonly LinkedProfile[];
+  readonly record: ClientRecord | undefined;
+}
+
+const DAY = 86_400_000;
+/** The most ids of one profile. */
+const MAX_IDS = 1_000_000;
+/** How often a room looks whether its batches are done, in milliseconds. */
+const LOOK_EVERY = 2;
+
+export class Room {
+  readonly routes: AppRoutes;
+  readonly usage: UsageMeter;
+  readonly #parts: RoomParts;
+  readonly #stores: Stores;
+  readonly #access: ClientAccess;
+  readonly #runnerParts: Omit<ConstructorParameters<typeof BatchRunner>[0], 'holder'>;
+  #working: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  /** @param sandbox further routes, behind all others */
+  constructor(shared: SharedParts, parts: RoomParts, config: ServeConfig, sandbox: readonly Route[] = []) {
+    this.#parts = parts;
+    const { client, clock } = parts;
+    const { log, files } = shared;
+    const { now } = clock;
+    const stores = roomStores(parts);
+    this.#stores = stores;
+    const access = new ClientAccess({
+      clients: stores.clients,
+      tokenKey: derivedKey(shared.signingKey, 'profile token'),
+      now,
+    });
+    this.#access = access;
+    const registry = new Registry();
+    this.usage = new UsageMeter({ usage: stores.usage, registry, log, now });
+    const rulesOf = (of: string) => access.rulesOf(of);
+    const placeholders = new PlaceholderIds({ registry, usage: this.usage, log, now, rulesOf });
+    const attributeNames = new AttributeNames(stores.attributeNames, log);
+    this.#runnerParts = {
+      ...{ batches: stores.batches, files, clients: [client], log, now, rulesOf, placeholders },
+      noteNames: (of, names) => attributeNames.note(of, names),
+    };
+    this.routes = appRoutes({
+      ...shared,
+      ...{ config, stores, access, usage: this.usage, placeholders, attributeNames, now, sandbox },
+      batchAccepted: () => this.#batchAccepted(),
+    });
+  }
+
+  /** The clients' own profiles, settings and tokens, as they are now. */
+  async content(): Promise<RoomContent> {
+    const stores = this.#stores;
+    const { client, clock, ids } = this.#parts;
+    const seen = new Set<string>();
+    const profiles: LinkedProfile[] = [];
+    for (const key of ids) {
+      if (seen.has(key)) continue;
+      const linked = await stores.profiles.findLinked(client, idOfKey(key), clock.now(), MAX_IDS);
+      if (!linked) continue;
+      for (const id of linked.ids) seen.add(idKey(id));
+      profiles.push(linked);
+    }
+    return { profiles, record: await stores.clients.find(client) };
+  }
+
+  /** Takes in profiles that have not expired, and settings and tokens where there are any. @param at now, by default */
+  async fill({ profiles, record }: RoomContent, at = this.#parts.clock.now()): Promise<void> {
+    const stores = this.#stores;
+    const { client } = this.#parts;
+    await Promise.all(profiles.map((profile) => stores.profiles.adopt(client, profile, at)));
+    const names = new Set<string>();
+    for (const { profile } of profiles) {
+      for (const { name } of listAttributes(profile.attributes)) names.add(name);
+    }
+    if (names.size > 0) await stores.attributeNames.add(client, [...names]);
+    if (record && record.revision > 0) {
+      const { revision } = await stores.clients.find(client);
+      await stores.clients.replace(client, { ...record, revision });
+    }
+  }
+
+  /** How long profiles live, in milliseconds. */
+  async lifetime(): Promise<number> {
+    return (await this.#access.rulesOf(this.#parts.client)).lifetimeDays * DAY;
+  }
+
+  /** Returns when no batch that is due waits any more. */
+  async batchesDone(): Promise<void> {
+    await this.#work();
+  }
+
+  /** Ends the work on batches; what they have set stays. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#working;
+  }
+
+  #batchAccepted(): void {
+    const { clock, weather } = this.#parts;
+    const later = lasts(weather().batchesTake);
+    if (later > 0) clock.at(clock.now() + later, () => this.#work());
+    else void this.#work();
+  }
+
+  /** Applies all batches that are due, one call after the other. Nothing of it goes on when there is nothing to do. */
+  #work(): Promise<void> {
+    this.#working = this.#working.then(() => this.#runBatches());
+    return this.#working;
+  }
+
+  async #runBatches(): Promise<void> {
+    const { batches } = this.#runnerParts;
+    const isWaiting = async () => {
+      const batch = this.#isClosed ? undefined : await batches.next(this.#parts.client);
+      return batch !== undefined && batch.state !== 'stuck';
+    };
+    if (!(await isWaiting())) return;
+    const runner = new BatchRunner({ ...this.#runnerParts, holder: randomUUID() });
+    runner.start();
+    while (await isWaiting()) await setTimeout(LOOK_EVERY);
+    await runner.stop();
+  }
+}

@@ -1,0 +1,33 @@
+/** How the sandbox names routes: those that are metered as in the usage, the others by what they do. */
+
+import type { Route } from '../wire/route.ts';
+
+export const ROUTE_NAMES = [
+  'visit',
+  'fetch',
+  'update',
+  'remove',
+  'batch',
+  'batchStatus',
+  'token',
+  'settings',
+  'admin',
+] as const;
+export type RouteName = (typeof ROUTE_NAMES)[number];
+
+const OF_KIND = {
+  fetches: 'fetch',
+  updates: 'update',
+  removals: 'remove',
+  batchUploads: 'batch',
+  batchStatuses: 'batchStatus',
+} as const;
+
+/** The name of a route; undefined for those that serve no client, such as `/healthz`. */
+export function routeName({ scope, counts, path }: Route): RouteName | undefined {
+  if (scope !== 'client') return undefined;
+  if (counts !== undefined && counts in OF_KIND) return OF_KIND[counts as keyof typeof OF_KIND];
+  if (!path.startsWith('/{client}/target/')) return path === '/optout' ? undefined : 'visit';
+  if (path.endsWith('/authentication/token')) return 'token';
+  return path.endsWith('/settings') ? 'settings' : 'admin';
+}

@@ -1,0 +1,68 @@
+/** What the routes of a sandbox have in common. */
+
+import { z } from '@hono/zod-openapi';
+import { QuiverError } from '../errors.ts';
+import { AdminRefusal } from '../wire/admin-route.ts';
+import { readBody } from '../wire/body.ts';
+import { readJsonObject } from '../wire/json.ts';
+import { lastValue, readParameters } from '../wire/parameters.ts';
+import type { Call, Route } from '../wire/route.ts';
+import { rawQueryOf } from '../wire/target.ts';
+
+const MAX_BODY = 128 * 1024;
+
+export const ClientQuery = z.object({
+  client: z.string().optional().openapi({ description: 'One client; all by default.' }),
+});
+
+const REFUSED = {
+  400: AdminRefusal('A member breaks its rule; nothing was changed'),
+  401: AdminRefusal('Not the admin'),
+};
+
+/** A route of a sandbox without what it does. */
+export function route(
+  method: Route['method'],
+  path: string,
+  summary: string,
+  request: Route['describe']['request'] = {},
+): Omit<Route, 'handle'> {
+  return {
+    method,
+    path,
+    guard: 'admin',
+    style: 'admin',
+    cors: 'none',
+    scope: 'server',
+    describe: {
+      tags: ['Sandbox'],
+      summary,
+      security: [{ bearer: [] }],
+      request,
+      responses: { 200: { description: 'Done' }, ...REFUSED },
+    },
+  };
+}
+
+export async function jsonOf({ request }: Call) {
+  return readJsonObject(await readBody(request, MAX_BODY));
+}
+
+/** A parameter of the query, the last one of that name. */
+export function parameter({ request }: Call, name: string): string | undefined {
+  return lastValue(readParameters(rawQueryOf(request.url)), name);
+}
+
+/** The client that a call is about; undefined for all. */
+export function clientOf(call: Call): string | undefined {
+  return parameter(call, 'client') || undefined;
+}
+
+/** @throws QuiverError `bad-request` */
+export function numberOf(call: Call, name: string, min: number, max: number): number | undefined {
+  const text = parameter(call, name);
+  if (text === undefined) return undefined;
+  const number = /^[0-9]{1,12}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  throw new QuiverError('bad-request', `${name}: must be a whole number from ${min} to ${max}`);
+}

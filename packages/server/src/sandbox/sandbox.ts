@@ -1,0 +1,313 @@
+/**
+ * The sandbox: Quiver with every handle that a test wants (contract section 13).
+ *
+ * One store in one folder, one application. The routes of a client lead into that client's world, which is made when the client is
+ * first named; all other routes are those of a server.
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import type { Guard } from '../access/guards.ts';
+import { BatchFiles } from '../batches/batch-files.ts';
+import type { ServeConfig } from '../config/config.ts';
+import { QuiverError } from '../errors.ts';
+import { type App, enterable } from '../http/app.ts';
+import type { Log } from '../log.ts';
+import { openStores } from '../server.ts';
+import type { Stores } from '../storage/stores.ts';
+import { quiverVersion } from '../version.ts';
+import { CLIENT_CODE } from '../wire/client-of-request.ts';
+import type { Call, Route } from '../wire/route.ts';
+import { CallWatch } from './call-watch.ts';
+import { ClientWorld } from './client-world.ts';
+import { FaultList } from './faults.ts';
+import { type CallFilter, type Change, type JournalCall, RequestJournal } from './request-journal.ts';
+import { Room, type SharedParts } from './room.ts';
+import { type ClockState, SandboxClock } from './sandbox-clock.ts';
+import type { SeedEntry } from './seed.ts';
+import { seededChance } from './seeded.ts';
+import { CALM, changedWeather } from './weather.ts';
+
+export interface SandboxOptions {
+  readonly config: ServeConfig;
+  /** Whether any client code is served, beside those of the configuration. */
+  readonly anyClient: boolean;
+  readonly seed: readonly SeedEntry[];
+  /** Where every clock starts; that of the system when it is left out. */
+  readonly clockStart: ClockState | undefined;
+  /** What ids are made from; random when it is left out. */
+  readonly idSeed: string | undefined;
+  /** The handles over HTTP, see `sandbox-routes.ts`. */
+  readonly routesOf: (sandbox: Sandbox) => Route[];
+  readonly log?: Log;
+}
+
+/** A client has a world of its own; more of them than this are refused. */
+const MAX_CLIENTS = 1000;
+
+export class Sandbox {
+  readonly app: App;
+  readonly adminToken: string;
+  readonly faults: FaultList;
+  readonly options: SandboxOptions;
+  /** Calls that reached no client. */
+  readonly strays = new RequestJournal();
+  readonly #stores: Stores;
+  readonly #folder: string;
+  readonly #shared: SharedParts;
+  readonly #worlds = new Map<string, ClientWorld | Promise<ClientWorld>>();
+  readonly #changes = new AsyncLocalStorage<Change[]>();
+  readonly #removeAtExit: () => void;
+  readonly #names: string[];
+  readonly #made = new Set<string>();
+  /** What was done to all clients: those that are named later begin with it. A reset of all forgets it, but for the seeds. */
+  readonly #done: {
+    readonly lasts: boolean;
+    readonly apply: (world: ClientWorld) => void | Promise<void>;
+  }[] = [];
+  readonly #closeListeners = new Set<() => void>();
+  #rooms = 0;
+  #lastMade = 0;
+  #closing: Promise<void> | undefined;
+
+  /** Opens a store in a temporary folder, which disappears with the sandbox. */
+  static async open(options: SandboxOptions): Promise<Sandbox> {
+    const folder = await mkdtemp(join(tmpdir(), 'quiver-sandbox-'));
+    const removeAtExit = () => rmSync(folder, { recursive: true, force: true });
+    process.once('exit', removeAtExit);
+    try {
+      const stores = await openStores({ ...options.config, dataDir: folder });
+      const files = new BatchFiles(join(folder, 'batches'));
+      await files.start();
+      const sandbox = new Sandbox(options, stores, files, folder, removeAtExit);
+      await Promise.all(options.config.clients.map((client) => sandbox.world(client)));
+      return sandbox;
+    } catch (error) {
+      process.off('exit', removeAtExit);
+      removeAtExit();
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: SandboxOptions,
+    stores: Stores,
+    files: BatchFiles,
+    folder: string,
+    removeAtExit: () => void,
+  ) {
+    this.options = options;
+    this.#stores = stores;
+    this.#folder = folder;
+    this.#removeAtExit = removeAtExit;
+    this.#names = [...options.config.clients];
+    this.faults = new FaultList(seededChance(`faults ${options.idSeed ?? 'quiver'}`));
+    const log = options.log ?? pino({ level: 'silent' });
+    const registry = new Registry();
+    this.adminToken = options.config.adminToken ?? randomBytes(32).toString('base64url');
+    this.#shared = {
+      // The list grows with the clients that are named.
+      config: { ...options.config, dataDir: folder, clients: this.#names },
+      files,
+      log,
+      adminToken: this.adminToken,
+      signingKey: options.config.signingKey ?? randomBytes(32).toString('base64url'),
+      metrics: { registry, collectAll: () => registry.metrics() },
+      isDraining: () => this.#closing !== undefined,
+      version: quiverVersion(),
+      startedAt: Date.now(),
+    };
+    this.app = this.#makeApp();
+  }
+
+  /**
+   * The world of a client, made when it is not there yet.
+   *
+   * @throws QuiverError `bad-request` when there are too many
+   */
+  world(client: string): ClientWorld | Promise<ClientWorld> {
+    const known = this.#worlds.get(client);
+    if (known) return known;
+    if (this.#worlds.size >= MAX_CLIENTS) {
+      throw new QuiverError('bad-request', `client: a sandbox serves at most ${MAX_CLIENTS} clients`);
+    }
+    const opening = ClientWorld.open({
+      ...this.options,
+      client,
+      shared: this.#shared,
+      stores: this.#stores,
+      changesOfCall: () => this.#changes.getStore(),
+      nextRoom: (name) => `${name}~${++this.#rooms}`,
+    }).then(async (world) => {
+      for (const { apply } of this.#done) await apply(world);
+      this.#worlds.set(client, world);
+      if (!this.#names.includes(client)) this.#names.push(client);
+      return world;
+    });
+    this.#worlds.set(client, opening);
+    opening.catch(() => this.#worlds.delete(client));
+    return opening;
+  }
+
+  /**
+   * The world of a client that is served, or of all when it is left out.
+   *
+   * @throws QuiverError (rejects) `bad-request` when it is not served
+   */
+  async worlds(client?: string): Promise<ClientWorld[]> {
+    if (client === undefined) return Promise.all(this.#worlds.values());
+    if (!this.#serves(client)) {
+      throw new QuiverError('bad-request', `client: ${JSON.stringify(client.slice(0, 64))} is not served`);
+    }
+    return [await this.world(client)];
+  }
+
+  get clients(): readonly string[] {
+    return this.#names;
+  }
+
+  /** A client code that nobody else has. */
+  async newClient(): Promise<ClientWorld> {
+    let code: string;
+    do {
+      this.#lastMade += 1;
+      code = `client-${this.#lastMade}`;
+    } while (this.#names.includes(code));
+    this.#made.add(code);
+    return this.world(code);
+  }
+
+  /** Everything back to the start, of one client or of all; snapshots stay. */
+  async reset(client?: string, keepsSeed = true): Promise<void> {
+    const worlds = await this.worlds(client);
+    this.faults.clear(client);
+    if (client === undefined) {
+      this.strays.clear();
+      this.#done.splice(0, this.#done.length, ...this.#done.filter(({ lasts }) => lasts));
+    }
+    await Promise.all(worlds.map((world) => world.reset(keepsSeed)));
+  }
+
+  /** Moves the clock of one client or of all; answers when all that became due has happened. */
+  moveClock(client: string | undefined, move: (clock: SandboxClock) => Promise<void>): Promise<void> {
+    return this.#apply(client, false, async (world) => {
+      await move(world.clock);
+      await world.room.batchesDone();
+    });
+  }
+
+  /** Changes the weather of one client or of all. @throws QuiverError (rejects) `bad-request`; then nothing changes */
+  async changeWeather(client: string | undefined, given: unknown): Promise<void> {
+    changedWeather(CALM, given);
+    await this.#apply(client, false, (world) => world.changeWeather(given));
+  }
+
+  /** Adds profiles to what one client or all have, and to what a reset goes back to. */
+  addSeed(client: string | undefined, entries: readonly SeedEntry[]): Promise<void> {
+    return this.#apply(client, true, (world) => world.addSeed(entries));
+  }
+
+  /** Does something to one client, or to all, those that are named later too. */
+  async #apply(
+    client: string | undefined,
+    lasts: boolean,
+    apply: (world: ClientWorld) => void | Promise<void>,
+  ): Promise<void> {
+    const worlds = await this.worlds(client);
+    if (client === undefined) this.#done.push({ lasts, apply });
+    await Promise.all(worlds.map((world) => apply(world)));
+  }
+
+  /** The calls that a filter lets through, in the order in which they were answered. */
+  async calls(filter: CallFilter = {}): Promise<JournalCall[]> {
+    const worlds = await this.worlds(filter.client);
+    const journals = [...worlds.map(({ journal }) => journal), this.strays];
+    return journals.flatMap((journal) => journal.find(filter)).sort((a, b) => a.id - b.id);
+  }
+
+  /** Says that a request has arrived; see {@link Stores.requestArrives}. */
+  requestArrives(): void {
+    this.#stores.requestArrives();
+  }
+
+  /** Calls `listener` when the sandbox closes. @returns takes that back */
+  onClose(listener: () => void): () => void {
+    this.#closeListeners.add(listener);
+    return () => this.#closeListeners.delete(listener);
+  }
+
+  /** Ends what would keep connections open for ever; to be called before the listener is closed. */
+  endStreams(): void {
+    for (const listener of [...this.#closeListeners]) listener();
+  }
+
+  /** Stops nobody: the listener is closed first. Nothing is left behind. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const world of await Promise.all(this.#worlds.values())) await world.close();
+    await this.#stores.close();
+    await rm(this.#folder, { recursive: true, force: true });
+    process.off('exit', this.#removeAtExit);
+  }
+
+  #serves(client: string): boolean {
+    if (this.#names.includes(client) || this.#made.has(client)) return true;
+    return this.options.anyClient && CLIENT_CODE.test(client);
+  }
+
+  #makeApp(): App {
+    const clock = new SandboxClock();
+    const parts = {
+      ...{ stores: this.#stores, client: this.#names[0]!, room: '~', ids: new Set<string>(), clock },
+      ...{ weather: () => CALM, chance: Math.random, nextTntId: undefined, changesOfCall: () => undefined },
+    };
+    // Of this room only the routes that serve no client are used, and who is the admin.
+    const home = new Room(this.#shared, parts, this.#shared.config, this.options.routesOf(this));
+    const routes = home.routes.routes.map((route, index) =>
+      route.scope === 'client' ? { ...route, handle: this.#intoWorld(index) } : route,
+    );
+    const guards = {
+      ...home.routes.guards,
+      profileApi: this.#ofWorld('profileApi'),
+      adminOrProfileToken: this.#ofWorld('adminOrProfileToken'),
+    };
+    const watch = new CallWatch({
+      worldOf: (client) => this.world(client),
+      faults: this.faults,
+      strays: this.strays,
+      changes: this.#changes,
+      now: Date.now,
+    });
+    const count = (client: string, kind: Parameters<typeof home.usage.count>[1]) =>
+      this.#opened(client).room.usage.count(client, kind);
+    return enterable({ ...home.routes, routes, guards }, this.#shared, count, {
+      servesAlso: (client) => this.#serves(client),
+      watch,
+    });
+  }
+
+  #intoWorld(index: number): Route['handle'] {
+    return (call: Call) => this.#opened(call.client).room.routes.routes[index]!.handle(call);
+  }
+
+  #ofWorld(kind: 'profileApi' | 'adminOrProfileToken'): Guard {
+    return (call) => this.#opened(call.client).room.routes.guards[kind]?.(call);
+  }
+
+  /** The world of a client; the watch has opened it before the call came here. */
+  #opened(client: string): ClientWorld {
+    const world = this.#worlds.get(client);
+    if (world instanceof ClientWorld) return world;
+    throw new RangeError(`the world of ${client} is not open`);
+  }
+}

@@ -1,0 +1,336 @@
+/**
+ * Quiver inside a test: `quiver-server/sandbox` (contract section 13).
+ *
+ * ```ts
+ * await using quiver = await startSandbox({ clients: ['demo'], now: '2026-01-01T00:00:00Z', ids: 'seed:42' });
+ * await fetch(`${quiver.url}/rest/v1/profiles/thirdPartyId/crm-1?client=demo`);
+ * await quiver.requests.expect({ route: 'fetch', thirdPartyId: 'crm-1' }, { times: 1 });
+ * ```
+ */
+
+import type { ServeConfig } from '../config/config.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { QuiverError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { currentRuntime } from '../runtime/current-runtime.ts';
+import type { Listener } from '../runtime/runtime.ts';
+import { CLIENT_CODE } from '../wire/client-of-request.ts';
+import type { HttpRequest } from '../wire/request.ts';
+import { type ClientWorld, noSuchSnapshot } from './client-world.ts';
+import { requireDuration, requireTime } from './duration.ts';
+import type { FaultInput } from './faults.ts';
+import { harOf } from './har.ts';
+import { type CallFilter, type JournalCall, mismatches } from './request-journal.ts';
+import { Sandbox } from './sandbox.ts';
+import { sandboxRoutes } from './sandbox-routes.ts';
+import { readSeed, type SeedProfile, seedOf } from './seed.ts';
+import type { Weather, WeatherInput } from './weather.ts';
+
+export type { CallFilter } from './request-journal.ts';
+export type { FaultInput, JournalCall, SeedProfile, Weather, WeatherInput };
+
+export interface StartSandboxOptions {
+  /** Client codes served, the first is the default client; `'*'` serves any. `['*']` by default, whose default client is `demo`. */
+  readonly clients?: readonly string[];
+  /** What every client starts from: profiles, or the text of a seed file (JSON, NDJSON, YAML). Nothing by default. */
+  readonly seed?: readonly SeedProfile[] | string;
+  /** Where the clock starts, ISO 8601. It then stands still unless `frozen` is false. That of the system by default. */
+  readonly now?: string | Date;
+  readonly frozen?: boolean;
+  /** `seed:<text>` makes the same ids in the same order in every run; `random` by default. */
+  readonly ids?: 'random' | `seed:${string}`;
+  /** Where to listen; 0, a free one, by default. */
+  readonly port?: number;
+  /** An address of loopback; 127.0.0.1 by default. */
+  readonly host?: string;
+  /** A random one by default. */
+  readonly adminToken?: string;
+  /** What client codes stand before in host names; `tt.omtrdc.net` by default. */
+  readonly serverDomain?: string;
+}
+
+/** One client's state, clock, faults and journal. */
+export interface SandboxHandles {
+  /** Back to the start: seed, clock, weather, ids, faults, journal. Snapshots stay. */
+  reset(options?: { readonly seed?: boolean }): Promise<void>;
+  /** Adds profiles, to what is there and to what a reset goes back to. */
+  seed(profiles: readonly SeedProfile[] | string): Promise<void>;
+  /** Keeps profiles, settings and tokens under a name. */
+  snapshot(name: string): Promise<void>;
+  /** Goes back to a snapshot. Rejects when there is none of the name. */
+  restore(name: string): Promise<void>;
+  /** Lets Adobe's weather come up, in whole or in part. */
+  weather(weather: WeatherInput): Promise<Weather>;
+  readonly clock: {
+    now(): Promise<Date>;
+    set(state: { readonly now?: string | Date; readonly frozen?: boolean }): Promise<void>;
+    /** Lets time pass, an ISO 8601 duration such as `P15D`; returns when all that became due has happened. */
+    advance(by: string): Promise<void>;
+  };
+  readonly faults: {
+    /** Adds a fault. Rejects when a member breaks its rule. */
+    add(fault: FaultInput): Promise<SandboxFault>;
+    clear(): Promise<void>;
+  };
+  readonly requests: {
+    /** The calls that a filter lets through, oldest first. */
+    find(filter?: CallFilter): Promise<JournalCall[]>;
+    count(filter?: CallFilter): Promise<number>;
+    /** Calls that were refused or found nothing, with the reason. */
+    unmatched(filter?: CallFilter): Promise<JournalCall[]>;
+    /**
+     * Rejects unless as many calls fit; the message shows the call that comes nearest.
+     *
+     * @param options.times how many; at least one by default
+     */
+    expect(filter: CallFilter, options?: { readonly times?: number }): Promise<void>;
+    /** The journal as HAR 1.2. */
+    har(filter?: CallFilter): Promise<unknown>;
+    clear(): Promise<void>;
+  };
+}
+
+export interface SandboxFault {
+  readonly id: string;
+  /** How often it has struck. */
+  readonly hits: number;
+  remove(): Promise<void>;
+}
+
+/** A client of its own, for tests that run side by side. */
+export interface SandboxClient extends SandboxHandles {
+  /** The client code. */
+  readonly code: string;
+  readonly url: string;
+}
+
+export interface RunningSandbox extends SandboxHandles, AsyncDisposable {
+  /** `http://127.0.0.1:<port>`, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  readonly adminToken: string;
+  /**
+   * Answers a request in process, whatever host it is for: what an interceptor such as MSW hands on is answered as if it had come
+   * over the network, and nothing leaves the machine. The Host header is that of the URL.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
+  /** Makes a client with its own state, clock, faults and journal, or gives the handles of one that is served. */
+  client(code?: string): Promise<SandboxClient>;
+  /** Stops listening and removes the store; may be called twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a sandbox on loopback in this process.
+ *
+ * @throws QuiverError (rejects) `bad-request` that names the option and its rule; the system's error when it cannot listen
+ */
+export async function startSandbox(options: StartSandboxOptions = {}): Promise<RunningSandbox> {
+  const { host = '127.0.0.1', port = 0 } = options;
+  if (!['127.0.0.1', '::1', 'localhost'].includes(host)) {
+    throw new QuiverError('bad-request', 'host: must be 127.0.0.1, ::1 or localhost');
+  }
+  return startFrom(sandboxConfig(options, host, port), options);
+}
+
+/**
+ * Starts a sandbox with a whole configuration, as `quiver sandbox` does.
+ *
+ * @param options of these `clients` says whether any is served; which are named, address and token are the configuration's
+ */
+export async function startFrom(
+  config: ServeConfig,
+  options: StartSandboxOptions,
+  log?: Log,
+): Promise<RunningSandbox> {
+  const runtime = await currentRuntime();
+  const sandbox = await Sandbox.open({
+    anyClient: (options.clients ?? ['*']).includes('*'),
+    seed: await entriesOf(options.seed ?? []),
+    clockStart: clockStart(options),
+    idSeed: idSeedOf(options.ids ?? 'random'),
+    ...(log && { log }),
+    config,
+    routesOf: sandboxRoutes,
+  });
+  let listener: Listener;
+  try {
+    listener = await runtime.listen({
+      host: config.host,
+      port: config.port,
+      tls: undefined,
+      keepAliveSeconds: config.keepAlive,
+      arrived: () => sandbox.requestArrives(),
+      answer: sandbox.app.answer,
+      refuse: sandbox.app.refuse,
+    });
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
+  return running(sandbox, listener, config.host);
+}
+
+function running(sandbox: Sandbox, listener: Listener, host: string): RunningSandbox {
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      sandbox.endStreams();
+      await listener.close();
+      await sandbox.close();
+    })();
+    return closing;
+  };
+  return {
+    ...handlesOf(sandbox, undefined),
+    url,
+    port: listener.port,
+    adminToken: sandbox.adminToken,
+    async fetch(input, init) {
+      // The types of one runtime know a Request here, those of the other a URL; both take either.
+      const request = new Request(input as string, init);
+      const { host, protocol } = new URL(request.url);
+      const headers = new Headers(request.headers);
+      headers.set('host', host);
+      sandbox.requestArrives();
+      const caller = { address: '127.0.0.1', secure: protocol === 'https:' };
+      const asked = new Request(request, { headers }) as unknown as HttpRequest;
+      const { body, status, headers: sent } = await sandbox.app.answer(asked, caller);
+      return new Response(body, { status, headers: { ...sent.values } });
+    },
+    async client(code) {
+      const world = code === undefined ? await sandbox.newClient() : (await sandbox.worlds(code))[0]!;
+      return { ...handlesOf(sandbox, world), code: world.client, url };
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The handles of one client, or of all. */
+function handlesOf(sandbox: Sandbox, world: ClientWorld | undefined): SandboxHandles {
+  const client = world?.client;
+  const worlds = () => sandbox.worlds(client);
+  const calls = (filter: CallFilter = {}) =>
+    sandbox.calls(client === undefined ? filter : { ...filter, client });
+  return {
+    reset: ({ seed = true } = {}) => sandbox.reset(client, seed),
+    async seed(profiles) {
+      await sandbox.addSeed(client, await entriesOf(profiles));
+    },
+    async snapshot(name) {
+      await Promise.all((await worlds()).map((one) => one.snapshot(name)));
+    },
+    async restore(name) {
+      const having = (await worlds()).filter((one) => one.hasSnapshot(name));
+      if (having.length === 0) throw noSuchSnapshot(name);
+      await Promise.all(having.map((one) => one.restore(name)));
+    },
+    async weather(weather) {
+      await sandbox.changeWeather(client, weather);
+      return (await worlds())[0]!.weather;
+    },
+    clock: {
+      now: async () => new Date((await worlds())[0]!.clock.now()),
+      async set({ now, frozen }) {
+        const at = now === undefined ? {} : { now: epochOf(now) };
+        await sandbox.moveClock(client, (clock) =>
+          clock.set({ ...at, ...(frozen !== undefined && { frozen }) }),
+        );
+      },
+      async advance(by) {
+        const ms = requireDuration(by, 'by');
+        await sandbox.moveClock(client, (clock) => clock.advance(ms));
+      },
+    },
+    faults: {
+      async add(fault) {
+        const id = sandbox.faults.add(client === undefined ? fault : { ...fault, client });
+        return {
+          id,
+          get hits() {
+            return sandbox.faults.hits(id);
+          },
+          remove: async () => void sandbox.faults.remove(id),
+        };
+      },
+      clear: async () => sandbox.faults.clear(client),
+    },
+    requests: {
+      find: calls,
+      count: async (filter) => (await calls(filter)).length,
+      unmatched: async (filter) => (await calls(filter)).filter(({ reason }) => reason !== undefined),
+      async expect(filter, { times } = {}) {
+        const found = (await calls(filter)).length;
+        if (times === undefined ? found > 0 : found === times) return;
+        throw new Error(expectation(await calls(), filter, times, found));
+      },
+      har: async (filter) => harOf(await calls(filter)),
+      async clear() {
+        for (const one of await worlds()) one.journal.clear();
+        if (client === undefined) sandbox.strays.clear();
+      },
+    },
+  };
+}
+
+/** Why an expectation failed: what was wanted, how many calls there were, and the call that comes nearest. */
+function expectation(
+  all: readonly JournalCall[],
+  filter: CallFilter,
+  times: number | undefined,
+  found: number,
+): string {
+  const wanted = `${times ?? 'at least 1'} ${times === 1 ? 'call' : 'calls'} with ${JSON.stringify(filter)}`;
+  const head = `expected ${wanted}, found ${found} among ${all.length}`;
+  const nearest = all
+    .map((call) => ({ call, problems: mismatches(call, filter) }))
+    .filter(({ problems }) => problems.length > 0)
+    .sort((a, b) => a.problems.length - b.problems.length || b.call.id - a.call.id)[0];
+  if (!nearest || found > 0) return head;
+  const { call, problems } = nearest;
+  const query = call.query === '' ? '' : `?${call.query}`;
+  const shown = `${call.route ?? 'no route'}: ${call.method} ${call.path}${query} → ${call.status}`;
+  return `${head}\nnearest: ${shown}\n  ${problems.join('\n  ')}`;
+}
+
+async function entriesOf(seed: readonly SeedProfile[] | string) {
+  return typeof seed === 'string' ? readSeed(seed) : seedOf(seed);
+}
+
+function clockStart({ now, frozen }: StartSandboxOptions) {
+  if (now === undefined) return frozen ? { now: Date.now(), frozen } : undefined;
+  return { now: epochOf(now), frozen: frozen ?? true };
+}
+
+function epochOf(now: string | Date): number {
+  return now instanceof Date ? now.getTime() : requireTime(now, 'now');
+}
+
+/** The seed of ids in `seed:<text>`; undefined for `random`. @throws QuiverError `bad-request` */
+function idSeedOf(ids: string): string | undefined {
+  if (ids === 'random') return undefined;
+  if (ids.startsWith('seed:') && ids.length > 5) return ids.slice(5);
+  throw new QuiverError('bad-request', 'ids: must be random or seed:<text>');
+}
+
+function sandboxConfig(
+  { clients = ['*'], adminToken, serverDomain }: StartSandboxOptions,
+  host: string,
+  port: number,
+): ServeConfig {
+  const named = clients.filter((client) => client !== '*');
+  const bad = named.find((client) => !CLIENT_CODE.test(client));
+  if (bad !== undefined)
+    throw new QuiverError('bad-request', `clients: ${JSON.stringify(bad)} must be a client code or *`);
+  const flags = {
+    host,
+    port: String(port),
+    client: named.length === 0 ? ['demo'] : named,
+    workers: '1',
+    ...(serverDomain !== undefined && { 'server-domain': serverDomain }),
+  };
+  const { config } = loadConfig({ flags, env: {}, file: undefined });
+  return { ...config, adminToken };
+}

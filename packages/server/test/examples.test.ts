@@ -1,0 +1,26 @@
+/** The examples of the sandbox, run as their readers would: installed from the workspace, on the shipped entry. */
+
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const run = promisify(execFile);
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const EXAMPLES = path('../../../examples');
+const MAIN = path('../dist/main.js');
+
+test('the vitest project with the Node SDK', async () => {
+  const vitest = path('../../../node_modules/vitest/vitest.mjs');
+  const args = [vitest, 'run', '--reporter=json'];
+  const { stdout } = await run(process.execPath, args, { cwd: `${EXAMPLES}/vitest` });
+  const report = JSON.parse(stdout.slice(stdout.indexOf('{')));
+  expect([report.numPassedTests, report.numTotalTests]).toEqual([6, 6]);
+});
+
+test('the shell script with curl', async () => {
+  const env = { ...process.env, QUIVER: `${process.execPath} ${MAIN}` };
+  const { stdout } = await run('sh', [`${EXAMPLES}/curl/sandbox.sh`], { env });
+  expect(stdout.trim().split('\n')).toHaveLength(17);
+  expect(stdout).not.toContain('FAILED');
+});
