@@ -2,9 +2,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { startSandbox } from '../src/sandbox/start-sandbox.ts';
@@ -66,12 +68,11 @@ function start(args: readonly string[], env: Readonly<Record<string, string>>) {
   return started;
 }
 
-const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('quiver-sandbox-'));
-
 test('quiver sandbox serves until a signal, quiver watch shows what it is sent, and nothing is left', async () => {
-  const before = folders();
-  const sandbox = start(['serve', '--sandbox', '--port', '0'], ADMIN);
+  const folder = await mkdtemp(join(tmpdir(), 'quiver-e2e-'));
+  const sandbox = start(['serve', '--sandbox', '--port', '0'], { ...ADMIN, TMPDIR: folder });
   await expect.poll(() => sandbox.text, { timeout: 20_000 }).toContain('Console');
+  expect(readdirSync(folder)).toHaveLength(1);
   const url = /^API +(\S+)$/m.exec(sandbox.text)![1]!;
   expect(sandbox.text).toMatch(/^Clients +any$/m);
   expect(sandbox.text).not.toContain('a-token-for-this-test');
@@ -89,7 +90,8 @@ test('quiver sandbox serves until a signal, quiver watch shows what it is sent, 
   sandbox.child.kill('SIGTERM');
   expect(await ended).toBe(0);
   expect(await watchEnded).toBe(0);
-  expect(folders().filter((name) => !before.includes(name))).toEqual([]);
+  expect(readdirSync(folder)).toEqual([]);
+  await rm(folder, { recursive: true });
 });
 
 test.each([

@@ -6,7 +6,8 @@ import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { QuiverError } from '../errors.ts';
 import { makeLog } from '../log.ts';
-import { type RunningSandbox, startFrom } from '../sandbox/start-sandbox.ts';
+import type { RunningSandbox } from '../sandbox/public-types.ts';
+import { startFrom } from '../sandbox/start-sandbox.ts';
 import { quiverVersion } from '../version.ts';
 import { SANDBOX_SETTINGS, type SandboxFlags } from './sandbox-flags.ts';
 

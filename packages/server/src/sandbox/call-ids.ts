@@ -3,13 +3,7 @@
 import type { IdKind } from '../domain/visitor-id.ts';
 import { isJsonObject, type JsonObject } from '../wire/json.ts';
 import { rawPathOf, rawQueryOf } from '../wire/target.ts';
-import type { RouteName } from './route-names.ts';
-
-/** An id as the call wrote it. */
-export interface NamedId {
-  readonly kind: IdKind;
-  readonly value: string;
-}
+import type { NamedId, RouteName } from './public-types.ts';
 
 export interface ReadableCall {
   readonly route: RouteName | undefined;

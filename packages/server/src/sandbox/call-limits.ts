@@ -2,8 +2,7 @@
 
 import { type Reply, refusal } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
-import type { RouteName } from './route-names.ts';
-import type { Weather } from './weather.ts';
+import type { RouteName, Weather } from './public-types.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;

@@ -10,10 +10,11 @@ import type { Call, Route } from '../wire/route.ts';
 import { rawSegment } from '../wire/target.ts';
 import { idsOfCall } from './call-ids.ts';
 import type { ClientWorld } from './client-world.ts';
-import type { FaultInput, FaultList } from './faults.ts';
+import type { FaultList } from './faults.ts';
+import type { Change, FaultInput, RouteName } from './public-types.ts';
 import { RecordedRequest } from './recorded-request.ts';
-import type { Change, RequestJournal } from './request-journal.ts';
-import { type RouteName, routeName } from './route-names.ts';
+import type { RequestJournal } from './request-journal.ts';
+import { routeName } from './route-names.ts';
 
 export interface CallWatchParts {
   readonly worldOf: (client: string) => ClientWorld | Promise<ClientWorld>;

@@ -11,13 +11,14 @@ import { listAttributes } from '../domain/attributes.ts';
 import { type IdKind, parseCustomerId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { type CallLimits, callLimits } from './call-limits.ts';
+import type { Weather } from './public-types.ts';
 import { RequestJournal } from './request-journal.ts';
 import { Room, type RoomContent, type SharedParts } from './room.ts';
 import type { RoomParts } from './room-stores.ts';
 import { type ClockState, SandboxClock } from './sandbox-clock.ts';
 import { type SeedEntry, seededProfile } from './seed.ts';
 import { seededChance, seededIds } from './seeded.ts';
-import { CALM, changedWeather, type Weather } from './weather.ts';
+import { CALM, changedWeather } from './weather.ts';
 
 export interface WorldParts {
   readonly client: string;

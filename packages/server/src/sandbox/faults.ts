@@ -3,7 +3,8 @@
 import { z } from '@hono/zod-openapi';
 import { checkMembers } from '../delivery/delivery-schema.ts';
 import { QuiverError } from '../errors.ts';
-import { ROUTE_NAMES, type RouteName } from './route-names.ts';
+import type { FaultInput, RouteName } from './public-types.ts';
+import { ROUTE_NAMES } from './route-names.ts';
 
 const MAX_FAULTS = 1000;
 const MAX_DELAY_MS = 60_000;
@@ -41,8 +42,6 @@ export const FaultSchema = z
     }),
   })
   .openapi('SandboxFault', { example: { route: 'update', times: 2, status: 503, retryAfter: 1 } });
-
-export type FaultInput = z.infer<typeof FaultSchema>;
 
 interface Kept {
   readonly input: FaultInput;
@@ -86,7 +85,7 @@ export class FaultList {
    * @throws QuiverError `bad-request` that names the member and the rule
    */
   add(given: unknown): string {
-    const input = checkMembers(FaultSchema, given);
+    const input: FaultInput = checkMembers(FaultSchema, given);
     if (input.times !== undefined && input.probability !== undefined) {
       throw new QuiverError('bad-request', 'probability: cannot be given with times');
     }

@@ -1,7 +1,7 @@
 /** The journal as HAR 1.2, which browsers' network panels and proxies open. */
 
 import { quiverVersion } from '../version.ts';
-import type { JournalCall } from './request-journal.ts';
+import type { JournalCall } from './public-types.ts';
 
 export function harOf(calls: readonly JournalCall[]) {
   return {

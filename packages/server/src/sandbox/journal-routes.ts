@@ -5,7 +5,7 @@ import { QuiverError } from '../errors.ts';
 import { emptyReply, jsonReply, Reply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { harOf } from './har.ts';
-import type { CallFilter, JournalCall } from './request-journal.ts';
+import type { CallFilter, JournalCall } from './public-types.ts';
 import { ROUTE_NAMES } from './route-names.ts';
 import type { Sandbox } from './sandbox.ts';
 import { ClientQuery, clientOf, numberOf, parameter, route } from './sandbox-route.ts';

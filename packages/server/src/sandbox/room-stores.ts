@@ -12,9 +12,9 @@ import { BatchRows } from '../storage/batch-rows.ts';
 import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
 import type { ProfileStore, Visit, VisitOutcome } from '../storage/profile-store.ts';
 import type { Stores } from '../storage/stores.ts';
-import type { Change } from './request-journal.ts';
+import type { Change, Weather } from './public-types.ts';
 import type { SandboxClock } from './sandbox-clock.ts';
-import { lasts, type Weather } from './weather.ts';
+import { lasts } from './weather.ts';
 
 export interface RoomParts {
   readonly stores: Stores;

@@ -1,6 +1,7 @@
 /** How the sandbox names routes: those that are metered as in the usage, the others by what they do. */
 
 import type { Route } from '../wire/route.ts';
+import type { RouteName } from './public-types.ts';
 
 export const ROUTE_NAMES = [
   'visit',
@@ -12,8 +13,7 @@ export const ROUTE_NAMES = [
   'token',
   'settings',
   'admin',
-] as const;
-export type RouteName = (typeof ROUTE_NAMES)[number];
+] as const satisfies readonly RouteName[];
 
 const OF_KIND = {
   fetches: 'fetch',

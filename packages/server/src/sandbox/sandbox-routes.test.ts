@@ -1,7 +1,8 @@
 /** The sandbox over HTTP (contract section 13). */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type RunningSandbox, startSandbox } from './start-sandbox.ts';
+import type { RunningSandbox } from './public-types.ts';
+import { startSandbox } from './start-sandbox.ts';
 
 let quiver: RunningSandbox;
 

@@ -10,20 +10,6 @@ import { isJsonObject, type JsonObject, scalarProblem } from '../wire/json.ts';
 import { TIME_RULE, timeOf } from './duration.ts';
 import { placeOfJsonError } from './json-place.ts';
 
-/** A profile of a seed: at least one id. */
-export interface SeedProfile {
-  /** The client that it is for; for every client by default. */
-  readonly client?: string | undefined;
-  readonly tntId?: string | readonly string[] | undefined;
-  readonly thirdPartyId?: string | undefined;
-  readonly ecid?: string | readonly string[] | undefined;
-  /** By alias. */
-  readonly customerIds?: Readonly<Record<string, string>> | undefined;
-  readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined;
-  /** ISO 8601; the time at which the sandbox starts by default. */
-  readonly modifiedAt?: string | undefined;
-}
-
 /** A profile of a seed that was checked. */
 export interface SeedEntry {
   readonly client: string | undefined;

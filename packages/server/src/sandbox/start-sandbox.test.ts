@@ -1,9 +1,11 @@
 /** The sandbox from within a test (contract section 13). */
 
-import { existsSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { afterEach, describe, expect, test } from 'vitest';
-import { type RunningSandbox, type StartSandboxOptions, startSandbox } from './start-sandbox.ts';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { RunningSandbox, StartSandboxOptions } from './public-types.ts';
+import { startSandbox } from './start-sandbox.ts';
 
 const NOW = '2026-01-01T00:00:00.000Z';
 const open: RunningSandbox[] = [];
@@ -15,6 +17,7 @@ async function start(options: StartSandboxOptions = {}): Promise<RunningSandbox>
 }
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const sandbox of open.splice(0)) await sandbox.close();
 });
 
@@ -107,14 +110,14 @@ describe('state', () => {
   });
 
   test('nothing is left behind', async () => {
-    const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('quiver-sandbox-'));
-    const before = new Set(folders());
+    const folder = mkdtempSync(join(tmpdir(), 'quiver-test-'));
+    vi.stubEnv('TMPDIR', folder);
     const quiver = await startSandbox({ seed: SEED });
-    const [own] = folders().filter((name) => !before.has(name));
-    expect(own).toBeDefined();
+    expect(readdirSync(folder)).toHaveLength(1);
     await quiver.close();
     await quiver.close();
-    expect(existsSync(`${tmpdir()}/${own}`)).toBe(false);
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
     await expect(fetch(quiver.url)).rejects.toThrow();
   });
 });

@@ -18,107 +18,19 @@ import { CLIENT_CODE } from '../wire/client-of-request.ts';
 import type { HttpRequest } from '../wire/request.ts';
 import { type ClientWorld, noSuchSnapshot } from './client-world.ts';
 import { requireDuration, requireTime } from './duration.ts';
-import type { FaultInput } from './faults.ts';
 import { harOf } from './har.ts';
-import { type CallFilter, type JournalCall, mismatches } from './request-journal.ts';
+import type {
+  CallFilter,
+  JournalCall,
+  RunningSandbox,
+  SandboxHandles,
+  SeedProfile,
+  StartSandboxOptions,
+} from './public-types.ts';
+import { mismatches } from './request-journal.ts';
 import { Sandbox } from './sandbox.ts';
 import { sandboxRoutes } from './sandbox-routes.ts';
-import { readSeed, type SeedProfile, seedOf } from './seed.ts';
-import type { Weather, WeatherInput } from './weather.ts';
-
-export type { CallFilter } from './request-journal.ts';
-export type { FaultInput, JournalCall, SeedProfile, Weather, WeatherInput };
-
-export interface StartSandboxOptions {
-  /** Client codes served, the first is the default client; `'*'` serves any. `['*']` by default, whose default client is `demo`. */
-  readonly clients?: readonly string[];
-  /** What every client starts from: profiles, or the text of a seed file (JSON, NDJSON, YAML). Nothing by default. */
-  readonly seed?: readonly SeedProfile[] | string;
-  /** Where the clock starts, ISO 8601. It then stands still unless `frozen` is false. That of the system by default. */
-  readonly now?: string | Date;
-  readonly frozen?: boolean;
-  /** `seed:<text>` makes the same ids in the same order in every run; `random` by default. */
-  readonly ids?: 'random' | `seed:${string}`;
-  /** Where to listen; 0, a free one, by default. */
-  readonly port?: number;
-  /** An address of loopback; 127.0.0.1 by default. */
-  readonly host?: string;
-  /** A random one by default. */
-  readonly adminToken?: string;
-  /** What client codes stand before in host names; `tt.omtrdc.net` by default. */
-  readonly serverDomain?: string;
-}
-
-/** One client's state, clock, faults and journal. */
-export interface SandboxHandles {
-  /** Back to the start: seed, clock, weather, ids, faults, journal. Snapshots stay. */
-  reset(options?: { readonly seed?: boolean }): Promise<void>;
-  /** Adds profiles, to what is there and to what a reset goes back to. */
-  seed(profiles: readonly SeedProfile[] | string): Promise<void>;
-  /** Keeps profiles, settings and tokens under a name. */
-  snapshot(name: string): Promise<void>;
-  /** Goes back to a snapshot. Rejects when there is none of the name. */
-  restore(name: string): Promise<void>;
-  /** Lets Adobe's weather come up, in whole or in part. */
-  weather(weather: WeatherInput): Promise<Weather>;
-  readonly clock: {
-    now(): Promise<Date>;
-    set(state: { readonly now?: string | Date; readonly frozen?: boolean }): Promise<void>;
-    /** Lets time pass, an ISO 8601 duration such as `P15D`; returns when all that became due has happened. */
-    advance(by: string): Promise<void>;
-  };
-  readonly faults: {
-    /** Adds a fault. Rejects when a member breaks its rule. */
-    add(fault: FaultInput): Promise<SandboxFault>;
-    clear(): Promise<void>;
-  };
-  readonly requests: {
-    /** The calls that a filter lets through, oldest first. */
-    find(filter?: CallFilter): Promise<JournalCall[]>;
-    count(filter?: CallFilter): Promise<number>;
-    /** Calls that were refused or found nothing, with the reason. */
-    unmatched(filter?: CallFilter): Promise<JournalCall[]>;
-    /**
-     * Rejects unless as many calls fit; the message shows the call that comes nearest.
-     *
-     * @param options.times how many; at least one by default
-     */
-    expect(filter: CallFilter, options?: { readonly times?: number }): Promise<void>;
-    /** The journal as HAR 1.2. */
-    har(filter?: CallFilter): Promise<unknown>;
-    clear(): Promise<void>;
-  };
-}
-
-export interface SandboxFault {
-  readonly id: string;
-  /** How often it has struck. */
-  readonly hits: number;
-  remove(): Promise<void>;
-}
-
-/** A client of its own, for tests that run side by side. */
-export interface SandboxClient extends SandboxHandles {
-  /** The client code. */
-  readonly code: string;
-  readonly url: string;
-}
-
-export interface RunningSandbox extends SandboxHandles, AsyncDisposable {
-  /** `http://127.0.0.1:<port>`, without a slash at the end. */
-  readonly url: string;
-  readonly port: number;
-  readonly adminToken: string;
-  /**
-   * Answers a request in process, whatever host it is for: what an interceptor such as MSW hands on is answered as if it had come
-   * over the network, and nothing leaves the machine. The Host header is that of the URL.
-   */
-  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
-  /** Makes a client with its own state, clock, faults and journal, or gives the handles of one that is served. */
-  client(code?: string): Promise<SandboxClient>;
-  /** Stops listening and removes the store; may be called twice. */
-  close(): Promise<void>;
-}
+import { readSeed, seedOf } from './seed.ts';
 
 /**
  * Starts a sandbox on loopback in this process.

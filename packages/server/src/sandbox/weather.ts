@@ -6,6 +6,7 @@
 import { z } from '@hono/zod-openapi';
 import { checkMembers } from '../delivery/delivery-schema.ts';
 import { DURATION_RULE, durationOf } from './duration.ts';
+import type { Weather, WeatherInput } from './public-types.ts';
 
 const Duration = z.string().refine((text) => durationOf(text) !== undefined, DURATION_RULE);
 const Calls = z.int().min(0).max(1_000_000_000).nullable();
@@ -50,12 +51,6 @@ export const WeatherSchema = z
   })
   .openapi('SandboxWeather', { example: { preset: 'adobe', lostRows: 0.01 } });
 
-export type WeatherInput = z.infer<typeof WeatherSchema>;
-/** The weather in force. */
-export type Weather = {
-  readonly [Member in Exclude<keyof WeatherInput, 'preset'>]-?: Exclude<WeatherInput[Member], undefined>;
-};
-
 export const CALM: Weather = {
   updatesVisibleAfter: 'PT0S',
   mergesVisibleAfter: 'PT0S',
@@ -91,7 +86,7 @@ const PRESETS = { calm: CALM, adobe: ADOBE };
  * @throws QuiverError `bad-request` for an unknown member or a bad value
  */
 export function changedWeather(present: Weather, given: unknown): Weather {
-  const { preset, ...members } = checkMembers(WeatherSchema, given);
+  const { preset, ...members }: WeatherInput = checkMembers(WeatherSchema, given);
   return { ...(preset === undefined ? present : PRESETS[preset]), ...members } as Weather;
 }
 
