@@ -15,7 +15,7 @@ import { SANDBOX_SETTINGS, type SandboxFlags } from './sandbox-flags.ts';
 const SEED_FILES = ['quiver.seed.yaml', 'quiver.seed.json', 'quiver.seed.ndjson'];
 
 /**
- * Runs until SIGINT or SIGTERM.
+ * Runs until SIGINT, SIGTERM or SIGHUP.
  *
  * @returns the exit code: 0 after a signal, 1 when it cannot listen
  * @throws ConfigError for a setting or a flag that a sandbox does not take
@@ -52,6 +52,7 @@ export async function sandbox(
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
+    process.once('SIGHUP', resolve);
   });
   await running.close();
   return 0;

@@ -72,7 +72,9 @@ export class ClientWorld {
   private constructor(parts: WorldParts) {
     this.#parts = parts;
     this.client = parts.client;
-    this.clock = new SandboxClock(parts.clockStart);
+    this.clock = new SandboxClock(parts.clockStart, (error) =>
+      parts.shared.log.error({ err: error, client: parts.client }, 'what was due could not be done'),
+    );
     this.limits = callLimits(this.clock.now, () => this.#weather);
     this.#seed = parts.seed.filter(({ client }) => client === undefined || client === parts.client);
     this.#chance = seededChance(this.#seedText());

@@ -12,8 +12,9 @@ const MAX_AHEAD = 1024 * 1024;
 export class RecordedRequest implements HttpRequest {
   readonly method: string;
   readonly url: string;
-  readonly headers: HttpRequest['headers'];
-  readonly #request: HttpRequest;
+  /** The headers that {@link release} has kept. */
+  readonly kept: Record<string, string> = {};
+  #request: HttpRequest;
   readonly #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #whole: ArrayBuffer | undefined;
@@ -21,7 +22,6 @@ export class RecordedRequest implements HttpRequest {
   constructor(request: HttpRequest) {
     this.method = request.method;
     this.url = request.url;
-    this.headers = request.headers;
     this.#request = request;
   }
 
@@ -30,9 +30,27 @@ export class RecordedRequest implements HttpRequest {
     return Buffer.concat(this.#kept).toString('utf8');
   }
 
+  /**
+   * Lets go of the request when it was answered, but for some headers: the others, and what is left of the body, are kept by
+   * nobody.
+   */
+  release(names: readonly string[]): void {
+    const { headers } = this.#request;
+    for (const name of names) {
+      const value = headers.get(name);
+      if (value !== null) this.kept[name] = value;
+    }
+    this.#request = { ...ANSWERED, method: this.method, url: this.url };
+    this.#whole = undefined;
+  }
+
   /** How much of the body is kept. */
   get keptBytes(): number {
     return this.#keptBytes;
+  }
+
+  get headers(): HttpRequest['headers'] {
+    return this.#request.headers;
   }
 
   get body(): HttpRequest['body'] {
@@ -69,6 +87,13 @@ export class RecordedRequest implements HttpRequest {
     this.#keptBytes += kept.byteLength;
   }
 }
+
+/** What is left of a request that was answered. */
+const ANSWERED = {
+  headers: { get: () => null, has: () => false },
+  body: null,
+  arrayBuffer: async () => new ArrayBuffer(0),
+};
 
 async function* onePiece(bytes: ArrayBuffer): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   yield new Uint8Array(bytes);

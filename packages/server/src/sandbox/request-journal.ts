@@ -51,6 +51,7 @@ export class RequestJournal {
 
   /** Keeps a call; the oldest goes when there are too many. */
   add(kept: KeptCall): void {
+    kept.request.release(SHOWN_HEADERS);
     const bytes = kept.request.keptBytes + (typeof kept.reply.body === 'string' ? kept.reply.body.length : 0);
     const entry = { kept, shown: undefined, bytes };
     this.#calls.push(entry);
@@ -119,7 +120,7 @@ function shown(kept: KeptCall): JournalCall {
   // A token that is shown to the admin once is not kept here for others to see.
   const text = route === 'token' ? '' : replyText(reply);
   const body = request.text.replaceAll(/("authorizationToken"\s*:\s*)"[^"]*"/g, '$1"…"');
-  const contentType = request.headers.get('content-type') ?? '';
+  const contentType = request.kept['content-type'] ?? '';
   return {
     id: kept.id,
     at: new Date(kept.at).toISOString(),
@@ -128,7 +129,7 @@ function shown(kept: KeptCall): JournalCall {
     method: request.method,
     path: rawPathOf(request.url),
     query: rawQueryOf(request.url),
-    headers: shownHeaders(request),
+    headers: request.kept,
     body,
     status: reply.status,
     reply: text,
@@ -143,15 +144,6 @@ function shown(kept: KeptCall): JournalCall {
 function replyText({ body }: Reply): string {
   if (body === null || body instanceof ReadableStream) return '';
   return (typeof body === 'string' ? body : Buffer.from(body).toString('utf8')).slice(0, MAX_REPLY);
-}
-
-function shownHeaders({ headers }: RecordedRequest): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const name of SHOWN_HEADERS) {
-    const value = headers.get(name);
-    if (value !== null) kept[name] = value;
-  }
-  return kept;
 }
 
 /** Why a call was refused or found nothing, in the words of its answer. */

@@ -31,8 +31,14 @@ export class SandboxClock {
   #isMoving = false;
   #isClosed = false;
 
-  /** @param start the clock of the system when it is left out */
-  constructor(start?: ClockState) {
+  readonly #failed: (error: unknown) => void;
+
+  /**
+   * @param start the clock of the system when it is left out
+   * @param failed told what went wrong when something was due and nobody moved the clock
+   */
+  constructor(start?: ClockState, failed: (error: unknown) => void = () => undefined) {
+    this.#failed = failed;
     if (start) this.#place(start);
   }
 
@@ -40,10 +46,10 @@ export class SandboxClock {
   readonly now = (): number => this.#frozenAt ?? Date.now() + this.#offset;
 
   get state(): ClockState {
-    return { now: this.now(), frozen: this.#frozenAt !== undefined && !this.#isMoving };
+    return { now: this.now(), frozen: this.#frozenAt !== undefined };
   }
 
-  /** Does `work` when the time has come; at once when it has. What it throws is the caller's to catch. */
+  /** Does `work` when the time has come. What it throws goes to the one who moves the clock there. */
   at(time: number, work: Due['work']): void {
     const index = this.#due.findIndex((other) => other.at > time);
     this.#due.splice(index === -1 ? this.#due.length : index, 0, { at: time, work });
@@ -61,8 +67,7 @@ export class SandboxClock {
 
   /** Goes to a time; forwards it does what is due on the way, and returns when that is done. */
   set({ now, frozen }: Partial<ClockState>): Promise<void> {
-    return this.#move(async () => {
-      const wasFrozen = this.#frozenAt !== undefined;
+    return this.#move(async (wasFrozen) => {
       if (now !== undefined) await this.#goTo(now);
       this.#place({ now: now ?? this.now(), frozen: frozen ?? wasFrozen });
     });
@@ -70,11 +75,10 @@ export class SandboxClock {
 
   /** Goes forwards by milliseconds. @returns when all that became due is done */
   advance(ms: number): Promise<void> {
-    return this.#move(async () => {
-      const frozen = this.#frozenAt !== undefined;
+    return this.#move(async (wasFrozen) => {
       const target = this.now() + ms;
       await this.#goTo(target);
-      this.#place({ now: target, frozen });
+      this.#place({ now: target, frozen: wasFrozen });
     });
   }
 
@@ -89,37 +93,32 @@ export class SandboxClock {
     this.#frozenAt = frozen ? now : undefined;
   }
 
-  /** One move at a time. */
-  #move(go: () => Promise<void>): Promise<void> {
+  /** One move at a time. One that fails half-way leaves the clock where it came to, running if it ran before. */
+  #move(go: (wasFrozen: boolean) => Promise<void>): Promise<void> {
     this.#moving = this.#moving
       .catch(() => undefined)
       .then(async () => {
         const wasFrozen = this.#frozenAt !== undefined;
         this.#isMoving = true;
         try {
-          await go();
+          await go(wasFrozen);
+        } catch (error) {
+          this.#place({ now: this.now(), frozen: wasFrozen });
+          throw error;
         } finally {
           this.#isMoving = false;
-          // A move that failed half-way leaves the clock where it came to, running if it ran before.
-          if (!wasFrozen && this.#frozenAt !== undefined && this.#movingAt !== undefined) {
-            this.#place({ now: this.#frozenAt, frozen: false });
-          }
-          this.#movingAt = undefined;
           this.#arm();
         }
       });
     return this.#moving;
   }
-  #movingAt: number | undefined;
 
   async #goTo(target: number): Promise<void> {
     for (let next = this.#due[0]; next && next.at <= target; next = this.#due[0]) {
       this.#due.shift();
-      this.#movingAt = Math.max(this.now(), next.at);
-      this.#frozenAt = this.#movingAt;
+      this.#frozenAt = Math.max(this.now(), next.at);
       await next.work();
     }
-    this.#movingAt = undefined;
   }
 
   /** Sets the real timer of a running clock. */
@@ -135,7 +134,7 @@ export class SandboxClock {
       return;
     }
     const wait = Math.min(Math.max(0, next.at - this.now()), LONGEST_TIMER);
-    this.#timer = setTimeout(() => void this.advance(0), wait);
+    this.#timer = setTimeout(() => void this.advance(0).catch(this.#failed), wait);
     this.#timer.unref();
   }
 }
