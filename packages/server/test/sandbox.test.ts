@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { startSandbox } from '../src/sandbox/start-sandbox.ts';
-import type { Json } from './in-process.ts';
+import { ADMIN_TOKEN, type Json, openInProcess } from './in-process.ts';
 import { runQuiver } from './start-quiver.ts';
 
 const TargetClient: Json = createRequire(import.meta.url)('@adobe/target-nodejs-sdk');
@@ -112,4 +112,16 @@ test.each([
 test('serve --sandbox refuses what a sandbox does not take', async () => {
   const { code, stderr } = await runQuiver(['serve', '--sandbox', '--workers', '2'], { runtime: 'node' });
   expect([code, stderr.trim()]).toEqual([2, 'quiver: --workers: a sandbox does not take it']);
+});
+
+test('a server has none of the routes of a sandbox', async () => {
+  const server = await openInProcess();
+  try {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    expect((await server.ask('GET', '/sandbox', { headers })).status).toBe(404);
+    expect((await server.ask('DELETE', '/sandbox/state', { headers })).status).toBe(404);
+    expect((await server.ask('GET', '/openapi.json')).text).not.toContain('/sandbox');
+  } finally {
+    await server.close();
+  }
 });
