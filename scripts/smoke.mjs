@@ -46,9 +46,23 @@ async function driveCommand(command) {
       assert.ok(code === 0 || code === 'SIGTERM', `it ended with ${code}: ${server.output()}`);
       assert.match(server.output(), /"exitCode":0,"msg":"stopped"/);
     }
+    await driveSandbox(command);
   } finally {
     server.child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+}
+
+/** A sandbox serves the same, and is gone with its process. */
+async function driveSandbox(command) {
+  const sandbox = start([...command, 'sandbox', '--port', '0']);
+  try {
+    await driveByHttp(await sandbox.url);
+    sandbox.child.kill('SIGTERM');
+    const code = await sandbox.ended;
+    if (!isWindows) assert.ok(code === 0 || code === 'SIGTERM', `it ended with ${code}: ${sandbox.output()}`);
+  } finally {
+    sandbox.child.kill('SIGKILL');
   }
 }
 

@@ -33,6 +33,9 @@ interface Ended {
   readonly output: string;
 }
 
+/** What the sandbox of a test is opened with. */
+const ADMIN_TOKEN = 'an-admin-token-for-tests';
+
 function launch(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
   // What vitest and npm have set for this process is nothing that a new machine has.
   const inherited = Object.entries(process.env).filter(
@@ -232,13 +235,11 @@ describe('the packages', () => {
   });
 
   test('a TypeScript test with the client compiles strictly and passes', { timeout: STEP_MS }, async () => {
-    const server = launch(
-      'npx',
-      ['quiver', 'serve', '--port', '0', '--workers', '1', '--data', at('for-ts')],
-      installed,
-    );
+    const server = launch('npx', ['quiver', 'sandbox', '--port', '0'], installed, {
+      QUIVER_ADMIN_TOKEN: ADMIN_TOKEN,
+    });
     onTestFinished(() => void server.child.kill('SIGTERM'));
-    await until('it serves', async () => server.output().includes('Admin token'));
+    await until('it serves', async () => /^API +\S+$/m.test(server.output()));
     cpSync(fileURLToPath(new URL('./new-user.ts.txt', import.meta.url)), join(installed, 'new-user.test.ts'));
     const strict = [
       '--strict',
@@ -259,7 +260,7 @@ describe('the packages', () => {
     );
     const env = {
       QUIVER_URL: /^API +(\S+)$/m.exec(server.output())![1]!,
-      QUIVER_TOKEN: readFileSync(join(at('for-ts'), 'admin-token'), 'utf8').trim(),
+      QUIVER_TOKEN: ADMIN_TOKEN,
     };
     expect(await run(process.execPath, ['--test', 'new-user.test.js'], installed, env)).toMatch(
       /^# pass 3$/m,
