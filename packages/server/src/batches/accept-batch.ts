@@ -55,8 +55,9 @@ export async function acceptBatch(
       await incoming.keepAs(id);
       await parts.batches.accept({ client, id, version, acceptedAt, rows, bytes });
     } catch (error) {
-      // Of a batch that may be queued the file must stay; if it is not, the sweeper removes it.
-      if (!(error instanceof QuiverError && error.code === 'unknown')) await parts.files.remove(id);
+      // Of a batch that may be queued the file must stay. Whatever stays without a batch, the sweeper removes.
+      const isUnknown = error instanceof QuiverError && error.code === 'unknown';
+      if (!isUnknown) await parts.files.remove(id).catch(() => undefined);
       throw error;
     }
     return id;

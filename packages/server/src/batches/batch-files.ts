@@ -1,15 +1,20 @@
-/** The files of accepted batches in the data folder: the contract of `storage/batch-file-store.ts` for processes of one machine. */
+/**
+ * The files of accepted batches in the data folder: the contract of `storage/batch-file-store.ts` for processes of one machine.
+ *
+ * A file is its packed parts one after another (`gzip -dc` reads it), then the length of each part, then the number of parts; these are
+ * unsigned numbers of four bytes, the lowest first.
+ */
 
 import { randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchFileStore, IncomingFile, ReadBytes } from '../storage/batch-file-store.ts';
+import { PackedParts, PartPacker } from '../storage/packed-parts.ts';
 import { syncFolder } from '../storage/sync-folder.ts';
 
 const PART = '.part';
 const BATCH = '.batch';
-const READ_BYTES = 256 * 1024;
+const NUMBER_BYTES = 4;
 /** A part this old belongs to no upload any more, in milliseconds. */
 const STALE_PART = 60 * 60 * 1000;
 
@@ -39,9 +44,16 @@ export class BatchFiles implements BatchFileStore {
       if (isOpen) await handle.close();
       isOpen = false;
     };
+    const lengths: number[] = [];
+    const packer = new PartPacker(async (packed) => {
+      await writeWhole(handle, packed);
+      lengths.push(packed.length);
+    });
     return {
-      write: (chunk) => writeWhole(handle, chunk),
+      write: (chunk) => packer.write(chunk),
       keepAs: async (batchId) => {
+        await packer.end();
+        await writeWhole(handle, numbers([...lengths, lengths.length]));
         await handle.sync();
         await close();
         await rename(part, this.#path(batchId));
@@ -55,11 +67,12 @@ export class BatchFiles implements BatchFileStore {
   }
 
   readFrom(batchId: string, start: number): AsyncIterable<Uint8Array> {
-    return createReadStream(this.#path(batchId), { start, highWaterMark: READ_BYTES });
+    return partsOf(this.#path(batchId)).read(start);
   }
 
   reader(batchId: string): ReadBytes {
-    return (start, end) => createReadStream(this.#path(batchId), { start, end: end - 1 });
+    const parts = partsOf(this.#path(batchId));
+    return (start, end) => parts.read(start, end);
   }
 
   async ids(): Promise<string[]> {
@@ -74,6 +87,57 @@ export class BatchFiles implements BatchFileStore {
   #path(batchId: string): string {
     return join(this.#folder, `${batchId}${BATCH}`);
   }
+}
+
+/** The parts of a file; it is open only while one is read, so that nothing has to be closed. */
+function partsOf(path: string): PackedParts {
+  let ends: readonly number[] | undefined;
+  return new PackedParts(async (place) => {
+    const handle = await open(path, 'r');
+    try {
+      ends ??= await endsOfParts(handle, path);
+      const end = ends[place];
+      if (end === undefined) return undefined;
+      const start = ends[place - 1] ?? 0;
+      return await readWhole(handle, start, end - start);
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+/** Where the parts of a file end, in its packed bytes. */
+async function endsOfParts(handle: FileHandle, path: string): Promise<readonly number[]> {
+  const { size } = await handle.stat();
+  const damaged = new RangeError(`${path} is damaged: the lengths of its parts and its own do not agree`);
+  const countAt = size - NUMBER_BYTES;
+  if (countAt < 0) throw damaged;
+  const count = (await readWhole(handle, countAt, NUMBER_BYTES)).readUInt32LE(0);
+  const lengthsAt = countAt - count * NUMBER_BYTES;
+  if (lengthsAt < 0) throw damaged;
+  const lengths = await readWhole(handle, lengthsAt, count * NUMBER_BYTES);
+  const ends: number[] = [];
+  for (let place = 0; place < count; place += 1) {
+    ends.push((ends.at(-1) ?? 0) + lengths.readUInt32LE(place * NUMBER_BYTES));
+  }
+  if ((ends.at(-1) ?? 0) !== lengthsAt) throw damaged;
+  return ends;
+}
+
+function numbers(values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(values.length * NUMBER_BYTES);
+  for (const [place, value] of values.entries()) bytes.writeUInt32LE(value, place * NUMBER_BYTES);
+  return bytes;
+}
+
+async function readWhole(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let read = 0; read < length; ) {
+    const { bytesRead } = await handle.read(bytes, read, length - read, position + read);
+    if (bytesRead === 0) throw new RangeError('the file of a batch ends too early');
+    read += bytesRead;
+  }
+  return bytes;
 }
 
 async function writeWhole(handle: FileHandle, chunk: Uint8Array): Promise<void> {

@@ -1,9 +1,10 @@
 /**
  * The storage contract of the files of accepted batches: a file is whole and durable before its batch is queued, and stays until it is removed.
- * Whoever applies a batch can read it, whichever process took it in. Errors are as in `profile-store.ts`.
+ * It is stored packed, however it was sent. Whoever applies a batch can read it, whichever process
+ * took it in. Errors are as in `profile-store.ts`.
  */
 
-/** Reads the bytes of a file from `start` to `end`, the end not included. */
+/** Reads the bytes of a file, as they were sent and unpacked, from `start` to `end`, the end not included. */
 export type ReadBytes = (start: number, end: number) => AsyncIterable<Uint8Array>;
 
 /** A file that is being received. */
@@ -22,7 +23,7 @@ export interface BatchFileStore {
   /** Opens a file to receive into. */
   receive(): Promise<IncomingFile>;
 
-  /** Reads the file of a batch from a byte on; fails when there is none. */
+  /** Reads the file of a batch, unpacked, from a byte on; fails when there is none. */
   readFrom(batchId: string, start: number): AsyncIterable<Uint8Array>;
 
   /** Reads parts of the file of a batch. */

@@ -1,15 +1,15 @@
 /**
- * The files of accepted batches in a Redis or Valkey Cluster, so that any process of any machine can apply them: in parts of 256 KiB, all of a file
+ * The files of accepted batches in a Redis or Valkey Cluster, so that any process of any machine can apply them: in packed parts, all of a file
  * in one slot, and one hash that says which file belongs to which batch. Parts of an upload that was never finished go by themselves.
  */
 
 import { QuiverError } from '../../errors.ts';
 import type { BatchFileStore, IncomingFile, ReadBytes } from '../batch-file-store.ts';
+import { PackedParts, PartPacker } from '../packed-parts.ts';
 import { keepParts, noteFile, removeParts, writePart } from './batch-scripts.lua.ts';
 import { newVersion } from './cells.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 
-const PART_BYTES = 256 * 1024;
 /** How long a part waits for the rest of its file, in milliseconds. */
 const UNFINISHED_KEPT = 60 * 60 * 1000;
 const PARTS_AT_ONCE = 100;
@@ -27,30 +27,17 @@ export class RedisBatchFiles implements BatchFileStore {
 
   async receive(): Promise<IncomingFile> {
     const file = newVersion();
-    const part = Buffer.alloc(PART_BYTES);
-    let filled = 0;
     let parts = 0;
     let isKept = false;
-    const flush = async () => {
-      // Copied: it is sent while the next is being filled, and perhaps sent again.
-      const bytes = Buffer.from(part.subarray(0, filled));
-      filled = 0;
+    const packer = new PartPacker(async (packed) => {
       parts += 1;
       const keys = [this.#partKey(file, parts - 1)];
-      await this.#cluster.write({ script: writePart, keys, args: [bytes, UNFINISHED_KEPT] });
-    };
+      await this.#cluster.write({ script: writePart, keys, args: [packed, UNFINISHED_KEPT] });
+    });
     return {
-      write: async (chunk) => {
-        for (let at = 0; at < chunk.length; ) {
-          const taken = Math.min(chunk.length - at, PART_BYTES - filled);
-          part.set(chunk.subarray(at, at + taken), filled);
-          filled += taken;
-          at += taken;
-          if (filled === PART_BYTES) await flush();
-        }
-      },
+      write: (chunk) => packer.write(chunk),
       keepAs: async (batchId) => {
-        if (filled > 0) await flush();
+        await packer.end();
         // Noted first: what is noted and has no batch is found and removed one day, what is not noted would stay for ever.
         await this.#note(batchId, `${parts}:${file}`);
         isKept = true;
@@ -67,12 +54,13 @@ export class RedisBatchFiles implements BatchFileStore {
     };
   }
 
-  async *readFrom(batchId: string, start: number): AsyncIterable<Uint8Array> {
-    yield* this.#read(batchId, start, Number.POSITIVE_INFINITY);
+  readFrom(batchId: string, start: number): AsyncIterable<Uint8Array> {
+    return this.#partsOf(batchId).read(start);
   }
 
   reader(batchId: string): ReadBytes {
-    return (start, end) => this.#read(batchId, start, end);
+    const parts = this.#partsOf(batchId);
+    return (start, end) => parts.read(start, end);
   }
 
   async ids(): Promise<string[]> {
@@ -87,18 +75,17 @@ export class RedisBatchFiles implements BatchFileStore {
     await this.#note(batchId, '');
   }
 
-  async *#read(batchId: string, start: number, end: number): AsyncGenerator<Uint8Array> {
-    const found = await this.#find(batchId);
-    if (!found) throw new QuiverError('internal', `The file of batch ${batchId} is not there`);
-    const last = Math.min(found.parts, Math.ceil(end / PART_BYTES));
-    for (let place = Math.floor(start / PART_BYTES); place < last; place += 1) {
-      const key = this.#partKey(found.file, place);
-      const part = await this.#cluster.read<Buffer | null>(latest(), key, 'GET');
-      if (!part)
-        throw new QuiverError('internal', `Part ${place} of the file of batch ${batchId} is not there`);
-      const at = place * PART_BYTES;
-      yield part.subarray(Math.max(0, start - at), Math.min(part.length, end - at));
-    }
+  #partsOf(batchId: string): PackedParts {
+    let where: { file: string; parts: number } | undefined;
+    return new PackedParts(async (place) => {
+      where ??= await this.#find(batchId);
+      if (!where) throw new QuiverError('internal', `The file of batch ${batchId} is not there`);
+      if (place >= where.parts) return undefined;
+      const key = this.#partKey(where.file, place);
+      const packed = await this.#cluster.read<Buffer | null>(latest(), key, 'GET');
+      if (packed) return packed;
+      throw new QuiverError('internal', `Part ${place} of the file of batch ${batchId} is not there`);
+    });
   }
 
   async #find(batchId: string): Promise<{ file: string; parts: number } | undefined> {
