@@ -28,7 +28,7 @@ export default {
     floor('locks', 'locks/', []),
     floor('connection', 'connection/', ['errors\\.ts$']),
     floor('runtime', 'runtime/', ['connection/', 'locks/', embedded]),
-    floor('storage', 'storage/', ground),
+    floor('storage', 'storage/', [...ground, 'locks/']),
     floor('wire', 'wire/', [...ground, 'config/']),
     ...FEATURES.map((feature) =>
       floor(feature, `${feature}/`, [

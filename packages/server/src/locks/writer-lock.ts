@@ -7,6 +7,8 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 export interface WriterLockHolder {
   readonly pid: number;
@@ -43,10 +45,41 @@ export async function writerLockHolder(lockFile: string): Promise<WriterLockHold
     const status = await readFile(`/proc/${thread}/status`, 'utf8');
     const pid = Number(/^Tgid:\s+(\d+)$/m.exec(status)![1]);
     const state = /^State:\s+(.*)$/m.exec(status)![1]!;
+    // After a power cut the file names a thread of before, and another process may have its number now.
+    const mapped = await readFile(`/proc/${pid}/maps`, 'utf8');
+    if (!mapped.includes(`/${basename(lockFile)}\n`)) return undefined;
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim();
     return { pid, command, state, lastCommit: String(file.readBigUInt64LE(LAST_COMMIT_AT)) };
   } catch {
     // It has let go of the lock and ended in between, or may not be looked at.
     return undefined;
   }
+}
+
+/** How long a holder may stay in one transaction before it counts as stuck, in milliseconds. A disk may take seconds for one commit. */
+const STUCK_AFTER_MS = 5000;
+const LOOK_EVERY_MS = 50;
+
+/**
+ * Waits until the writer lock is free or its holder has gone on.
+ *
+ * @param lockFile as for {@link writerLockHolder}
+ * @returns undefined at once when nobody holds it; the holder when it has been in one transaction for five seconds
+ */
+export async function stuckWriterLockHolder(lockFile: string): Promise<WriterLockHolder | undefined> {
+  const first = await writerLockHolder(lockFile);
+  if (first === undefined) return undefined;
+  for (const until = performance.now() + STUCK_AFTER_MS; performance.now() < until; ) {
+    await setTimeout(LOOK_EVERY_MS);
+    const now = await writerLockHolder(lockFile);
+    if (now?.pid !== first.pid || now.lastCommit !== first.lastCommit) return undefined;
+  }
+  return first;
+}
+
+/** One line on a holder that others cannot wait for. */
+export function stuckHolderProblem(lockFile: string, { pid, command, state }: WriterLockHolder): string {
+  const who = `process ${pid} (${command}; ${state})`;
+  const advice = `let it go on (kill -CONT ${pid}) or end it (kill -KILL ${pid})`;
+  return `${lockFile}: ${who} holds the writer lock of the store and does not go on; ${advice}`;
 }

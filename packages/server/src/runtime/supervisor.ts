@@ -9,6 +9,7 @@
  *            the watchdog's time is killed, and the exit code is not 0.
  *
  * A worker that holds the writer lock of the store and does not go on is killed and replaced, in any state: all others wait for it.
+ * Another process that does the same ends the start.
  *
  * The claim keeps other Quiver servers away as long as this one lives (`locks/port-lock.ts`), the proof is about all other programs.
  * Between proof and start one of those can still take the port. Workers on Node then fail with that reason; on Bun a program of
@@ -20,7 +21,7 @@ import { createServer } from 'node:net';
 import type pino from 'pino';
 import type { Claim } from '../locks/claims.ts';
 import { lockPort, PortInUse } from '../locks/port-lock.ts';
-import { type WriterLockHolder, writerLockHolder } from '../locks/writer-lock.ts';
+import { stuckHolderProblem, type WriterLockHolder, writerLockHolder } from '../locks/writer-lock.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { MetricsRound } from './metrics-round.ts';
 import type { Runtime } from './runtime.ts';
@@ -176,8 +177,17 @@ class Supervisor<Assignment> {
     const pid = child.pid ?? 0;
     const worker: Worker = { child, pid, place, startedAt: Date.now(), isReady: false, hasFailed: false };
     this.#workers.set(pid, worker);
+    // A worker that opens the store behind a holder that does not go on is blocked and says nothing.
+    const looking = setInterval(() => {
+      if (worker.isReady) clearInterval(looking);
+      else void this.#lookForHolder(false);
+    }, HOLDER_GRACE_MS + 1);
+    looking.unref();
     child.on('message', (message) => this.#heard(worker, message as FromWorker));
-    child.on('exit', (code, signal) => this.#exited(worker, code, signal));
+    child.on('exit', (code, signal) => {
+      clearInterval(looking);
+      this.#exited(worker, code, signal);
+    });
   }
 
   #tell(worker: Worker, message: ToWorker<Assignment>): void {
@@ -198,7 +208,7 @@ class Supervisor<Assignment> {
         for (const other of this.#workers.values()) if (other !== worker) this.#tell(other, message);
         break;
       case 'store-stalled':
-        void this.#lookForHolder();
+        void this.#lookForHolder(true);
         break;
       case 'store-lost':
         if (this.#state === 'stopping') break;
@@ -219,8 +229,12 @@ class Supervisor<Assignment> {
     }
   }
 
-  /** Names who holds the writer lock that others wait for; kills it when it is a worker that was in the same transaction before. */
-  async #lookForHolder(): Promise<void> {
+  /**
+   * Names who holds the writer lock that others wait for; kills it when it is a worker that was in the same transaction before.
+   *
+   * @param isWaitedFor whether somebody has said so; else only a holder that was in the same transaction before counts
+   */
+  async #lookForHolder(isWaitedFor: boolean): Promise<void> {
     const { writerLockFile, log } = this.#options;
     if (writerLockFile === undefined) return;
     const now = performance.now();
@@ -231,16 +245,24 @@ class Supervisor<Assignment> {
     const before = this.#holder;
     this.#holder = holder;
     if (holder === undefined) {
-      log.error('writes wait; who holds the writer lock of the store could not be found out');
+      if (isWaitedFor)
+        log.error('writes wait; who holds the writer lock of the store could not be found out');
       return;
     }
     const { pid, command, state } = holder;
-    log.error(
-      { holder: pid, command, state },
-      'writes wait for a process that holds the writer lock of the store',
-    );
+    const isStuck = before?.pid === pid && before.lastCommit === holder.lastCommit;
+    if (isWaitedFor || isStuck)
+      log.error(
+        { holder: pid, command, state },
+        'writes wait for a process that holds the writer lock of the store',
+      );
+    if (!isStuck) return;
     const worker = this.#workers.get(pid);
-    if (worker === undefined || before?.pid !== pid || before.lastCommit !== holder.lastCommit) return;
+    if (worker === undefined) {
+      if (this.#state === 'starting')
+        this.#stop({ exitCode: 1, reason: stuckHolderProblem(writerLockFile, holder) });
+      return;
+    }
     log.error({ holder: pid, worker: worker.place }, 'killing the worker that holds the writer lock');
     worker.child.kill('SIGKILL');
   }

@@ -11,7 +11,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { QuiverError } from '../../errors.ts';
+import { stuckHolderProblem, stuckWriterLockHolder } from '../../locks/writer-lock.ts';
 import { StoreFormatError } from '../store-format-error.ts';
+import { UnusableStoreError } from '../unusable-store-error.ts';
 import { CommitGroups, type StalledAt } from './commit-groups.ts';
 import {
   checkReading,
@@ -25,7 +27,7 @@ import {
 } from './lmdb-internals.ts';
 import { requireWholeFile } from './store-file.ts';
 import { StoreSpace } from './store-space.ts';
-import { giveToOwner, requireUsable, STORE_FILE } from './usable-files.ts';
+import { giveToOwner, LOCK_FILE, requireUsable, STORE_FILE } from './usable-files.ts';
 
 /** Whoever keeps in memory what it has read of the environment, and so must know when there is something new to read. */
 export interface Watcher {
@@ -62,6 +64,22 @@ const CHECK_LIMIT_MS = 2000;
 
 function notTaken(): QuiverError {
   return new QuiverError('unavailable', `The store has not taken a write for ${CHECK_LIMIT_MS} ms`);
+}
+
+/** How many environments this process has open. */
+let opened = 0;
+
+/**
+ * To open an environment takes a write transaction, and the engine blocks the whole process until it gets its turn: nobody may
+ * ask for it behind a process that does not go on. Who holds the lock is asked only before this process has opened a store.
+ *
+ * @throws UnusableStoreError when another process holds the writer lock and does not go on
+ */
+async function requireTurn(path: string): Promise<void> {
+  if (opened > 0) return;
+  const file = join(path, LOCK_FILE);
+  const holder = await stuckWriterLockHolder(file);
+  if (holder) throw new UnusableStoreError('EBUSY', stuckHolderProblem(file, holder));
 }
 
 /** The settings that durability and concurrency rest on, for people. */
@@ -106,6 +124,7 @@ export class LmdbEnvironment {
     await mkdir(path, { recursive: true, mode: 0o700 });
     await requireUsable(path, MAP_SIZE);
     await requireWholeFile(path);
+    await requireTurn(path);
     const root = open({
       path,
       mapSize: MAP_SIZE,
@@ -116,11 +135,13 @@ export class LmdbEnvironment {
       ...FREE_PAGES,
     });
     const environment = new LmdbEnvironment(root, path, onStall);
+    opened += 1;
     try {
       await giveToOwner(path);
       await environment.#agreeOnFormat();
     } catch (error) {
       await root.close();
+      opened -= 1;
       throw error;
     }
     return environment;
@@ -360,5 +381,6 @@ export class LmdbEnvironment {
     await this.#groups.drained();
     await this.#root.transaction(() => undefined);
     await this.#root.close();
+    opened -= 1;
   }
 }
