@@ -194,6 +194,13 @@ async function whenFull(nodes: RedisNodes) {
         (error) => error.status,
       );
       if (status !== 507) problems.push(`a write at maxmemory: ${status}`);
+      if (n % 3 === 1) {
+        const outcome = await stores.profiles.removeAttribute('demo', id(n), 'x', moment()).catch((e) => e);
+        if (outcome !== 'removed') problems.push(`a removal of an attribute at maxmemory: ${outcome}`);
+        const left = await stores.profiles.find('demo', id(n), Date.now());
+        if (!left || left.attributes.includes('"x"'))
+          problems.push('an attribute that was removed is there, or its profile is gone');
+      }
       if (n % 3 > 0) continue;
       const removed = await stores.profiles.remove('demo', id(n), Date.now()).catch((error) => error);
       if (removed !== true) problems.push(`a removal at maxmemory: ${removed}`);

@@ -44,6 +44,51 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
   describeUsageStore('Redis Cluster', makePlace);
   testAgainstModel('Redis Cluster', makePlace, 20);
 
+  test('at maxmemory an attribute and a profile can be removed, and nothing else can be written', async () => {
+    const place = await makePlace();
+    const { profiles } = await place.open();
+    const id = { kind: 'thirdPartyId', value: 'full' } as const;
+    const moment = () => ({ now: Date.now(), lifetimeDays: 14 });
+    const write = (name: string) => profiles.update('demo', id, new Map([[name, 'v']]), moment(), true);
+    const attributes = async () => JSON.parse((await profiles.find('demo', id, Date.now()))!.attributes);
+    await write('kept');
+    await write('gone');
+    const before = await attributes();
+    const limit = (bytes: string) =>
+      Promise.all(cluster.nodes.map((node) => node.ask('CONFIG', 'SET', 'maxmemory', bytes)));
+    try {
+      await limit('1mb');
+      await expect(write('more')).rejects.toMatchObject({ status: 507 });
+      expect(await profiles.removeAttribute('demo', id, 'gone', moment())).toBe('removed');
+      expect(await attributes()).toEqual({ kept: before.kept });
+      await expect(write('more')).rejects.toMatchObject({ status: 507 });
+      expect(await profiles.remove('demo', id, Date.now())).toBe(true);
+    } finally {
+      await limit('0');
+      await place.dispose();
+    }
+  });
+
+  test('the file of a batch is stored packed, and is read from any byte on', async () => {
+    const place = await makePlace();
+    const { batchFiles } = await place.open();
+    const file = Buffer.from(
+      `batch=pcId,a\n${Array.from({ length: 40_000 }, (_, n) => `v${n},${n}\n`).join('')}`,
+    );
+    const incoming = await batchFiles!.receive();
+    for (let at = 0; at < file.length; at += 100_000) await incoming.write(file.subarray(at, at + 100_000));
+    await incoming.keepAs('demo-1-00000000');
+    await incoming.discard();
+    for (const start of [0, 262_144, 300_000, file.length - 1]) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of batchFiles!.readFrom('demo-1-00000000', start)) chunks.push(chunk);
+      expect(Buffer.concat(chunks).equals(file.subarray(start))).toBe(true);
+    }
+    await batchFiles!.remove('demo-1-00000000');
+    expect(await batchFiles!.ids()).toEqual([]);
+    await place.dispose();
+  });
+
   test('a key lies in the slot that the cluster says', async () => {
     for (const key of ['a', 'q:{demo/0abc}', 'q:{demo/1a}b}', '{}x', 'x{', 'q:{é/0\u{1f600}}:o:1']) {
       expect(keySlot(key)).toBe(await cluster.nodes[0]!.ask('CLUSTER', 'KEYSLOT', key));

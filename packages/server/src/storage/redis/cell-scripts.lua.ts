@@ -10,8 +10,8 @@ import { script } from './script.ts';
 /**
  * Shared by the scripts below.
  *
- * `apply(cell, c)` carries out a change: c = { milliseconds to live, '1' to clear the state first, number of pairs, field, value, …, fields to
- * delete … }.
+ * `apply(cell, c)` carries out a change: c = { milliseconds to live, '1' to clear the state first or 'r' to free the old record first, number
+ * of pairs, field, value, …, fields to delete … }.
  */
 const prelude = `
 local function now()
@@ -35,6 +35,7 @@ local function apply(cell, c)
   end
   local at = string.format('%.0f', now() + tonumber(c[1]))
   -- What frees memory comes first: it is allowed at maxmemory, and what is written behind it in the same script is too.
+  if c[2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
   redis.call('HSET', cell, 'e', at)
   for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end

@@ -90,6 +90,8 @@ export interface Change {
   readonly ttl: number;
   /** Whether nothing of the old state stays but what is set. */
   readonly clear: boolean;
+  /** Whether it makes a record smaller, and so must be done when there is no room. */
+  readonly shrinks?: boolean;
   readonly set: readonly (readonly [string, string | Buffer])[];
   readonly remove?: readonly string[];
 }
@@ -341,8 +343,8 @@ function noteKey(cellKey: string, operation: string): string {
   return `${cellKey}:o:${operation}`;
 }
 
-function listed({ ttl, clear, set, remove = [] }: Change): Argument[] {
-  return [ttl, clear ? '1' : '0', set.length, ...set.flat(), ...remove];
+function listed({ ttl, clear, shrinks = false, set, remove = [] }: Change): Argument[] {
+  return [ttl, clear ? '1' : shrinks ? 'r' : '0', set.length, ...set.flat(), ...remove];
 }
 
 function living(record: Buffer, now: number): FoundProfile | undefined {

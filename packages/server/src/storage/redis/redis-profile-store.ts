@@ -183,7 +183,9 @@ export class RedisProfileStore implements ProfileStore {
       const profile = withoutAttribute(draft.profile, name, moment);
       if (!profile) return 'no-attribute' as const;
       draft.profile = profile;
-      const isDone = await this.save(draft, living, [], [], moment.now, until);
+      await this.prolongPointers(draft, moment.now, until);
+      const change = { ...draft.change(moment.now), shrinks: true };
+      const isDone = await this.#cells.commit({ cell: living, change }, [], [], until);
       return isDone ? ('removed' as const) : undefined;
     });
   }
