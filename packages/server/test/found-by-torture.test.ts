@@ -24,7 +24,6 @@ describe('full-disk: an upload of a batch that the disk had no room for was a 50
       discarded += 1;
     };
     const files = {
-      remove: fine,
       receive: () => (broken ? Promise.resolve({ write: fine, keepAs: fine, discard, ...broken }) : full()),
       remove: fine,
     } as unknown as BatchFiles;

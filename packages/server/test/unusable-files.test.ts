@@ -4,7 +4,7 @@
  */
 
 import { spawn } from 'node:child_process';
-import { chmod, chown, mkdtemp, readdir, rm, stat, truncate, unlink } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, open, readdir, rm, stat, truncate, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -21,6 +21,8 @@ const COMMANDS: Readonly<Record<RuntimeName, string>> = {
   bun: `${pathOf('../../../node_modules/.bin/bun')} ${pathOf('../src/main.ts')}`,
   node: `${process.execPath} ${pathOf('../dist/main.js')}`,
 };
+
+const BROKEN_PAGES = 'of which only the headers are sound';
 
 let dataDir: string;
 beforeEach(async () => {
@@ -115,15 +117,38 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     },
   );
 
-  test('a store that ends the process that opens it points to the doctor, and is not tried again and again', async () => {
-    await truncate(join(dataDir, 'store', 'data.mdb'), 8192);
-    const { code, stderr } = await runQuiver(['serve', '--port', '0', '--workers', '1', '--data', dataDir], {
-      runtime,
-    });
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^quiver: .*quiver doctor --data/m);
-    expect((stderr.match(/a worker died/g) ?? []).length).toBeLessThanOrEqual(2);
-  });
+  test.each<[string, (file: string) => Promise<void>]>([
+    ['cut to its headers', (file) => truncate(file, 8192)],
+    ['cut in the middle of a page', (file) => truncate(file, 5000)],
+    ['emptied', (file) => truncate(file, 0)],
+    ['cut by its last pages', async (file) => truncate(file, (await stat(file)).size - 3 * 4096)],
+    ['whose headers are gone', (file) => overwrite(file, 0, 8192, 0)],
+    [BROKEN_PAGES, async (file) => overwrite(file, 8192, (await stat(file)).size - 8192, 0xa5)],
+  ])(
+    'a store %s is one line that points to the doctor, and a backup can be restored over it',
+    async (name, damage) => {
+      const copy = join(dataDir, '..', `copy-${runtime}-${process.pid}`);
+      await runQuiver(['backup', '--data', dataDir, copy], { runtime });
+      await damage(join(dataDir, 'store', 'data.mdb'));
+      const { code, stderr } = await runQuiver(
+        ['serve', '--port', '0', '--workers', '3', '--data', dataDir],
+        {
+          runtime,
+        },
+      );
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^quiver: .*quiver doctor --data \S+$/m);
+      // Of pages in the middle only who reads them learns, and the engine then ends the process; once, not again and again.
+      expect((stderr.match(/a worker died/g) ?? []).length).toBeLessThanOrEqual(
+        name === BROKEN_PAGES ? 2 : 0,
+      );
+      const examined = await runQuiver(['doctor', '--data', dataDir], { runtime });
+      expect(examined).toMatchObject({ code: 1, stdout: expect.stringMatching(/^problem +store /m) });
+      const restored = await runQuiver(['restore', '--force', '--data', dataDir, copy], { runtime });
+      await rm(copy, { recursive: true });
+      expect(restored).toMatchObject({ code: 0, stderr: expect.stringContaining('1 profiles of 20') });
+    },
+  );
 
   test('a lock file that is deleted while it serves ends the server, before anybody could open the store without it', async () => {
     const quiver = await startQuiver({ runtime, dataDir, flags: ['--workers', '2'] });
@@ -134,6 +159,13 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     );
   });
 });
+
+/** Puts one byte over a range of a file. */
+async function overwrite(file: string, at: number, bytes: number, value: number): Promise<void> {
+  const handle = await open(file, 'r+');
+  await handle.write(Buffer.alloc(bytes, value), 0, bytes, at);
+  await handle.close();
+}
 
 /** What in a folder does not belong to the owner of the folder. */
 async function foreignFiles(folder: string): Promise<string[]> {

@@ -22,6 +22,11 @@ export class DataFolderFailure extends Error {
   }
 }
 
+/** What to do when the store looks damaged: the end of a line that says so. */
+export function doctorAdvice(dataDir: string): string {
+  return `look with: quiver doctor --data ${dataDir}`;
+}
+
 /** Runs what a command does; a failure becomes one line on stderr and its exit code. */
 export async function exitCodeOf(run: () => Promise<number>): Promise<number> {
   try {

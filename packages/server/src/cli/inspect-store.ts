@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { ownCommand } from '../runtime/own-command.ts';
 import type { EmbeddedStoreFacts } from '../server.ts';
+import { StoreDamagedError } from '../storage/store-damaged-error.ts';
 import { writeData } from './terminal-text.ts';
 
 const NAME = 'inspect-store';
@@ -19,7 +20,8 @@ export function inspectStoreCommand(): Command {
       const { inspectEmbeddedStore } = await import('../server.ts');
       writeData(JSON.stringify({ facts: await inspectEmbeddedStore(folder, true) }));
     } catch (error) {
-      writeData(JSON.stringify({ problem: error instanceof Error ? error.message : String(error) }));
+      const problem = error instanceof Error ? error.message : String(error);
+      writeData(JSON.stringify({ problem, isDamage: isDamage(error) }));
     }
   });
 }
@@ -27,7 +29,8 @@ export function inspectStoreCommand(): Command {
 /**
  * Reads a whole store and says what is in it.
  *
- * @throws Error when it cannot be read, also when the attempt ended the process that made it
+ * @throws StoreDamagedError when it is damaged, also when the attempt ended the process that made it; Error when something else is
+ *   in the way
  */
 export async function inspectApart(folder: string): Promise<EmbeddedStoreFacts> {
   const [command, ...args] = ownCommand(NAME, folder);
@@ -40,8 +43,19 @@ export async function inspectApart(folder: string): Promise<EmbeddedStoreFacts> 
   });
   const output = await text(child.stdout);
   const how = await ended;
-  if (output === '') throw new Error(`the file is damaged: reading it ended with ${how}; restore a backup`);
-  const { facts, problem } = JSON.parse(output) as { facts?: EmbeddedStoreFacts; problem?: string };
-  if (facts === undefined) throw new Error(problem);
-  return facts;
+  if (output === '')
+    throw new StoreDamagedError(`the file is damaged: reading it ended with ${how}; restore a backup`);
+  const answer = JSON.parse(output) as Inspection;
+  if ('facts' in answer) return answer.facts;
+  throw answer.isDamage ? new StoreDamagedError(answer.problem) : new Error(answer.problem);
+}
+
+type Inspection =
+  | { readonly facts: EmbeddedStoreFacts }
+  | { readonly problem: string; readonly isDamage: boolean };
+
+/** Whether an error says that the store is damaged, in our words or the engine's. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof StoreDamagedError) return true;
+  return error instanceof Error && /^MDB_(PAGE_NOTFOUND|CORRUPTED|INVALID|PANIC)\b/.test(error.message);
 }

@@ -11,6 +11,7 @@ import { syncFolder } from '../storage/sync-folder.ts';
 import { type BackupManifest, checkBackup } from './backup-folder.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
 import { BATCHES_FOLDER, STORE_FOLDER } from './data-folder-names.ts';
+import { inspectApart, isDamage } from './inspect-store.ts';
 
 /** What a restore came to. */
 export interface Restored {
@@ -113,10 +114,15 @@ async function giveToOwner(folder: string, dataDir: string): Promise<void> {
   await chown(folder, uid, gid);
 }
 
+/** Whether a store is what a backup is restored for: to open it here could be refused, or end this process with a signal. */
+function isDamaged(store: string): Promise<boolean> {
+  return inspectApart(store).then(() => false, isDamage);
+}
+
 /** Refuses also while a program that knows nothing of the lock has the store open, such as an older Quiver. */
 async function requireStopped(dataDir: string): Promise<void> {
   const store = join(dataDir, STORE_FOLDER);
-  if (!hasEmbeddedStore(store)) return;
+  if (!hasEmbeddedStore(store) || (await isDamaged(store))) return;
   const { processes } = await inspectEmbeddedStore(store);
   if (processes.length > 0) {
     const text = `a server is running on ${dataDir} (process ${processes.join(', ')}); stop it first`;

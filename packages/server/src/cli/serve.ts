@@ -20,6 +20,7 @@ import { undisturbed } from '../runtime/undisturbed.ts';
 import type { ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 import { quiverVersion, runtimeVersion } from '../version.ts';
+import { doctorAdvice } from './data-folder-failure.ts';
 import { LOCK_FILE, STORE_FOLDER } from './data-folder-names.ts';
 import type { DevCertificate } from './dev-certificate.ts';
 import { openDoors } from './exposure.ts';
@@ -85,7 +86,7 @@ async function serveFrom(runtime: Runtime, config: ServeConfig, log: Log, demo: 
     log,
     ...(config.store.kind === 'lmdb' && {
       writerLockFile: join(config.dataDir, STORE_FOLDER, LOCK_FILE),
-      crashAdvice: `; the store may be damaged, look with: quiver doctor --data ${config.dataDir}`,
+      crashAdvice: `; the store may be damaged, ${doctorAdvice(config.dataDir)}`,
     }),
     assignmentFor: (place, port) => ({
       config: { ...config, port, tls: devCertificate ?? config.tls },

@@ -10,6 +10,8 @@ import { listenProblem } from '../runtime/supervisor.ts';
 import { runWorker } from '../runtime/worker.ts';
 import { createServer, type QuiverServer, type ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
+import { doctorAdvice } from './data-folder-failure.ts';
+import { isDamage } from './inspect-store.ts';
 
 /** What the supervisor tells a worker to serve. */
 export interface Assignment {
@@ -50,7 +52,9 @@ export async function worker(): Promise<void> {
       }
       const isOfListening = error instanceof Error && 'syscall' in error && error.syscall === 'listen';
       if (isOfListening) return { reason: listenProblem(error, config.host, config.port), exitCode: 1 };
-      return { reason: error instanceof Error ? error.message : String(error), exitCode: 1 };
+      const reason = error instanceof Error ? error.message : String(error);
+      const advice = isDamage(error) ? `; ${doctorAdvice(config.dataDir)}` : '';
+      return { reason: `${reason}${advice}`, exitCode: 1 };
     },
   });
 }
