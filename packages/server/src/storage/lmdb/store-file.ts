@@ -1,4 +1,11 @@
-/** Looks at the file of a store before the engine maps it: of a file that is cut short it would touch what is not there, and end. */
+/**
+ * Looks at the file of a store before the engine maps it: in a file that is cut short it would touch what is not there, and the
+ * process would end.
+ *
+ * The file says how many pages were ever in use, but it may be shorter in good health: pages at its end that were used and freed
+ * within one transaction are never written. So it must be long enough for the roots of its two trees, which are always written. A
+ * cut that leaves both in place is found when what was behind it is read.
+ */
 
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,11 +20,13 @@ const LOOK_EVERY_MS = 50;
 const MOST_LOOKS = 10;
 /** Places behind the magic. */
 const PAGE_BYTES_AT = 24;
-const LAST_PAGE_AT = 120;
+/** The root pages of the tree of free pages and of the tree of tables; all bits are set for a tree that is empty. */
+const ROOTS_AT = [64, 112];
+const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 const TRANSACTION_AT = 128;
 
 /**
- * Checks that a store's file is as long as it says.
+ * Checks that a store's file has the pages that the engine looks at first.
  *
  * @param path the folder of the store; when it has no file there is nothing to check
  * @throws StoreDamagedError when the file is cut short or does not begin as a store does
@@ -51,14 +60,16 @@ async function requireWholeOnce(path: string): Promise<void> {
       throw new StoreDamagedError(`${file} does not begin as a store does; restore a backup`);
     }
     if (size < needed) {
-      throw new StoreDamagedError(`${file} is cut short: ${size} of ${needed} bytes; restore a backup`);
+      throw new StoreDamagedError(
+        `${file} is cut short: it has ${size} bytes and needs ${needed} or more; restore a backup`,
+      );
     }
   } finally {
     await handle.close();
   }
 }
 
-/** How long a file must be, by the newer of the two pages that say so; undefined when neither does. */
+/** How long a file must at least be, by the newer of the two pages that say so; undefined when neither does. */
 function bytesNeeded(head: Buffer): number | undefined {
   let newest = -1;
   let needed: number | undefined;
@@ -69,6 +80,9 @@ function bytesNeeded(head: Buffer): number | undefined {
     const transaction = Number(head.readBigUInt64LE(at + TRANSACTION_AT));
     if (transaction <= newest) continue;
     newest = transaction;
-    needed = (Number(head.readBigUInt64LE(at + LAST_PAGE_AT)) + 1) * head.readUInt32LE(at + PAGE_BYTES_AT);
+    const roots = ROOTS_AT.map((place) => head.readBigUInt64LE(at + place)).filter(
+      (root) => root !== NO_PAGE,
+    );
+    needed = (Math.max(1, ...roots.map(Number)) + 1) * head.readUInt32LE(at + PAGE_BYTES_AT);
   }
 }

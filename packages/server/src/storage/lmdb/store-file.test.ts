@@ -1,0 +1,41 @@
+import { mkdtemp, rm, stat, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { open } from 'lmdb';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { requireWholeFile } from './store-file.ts';
+
+let path: string;
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), 'quiver-store-file-'));
+});
+afterEach(() => rm(path, { recursive: true, force: true }));
+
+test('pages that were used and freed in one transaction may be missing at the end of a sound file', async () => {
+  const store = open<Buffer, string>({ path, encoding: 'binary', noSubdir: false });
+  for (let round = 1; round <= 3; round += 1) {
+    store.transactionSync(() => {
+      const keys = Array.from({ length: 50 * round }, (_, n) => `large ${n}`);
+      for (const key of keys) store.putSync(key, Buffer.alloc(60_000 + round * 50_000));
+      for (const key of keys) store.removeSync(key);
+    });
+    store.putSync(`kept ${round}`, Buffer.from('small'));
+    await store.flushed;
+  }
+  await requireWholeFile(path);
+  await store.close();
+  await requireWholeFile(path);
+});
+
+test('a file that is cut before a root of its trees is refused', async () => {
+  const store = open<Buffer, string>({ path, encoding: 'binary', noSubdir: false });
+  for (let n = 0; n < 2000; n += 1) store.putSync(`key ${n}`, Buffer.alloc(500));
+  await store.flushed;
+  await store.close();
+  await requireWholeFile(path);
+  const { size } = await stat(join(path, 'data.mdb'));
+  await truncate(join(path, 'data.mdb'), Math.floor(size / 8192) * 4096);
+  await expect(requireWholeFile(path)).rejects.toThrow('is cut short');
+  await truncate(join(path, 'data.mdb'), 100);
+  await expect(requireWholeFile(path)).rejects.toThrow('does not begin as a store does');
+});
