@@ -209,7 +209,15 @@ export class RequestParser {
   bodyFound(at: number, bytes: number): number {
     const start = this.#from + at;
     this.#bodyStart ||= start;
-    this.body.push(this.#chunk!.subarray(start, start + bytes));
+    const chunk = this.#chunk!;
+    const last = this.body.at(-1);
+    // What the chunk has in one stretch stays one piece: whoever reads it may then give back the memory of the whole chunk.
+    if (last && last.byteOffset + last.length === chunk.byteOffset + start) {
+      const lastStart = last.byteOffset - chunk.byteOffset;
+      this.body[this.body.length - 1] = chunk.subarray(lastStart, start + bytes);
+    } else {
+      this.body.push(chunk.subarray(start, start + bytes));
+    }
     return 0;
   }
 
