@@ -2,7 +2,7 @@
 
 import { type CallOptions, type Connection, refusalOf } from './connection.ts';
 import type { pathsOf } from './paths.ts';
-import type { IdKind } from './profile-id.ts';
+import { type IdKind, textOf } from './profile-id.ts';
 import type {
   BatchView,
   ClientSettings,
@@ -122,7 +122,7 @@ export class AdminClient {
   }
 
   /** Some failed rows of a batch, from a line on (Quiver alone). */
-  failures(id: string, fromLine = 1, options?: CallOptions): Promise<FailuresPage> {
+  async failures(id: string, fromLine = 1, options?: CallOptions): Promise<FailuresPage> {
     const call = { path: this.#paths.failures(id), query: { fromLine: String(fromLine) } };
     return this.#ask<FailuresPage>(call, options, 'failures');
   }
@@ -137,7 +137,7 @@ export class AdminClient {
   }
 
   /** The failed rows of a batch as a file that can be sent again (Quiver alone). */
-  failuresFile(id: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
+  async failuresFile(id: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
     return this.#open({ path: this.#paths.failures(id), query: { format: 'file' } }, options);
   }
 
@@ -169,8 +169,8 @@ export class AdminClient {
    *
    * @param kind of the id; told by its form by default
    */
-  profile(id: string, kind?: IdKind, options?: CallOptions): Promise<ProfileView | undefined> {
-    const call = { path: this.#paths.adminProfile, query: { id, kind } };
+  async profile(id: string, kind?: IdKind, options?: CallOptions): Promise<ProfileView | undefined> {
+    const call = { path: this.#paths.adminProfile, query: { id: textOf('id', id), kind } };
     return undefinedWhen404(() => this.#ask<ProfileView>(call, options, 'attributes'));
   }
 
@@ -181,7 +181,7 @@ export class AdminClient {
     attributes: Readonly<Record<string, string>>,
     options?: CallOptions,
   ): Promise<void> {
-    const query = { id, kind };
+    const query = { id: textOf('id', id), kind };
     const path = this.#paths.adminProfile;
     const call: Request = { method: 'PATCH', path, query, json: { attributes }, repeatable: 'always' };
     await this.#ask(call, options);
@@ -189,13 +189,16 @@ export class AdminClient {
 
   /** Removes an attribute of a profile (Quiver alone). */
   async removeAttribute(id: string, kind: IdKind, name: string, options?: CallOptions): Promise<void> {
-    const query = { id, kind, name };
+    const query = { id: textOf('id', id), kind, name: textOf('name', name) };
     await this.#ask({ method: 'DELETE', path: this.#paths.adminAttribute, query }, options);
   }
 
   /** Removes a profile with all its ids (Quiver alone). */
   async removeProfile(id: string, kind: IdKind, options?: CallOptions): Promise<void> {
-    await this.#ask({ method: 'DELETE', path: this.#paths.adminProfile, query: { id, kind } }, options);
+    await this.#ask(
+      { method: 'DELETE', path: this.#paths.adminProfile, query: { id: textOf('id', id), kind } },
+      options,
+    );
   }
 
   async #ask<Reply>(call: Request, options?: CallOptions, member?: string): Promise<Reply> {

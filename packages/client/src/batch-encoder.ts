@@ -104,8 +104,15 @@ export async function* encodeBatches(
   if (batch.rows.length > 0) yield batch.encoded(first);
 }
 
-function cellsOf({ id, attributes }: ProfileRecord, place: number) {
+function cellsOf(record: ProfileRecord, place: number) {
+  if (typeof record !== 'object' || record === null) {
+    throw new RangeError(`record ${place}: must be an object with id and attributes`);
+  }
+  const { id, attributes } = record;
   if (typeof id !== 'string' || id === '') throw new RangeError(`record ${place}: id: must not be empty`);
+  if (typeof attributes !== 'object' || attributes === null) {
+    throw new RangeError(`record ${place}: attributes: must be an object`);
+  }
   const cells = new Map<string, string>();
   for (const [name, value] of Object.entries(attributes)) {
     if (name === '') throw new RangeError(`record ${place}: an attribute name must not be empty`);

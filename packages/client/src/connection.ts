@@ -13,7 +13,7 @@ export interface ConnectionOptions {
    * A profile token, or the admin token for what needs it; sent as `Authorization: Bearer`. A function is asked before each try.
    * None by default.
    */
-  readonly token?: string | (() => string | undefined | Promise<string | undefined>);
+  readonly token?: string | (() => string | undefined | Promise<string | undefined>) | undefined;
   /** Headers of every call, for instance `X-Api-Key` for Adobe's Admin API; none by default. */
   readonly headers?: Readonly<Record<string, string>>;
   /** How long one try may take, in milliseconds, the reply included; 30,000 by default, 0 for no limit. */
@@ -84,9 +84,12 @@ export class Connection {
 
   /** @throws TypeError when `url` is not one of http or https, or holds a user, a query or a fragment */
   constructor(options: ConnectionOptions) {
-    const url = new URL(options.url);
-    if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '' || url.hash !== '') {
-      throw new TypeError('url: must be http or https, without user, query or fragment');
+    const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol)) {
+      throw new TypeError('url: must begin with http:// or https://, for instance http://127.0.0.1:8680');
+    }
+    if (url.username !== '' || url.search !== '' || url.hash !== '') {
+      throw new TypeError('url: must have no user, query or fragment');
     }
     let end = url.href.length;
     while (url.href[end - 1] === '/') end -= 1;

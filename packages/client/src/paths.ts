@@ -1,16 +1,24 @@
 /** Where the server has what, relative to its root, each part encoded. */
 
-import type { ProfileId } from './profile-id.ts';
+import { onlyId, type ProfileId, textOf } from './profile-id.ts';
 
-const part = encodeURIComponent;
+/**
+ * One part of a path, encoded. `.` and `..` are refused: every fetch takes them as steps in the path, also as `%2E`, and the
+ * call would reach another resource.
+ */
+function part(name: string, value: string): string {
+  if (value === '.' || value === '..') throw new TypeError(`${name}: "${value}" cannot be a part of a URL`);
+  return encodeURIComponent(textOf(name, value));
+}
 
 /** The paths of one client. */
 export function pathsOf(client: string) {
-  const admin = `/${part(client)}/target`;
-  const batches = (version: 'v1' | 'v2') => `/m2/${part(client)}${version === 'v2' ? '/v2' : ''}/profile`;
+  const code = part('client', client);
+  const admin = `/${code}/target`;
+  const batches = (version: 'v1' | 'v2') => `/m2/${code}${version === 'v2' ? '/v2' : ''}/profile`;
   return {
     delivery: '/rest/v1/delivery',
-    update: `/m2/${part(client)}/profile/update`,
+    update: `/m2/${code}/profile/update`,
     batchUpdate: (version: 'v1' | 'v2') => `${batches(version)}/batchUpdate`,
     batchStatus: (version: 'v1' | 'v2') => `${batches(version)}/batchStatus`,
     server: `${admin}/server`,
@@ -20,17 +28,21 @@ export function pathsOf(client: string) {
     settings: `${admin}/clients/settings`,
     token: `${admin}/authentication/token`,
     batches: `${admin}/batches`,
-    batch: (id: string) => `${admin}/batches/${part(id)}`,
-    failures: (id: string) => `${admin}/batches/${part(id)}/failures`,
-    retry: (id: string) => `${admin}/batches/${part(id)}/retry`,
+    batch: (id: string) => `${admin}/batches/${part('batch id', id)}`,
+    failures: (id: string) => `${admin}/batches/${part('batch id', id)}/failures`,
+    retry: (id: string) => `${admin}/batches/${part('batch id', id)}/retry`,
     adminProfile: `${admin}/profiles`,
     adminAttribute: `${admin}/profiles/attributes`,
     sandboxRequests: '/sandbox/requests/stream',
-    /** The fetch, as every program asks it. */
+    /** The fetch, as every program asks it. @throws TypeError for what is not one id */
     profile(id: ProfileId) {
-      if ('tntId' in id) return `/rest/v1/profiles/${part(id.tntId)}`;
-      if ('thirdPartyId' in id) return `/rest/v1/profiles/thirdPartyId/${part(id.thirdPartyId)}`;
-      return `/rest/v1/profiles/marketingCloudVisitorId/${part(id.marketingCloudVisitorId)}`;
+      const [kind, value] = onlyId(id);
+      const ofKind = kind === 'tntId' ? '' : `${kind}/`;
+      return `/rest/v1/profiles/${ofKind}${part(kind, value)}`;
+    },
+    /** One attribute of a profile. @throws TypeError for what is not one id, or not a name */
+    profileAttribute(id: ProfileId, name: string) {
+      return `${this.profile(id)}/attributes/${part('attribute name', name)}`;
     },
   };
 }

@@ -14,3 +14,30 @@ export type FetchKind = Exclude<IdKind, 'customerId'>;
 export function profileId(kind: FetchKind, id: string): ProfileId {
   return { [kind]: id } as ProfileId;
 }
+
+const FETCH_KINDS: readonly FetchKind[] = ['tntId', 'thirdPartyId', 'marketingCloudVisitorId'];
+
+/**
+ * The one id that a caller gave, for callers whose types were not checked.
+ *
+ * @param kinds the kinds that the call allows; those of a fetch by default
+ * @throws TypeError when it is not exactly one id of these kinds, or is empty; the message names the kinds
+ */
+export function onlyId<Kind extends FetchKind = FetchKind>(
+  id: unknown,
+  kinds: readonly Kind[] = FETCH_KINDS as readonly Kind[],
+): readonly [kind: Kind, value: string] {
+  const given = typeof id === 'object' && id !== null ? Object.entries(id) : [];
+  const members = given.filter(([, value]) => value !== undefined) as [Kind, unknown][];
+  const [kind, value] = members[0] ?? [];
+  if (members.length !== 1 || kind === undefined || !kinds.includes(kind)) {
+    throw new TypeError(`id: must be an object with exactly one of ${kinds.join(', ')}`);
+  }
+  return [kind, textOf(kind, value)];
+}
+
+/** A text that a call cannot do without. @throws TypeError when it is no string or empty */
+export function textOf(name: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new TypeError(`${name}: must be a string that is not empty`);
+}

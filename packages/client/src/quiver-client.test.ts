@@ -250,6 +250,8 @@ describe('batches', () => {
 
   test.each<[what: string, record: ProfileRecord, says: string]>([
     ['without an id', { id: '', attributes: { a: 'b' } }, 'record 0: id: must not be empty'],
+    ['without attributes', { id: 'a' } as ProfileRecord, 'record 0: attributes: must be an object'],
+    ['that is none', undefined!, 'record 0: must be an object with id and attributes'],
     ['that sets nothing', { id: 'a', attributes: {} }, 'record 0: attributes: must name at least one'],
     [
       'that no file takes',
@@ -295,6 +297,110 @@ describe('batches', () => {
     expect(sent[0]!.url.pathname).toBe('/m2/acme/v2/profile/batchUpdate');
     expect(sent[1]!.url.search).toBe('?client=acme&batchId=acme-1-2&showDetails=true');
   });
+});
+
+describe('what cannot be sent is refused before anything is', () => {
+  const KINDS = 'id: must be an object with exactly one of tntId, thirdPartyId, marketingCloudVisitorId';
+  const wrongIds: [id: unknown, says: string][] = [
+    [{ ecid: '1' }, KINDS],
+    [{}, KINDS],
+    [{ tntId: undefined }, KINDS],
+    [{ tntId: 'a', thirdPartyId: 'b' }, KINDS],
+    ['a', KINDS],
+    [undefined, KINDS],
+    [null, KINDS],
+    [{ tntId: '' }, 'tntId: must be a string that is not empty'],
+    [{ thirdPartyId: 7 }, 'thirdPartyId: must be a string that is not empty'],
+    // A fetch would take them as steps in the path, and remove or show something else.
+    [{ thirdPartyId: '.' }, 'thirdPartyId: "." cannot be a part of a URL'],
+    [{ tntId: '..' }, 'tntId: ".." cannot be a part of a URL'],
+  ];
+  const refused = async (call: (quiver: QuiverClient) => Promise<unknown>) => {
+    const { quiver, sent } = scripted([json(PROFILE)]);
+    const failure: unknown = await call(quiver).catch((error: unknown) => error);
+    expect(sent).toEqual([]);
+    expect(failure).toBeInstanceOf(TypeError);
+    return (failure as TypeError).message;
+  };
+
+  test.each(wrongIds)('the id %j', async (wrong, says) => {
+    const id = wrong as { tntId: string };
+    expect(await refused((quiver) => quiver.fetchProfile(id))).toBe(says);
+    expect(await refused((quiver) => quiver.removeProfile(id))).toBe(says);
+    expect(await refused((quiver) => quiver.removeAttribute(id, 'plan'))).toBe(says);
+    if (says.includes('URL')) return;
+    const ofUpdate = says.replace(', marketingCloudVisitorId', '');
+    expect(await refused((quiver) => quiver.updateProfile(id, { a: 'b' }))).toBe(ofUpdate);
+  });
+
+  test('an attribute whose name would lead to the profile itself', async () => {
+    expect(await refused((quiver) => quiver.removeAttribute({ tntId: 'a' }, '..'))).toBe(
+      'attribute name: ".." cannot be a part of a URL',
+    );
+  });
+
+  test.each<[what: string, call: (quiver: QuiverClient) => Promise<unknown>]>([
+    ['batchStatus', (quiver) => quiver.batchStatus('')],
+    ['waitForBatch', (quiver) => quiver.waitForBatch(undefined!)],
+    ['admin.batch', (quiver) => quiver.admin.batch('')],
+    ['admin.failures', (quiver) => quiver.admin.failures(undefined!)],
+    ['admin.failuresFile', (quiver) => quiver.admin.failuresFile('')],
+    ['admin.retryBatch', (quiver) => quiver.admin.retryBatch('')],
+    ['admin.profile', (quiver) => quiver.admin.profile(undefined!)],
+    ['admin.setAttributes', (quiver) => quiver.admin.setAttributes('', 'tntId', { a: 'b' })],
+    ['admin.removeAttribute', (quiver) => quiver.admin.removeAttribute(undefined!, 'tntId', 'a')],
+    ['admin.removeProfile', (quiver) => quiver.admin.removeProfile(undefined!, 'tntId')],
+  ])('no id for %s', async (_, call) => {
+    expect(await refused(call)).toMatch(/^(batch )?id: must be a string that is not empty$/);
+  });
+
+  test('the ids of a visit: unknown kinds and what is no text', async () => {
+    const visit = (id: unknown) => refused((quiver) => quiver.visit({ id: id as object }));
+    expect(await visit({ ecid: '1' })).toBe(
+      'id.ecid: unknown; the ids are tntId, thirdPartyId, marketingCloudVisitorId, customerIds',
+    );
+    expect(await visit({ tntId: '' })).toBe('id.tntId: must be a string that is not empty');
+    expect(await visit('a')).toMatch(/^id: must be an object/);
+  });
+
+  test.each([undefined, null, {}, Symbol('x')])('the value %s of an attribute', async (value) => {
+    const attributes = { plan: value as unknown as string };
+    const says = 'plan: must be a string, a number or a boolean';
+    expect(await refused((quiver) => quiver.updateProfile({ tntId: 'a' }, attributes))).toBe(says);
+    const execute = { pageLoad: { profileParameters: attributes } };
+    expect(await refused((quiver) => quiver.visit({ execute }))).toBe(says);
+  });
+
+  test('a client without a client code', () => {
+    expect(() => new QuiverClient({ url: 'http://x', client: undefined! })).toThrow(/^client: /);
+  });
+});
+
+describe('a visit', () => {
+  const reply = () => json({ status: 200, requestId: 'r', client: 'acme', id: {} });
+
+  test('sends profile parameters as text, in every part', async () => {
+    const { quiver, sent } = scripted([reply()]);
+    const part = { profileParameters: { visits: 3, isNew: false, plan: 'gold' }, parameters: { a: 'b' } };
+    const parts = { pageLoad: part, mboxes: [{ index: 0, ...part }] };
+    await quiver.visit({ execute: parts, prefetch: { ...parts, views: [part] }, notifications: [part] });
+    const text = sent[0]!.init.body as string;
+    expect(text.match(/"visits":"3","isNew":"false","plan":"gold"/g)).toHaveLength(6);
+    expect(text.match(/"parameters":\{"a":"b"\}/g)).toHaveLength(6);
+  });
+
+  test('an id that is undefined names nobody, so a lost call is not sent again', async () => {
+    const { quiver, sent } = scripted([LOST, reply()]);
+    const id = { tntId: undefined } as unknown as { tntId: string };
+    await expect(quiver.visit({ id })).rejects.toMatchObject({ kind: 'unreachable' });
+    expect(sent).toHaveLength(1);
+  });
+});
+
+test('an address without its scheme is told as what it is', () => {
+  expect(() => new QuiverClient({ url: '127.0.0.1:8680', client: 'acme' })).toThrow(
+    /^url: must begin with http/,
+  );
 });
 
 test.each(['ftp://x', 'http://user:secret@x', 'http://x/?a=b', 'nonsense'])(

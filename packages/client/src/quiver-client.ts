@@ -1,6 +1,7 @@
 /** The client: visits, and the profile APIs. */
 
 import { AdminClient } from './admin-client.ts';
+import { attributeText } from './attribute-text.ts';
 import { type BatchKey, type BatchLimits, encodeBatches, type ProfileRecord } from './batch-encoder.ts';
 import {
   type CallOptions,
@@ -13,11 +14,11 @@ import {
 } from './connection.ts';
 import { QuiverClientError } from './errors.ts';
 import { pathsOf } from './paths.ts';
-import type { ProfileId } from './profile-id.ts';
+import { onlyId, type ProfileId, textOf } from './profile-id.ts';
 import type { BatchStatus, Profile } from './replies.ts';
 import { elementOf, messageOf, unescapeXml } from './reply-text.ts';
 import { jsonOf, type Request, requested, undefinedWhen404 } from './requested.ts';
-import type { Visit, VisitReply } from './visit.ts';
+import { namesVisitor, sentVisit, type Visit, type VisitReply } from './visit.ts';
 
 /** `v1` updates only, `v2` creates profiles that are not found. */
 export type BatchVersion = 'v1' | 'v2';
@@ -88,15 +89,19 @@ export class QuiverClient {
     return this.#connection.client;
   }
 
-  /** Reports a visit. Returns the visitor's ids; undefined in answer to a beacon. */
+  /**
+   * Reports a visit. Profile parameters are sent as text. Returns the visitor's ids; undefined in answer to a beacon.
+   *
+   * @throws TypeError for an id of an unknown kind, or one that is no text; ids that are undefined count as not given
+   */
   async visit({ sessionId, ...visit }: Visit, options?: CallOptions): Promise<VisitReply | undefined> {
     const call: Request = {
       method: 'POST',
       path: this.paths.delivery,
       query: { sessionId: sessionId ?? crypto.randomUUID().replaceAll('-', '') },
-      json: { context: { channel: 'web' }, ...visit },
+      json: { context: { channel: 'web' }, ...sentVisit(visit) },
       // Without an id each try would make a visitor.
-      repeatable: visit.id !== undefined && Object.keys(visit.id).length > 0 ? 'always' : 'refused',
+      repeatable: namesVisitor(visit.id) ? 'always' : 'refused',
     };
     const reply = await requested(this.#connection, call, options);
     return reply.status === 204 ? undefined : jsonOf<VisitReply>(reply, 'requestId');
@@ -115,6 +120,9 @@ export class QuiverClient {
   /**
    * Sets attributes of a profile; empty values set nothing. Returns whether there is such a profile: an update creates none.
    * Adobe says true in any case.
+   *
+   * @throws TypeError for an id of another kind than tntId and thirdPartyId, and for a value that is no string, number or
+   *   boolean, `undefined` too; nothing is sent then
    */
   async updateProfile(
     id: ProfileId,
@@ -122,7 +130,9 @@ export class QuiverClient {
     options?: CallOptions,
   ): Promise<boolean> {
     const form = new URLSearchParams(idParameter(id));
-    for (const [name, value] of Object.entries(attributes)) form.append(`profile.${name}`, String(value));
+    for (const [name, value] of Object.entries(attributes)) {
+      form.append(`profile.${name}`, attributeText(name, value));
+    }
     const call: Request = {
       method: 'POST',
       path: this.paths.update,
@@ -144,7 +154,7 @@ export class QuiverClient {
 
   /** Removes one attribute; false when there was no such profile or attribute (Quiver alone). */
   async removeAttribute(id: ProfileId, name: string, options?: CallOptions): Promise<boolean> {
-    return this.#removed(`${this.paths.profile(id)}/attributes/${encodeURIComponent(name)}`, options);
+    return this.#removed(this.paths.profileAttribute(id, name), options);
   }
 
   /**
@@ -191,8 +201,10 @@ export class QuiverClient {
   /** How far a batch is; undefined when there is none. */
   batchStatus(id: string, options: BatchOptions = {}): Promise<BatchStatus | undefined> {
     const path = this.paths.batchStatus(options.version ?? 'v2');
-    const call = { path, query: { batchId: id, showDetails: 'true' } };
-    return undefinedWhen404(async () => statusOf(await requested(this.#connection, call, options), id));
+    return undefinedWhen404(async () => {
+      const call = { path, query: { batchId: textOf('batch id', id), showDetails: 'true' } };
+      return statusOf(await requested(this.#connection, call, options), id);
+    });
   }
 
   /** Waits until a batch is complete or stuck. A server that goes away is given a minute to come back. */
@@ -231,9 +243,8 @@ export class QuiverClient {
 }
 
 function idParameter(id: ProfileId): Record<string, string> {
-  if ('tntId' in id) return { mboxPC: id.tntId };
-  if ('thirdPartyId' in id) return { mbox3rdPartyId: id.thirdPartyId };
-  throw new TypeError('an update names its profile by a tntId or a thirdPartyId');
+  const [kind, value] = onlyId(id, ['tntId', 'thirdPartyId']);
+  return { [kind === 'tntId' ? 'mboxPC' : 'mbox3rdPartyId']: value };
 }
 
 /** Whether the server may come back: there was no reply, or it said that it is busy. */

@@ -1,7 +1,11 @@
 /** What a page or an app reports, and the answer: the members of Adobe's Delivery API that Quiver reads. Others are let through. */
 
+import { attributeText } from './attribute-text.ts';
+import { textOf } from './profile-id.ts';
+
 /** Parameters of one part of a visit; `profileParameters` become attributes of the profile. */
 export interface VisitDetails {
+  /** Sent as text; a value may not be undefined. */
   readonly profileParameters?: Readonly<Record<string, string | number | boolean>>;
   readonly parameters?: Readonly<Record<string, string>>;
   readonly [member: string]: unknown;
@@ -57,4 +61,53 @@ export interface VisitReply {
   readonly execute?: { readonly pageLoad?: unknown; readonly mboxes?: readonly MboxDetails[] };
   readonly prefetch?: { readonly mboxes?: readonly MboxDetails[]; readonly views?: readonly VisitDetails[] };
   readonly [member: string]: unknown;
+}
+
+const ID_MEMBERS: readonly string[] = ['tntId', 'thirdPartyId', 'marketingCloudVisitorId', 'customerIds'];
+
+/** Whether a visit names its visitor: without any id each call makes a new one. @throws TypeError for what is no id */
+export function namesVisitor(ids: VisitorIds | undefined): boolean {
+  if (ids === undefined) return false;
+  const allowed = ID_MEMBERS.join(', ');
+  if (typeof ids !== 'object' || ids === null || Array.isArray(ids)) {
+    throw new TypeError(`id: must be an object with any of ${allowed}`);
+  }
+  let isNamed = false;
+  for (const [name, value] of Object.entries(ids)) {
+    if (!ID_MEMBERS.includes(name)) throw new TypeError(`id.${name}: unknown; the ids are ${allowed}`);
+    if (value === undefined) continue;
+    if (name !== 'customerIds') textOf(`id.${name}`, value);
+    isNamed ||= name !== 'customerIds' || (Array.isArray(value) && value.length > 0);
+  }
+  return isNamed;
+}
+
+/** A visit whose profile parameters are text, as Adobe's description of the API asks for. @throws TypeError for other values */
+export function sentVisit(visit: Visit): Visit {
+  const { execute, prefetch, notifications } = visit;
+  return {
+    ...visit,
+    ...(execute && { execute: sentParts(execute) }),
+    ...(prefetch && { prefetch: sentParts(prefetch) }),
+    ...(Array.isArray(notifications) && { notifications: notifications.map(sentDetails) }),
+  };
+}
+
+type VisitParts = NonNullable<Visit['execute'] & Visit['prefetch']>;
+
+function sentParts(parts: VisitParts): VisitParts {
+  const { pageLoad, mboxes, views } = parts;
+  return {
+    ...parts,
+    ...(pageLoad && { pageLoad: sentDetails(pageLoad) }),
+    ...(Array.isArray(mboxes) && { mboxes: mboxes.map(sentDetails) }),
+    ...(Array.isArray(views) && { views: views.map(sentDetails) }),
+  };
+}
+
+function sentDetails<Details extends VisitDetails>(details: Details): Details {
+  const { profileParameters } = details;
+  if (typeof profileParameters !== 'object' || profileParameters === null) return details;
+  const texts = Object.entries(profileParameters).map(([name, value]) => [name, attributeText(name, value)]);
+  return { ...details, profileParameters: Object.fromEntries(texts) };
 }

@@ -141,7 +141,10 @@ function FetchedBy({
       actions={
         <>
           {fetched.data !== undefined && <CopyButton text={text} label="Copy JSON" />}
-          <CurlButton path={paths.fetch(client, id.id, id.kind)} auth="profile" />
+          {/* No URL has such an id in its path: programs would take it as a step. */}
+          {id.id !== '.' && id.id !== '..' && (
+            <CurlButton path={paths.fetch(client, id.id, id.kind)} auth="profile" />
+          )}
         </>
       }
     >
