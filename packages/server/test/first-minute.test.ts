@@ -127,6 +127,10 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     const shell = launch('sh', ['-c', line]);
     await shell.ended;
     expect(shell.output()).toBe('exit code 0\n');
+
+    const full = launch('sh', ['-c', `"${command}" "${main}" completion bash > /dev/full`]);
+    expect(await full.ended).toBe(1);
+    expect(full.output()).toBe('quiver: cannot write the output: the disk is full (ENOSPC)\n');
   });
 });
 

@@ -1,31 +1,86 @@
 /** `quiver health`: asks a server whether it can serve, for the health checks of containers and services. */
 
-import { Command } from 'commander';
+import { request } from 'node:https';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { QuiverClientError } from 'quiver-client';
 import { type End, EXIT, endWith } from './client-failure.ts';
 import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
 import { writeNote } from './terminal-text.ts';
 
-/** A check that has to wait longer has its answer. */
+type HealthOptions = ConnectionOptions & { readonly wait?: number };
+
+/** A check that takes longer has failed. */
 const TIMEOUT_MS = 5000;
+const EVERY_MS = 250;
 
 const EXAMPLES = `
-Needs no token. Exit code 0: it serves, writes too. 1: it runs and cannot serve now, for the reason that is shown.
+Needs no token. Exit code 0: it serves, writes too. 1: it runs and cannot serve now, for the reason that is shown. Without --url the
+certificate of the server is not checked, because it is for the name that others use.
 
 Examples:
   quiver health
+  quiver health --wait 30
   quiver health --url https://quiver.example.com
 `;
 
 /** The command, to be added to the program. */
 export function healthCommand(end: End): Command {
-  return withConnection(new Command('health').description('ask a server whether it can serve'))
+  const command = new Command('health')
+    .description('ask a server whether it can serve')
+    .option('--wait <seconds>', 'ask again until it serves, for so many seconds', secondsOf);
+  return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
-    .action((options: ConnectionOptions) =>
+    .action((options: HealthOptions) =>
       endWith(end, async () => {
-        const limits = { retries: 0, timeoutMs: TIMEOUT_MS };
-        const { text } = await connect(options).request({ path: '/readyz' }, limits);
-        writeNote(text.trim());
+        const isOfHere = command.getOptionValueSource('url') === 'default';
+        writeNote(await readiness(options, isOfHere));
         return EXIT.ok;
       }),
     );
+}
+
+/** What `/readyz` says once the server serves. @throws QuiverClientError the last failure, when the time is up */
+async function readiness(options: HealthOptions, isOfHere: boolean): Promise<string> {
+  const isUnchecked = isOfHere && options.url.startsWith('https:');
+  const server = connect(
+    { url: options.url, client: options.client },
+    isUnchecked ? { fetch: uncheckedFetch } : {},
+  );
+  const end = Date.now() + (options.wait ?? 0) * 1000;
+  for (;;) {
+    try {
+      const { text } = await server.request({ path: '/readyz' }, { retries: 0, timeoutMs: TIMEOUT_MS });
+      return text.trim();
+    } catch (error) {
+      const mayCome = error instanceof QuiverClientError && (error.status === 0 || error.status === 503);
+      if (!mayCome || Date.now() >= end) throw error;
+    }
+    await pause(EVERY_MS);
+  }
+}
+
+/** A GET that takes any certificate: for a call to this machine that carries no secret. */
+function uncheckedFetch(url: string, { signal }: RequestInit): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const call = request(
+      url,
+      { rejectUnauthorized: false, agent: false, ...(signal && { signal }) },
+      (message) => {
+        const chunks: Buffer[] = [];
+        message.on('data', (chunk: Buffer) => chunks.push(chunk));
+        message.once('error', reject);
+        message.once('end', () =>
+          resolve(new Response(Buffer.concat(chunks), { status: message.statusCode ?? 500 })),
+        );
+      },
+    );
+    call.once('error', reject);
+    call.end();
+  });
+}
+
+function secondsOf(text: string): number {
+  if (!/^[0-9]{1,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of seconds.');
+  return Number(text);
 }

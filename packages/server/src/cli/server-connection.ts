@@ -1,7 +1,12 @@
 /** A running server as the client commands reach it, and the flags that say where it is. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type CallOptions, QuiverClient, type RawReply } from 'quiver-client';
+import {
+  type CallOptions,
+  type ConnectionOptions as ClientOptions,
+  QuiverClient,
+  type RawReply,
+} from 'quiver-client';
 import { ignoreProxies, isOfThisMachine } from '../config/proxies.ts';
 
 /** What the flags of every client command say. */
@@ -13,7 +18,8 @@ export interface ConnectionOptions {
 
 /** Help that all client commands end with. */
 export const CONNECTION_HELP = `
-QUIVER_URL, QUIVER_CLIENT and QUIVER_TOKEN stand for --url, --client and --token.
+QUIVER_URL, QUIVER_CLIENT and QUIVER_TOKEN stand for --url, --client and --token. Without a URL it is the server that serve would
+start with the same QUIVER_HOST, QUIVER_PORT and QUIVER_TLS_….
 
 Exit codes: 0 all well; 1 the server refused; 2 wrong use or a bad file; 3 rows failed; 4 the server cannot be reached.
 `;
@@ -24,7 +30,7 @@ export function withConnection(command: Command): Command {
     .addOption(
       new Option('--url <url>', 'the server')
         .env('QUIVER_URL')
-        .default('http://127.0.0.1:8680')
+        .default(urlOfServerHere())
         .argParser(serverUrl),
     )
     .addOption(
@@ -41,6 +47,19 @@ export function withConnection(command: Command): Command {
     );
 }
 
+/** The server that `quiver serve` starts with these variables, as a process of the same machine or container reaches it. */
+export function urlOfServerHere(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  const isEncrypted = (env.QUIVER_TLS_CERT ?? '') !== '' || env.QUIVER_TLS_DEV === 'yes';
+  const host = env.QUIVER_HOST || '127.0.0.1';
+  const reached = ANY_ADDRESS[host] ?? (host.includes(':') ? `[${host}]` : host);
+  const url = URL.parse(`${isEncrypted ? 'https' : 'http'}://${reached}:${env.QUIVER_PORT || 8680}`);
+  // The server says what is wrong with a bad value.
+  return url === null || env.QUIVER_PORT === '0' ? 'http://127.0.0.1:8680' : url.href.slice(0, -1);
+}
+
+/** Addresses that stand for all of the machine, and loopback in their place. */
+const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' };
+
 function serverUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -55,9 +74,12 @@ function serverUrl(text: string): string {
 }
 
 /** The server that the flags name. */
-export function connect({ url, client, token }: ConnectionOptions): QuiverClient {
+export function connect(
+  { url, client, token }: ConnectionOptions,
+  settings: Pick<ClientOptions, 'fetch'> = {},
+): QuiverClient {
   if (isOfThisMachine(url)) ignoreProxies();
-  return new QuiverClient({ url, client, ...(token !== undefined && { token }) });
+  return new QuiverClient({ url, client, token, ...settings });
 }
 
 /** Keeps a reply as it came, for `--json`. */

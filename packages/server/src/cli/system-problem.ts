@@ -12,6 +12,11 @@ const RULES: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open; see ulimit -n',
 };
 
+/** What an error code of the operating system means; undefined for those that are not known here. */
+export function ruleOf(code: string): string | undefined {
+  return RULES[code];
+}
+
 /**
  * One line on what was refused and why: `cannot open /etc/shadow: this user may not do that (EACCES)`.
  *
@@ -22,7 +27,7 @@ export function systemProblem(error: unknown): string | undefined {
   const { code, syscall, path, dest, message } = error as NodeJS.ErrnoException & { dest?: string };
   if (code === undefined || syscall === undefined) return undefined;
   const where = [path, dest].filter((part) => part !== undefined).join(' to ');
-  const rule = RULES[code];
+  const rule = ruleOf(code);
   if (rule === undefined || where === '') return message.replaceAll(/\s+/g, ' ');
   return `cannot ${syscall} ${where}: ${rule} (${code})`;
 }
