@@ -15,6 +15,7 @@ async function scriptFor(shell: string): Promise<string> {
     .argument('<file>')
     .option('--token <token>');
   load.option('--out <path>').addOption(new Option('--as <kind>').choices(['red', 'green']));
+  load.option('--tls-dev [yes|no]').option('--log-level <level>').option('--loose [x]');
   const batch = program.command('batch');
   batch.command('status').argument('[id]').option('--json', 'as JSON');
   addCompletion(program);
@@ -42,7 +43,7 @@ describe('bash', () => {
     [['w'], []],
     [
       ['load', ''],
-      ['--token', '--out', '--as', '--help', 'file one'],
+      ['--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help', 'file one'],
     ],
     [['load', '--o'], ['--out']],
     [['load', 'f'], ['file one']],
@@ -52,6 +53,20 @@ describe('bash', () => {
     ],
     [['load', '--as', 'g'], ['green']],
     [['load', '--token', ''], []],
+    [
+      ['load', '--log-level', ''],
+      ['silent', 'error', 'warn', 'info', 'debug'],
+    ],
+    // A value that may be left out.
+    [
+      ['load', '--tls-dev', ''],
+      ['yes', 'no', '--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help', 'file one'],
+    ],
+    [['load', '--tls-dev', '--o'], ['--out']],
+    [
+      ['load', '--loose', ''],
+      ['--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help', 'file one'],
+    ],
     [['load', '--out', 'fi'], ['file one']],
     [['batch', 's'], ['status']],
     [
@@ -63,7 +78,7 @@ describe('bash', () => {
     // Nothing that was typed is run.
     [
       ['load', '$(touch proof)', ''],
-      ['--token', '--out', '--as', '--help', 'file one'],
+      ['--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help', 'file one'],
     ],
   ])('%j', async (typed, offered) => {
     const script = await scriptFor('bash');
@@ -87,6 +102,9 @@ test('fish: one line a word or flag, on its own command only', async () => {
   expect(lines).toContain(
     `complete -c quiver -n '__fish_seen_subcommand_from load' -l as -x -a 'red green' -d ''`,
   );
+  expect(lines).toContain(
+    `complete -c quiver -n '__fish_seen_subcommand_from load' -l tls-dev -a 'yes no' -d ''`,
+  );
   expect(lines).toContain(`complete -c quiver -n '__fish_seen_subcommand_from load' -F`);
   expect(lines).toContain(
     `complete -c quiver -n '__fish_seen_subcommand_from batch; and __fish_seen_subcommand_from status' -l json -d 'as JSON'`,
@@ -98,9 +116,18 @@ test('PowerShell: the words of each command, the choices of each flag, files whe
   const lines = (await scriptFor('powershell')).split('\n');
   expect(lines).toContain('Register-ArgumentCompleter -Native -CommandName quiver -ScriptBlock {');
   expect(lines).toContain("    '' = @('load', 'batch', 'completion', 'help', '--version', '--help')");
-  expect(lines).toContain("    'load' = @('--token', '--out', '--as', '--help')");
+  expect(lines).toContain(
+    "    'load' = @('--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help')",
+  );
   expect(lines).toContain("    'batch status' = @('--json', '--help')");
   expect(lines).toContain("    'load --as' = @('red', 'green')");
-  expect(lines).toContain("    'load --out' = $null");
+  expect(lines).toContain("    'load --out' = @()");
+  expect(lines).toContain("    'load --log-level' = @('silent', 'error', 'warn', 'info', 'debug')");
+  expect(lines).toContain(
+    `    'load --loose' = @('--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help')`,
+  );
+  // Nothing that is null goes into the pipe: a method of null is an error at every key press.
+  expect(lines.join()).not.toContain('$null');
+  expect(lines.join()).toContain('$words | Where-Object { $_ -and');
   expect(lines.join()).not.toContain('worker');
 });

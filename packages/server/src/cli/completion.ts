@@ -6,6 +6,7 @@
  */
 
 import { Argument, Command, type Option } from 'commander';
+import { SETTINGS, type Setting } from '../config/settings.ts';
 import { writeData } from './terminal-text.ts';
 
 const EXAMPLES = `
@@ -72,6 +73,22 @@ function optionTakesFile({ flags }: Option): boolean {
   return isFile(/<(\w+)>/.exec(flags)?.[1] ?? '');
 }
 
+/** What the value of a flag may be; empty where that is not known. */
+function choicesOf({ argChoices, long }: Option): readonly string[] {
+  const setting = (SETTINGS as readonly Setting[]).find(({ name }) => `--${name}` === long);
+  return argChoices ?? setting?.choices ?? [];
+}
+
+/** What may follow the command itself: its parts, what its argument may be, its flags. */
+function wordsOf({ commands, choices, options }: Completed): string[] {
+  return [...commands.map((part) => part.name()), ...choices, ...options.map(({ long }) => long ?? '')];
+}
+
+/** What may follow a flag. Where its value may be left out, that is what may follow the command as well. */
+function wordsAfter(option: Option, completed: Completed): string[] {
+  return [...choicesOf(option), ...(option.optional ? wordsOf(completed) : [])];
+}
+
 function takesValue({ required, optional }: Option): boolean {
   return required || optional;
 }
@@ -82,19 +99,16 @@ function bashScript(program: Command): string {
   const commandPaths = all.filter(({ path }) => path.length > 0).map(({ path }) => path);
   // What stands before the last word of each path, a blank, the last word: how the loop below comes to know it.
   const steps = commandPaths.map((path) => singleQuoted(`${path.slice(0, -1).join(' ')} ${path.at(-1)}`));
-  const values = all.flatMap(({ path, options }) =>
-    options.filter(takesValue).map((option) => {
-      const reply = optionTakesFile(option) ? 'files=1' : `words=${bashWords(option.argChoices ?? [])}`;
-      return `    ${singleQuoted(`${path.join(' ')} ${option.long}`)}) ${reply} ;;`;
+  const values = all.flatMap((completed) =>
+    completed.options.filter(takesValue).map((option) => {
+      const files = optionTakesFile(option) || (option.optional && completed.takesFile) ? ' files=1' : '';
+      const reply = `words=${bashWords(wordsAfter(option, completed))}${files}`;
+      return `    ${singleQuoted(`${completed.path.join(' ')} ${option.long}`)}) ${reply} ;;`;
     }),
   );
-  const words = all.map(({ path, commands, options, choices, takesFile }) => {
-    const offered = [
-      ...commands.map((part) => part.name()),
-      ...choices,
-      ...options.map(({ long }) => long ?? ''),
-    ];
-    return `        ${singleQuoted(path.join(' '))}) words=${bashWords(offered)}${takesFile ? ' files=1' : ''} ;;`;
+  const words = all.map((completed) => {
+    const files = completed.takesFile ? ' files=1' : '';
+    return `        ${singleQuoted(completed.path.join(' '))}) words=${bashWords(wordsOf(completed))}${files} ;;`;
   });
   return `# bash completion for ${name}
 _${name}() {
@@ -138,8 +152,10 @@ function fishScript(program: Command): string {
     if (choices.length > 0) lines.push(`${start} -a ${singleQuoted(choices.join(' '))}`);
     if (takesFile) lines.push(`${start} -F`);
     for (const option of options) {
-      const value = takesValue(option) ? (optionTakesFile(option) ? ' -r -F' : ' -x') : '';
-      const among = option.argChoices ? ` -a ${singleQuoted(option.argChoices.join(' '))}` : '';
+      // Where the value may be left out, fish offers values behind --flag= and goes on behind a blank.
+      const value = option.required ? (optionTakesFile(option) ? ' -r -F' : ' -x') : '';
+      const values = choicesOf(option);
+      const among = values.length > 0 ? ` -a ${singleQuoted(values.join(' '))}` : '';
       const flag = option.long?.replace(/^--/, '') ?? '';
       lines.push(`${start} -l ${flag}${value}${among} -d ${singleQuoted(option.description)}`);
     }
@@ -165,20 +181,14 @@ function singleQuoted(text: string): string {
 function powershellScript(program: Command): string {
   const name = program.name();
   const all = completedOf(program);
-  const offered = all.map(({ path, commands, options, choices }) => {
-    const words = [
-      ...commands.map((part) => part.name()),
-      ...choices,
-      ...options.map(({ long }) => long ?? ''),
-    ];
-    return `    ${singleQuoted(path.join(' '))} = @(${words.map(singleQuoted).join(', ')})`;
-  });
-  const values = all.flatMap(({ path, options }) =>
-    options.filter(takesValue).map((option) => {
-      const choices = optionTakesFile(option)
-        ? '$null'
-        : `@(${(option.argChoices ?? []).map(singleQuoted).join(', ')})`;
-      return `    ${singleQuoted(`${path.join(' ')} ${option.long}`)} = ${choices}`;
+  const list = (words: readonly string[]) => `@(${words.map(singleQuoted).join(', ')})`;
+  const offered = all.map(
+    (completed) => `    ${singleQuoted(completed.path.join(' '))} = ${list(wordsOf(completed))}`,
+  );
+  const values = all.flatMap((completed) =>
+    completed.options.filter(takesValue).map((option) => {
+      const key = singleQuoted(`${completed.path.join(' ')} ${option.long}`);
+      return `    ${key} = ${list(wordsAfter(option, completed))}`;
     }),
   );
   // Nothing found: PowerShell then offers files by itself, as it does after an empty list.
@@ -201,7 +211,7 @@ ${values.join('\n')}
   $last = if ($typed.Count -gt 0) { $typed[-1] } else { '' }
   $key = "$command $last"
   $words = if ($values.ContainsKey($key)) { $values[$key] } else { $offered[$command] }
-  $words | Where-Object { $_.StartsWith($word) } | ForEach-Object {
+  $words | Where-Object { $_ -and $_.StartsWith($word) } | ForEach-Object {
     [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
   }
 }

@@ -22,6 +22,8 @@ export interface Setting {
   readonly switch?: true;
   /** May be given several times: repeated flags, a comma-separated variable, a list in the file. */
   readonly repeatable?: true;
+  /** All values that it may have, when they are few: for completion in the shell. */
+  readonly choices?: readonly string[];
   /** Read from the text, or list of texts; its error message completes `--name: …`. */
   readonly schema: z.ZodType;
 }
@@ -37,7 +39,8 @@ function wholeNumber(min: number, max: number) {
     .refine((number) => number >= min && number <= max, rule);
 }
 
-const yesOrNo = z.enum(['yes', 'no'], 'must be yes or no').transform((text) => text === 'yes');
+const YES_OR_NO = ['yes', 'no'] as const;
+const yesOrNo = z.enum(YES_OR_NO, 'must be yes or no').transform((text) => text === 'yes');
 
 const notEmpty = z.string().min(1, 'must not be empty');
 
@@ -125,6 +128,8 @@ const peer = z.string().transform((text, context): Peer => {
   return z.NEVER;
 });
 
+const locationHints = ['none', 'cluster', 'adobe'] as const;
+
 const logLevels: readonly LogLevel[] = ['silent', 'error', 'warn', 'info', 'debug'];
 
 /** All settings, in the order of the help. */
@@ -170,6 +175,7 @@ export const SETTINGS = [
     fallback: 'no',
     describe: 'start on a redis store that would lose what was acknowledged',
     switch: true,
+    choices: YES_OR_NO,
     schema: yesOrNo,
   },
   {
@@ -214,7 +220,8 @@ export const SETTINGS = [
     value: '<form>',
     fallback: undefined,
     describe: 'what tntIds say of their cluster: none (default), cluster (default with peers) or adobe',
-    schema: z.enum(['none', 'cluster', 'adobe'], 'must be none, cluster or adobe'),
+    choices: locationHints,
+    schema: z.enum(locationHints, 'must be none, cluster or adobe'),
   },
   {
     name: 'trust-proxy',
@@ -244,6 +251,7 @@ export const SETTINGS = [
     fallback: 'no',
     describe: 'serve https with a certificate made for this machine, kept in the data folder',
     switch: true,
+    choices: YES_OR_NO,
     schema: yesOrNo,
   },
   {
@@ -303,6 +311,7 @@ export const SETTINGS = [
     value: '<level>',
     fallback: 'info',
     describe: `${logLevels.join(', ')}; debug has a line a request`,
+    choices: logLevels,
     schema: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
   },
 ] as const satisfies readonly Setting[];
