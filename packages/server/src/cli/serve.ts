@@ -10,12 +10,14 @@ import { storePlace } from '../config/config-report.ts';
 import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { ignoreProxies } from '../config/proxies.ts';
+import { embedded } from '../embedded.ts';
 import type { Claim } from '../locks/claims.ts';
 import { DataFolderInUse, lockDataFolder } from '../locks/data-folder-lock.ts';
 import { type Log, makeLog } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { portProblem, supervise } from '../runtime/supervisor.ts';
+import { temporaryFolderProblem } from '../runtime/temporary-folder.ts';
 import { undisturbed } from '../runtime/undisturbed.ts';
 import type { ServerRole } from '../server.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
@@ -47,7 +49,7 @@ export async function serve(
   for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
   await checkTls(config.tls);
   // Before anything is written: a second start by mistake must leave no trace.
-  const problem = await portProblem(config.host, config.port);
+  const problem = engineProblem(config) ?? (await portProblem(config.host, config.port));
   if (problem !== undefined) {
     process.stderr.write(`quiver: ${problem}\n`);
     return CANNOT_LISTEN;
@@ -65,6 +67,11 @@ export async function serve(
   } finally {
     await undisturbed(() => lock.release());
   }
+}
+
+/** An executable unpacks its engine when it starts; said once here, where each worker would crash. */
+function engineProblem({ store }: ServeConfig): string | undefined {
+  return embedded() !== undefined && store.kind === 'lmdb' ? temporaryFolderProblem() : undefined;
 }
 
 /** Serves from a data folder that this process has locked. */
