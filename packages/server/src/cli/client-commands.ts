@@ -10,6 +10,7 @@ import { healthCommand } from './health.ts';
 import { importCommand } from './import.ts';
 import { setCommand } from './set.ts';
 import { settingsCommand } from './settings.ts';
+import { suggestion } from './suggestion.ts';
 import { tokenCommand } from './token.ts';
 import { watchCommand } from './watch.ts';
 
@@ -38,4 +39,9 @@ export function addClientCommands(program: Command, end: End): void {
 function settle(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent).helpOption('--help', 'print this help').allowExcessArguments(false);
   for (const part of command.commands) settle(part, command);
+  if (command.commands.length === 0) return;
+  const names = command.commands.map((part) => part.name());
+  command.on('command:*', ([name = '']: readonly string[]) => {
+    command.error(`error: unknown command '${name}'${suggestion(name, names)}`);
+  });
 }

@@ -5,8 +5,9 @@
  * typed is evaluated.
  */
 
-import { Argument, Command, type Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, type Option } from 'commander';
 import { SETTINGS, type Setting } from '../config/settings.ts';
+import { suggestion } from './suggestion.ts';
 import { writeData } from './terminal-text.ts';
 
 const EXAMPLES = `
@@ -22,7 +23,12 @@ export function addCompletion(program: Command): void {
   const shells = Object.keys(SCRIPTS);
   const command = new Command('completion')
     .description('print a script that completes quiver in your shell')
-    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .addArgument(
+      new Argument('<shell>', 'which shell').choices(shells).argParser((shell: string) => {
+        if (shells.includes(shell)) return shell;
+        throw new InvalidArgumentError(`It is not known${suggestion(shell, shells)}`);
+      }),
+    )
     .addHelpText('after', EXAMPLES)
     .action((shell: string) => writeData(SCRIPTS[shell]!(program)));
   command.copyInheritedSettings(program);

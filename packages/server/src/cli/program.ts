@@ -110,9 +110,31 @@ export function makeProgram(end: (exitCode: number | undefined) => void): Comman
     });
   addDataFolderCommands(program, end, { add: withSettings, load });
   addClientCommands(program, end);
+  addHelp(program);
   for (const command of program.commands)
     command.helpOption('--help', 'print this help').allowExcessArguments(false);
   return program;
+}
+
+/** In place of commander's own, which shows the help of all for a command that is not known. */
+function addHelp(program: Command): void {
+  program
+    .helpCommand(false)
+    .command('help')
+    .argument('[command...]')
+    .description('display help for command')
+    .action(async (path: string[]) => {
+      let command = program;
+      for (const name of path) {
+        const part = command.commands.find((one) => one.name() === name);
+        // The command says itself what it does not know.
+        if (part === undefined && command.commands.length > 0) {
+          await command.parseAsync([name], { from: 'user' });
+        }
+        command = part ?? command;
+      }
+      command.help();
+    });
 }
 
 /** Only here: a server has no need of the sandbox. */
