@@ -31,6 +31,7 @@ const env = {
   QUIVER_EDGE_SECRET: randomBytes(32).toString('base64url'),
   QUIVER_ADMIN_TOKEN: process.env.QUIVER_ADMIN_TOKEN || randomBytes(24).toString('base64url'),
 };
+let isEnding = false;
 const children = EDGES.map((edge) => {
   const peers = EDGES.filter((other) => other !== edge).flatMap((other) => [
     '--peer',
@@ -47,12 +48,12 @@ const children = EDGES.map((edge) => {
   });
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, endAll);
-process.once('exit', endAll);
-onceParentIsGone(endAll);
+process.once('exit', endOthers);
+onceParentIsGone(endOthers);
 for (const child of children) {
   child.once('exit', (code) => {
     process.exitCode ||= code ?? 1;
-    endAll();
+    endOthers();
   });
 }
 // The banner of each comes when it serves. One that cannot start ends the others, and this.
@@ -80,5 +81,11 @@ Ctrl-C ends all three.
 `);
 
 function endAll() {
+  isEnding = true;
   for (const child of children) child.kill('SIGTERM');
+}
+
+/** Ends all unless they are ending: a second signal would end them at once, and is for people alone. */
+function endOthers() {
+  if (!isEnding) endAll();
 }

@@ -234,12 +234,16 @@ function withoutUndefined(query: Readonly<Record<string, string | undefined>>): 
   );
 }
 
+/** What Bun advises those who call its fetch themselves. */
+const BUN_ADVICE = / (For more information, pass|Was there a typo|Is the computer able)\b.*$/;
+
 /** What went wrong beneath a failed fetch; Node hides it in the cause, Bun says it itself. */
 function networkReason(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
   const { cause, code, message } = error as { cause?: unknown; code?: unknown; message?: unknown };
   if (cause !== undefined && cause !== null) return networkReason(cause);
   if (code === 'ECONNREFUSED' || code === 'ConnectionRefused') return 'connection refused';
+  if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET') return 'the connection was closed';
   const text = typeof message === 'string' && message !== '' ? message : String(code ?? error);
-  return text.split('\n', 1)[0]!;
+  return text.split('\n', 1)[0]!.replace(BUN_ADVICE, '');
 }

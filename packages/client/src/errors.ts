@@ -35,3 +35,8 @@ export class QuiverClientError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 }
+
+/** A call that cannot be sent as it was made: a wrong or missing id, name or value. Nothing was sent. */
+export class QuiverArgumentError extends TypeError {
+  override readonly name = 'QuiverArgumentError';
+}

@@ -16,7 +16,7 @@ export type {
   Repeatable,
   RequestBody,
 } from './connection.ts';
-export { type FailureKind, QuiverClientError } from './errors.ts';
+export { type FailureKind, QuiverArgumentError, QuiverClientError } from './errors.ts';
 export { pathsOf } from './paths.ts';
 export { type FetchKind, type IdKind, type ProfileId, profileId } from './profile-id.ts';
 export {

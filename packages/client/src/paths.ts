@@ -1,5 +1,6 @@
 /** Where the server has what, relative to its root, each part encoded. */
 
+import { QuiverArgumentError } from './errors.ts';
 import { onlyId, type ProfileId, textOf } from './profile-id.ts';
 
 /**
@@ -7,7 +8,8 @@ import { onlyId, type ProfileId, textOf } from './profile-id.ts';
  * call would reach another resource.
  */
 function part(name: string, value: string): string {
-  if (value === '.' || value === '..') throw new TypeError(`${name}: "${value}" cannot be a part of a URL`);
+  if (value === '.' || value === '..')
+    throw new QuiverArgumentError(`${name}: "${value}" cannot be a part of a URL`);
   return encodeURIComponent(textOf(name, value));
 }
 
@@ -34,13 +36,13 @@ export function pathsOf(client: string) {
     adminProfile: `${admin}/profiles`,
     adminAttribute: `${admin}/profiles/attributes`,
     sandboxRequests: '/sandbox/requests/stream',
-    /** The fetch, as every program asks it. @throws TypeError for what is not one id */
+    /** The fetch, as every program asks it. @throws QuiverArgumentError for what is not one id */
     profile(id: ProfileId) {
       const [kind, value] = onlyId(id);
       const ofKind = kind === 'tntId' ? '' : `${kind}/`;
       return `/rest/v1/profiles/${ofKind}${part(kind, value)}`;
     },
-    /** One attribute of a profile. @throws TypeError for what is not one id, or not a name */
+    /** One attribute of a profile. @throws QuiverArgumentError for what is not one id, or not a name */
     profileAttribute(id: ProfileId, name: string) {
       return `${this.profile(id)}/attributes/${part('attribute name', name)}`;
     },

@@ -1,3 +1,5 @@
+import { QuiverArgumentError } from './errors.ts';
+
 /** One id of a profile, by its kind. An ECID is `marketingCloudVisitorId`, as the APIs call it. */
 export type ProfileId =
   | { readonly tntId: string }
@@ -21,7 +23,7 @@ const FETCH_KINDS: readonly FetchKind[] = ['tntId', 'thirdPartyId', 'marketingCl
  * The one id that a caller gave, for callers whose types were not checked.
  *
  * @param kinds the kinds that the call allows; those of a fetch by default
- * @throws TypeError when it is not exactly one id of these kinds, or is empty; the message names the kinds
+ * @throws QuiverArgumentError when it is not exactly one id of these kinds, or is empty; the message names the kinds
  */
 export function onlyId<Kind extends FetchKind = FetchKind>(
   id: unknown,
@@ -31,13 +33,13 @@ export function onlyId<Kind extends FetchKind = FetchKind>(
   const members = given.filter(([, value]) => value !== undefined) as [Kind, unknown][];
   const [kind, value] = members[0] ?? [];
   if (members.length !== 1 || kind === undefined || !kinds.includes(kind)) {
-    throw new TypeError(`id: must be an object with exactly one of ${kinds.join(', ')}`);
+    throw new QuiverArgumentError(`id: must be an object with exactly one of ${kinds.join(', ')}`);
   }
   return [kind, textOf(kind, value)];
 }
 
-/** A text that a call cannot do without. @throws TypeError when it is no string or empty */
+/** A text that a call cannot do without. @throws QuiverArgumentError when it is no string or empty */
 export function textOf(name: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
-  throw new TypeError(`${name}: must be a string that is not empty`);
+  throw new QuiverArgumentError(`${name}: must be a string that is not empty`);
 }

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { encodeBatches, type ProfileRecord, QuiverClient, QuiverClientError } from './index.ts';
+import {
+  encodeBatches,
+  type ProfileRecord,
+  QuiverArgumentError,
+  QuiverClient,
+  QuiverClientError,
+} from './index.ts';
 
 type Answer = Response | Error | ((signal: AbortSignal) => Promise<Response>);
 
@@ -170,6 +176,21 @@ describe('what is sent again', () => {
   });
 });
 
+test.each([
+  [
+    'ECONNRESET',
+    'socket closed. For more information, pass `verbose: true` in the second argument',
+    'the connection was closed',
+  ],
+  ['FailedToOpenSocket', 'Unable to open. Was there a typo in the url or port?', 'Unable to open.'],
+  ['ConnectionRefused', 'Unable to connect. Is the computer able to access the url?', 'connection refused'],
+])('a message on %s has no advice for those who call fetch', async (code, message, says) => {
+  const { quiver } = scripted([Object.assign(new Error(message), { code })], { retries: 0 });
+  await expect(quiver.fetchProfile({ tntId: 'a' })).rejects.toThrow(
+    new RegExp(`^cannot reach http://quiver.test: ${says}$`),
+  );
+});
+
 describe('time and signals', () => {
   test('a try that takes too long ends; what can be sent again is', async () => {
     const { quiver, sent } = scripted([silent, json(PROFILE)], { timeoutMs: 20 });
@@ -320,6 +341,7 @@ describe('what cannot be sent is refused before anything is', () => {
     const failure: unknown = await call(quiver).catch((error: unknown) => error);
     expect(sent).toEqual([]);
     expect(failure).toBeInstanceOf(TypeError);
+    expect(failure).toBeInstanceOf(QuiverArgumentError);
     return (failure as TypeError).message;
   };
 

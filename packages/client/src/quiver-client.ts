@@ -72,7 +72,7 @@ export class QuiverClient {
   /** Where the server has what, for {@link request} and links. */
   readonly paths: ReturnType<typeof pathsOf>;
 
-  /** @throws TypeError when `url` is not one of http or https */
+  /** @throws TypeError when `url` is not one of http or https, or `client` is empty */
   constructor(options: ConnectionOptions) {
     this.#connection = new Connection(options);
     this.paths = pathsOf(options.client);
@@ -92,7 +92,7 @@ export class QuiverClient {
   /**
    * Reports a visit. Profile parameters are sent as text. Returns the visitor's ids; undefined in answer to a beacon.
    *
-   * @throws TypeError for an id of an unknown kind, or one that is no text; ids that are undefined count as not given
+   * @throws QuiverArgumentError for an id of an unknown kind, or one that is no text; ids that are undefined count as not given
    */
   async visit({ sessionId, ...visit }: Visit, options?: CallOptions): Promise<VisitReply | undefined> {
     const call: Request = {
@@ -121,7 +121,7 @@ export class QuiverClient {
    * Sets attributes of a profile; empty values set nothing. Returns whether there is such a profile: an update creates none.
    * Adobe says true in any case.
    *
-   * @throws TypeError for an id of another kind than tntId and thirdPartyId, and for a value that is no string, number or
+   * @throws QuiverArgumentError for an id of another kind than tntId and thirdPartyId, and for a value that is no string, number or
    *   boolean, `undefined` too; nothing is sent then
    */
   async updateProfile(

@@ -1,6 +1,7 @@
 /** What a page or an app reports, and the answer: the members of Adobe's Delivery API that Quiver reads. Others are let through. */
 
 import { attributeText } from './attribute-text.ts';
+import { QuiverArgumentError } from './errors.ts';
 import { textOf } from './profile-id.ts';
 
 /** Parameters of one part of a visit; `profileParameters` become attributes of the profile. */
@@ -65,16 +66,17 @@ export interface VisitReply {
 
 const ID_MEMBERS: readonly string[] = ['tntId', 'thirdPartyId', 'marketingCloudVisitorId', 'customerIds'];
 
-/** Whether a visit names its visitor: without any id each call makes a new one. @throws TypeError for what is no id */
+/** Whether a visit names its visitor: without any id each call makes a new one. @throws QuiverArgumentError for what is no id */
 export function namesVisitor(ids: VisitorIds | undefined): boolean {
   if (ids === undefined) return false;
   const allowed = ID_MEMBERS.join(', ');
   if (typeof ids !== 'object' || ids === null || Array.isArray(ids)) {
-    throw new TypeError(`id: must be an object with any of ${allowed}`);
+    throw new QuiverArgumentError(`id: must be an object with any of ${allowed}`);
   }
   let isNamed = false;
   for (const [name, value] of Object.entries(ids)) {
-    if (!ID_MEMBERS.includes(name)) throw new TypeError(`id.${name}: unknown; the ids are ${allowed}`);
+    if (!ID_MEMBERS.includes(name))
+      throw new QuiverArgumentError(`id.${name}: unknown; the ids are ${allowed}`);
     if (value === undefined) continue;
     if (name !== 'customerIds') textOf(`id.${name}`, value);
     isNamed ||= name !== 'customerIds' || (Array.isArray(value) && value.length > 0);
@@ -82,7 +84,7 @@ export function namesVisitor(ids: VisitorIds | undefined): boolean {
   return isNamed;
 }
 
-/** A visit whose profile parameters are text, as Adobe's description of the API asks for. @throws TypeError for other values */
+/** A visit whose profile parameters are text, as Adobe's description of the API asks for. @throws QuiverArgumentError for other values */
 export function sentVisit(visit: Visit): Visit {
   const { execute, prefetch, notifications } = visit;
   return {

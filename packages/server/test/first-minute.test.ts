@@ -82,7 +82,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
       'a data folder that is a file',
       () => ['serve', '--port', '0', '--data', join(folder, 'a-file')],
       2,
-      /^quiver: --data: cannot mkdir \S+a-file: something of that name is there already \(EEXIST\)\n$/,
+      /^quiver: --data: cannot mkdir \S+a-file: it is a file, not a folder \(EEXIST\)\n$/,
     ],
     [
       'a data folder below a file',

@@ -119,6 +119,11 @@ const missing = (what: string): Answer => ({
 });
 
 describe('quiver get', () => {
+  const KIND_OF: Record<string, string> = {
+    '': 'tntId',
+    thirdPartyId: 'thirdPartyId',
+    marketingCloudVisitorId: 'ECID',
+  };
   const hex = '4f0c2a1e9b7d4c55a1b2c3d4e5f60718';
   const digits = '1'.repeat(38);
   const PERSON = 'thirdPartyId/';
@@ -139,7 +144,12 @@ describe('quiver get', () => {
     expect(asked.map(({ line }) => line)).toEqual(paths.map((path) => `GET /rest/v1/profiles/${path}`));
     expect(asked[0]!.query.get('client')).toBe('demo');
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toBe(`quiver: ${paths.map((path) => `No profile with ${path}`).join('; ')}\n`);
+    const kinds = paths.map((path) => KIND_OF[path.split('/').at(-2) ?? '']);
+    const says =
+      paths.length === 1
+        ? `No profile with ${paths[0]}`
+        : `No profile found for client demo with ${kinds.join(', ').replace(/, (\S+)$/, ' or $1')} ${args[0]}`;
+    expect(stderr).toBe(`quiver: ${says}\n`);
   });
 
   test('shows the profile; what is stored cannot move the cursor', async () => {
@@ -192,6 +202,39 @@ describe('quiver get', () => {
   test('nobody there: exit code 4, one line', async () => {
     const { code, stderr } = await quiver('get', 'a', '--url', nowhere);
     expect([code, stderr]).toEqual([4, `quiver: cannot reach ${nowhere}: connection refused\n`]);
+  });
+});
+
+test.each([
+  ['get', '.'],
+  ['get', '..', '--tnt'],
+])('quiver %s %s is wrong use: no URL has such a part', async (...args) => {
+  const { code, stderr } = await quiver(...args);
+  expect([code, asked]).toEqual([2, []]);
+  expect(stderr).toMatch(/^quiver: \w+: "\.+" cannot be a part of a URL\n$/);
+});
+
+describe('quiver settings', () => {
+  const path = 'PATCH /demo/target/clients/settings';
+  const stored = '{"enableProfileApiAuthentication":false,"checking":"strict"}';
+
+  test('a name that looks like a misspelt setting is wrong use, and nothing is sent', async () => {
+    const { code, stdout, stderr } = await quiver('settings', 'profileLifetimeDays=30', 'chekcing=strict');
+    expect([code, stdout, asked]).toEqual([2, '', []]);
+    expect(stderr).toBe(
+      'quiver: chekcing: is no setting of Quiver; did you mean checking? Nothing was changed; --force stores it\n',
+    );
+  });
+
+  test.each([
+    ['with --force', ['chekcing=strict', '--force']],
+    ['when it is taken away', ['chekcing=null']],
+    ['when it is nothing like a setting', ['owner=growth']],
+    ['when it is a setting', ['checking=strict']],
+  ])('a name is sent %s', async (_, args) => {
+    script[path] = stored;
+    expect(await quiver('settings', ...args)).toMatchObject({ code: 0, stderr: '' });
+    expect(asked.map(({ line }) => line)).toEqual([path]);
   });
 });
 

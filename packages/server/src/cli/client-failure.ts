@@ -1,6 +1,6 @@
 /** How a client command ends when it does not end well. */
 
-import { QuiverClientError } from 'quiver-client';
+import { QuiverArgumentError, QuiverClientError } from 'quiver-client';
 import { proxyFor } from '../config/proxies.ts';
 import { QuiverError } from '../errors.ts';
 
@@ -46,6 +46,7 @@ export async function endWith(end: End, run: () => Promise<ExitCode>): Promise<v
 function asClientFailure(error: unknown): ClientFailure | undefined {
   if (error instanceof ClientFailure) return error;
   if (error instanceof QuiverClientError) return failureOf(error);
+  if (error instanceof QuiverArgumentError) return new ClientFailure(EXIT.wrongUse, error.message);
   // The rules of the batch format speak of files as the server does.
   if (error instanceof QuiverError) return new ClientFailure(EXIT.wrongUse, error.message);
   return undefined;

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { messageOf, type Profile } from 'quiver-client';
-import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import {
   CONNECTION_HELP,
   type ConnectionOptions,
@@ -17,6 +17,8 @@ import {
   KIND_NAMES,
   type KindOptions,
   kindsOf,
+  type Miss,
+  notFound,
   sentId,
   withKind,
 } from './visitor-argument.ts';
@@ -43,7 +45,7 @@ export function getCommand(end: End): Command {
 
 async function get(id: string, options: GetOptions): Promise<ExitCode> {
   const server = connect(options);
-  const misses: string[] = [];
+  const misses: Miss[] = [];
   for (const kind of kindsOf(id, options)) {
     const reply = new ReplyText();
     const profile = await server.fetchProfile(sentId(kind, id), reply);
@@ -51,9 +53,9 @@ async function get(id: string, options: GetOptions): Promise<ExitCode> {
       writeData(options.json ? `${reply.text}\n` : profileText(kind, profile));
       return EXIT.ok;
     }
-    misses.push(messageOf(reply.text));
+    misses.push({ kind, message: messageOf(reply.text) });
   }
-  throw new ClientFailure(EXIT.refused, misses.join('; '));
+  throw notFound(id, misses, options);
 }
 
 function profileText(kind: AddressedKind, profile: Profile): string {

@@ -11,7 +11,16 @@ import {
   withConnection,
 } from './server-connection.ts';
 import { shown, writeNote } from './terminal-text.ts';
-import { KIND_HELP, KIND_NAMES, type KindOptions, kindsOf, sentId, withKind } from './visitor-argument.ts';
+import {
+  KIND_HELP,
+  KIND_NAMES,
+  type KindOptions,
+  kindsOf,
+  type Miss,
+  notFound,
+  sentId,
+  withKind,
+} from './visitor-argument.ts';
 
 type SetOptions = ConnectionOptions & KindOptions;
 
@@ -39,7 +48,7 @@ export function setCommand(end: End): Command {
 async function set(id: string, settings: readonly string[], options: SetOptions): Promise<ExitCode> {
   const attributes = Object.fromEntries(settings.map(attributeOf));
   const server = connect(options);
-  const misses: string[] = [];
+  const misses: Miss[] = [];
   const [likeliest, ...others] = kindsOf(id, options);
   if (likeliest === 'ecid') {
     throw new ClientFailure(
@@ -53,9 +62,9 @@ async function set(id: string, settings: readonly string[], options: SetOptions)
       writeNote(`set ${settings.length} of ${KIND_NAMES[kind]} ${shown(id)}`);
       return EXIT.ok;
     }
-    misses.push(messageOf(reply.text));
+    misses.push({ kind, message: messageOf(reply.text) });
   }
-  throw new ClientFailure(EXIT.refused, misses.join('; '));
+  throw notFound(id, misses, options);
 }
 
 function attributeOf(setting: string): [name: string, value: string] {

@@ -1,6 +1,7 @@
 /** `quiver settings`: the settings of a client (contract section 9). */
 
 import { Command } from 'commander';
+import { misspeltSettings } from '../access/client-settings.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import {
   CONNECTION_HELP,
@@ -11,10 +12,11 @@ import {
 } from './server-connection.ts';
 import { shown, table, writeData, writeNote } from './terminal-text.ts';
 
-type SettingsOptions = ConnectionOptions & { readonly json?: boolean };
+type SettingsOptions = ConnectionOptions & { readonly json?: boolean; readonly force?: boolean };
 
 const EXAMPLES = `
 Needs the admin token. Without name=value it shows them. A value is read as JSON, else as text; null takes the setting back to its default.
+Other names are stored as they are. One that looks like a misspelt setting changes nothing and ends with exit code 2, unless --force.
 
   enableProfileApiAuthentication   whether the profile APIs ask for a profile token (false)
   profileLifetimeDays              days that a profile lives after a write, 1 to 90 (14)
@@ -37,19 +39,24 @@ export function settingsCommand(end: End): Command {
   const command = new Command('settings')
     .description('show or change the settings of a client')
     .argument('[name=value...]', 'settings to change')
-    .option('--json', 'the reply of the server as it is');
+    .option('--json', 'the reply of the server as it is')
+    .option('--force', 'store a name that looks like a misspelt setting too');
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
     .action((changes: string[], options: SettingsOptions) => endWith(end, () => settings(changes, options)));
 }
 
 async function settings(changes: readonly string[], options: SettingsOptions): Promise<ExitCode> {
+  const changed = Object.fromEntries(changes.map(changeOf));
+  // A script that meant a setting must not go on as if it was set.
+  const [misspelt] = options.force ? [] : misspeltSettings(changed);
+  if (misspelt !== undefined) {
+    throw new ClientFailure(EXIT.wrongUse, `${shown(misspelt)} Nothing was changed; --force stores it`);
+  }
   const { admin } = connect(options);
   const reply = new ReplyText();
   const members =
-    changes.length === 0
-      ? await admin.settings(reply)
-      : await admin.changeSettings(Object.fromEntries(changes.map(changeOf)), reply);
+    changes.length === 0 ? await admin.settings(reply) : await admin.changeSettings(changed, reply);
   if (reply.warning !== null) writeNote(`warning: ${shown(reply.warning)}`);
   writeData(
     options.json

@@ -27,7 +27,8 @@ export function systemProblem(error: unknown): string | undefined {
   const { code, syscall, path, dest, message } = error as NodeJS.ErrnoException & { dest?: string };
   if (code === undefined || syscall === undefined) return undefined;
   const where = [path, dest].filter((part) => part !== undefined).join(' to ');
-  const rule = ruleOf(code);
+  // A folder that is there already is no error of mkdir, so this is something else.
+  const rule = code === 'EEXIST' && syscall === 'mkdir' ? 'it is a file, not a folder' : ruleOf(code);
   if (rule === undefined || where === '') return message.replaceAll(/\s+/g, ' ');
   return `cannot ${syscall} ${where}: ${rule} (${code})`;
 }

@@ -50,3 +50,19 @@ export const KIND_NAMES: Readonly<Record<AddressedKind, string>> = {
 export function sentId(kind: AddressedKind, id: string): ProfileId {
   return profileId(kind === 'ecid' ? 'marketingCloudVisitorId' : kind, id);
 }
+
+/** A kind by which nothing was found, and what the server said to it. */
+export interface Miss {
+  readonly kind: AddressedKind;
+  readonly message: string;
+}
+
+/** Nobody has the id: as the server says where one kind was asked for, else one line for all kinds. */
+export function notFound(id: string, misses: readonly Miss[], { client }: { readonly client: string }) {
+  const names = misses.map(({ kind }) => KIND_NAMES[kind]);
+  const message =
+    misses.length === 1
+      ? misses[0]!.message
+      : `No profile found for client ${client} with ${names.slice(0, -1).join(', ')} or ${names.at(-1)} ${shown(id)}`;
+  return new ClientFailure(EXIT.refused, message);
+}

@@ -43,9 +43,23 @@ export function rootRoute(version: string): Route {
       },
     },
     handle({ request }) {
-      const isBrowser = /\btext\/html\b/.test(request.headers.get('accept') ?? '');
-      if (isBrowser) return new Reply(null, 302, { location: places.console, vary: 'Accept' });
+      if (prefersHtml(request.headers.get('accept') ?? ''))
+        return new Reply(null, 302, { location: places.console, vary: 'Accept' });
       return jsonReply({ name: 'quiver', version, ...places }, 200, { vary: 'Accept' });
     },
   };
+}
+
+/** Whether `Accept` asks for HTML by name, and for JSON less (RFC 9110 section 12.5.1). */
+export function prefersHtml(accept: string): boolean {
+  const ranges = new Map(
+    accept.split(',').map((range) => {
+      const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+      const quality = parameters.find((parameter) => /^q=/.test(parameter));
+      return [type, quality === undefined ? 1 : Number(quality.slice(2)) || 0];
+    }),
+  );
+  const html = ranges.get('text/html') ?? 0;
+  const json = ranges.get('application/json') ?? ranges.get('application/*') ?? ranges.get('*/*') ?? 0;
+  return html > json;
 }
