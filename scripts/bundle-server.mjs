@@ -47,7 +47,7 @@ export async function bundleServer() {
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
     sourcemap: false,
-    minify: { compress: false, mangle: false, codegen: { removeWhitespace: false } },
+    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
     keepNames: true,
   });
   await bundle.close();
