@@ -2,6 +2,8 @@
 
 import { CommanderError } from 'commander';
 import { ConfigError } from '../config/load-config.ts';
+import { embedded } from '../embedded.ts';
+import { temporaryFolderProblem } from '../runtime/temporary-folder.ts';
 import { makeProgram } from './program.ts';
 import { systemProblem } from './system-problem.ts';
 
@@ -28,9 +30,16 @@ export async function run(args: readonly string[]): Promise<number | undefined> 
       process.stderr.write(`quiver: ${error.message}\n`);
       return WRONG_USE;
     }
-    const problem = systemProblem(error);
+    const problem = engineProblem(error) ?? systemProblem(error);
     if (problem === undefined) throw error;
     process.stderr.write(`quiver: ${problem}\n`);
     return FAILED;
   }
+}
+
+/** Why an executable could not load the engine that it unpacks; undefined for any other error. */
+function engineProblem(error: unknown): string | undefined {
+  if (embedded() === undefined || (error as NodeJS.ErrnoException).code !== 'ERR_DLOPEN_FAILED')
+    return undefined;
+  return temporaryFolderProblem();
 }
