@@ -11,12 +11,13 @@ const MAIN = new URL('../dist/main.js', import.meta.url);
 
 const isServer = process.argv[2] === 'serve';
 const bun = isServer ? installedBun() : undefined;
-const { onceParentIsGone, runInstead } = isServer ? await import('./run-instead.mjs') : {};
+const staysOn = isServer || process.argv[2] === 'sandbox';
+const { onceParentIsGone, runInstead } = staysOn ? await import('./run-instead.mjs') : {};
 const isOfNpx = process.env.npm_lifecycle_event === 'npx';
 if (bun !== undefined)
   runInstead(bun, [fileURLToPath(MAIN), ...process.argv.slice(2)], { endsWithParent: isOfNpx });
 else {
-  if (isServer && isOfNpx) onceParentIsGone(() => process.kill(process.pid, 'SIGTERM'));
+  if (staysOn && isOfNpx) onceParentIsGone(() => process.kill(process.pid, 'SIGTERM'));
   await import(MAIN.href);
 }
 
