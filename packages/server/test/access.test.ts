@@ -106,10 +106,13 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     expect((await run('settings', '--json')).stdout).toBe(before);
   });
 
-  test('a name that looks misspelt is stored, and the command says so', async () => {
-    const changed = await run('settings', 'profileLifetimeDay=30');
-    expect(changed.code).toBe(0);
-    expect(changed.stderr).toContain('did you mean profileLifetimeDays?');
+  test('a name that looks misspelt is refused, and stored with --force', async () => {
+    const refused = await run('settings', 'profileLifetimeDay=30');
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('did you mean profileLifetimeDays?');
+    expect((await run('settings', '--json')).stdout).not.toContain('"profileLifetimeDay"');
+    expect((await run('settings', 'profileLifetimeDay=30', '--force')).code).toBe(0);
+    expect((await run('settings', '--json')).stdout).toContain('"profileLifetimeDay"');
     expect((await run('settings', 'profileLifetimeDay=null')).stderr).not.toContain('did you mean');
     expect((await run('settings', '--json')).stdout).not.toContain('"profileLifetimeDay"');
   });
