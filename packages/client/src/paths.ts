@@ -13,9 +13,9 @@ function part(name: string, value: string): string {
   return encodeURIComponent(textOf(name, value));
 }
 
-/** The paths of one client. */
+/** The paths of one client; of those that name it, none is good when it is empty, as for calls that are of no client. */
 export function pathsOf(client: string) {
-  const code = part('client', client);
+  const code = client === '' ? '' : part('client', client);
   const admin = `/${code}/target`;
   const batches = (version: 'v1' | 'v2') => `/m2/${code}${version === 'v2' ? '/v2' : ''}/profile`;
   return {
