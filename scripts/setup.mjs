@@ -79,8 +79,9 @@ function compile(what, folder) {
 
 const CONFIGS = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
-/** Builds the console when its sources are newer than the last build. */
+/** Builds the console when its sources are newer than the last build, and before it the client, which it takes in as compiled. */
 export function buildConsole() {
+  compile('the client', CLIENT);
   const built = join(SERVER, 'dist', 'console', 'index.html');
   const files = ['index.html', 'package.json', 'vite.config.ts'].map((name) => join(CONSOLE, name));
   const newest = Math.max(
