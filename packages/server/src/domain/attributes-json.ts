@@ -1,5 +1,6 @@
 /** The attributes as a fetch sends them (contract section 4), made of packed ones in one pass: the hot path of the whole server. */
 
+import { FEW_BYTES } from './copy-bytes.ts';
 import { GROUP_HEAD, GROUP_MARK, readLength, skipLength } from './packed-attributes.ts';
 import { readTime } from './time-bytes.ts';
 
@@ -8,8 +9,6 @@ const TO_VALUE = Buffer.from('":{"value":"');
 /** From behind a value to the first byte of the next name, with room for the time. */
 const TO_NEXT = Buffer.from('","modifiedAt":"2026-07-31T14:26:30.879+00:00"},"');
 const TIME_AT = '","modifiedAt":"'.length;
-/** Shorter bytes are copied one by one, which is cheaper than a view of them. */
-const FEW = 48;
 
 const DAY = 86_400_000;
 /** Days seen, as `2026-07-31T` in bytes; this many, so that no clock that runs wild fills the memory. */
@@ -61,7 +60,7 @@ let seen = 0;
 
 /** Copies a name or a value. @returns where it ends in `out` */
 function copyText(out: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): number {
-  if (end - start > FEW) {
+  if (end - start > FEW_BYTES) {
     out.set(bytes.subarray(start, end), at);
     // Not looked at byte by byte, so it may hold anything.
     seen |= 0x80;

@@ -4,6 +4,7 @@
  * Both sides are packed attributes (`packed-attributes.ts`) that may lie within larger buffers.
  */
 
+import { copyBytes } from './copy-bytes.ts';
 import { GROUP_HEAD, GROUP_MARK, readLength, skipLength } from './packed-attributes.ts';
 
 /**
@@ -166,14 +167,4 @@ function withRoom(full: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(2 * full.length);
   larger.set(full);
   return larger;
-}
-
-/** Fewer bytes are copied one by one, which is cheaper than a view of them. */
-const FEW = 48;
-
-function copyBytes(target: Uint8Array, at: number, from: Uint8Array, start: number, end: number): number {
-  const length = end - start;
-  if (length > FEW) target.set(from.subarray(start, end), at);
-  else for (let index = 0; index < length; index += 1) target[at + index] = from[start + index]!;
-  return at + length;
 }

@@ -18,6 +18,7 @@
  */
 
 import { attributesJson } from '../../domain/attributes-json.ts';
+import { copyOf } from '../../domain/copy-bytes.ts';
 import type { PackedAttributes } from '../../domain/packed-attributes.ts';
 import type { Profile } from '../../domain/profile.ts';
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
@@ -154,10 +155,4 @@ export function decodeFound(bytes: Uint8Array, at: number, end: number): FoundPr
     expiresAt: readExpiresAt(bytes, at),
     attributes: attributesJson(bytes, attributesStartOf(bytes, at), end),
   };
-}
-
-export function copyOf(bytes: Uint8Array, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafe(end - start);
-  copy.set(bytes.subarray(start, end));
-  return copy;
 }

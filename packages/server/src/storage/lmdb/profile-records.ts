@@ -4,6 +4,7 @@
  */
 
 import { attributesJson } from '../../domain/attributes-json.ts';
+import { copyOf } from '../../domain/copy-bytes.ts';
 import { overlayAttributes } from '../../domain/overlay-attributes.ts';
 import { NO_ATTRIBUTES, type PackedAttributes } from '../../domain/packed-attributes.ts';
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
@@ -23,7 +24,6 @@ import {
 } from './profile-delta.ts';
 import {
   attributesStartOf,
-  copyOf,
   decodeFound,
   decodeProfile,
   readExpiresAt,

@@ -9,6 +9,7 @@
  */
 
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import { copyBytes } from '../../domain/copy-bytes.ts';
 import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
 import { overlayAttributes } from '../../domain/overlay-attributes.ts';
 import { TIME_BYTES } from '../../domain/time-bytes.ts';
@@ -225,14 +226,4 @@ export class RowWriter {
     this.#log.append(entry, end, key);
     return 'updated';
   }
-}
-
-/** Fewer bytes are copied one by one, which is cheaper than a view of them. */
-const FEW = 48;
-
-function copyBytes(target: Uint8Array, at: number, from: Uint8Array, start: number, end: number): number {
-  const length = end - start;
-  if (length > FEW) target.set(from.subarray(start, end), at);
-  else for (let index = 0; index < length; index += 1) target[at + index] = from[start + index]!;
-  return at + length;
 }

@@ -15,6 +15,7 @@
  */
 
 import { attributesJson } from '../../domain/attributes-json.ts';
+import { copyOf } from '../../domain/copy-bytes.ts';
 import type { Profile } from '../../domain/profile.ts';
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
 import type { FoundProfile } from '../profile-store.ts';
@@ -101,12 +102,6 @@ export function decodeFound(bytes: Uint8Array, length: number): FoundProfile {
     expiresAt: readTime(bytes, 7),
     attributes: attributesJson(bytes, attributesStartOf(bytes), length),
   };
-}
-
-function copyOf(bytes: Uint8Array, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafe(end - start);
-  copy.set(bytes.subarray(start, end));
-  return copy;
 }
 
 function textAt(bytes: Uint8Array, start: number, end: number): string {
