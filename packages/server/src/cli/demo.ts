@@ -70,7 +70,7 @@ async function addVisits(stores: Stores, client: string, log: Log, now: number):
   });
   for (const { ids, attributes, hoursAgo } of demoVisits(Math.min(LONGEST_AGO, lifetimeDays * 24 - 1))) {
     visitAt = now - hoursAgo * HOUR;
-    await service.visit(client, visitOf(ids, '', new Map(Object.entries(attributes))));
+    await service.visit(client, visitOf(ids, '', new Map(Object.entries(attributes)), undefined));
   }
 }
 

@@ -13,6 +13,7 @@ import type { Call, Route } from '../wire/route.ts';
 import { ClientQuery, MAX_DELIVERY_BODY, REFUSED, SessionId } from './delivery-routes.ts';
 import { checkMembers, MAX_MBOXES, VisitorIdsSchema } from './delivery-schema.ts';
 import { addProfileParameters } from './profile-parameters.ts';
+import { mboxCallFacts } from './request-facts.ts';
 import { StrictBatchMboxSchema } from './strict-schema.ts';
 import { checkSessionId, memberOfId, visitOf } from './visit.ts';
 import type { SentDebugToken, VisitIntake } from './visit-intake.ts';
@@ -46,7 +47,8 @@ const BatchMboxSchema = z
 export function batchMboxRoute(intake: VisitIntake): Route {
   async function handle(call: Call): Promise<Reply> {
     const { request, query, client } = call;
-    checkSessionId(lastValue(query, 'sessionId'));
+    const sessionId = lastValue(query, 'sessionId');
+    checkSessionId(sessionId);
     const body = readJsonObject(await readBody(request, MAX_DELIVERY_BODY));
     const sent = checkMembers(BatchMboxSchema, body);
     const { checking, customerIdAliases } = await intake.rulesOf(client);
@@ -56,8 +58,12 @@ export function batchMboxRoute(intake: VisitIntake): Route {
     for (const [place, { profileParameters }] of sent.mboxes.entries()) {
       addProfileParameters(settings, profileParameters, `mboxes[${place}]`);
     }
+    const factsOf = () => {
+      const names = sent.mboxes.map(({ mbox }) => mbox);
+      return mboxCallFacts(names, sessionId, request.headers);
+    };
     const { tntId, edgeHost, cluster, trace } = await intake.take(call, {
-      visit: visitOf(sent.id ?? {}, 'id.', settings, customerIdAliases),
+      visit: visitOf(sent.id ?? {}, 'id.', settings, factsOf, customerIdAliases),
       memberOf: memberOfId,
       sentTntId: sent.id?.tntId,
       metered: { execute: { mboxes: sent.mboxes.map(() => ({})) } },

@@ -10,6 +10,7 @@ import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { deliveryReply } from './delivery-reply.ts';
 import { checkMembers, DeliveryRequestSchema, MboxCallSchema } from './delivery-schema.ts';
 import { addProfileParameters, profileParametersOf } from './profile-parameters.ts';
+import { deliveryFacts, mboxCallFacts } from './request-facts.ts';
 import { StrictDeliverySchema, StrictMboxCallSchema } from './strict-schema.ts';
 import { checkSessionId, memberName, memberOfId, visitOf } from './visit.ts';
 import type { SentDebugToken, VisitIntake } from './visit-intake.ts';
@@ -26,13 +27,20 @@ export const MAX_DELIVERY_BODY = 4 * 1024 * 1024;
 export function deliveryRoutes(intake: VisitIntake): Route[] {
   async function deliver(call: Call): Promise<Reply> {
     const { request, query, client } = call;
-    checkSessionId(lastValue(query, 'sessionId'));
+    const sessionId = lastValue(query, 'sessionId');
+    checkSessionId(sessionId);
     const body = readJsonObject(await readBody(request, MAX_DELIVERY_BODY));
     const delivery = checkMembers(DeliveryRequestSchema, body);
     const { checking, customerIdAliases } = await intake.rulesOf(client);
     if (checking === 'strict') checkMembers(StrictDeliverySchema, body);
     const { tntId, edgeHost, cluster, trace } = await intake.take(call, {
-      visit: visitOf(delivery.id ?? {}, 'id.', profileParametersOf(delivery), customerIdAliases),
+      visit: visitOf(
+        delivery.id ?? {},
+        'id.',
+        profileParametersOf(delivery),
+        () => deliveryFacts(delivery, sessionId, request.headers),
+        customerIdAliases,
+      ),
       memberOf: memberOfId,
       sentTntId: delivery.id?.tntId,
       metered: delivery,
@@ -54,7 +62,9 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
     const settings = new Map<string, string>();
     addProfileParameters(settings, mboxCall.profileParameters, '');
     const { tntId, cluster } = await intake.take(call, {
-      visit: visitOf({ ...mboxCall, customerIds: null }, '', settings),
+      visit: visitOf({ ...mboxCall, customerIds: null }, '', settings, () =>
+        mboxCallFacts([mboxCall.mbox], sessionId, request.headers),
+      ),
       memberOf: memberName,
       sentTntId: mboxCall.tntId,
       metered: { execute: { mboxes: [{}] } },

@@ -5,14 +5,22 @@
 
 import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
+import type { NamedTexts } from '../domain/script-input.ts';
 import { type IdKind, idProblem } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { attributesOf } from '../wire/attribute-parameters.ts';
 import { readBody, textOf } from '../wire/body.ts';
-import { lastValue, type Parameter, readParameters } from '../wire/parameters.ts';
+import {
+  ATTRIBUTE_PREFIX,
+  lastValue,
+  type Parameter,
+  readParameters,
+  UNREADABLE,
+} from '../wire/parameters.ts';
 import { edgeHeader, jsonReply, Reply, type ReplyStyle } from '../wire/replies.ts';
 import type { Call, Method, Route } from '../wire/route.ts';
 import { checkMembers } from './delivery-schema.ts';
+import { mboxCallFacts } from './request-facts.ts';
 import { StrictMboxCallSchema } from './strict-schema.ts';
 import { checkSessionId, visitOf } from './visit.ts';
 import type { VisitIntake, VisitTaken } from './visit-intake.ts';
@@ -147,13 +155,23 @@ async function takeIn(intake: VisitIntake, call: Call, sent: readonly Parameter[
     ids[member] = text;
   }
   const taken = await intake.take(call, {
-    visit: visitOf(ids, '', attributesOf(sent).settings),
+    visit: visitOf(ids, '', attributesOf(sent).settings, () =>
+      mboxCallFacts([mbox], sessionId, call.request.headers, parametersOf(sent)),
+    ),
     memberOf: (kind) => IDS.find((id) => id.kind === kind)!.parameter,
     sentTntId: ids.tntId,
     metered: { execute: { mboxes: [{}] } },
     attributesMember: 'profile.<name>',
   });
   return { ...taken, sessionId, ids };
+}
+
+/** What scripts see of a call as parameters of its mbox: all but attributes and what cannot be decoded. */
+function parametersOf(sent: readonly Parameter[]): NamedTexts {
+  return sent.flatMap(
+    ([name, value]): NamedTexts =>
+      name.startsWith(ATTRIBUTE_PREFIX) || value === UNREADABLE ? [] : [[name, value]],
+  );
 }
 
 const PARAMETERS = z.object({

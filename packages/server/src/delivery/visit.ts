@@ -48,6 +48,7 @@ export function memberOfId(kind: IdKind): string {
  * Makes a visit out of the ids sent and what it sets. A visitor without any id gets a new tntId.
  *
  * @param path where the ids stand in the request, for a refusal: `id.` or nothing
+ * @param facts makes what else the request says
  * @param aliases whose customer ids count; null: all
  * @throws QuiverError `bad-request` that names the malformed id
  */
@@ -55,6 +56,7 @@ export function visitOf(
   sent: SentIds,
   path: 'id.' | '',
   settings: ReadonlyMap<string, string>,
+  facts: Visit['facts'],
   aliases: readonly string[] | null = null,
 ): Visit {
   const ids: VisitorId[] = [];
@@ -75,7 +77,7 @@ export function visitOf(
     }
   }
   const freshTntId: VisitorId = { kind: 'tntId', value: newTntId() };
-  return { ids: ids.length === 0 ? [freshTntId] : ids, freshTntId, settings, hint };
+  return { ids: ids.length === 0 ? [freshTntId] : ids, freshTntId, settings, hint, facts };
 }
 
 /**

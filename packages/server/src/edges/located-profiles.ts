@@ -156,7 +156,7 @@ export class LocatedProfiles {
     const { ids } = visit;
     const peer = this.#peers.get(target.cluster)!;
     for (const id of ids) this.#homes.remember(client, id, target.cluster);
-    const { hint: _, ...sent } = visit;
+    const { hint: _, facts: __, ...sent } = visit;
     const visited = await heard(
       peer.ask('visit', { client, ...sent, ids: [...ids], settings: [...visit.settings] }),
     );

@@ -16,6 +16,7 @@ import type { AttributeSettings } from '../domain/attributes.ts';
 import type { WriteMoment } from '../domain/lifetime.ts';
 import type { Profile } from '../domain/profile.ts';
 import type { LimitOutcome } from '../domain/profile-limits.ts';
+import type { RequestFacts } from '../domain/script-input.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
 /** What an update or a removal came to. */
@@ -30,6 +31,8 @@ export interface Visit {
   readonly settings: AttributeSettings;
   /** The location hint that the tntId came with; of no meaning to a store. */
   readonly hint?: string | undefined;
+  /** What else the request says; made when somebody asks. Of no meaning to a store. */
+  readonly facts?: (() => RequestFacts) | undefined;
 }
 
 export interface VisitOutcome {
