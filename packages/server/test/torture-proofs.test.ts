@@ -1,0 +1,22 @@
+/** Proof that the quick tortures notice what was spoiled for them. */
+
+import { describe, test } from 'vitest';
+import { expectNoticed } from './tortures.ts';
+
+describe('on a spoiled server', { timeout: 240_000 }, () => {
+  test.each([
+    ['redis-nodes', 'masters-alone'],
+    ['port-race', 'blind-locks'],
+    ['stop', 'write-behind-and-exit'],
+    ['backup', 'copy-of-the-live-file'],
+    ['kill', 'half-updates'],
+    ['one-person', 'read-then-write'],
+    ['fresh-reads', 'shared-snapshots'],
+    ['expiry', 'a-millisecond-too-long'],
+    ['http-differential', 'lenient-http'],
+    ['fuzz', 'crash'],
+    ['settings', 'kept-a-moment'],
+    ['proxy', 'obeys-proxies'],
+    ['browser', 'any-host-any-page'],
+  ])('%s notices: %s', (name, sabotage) => expectNoticed(name, sabotage));
+});
