@@ -9,8 +9,13 @@ import { setTimeout } from 'node:timers/promises';
 import { ask, attributesOf, until, visit } from './lanes.mjs';
 import { makeFolder, RUNTIMES, runQuiver, startQuiver } from './quiver-process.mjs';
 
-/** The longest head start of one over the other: a server opens its store within it. */
-const SPREAD_MS = 700;
+/**
+ * How many milliseconds the server starts before the restore, from and to; below zero the restore comes
+ * first. A server opens its store within 700 ms.
+ */
+const LEADS_MS = [-700, 700];
+/** While a restore copies, long after it has looked for servers and before it puts the copy in place. */
+const WHILE_IT_COPIES_MS = [-1600, -500];
 const SERVE = ['--workers', '2'];
 const ROWS = 100_000;
 
@@ -18,28 +23,31 @@ export default {
   name: 'restore-race',
   bar: 'a server started during a restore, 40 of 40: what it acknowledged is in the data folder, whoever came first',
   sizes: { short: { rounds: 4 }, long: { rounds: 40 } },
-  sabotages: { 'blind-locks': { rounds: 14, spreadMs: 250 } },
-  async run({ rounds, spreadMs = SPREAD_MS }, { say, sabotage }) {
+  sabotages: { 'blind-locks': { rounds: 12, leadsMs: WHILE_IT_COPIES_MS } },
+  async run({ rounds, leadsMs: [first, last] = LEADS_MS }, { say, sabotage }) {
     const folder = await makeFolder('restore-race');
     const template = join(folder, 'template');
     const copy = join(folder, 'copy');
-    const first = await startQuiver({ runtime: 'bun', dataDir: template, flags: SERVE });
-    await fill(first.url);
-    await first.stop();
+    const filled = await startQuiver({ runtime: 'bun', dataDir: template, flags: SERVE });
+    await fill(filled.url);
+    await filled.stop();
     await succeed(['backup', '--data', template, copy]);
     const seen = { rounds: 0, servedAlone: 0, restoredAlone: 0, both: 0, acknowledged: 0, lost: 0 };
     const problems = [];
     for (let n = 0; n < rounds; n += 1) {
       const dataDir = join(folder, `data${n}`);
       await cp(template, dataDir, { recursive: true });
-      // From a restore well ahead of the server to a server well ahead of the restore.
-      const lead = Math.round(spreadMs * ((2 * n) / rounds - 1));
+      const lead = Math.round(first + ((last - first) * n) / rounds);
       const { served, restored } = await race({ dataDir, copy, lead, runtime: RUNTIMES[n % 2], sabotage });
       if (!served && restored.code !== 0) problems.push(`round ${n}: both were refused: ${restored.stderr}`);
       if (restored.code !== 0 && !/is running on|is at work in/.test(restored.stderr))
         problems.push(`round ${n}: ${restored.stderr.trim()}`);
       if (served) {
-        const { status } = await visit(served.url, { tntId: `round${n}` }, { first: '1' });
+        const gone = (error) => {
+          problems.push(`round ${n}: the server ended by itself: ${error.message}`);
+          return {};
+        };
+        const { status } = await visit(served.url, { tntId: `round${n}` }, { first: '1' }).catch(gone);
         if (status === 200) seen.acknowledged += 1;
         await served.stop();
         if (status === 200 && !(await isThere(dataDir, `round${n}`))) {
