@@ -33,7 +33,7 @@ export default {
     ...FEATURES.map((feature) =>
       floor(feature, `${feature}/`, [
         ...ground,
-        'storage/[^/]+$',
+        'storage/(kept/)?[^/]+$',
         'wire/',
         'config/',
         '(log|background)\\.ts$',
@@ -42,7 +42,7 @@ export default {
     floor('http', 'http/', [
       ...ground,
       embedded,
-      'storage/[^/]+$',
+      'storage/(kept/)?[^/]+$',
       'wire/',
       'config/',
       'log\\.ts$',
@@ -50,7 +50,7 @@ export default {
     ]),
     floor('sandbox', 'sandbox/', [
       ...ground,
-      'storage/[^/]+$',
+      'storage/(kept/)?[^/]+$',
       'wire/',
       'config/',
       'runtime/',

@@ -6,6 +6,7 @@ import { ROOT } from './setup.mjs';
 
 const CHECKS = [
   ['lock file', '../scripts/lock.mjs', ['--check']],
+  ['Lua scripts', '../scripts/embed-lua.mjs', ['--check']],
   ['format and lint', '@biomejs/biome/bin/biome', ['ci', '.', '--colors=off', '--error-on-warnings']],
   ['types', 'typescript/bin/tsc', ['-p', 'packages/server/tsconfig.json']],
   ['types of the client', 'typescript/bin/tsc', ['-p', 'packages/client/tsconfig.json']],

@@ -13,7 +13,7 @@ import { derivedKey } from '../src/access/signing-key.ts';
 import { EdgePeer, edgeMetrics } from '../src/edges/edge-peer.ts';
 import { EdgeSeal } from '../src/edges/edge-seal.ts';
 import { SpentCallFiles } from '../src/edges/spent-call-files.ts';
-import { SPENT_CALLS_KEPT } from '../src/storage/spent-call-store.ts';
+import { SPENT_CALLS_KEPT_MS } from '../src/storage/spent-call-store.ts';
 import { type Quiver, type RuntimeName, startQuiver } from './start-quiver.ts';
 
 const SECRET = 'a secret of at least thirty-two characters';
@@ -66,7 +66,7 @@ test('what was let in is known to who opens the folder later, and goes when it i
     expect(later.spend(nonce, now)).toBe(false);
     expect(later.spend(nonce.toUpperCase(), now)).toBe(true);
     const sealedAt = now;
-    now += SPENT_CALLS_KEPT - 10_000;
+    now += SPENT_CALLS_KEPT_MS - 10_000;
     await later.start();
     expect(later.spend(nonce, sealedAt)).toBe(false);
     now += 30_000;

@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { QuiverError } from '../src/errors.ts';
 import { UsageMeter } from '../src/metering/usage-meter.ts';
-import type { UsageOfDay } from '../src/storage/usage-store.ts';
+import type { UsageOfDay } from '../src/storage/kept/usage-store.ts';
 import { ADMIN_TOKEN, type Answer, type InProcess, type Json, openInProcess } from './in-process.ts';
 
 const ADMIN = { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } };

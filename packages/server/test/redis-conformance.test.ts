@@ -9,6 +9,7 @@ import {
   describeProfileStore,
   type StorePlace,
 } from '../src/storage/conformance/profile-store-conformance.ts';
+import { describeRecordStore } from '../src/storage/conformance/record-store-conformance.ts';
 import { describeUsageStore } from '../src/storage/conformance/usage-store-conformance.ts';
 import { keySlot } from '../src/storage/redis/key-slot.ts';
 import { openRedisStores } from '../src/storage/redis/open-redis-stores.ts';
@@ -40,6 +41,7 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
 
   describeProfileStore('Redis Cluster', makePlace, true);
   describeBatchStore('Redis Cluster', makePlace);
+  describeRecordStore('Redis Cluster', makePlace);
   describeClientStore('Redis Cluster', makePlace);
   describeUsageStore('Redis Cluster', makePlace);
   testAgainstModel('Redis Cluster', makePlace, 20);

@@ -17,7 +17,7 @@
 
 import { isIP } from 'node:net';
 import { QuiverError } from '../errors.ts';
-import { LOGIN_WINDOW, type LoginStore } from '../storage/login-store.ts';
+import { LOGIN_WINDOW_MS, type LoginStore } from '../storage/kept/login-store.ts';
 import { digestOf, isSameSecret } from './same-secret.ts';
 
 const MAX_FAILURES = 10;
@@ -90,6 +90,6 @@ function guesserAt(address: string | undefined): string {
 
 function tooMany(): QuiverError {
   return new QuiverError('too-many-requests', 'Too many failed logins from this address; wait a minute', {
-    headers: { 'retry-after': String(LOGIN_WINDOW / 1000) },
+    headers: { 'retry-after': String(LOGIN_WINDOW_MS / 1000) },
   });
 }

@@ -16,7 +16,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientRules } from '../domain/client-rules.ts';
 import { QuiverError } from '../errors.ts';
-import type { ClientRecord, ClientStore, TokenFacts } from '../storage/client-store.ts';
+import type { ClientRecord, ClientStore, TokenFacts } from '../storage/kept/client-store.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { type ClientSettings, rulesOf, withDefaults } from './client-settings.ts';
 import { isSignedToken, signToken, type TokenScope } from './client-token.ts';

@@ -1,7 +1,7 @@
 /** Tokens of a client (contract section 9): JSON Web Tokens (RFC 7519), so that the present one can be shown again without being kept. */
 
 import { compactVerify, SignJWT } from 'jose';
-import type { TokenFacts } from '../storage/client-store.ts';
+import type { TokenFacts } from '../storage/kept/client-store.ts';
 
 /** What a token is good for: the profile APIs, or the trace of a visit. */
 export const TOKEN_SCOPES = ['profile_api', 'debug_tools'] as const;

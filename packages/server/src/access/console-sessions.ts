@@ -8,12 +8,12 @@
 
 import { createHmac, randomUUID } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
-import { LONGEST_SESSION, type LoginStore } from '../storage/login-store.ts';
+import { LONGEST_SESSION_MS, type LoginStore } from '../storage/kept/login-store.ts';
 import { digestOf, isSameSecret } from './same-secret.ts';
 import { derivedKey } from './signing-key.ts';
 
 export const SESSION_COOKIE = 'quiver_session';
-export const SESSION_SECONDS = LONGEST_SESSION / 1000;
+export const SESSION_SECONDS = LONGEST_SESSION_MS / 1000;
 const AUDIENCE = 'quiver-console';
 
 export interface ConsoleSession {

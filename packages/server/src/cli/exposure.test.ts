@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ServeConfig } from '../config/config.ts';
-import { type ClientRecord, NO_CLIENT_RECORD } from '../storage/client-store.ts';
+import { type ClientRecord, NO_CLIENT_RECORD } from '../storage/kept/client-store.ts';
 import { openDoors } from './exposure.ts';
 
 const records: Record<string, ClientRecord> = {

@@ -2,7 +2,7 @@
 
 import { withDefaults } from '../access/client-settings.ts';
 import type { ServeConfig } from '../config/config.ts';
-import type { ClientStore } from '../storage/client-store.ts';
+import type { ClientStore } from '../storage/kept/client-store.ts';
 
 /** One sentence for each thing that stands open, for a server that listens beyond loopback. */
 export async function openDoors(config: ServeConfig, clients: Pick<ClientStore, 'find'>): Promise<string[]> {

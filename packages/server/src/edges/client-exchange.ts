@@ -7,8 +7,8 @@
 
 import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';
-import type { ClientRecord, ClientStore } from '../storage/client-store.ts';
-import type { LoginStore } from '../storage/login-store.ts';
+import type { ClientRecord, ClientStore } from '../storage/kept/client-store.ts';
+import type { LoginStore } from '../storage/kept/login-store.ts';
 import type { SentAccess, SentClient } from './edge-calls.ts';
 import { type EdgePeer, PeerSilent } from './edge-peer.ts';
 

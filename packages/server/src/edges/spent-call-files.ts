@@ -11,7 +11,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { QuiverError } from '../errors.ts';
-import { SPENT_CALLS_KEPT, type SpentCallStore } from '../storage/spent-call-store.ts';
+import { SPENT_CALLS_KEPT_MS, type SpentCallStore } from '../storage/spent-call-store.ts';
 
 /** The time that one folder is for, in milliseconds. */
 const FOLDER_MS = 10_000;
@@ -54,7 +54,7 @@ export class SpentCallFiles implements SpentCallStore {
   }
 
   async #sweep(): Promise<void> {
-    const oldest = Math.floor((this.#now() - SPENT_CALLS_KEPT) / FOLDER_MS);
+    const oldest = Math.floor((this.#now() - SPENT_CALLS_KEPT_MS) / FOLDER_MS);
     for (const name of await readdir(this.#folder)) {
       if (/^\d+$/.test(name) && Number(name) < oldest) {
         await rm(join(this.#folder, name), { recursive: true, force: true });

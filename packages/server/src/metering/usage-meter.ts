@@ -10,7 +10,7 @@ import { Rounds } from '../background.ts';
 import { USAGE_KINDS, type UsageKind } from '../domain/usage-kind.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { UsageOfDay, UsageStore } from '../storage/usage-store.ts';
+import type { UsageOfDay, UsageStore } from '../storage/kept/usage-store.ts';
 
 const DAY = 86_400_000;
 const FLUSH_EVERY = 1000;

@@ -2,7 +2,7 @@
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
-import type { UsageStore } from '../storage/usage-store.ts';
+import type { UsageStore } from '../storage/kept/usage-store.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { jsonReply } from '../wire/replies.ts';

@@ -2,7 +2,7 @@
 
 import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';
-import type { UsageStore } from '../storage/usage-store.ts';
+import type { UsageStore } from '../storage/kept/usage-store.ts';
 import { dayOf } from './usage-meter.ts';
 import { KEPT_DAYS } from './usage-routes.ts';
 

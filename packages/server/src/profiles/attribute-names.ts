@@ -3,7 +3,7 @@
 import { listAttributes } from '../domain/attributes.ts';
 import { FIRST_SESSION_START } from '../domain/profile.ts';
 import type { Log } from '../log.ts';
-import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../storage/attribute-name-store.ts';
+import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../storage/kept/attribute-name-store.ts';
 import type { ProfileStore } from '../storage/profile-store.ts';
 
 export class AttributeNames {

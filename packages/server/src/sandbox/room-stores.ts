@@ -11,7 +11,8 @@ import { ID_KINDS, type VisitorId } from '../domain/visitor-id.ts';
 import { BatchRows } from '../storage/batch-rows.ts';
 import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
 import type { ProfileStore, Visit, VisitOutcome } from '../storage/profile-store.ts';
-import type { Stores } from '../storage/stores.ts';
+import type { RecordKind, RecordStore } from '../storage/record-store.ts';
+import { type Stores, storesOver } from '../storage/stores.ts';
 import type { Change, Weather } from './public-types.ts';
 import type { SandboxClock } from './sandbox-clock.ts';
 import { lasts } from './weather.ts';
@@ -48,31 +49,30 @@ export function idOfKey(key: string): VisitorId {
 
 /** The stores of the room in the place of those of the sandbox; what they are given as a client is of no meaning. */
 export function roomStores(parts: RoomParts): Stores {
-  const { stores, room, client, ids } = parts;
+  const { stores, room, ids } = parts;
   const note = (id: VisitorId) => {
     ids.add(idKey(id));
   };
   const overrides = new BatchOverrides();
   const profiles = roomProfiles(parts, note, overrides);
-  return {
+  return storesOver({
     ...stores,
+    records: roomRecords(stores.records, room),
     profiles,
     batches: roomBatches(parts, note, overrides),
-    clients: {
-      changes: stores.clients.changes,
-      find: () => stores.clients.find(room),
-      replace: (_, record) => stores.clients.replace(room, record),
-    },
-    usage: {
-      add: (additions) => stores.usage.add(additions.map((addition) => ({ ...addition, client: room }))),
-      read: async (_, from, to) =>
-        (await stores.usage.read(room, from, to)).map((usage) => ({ ...usage, client })),
-      expire: (_, day) => stores.usage.expire(room, day),
-    },
-    attributeNames: {
-      add: (_, names) => stores.attributeNames.add(room, names),
-      list: () => stores.attributeNames.list(room),
-    },
+  });
+}
+
+/** Small records, with those of clients in the room. */
+function roomRecords(records: RecordStore, room: string): RecordStore {
+  const ownerIn = (kind: RecordKind, owner: string) => (kind.owner === 'client' ? room : owner);
+  return {
+    get: (kind, owner, key) => records.get(kind, ownerIn(kind, owner), key),
+    range: (kind, owner, range) => records.range(kind, ownerIn(kind, owner), range),
+    change: (kind, owner, key, change) => records.change(kind, ownerIn(kind, owner), key, change),
+    add: (kind, owner, added) => records.add(kind, ownerIn(kind, owner), added),
+    remove: (kind, owner, range) => records.remove(kind, ownerIn(kind, owner), range),
+    counter: (kind) => records.counter(kind),
   };
 }
 

@@ -12,7 +12,7 @@ import { type AppParts, type AppRoutes, appRoutes } from '../http/app.ts';
 import { PlaceholderIds } from '../metering/placeholder-ids.ts';
 import { UsageMeter } from '../metering/usage-meter.ts';
 import { AttributeNames } from '../profiles/attribute-names.ts';
-import type { ClientRecord } from '../storage/client-store.ts';
+import type { ClientRecord } from '../storage/kept/client-store.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Route } from '../wire/route.ts';

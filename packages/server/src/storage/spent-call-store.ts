@@ -21,4 +21,4 @@ export interface SpentCallStore {
  * How long a call must be remembered after it was sealed, in milliseconds: longer than its seal is
  * good.
  */
-export const SPENT_CALLS_KEPT = 20_000;
+export const SPENT_CALLS_KEPT_MS = 20_000;

@@ -1,13 +1,14 @@
-/** Everything that an engine keeps, opened and closed as one. */
+/** Everything that is kept, opened and closed as one. */
 
-import type { AttributeNameStore } from './attribute-name-store.ts';
 import type { BatchFileStore } from './batch-file-store.ts';
 import type { BatchStore } from './batch-store.ts';
-import type { ClientStore } from './client-store.ts';
-import type { LoginStore } from './login-store.ts';
+import { type AttributeNameStore, attributeNameStore } from './kept/attribute-name-store.ts';
+import { type ClientStore, clientStore } from './kept/client-store.ts';
+import { type LoginStore, loginStore } from './kept/login-store.ts';
+import { type UsageStore, usageStore } from './kept/usage-store.ts';
 import type { ProfileStore } from './profile-store.ts';
+import type { RecordStore } from './record-store.ts';
 import type { SpentCallStore } from './spent-call-store.ts';
-import type { UsageStore } from './usage-store.ts';
 
 /** How much there is, for people to look at; gathering it may take a moment. */
 export interface StoreFigures {
@@ -17,17 +18,15 @@ export interface StoreFigures {
   readonly bytes: number;
 }
 
-export interface Stores {
+/** What an engine implements. */
+export interface Engine {
   readonly profiles: ProfileStore;
   readonly batches: BatchStore;
   /** Undefined when the engine keeps none: then they lie in the data folder, for all processes are on one machine. */
   readonly batchFiles: BatchFileStore | undefined;
   /** Undefined when the engine keeps none: then they are files in the data folder. */
   readonly spentCalls: SpentCallStore | undefined;
-  readonly clients: ClientStore;
-  readonly logins: LoginStore;
-  readonly usage: UsageStore;
-  readonly attributeNames: AttributeNameStore;
+  readonly records: RecordStore;
 
   /**
    * Keeps the store small and fast, in one small step; for a process in the background. Undefined where the engine needs nothing of
@@ -58,4 +57,24 @@ export interface Stores {
 
   /** Flushes and closes; safe to call twice. Nothing may be asked of the stores afterwards. */
   close(): Promise<void>;
+}
+
+/** What an engine implements, and the stores that keep small records in it. */
+export interface Stores extends Engine {
+  readonly clients: ClientStore;
+  readonly logins: LoginStore;
+  readonly usage: UsageStore;
+  readonly attributeNames: AttributeNameStore;
+}
+
+/** The stores over an engine. */
+export function storesOver(engine: Engine): Stores {
+  const { records } = engine;
+  return {
+    ...engine,
+    clients: clientStore(records),
+    logins: loginStore(records),
+    usage: usageStore(records),
+    attributeNames: attributeNameStore(records),
+  };
 }

@@ -1,8 +1,8 @@
 /** What every engine owes to the storage contracts of clients and of failed logins, as tests; see `profile-store-conformance.ts`. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ClientRecord, NO_CLIENT_RECORD } from '../client-store.ts';
-import { LOGIN_WINDOW, LONGEST_SESSION, MAX_LOGINS_KEPT } from '../login-store.ts';
+import { type ClientRecord, NO_CLIENT_RECORD } from '../kept/client-store.ts';
+import { LOGIN_WINDOW_MS, LONGEST_SESSION_MS, MAX_LOGINS_KEPT } from '../kept/login-store.ts';
 import type { Stores } from '../stores.ts';
 import { type StorePlace, T0 } from './profile-store-conformance.ts';
 
@@ -93,7 +93,7 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
         { session: 's49', at: T0 + 49 },
       ]);
       expect(await logins.endedSessions(T0 + 50, 100)).toHaveLength(51);
-      expect(await logins.endedSessions(T0 + LONGEST_SESSION + 49, 100)).toHaveLength(1);
+      expect(await logins.endedSessions(T0 + LONGEST_SESSION_MS + 49, 100)).toHaveLength(1);
     });
 
     test('a call of another edge cluster is spent once, over all processes', async () => {
@@ -114,15 +114,15 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
         expect(await other.logins.fail('10.0.0.1', T0 + 1)).toBe(2);
         expect(await stores.logins.failures('10.0.0.1', T0 + 2)).toBe(2);
         expect(await stores.logins.failures('10.0.0.10', T0 + 2)).toBe(0);
-        expect(await stores.logins.failures('10.0.0.1', T0 + LOGIN_WINDOW)).toBe(1);
-        expect(await stores.logins.failures('10.0.0.1', T0 + LOGIN_WINDOW + 1)).toBe(0);
+        expect(await stores.logins.failures('10.0.0.1', T0 + LOGIN_WINDOW_MS)).toBe(1);
+        expect(await stores.logins.failures('10.0.0.1', T0 + LOGIN_WINDOW_MS + 1)).toBe(0);
       });
 
       test('are kept in bounds, of one address and of many', async () => {
         for (let n = 0; n < MAX_LOGINS_KEPT + 5; n += 1) await stores.logins.fail('::1', T0);
         expect(await stores.logins.failures('::1', T0)).toBe(MAX_LOGINS_KEPT);
-        for (let n = 0; n < 50; n += 1) await stores.logins.fail(`10.0.0.${n}`, T0 + n * LOGIN_WINDOW);
-        expect(await stores.logins.failures('10.0.0.49', T0 + 49 * LOGIN_WINDOW)).toBe(1);
+        for (let n = 0; n < 50; n += 1) await stores.logins.fail(`10.0.0.${n}`, T0 + n * LOGIN_WINDOW_MS);
+        expect(await stores.logins.failures('10.0.0.49', T0 + 49 * LOGIN_WINDOW_MS)).toBe(1);
       });
 
       test('an address may be any text', async () => {

@@ -1,9 +1,9 @@
 /** What every engine owes to the storage contracts of usage, attribute names and figures, as tests; see `profile-store-conformance.ts`. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MAX_ATTRIBUTE_NAMES } from '../attribute-name-store.ts';
+import { MAX_ATTRIBUTE_NAMES } from '../kept/attribute-name-store.ts';
+import type { UsageCounts } from '../kept/usage-store.ts';
 import type { Stores } from '../stores.ts';
-import type { UsageCounts } from '../usage-store.ts';
 import { at, person, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
 
 export function describeUsageStore(engine: string, makePlace: () => Promise<StorePlace>): void {

@@ -42,7 +42,7 @@ export interface Watcher {
 }
 
 /** The format this program writes; see `docs/decisions/` for what each version changed. */
-export const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 5;
 
 /** Pages at the beginning of the file that lead to all others. */
 const META_PAGES = 2;

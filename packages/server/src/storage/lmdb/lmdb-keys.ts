@@ -210,13 +210,3 @@ export function expiryEnd(now: number): Buffer {
 export function parseExpiryKey(key: Buffer): { sweepAt: number; home: Buffer } {
   return { sweepAt: readTime(key, 0), home: key.subarray(TIME_BYTES) };
 }
-
-/** Tables of things that belong to a client and have keys of text: the client. */
-export function clientPrefix(client: string): Buffer {
-  return Buffer.concat([Buffer.from([client.length]), Buffer.from(client, 'latin1')]);
-}
-
-/** The end of a range of keys that begin with `prefix`: behind all of them, for no byte of UTF-8 is 255. */
-export function afterPrefix(prefix: Buffer): Buffer {
-  return Buffer.concat([prefix, Buffer.from([0xff])]);
-}

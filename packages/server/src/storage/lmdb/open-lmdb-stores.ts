@@ -1,17 +1,14 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProfileLimits } from '../../domain/profile-limits.ts';
-import type { Stores } from '../stores.ts';
+import { type Stores, storesOver } from '../stores.ts';
 import type { StalledAt } from './commit-groups.ts';
 import type { EntryLogOptions } from './entry-log.ts';
 import type { IndexMergerOptions } from './index-merger.ts';
-import { LmdbAttributeNameStore } from './lmdb-attribute-name-store.ts';
 import { LmdbBatchStore } from './lmdb-batch-store.ts';
-import { LmdbClientStore } from './lmdb-client-store.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
-import { LmdbLoginStore } from './lmdb-login-store.ts';
 import { LmdbProfileStore } from './lmdb-profile-store.ts';
-import { LmdbUsageStore } from './lmdb-usage-store.ts';
+import { LmdbRecordStore } from './lmdb-record-store.ts';
 import { ProfileTables } from './profile-tables.ts';
 import { StoreCheck } from './store-check.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
@@ -75,15 +72,12 @@ export async function openLmdbStores({
   const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY);
   keepingUp.unref();
   const watching = onLockFileGone && watchLockFile(join(path, LOCK_FILE), onLockFileGone);
-  return {
+  return storesOver({
     profiles: new LmdbProfileStore(environment, tables, limits),
     batches: new LmdbBatchStore(environment, tables, upkeep),
     batchFiles: undefined,
     spentCalls: undefined,
-    clients: new LmdbClientStore(environment),
-    logins: new LmdbLoginStore(environment),
-    usage: new LmdbUsageStore(environment),
-    attributeNames: new LmdbAttributeNameStore(environment),
+    records: new LmdbRecordStore(environment),
     requestArrives: () => environment.requestArrives(),
     upkeep: (limit) => upkeep.step(limit),
     checkOn: () => check.step(),
@@ -97,5 +91,5 @@ export async function openLmdbStores({
       clearInterval(watching);
       return environment.close();
     },
-  };
+  });
 }

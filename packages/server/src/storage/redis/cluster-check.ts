@@ -10,9 +10,7 @@ import { checkNode, type NodeFlaw } from './node-check.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 
 /** Of the keys and their fields; a Quiver that reads them differently writes a higher one. */
-const FORMAT = 3;
-/** Written before there were customer ids: the same fields, so opening a store only raises the number. */
-const OLDEST_FORMAT = 2;
+const FORMAT = 4;
 
 /** How long a replica that is still connecting is waited for, in milliseconds. */
 const CONNECTING_MS = 10_000;
@@ -54,10 +52,9 @@ export async function checkCluster(
   }
   if (flaws.some(({ kind }) => kind === 'replica')) cluster.waitForNone();
   const keys = [`${prefix}:format:{format}`];
-  const args = [FORMAT, OLDEST_FORMAT];
-  const [, kept] = await cluster.write({ script: keepFirst, keys, args });
+  const [, kept] = await cluster.write({ script: keepFirst, keys, args: [FORMAT] });
   if (Number(kept) !== FORMAT)
-    throw new StoreFormatError(`the cluster, prefix ${prefix},`, Number(kept), FORMAT, OLDEST_FORMAT);
+    throw new StoreFormatError(`the cluster, prefix ${prefix},`, Number(kept), FORMAT, FORMAT);
   if (sharedKeyMark === undefined) return;
   const markKeys = [`${prefix}:signing-key:{signing-key}`];
   const [, mark] = await cluster.write({ script: keepFirst, keys: markKeys, args: [sharedKeyMark] });

@@ -47,22 +47,15 @@ const KEY_COMMANDS: Readonly<Record<string, readonly Argument[]>> = {
   PERSIST: [],
   PEXPIRE: [1],
   PEXPIREAT: [1],
-  SADD: ['m'],
-  SCARD: [],
   SET: ['v'],
-  SMEMBERS: [],
   ZADD: [0, 'm'],
   ZCARD: [],
-  ZCOUNT: [0, 0],
   ZRANGE: [0, 0],
   ZRANGEBYLEX: ['-', '+'],
   ZRANGEBYSCORE: [0, 0],
   ZREM: ['m'],
   ZREMRANGEBYRANK: [0, 0],
-  ZREMRANGEBYSCORE: [0, 0],
   ZREVRANGE: [0, 0],
-  ZREVRANGEBYSCORE: [0, 0],
-  ZSCORE: ['m'],
 };
 /** Commands without a key, as harmless as they can be. */
 const OTHER_COMMANDS: readonly (readonly [string, ...Argument[]])[] = [

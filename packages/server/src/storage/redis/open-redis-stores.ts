@@ -1,21 +1,18 @@
 /** Opens the engine on a Redis or Valkey Cluster: any number of processes on any number of machines. */
 
 import type { ProfileLimits } from '../../domain/profile-limits.ts';
-import type { Stores } from '../stores.ts';
+import { type Stores, storesOver } from '../stores.ts';
 import { Cells } from './cells.ts';
 import { type ClusterExpectations, checkCluster } from './cluster-check.ts';
 import { clusterFigures, readiness } from './cluster-figures.ts';
 import { ClusterWatch } from './cluster-watch.ts';
-import { RedisAttributeNameStore } from './redis-attribute-name-store.ts';
 import { RedisBatchFiles } from './redis-batch-files.ts';
 import { RedisBatchStore } from './redis-batch-store.ts';
-import { RedisClientStore } from './redis-client-store.ts';
 import { RedisCluster, type RedisClusterOptions } from './redis-cluster.ts';
-import { RedisLoginStore } from './redis-login-store.ts';
 import { RedisProfileStore } from './redis-profile-store.ts';
+import { RedisRecordStore } from './redis-record-store.ts';
 import { RedisRowWriter } from './redis-row-writer.ts';
 import { RedisSpentCallStore } from './redis-spent-call-store.ts';
-import { RedisUsageStore } from './redis-usage-store.ts';
 
 export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectations {
   /** Told what is amiss with nodes while the stores are open, whenever that is something else than before; nothing by default. */
@@ -43,15 +40,12 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
   watch.start();
   const cells = new Cells(cluster, prefix);
   const profiles = new RedisProfileStore(cells, options.limits);
-  return {
+  return storesOver({
     profiles,
     batches: new RedisBatchStore(cluster, new RedisRowWriter(cells, profiles), prefix),
     batchFiles: new RedisBatchFiles(cluster, prefix),
     spentCalls: new RedisSpentCallStore(cluster, prefix),
-    clients: new RedisClientStore(cluster, prefix),
-    logins: new RedisLoginStore(cluster, prefix),
-    usage: new RedisUsageStore(cluster, prefix),
-    attributeNames: new RedisAttributeNameStore(cluster, prefix),
+    records: new RedisRecordStore(cluster, prefix),
     // Every read asks the cluster.
     requestArrives: () => undefined,
     upkeep: undefined,
@@ -62,5 +56,5 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
       await watch.stop();
       await cluster.close();
     },
-  };
+  });
 }

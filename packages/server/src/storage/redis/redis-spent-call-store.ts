@@ -6,7 +6,7 @@
  * seconds for which its seal is good.
  */
 
-import { SPENT_CALLS_KEPT, type SpentCallStore } from '../spent-call-store.ts';
+import { SPENT_CALLS_KEPT_MS, type SpentCallStore } from '../spent-call-store.ts';
 import { newVersion } from './cells.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 
@@ -23,7 +23,7 @@ export class RedisSpentCallStore implements SpentCallStore {
     const key = `${this.#prefix}:edge-call:{${nonce}}`;
     const own = newVersion();
     const until = latest();
-    const kept = await this.#cluster.read(until, key, 'SET', own, 'NX', 'PX', SPENT_CALLS_KEPT);
+    const kept = await this.#cluster.read(until, key, 'SET', own, 'NX', 'PX', SPENT_CALLS_KEPT_MS);
     if (kept !== null) return true;
     // It may be our own, from an attempt whose reply was lost.
     return String(await this.#cluster.read<Buffer | null>(until, key, 'GET')) === own;

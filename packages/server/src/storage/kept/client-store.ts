@@ -1,9 +1,12 @@
 /**
- * The storage contract of what is kept of a client beside its profiles: its settings, and which tokens are the present ones.
+ * What is kept of a client beside its profiles: its settings, and its present tokens. Errors and
+ * durability are those of `record-store.ts`.
  *
- * Neither a token nor a key is ever stored. Of the token there are the facts from which it is signed anew, so that it can be shown
- * again (contract section 9). Errors and durability are as in `profile-store.ts`.
+ * Neither a token nor a key is ever stored. A token is kept as the facts from which it is signed, so
+ * that it can be shown again (contract section 9).
  */
+
+import type { RecordKind, RecordStore } from '../record-store.ts';
 
 /** What a token is made from. */
 export interface TokenFacts {
@@ -32,16 +35,6 @@ export interface ClientRecord {
   readonly debugTokenChangedAt: number;
 }
 
-/** A record as it is kept: one JSON object, so what is undefined is left out. */
-export function clientRecordJson(record: ClientRecord): string {
-  return JSON.stringify({ ...record, revision: record.revision + 1 });
-}
-
-/** Reads what {@link clientRecordJson} wrote. */
-export function parseClientRecord(json: string): ClientRecord {
-  return { ...NO_CLIENT_RECORD, ...(JSON.parse(json) as Partial<ClientRecord>) };
-}
-
 /** What is found of a client of which nothing is kept. */
 export const NO_CLIENT_RECORD: ClientRecord = {
   revision: 0,
@@ -52,22 +45,47 @@ export const NO_CLIENT_RECORD: ClientRecord = {
   debugTokenChangedAt: 0,
 };
 
+/** One record for each client. */
+const CLIENTS: RecordKind = { name: 'clients', owner: 'client', purpose: 'access', isCounted: true };
+
 export interface ClientStore {
   find(client: string): Promise<ClientRecord>;
 
   /**
-   * How many changes of any client's record all processes have acknowledged until now; costs no more than a look into memory. A record that
-   * was found after this was asked still holds as long as the number is the same.
-   *
-   * Undefined where an engine can only say by a round trip.
+   * Counts the changes to any client's record, see `RecordStore.counter`; undefined where that would
+   * take a round trip.
    */
   readonly changes: (() => number) | undefined;
 
   /**
-   * Puts `record` in the place of the one that it was made from.
+   * Replaces the record that `record` was made from.
    *
    * @param record its `revision` is the one that was found; the next is kept
    * @returns false when another change came first: nothing was changed then
    */
   replace(client: string, record: ClientRecord): Promise<boolean>;
+}
+
+export function clientStore(records: RecordStore): ClientStore {
+  return {
+    changes: records.counter(CLIENTS),
+
+    async find(client) {
+      return parsed(await records.get(CLIENTS, client, ''));
+    },
+
+    async replace(client, record) {
+      const outcome = await records.change(CLIENTS, client, '', (kept) =>
+        parsed(kept).revision === record.revision
+          ? JSON.stringify({ ...record, revision: record.revision + 1 })
+          : kept,
+      );
+      return outcome === 'changed';
+    },
+  };
+}
+
+/** JSON leaves out what is undefined. */
+function parsed(kept: string | undefined): ClientRecord {
+  return kept === undefined ? NO_CLIENT_RECORD : { ...NO_CLIENT_RECORD, ...JSON.parse(kept) };
 }

@@ -1,0 +1,145 @@
+/**
+ * Small records in a Redis or Valkey Cluster. All records of one kind and owner are in one slot:
+ *
+ *   `…:records:{kind/owner}`         a hash: key → value
+ *   `…:record-order:{kind/owner}`    the keys in order
+ *   `…:record-due:{kind/owner}`      when each may go, for kinds with a lifetime
+ *   `…:record-note:{kind/owner}:…`   that an operation was done, for as long as it may be sent again
+ */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { QuiverError } from '../../errors.ts';
+import {
+  type ChangeOutcome,
+  type ChangeRecord,
+  type KeyRange,
+  type RecordKind,
+  type RecordStore,
+  rangeLimit,
+  requireRecordSize,
+  type SmallRecord,
+} from '../record-store.ts';
+import { newVersion } from './cells.ts';
+import type { Argument, Reply } from './cluster-node.ts';
+import { addRecords, removeRecords, replaceRecord } from './lua-scripts.ts';
+import { ACCESS_MS, BUDGET_MS, latest, type RedisCluster } from './redis-cluster.ts';
+import type { Script } from './script.ts';
+
+/** A change reads before it writes, and a request asks for access before that; together they end in time. */
+const CHANGE_ACCESS_MS = 1200;
+/** How long an operation is remembered, in milliseconds: longer than it may be sent again. */
+const NOTE_MS = 20_000;
+/** The longest pause before a change starts over, in milliseconds. */
+const PAUSE_MS = 20;
+/** Values that one read asks for. */
+const READ_AT_ONCE = 500;
+
+export class RedisRecordStore implements RecordStore {
+  readonly #cluster: RedisCluster;
+  readonly #prefix: string;
+
+  constructor(cluster: RedisCluster, prefix: string) {
+    this.#cluster = cluster;
+    this.#prefix = prefix;
+  }
+
+  async get(kind: RecordKind, owner: string, key: string): Promise<string | undefined> {
+    return this.#get(kind, owner, key, latest(readMs(kind)));
+  }
+
+  async range(kind: RecordKind, owner: string, range: KeyRange = {}): Promise<SmallRecord[]> {
+    const until = latest(readMs(kind));
+    const page = ['LIMIT', 0, rangeLimit(range)] as const;
+    const order = this.#key('record-order', kind, owner);
+    const keys = await this.#cluster.read<Buffer[]>(until, order, 'ZRANGEBYLEX', ...edgesOf(range), ...page);
+    const records: SmallRecord[] = [];
+    for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
+      const some = keys.slice(at, at + READ_AT_ONCE);
+      const hash = this.#key('records', kind, owner);
+      const values = await this.#cluster.read<(Buffer | null)[]>(until, hash, 'HMGET', ...some);
+      // What was removed since the keys were read is left out.
+      for (const [place, value] of values.entries()) {
+        if (value) records.push({ key: String(some[place]), value: String(value) });
+      }
+    }
+    return records;
+  }
+
+  async change(kind: RecordKind, owner: string, key: string, change: ChangeRecord): Promise<ChangeOutcome> {
+    const until = latest(kind.purpose === 'access' ? CHANGE_ACCESS_MS : BUDGET_MS);
+    for (;;) {
+      const kept = await this.#get(kind, owner, key, until);
+      const value = change(kept);
+      requireRecordSize(owner, { key, ...(value !== undefined && { value }) });
+      if (value === kept) return 'unchanged';
+      const args = [key, marked(kept), marked(value), kind.most ?? 0, kind.keptMs ?? 0];
+      const [status] = await this.#write(replaceRecord, kind, owner, args, until);
+      if (String(status) === 'done') return 'changed';
+      if (String(status) === 'full') return 'full';
+      if (Date.now() + PAUSE_MS > until) throw contended();
+      await pause(Math.random() * PAUSE_MS);
+    }
+  }
+
+  async add(kind: RecordKind, owner: string, records: readonly SmallRecord[]): Promise<number> {
+    for (const record of records) requireRecordSize(owner, record);
+    if (records.length === 0) return 0;
+    const args = [kind.most ?? 0, kind.keptMs ?? 0, ...records.flatMap(({ key, value }) => [key, value])];
+    const [, added] = await this.#write(addRecords, kind, owner, args);
+    return Number(added);
+  }
+
+  async remove(kind: RecordKind, owner: string, range: KeyRange = {}): Promise<number> {
+    const [, removed] = await this.#write(removeRecords, kind, owner, [...edgesOf(range), rangeLimit(range)]);
+    return Number(removed);
+  }
+
+  /** It takes a round trip to know. */
+  counter(): undefined {
+    return undefined;
+  }
+
+  async #get(kind: RecordKind, owner: string, key: string, until: number): Promise<string | undefined> {
+    const hash = this.#key('records', kind, owner);
+    const value = await this.#cluster.read<Buffer | null>(until, hash, 'HGET', key);
+    return value === null ? undefined : String(value);
+  }
+
+  #write(
+    script: Script,
+    kind: RecordKind,
+    owner: string,
+    args: readonly Argument[],
+    until = latest(),
+  ): Promise<Reply> {
+    const keys = [
+      ...(['records', 'record-order', 'record-due'] as const).map((what) => this.#key(what, kind, owner)),
+      `${this.#key('record-note', kind, owner)}:${newVersion()}`,
+    ];
+    return this.#cluster.write({ script, keys, args: [NOTE_MS, ...args] }, until);
+  }
+
+  #key(what: string, { name }: RecordKind, owner: string): string {
+    return `${this.#prefix}:${what}:{${name}/${owner}}`;
+  }
+}
+
+function readMs({ purpose }: RecordKind): number {
+  return purpose === 'access' ? ACCESS_MS : BUDGET_MS;
+}
+
+/** A value as `replace-record.lua` takes it, so that no record and an empty one are two things. */
+function marked(value: string | undefined): string {
+  return value === undefined ? '' : `=${value}`;
+}
+
+/** A range as `ZRANGEBYLEX` takes it. */
+function edgesOf({ from = '', before }: KeyRange): [string, string] {
+  return [`[${from}`, before === undefined ? '+' : `(${before}`];
+}
+
+function contended(): QuiverError {
+  return new QuiverError('not-done', 'The record is being changed by others; send it again', {
+    headers: { 'retry-after': '1' },
+  });
+}
