@@ -113,7 +113,7 @@ export interface RecordStore {
    * {@link RecordKind.isCounted is counted}. It costs no more than a look into memory: a record that
    * was read after the count still holds as long as the count is the same.
    *
-   * Undefined when the engine could only tell by a round trip.
+   * Undefined when the engine could only tell by a round trip, and for a kind that is not counted.
    */
   counter(kind: RecordKind): (() => number) | undefined;
 }

@@ -190,6 +190,7 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
     });
 
     test('counts the changes of a kind where that costs nothing, by whichever process', async () => {
+      expect(store.counter(NOTES)).toBeUndefined();
       const counter = store.counter(ACCESS);
       if (!counter) return;
       const seen = new Set([counter()]);

@@ -102,7 +102,8 @@ export class LmdbRecordStore implements RecordStore {
     });
   }
 
-  counter(kind: RecordKind): () => number {
+  counter(kind: RecordKind): (() => number) | undefined {
+    if (!kind.isCounted) return undefined;
     const key = countKey(kind);
     let count = 0;
     let countedIn = -1;
