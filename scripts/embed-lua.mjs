@@ -1,12 +1,12 @@
 /**
- * `npm run lua`: puts the Lua scripts of the Redis engine into a module, so that they are part of every
- * build (sources, bundle, executable) and no file is read at run time.
+ * `npm run lua`: puts the Lua scripts of the Redis engine into a module, so that they are part of
+ * every build (sources, bundle, executable) and no file is read at run time.
  *
  *   node scripts/embed-lua.mjs           writes packages/server/src/storage/redis/lua-scripts.ts
  *   node scripts/embed-lua.mjs --check   exits 1 when that module is not what the files say
  *
- * Every `lua/<name>.lua` becomes an export `<name>` in camel case. A line `-- include <name>` is replaced
- * by that file, which is then no export of its own. Comments stay in the files.
+ * Every `lua/<name>.lua` becomes an export `<name>` in camel case. A line `-- include <name>` is
+ * replaced by that file, which is then no export of its own. Comments stay in the files.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';

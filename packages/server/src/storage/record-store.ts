@@ -24,9 +24,9 @@
  * A new kind of record needs three things:
  *
  * ```
- * const WEBHOOKS: RecordKind = { name: 'webhooks', owner: 'client', purpose: 'ordinary', most: 100 };
- * await records.change(WEBHOOKS, client, id, (kept) => kept ?? JSON.stringify(webhook));
- * const all = await records.range(WEBHOOKS, client);
+ * const WEBHOOKS: RecordKind = { name: 'webhooks', owner: 'client', purpose: 'ordinary', most: 100
+ * }; await records.change(WEBHOOKS, client, id, (kept) => kept ?? JSON.stringify(webhook)); const
+ * all = await records.range(WEBHOOKS, client);
  * ```
  *
  * `conformance/record-store-conformance.ts` holds every engine to this.
@@ -110,8 +110,8 @@ export interface RecordStore {
 
   /**
    * A function that counts the changes which all processes have made to records of a kind that
-   * {@link RecordKind.isCounted is counted}. It costs no more than a look into memory: a record that
-   * was read after the count still holds as long as the count is the same.
+   * {@link RecordKind.isCounted is counted}. It costs no more than a look into memory: a record
+   * that was read after the count still holds as long as the count is the same.
    *
    * Undefined when the engine could only tell by a round trip, and for a kind that is not counted.
    */

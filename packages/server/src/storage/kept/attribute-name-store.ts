@@ -1,6 +1,6 @@
 /**
- * The names of attributes that a client has ever set, for people who look for one. Errors and durability
- * are those of `record-store.ts`.
+ * The names of attributes that a client has ever set, for people who look for one. Errors and
+ * durability are those of `record-store.ts`.
  */
 
 import type { RecordKind, RecordStore } from '../record-store.ts';

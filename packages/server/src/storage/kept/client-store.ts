@@ -2,8 +2,8 @@
  * What is kept of a client beside its profiles: its settings, and its present tokens. Errors and
  * durability are those of `record-store.ts`.
  *
- * Neither a token nor a key is ever stored. A token is kept as the facts from which it is signed, so
- * that it can be shown again (contract section 9).
+ * Neither a token nor a key is ever stored. A token is kept as the facts from which it is signed,
+ * so that it can be shown again (contract section 9).
  */
 
 import type { RecordKind, RecordStore } from '../record-store.ts';
@@ -52,8 +52,8 @@ export interface ClientStore {
   find(client: string): Promise<ClientRecord>;
 
   /**
-   * Counts the changes to any client's record, see `RecordStore.counter`; undefined where that would
-   * take a round trip.
+   * Counts the changes to any client's record, see `RecordStore.counter`; undefined where that
+   * would take a round trip.
    */
   readonly changes: (() => number) | undefined;
 

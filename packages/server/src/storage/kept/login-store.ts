@@ -1,7 +1,7 @@
 /**
- * Logins: how many failed ones an address has made in the last minute, counted over all processes, so that
- * a guesser does not get a minute's worth of guesses from each; and which sessions somebody has ended
- * before their time. Errors and durability are those of `record-store.ts`.
+ * Logins: how many failed ones an address has made in the last minute, counted over all processes,
+ * so that a guesser does not get a minute's worth of guesses from each; and which sessions somebody
+ * has ended before their time. Errors and durability are those of `record-store.ts`.
  */
 
 import type { RecordKind, RecordStore } from '../record-store.ts';
@@ -27,7 +27,10 @@ export interface LoginStore {
   /** Notes one; gives how many there are with it. */
   fail(address: string, now: number): Promise<number>;
 
-  /** Notes that a session has ended, at `at` in epoch milliseconds; every process knows it once this returns. */
+  /**
+   * Notes that a session has ended, at `at` in epoch milliseconds; every process knows it once this
+   * returns.
+   */
   endSession(session: string, at: number): Promise<void>;
 
   /** Whether somebody has ended the session. */
@@ -67,7 +70,8 @@ export function loginStore(records: RecordStore): LoginStore {
 
     async endSession(session, at) {
       const key = session.slice(0, MAX_SESSION);
-      // In this order: a session that is listed and has not ended is ended once more by another cluster.
+      // In this order: a session that is listed and has not ended is ended once more by another
+      // cluster.
       await records.add(ENDED_BY_TIME, '', [{ key: `${backwards(at)} ${key}`, value: String(at) }]);
       await records.add(ENDED, '', [{ key, value: String(at) }]);
     },

@@ -1,7 +1,7 @@
 /**
- * Usage: what was counted, by client, day and kind (contract section 10). Errors and durability are those
- * of `record-store.ts`. An addition that was answered with `unknown` must not be made again, because it
- * may have been counted: a sum may come out short, never too high.
+ * Usage: what was counted, by client, day and kind (contract section 10). Errors and durability are
+ * those of `record-store.ts`. An addition that was answered with `unknown` must not be made again,
+ * because it may have been counted: a sum may come out short, never too high.
  */
 
 import type { UsageKind } from '../../domain/usage-kind.ts';
@@ -22,7 +22,10 @@ export interface UsageStore {
   /** Adds to what was counted before. */
   add(additions: readonly UsageOfDay[]): Promise<void>;
 
-  /** The days of a client on which anything was counted, from `from` to `to`, both included, in order. */
+  /**
+   * The days of a client on which anything was counted, from `from` to `to`, both included, in
+   * order.
+   */
   read(client: string, from: string, to: string): Promise<UsageOfDay[]>;
 
   /** Removes days before `day`, a few with each call; whether there may be more to remove. */

@@ -42,6 +42,8 @@ import type { Profile } from '../../domain/profile.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
 import type { FoundProfile } from '../profile-store.ts';
+import type { Argument } from './cluster-node.ts';
+import { idField, idOfField } from './id-field.ts';
 import {
   changeCell,
   changeCellByRow,
@@ -50,9 +52,7 @@ import {
   finishCell,
   prepareCell,
   repoint,
-} from './cell-scripts.lua.ts';
-import type { Argument } from './cluster-node.ts';
-import { idField, idOfField } from './id-field.ts';
+} from './lua-scripts.ts';
 import { decodeFound, decodeProfile } from './packed-profile.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import { isMarkOf } from './row-marks.ts';

@@ -3,9 +3,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { StoreFormatError } from '../store-format-error.ts';
 import { UnsafeStoreError } from '../unsafe-store-error.ts';
-import { keepFirst } from './client-scripts.lua.ts';
 import { hasReplica } from './cluster-info.ts';
 import { SLOTS } from './key-slot.ts';
+import { keepFirst } from './lua-scripts.ts';
 import { checkNode, type NodeFlaw } from './node-check.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 

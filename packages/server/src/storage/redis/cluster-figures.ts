@@ -2,8 +2,8 @@
 
 import { QuiverError } from '../../errors.ts';
 import type { StoreFigures } from '../stores.ts';
-import { countProfiles, probe } from './client-scripts.lua.ts';
 import { hasReplica, infoField } from './cluster-info.ts';
+import { countProfiles, probe } from './lua-scripts.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 
 const KEYS_AT_ONCE = 1000;

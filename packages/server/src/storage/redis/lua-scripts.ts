@@ -45,6 +45,365 @@ redis.call('SET', note, added, 'PX', ARGV[1])
 return { 'done', tostring(added) }
 `);
 
+export const changeBatch = script(`
+local batches, queue, turns, lease, failures, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+if redis.call('EXISTS', note) == 1 then
+  redis.call('PEXPIRE', note, ARGV[1])
+  return { 'done' }
+end
+local turn = ARGV[2]
+if (redis.call('HGET', batches, turn) or '') ~= ARGV[3] then return { 'changed' } end
+if ARGV[7] ~= '' and redis.call('GET', lease) ~= ARGV[7] then return { 'changed' } end
+redis.call('HSET', batches, turn, ARGV[4])
+if ARGV[5] ~= '' then
+  redis.call('HSET', batches, 'last', turn, '#' .. ARGV[5], turn)
+  redis.call('ZADD', queue, turn, turn)
+  redis.call('ZADD', turns, turn, turn)
+end
+if ARGV[6] == '1' then redis.call('ZREM', queue, turn) end
+if ARGV[7] ~= '' then redis.call('SET', lease, ARGV[8], 'PX', 600000) end
+for i = 9, #ARGV, 2 do redis.call('ZADD', failures, ARGV[i], ARGV[i + 1]) end
+redis.call('SET', note, '1', 'PX', ARGV[1])
+return { 'done' }
+`);
+
+export const changeCellByRow = script(`
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function touch(cell)
+  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
+end
+local function expire(cell, at)
+  redis.call('PEXPIREAT', cell, at)
+end
+local function apply(cell, c)
+  local pairs_ = tonumber(c[3])
+  local clear = {}
+  if c[2] == '1' then
+    for _, field in ipairs(redis.call('HKEYS', cell)) do
+      local kind = string.sub(field, 1, 1)
+      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
+    end
+  end
+  local at = string.format('%.0f', now() + tonumber(c[1]))
+  if c[2] == 'r' then clear[1] = 'r' end
+  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
+  redis.call('HSET', cell, 'e', at)
+  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
+  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  return at
+end
+local HOLD_MS = 200 * 86400000
+local OPERATION_KEPT_MS = 20000
+local cell = KEYS[1]
+local version = redis.call('HGET', cell, 'v') or ''
+if version == ARGV[1] then touch(cell) return { 'done' } end
+if now() > tonumber(ARGV[2]) then return { 'late' } end
+if redis.call('HEXISTS', cell, 't') == 1 then return { 'intent' } end
+if version ~= ARGV[3] then return { 'changed' } end
+local c = {}
+for i = 4, #ARGV do c[#c + 1] = ARGV[i] end
+local at = apply(cell, c)
+redis.call('HSET', cell, 'v', ARGV[1])
+expire(cell, at)
+return { 'done' }
+`);
+
+export const changeCell = script(`
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function touch(cell)
+  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
+end
+local function expire(cell, at)
+  redis.call('PEXPIREAT', cell, at)
+end
+local function apply(cell, c)
+  local pairs_ = tonumber(c[3])
+  local clear = {}
+  if c[2] == '1' then
+    for _, field in ipairs(redis.call('HKEYS', cell)) do
+      local kind = string.sub(field, 1, 1)
+      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
+    end
+  end
+  local at = string.format('%.0f', now() + tonumber(c[1]))
+  if c[2] == 'r' then clear[1] = 'r' end
+  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
+  redis.call('HSET', cell, 'e', at)
+  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
+  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  return at
+end
+local HOLD_MS = 200 * 86400000
+local OPERATION_KEPT_MS = 20000
+local cell, note = KEYS[1], KEYS[2]
+local seen = redis.call('GET', note)
+if seen == 'done' then touch(cell) return { 'done' } end
+if seen then return { 'revoked' } end
+if now() > tonumber(ARGV[2]) then return { 'late' } end
+if redis.call('HEXISTS', cell, 't') == 1 then return { 'intent' } end
+if (redis.call('HGET', cell, 'v') or '') ~= ARGV[3] then return { 'changed' } end
+local c = {}
+for i = 5, #ARGV do c[#c + 1] = ARGV[i] end
+local at = apply(cell, c)
+redis.call('HSET', cell, 'v', ARGV[1])
+if ARGV[4] ~= '' then
+  redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4])
+  redis.call('PEXPIRE', cell, HOLD_MS)
+else
+  expire(cell, at)
+end
+redis.call('SET', note, 'done', 'PX', OPERATION_KEPT_MS)
+return { 'done' }
+`);
+
+export const changeLease = script(`
+local lease = redis.call('GET', KEYS[1]) or ''
+if lease ~= ARGV[1] and lease ~= ARGV[2] then return { 'changed' } end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', 600000)
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) end
+return { 'done' }
+`);
+
+export const closeTransaction = script(`
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function touch(cell)
+  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
+end
+local function expire(cell, at)
+  redis.call('PEXPIREAT', cell, at)
+end
+local function apply(cell, c)
+  local pairs_ = tonumber(c[3])
+  local clear = {}
+  if c[2] == '1' then
+    for _, field in ipairs(redis.call('HKEYS', cell)) do
+      local kind = string.sub(field, 1, 1)
+      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
+    end
+  end
+  local at = string.format('%.0f', now() + tonumber(c[1]))
+  if c[2] == 'r' then clear[1] = 'r' end
+  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
+  redis.call('HSET', cell, 'e', at)
+  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
+  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  return at
+end
+local HOLD_MS = 200 * 86400000
+local OPERATION_KEPT_MS = 20000
+local cell = KEYS[1]
+if redis.call('HDEL', cell, 'p' .. ARGV[1]) == 1 then
+  local at = redis.call('HGET', cell, 'e')
+  if at then expire(cell, at) end
+else
+  touch(cell)
+end
+return { 'done' }
+`);
+
+export const countProfiles = script(`
+local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3], 'TYPE', 'hash')
+local count = 0
+for _, cell in ipairs(page[2]) do
+  if redis.call('HEXISTS', cell, 'g') == 1 then count = count + 1 end
+end
+return { 'done', page[1], count }
+`);
+
+export const decideTransaction = script(`
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function touch(cell)
+  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
+end
+local function expire(cell, at)
+  redis.call('PEXPIREAT', cell, at)
+end
+local function apply(cell, c)
+  local pairs_ = tonumber(c[3])
+  local clear = {}
+  if c[2] == '1' then
+    for _, field in ipairs(redis.call('HKEYS', cell)) do
+      local kind = string.sub(field, 1, 1)
+      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
+    end
+  end
+  local at = string.format('%.0f', now() + tonumber(c[1]))
+  if c[2] == 'r' then clear[1] = 'r' end
+  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
+  redis.call('HSET', cell, 'e', at)
+  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
+  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  return at
+end
+local HOLD_MS = 200 * 86400000
+local OPERATION_KEPT_MS = 20000
+local cell, note = KEYS[1], KEYS[2]
+local pending = redis.call('HGET', cell, 'p' .. ARGV[1])
+if pending then touch(cell) return { 'done', 'committed', pending } end
+local seen = redis.call('GET', note)
+if seen == 'done' then touch(cell) return { 'done', 'finished' } end
+if ARGV[2] == '1' then
+  redis.call('SET', note, 'revoked', 'PX', OPERATION_KEPT_MS)
+  return { 'done', 'revoked' }
+end
+return { 'done', seen or 'open' }
+`);
+
+export const expireBatch = script(`
+local batches, turns, failures, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local seen = redis.call('HMGET', note, 'count', 'gone')
+if seen[1] then
+  redis.call('PEXPIRE', note, ARGV[1])
+  return { 'done', seen[1], seen[2] }
+end
+local id = '#' .. ARGV[3]
+if redis.call('HGET', batches, id) == ARGV[2] then redis.call('HDEL', batches, id) end
+local room = tonumber(ARGV[5])
+local count = redis.call('ZREMRANGEBYRANK', failures, 0, room - 1)
+local gone = '0'
+if count < room then
+  redis.call('HDEL', batches, ARGV[2])
+  redis.call('ZREM', turns, ARGV[2])
+  count = count + 1
+  gone = '1'
+else
+  redis.call('HSET', batches, ARGV[2], ARGV[4])
+end
+redis.call('HSET', note, 'count', count, 'gone', gone)
+redis.call('PEXPIRE', note, ARGV[1])
+return { 'done', count, gone }
+`);
+
+export const finishCell = script(`
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function touch(cell)
+  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
+end
+local function expire(cell, at)
+  redis.call('PEXPIREAT', cell, at)
+end
+local function apply(cell, c)
+  local pairs_ = tonumber(c[3])
+  local clear = {}
+  if c[2] == '1' then
+    for _, field in ipairs(redis.call('HKEYS', cell)) do
+      local kind = string.sub(field, 1, 1)
+      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
+    end
+  end
+  local at = string.format('%.0f', now() + tonumber(c[1]))
+  if c[2] == 'r' then clear[1] = 'r' end
+  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
+  redis.call('HSET', cell, 'e', at)
+  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
+  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  return at
+end
+local HOLD_MS = 200 * 86400000
+local OPERATION_KEPT_MS = 20000
+local cell = KEYS[1]
+if redis.call('HGET', cell, 't') ~= ARGV[1] then touch(cell) return { 'done' } end
+local at = redis.call('HGET', cell, 'e')
+if ARGV[2] == '1' then
+  at = apply(cell, cmsgpack.unpack(redis.call('HGET', cell, 'n')))
+  redis.call('HSET', cell, 'v', ARGV[3])
+end
+redis.call('HDEL', cell, 't', 'n')
+if at then expire(cell, at) else redis.call('PEXPIRE', cell, OPERATION_KEPT_MS) end
+return { 'done' }
+`);
+
+export const keepFirst = script(`
+local kept = redis.call('GET', KEYS[1])
+if not kept then kept = ARGV[1] end
+redis.call('SET', KEYS[1], kept)
+return { 'done', kept }
+`);
+
+export const keepParts = script(`
+for i = 2, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 0 then return { 'missing' } end
+end
+redis.call('SET', KEYS[1], '1', 'PX', 1000)
+for i = 2, #KEYS do redis.call('PERSIST', KEYS[i]) end
+return { 'done' }
+`);
+
+export const noteFile = script(`
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if ARGV[2] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) end
+return { 'done' }
+`);
+
+export const prepareCell = script(`
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function touch(cell)
+  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
+end
+local function expire(cell, at)
+  redis.call('PEXPIREAT', cell, at)
+end
+local function apply(cell, c)
+  local pairs_ = tonumber(c[3])
+  local clear = {}
+  if c[2] == '1' then
+    for _, field in ipairs(redis.call('HKEYS', cell)) do
+      local kind = string.sub(field, 1, 1)
+      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
+    end
+  end
+  local at = string.format('%.0f', now() + tonumber(c[1]))
+  if c[2] == 'r' then clear[1] = 'r' end
+  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
+  redis.call('HSET', cell, 'e', at)
+  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
+  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  return at
+end
+local HOLD_MS = 200 * 86400000
+local OPERATION_KEPT_MS = 20000
+local cell = KEYS[1]
+local present = redis.call('HGET', cell, 't')
+if present == ARGV[4] then touch(cell) return { 'done' } end
+if present then return { 'intent' } end
+if now() > tonumber(ARGV[2]) then return { 'late' } end
+if (redis.call('HGET', cell, 'v') or '') ~= ARGV[3] then return { 'changed' } end
+local c = {}
+for i = 5, #ARGV do c[#c + 1] = ARGV[i] end
+redis.call('HSET', cell, 't', ARGV[4], 'n', cmsgpack.pack(c))
+redis.call('PEXPIRE', cell, HOLD_MS)
+return { 'done' }
+`);
+
+export const probe = script(`
+redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000)
+return { 'done' }
+`);
+
+export const removeParts = script(`
+redis.call('SET', KEYS[1], '1', 'PX', 1000)
+for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
+return { 'done' }
+`);
+
 export const removeRecords = script(`
 local records, order, due, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local before = redis.call('GET', note)
@@ -104,5 +463,48 @@ if new ~= '' then
 end
 if kept > 0 then live_on(records, order, due, kept) end
 redis.call('SET', note, '1', 'PX', ARGV[1])
+return { 'done' }
+`);
+
+export const repoint = script(`
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function touch(cell)
+  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
+end
+local function expire(cell, at)
+  redis.call('PEXPIREAT', cell, at)
+end
+local function apply(cell, c)
+  local pairs_ = tonumber(c[3])
+  local clear = {}
+  if c[2] == '1' then
+    for _, field in ipairs(redis.call('HKEYS', cell)) do
+      local kind = string.sub(field, 1, 1)
+      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
+    end
+  end
+  local at = string.format('%.0f', now() + tonumber(c[1]))
+  if c[2] == 'r' then clear[1] = 'r' end
+  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
+  redis.call('HSET', cell, 'e', at)
+  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
+  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  return at
+end
+local HOLD_MS = 200 * 86400000
+local OPERATION_KEPT_MS = 20000
+local cell = KEYS[1]
+if redis.call('HGET', cell, 'r') ~= ARGV[1] then touch(cell) return { 'done' } end
+local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] })
+redis.call('HSET', cell, 'v', ARGV[4])
+if redis.call('HEXISTS', cell, 't') == 0 then expire(cell, at) end
+return { 'done' }
+`);
+
+export const writePart = script(`
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return { 'done' }
 `);

@@ -6,8 +6,8 @@
 import { QuiverError } from '../../errors.ts';
 import type { BatchFileStore, IncomingFile, ReadBytes } from '../batch-file-store.ts';
 import { PackedParts, PartPacker } from '../packed-parts.ts';
-import { keepParts, noteFile, removeParts, writePart } from './batch-scripts.lua.ts';
 import { newVersion } from './cells.ts';
+import { keepParts, noteFile, removeParts, writePart } from './lua-scripts.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 
 /** How long a part waits for the rest of its file, in milliseconds. */

@@ -25,7 +25,10 @@ import { addRecords, removeRecords, replaceRecord } from './lua-scripts.ts';
 import { ACCESS_MS, BUDGET_MS, latest, type RedisCluster } from './redis-cluster.ts';
 import type { Script } from './script.ts';
 
-/** A change reads before it writes, and a request asks for access before that; together they end in time. */
+/**
+ * A change reads before it writes, and a request asks for access before that; together they end in
+ * time.
+ */
 const CHANGE_ACCESS_MS = 1200;
 /** How long an operation is remembered, in milliseconds: longer than it may be sent again. */
 const NOTE_MS = 20_000;

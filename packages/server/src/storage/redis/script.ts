@@ -6,7 +6,7 @@ export interface Script {
   readonly sha: string;
 }
 
-/** Makes a script of its text. The texts stand in modules of their own, `*.lua.ts`, so that the compiler carries them into the build. */
+/** Makes a script of its text. The texts are in `lua/`, and `lua-scripts.ts` is made of them. */
 export function script(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }

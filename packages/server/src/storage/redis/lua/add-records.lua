@@ -1,8 +1,8 @@
 -- Adds small records whose keys the owner does not have, as long as there is room.
 --
 -- KEYS: as of replace-record.lua.
--- ARGV: how long the note is kept (ms), how many records the owner may have (0: any number), how long a
--- record is kept (ms; 0: for ever), then key, value, …
+-- ARGV: how long the note is kept (ms), how many records the owner may have (0: any number), how
+-- long a record is kept (ms; 0: for ever), then key, value, …
 -- Returns done and how many were added.
 
 -- include record-lifetime.lua

@@ -1,7 +1,8 @@
--- Shared by the scripts of small records: frees the old records of an owner, and lets the rest live on.
+-- Shared by the scripts of small records: frees the old records of an owner, and lets the rest live
+-- on.
 --
--- A record of a kind with a lifetime stands in `due` with the time at which it may go. Every write frees
--- a few of those; an owner who is not written to goes as a whole.
+-- A record of a kind with a lifetime stands in `due` with the time at which it may go. Every write
+-- frees a few of those; an owner who is not written to goes as a whole.
 
 local SWEPT_AT_ONCE = 16
 

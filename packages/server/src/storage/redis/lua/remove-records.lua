@@ -1,7 +1,8 @@
 -- Removes small records by a range of their keys.
 --
 -- KEYS: as of replace-record.lua.
--- ARGV: how long the note is kept (ms), start and end of the range (as of ZRANGEBYLEX), how many at most.
+-- ARGV: how long the note is kept (ms), start and end of the range (as of ZRANGEBYLEX), how many at
+-- most.
 -- Returns done and how many were removed.
 
 local records, order, due, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

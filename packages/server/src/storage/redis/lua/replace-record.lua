@@ -1,9 +1,10 @@
 -- Replaces a small record that is still as it was read.
 --
--- KEYS: records of the owner (hash), their keys in order, when they are due, where the operation is noted.
--- ARGV: how long the note is kept (ms), key, the value that was read, the new value, how many records the
--- owner may have (0: any number), how long a record is kept (ms; 0: for ever). A value is '=' and its text;
--- '' is no record.
+-- KEYS: records of the owner (hash), their keys in order, when they are due, where the operation is
+-- noted.
+-- ARGV: how long the note is kept (ms), key, the value that was read, the new value, how many
+-- records the owner may have (0: any number), how long a record is kept (ms; 0: for ever). A value
+-- is '=' and its text; '' is no record.
 -- Returns done | changed | full.
 
 -- include record-lifetime.lua
@@ -17,7 +18,8 @@ if redis.call('EXISTS', note) == 1 then
 end
 local there = redis.call('HGET', records, key)
 if (there and '=' .. there or '') ~= read then return { 'changed' } end
--- What frees memory comes first: it is allowed at maxmemory, and so is what follows it in the script.
+-- What frees memory comes first: it is allowed at maxmemory, and so is what follows it in the
+-- script.
 if new == '' then
   redis.call('HDEL', records, key)
   redis.call('ZREM', order, key)

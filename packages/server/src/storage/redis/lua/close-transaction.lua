@@ -1,0 +1,16 @@
+-- Notes that nothing of a transaction remains to be done.
+--
+-- KEYS: the cell where it committed.
+-- ARGV: transaction id.
+-- Returns done.
+
+-- include cell-prelude.lua
+
+local cell = KEYS[1]
+if redis.call('HDEL', cell, 'p' .. ARGV[1]) == 1 then
+  local at = redis.call('HGET', cell, 'e')
+  if at then expire(cell, at) end
+else
+  touch(cell)
+end
+return { 'done' }

@@ -1,0 +1,12 @@
+-- Keeps the parts of a file for good: all of them or none.
+--
+-- KEYS: where a trace is left that something was written, then the parts.
+-- ARGV: none.
+-- Returns done | missing.
+
+for i = 2, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 0 then return { 'missing' } end
+end
+redis.call('SET', KEYS[1], '1', 'PX', 1000)
+for i = 2, #KEYS do redis.call('PERSIST', KEYS[i]) end
+return { 'done' }

@@ -1,0 +1,15 @@
+-- Makes a pointer lead elsewhere, live longer, or go, whatever intent lies over it. Does nothing
+-- when it is another pointer by now.
+--
+-- KEYS: the cell.
+-- ARGV: the pointer as it was, the new one ('' to remove it), how long it lives (ms), new version.
+-- Returns done.
+
+-- include cell-prelude.lua
+
+local cell = KEYS[1]
+if redis.call('HGET', cell, 'r') ~= ARGV[1] then touch(cell) return { 'done' } end
+local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] })
+redis.call('HSET', cell, 'v', ARGV[4])
+if redis.call('HEXISTS', cell, 't') == 0 then expire(cell, at) end
+return { 'done' }
