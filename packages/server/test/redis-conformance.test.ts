@@ -2,7 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FeedRetention } from '../src/storage/change-feed.ts';
 import { describeBatchStore } from '../src/storage/conformance/batch-store-conformance.ts';
+import { describeChangeFeed, KEPT } from '../src/storage/conformance/change-feed-conformance.ts';
 import { describeClientStore } from '../src/storage/conformance/client-store-conformance.ts';
 import { testAgainstModel } from '../src/storage/conformance/model-comparison.ts';
 import {
@@ -24,12 +26,12 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
   afterAll(() => cluster?.stop());
 
   const seeds = () => cluster.nodes.slice(0, 2).map(({ port }) => ({ host: '127.0.0.1', port }));
-  async function makePlace(): Promise<StorePlace> {
+  async function makePlace(changes?: FeedRetention): Promise<StorePlace> {
     const prefix = `test-${randomBytes(6).toString('hex')}`;
     const opened: Stores[] = [];
     return {
       async open(limits) {
-        const stores = await openRedisStores({ seeds: seeds(), connection: {}, prefix, limits });
+        const stores = await openRedisStores({ seeds: seeds(), connection: {}, prefix, limits, changes });
         opened.push(stores);
         return stores;
       },
@@ -39,12 +41,15 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
     };
   }
 
-  describeProfileStore('Redis Cluster', makePlace, true);
-  describeBatchStore('Redis Cluster', makePlace);
-  describeRecordStore('Redis Cluster', makePlace);
-  describeClientStore('Redis Cluster', makePlace);
-  describeUsageStore('Redis Cluster', makePlace);
-  testAgainstModel('Redis Cluster', makePlace, 20);
+  const withoutFeed = () => makePlace();
+  const withFeed = () => makePlace(KEPT);
+  describeProfileStore('Redis Cluster', withoutFeed, true);
+  describeChangeFeed('Redis Cluster', withFeed);
+  describeBatchStore('Redis Cluster', withoutFeed);
+  describeRecordStore('Redis Cluster', withoutFeed);
+  describeClientStore('Redis Cluster', withoutFeed);
+  describeUsageStore('Redis Cluster', withoutFeed);
+  testAgainstModel('Redis Cluster', withFeed, 20);
 
   test('at maxmemory an attribute and a profile can be removed, and nothing else can be written', async () => {
     const place = await makePlace();

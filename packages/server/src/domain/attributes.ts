@@ -137,6 +137,20 @@ function isBehind(one: PackedAttributes, a: Entry, other: PackedAttributes, b: E
   return one.compare(other, b.valueStart, b.end, a.valueStart, a.end) < 0;
 }
 
+/** Names that both sides have, in the order of the second. */
+export function commonNames(one: PackedAttributes, other: PackedAttributes): string[] {
+  const names = new Set(entriesOf(one).map((entry) => nameOf(one, entry)));
+  return entriesOf(other)
+    .map((entry) => nameOf(other, entry))
+    .filter((name) => names.has(name))
+    .map(unquoted);
+}
+
+/** Names alone, oldest first. */
+export function namesOf(packed: PackedAttributes): string[] {
+  return entriesOf(packed).map((entry) => unquoted(nameOf(packed, entry)));
+}
+
 /** What names and values total, in bytes of UTF-8: the measure of the 64 KB rule. */
 export function attributesSize(packed: PackedAttributes): number {
   let size = 0;

@@ -1,5 +1,6 @@
 /** How long a profile lives (contract section 10). All times are milliseconds since the epoch. */
 
+import type { ChangeChannel } from './change.ts';
 import type { ClientRules, WhenTooLarge } from './client-rules.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -16,6 +17,8 @@ export interface WriteRules extends Pick<ClientRules, 'lifetimeDays'> {
 export interface WriteMoment extends WriteRules {
   /** Now, in epoch milliseconds. */
   readonly now: number;
+  /** How the write came, for the change feed, where that is not what the method says. */
+  readonly through?: ChangeChannel | undefined;
 }
 
 /** When a profile that is written at this moment expires. */

@@ -2,6 +2,7 @@
 
 import type { BatchFileStore } from './batch-file-store.ts';
 import type { BatchStore } from './batch-store.ts';
+import type { ChangeFeed } from './change-feed.ts';
 import { type AttributeNameStore, attributeNameStore } from './kept/attribute-name-store.ts';
 import { type ClientStore, clientStore } from './kept/client-store.ts';
 import { type LoginStore, loginStore } from './kept/login-store.ts';
@@ -21,6 +22,8 @@ export interface StoreFigures {
 /** What an engine implements. */
 export interface Engine {
   readonly profiles: ProfileStore;
+  /** What was changed of them, in order; it says itself whether it is kept. */
+  readonly changes: ChangeFeed;
   readonly batches: BatchStore;
   /** Undefined when the engine keeps none: then they lie in the data folder, for all processes are on one machine. */
   readonly batchFiles: BatchFileStore | undefined;

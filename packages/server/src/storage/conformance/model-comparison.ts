@@ -13,8 +13,11 @@ import { BatchRows } from '../batch-rows.ts';
 import type { BatchStore } from '../batch-store.ts';
 import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
+import { Follower, settle } from './change-feed-conformance.ts';
 import { ModelProfileStore } from './model-profile-store.ts';
 import { at, DAY, type StorePlace, T0, tnt } from './profile-store-conformance.ts';
+
+const CLIENTS = ['demo', 'demo2'] as const;
 
 /** Of customer ids two with one alias and one with another. */
 const valuesOf = (kind: VisitorId['kind']) =>
@@ -94,17 +97,32 @@ const step = fc.record({
   operation,
   elapse: fc.oneof(fc.constantFrom(0, 1, 1000), fc.integer({ min: 0, max: DAY }), fc.constant(-3)),
   lifetimeDays: fc.constantFrom(1, 2, 14),
-  client: fc.constantFrom('demo', 'demo2'),
+  client: fc.constantFrom(...CLIENTS),
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Every operation of `steps` on both; after each the answers and all that can be read must be alike. */
+/** Whoever follows the feed reads it only now and then. */
+const STEPS_PER_FOLLOW = 4;
+
+/**
+ * Every operation of `steps` on both; after each the answers and all that can be read must be alike. Where the stores keep a feed,
+ * what follows it must be alike at the end.
+ */
 async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
   const store = stores.profiles;
   const model = new ModelProfileStore();
   let now = T0;
   let fresh = 0;
   const expiries = new Set<number>();
+  const followers =
+    (await stores.changes.newest()) === undefined
+      ? []
+      : CLIENTS.map((client) => new Follower(stores, client));
+  let count = 0;
+  const follow = async () => {
+    if (followers.length > 0) await settle(stores.changes, now);
+    for (const follower of followers) await follower.follow(now);
+  };
   for (const { operation: op, elapse, lifetimeDays, client } of steps) {
     // Whether what has expired comes back when the clock is set back behind its expiry depends on what was swept by then, and may.
     const wouldRevive = elapse < 0 && [0, 1, 2].some((ms) => expiries.has(now - ms));
@@ -136,6 +154,13 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
       await store.sweep(now, op.limit);
     }
     await compareReads(store, model, client, now);
+    count += 1;
+    if (count % STEPS_PER_FOLLOW === 0) await follow();
+  }
+  await follow();
+  for (const [index, follower] of followers.entries()) {
+    const reads = { findLinked: async (_: string, id: VisitorId) => follower.find(id, now) };
+    await compareReads(reads, model, CLIENTS[index]!, now);
   }
 }
 
@@ -185,7 +210,12 @@ async function applyBatch(
 }
 let batchCount = 0;
 
-async function compareReads(store: ProfileStore, model: ModelProfileStore, client: string, now: number) {
+async function compareReads(
+  store: Pick<ProfileStore, 'findLinked'>,
+  model: ModelProfileStore,
+  client: string,
+  now: number,
+) {
   const ids = ID_KINDS.flatMap((kind) => valuesOf(kind).map((value): VisitorId => ({ kind, value })));
   // All at once: an engine over the network answers them in one round trip.
   const found = await Promise.all(ids.map((id) => store.findLinked(client, id, now, 100)));

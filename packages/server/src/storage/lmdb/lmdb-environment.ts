@@ -4,6 +4,8 @@
  * Durability: `overlappingSync` is off, so a write promise resolves after the fsync of its commit, and one that rejects has
  * left nothing behind; measured as fast as the overlapping mode, which needs a second promise and leaves failures open. Never
  * `noSync`, `useWritemap` or `mapAsync`: each loses acknowledged writes at a power cut.
+ *
+ * The file is long because all that touches the opened environment itself is in it.
  */
 
 import { statSync } from 'node:fs';
@@ -39,6 +41,13 @@ export interface Watcher {
   transactionEnds(): void;
   /** The engine has not committed the last transaction. */
   transactionRefused(): void;
+}
+
+/** Whoever adds something of its own to write transactions. */
+export interface Recorder {
+  transactionBegins(): void;
+  /** The works of the transaction are done; what is written now is committed with them. */
+  transactionEnds(): void;
 }
 
 /** The format this program writes; see `docs/decisions/` for what each version changed. */
@@ -101,6 +110,7 @@ export class LmdbEnvironment {
   /** Counts the snapshots that were taken. */
   #snapshot = 0;
   #watcher: Watcher | undefined;
+  readonly #recorders: Recorder[] = [];
 
   private constructor(root: RootDatabase, path: string, onStall?: (at: StalledAt) => void) {
     this.#root = root;
@@ -175,6 +185,11 @@ export class LmdbEnvironment {
     this.#snapshotIsNew = true;
   }
 
+  /** Tells a recorder, of which there may be several, of every {@link write} from the next on. */
+  record(recorder: Recorder): void {
+    this.#recorders.push(recorder);
+  }
+
   /** Whichever table is read first after a snapshot was let go, the library says so there. */
   #noteSnapshotsOf(table: object): void {
     onSnapshot(table, () => {
@@ -209,8 +224,10 @@ export class LmdbEnvironment {
     try {
       await this.#root.transaction(() => {
         this.#watcher?.transactionBegins();
+        for (const recorder of this.#recorders) recorder.transactionBegins();
         try {
           run();
+          for (const recorder of this.#recorders) recorder.transactionEnds();
         } finally {
           this.#watcher?.transactionEnds();
         }
@@ -327,6 +344,11 @@ export class LmdbEnvironment {
   /** Whether space should be taken back wherever it can be. */
   isSpaceScarce(): boolean {
     return this.#space.look() !== 'ample';
+  }
+
+  /** Bytes of a page. */
+  pageBytes(): number {
+    return filePages(this.#root).pageBytes;
   }
 
   /** The size of the file; what is free within it is used again. */

@@ -1,7 +1,8 @@
 /** Profiles in LMDB: the storage contract of `profile-store.ts`, for any number of processes on one folder. */
 
 import { planAdoption } from '../../domain/adoption.ts';
-import type { AttributeSettings } from '../../domain/attributes.ts';
+import { type AttributeSettings, namesOf } from '../../domain/attributes.ts';
+import { type Change, MAX_CHANGE_IDS } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import {
   type KnownId,
@@ -10,6 +11,7 @@ import {
   planLinks,
   strongestFirst,
 } from '../../domain/linking.ts';
+import { NO_ATTRIBUTES } from '../../domain/packed-attributes.ts';
 import { personNames } from '../../domain/person-names.ts';
 import {
   merged,
@@ -21,6 +23,7 @@ import {
 } from '../../domain/profile.ts';
 import { DEFAULT_LIMITS, limitPassed, type ProfileLimits } from '../../domain/profile-limits.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
+import { changesOfLinking, type MergedProfile, plainChange, visitedNames } from '../changes-of.ts';
 import {
   type FoundProfile,
   isUnchanged,
@@ -76,7 +79,7 @@ export class LmdbProfileStore implements ProfileStore {
     create: boolean,
   ): Promise<UpdateOutcome> {
     return this.#write(CHANNEL.update, () =>
-      updateProfile(this.#tables, client, id, settings, moment, create),
+      updateProfile(this.#tables, client, id, settings, moment, create, moment.through ?? 'update'),
     );
   }
 
@@ -112,13 +115,20 @@ export class LmdbProfileStore implements ProfileStore {
     const passed = limitPassed(this.#limits, target.idCount + added, added > 0, bytes);
     if (passed !== undefined) return { outcome: passed, tntId: '' };
 
-    for (const gone of expired.values()) tables.remove(gone);
+    const record = tables.changes.isOn;
+    const merged = record ? this.#mergedBy(plan, living) : [];
+    for (const gone of expired.values()) this.#expire(client, gone, moment.now);
+    const taken: { id: VisitorId; from: VisitorId }[] = [];
     for (const step of plan.steps) {
       if (step.kind === 'merge') {
         target = tables.absorb(target, living.get(step.from)!);
       } else {
         // Located anew: an earlier step may have given the other person's profile another home.
-        if (step.kind === 'repoint') tables.detach(tables.locate(client, step.id)!, step.id, moment);
+        if (step.kind === 'repoint') {
+          const other = tables.locate(client, step.id)!;
+          tables.detach(other, step.id, moment);
+          if (record) taken.push({ id: step.id, from: tables.idsOf({ ...other }, 1)[0]! });
+        }
         target = tables.join(target, step.id, moment.now);
       }
     }
@@ -126,7 +136,46 @@ export class LmdbProfileStore implements ProfileStore {
     const saved = knownTnt ? profile : withId(profile, visit.freshTntId, moment);
     // A merge puts attributes anywhere among the others.
     tables.save({ ...target, profile: saved }, hasMerged ? 'anything' : 'settings');
+    if (record) {
+      const origin = {
+        channel: moment.through ?? 'visit',
+        at: moment.now,
+        id: strongestFirst(visit.ids)[0]!,
+      };
+      const joined = joinedIds(plan.steps).concat(knownTnt ? [] : [visit.freshTntId]);
+      const attributes = visitedNames(visit.settings, linked.attributes);
+      const isNew = plan.target === undefined;
+      const before = isNew ? NO_ATTRIBUTES : living.get(plan.target)!.profile.attributes;
+      this.#record(client, changesOfLinking(origin, { isNew, attributes, before, joined, merged, taken }));
+    }
     return { outcome: 'visited', tntId: (knownTnt ?? visit.freshTntId).value };
+  }
+
+  #recordOne(client: string, change: Change): void {
+    if (this.#tables.changes.isOn) this.#tables.changes.add(client, change);
+  }
+
+  #record(client: string, changes: readonly Change[]): void {
+    for (const change of changes) this.#tables.changes.add(client, change);
+  }
+
+  /** The profiles that a plan merges into its target, as they are before. */
+  #mergedBy({ steps }: LinkPlan<string>, living: ReadonlyMap<string, LocatedProfile>): MergedProfile[] {
+    return steps.flatMap((step) => {
+      if (step.kind !== 'merge') return [];
+      const from = living.get(step.from)!;
+      return [{ ids: this.#tables.idsOf(from, MAX_CHANGE_IDS), attributes: from.profile.attributes }];
+    });
+  }
+
+  /** Removes a profile that has expired. */
+  #expire(client: string, located: LocatedProfile, now: number): void {
+    const { changes } = this.#tables;
+    if (changes.isOn) {
+      const [id] = this.#tables.idsOf(located, 1);
+      changes.add(client, plainChange('expired', { channel: 'expiry', at: now, id: id! }));
+    }
+    this.#tables.remove(located);
   }
 
   /** The tntId that the profile has had longest, once the plan is carried out and no request has brought one. */
@@ -160,8 +209,13 @@ export class LmdbProfileStore implements ProfileStore {
     return this.#write(CHANNEL.removal, () => {
       const located = this.#tables.locate(client, id);
       if (!located) return false;
+      if (isExpired(located.profile, now)) {
+        this.#expire(client, located, now);
+        return false;
+      }
       this.#tables.remove(located);
-      return !isExpired(located.profile, now);
+      this.#recordOne(client, plainChange('removed', { channel: 'removal', at: now, id }));
+      return true;
     });
   }
 
@@ -172,6 +226,8 @@ export class LmdbProfileStore implements ProfileStore {
       const profile = withoutAttribute(located.profile, name, moment);
       if (!profile) return 'no-attribute';
       this.#tables.save({ ...located, profile });
+      const origin = { channel: moment.through ?? 'removal', at: moment.now, id } as const;
+      this.#recordOne(client, plainChange('updated', origin, [name]));
       return 'removed';
     });
   }
@@ -184,7 +240,9 @@ export class LmdbProfileStore implements ProfileStore {
       const { known, living, expired } = this.#survey(client, ids, now);
       const plan = planAdoption(known);
       const since = (id: VisitorId) => adopted.ids.find((one) => sameId(one, id))!.since;
-      for (const gone of expired.values()) tables.remove(gone);
+      const record = tables.changes.isOn;
+      const merged = record ? this.#mergedBy(plan, living) : [];
+      for (const gone of expired.values()) this.#expire(client, gone, now);
       let target =
         plan.target === undefined
           ? tables.placeFor(client, plan.founder!, adopted.profile, since(plan.founder!))
@@ -200,6 +258,16 @@ export class LmdbProfileStore implements ProfileStore {
         }
       }
       tables.save({ ...target, profile });
+      if (!record) return;
+      const isNew = plan.target === undefined;
+      const { attributes: before } = isNew ? profile : living.get(plan.target)!.profile;
+      const attributes = namesOf(adopted.profile.attributes);
+      const joined = joinedIds(plan.steps);
+      const origin = { channel: 'edge', at: now, id: ids[0]! } as const;
+      this.#record(
+        client,
+        changesOfLinking(origin, { isNew, attributes, before, joined, merged, taken: [] }),
+      );
     });
   }
 
@@ -210,6 +278,8 @@ export class LmdbProfileStore implements ProfileStore {
       const present = { profile: located.profile, ids: this.#tables.idsOf(located) };
       if (!isUnchanged(present, handedOver)) return false;
       this.#tables.remove(located);
+      const origin = { channel: 'edge', at: now, id: handedOver.ids[0]! } as const;
+      this.#recordOne(client, plainChange('moved', origin));
       return true;
     });
   }
@@ -242,7 +312,7 @@ export class LmdbProfileStore implements ProfileStore {
     const located = this.#tables.locateKey(home);
     if (located?.sweepAt !== sweepAt) return false;
     if (isExpired(located.profile, now)) {
-      this.#tables.remove(located);
+      this.#expire(located.client, located, now);
       return true;
     }
     this.#tables.groups.left();
@@ -259,7 +329,7 @@ export class LmdbProfileStore implements ProfileStore {
       return false;
     }
     if (isExpired(located.profile, now)) {
-      this.#tables.remove(located);
+      this.#expire(located.client, located, now);
       return true;
     }
     this.#tables.expiry.removeSync(key);
@@ -271,6 +341,11 @@ export class LmdbProfileStore implements ProfileStore {
 /** Oldest first; of one age by kind and value, as the links of a profile are. */
 function byAge(one: LinkedId, other: LinkedId): number {
   return one.since - other.since || Buffer.compare(Buffer.from(one.value), Buffer.from(other.value));
+}
+
+/** The ids that the steps of a plan add to its target one by one. */
+function joinedIds(steps: readonly LinkStep<string>[]): VisitorId[] {
+  return steps.flatMap((step) => (step.kind === 'merge' ? [] : [step.id]));
 }
 
 /** How many ids the steps of a plan add to its target. */

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProfileLimits } from '../../domain/profile-limits.ts';
+import type { FeedRetention } from '../change-feed.ts';
 import { type Stores, storesOver } from '../stores.ts';
 import type { StalledAt } from './commit-groups.ts';
 import type { EntryLogOptions } from './entry-log.ts';
@@ -23,6 +24,8 @@ export interface LmdbStoresOptions {
   readonly onLockFileGone?: (file: string) => void;
   /** What one profile may grow to. */
   readonly limits?: ProfileLimits | undefined;
+  /** How long changes are kept, or that no feed is; the store stays as it is when left out. */
+  readonly changes?: FeedRetention | 'off' | undefined;
   /** How the log of records is kept; only tests have reason to change it. */
   readonly log?: EntryLogOptions & IndexMergerOptions;
 }
@@ -61,12 +64,14 @@ function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Tim
 export async function openLmdbStores({
   path,
   limits,
+  changes,
   log,
   onStall,
   onLockFileGone,
 }: LmdbStoresOptions): Promise<Stores> {
   const environment = await LmdbEnvironment.open(path, onStall);
   const tables = new ProfileTables(environment, log);
+  if (changes !== undefined) await tables.changes.keep(changes);
   const check = new StoreCheck(environment, tables.records);
   const upkeep = new StoreUpkeep(environment, tables.records, log);
   const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY);
@@ -74,6 +79,7 @@ export async function openLmdbStores({
   const watching = onLockFileGone && watchLockFile(join(path, LOCK_FILE), onLockFileGone);
   return storesOver({
     profiles: new LmdbProfileStore(environment, tables, limits),
+    changes: tables.changes,
     batches: new LmdbBatchStore(environment, tables, upkeep),
     batchFiles: undefined,
     spentCalls: undefined,

@@ -25,6 +25,7 @@ import { type Profile, withoutId } from '../../domain/profile.ts';
 import { readTime, TIME_BYTES } from '../../domain/time-bytes.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import type { FoundProfile, LinkedId } from '../profile-store.ts';
+import { ChangeLog } from './change-log.ts';
 import type { EntryLogOptions } from './entry-log.ts';
 import { ExpiryGroups } from './expiry-groups.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
@@ -64,6 +65,8 @@ export class ProfileTables {
   readonly expiry: Table;
   readonly groups: ExpiryGroups;
   readonly orphans: Table;
+  /** Where whoever changes profiles through these tables records it. */
+  readonly changes: ChangeLog;
   readonly #meta: Table;
 
   constructor(environment: LmdbEnvironment, options?: EntryLogOptions) {
@@ -72,6 +75,7 @@ export class ProfileTables {
     this.links = environment.table('links');
     this.expiry = environment.table('expiry');
     this.groups = new ExpiryGroups(environment);
+    this.changes = new ChangeLog(environment);
     this.#meta = environment.table('meta');
   }
 

@@ -133,10 +133,21 @@ export class RowWriter {
     this.#work += WORK_OF_ROW + bytes * WORK_PER_BYTE;
     key.setIdBytes(this.#clientLength, rows.kind, rows.bytes, spans[span + ID_START]!, spans[span + ID_END]!);
     const outcome = this.#applyFast(key, rows, span, moment, create);
-    if (outcome !== 'unusual') return outcome;
+    if (outcome !== 'unusual') {
+      if (outcome === 'created' || outcome === 'updated') this.#record(outcome, rows, span, moment.now);
+      return outcome;
+    }
     this.#work += WORK_OF_UNUSUAL_ROW;
     const { id, settings } = rows.row(index);
-    return updateProfile(this.#tables, client, id, settings, moment, create);
+    return updateProfile(this.#tables, client, id, settings, moment, create, 'batch');
+  }
+
+  /** Records the change that a row of the common cases has made. */
+  #record(type: 'created' | 'updated', { bytes, spans }: BatchRows, span: number, at: number): void {
+    const { changes } = this.#tables;
+    if (!changes.isOn) return;
+    const [start, end] = [spans[span + ATTRIBUTES_START]!, spans[span + ATTRIBUTES_END]!];
+    changes.addRow({ type, channel: 'batch', at }, this.#key, bytes, start, end);
   }
 
   #applyFast(

@@ -1,11 +1,17 @@
 import type { AttributeSettings } from '../../domain/attributes.ts';
+import type { ChangeChannel } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { newProfile, withAttributes } from '../../domain/profile.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
+import { plainChange } from '../changes-of.ts';
 import type { UpdateOutcome } from '../profile-store.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
 
-/** Sets attributes of one profile inside a write transaction; what single updates and rows of a batch share. */
+/**
+ * Sets attributes of one profile inside a write transaction; what single updates and rows of a batch share.
+ *
+ * @param channel how the change came, for the change feed
+ */
 export function updateProfile(
   tables: ProfileTables,
   client: string,
@@ -13,6 +19,7 @@ export function updateProfile(
   settings: AttributeSettings,
   moment: WriteMoment,
   create: boolean,
+  channel: ChangeChannel,
 ): UpdateOutcome {
   const found = tables.locate(client, id);
   const living = found && !isExpired(found.profile, moment.now) ? found : undefined;
@@ -22,6 +29,12 @@ export function updateProfile(
   if (profile === 'too-large') return 'too-large';
   if (found && !living) tables.remove(found);
   tables.save({ ...located, profile }, 'settings');
+  const { changes } = tables;
+  if (changes.isOn) {
+    const origin = { channel, at: moment.now, id };
+    if (found && !living) changes.add(client, plainChange('expired', { ...origin, channel: 'expiry' }));
+    changes.add(client, plainChange(living ? 'updated' : 'created', origin, [...settings.keys()]));
+  }
   return living ? 'updated' : 'created';
 }
 

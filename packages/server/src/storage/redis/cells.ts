@@ -32,16 +32,20 @@
  * - a cell with an intent or a `p` outlives its profile's expiry, so that a crash in between can be finished whenever it is met.
  * - a delayed attempt finds another version, the note of its operation, or its deadline passed.
  *
+ * The file is long because the states above are one thing.
+ *
  * What was traded: a visit that links takes three round trips instead of one, and a profile that is being merged cannot be written for that time.
  */
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Change as ProfileChange } from '../../domain/change.ts';
 import { isExpired } from '../../domain/lifetime.ts';
 import type { Profile } from '../../domain/profile.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
 import type { FoundProfile } from '../profile-store.ts';
+import type { ChangeOutbox } from './change-outbox.ts';
 import type { Argument } from './cluster-node.ts';
 import { idField, idOfField } from './id-field.ts';
 import {
@@ -134,10 +138,18 @@ const TOMBSTONE_WITH_MARK = 7 * 86_400_000;
 export class Cells {
   readonly #cluster: RedisCluster;
   readonly #prefix: string;
+  readonly #outbox: ChangeOutbox;
 
-  constructor(cluster: RedisCluster, prefix: string) {
+  /** @param outbox where changes are left for the change feed */
+  constructor(cluster: RedisCluster, prefix: string, outbox: ChangeOutbox) {
     this.#cluster = cluster;
     this.#prefix = prefix;
+    this.#outbox = outbox;
+  }
+
+  /** Whether changes are recorded, so that it is worth saying which. */
+  get isRecording(): boolean {
+    return this.#outbox.isOn;
   }
 
   /** The living profile that an id names; mends nothing but what it meets half done. */
@@ -227,6 +239,7 @@ export class Cells {
   /**
    * Makes all changes or none.
    *
+   * @param changes what the change feed tells of it
    * @returns false when a cell is not as it was read; then nothing was changed
    */
   async commit(
@@ -234,10 +247,11 @@ export class Cells {
     others: readonly CellChange[],
     repoints: readonly Repoint[],
     until: number,
+    changes: readonly ProfileChange[],
   ): Promise<boolean> {
     const { client, id } = target.cell;
     const tx = newVersion();
-    if (others.length === 0 && repoints.length === 0) return this.#change(target, tx, '', until);
+    if (others.length === 0 && repoints.length === 0) return this.#change(target, tx, '', until, changes);
     const intent = JSON.stringify({ tx, home: id, at: Date.now() } satisfies Intent);
     const deadline = Date.now() + DEADLINE;
     const prepared = await Promise.all(
@@ -248,7 +262,8 @@ export class Cells {
     const remaining: Remaining = { intent, cells: others.map(({ cell }) => cell.id), repoints };
     const pending = JSON.stringify(remaining);
     const isCommitted =
-      prepared.every((status) => status === 'done') && (await this.#change(target, tx, pending, until));
+      prepared.every((status) => status === 'done') &&
+      (await this.#change(target, tx, pending, until, changes));
     if (isCommitted) {
       // It is done; who meets what could not be finished now will finish it.
       await this.#carryOut(client, id, pending, until).catch(() => undefined);
@@ -260,9 +275,16 @@ export class Cells {
   }
 
   /** Changes one cell for rows of a batch, which carry their own marks. False as of {@link commit}. */
-  async changeByRow({ cell, change }: CellChange, until: number): Promise<boolean> {
-    const args = [newVersion(), Date.now() + DEADLINE, cell.version, ...listed(change)];
-    return (await this.#run(changeCellByRow, [cell.key], args, until)) === 'done';
+  async changeByRow(
+    { cell, change }: CellChange,
+    until: number,
+    changes: readonly ProfileChange[],
+  ): Promise<boolean> {
+    const { key, text } = this.#outbox.of(cell.client, cell.key, changes);
+    const args = [newVersion(), Date.now() + DEADLINE, cell.version, text, ...listed(change)];
+    const isDone = (await this.#run(changeCellByRow, [cell.key, key], args, until)) === 'done';
+    if (isDone && text !== '') this.#outbox.hint(cell.key);
+    return isDone;
   }
 
   /** Moves, prolongs or removes pointers; each alone. */
@@ -275,10 +297,19 @@ export class Cells {
     );
   }
 
-  async #change({ cell, change }: CellChange, operation: string, pending: string, until: number) {
-    const keys = [cell.key, noteKey(cell.key, operation)];
-    const args = [operation, Date.now() + DEADLINE, cell.version, pending, ...listed(change)];
-    return (await this.#run(changeCell, keys, args, until)) === 'done';
+  async #change(
+    { cell, change }: CellChange,
+    operation: string,
+    pending: string,
+    until: number,
+    changes: readonly ProfileChange[],
+  ) {
+    const { key, text } = this.#outbox.of(cell.client, cell.key, changes);
+    const keys = [cell.key, noteKey(cell.key, operation), key];
+    const args = [operation, Date.now() + DEADLINE, cell.version, pending, text, ...listed(change)];
+    const isDone = (await this.#run(changeCell, keys, args, until)) === 'done';
+    if (isDone && text !== '') this.#outbox.hint(cell.key);
+    return isDone;
   }
 
   /** Learns what became of a transaction, and ends what can be ended. False when it is still under way. */

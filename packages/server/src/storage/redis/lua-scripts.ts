@@ -45,6 +45,34 @@ redis.call('SET', note, added, 'PX', ARGV[1])
 return { 'done', tostring(added) }
 `);
 
+export const appendChanges = script(`
+local state, collected, log = KEYS[1], KEYS[2], KEYS[3]
+if redis.call('HGET', state, 'id') ~= ARGV[1] then return { 'off' } end
+local outboxes = tonumber(ARGV[2])
+local known = 0
+for i = 0, outboxes - 1 do
+  local at = redis.call('HGET', collected, ARGV[3 + 3 * i]) or ''
+  if at == ARGV[5 + 3 * i] then known = known + 1
+  elseif at ~= ARGV[4 + 3 * i] then return { 'changed' } end
+end
+if known == outboxes then
+  redis.call('HINCRBY', state, 'w', 1)
+  return { 'done' }
+end
+if known > 0 then return { 'changed' } end
+local last = tonumber(redis.call('HGET', state, 'last'))
+local bytes = 0
+for i = 3 + 3 * outboxes, #ARGV do
+  last = last + 1
+  bytes = bytes + #ARGV[i] + 40
+  redis.call('XADD', log, string.format('%.0f-0', last), 'c', ARGV[i])
+end
+redis.call('HSET', state, 'last', string.format('%.0f', last))
+redis.call('HINCRBY', state, 'bytes', bytes)
+for i = 0, outboxes - 1 do redis.call('HSET', collected, ARGV[3 + 3 * i], ARGV[5 + 3 * i]) end
+return { 'done' }
+`);
+
 export const changeBatch = script(`
 local batches, queue, turns, lease, failures, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 if redis.call('EXISTS', note) == 1 then
@@ -95,6 +123,9 @@ local function apply(cell, c)
   for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
+local function record(outbox, changes)
+  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
+end
 local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000
 local cell = KEYS[1]
@@ -104,8 +135,9 @@ if now() > tonumber(ARGV[2]) then return { 'late' } end
 if redis.call('HEXISTS', cell, 't') == 1 then return { 'intent' } end
 if version ~= ARGV[3] then return { 'changed' } end
 local c = {}
-for i = 4, #ARGV do c[#c + 1] = ARGV[i] end
+for i = 5, #ARGV do c[#c + 1] = ARGV[i] end
 local at = apply(cell, c)
+record(KEYS[2], ARGV[4])
 redis.call('HSET', cell, 'v', ARGV[1])
 expire(cell, at)
 return { 'done' }
@@ -139,6 +171,9 @@ local function apply(cell, c)
   for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
+local function record(outbox, changes)
+  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
+end
 local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000
 local cell, note = KEYS[1], KEYS[2]
@@ -149,8 +184,9 @@ if now() > tonumber(ARGV[2]) then return { 'late' } end
 if redis.call('HEXISTS', cell, 't') == 1 then return { 'intent' } end
 if (redis.call('HGET', cell, 'v') or '') ~= ARGV[3] then return { 'changed' } end
 local c = {}
-for i = 5, #ARGV do c[#c + 1] = ARGV[i] end
+for i = 6, #ARGV do c[#c + 1] = ARGV[i] end
 local at = apply(cell, c)
+record(KEYS[3], ARGV[5])
 redis.call('HSET', cell, 'v', ARGV[1])
 if ARGV[4] ~= '' then
   redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4])
@@ -197,6 +233,9 @@ local function apply(cell, c)
   for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
   for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
   return at
+end
+local function record(outbox, changes)
+  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
 end
 local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000
@@ -247,6 +286,9 @@ local function apply(cell, c)
   for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
+local function record(outbox, changes)
+  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
+end
 local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000
 local cell, note = KEYS[1], KEYS[2]
@@ -259,6 +301,11 @@ if ARGV[2] == '1' then
   return { 'done', 'revoked' }
 end
 return { 'done', seen or 'open' }
+`);
+
+export const eraseChanges = script(`
+redis.call('HINCRBY', KEYS[1], 'w', 1)
+return { 'done', tostring(redis.call('XDEL', KEYS[2], unpack(ARGV))) }
 `);
 
 export const expireBatch = script(`
@@ -314,6 +361,9 @@ local function apply(cell, c)
   for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
+local function record(outbox, changes)
+  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
+end
 local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000
 local cell = KEYS[1]
@@ -325,6 +375,11 @@ if ARGV[2] == '1' then
 end
 redis.call('HDEL', cell, 't', 'n')
 if at then expire(cell, at) else redis.call('PEXPIRE', cell, OPERATION_KEPT_MS) end
+return { 'done' }
+`);
+
+export const hintOutboxes = script(`
+redis.call('SADD', KEYS[1], unpack(ARGV))
 return { 'done' }
 `);
 
@@ -378,6 +433,9 @@ local function apply(cell, c)
   for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
+local function record(outbox, changes)
+  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
+end
 local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000
 local cell = KEYS[1]
@@ -396,6 +454,23 @@ return { 'done' }
 export const probe = script(`
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000)
 return { 'done' }
+`);
+
+export const readOutbox = script(`
+local outbox = KEYS[1]
+if ARGV[1] ~= '' then
+  local ms, nth = string.match(ARGV[1], '^(%d+)-(%d+)$')
+  redis.call('XTRIM', outbox, 'MINID', ms .. '-' .. string.format('%.0f', tonumber(nth) + 1))
+end
+redis.call('INCR', KEYS[2])
+redis.call('EXPIRE', KEYS[2], 60)
+local found = {}
+local from = ARGV[1] == '' and '-' or '(' .. ARGV[1]
+for _, entry in ipairs(redis.call('XRANGE', outbox, from, '+', 'COUNT', ARGV[2])) do
+  found[#found + 1] = entry[1]
+  found[#found + 1] = entry[2][2]
+end
+return { 'done', found }
 `);
 
 export const removeParts = script(`
@@ -494,6 +569,9 @@ local function apply(cell, c)
   for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
+local function record(outbox, changes)
+  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
+end
 local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000
 local cell = KEYS[1]
@@ -501,6 +579,42 @@ if redis.call('HGET', cell, 'r') ~= ARGV[1] then touch(cell) return { 'done' } e
 local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] })
 redis.call('HSET', cell, 'v', ARGV[4])
 if redis.call('HEXISTS', cell, 't') == 0 then expire(cell, at) end
+return { 'done' }
+`);
+
+export const showChanges = script(`
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return { 'off' } end
+if tonumber(ARGV[2]) > tonumber(redis.call('HGET', KEYS[1], 'shown')) then redis.call('HSET', KEYS[1], 'shown', ARGV[2]) end
+redis.call('HINCRBY', KEYS[1], 'w', 1)
+return { 'done' }
+`);
+
+export const takeHints = script(`
+return { 'done', redis.call('SPOP', KEYS[1], ARGV[1]) }
+`);
+
+export const trimChanges = script(`
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return { 'off' } end
+if tonumber(ARGV[2]) > tonumber(redis.call('HGET', KEYS[1], 'trimmed')) then
+  redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f-0', tonumber(ARGV[2]) + 1))
+  redis.call('HINCRBY', KEYS[1], 'bytes', -tonumber(ARGV[3]))
+  redis.call('HSET', KEYS[1], 'trimmed', ARGV[2])
+end
+redis.call('HINCRBY', KEYS[1], 'w', 1)
+return { 'done' }
+`);
+
+export const turnFeed = script(`
+local state, log = KEYS[1], KEYS[2]
+local id = redis.call('HGET', state, 'id')
+if ARGV[1] == '' and id then
+  redis.call('HDEL', state, 'id')
+elseif ARGV[1] ~= '' and not id then
+  local last = redis.call('HGET', state, 'last') or '0'
+  redis.call('HSET', state, 'id', ARGV[1], 'last', last, 'shown', last, 'trimmed', last, 'bytes', '0')
+  redis.call('DEL', log)
+end
+redis.call('HINCRBY', state, 'w', 1)
 return { 'done' }
 `);
 

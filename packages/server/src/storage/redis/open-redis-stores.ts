@@ -1,13 +1,16 @@
 /** Opens the engine on a Redis or Valkey Cluster: any number of processes on any number of machines. */
 
 import type { ProfileLimits } from '../../domain/profile-limits.ts';
+import type { FeedRetention } from '../change-feed.ts';
 import { type Stores, storesOver } from '../stores.ts';
 import { Cells } from './cells.ts';
+import { ChangeOutbox } from './change-outbox.ts';
 import { type ClusterExpectations, checkCluster } from './cluster-check.ts';
 import { clusterFigures, readiness } from './cluster-figures.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import { RedisBatchFiles } from './redis-batch-files.ts';
 import { RedisBatchStore } from './redis-batch-store.ts';
+import { RedisChangeFeed } from './redis-change-feed.ts';
 import { RedisCluster, type RedisClusterOptions } from './redis-cluster.ts';
 import { RedisProfileStore } from './redis-profile-store.ts';
 import { RedisRecordStore } from './redis-record-store.ts';
@@ -19,6 +22,8 @@ export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectat
   readonly found?: (flaws: readonly string[]) => void;
   /** What one profile may grow to. */
   readonly limits?: ProfileLimits | undefined;
+  /** How long changes are kept, or that no feed is; the store stays as it is when left out. */
+  readonly changes?: FeedRetention | 'off' | undefined;
 }
 
 /**
@@ -38,10 +43,14 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
   }
   const watch = new ClusterWatch({ cluster, prefix, found: options.found ?? (() => {}) });
   watch.start();
-  const cells = new Cells(cluster, prefix);
+  const outbox = new ChangeOutbox(cluster, prefix);
+  const changes = new RedisChangeFeed(cluster, prefix, outbox);
+  await changes.keep(options.changes);
+  const cells = new Cells(cluster, prefix, outbox);
   const profiles = new RedisProfileStore(cells, options.limits);
   return storesOver({
     profiles,
+    changes,
     batches: new RedisBatchStore(cluster, new RedisRowWriter(cells, profiles), prefix),
     batchFiles: new RedisBatchFiles(cluster, prefix),
     spentCalls: new RedisSpentCallStore(cluster, prefix),
@@ -54,6 +63,7 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     check: readiness(cluster, prefix, () => (options.allowUnsafe ? [] : watch.flaws)),
     async close() {
       await watch.stop();
+      await outbox.flush();
       await cluster.close();
     },
   });

@@ -2,25 +2,18 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { planAdoption } from '../../domain/adoption.ts';
-import type { AttributeSettings } from '../../domain/attributes.ts';
+import { type AttributeSettings, namesOf } from '../../domain/attributes.ts';
+import type { Change } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
-import { type KnownId, type LinkStep, planLinks, strongestFirst } from '../../domain/linking.ts';
+import { type KnownId, planLinks, strongestFirst } from '../../domain/linking.ts';
 import { personNames } from '../../domain/person-names.ts';
-import {
-  merged,
-  reunited,
-  visitedProfile,
-  withAttributes,
-  withId,
-  withoutAttribute,
-  withoutId,
-} from '../../domain/profile.ts';
+import { reunited, visitedProfile, withAttributes, withoutAttribute } from '../../domain/profile.ts';
 import { DEFAULT_LIMITS, limitPassed, type ProfileLimits } from '../../domain/profile-limits.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
+import { changesOfLinking, plainChange, visitedNames } from '../changes-of.ts';
 import {
   type FoundProfile,
   isUnchanged,
-  type LinkedId,
   type LinkedProfile,
   type ProfileStore,
   type UpdateOutcome,
@@ -29,7 +22,8 @@ import {
 } from '../profile-store.ts';
 import { busy, type Cell, type CellChange, type Cells, type Repoint, removal } from './cells.ts';
 import { idField } from './id-field.ts';
-import { ProfileDraft, sortedLinks } from './profile-draft.ts';
+import { Linking, linkedIds } from './linking.ts';
+import { ProfileDraft } from './profile-draft.ts';
 import { latest } from './redis-cluster.ts';
 
 /** Where a linking happens: what was read before it. */
@@ -39,6 +33,8 @@ interface LinkingPlace {
   readonly ownCells: ReadonlyMap<string, Cell>;
   readonly now: number;
   readonly until: number;
+  /** What the change feed tells of it. */
+  readonly changes: readonly Change[];
 }
 
 type Located = { readonly own: Cell; readonly home: Cell | undefined };
@@ -83,7 +79,16 @@ export class RedisProfileStore implements ProfileStore {
       if (profile === 'too-large') return 'too-large';
       draft.profile = profile;
       const others = expiredHomes([located], [located.own.id], moment.now);
-      const isDone = await this.save(draft, living ?? located.own, others, [], moment.now, until);
+      const { home } = located;
+      const origin = { channel: moment.through ?? 'update', at: moment.now, id } as const;
+      const changes = this.#cells.isRecording
+        ? [
+            ...(home && !living ? [expiredChange(home, moment.now)] : []),
+            plainChange(living ? 'updated' : 'created', origin, [...settings.keys()]),
+          ]
+        : [];
+      const cell = living ?? located.own;
+      const isDone = await this.save(draft, cell, others, [], moment.now, until, changes);
       return isDone ? (living ? 'updated' : 'created') : undefined;
     });
   }
@@ -102,6 +107,7 @@ export class RedisProfileStore implements ProfileStore {
         ? ProfileDraft.born(ownCells.get(idField(plan.founder!))!, moment)
         : drafts.get(plan.target)!;
     const before = target.links.size;
+    const { attributes } = target.profile;
     const linking = new Linking(target, drafts, moment);
     for (const step of plan.steps) linking.take(step, now);
     const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
@@ -115,13 +121,29 @@ export class RedisProfileStore implements ProfileStore {
     const bytes = hasMerged ? profile.attributes.length : undefined;
     const passed = limitPassed(this.#limits, total, total > before, bytes);
     if (passed !== undefined) return { outcome: passed, tntId: '' } as const;
+    const linked = target.profile.attributes;
     target.profile = profile;
     if (!named) {
       linking.take({ kind: 'join', id: visit.freshTntId }, now);
       const fresh = await this.#cells.locate(client, visit.freshTntId, until);
       ownCells.set(idField(visit.freshTntId), fresh.own);
     }
-    const isDone = await this.#saveLinked(target, linking, { client, surveyed, ownCells, now, until });
+    const changes = this.#cells.isRecording
+      ? [
+          ...expiredChanges(surveyed, now),
+          ...changesOfLinking(
+            { channel: moment.through ?? 'visit', at: now, id: ids[0]! },
+            {
+              ...linking.recorded(),
+              isNew: plan.target === undefined,
+              attributes: visitedNames(visit.settings, linked),
+              before: attributes,
+            },
+          ),
+        ]
+      : [];
+    const place = { client, surveyed, ownCells, now, until, changes };
+    const isDone = await this.#saveLinked(target, linking, place);
     return isDone ? ({ outcome: 'visited', tntId: (named ?? visit.freshTntId).value } as const) : undefined;
   }
 
@@ -145,27 +167,32 @@ export class RedisProfileStore implements ProfileStore {
   async #saveLinked(
     target: ProfileDraft,
     linking: Linking,
-    { client, surveyed, ownCells, now, until }: LinkingPlace,
+    { client, surveyed, ownCells, now, until, changes }: LinkingPlace,
   ): Promise<true | undefined> {
     const targetCell = target.read ?? ownCells.get(idField(target.home))!;
     const cellOf = async (id: VisitorId) => ownCells.get(idField(id)) ?? this.#cells.load(client, id, until);
     const { others, repoints } = await linking.changes(cellOf);
     const taken = [target.home, ...others.map(({ cell }) => cell.id)];
     others.push(...expiredHomes(surveyed, taken, now));
-    return (await this.save(target, targetCell, others, repoints, now, until)) || undefined;
+    return (await this.save(target, targetCell, others, repoints, now, until, changes)) || undefined;
   }
 
   remove(client: string, id: VisitorId, now: number): Promise<boolean> {
     return this.#untilDone(async (until) => {
       const { home } = await this.#cells.locate(client, id, until);
       if (!home) return false;
-      return (await this.#take(home, until)) ? !isExpired(home.profile!, now) : undefined;
+      const hasExpired = isExpired(home.profile!, now);
+      const removed = plainChange('removed', { channel: 'removal', at: now, id });
+      const change = hasExpired ? expiredChange(home, now) : removed;
+      return (await this.#take(home, until, change)) ? !hasExpired : undefined;
     });
   }
 
   /** Removes a profile as it was read; false when it is another by now. */
-  async #take(home: Cell, until: number): Promise<boolean> {
-    if (!(await this.#cells.commit({ cell: home, change: removal(home) }, [], [], until))) return false;
+  async #take(home: Cell, until: number, told: Change): Promise<boolean> {
+    const changes = this.#cells.isRecording ? [told] : [];
+    if (!(await this.#cells.commit({ cell: home, change: removal(home) }, [], [], until, changes)))
+      return false;
     // Pointers to what is gone lead nowhere; that they go too only saves space.
     const from = { home: home.id, birth: home.birth };
     const pointers = ProfileDraft.of(home).otherIds();
@@ -185,7 +212,9 @@ export class RedisProfileStore implements ProfileStore {
       draft.profile = profile;
       await this.prolongPointers(draft, moment.now, until);
       const change = { ...draft.change(moment.now), shrinks: true };
-      const isDone = await this.#cells.commit({ cell: living, change }, [], [], until);
+      const origin = { channel: moment.through ?? 'removal', at: moment.now, id } as const;
+      const changes = this.#cells.isRecording ? [plainChange('updated', origin, [name])] : [];
+      const isDone = await this.#cells.commit({ cell: living, change }, [], [], until, changes);
       return isDone ? ('removed' as const) : undefined;
     });
   }
@@ -214,7 +243,21 @@ export class RedisProfileStore implements ProfileStore {
     const linking = new Linking(target, drafts, moment);
     for (const step of plan.steps) linking.take(step, step.kind === 'join' ? since(step.id) : now);
     target.profile = profile;
-    return this.#saveLinked(target, linking, { client, surveyed, ownCells, now, until });
+    const changes = this.#cells.isRecording
+      ? [
+          ...expiredChanges(surveyed, now),
+          ...changesOfLinking(
+            { channel: 'edge', at: now, id: ids[0]! },
+            {
+              ...linking.recorded(),
+              isNew: plan.target === undefined,
+              attributes: namesOf(adopted.profile.attributes),
+              before: own.attributes,
+            },
+          ),
+        ]
+      : [];
+    return this.#saveLinked(target, linking, { client, surveyed, ownCells, now, until, changes });
   }
 
   release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean> {
@@ -223,7 +266,8 @@ export class RedisProfileStore implements ProfileStore {
       if (!home?.profile || isExpired(home.profile, now)) return true;
       const present = { profile: home.profile, ids: linkedIds(home) };
       if (!isUnchanged(present, handedOver)) return false;
-      return (await this.#take(home, until)) ? true : undefined;
+      const moved = plainChange('moved', { channel: 'edge', at: now, id: handedOver.ids[0]! });
+      return (await this.#take(home, until, moved)) ? true : undefined;
     });
   }
 
@@ -240,9 +284,10 @@ export class RedisProfileStore implements ProfileStore {
     repoints: readonly Repoint[],
     now: number,
     until: number,
+    changes: readonly Change[],
   ): Promise<boolean> {
     await this.prolongPointers(draft, now, until);
-    return this.#cells.commit({ cell, change: draft.change(now) }, others, repoints, until);
+    return this.#cells.commit({ cell, change: draft.change(now) }, others, repoints, until, changes);
   }
 
   /** Pointers must outlive the profile: they are prolonged before it is. */
@@ -269,86 +314,6 @@ export class RedisProfileStore implements ProfileStore {
   }
 }
 
-/** What the steps of a visit's plan make of the profiles and cells that take part. */
-class Linking {
-  readonly #target: ProfileDraft;
-  readonly #drafts: ReadonlyMap<string, ProfileDraft>;
-  readonly #moment: WriteMoment;
-  /** Ids whose cells become pointers to the target. */
-  readonly #pointing: VisitorId[] = [];
-  readonly #absorbed: ProfileDraft[] = [];
-  readonly #left = new Set<ProfileDraft>();
-
-  constructor(target: ProfileDraft, drafts: ReadonlyMap<string, ProfileDraft>, moment: WriteMoment) {
-    this.#target = target;
-    this.#drafts = drafts;
-    this.#moment = moment;
-  }
-
-  /** @param since when an id that joins began to name the profile */
-  take(step: LinkStep<string>, since: number): void {
-    const target = this.#target;
-    if (step.kind === 'merge') {
-      const from = this.#drafts.get(step.from)!;
-      target.profile = merged(target.profile, from.profile, this.#moment);
-      for (const { id, since } of from.links.values()) {
-        target.link(id, since);
-        target.takeMarks(from, id);
-      }
-      this.#absorbed.push(from);
-      return;
-    }
-    const { id } = step;
-    if (step.kind === 'repoint') this.#leave(this.#drafts.get(step.from)!, id);
-    target.profile = withId(target.profile, id, this.#moment);
-    target.link(id, since);
-    this.#pointing.push(id);
-  }
-
-  /** A person's profile loses one id; when that was its home, the strongest of the others becomes it. */
-  #leave(from: ProfileDraft, id: VisitorId): void {
-    this.#target.takeMarks(from, id);
-    from.links.delete(idField(id));
-    from.dropMarks(id);
-    from.profile = withoutId(from.profile, this.#moment);
-    if (sameId(from.home, id)) from.home = strongestFirst(from.ids().map((link) => link.id))[0]!;
-    this.#left.add(from);
-  }
-
-  async changes(cellOf: (id: VisitorId) => Promise<Cell>) {
-    const { now } = this.#moment;
-    const target = this.#target;
-    const others: CellChange[] = [];
-    const repoints: Repoint[] = [];
-    const ttl = target.pointerTtl(now);
-    if (this.#pointing.length + this.#absorbed.length > 0) target.hasNewPointers(now);
-    for (const id of this.#pointing)
-      others.push({ cell: await cellOf(id), change: target.pointerChange(now) });
-    for (const from of this.#absorbed) {
-      others.push({ cell: from.read!, change: target.pointerChange(now) });
-      for (const id of from.otherIds()) {
-        repoints.push({ id, from: from.pointer, to: target.pointer, ttl });
-      }
-    }
-    for (const from of this.#left) {
-      const hasMoved = !sameId(from.home, from.read!.id);
-      if (hasMoved && from.otherIds().length > 0) from.hasNewPointers(now);
-      const cell = hasMoved ? await cellOf(from.home) : from.read!;
-      others.push({ cell, change: from.change(now) });
-      if (!hasMoved) continue;
-      const old = { home: from.read!.id, birth: from.birth };
-      for (const id of from.otherIds()) {
-        repoints.push({ id, from: old, to: from.pointer, ttl: from.pointerTtl(now) });
-      }
-    }
-    return { others, repoints };
-  }
-}
-
-function linkedIds(home: Cell): LinkedId[] {
-  return sortedLinks(home.links).map(({ id: { kind, value }, since }) => ({ kind, value, since }));
-}
-
 function livingHome({ home }: Located, now: number): Cell | undefined {
   return home?.profile && !isExpired(home.profile, now) ? home : undefined;
 }
@@ -362,4 +327,16 @@ function expiredHomes(located: readonly Located[], taken: readonly VisitorId[], 
     }
   }
   return [...gone.values()].map((cell) => ({ cell, change: removal(cell) }));
+}
+
+/** What the change feed tells of a profile that had expired and goes. */
+function expiredChange(home: Cell, now: number): Change {
+  return plainChange('expired', { channel: 'expiry', at: now, id: linkedIds(home)[0] ?? home.id });
+}
+
+function expiredChanges(located: readonly Located[], now: number): Change[] {
+  const gone = new Map(
+    located.flatMap(({ home }) => (home?.profile && isExpired(home.profile, now) ? [[home.key, home]] : [])),
+  );
+  return [...gone.values()].map((home) => expiredChange(home, now));
 }

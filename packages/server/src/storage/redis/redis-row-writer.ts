@@ -5,11 +5,13 @@
  * script as what the row set. Batches of a client and the rows of a batch go in order, so a row at or before the mark was applied.
  */
 
+import type { Change } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { withAttributes } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import type { RowUpdate } from '../batch-rows.ts';
 import type { RowOutcome } from '../batch-store.ts';
+import { plainChange } from '../changes-of.ts';
 import { busy, type Cell, type Cells, removal } from './cells.ts';
 import { idField } from './id-field.ts';
 import { ProfileDraft } from './profile-draft.ts';
@@ -128,6 +130,7 @@ export class RedisRowWriter {
     const found = new Map<number, RowOutcome>();
     let draft = living && ProfileDraft.of(living);
     let hasChanged = false;
+    const names = new Set<string>();
     for (const place of places) {
       const { line, settings, id } = rows[place]!;
       const field = marks.fieldOf(id);
@@ -151,9 +154,13 @@ export class RedisRowWriter {
       changed.marks.set(field, marks.markOf(line));
       draft = changed;
       hasChanged = true;
+      for (const name of settings.keys()) names.add(name);
       found.set(place, 'applied');
     }
-    if (hasChanged && !(await this.#write(draft!, { own, home, living }, moment.now, until))) return false;
+    const changes =
+      hasChanged && this.#cells.isRecording ? changesOfRows(first!, moment.now, [...names]) : [];
+    const where = { own, home, living };
+    if (hasChanged && !(await this.#write(draft!, where, moment.now, until, changes))) return false;
     for (const [place, outcome] of found) outcomes[place] = outcome;
     return true;
   }
@@ -164,12 +171,27 @@ export class RedisRowWriter {
     { own, home, living }: Pick<LocatedId, 'own' | 'home' | 'living'>,
     now: number,
     until: number,
+    changes: readonly Change[],
   ): Promise<boolean> {
     const cell = living ?? own;
     if (home?.profile && !living && !sameId(home.id, own.id)) {
-      return this.#profiles.save(draft, cell, [{ cell: home, change: removal(home) }], [], now, until);
+      return this.#profiles.save(
+        draft,
+        cell,
+        [{ cell: home, change: removal(home) }],
+        [],
+        now,
+        until,
+        changes,
+      );
     }
     await this.#profiles.prolongPointers(draft, now, until);
-    return this.#cells.changeByRow({ cell, change: draft.change(now) }, until);
+    return this.#cells.changeByRow({ cell, change: draft.change(now) }, until, changes);
   }
+}
+
+/** What the rows of one profile come to, as one change. */
+function changesOfRows({ id, home, living }: LocatedId, at: number, names: readonly string[]): Change[] {
+  const change = plainChange(living ? 'updated' : 'created', { channel: 'batch', at, id }, names);
+  return home && !living ? [plainChange('expired', { channel: 'expiry', at, id }), change] : [change];
 }

@@ -37,5 +37,9 @@ local function apply(cell, c)
   for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
+-- Leaves what the change feed is to tell (change-outbox.ts), if anything.
+local function record(outbox, changes)
+  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
+end
 local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000

@@ -1,8 +1,9 @@
 -- Changes a cell that is still as it was read. With `pending` it is the commit of a transaction.
 --
--- KEYS: the cell, where the operation is noted.
+-- KEYS: the cell, where the operation is noted, the outbox.
 -- ARGV: operation id (the new version), deadline (epoch ms of the engine), version that was read
--- ('' for none), pending ('' or what remains to be done), then the change (cell-prelude.lua).
+-- ('' for none), pending ('' or what remains to be done), what to record, then the change
+-- (cell-prelude.lua).
 -- Returns done | late | changed | intent | revoked.
 
 -- include cell-prelude.lua
@@ -15,8 +16,9 @@ if now() > tonumber(ARGV[2]) then return { 'late' } end
 if redis.call('HEXISTS', cell, 't') == 1 then return { 'intent' } end
 if (redis.call('HGET', cell, 'v') or '') ~= ARGV[3] then return { 'changed' } end
 local c = {}
-for i = 5, #ARGV do c[#c + 1] = ARGV[i] end
+for i = 6, #ARGV do c[#c + 1] = ARGV[i] end
 local at = apply(cell, c)
+record(KEYS[3], ARGV[5])
 redis.call('HSET', cell, 'v', ARGV[1])
 if ARGV[4] ~= '' then
   redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4])

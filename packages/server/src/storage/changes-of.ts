@@ -1,0 +1,66 @@
+/** Which changes a write comes to, in the order in which a feed tells them; the same for every engine. */
+
+import { type AttributeSettings, commonNames, hasAttribute, mergeAttributes } from '../domain/attributes.ts';
+import { type Change, MAX_CHANGE_IDS } from '../domain/change.ts';
+import type { PackedAttributes } from '../domain/packed-attributes.ts';
+import { FIRST_SESSION_START } from '../domain/profile.ts';
+import type { VisitorId } from '../domain/visitor-id.ts';
+
+/** What is the same for all changes of one write. */
+export type ChangeOrigin = Pick<Change, 'channel' | 'at' | 'id'>;
+
+/** A profile that became part of another. */
+export interface MergedProfile {
+  readonly ids: readonly VisitorId[];
+  readonly attributes: PackedAttributes;
+}
+
+/** What a visit, or a profile that another edge cluster hands over, has done to profiles. */
+export interface Linking {
+  readonly isNew: boolean;
+  /** Names of the attributes that were set. */
+  readonly attributes: readonly string[];
+  /** The attributes of the profile before anything was merged into it. */
+  readonly before: PackedAttributes;
+  /** Ids that joined the profile. */
+  readonly joined: readonly VisitorId[];
+  readonly merged: readonly MergedProfile[];
+  /** Ids that were taken from other profiles, each with an id that the other profile keeps. */
+  readonly taken: readonly { readonly id: VisitorId; readonly from: VisitorId }[];
+}
+
+const NONE: readonly never[] = [];
+
+/** A change of one profile that links nothing. */
+export function plainChange(
+  type: Change['type'],
+  { channel, at, id }: ChangeOrigin,
+  attributes: readonly string[] = NONE,
+): Change {
+  return { type, channel, at, id, attributes, ids: NONE };
+}
+
+/** The changes of a write that may have linked profiles. */
+export function changesOfLinking(origin: ChangeOrigin, linking: Linking): Change[] {
+  const changes: Change[] = [];
+  if (linking.isNew) changes.push(plainChange('created', origin, linking.attributes));
+  if (linking.joined.length > 0) changes.push({ ...plainChange('linked', origin), ids: linking.joined });
+  let { before } = linking;
+  for (const { ids, attributes } of linking.merged) {
+    const overruled = commonNames(before, attributes);
+    changes.push({ ...plainChange('merged', origin, overruled), ids: ids.slice(0, MAX_CHANGE_IDS) });
+    before = mergeAttributes(before, attributes);
+  }
+  for (const { id, from } of linking.taken) {
+    changes.push({ ...plainChange('moved', { ...origin, id: from }), ids: [id] });
+  }
+  if (!linking.isNew) changes.push(plainChange('updated', origin, linking.attributes));
+  return changes;
+}
+
+/** Names of what a visit has set: its settings, and when the first session began where that was not known. */
+export function visitedNames(settings: AttributeSettings, linked: PackedAttributes): string[] {
+  const names = [...settings.keys()];
+  const isFirst = !settings.has(FIRST_SESSION_START) && !hasAttribute(linked, FIRST_SESSION_START);
+  return isFirst ? [...names, FIRST_SESSION_START] : names;
+}

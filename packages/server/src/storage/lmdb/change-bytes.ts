@@ -1,0 +1,331 @@
+/**
+ * The bytes of changes. Those of one transaction lie together in blocks, for a value of the engine costs more than a change.
+ *
+ * A block:    u8 format, u32 how many changes, u48 when the last was made, then the changes
+ * A change:   u24 bytes that follow, u8 type (bit 7: names are those of the change before; 0 alone: it was erased), u8 channel,
+ *             u48 when, length and key of the id (`lmdb-keys.ts`), u8 how many other ids, length and key of each,
+ *             then length and name of each attribute to the end, as packed attributes have them
+ *
+ * An erased change keeps its place and nothing else.
+ */
+
+import { CHANGE_CHANNELS, CHANGE_TYPES, type Change } from '../../domain/change.ts';
+import {
+  GROUP_HEAD,
+  GROUP_MARK,
+  packedName,
+  readLength,
+  skipLength,
+} from '../../domain/packed-attributes.ts';
+import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
+import { parseKey } from './lmdb-keys.ts';
+import { damaged } from './record-entry.ts';
+
+const FORMAT = 1;
+const COUNT_AT = 1;
+const LAST_AT = 5;
+/** Where the changes of a block begin. */
+const BLOCK_HEAD = LAST_AT + TIME_BYTES;
+/** A block is closed when it has so many bytes. */
+const BLOCK_BYTES = 32 * 1024;
+const LENGTH_BYTES = 3;
+const AT = LENGTH_BYTES + 2;
+const KEY_AT = AT + TIME_BYTES;
+const SAME_NAMES = 0x80;
+const ERASED = 0;
+
+/** A key in memory. */
+interface KeyBytes {
+  readonly bytes: Uint8Array;
+  readonly length: number;
+}
+
+/** Gathers the changes of one transaction. */
+export class ChangeBlocks {
+  #bytes: Buffer = Buffer.allocUnsafe(4 * BLOCK_BYTES);
+  #end = 0;
+  /** Where each block begins. */
+  #starts: number[] = [];
+  #counts: number[] = [];
+  #lastAt = 0;
+  #namesStart = 0;
+  #namesEnd = 0;
+
+  get isEmpty(): boolean {
+    return this.#starts.length === 0;
+  }
+
+  clear(): void {
+    this.#end = 0;
+    this.#starts.length = 0;
+    this.#counts.length = 0;
+  }
+
+  /** The blocks that were gathered, and how many changes each has. */
+  *blocks(): Generator<{ readonly block: Buffer; readonly count: number }> {
+    for (const [index, start] of this.#starts.entries()) {
+      yield {
+        block: this.#bytes.subarray(start, this.#starts[index + 1] ?? this.#end),
+        count: this.#counts[index]!,
+      };
+    }
+  }
+
+  /** Adds a change. @param key of its id @param others keys of its other ids */
+  add(
+    { type, channel, at, attributes }: Omit<Change, 'id' | 'ids'>,
+    key: KeyBytes,
+    others: readonly Buffer[],
+  ): void {
+    const names = attributes.map(packedName);
+    let room = key.length;
+    for (const one of [...names, ...others]) room += one.length + LENGTH_BYTES;
+    const start = this.#begin(
+      CHANGE_TYPES.indexOf(type) + 1,
+      CHANGE_CHANNELS.indexOf(channel),
+      at,
+      key,
+      room,
+    );
+    this.#bytes[this.#end++] = others.length;
+    for (const other of others) this.#addSized(other, other.length);
+    const namesStart = this.#end;
+    for (const name of names) {
+      name.copy(this.#bytes, this.#end);
+      this.#end += name.length;
+    }
+    this.#finish(start, namesStart);
+  }
+
+  /** Adds a change whose names are those of packed attributes within other bytes; without an object or a text. */
+  addPacked(
+    { type, channel, at }: Pick<Change, 'type' | 'channel' | 'at'>,
+    key: KeyBytes,
+    packed: Uint8Array,
+    packedStart: number,
+    packedEnd: number,
+  ): void {
+    const room = key.length + packedEnd - packedStart;
+    const start = this.#begin(
+      CHANGE_TYPES.indexOf(type) + 1,
+      CHANGE_CHANNELS.indexOf(channel),
+      at,
+      key,
+      room,
+    );
+    const bytes = this.#bytes;
+    bytes[this.#end++] = 0;
+    const namesStart = this.#end;
+    let end = namesStart;
+    for (let entry = packedStart; entry < packedEnd; ) {
+      if (packed[entry] === GROUP_MARK) {
+        entry += GROUP_HEAD;
+        continue;
+      }
+      const nameEnd = skipLength(packed, entry) + readLength(packed, entry);
+      for (; entry < nameEnd; entry += 1) bytes[end++] = packed[entry]!;
+      entry = skipLength(packed, nameEnd) + readLength(packed, nameEnd);
+    }
+    this.#end = end;
+    this.#finish(start, namesStart);
+  }
+
+  #begin(type: number, channel: number, at: number, key: KeyBytes, room: number): number {
+    const open = this.#starts.at(-1);
+    const most = this.#end + BLOCK_HEAD + KEY_AT + 2 * LENGTH_BYTES + room;
+    if (most > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(2 * most);
+      this.#bytes.copy(larger, 0, 0, this.#end);
+      this.#bytes = larger;
+    }
+    if (open === undefined || this.#end - open >= BLOCK_BYTES) this.#beginBlock();
+    const bytes = this.#bytes;
+    const start = this.#end;
+    bytes[start + LENGTH_BYTES] = type;
+    bytes[start + LENGTH_BYTES + 1] = channel;
+    writeTime(bytes, at, start + AT);
+    this.#lastAt = at;
+    this.#end = start + KEY_AT;
+    this.#addSized(key.bytes, key.length);
+    return start;
+  }
+
+  #beginBlock(): void {
+    this.#starts.push(this.#end);
+    this.#counts.push(0);
+    this.#bytes[this.#end] = FORMAT;
+    this.#end += BLOCK_HEAD;
+    this.#namesStart = this.#namesEnd = this.#end;
+  }
+
+  #addSized(from: Uint8Array, length: number): void {
+    const bytes = this.#bytes;
+    let end = this.#end;
+    if (length < 0x80) bytes[end++] = length;
+    else {
+      bytes[end++] = (length & 0x7f) | 0x80;
+      bytes[end++] = length >>> 7;
+    }
+    for (let at = 0; at < length; at += 1) bytes[end + at] = from[at]!;
+    this.#end = end + length;
+  }
+
+  /** Leaves names out that are those of the change before, and writes the length. */
+  #finish(start: number, namesStart: number): void {
+    const bytes = this.#bytes;
+    if (this.#hasSameNames(namesStart)) {
+      bytes[start + LENGTH_BYTES]! |= SAME_NAMES;
+      this.#end = namesStart;
+    } else {
+      this.#namesStart = namesStart;
+      this.#namesEnd = this.#end;
+    }
+    const length = this.#end - start - LENGTH_BYTES;
+    bytes[start] = length >>> 16;
+    bytes[start + 1] = length >>> 8;
+    bytes[start + 2] = length;
+    const block = this.#starts.at(-1)!;
+    const count = this.#counts.at(-1)! + 1;
+    this.#counts[this.#counts.length - 1] = count;
+    bytes.writeUInt32BE(count, block + COUNT_AT);
+    writeTime(bytes, this.#lastAt, block + LAST_AT);
+  }
+
+  #hasSameNames(start: number): boolean {
+    const length = this.#end - start;
+    if (length === 0 || length !== this.#namesEnd - this.#namesStart) return false;
+    const bytes = this.#bytes;
+    for (let at = 0; at < length; at += 1)
+      if (bytes[start + at] !== bytes[this.#namesStart + at]) return false;
+    return true;
+  }
+}
+
+/** How many changes a block has. */
+export function countOf(block: Buffer): number {
+  if (block[0] !== FORMAT) throw damaged('a block of changes is not as it was written');
+  return block.readUInt32BE(COUNT_AT);
+}
+
+/** When the last change of a block was made, in epoch milliseconds. */
+export function lastAtOf(block: Buffer): number {
+  return readTime(block, LAST_AT);
+}
+
+/** A change as a block has it; undefined where it was erased. */
+export type ChangeOfBlock = (Change & { readonly client: string }) | undefined;
+
+/** Where the changes of a block lie. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly type: number;
+  /** Where the names of the change lie, in this or an earlier one. */
+  readonly namesStart: number;
+  readonly namesEnd: number;
+}
+
+function* spansOf(block: Buffer, length: number): Generator<Span> {
+  let namesStart = 0;
+  let namesEnd = 0;
+  const count = countOf(block);
+  let start = BLOCK_HEAD;
+  for (let index = 0; index < count; index += 1) {
+    const end = start + LENGTH_BYTES + block.readUIntBE(start, LENGTH_BYTES);
+    if (!(end <= length)) throw damaged('a block of changes is cut short');
+    const type = block[start + LENGTH_BYTES]!;
+    if (type !== ERASED && (type & SAME_NAMES) === 0) {
+      let own = skipSized(block, start + KEY_AT);
+      for (let left = block[own++]!; left > 0; left -= 1) own = skipSized(block, own);
+      namesStart = own;
+      namesEnd = end;
+    }
+    yield { start, end, type, namesStart, namesEnd };
+    start = end;
+  }
+}
+
+/** The changes of a block, but for the first `skipped`. @param length how many bytes of the buffer are the block */
+export function* changesOfBlock(block: Buffer, length: number, skipped = 0): Generator<ChangeOfBlock> {
+  let index = 0;
+  for (const span of spansOf(block, length)) {
+    if (index++ < skipped) continue;
+    yield span.type === ERASED ? undefined : decoded(block, span);
+  }
+}
+
+function decoded(block: Buffer, { start, type, namesStart, namesEnd }: Span): ChangeOfBlock {
+  const { client, id } = parseKey(keyAt(block, start + KEY_AT));
+  const ids = [];
+  let at = skipSized(block, start + KEY_AT);
+  for (let left = block[at++]!; left > 0; left -= 1) {
+    ids.push(parseKey(keyAt(block, at)).id!);
+    at = skipSized(block, at);
+  }
+  const attributes: string[] = [];
+  for (let name = namesStart; name < namesEnd; name = skipSized(block, name)) {
+    const text = block.toString('utf8', skipLength(block, name), skipSized(block, name));
+    attributes.push(text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text);
+  }
+  return {
+    client,
+    type: CHANGE_TYPES[(type & ~SAME_NAMES) - 1]!,
+    channel: CHANGE_CHANNELS[block[start + LENGTH_BYTES + 1]!]!,
+    at: readTime(block, start + AT),
+    id: id!,
+    attributes,
+    ids,
+  };
+}
+
+function skipSized(block: Buffer, at: number): number {
+  return skipLength(block, at) + readLength(block, at);
+}
+
+function keyAt(block: Buffer, at: number): Buffer {
+  return block.subarray(skipLength(block, at), skipSized(block, at));
+}
+
+/**
+ * A block without the changes that name one of these keys.
+ *
+ * @param block of its own length
+ * @returns undefined when none does
+ */
+export function withoutChangesOf(
+  block: Buffer,
+  isNamed: (key: Buffer) => boolean,
+): { readonly block: Buffer; readonly erased: number } | undefined {
+  const spans = [...spansOf(block, block.length)];
+  const isErased = spans.map(({ start, type }) => {
+    if (type === ERASED) return false;
+    if (isNamed(keyAt(block, start + KEY_AT))) return true;
+    let at = skipSized(block, start + KEY_AT);
+    for (let left = block[at++]!; left > 0; left -= 1) {
+      if (isNamed(keyAt(block, at))) return true;
+      at = skipSized(block, at);
+    }
+    return false;
+  });
+  const erased = isErased.filter(Boolean).length;
+  if (erased === 0) return undefined;
+  const parts: Buffer[] = [block.subarray(0, BLOCK_HEAD)];
+  let hasNames = true;
+  for (const [index, { start, end, type, namesStart, namesEnd }] of spans.entries()) {
+    if (isErased[index] || type === ERASED) {
+      parts.push(Buffer.from([0, 0, 1, ERASED]));
+      // Who shares the names of a change that goes gets them itself.
+      hasNames = false;
+    } else if ((type & SAME_NAMES) !== 0 && !hasNames) {
+      const own = Buffer.concat([block.subarray(start, end), block.subarray(namesStart, namesEnd)]);
+      own.writeUIntBE(own.length - LENGTH_BYTES, 0, LENGTH_BYTES);
+      own[LENGTH_BYTES]! &= ~SAME_NAMES;
+      parts.push(own);
+      hasNames = true;
+    } else {
+      parts.push(block.subarray(start, end));
+      hasNames = true;
+    }
+  }
+  return { block: Buffer.concat(parts), erased };
+}

@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { changesAfter, describeChangeFeed, KEPT } from '../conformance/change-feed-conformance.ts';
+import { testAgainstModel } from '../conformance/model-comparison.ts';
+import { at, type StorePlace, settings, T0, tnt } from '../conformance/profile-store-conformance.ts';
+import type { Stores } from '../stores.ts';
+import { openLmdbStores } from './open-lmdb-stores.ts';
+
+async function makePlace(): Promise<StorePlace & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'quiver-feed-'));
+  const opened: Stores[] = [];
+  return {
+    path,
+    async open(limits) {
+      const stores = await openLmdbStores({ path, limits, changes: KEPT });
+      opened.push(stores);
+      return stores;
+    },
+    async dispose() {
+      for (const stores of opened) await stores.close();
+      await rm(path, { recursive: true });
+    },
+  };
+}
+
+describeChangeFeed('LMDB', makePlace);
+testAgainstModel('LMDB with a feed and what follows it', makePlace, 25);
+
+test('many changes of one transaction lie in several blocks, and are read from any place on', async () => {
+  const place = await makePlace();
+  const { profiles, changes } = await place.open();
+  const names = (n: number) => settings({ [`attribute-${n % 3}`.repeat(40)]: '1', b: String(n) });
+  const writes = Array.from({ length: 700 }, (_, n) =>
+    profiles.update('demo', tnt(`v${n}`), names(n), at(T0 + n), true),
+  );
+  await Promise.all(writes);
+  const { changes: all } = await changesAfter(changes, 'demo', undefined, 1000);
+  expect(all.map((change) => change.at)).toEqual(Array.from({ length: 700 }, (_, n) => T0 + n));
+  expect(all.map(({ attributes }) => attributes)).toEqual(
+    Array.from({ length: 700 }, (_, n) => [...names(n).keys()]),
+  );
+  for (const from of [0, 1, 341, 698, 699]) {
+    const rest = await changesAfter(changes, 'demo', all[from]!.cursor, 77);
+    expect(rest.changes).toEqual(all.slice(from + 1));
+  }
+  expect(await changes.lag(all[650]!.cursor)).toBe(49);
+  await place.dispose();
+});
+
+test('a feed that was off in between has another id, and begins behind the gap', async () => {
+  const place = await makePlace();
+  const write = (stores: Stores, value: string) =>
+    stores.profiles.update('demo', tnt(value), settings({ x: '1' }), at(T0), true);
+  const on = await place.open();
+  await write(on, 'before');
+  const cursor = (await on.changes.newest())!;
+  await on.close();
+  const off = await openLmdbStores({ path: place.path, changes: 'off' });
+  await write(off, 'unseen');
+  expect(await off.changes.read('demo', cursor, 1)).toBe('off');
+  expect(await off.changes.newest()).toBeUndefined();
+  await off.close();
+  const again = await place.open();
+  // A process that was started without a word about the feed records too: the store says whether it is on.
+  const silent = await openLmdbStores({ path: place.path });
+  await write(silent, 'after');
+  await silent.close();
+  expect(await again.changes.read('demo', cursor, 1)).toBe('gone');
+  const { changes } = await changesAfter(again.changes, 'demo');
+  expect(changes.map(({ id }) => id.value)).toEqual(['after']);
+  await place.dispose();
+});
+
+test('a feed that has grown too large loses its oldest changes', async () => {
+  const place = await makePlace();
+  const path = place.path;
+  const stores = await openLmdbStores({ path, changes: { ...KEPT, bytes: 200_000 } });
+  for (let n = 0; n < 12_000; n += 400) {
+    await Promise.all(
+      Array.from({ length: 400 }, (_, k) =>
+        stores.profiles.update(
+          'demo',
+          tnt(`a-visitor-with-a-long-id-${n + k}`),
+          settings({ x: '1' }),
+          at(T0),
+          true,
+        ),
+      ),
+    );
+  }
+  const before = (await stores.changes.figures())!;
+  expect(before.bytes).toBeGreaterThan(300_000);
+  while (await stores.changes.upkeep(T0));
+  while (await stores.changes.upkeep(T0));
+  const after = (await stores.changes.figures())!;
+  expect(after.newest).toBe(before.newest);
+  expect(after.bytes).toBeLessThan(before.bytes);
+  const { changes } = await changesAfter(stores.changes, 'demo', undefined, 1000);
+  expect(changes.at(-1)!.id.value).toBe('a-visitor-with-a-long-id-11999');
+  expect(changes.length).toBeLessThan(12_000);
+  await stores.close();
+  await place.dispose();
+});

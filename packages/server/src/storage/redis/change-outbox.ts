@@ -1,0 +1,88 @@
+/**
+ * Where a write to a cluster leaves its changes: a stream in the slot of the cell that the write changes, so that one script does both.
+ * `redis-change-feed.ts` collects them.
+ */
+
+import type { Change } from '../../domain/change.ts';
+import { encodedChange } from './change-text.ts';
+import { keySlot, SLOTS } from './key-slot.ts';
+import { hintOutboxes } from './lua-scripts.ts';
+import type { RedisCluster } from './redis-cluster.ts';
+
+/** How long hints are gathered before they are sent, in milliseconds. */
+const HINT_EVERY_MS = 50;
+
+/** Of each slot a short text with which, as a hash tag, a key lies in it. */
+let tags: readonly string[] | undefined;
+
+export function slotTags(): readonly string[] {
+  if (tags) return tags;
+  const found: string[] = new Array(SLOTS);
+  for (let n = 0, left = SLOTS; left > 0; n += 1) {
+    const tag = n.toString(36);
+    const slot = keySlot(tag);
+    if (found[slot] !== undefined) continue;
+    found[slot] = tag;
+    left -= 1;
+  }
+  tags = found;
+  return found;
+}
+
+export function outboxKey(prefix: string, tag: string): string {
+  return `${prefix}:out:{${tag}}`;
+}
+
+export function hintsKey(prefix: string): string {
+  return `${prefix}:feed-hints:{feed}`;
+}
+
+export class ChangeOutbox {
+  readonly #cluster: RedisCluster;
+  readonly #prefix: string;
+  readonly #dirty = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  /** Whether changes are recorded at all. */
+  isOn = false;
+
+  constructor(cluster: RedisCluster, prefix: string) {
+    this.#cluster = cluster;
+    this.#prefix = prefix;
+  }
+
+  /** What a script gets that changes a cell: the key of the outbox, and the changes as one text; empty where there are none. */
+  of(
+    client: string,
+    cellKey: string,
+    changes: readonly Change[],
+  ): { readonly key: string; readonly text: string } {
+    const tag = changes.length > 0 ? slotTags()[keySlot(cellKey)]! : '';
+    if (tag === '') return { key: cellKey, text: '' };
+    const text = `[${changes.map((change) => encodedChange(client, change)).join()}]`;
+    return { key: outboxKey(this.#prefix, tag), text };
+  }
+
+  /** Notes that a script has put something into the outbox of a cell. */
+  hint(cellKey: string): void {
+    this.#dirty.add(slotTags()[keySlot(cellKey)]!);
+    this.#timer ??= setTimeout(() => void this.flush(), HINT_EVERY_MS).unref();
+  }
+
+  /** Tells whoever collects which outboxes to look into. What cannot be told is found a little later. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const args = [...this.#dirty];
+    this.#dirty.clear();
+    if (args.length === 0) return;
+    // A script takes so many arguments at the most.
+    for (let from = 0; from < args.length; from += 4000) {
+      const call = {
+        script: hintOutboxes,
+        keys: [hintsKey(this.#prefix)],
+        args: args.slice(from, from + 4000),
+      };
+      await this.#cluster.write(call).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/** A change as a cluster keeps it: a JSON list of type, channel, time, client, id, names of attributes, other ids. */
+
+import { CHANGE_CHANNELS, CHANGE_TYPES, type Change } from '../../domain/change.ts';
+import { idField, idOfField } from './id-field.ts';
+
+type ChangeFields = readonly [number, number, number, string, string, readonly string[], readonly string[]];
+
+export function encodedChange(client: string, { type, channel, at, id, attributes, ids }: Change): string {
+  const fields: ChangeFields = [
+    CHANGE_TYPES.indexOf(type),
+    CHANGE_CHANNELS.indexOf(channel),
+    at,
+    client,
+    idField(id),
+    attributes,
+    ids.map(idField),
+  ];
+  return JSON.stringify(fields);
+}
+
+export function decodedChange(text: string): Change & { readonly client: string } {
+  const [type, channel, at, client, id, attributes, ids] = JSON.parse(text) as ChangeFields;
+  return {
+    client,
+    type: CHANGE_TYPES[type]!,
+    channel: CHANGE_CHANNELS[channel]!,
+    at,
+    id: idOfField(id),
+    attributes,
+    ids: ids.map(idOfField),
+  };
+}
+
+/** The changes of one write, each as a text again. */
+export function splitChanges(text: string): string[] {
+  return (JSON.parse(text) as ChangeFields[]).map((fields) => JSON.stringify(fields));
+}

@@ -1,0 +1,295 @@
+/**
+ * The change feed of a cluster (contract section 18): one order over all slots, made by collecting.
+ *
+ *   outbox      a stream a slot, `out:{tag}`   the script that changes a cell adds its changes here, or does neither
+ *   log         a stream, `feed-log:{feed}`    what was collected, numbered from one: the feed
+ *   state       a hash, `feed:{feed}`          `id` while the feed is on; `last` number, the last that is `shown`, the last that was
+ *                                              `trimmed`, `bytes` of the log
+ *   collected   a hash, `feed-collected:{feed}`   of each outbox the last entry that is in the log
+ *   hints       a set, `feed-hints:{feed}`     outboxes that may have something
+ *
+ * A change
+ *
+ *   is in an outbox   acknowledged with the write → collected, by any background process: it reads what a replica has too, and one
+ *                     script appends it and notes how far it read, so that it is appended once, whoever dies in between
+ *   is in the log     no reader sees it, because a failover may take it away → shown, when a replica has it
+ *   is shown          readers read it under its number, which never changes → trimmed
+ *
+ * Hints say where to look; every half minute each outbox is looked at, for what a hint was lost of. Changes of one cell are told in
+ * their order; those of different cells by the time of the nodes, as far as they are collected together.
+ */
+
+import type { VisitorId } from '../../domain/visitor-id.ts';
+import type { ChangeFeed, FeedChange, FeedFigures, FeedPage, FeedRetention, NoPage } from '../change-feed.ts';
+import { feedCursor, newFeedId, numberOfCursor } from '../feed-cursor.ts';
+import { type ChangeOutbox, hintsKey, outboxKey, slotTags } from './change-outbox.ts';
+import { decodedChange, splitChanges } from './change-text.ts';
+import { idField } from './id-field.ts';
+import {
+  appendChanges,
+  eraseChanges,
+  readOutbox,
+  showChanges,
+  takeHints,
+  trimChanges,
+  turnFeed,
+} from './lua-scripts.ts';
+import { latest, type RedisCluster } from './redis-cluster.ts';
+import type { Script } from './script.ts';
+
+const SWEEP_EVERY_MS = 30_000;
+/** Outboxes that are looked at side by side. */
+const OUTBOXES_AT_ONCE = 200;
+const ENTRIES_PER_OUTBOX = 200;
+/** Entries of the log that are read at a time. */
+const READ_AT_ONCE = 1000;
+/** How many of these a page looks through for changes of its client. */
+const READS_PER_PAGE = 20;
+
+interface FeedState {
+  readonly id: string;
+  readonly last: number;
+  readonly shown: number;
+  readonly trimmed: number;
+  readonly bytes: number;
+}
+
+/** What was read from one outbox. */
+interface Collected {
+  readonly tag: string;
+  readonly from: string;
+  readonly to: string;
+  /** With the time at which the node took it. */
+  readonly changes: readonly { readonly at: number; readonly text: string }[];
+}
+
+/** An entry of the log. */
+interface Logged {
+  readonly number: number;
+  readonly text: string;
+}
+
+export class RedisChangeFeed implements ChangeFeed {
+  readonly #cluster: RedisCluster;
+  readonly #prefix: string;
+  readonly #outbox: ChangeOutbox;
+  #retention: FeedRetention | undefined;
+  /** Outboxes that are known to have something. */
+  readonly #waiting = new Set<string>();
+  #sweptAt = Number.NEGATIVE_INFINITY;
+
+  constructor(cluster: RedisCluster, prefix: string, outbox: ChangeOutbox) {
+    this.#cluster = cluster;
+    this.#prefix = prefix;
+    this.#outbox = outbox;
+  }
+
+  /** Turns the feed on or off for everybody, unless it is so already; as it is by default. */
+  async keep(retention: FeedRetention | 'off' | undefined): Promise<void> {
+    this.#retention = retention === 'off' ? undefined : retention;
+    const isOn = (await this.#state()) !== undefined;
+    if (retention !== undefined && isOn !== (retention !== 'off')) {
+      await this.#run(
+        turnFeed,
+        ['feed', 'feed-log'],
+        [retention === 'off' ? '' : newFeedId().toString('hex')],
+      );
+    }
+    this.#outbox.isOn = retention === undefined ? isOn : retention !== 'off';
+  }
+
+  async read(client: string, after: string | undefined, limit: number): Promise<FeedPage | NoPage> {
+    const state = await this.#state();
+    if (state === undefined) return 'off';
+    const place = after === undefined ? state.trimmed : numberOfCursor(after, state.id);
+    if (typeof place === 'string') return place;
+    if (place < state.trimmed || place > state.last) return 'gone';
+    const changes: FeedChange[] = [];
+    let number = place;
+    for (
+      let reads = 0;
+      reads < READS_PER_PAGE && number < state.shown && changes.length < limit;
+      reads += 1
+    ) {
+      const entries = await this.#log(number + 1, state.shown, READ_AT_ONCE);
+      for (const entry of entries) {
+        const { client: of, ...change } = decodedChange(entry.text);
+        number = entry.number;
+        if (of === client) changes.push({ ...change, cursor: feedCursor(state.id, number) });
+        if (changes.length === limit) break;
+      }
+      if (entries.length < READ_AT_ONCE && changes.length < limit) number = state.shown;
+    }
+    // What was read may have been trimmed before it was: then there is a gap.
+    const now = await this.#state();
+    if (now?.id !== state.id || now.trimmed > place) return 'gone';
+    return { changes, next: feedCursor(state.id, number), more: number < state.shown };
+  }
+
+  async newest(): Promise<string | undefined> {
+    const state = await this.#state();
+    return state && feedCursor(state.id, state.shown);
+  }
+
+  async lag(after: string): Promise<number | undefined> {
+    const state = await this.#state();
+    const number = state && numberOfCursor(after, state.id);
+    return typeof number === 'number' ? Math.max(0, state!.shown - number) : undefined;
+  }
+
+  async figures(): Promise<FeedFigures | undefined> {
+    const state = await this.#state();
+    if (state === undefined) return undefined;
+    const [oldest] = await this.#log(state.trimmed + 1, state.shown, 1);
+    const oldestAt = oldest && decodedChange(oldest.text).at;
+    return { newest: feedCursor(state.id, state.shown), oldestAt, bytes: state.bytes };
+  }
+
+  async eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number> {
+    // What was acknowledged and not collected yet is found in the log then.
+    await this.#outbox.flush();
+    this.#sweptAt = Number.NEGATIVE_INFINITY;
+    for (let round = 0; (await this.#collect()) && round < 1000; round += 1);
+    const fields = new Set(ids.map(idField));
+    let erased = 0;
+    let number = 0;
+    for (;;) {
+      const entries = await this.#log(number + 1, Number.MAX_SAFE_INTEGER, READ_AT_ONCE);
+      if (entries.length === 0) return erased;
+      const found = entries.filter(({ text }) => {
+        const change = decodedChange(text);
+        return change.client === client && [change.id, ...change.ids].some((id) => fields.has(idField(id)));
+      });
+      if (found.length > 0) {
+        const numbers = found.map((entry) => `${entry.number}-0`);
+        const [, count] = await this.#run(eraseChanges, ['feed', 'feed-log'], numbers);
+        erased += Number(count);
+      }
+      number = entries.at(-1)!.number;
+    }
+  }
+
+  async upkeep(now: number): Promise<boolean> {
+    if ((await this.#state()) === undefined) return false;
+    const hasCollected = await this.#collect();
+    return (await this.#trim(now)) || hasCollected;
+  }
+
+  /** Brings changes from outboxes into the log, one small step; false when nothing was found. */
+  async #collect(): Promise<boolean> {
+    await this.#outbox.flush();
+    await this.#look();
+    const tags = [...this.#waiting].slice(0, OUTBOXES_AT_ONCE);
+    if (tags.length === 0) return false;
+    const state = await this.#state();
+    if (state === undefined) return false;
+    const before = await this.#cluster.read<(Buffer | null)[]>(
+      latest(),
+      this.#key('feed-collected'),
+      'HMGET',
+      ...tags,
+    );
+    const read = await Promise.all(
+      tags.map((tag, index) => this.#readOutbox(tag, String(before[index] ?? ''))),
+    );
+    const found = read.filter(({ changes }) => changes.length > 0);
+    for (const { tag, changes } of read) if (changes.length === 0) this.#waiting.delete(tag);
+    if (found.length === 0) return this.#waiting.size > 0;
+    const texts = found.flatMap(({ changes }) => changes).sort((one, other) => one.at - other.at);
+    const args = [
+      ...[state.id, found.length],
+      ...found.flatMap(({ tag, from, to }) => [tag, from, to]),
+      ...texts.flatMap(({ text }) => splitChanges(text)),
+    ];
+    const [status] = await this.#run(appendChanges, ['feed', 'feed-collected', 'feed-log'], args);
+    if (String(status) === 'done') {
+      const { last = 0 } = (await this.#state()) ?? {};
+      // What others have appended meanwhile may have no replica yet; a write of our own behind it tells.
+      await this.#run(showChanges, ['feed'], [state.id, state.shown]);
+      await this.#run(showChanges, ['feed'], [state.id, last]);
+    }
+    return true;
+  }
+
+  /** Learns which outboxes may have something. */
+  async #look(): Promise<void> {
+    const [, hints] = await this.#run(takeHints, ['feed-hints'], [OUTBOXES_AT_ONCE]);
+    for (const tag of (hints ?? []) as readonly Buffer[]) this.#waiting.add(String(tag));
+    if (performance.now() - this.#sweptAt < SWEEP_EVERY_MS) return;
+    this.#sweptAt = performance.now();
+    const tags = slotTags();
+    for (let from = 0; from < tags.length; from += 2048) {
+      const some = tags.slice(from, from + 2048);
+      const lengths = await Promise.all(
+        some.map((tag) => this.#cluster.read<number>(latest(), outboxKey(this.#prefix, tag), 'XLEN')),
+      );
+      for (const [index, length] of lengths.entries()) if (length > 0) this.#waiting.add(some[index]!);
+    }
+  }
+
+  async #readOutbox(tag: string, from: string): Promise<Collected> {
+    const key = outboxKey(this.#prefix, tag);
+    const [, entries] = await this.#cluster.write({
+      script: readOutbox,
+      keys: [key, `${key}:n`],
+      args: [from, ENTRIES_PER_OUTBOX],
+    });
+    const found = (entries ?? []) as readonly Buffer[];
+    const changes: { at: number; text: string }[] = [];
+    for (let index = 0; index < found.length; index += 2) {
+      changes.push({ at: Number.parseInt(String(found[index]), 10), text: String(found[index + 1]) });
+    }
+    return { tag, from, to: found.length === 0 ? from : String(found.at(-2)), changes };
+  }
+
+  /** Lets go of the oldest changes, as many as one look finds; false when there was nothing to let go. */
+  async #trim(now: number): Promise<boolean> {
+    const state = await this.#state();
+    const retention = this.#retention;
+    if (!state || !retention || state.shown === state.trimmed) return false;
+    const entries = await this.#log(state.trimmed + 1, state.shown, READ_AT_ONCE);
+    let { bytes } = state;
+    let gone = 0;
+    let last = state.trimmed;
+    for (const { number, text } of entries) {
+      const isDue = bytes > retention.bytes || decodedChange(text).at < now - retention.age;
+      if (!isDue) break;
+      const size = Buffer.byteLength(text) + 40;
+      bytes -= size;
+      gone += size;
+      last = number;
+    }
+    if (last === state.trimmed) return false;
+    await this.#run(trimChanges, ['feed', 'feed-log'], [state.id, last, gone]);
+    return true;
+  }
+
+  async #log(from: number, to: number, count: number): Promise<Logged[]> {
+    const range = ['XRANGE', `${from}-0`, `${to}-0`, 'COUNT', count] as const;
+    const entries = await this.#cluster.read<[Buffer, [Buffer, Buffer]][]>(
+      latest(),
+      this.#key('feed-log'),
+      ...range,
+    );
+    return entries.map(([id, [, text]]) => ({ number: Number.parseInt(String(id), 10), text: String(text) }));
+  }
+
+  async #state(): Promise<FeedState | undefined> {
+    const [id, ...numbers] = await this.#cluster.read<(Buffer | null)[]>(
+      latest(),
+      this.#key('feed'),
+      ...(['HMGET', 'id', 'last', 'shown', 'trimmed', 'bytes'] as const),
+    );
+    if (!id) return undefined;
+    const [last, shown, trimmed, bytes] = numbers.map((number) => Number(String(number ?? 0)));
+    return { id: String(id), last: last!, shown: shown!, trimmed: trimmed!, bytes: bytes! };
+  }
+
+  #run(script: Script, keys: readonly string[], args: (string | number)[]) {
+    return this.#cluster.write({ script, keys: keys.map((key) => this.#key(key)), args });
+  }
+
+  #key(what: string): string {
+    return what === 'feed-hints' ? hintsKey(this.#prefix) : `${this.#prefix}:${what}:{feed}`;
+  }
+}
