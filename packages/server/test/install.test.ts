@@ -188,6 +188,15 @@ describe('the packages', () => {
     await run(process.execPath, [script, installed, '--packed', at('packed')], at('src'));
   }, STEP_MS);
 
+  /** Compiles a test of a new user in the installed folder, strictly. */
+  async function compile(name: string, ...more: string[]): Promise<void> {
+    const source = fileURLToPath(new URL(`./${name}.ts.txt`, import.meta.url));
+    cpSync(source, join(installed, `${name}.test.ts`));
+    const strict = '--strict --exactOptionalPropertyTypes --target es2023 --module nodenext --types node';
+    const types = ['--lib', 'es2023,dom', '--typeRoots', join(ROOT, 'node_modules', '@types')];
+    await run(process.execPath, [TSC, ...strict.split(' '), ...types, ...more, `${name}.test.ts`], installed);
+  }
+
   test('hold what users need and nothing else', () => {
     for (const name of ['quiver-server', 'quiver-client']) {
       const root = join(installed, 'node_modules', name);
@@ -240,24 +249,7 @@ describe('the packages', () => {
     });
     onTestFinished(() => void server.child.kill('SIGTERM'));
     await until('it serves', async () => /^API +\S+$/m.test(server.output()));
-    cpSync(fileURLToPath(new URL('./new-user.ts.txt', import.meta.url)), join(installed, 'new-user.test.ts'));
-    const strict = [
-      '--strict',
-      '--target',
-      'es2023',
-      '--module',
-      'nodenext',
-      '--types',
-      'node',
-      '--lib',
-      'es2023,dom',
-    ];
-    const types = ['--typeRoots', join(ROOT, 'node_modules', '@types')];
-    await run(
-      process.execPath,
-      [TSC, ...strict, ...types, '--exactOptionalPropertyTypes', 'new-user.test.ts'],
-      installed,
-    );
+    await compile('new-user');
     const env = {
       QUIVER_URL: /^API +(\S+)$/m.exec(server.output())![1]!,
       QUIVER_TOKEN: ADMIN_TOKEN,
@@ -265,6 +257,18 @@ describe('the packages', () => {
     expect(await run(process.execPath, ['--test', 'new-user.test.js'], installed, env)).toMatch(
       /^# pass 3$/m,
     );
+  });
+
+  test('MSW hands calls to Adobe to a sandbox', { timeout: STEP_MS }, async () => {
+    // MSW 3 asks for Node 22.
+    const msw = Number(process.versions.node.split('.')[0]) < 22 ? 'msw@2.15.0' : 'msw@3.0.5';
+    await run(
+      'npm',
+      ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', msw],
+      installed,
+    );
+    await compile('new-msw-user', '--skipLibCheck');
+    expect(await run(process.execPath, ['--test', 'new-msw-user.test.js'], installed)).toMatch(/^# pass 1$/m);
   });
 
   test('SIGTERM to npx leaves nothing running', async () => {

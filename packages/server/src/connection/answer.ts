@@ -11,6 +11,8 @@ export interface Answer {
     readonly text: string;
     /** The connection ends after this answer. */
     readonly closes: boolean;
+    /** Half of the head goes out, then the connection ends: a fault of the sandbox. Not by default. */
+    readonly isCut?: boolean;
   };
 }
 

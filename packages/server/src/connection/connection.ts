@@ -324,6 +324,10 @@ export class Connection implements OpenConnection, BodySource {
       void Promise.reject(error);
       return;
     }
+    if (headers.isCut) {
+      this.#cutHead(data);
+      return;
+    }
     this.#write(data);
     if (stream && !this.#isHead) {
       this.#sender = new StreamSender(stream, (piece) => this.#write(piece));
@@ -335,6 +339,17 @@ export class Connection implements OpenConnection, BodySource {
       return;
     }
     this.#answered();
+  }
+
+  /** Sends half of the head of an answer and ends the connection. */
+  #cutHead(data: string | Uint8Array): void {
+    const text = Buffer.from(data as string);
+    this.#write(text.subarray(0, text.indexOf('\r\n\r\n') / 2));
+    this.#isAnswering = false;
+    this.#reading = 'over';
+    this.#waiting = NOTHING;
+    this.#wait(LINGER_SECONDS);
+    this.#transport.close();
   }
 
   /** The answer has been handed over whole. */

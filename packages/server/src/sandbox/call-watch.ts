@@ -115,7 +115,7 @@ export class CallWatch implements Watch {
     if (fault.delayMs !== undefined) await setTimeout(fault.delayMs);
     if (isDelayAlone) return { reply: applied!, fault: id };
     const reply = hasAnswer(fault) || !applied ? faultReply(fault, route, id) : applied;
-    return { reply: fault.cut === undefined ? reply : cutReply(reply), fault: id };
+    return { reply: fault.cut === undefined ? reply : CUT[fault.cut](reply), fault: id };
   }
 }
 
@@ -139,8 +139,14 @@ function faultReply(fault: FaultInput, route: Route, id: string): Reply {
   return new Reply(body, status, { ...type, ...headers });
 }
 
+/** A reply that the connection cuts. */
+const CUT = {
+  head: ({ body, status, headers }: Reply) => new Reply(body, status, { ...headers, connection: 'cut' }),
+  body: withCutBody,
+};
+
 /** A reply whose body fails half-way, so that the connection is cut. */
-function cutReply({ body, status, headers }: Reply): Reply {
+function withCutBody({ body, status, headers }: Reply): Reply {
   const text = typeof body === 'string' ? body : '';
   const half = Buffer.from(text.slice(0, Math.ceil(text.length / 2)));
   let isSent = half.length === 0;

@@ -34,9 +34,9 @@ export const FaultSchema = z
       description: 'Real milliseconds before the answer; alone it delays a good answer.',
     }),
     cut: z
-      .enum(['body'])
+      .enum(['head', 'body'])
       .optional()
-      .openapi({ description: 'The connection is cut in the midst of the body.' }),
+      .openapi({ description: 'The connection is cut in the midst of the head, or of the body.' }),
     applied: z.boolean().optional().openapi({
       description: 'Whether the call is carried out, and only its answer lost; false by default.',
     }),

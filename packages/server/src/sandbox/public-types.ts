@@ -34,8 +34,8 @@ export interface FaultInput {
   readonly retryAfter?: number | undefined;
   /** Real milliseconds before the answer; alone it delays a good answer. */
   readonly delayMs?: number | undefined;
-  /** The connection is cut in the midst of the body. */
-  readonly cut?: 'body' | undefined;
+  /** The connection is cut in the midst of the head, so that the caller gets no answer, or in the midst of the body. */
+  readonly cut?: 'head' | 'body' | undefined;
   /** Whether the call is carried out, and only its answer lost; false by default. */
   readonly applied?: boolean | undefined;
 }

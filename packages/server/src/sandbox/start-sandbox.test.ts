@@ -1,6 +1,7 @@
 /** The sandbox from within a test (contract section 13). */
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -336,11 +337,27 @@ describe('faults', () => {
     expect(await profile(quiver, 'thirdPartyId/crm-1', 'other')).toBe(503);
   });
 
-  test('cut the connection in the midst of the body', async () => {
+  test.each(['head', 'body'] as const)('cut the connection in the midst of the %s', async (cut) => {
     const quiver = await start({ seed: SEED });
-    await quiver.faults.add({ route: 'fetch', times: 1, cut: 'body', applied: true });
+    await quiver.faults.add({ route: 'fetch', times: 1, cut, applied: true });
     await expect(profile(quiver, 'thirdPartyId/crm-1')).rejects.toThrow();
     expect(await profile(quiver, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'gold' });
+  });
+
+  test('a head that is cut is no answer, and the update behind it is made', async () => {
+    const quiver = await start({ seed: SEED });
+    await quiver.faults.add({ route: 'update', cut: 'head', applied: true });
+    const socket = net.connect(quiver.port, '127.0.0.1');
+    socket.end(
+      'GET /m2/demo/profile/update?mbox3rdPartyId=crm-1&profile.plan=cut HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    );
+    let sent = '';
+    for await (const chunk of socket) sent += String(chunk);
+    expect(sent).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(sent).not.toContain('\r\n\r\n');
+    const url = `${quiver.url}/m2/demo/profile/update?mbox3rdPartyId=crm-1&profile.plan=x`;
+    await expect(quiver.fetch(url)).rejects.toThrow(TypeError);
+    expect(await profile(quiver, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'x' });
   });
 
   test('a share of calls is drawn from the seed', async () => {

@@ -109,6 +109,7 @@ function running(sandbox: Sandbox, listener: Listener, host: string): RunningSan
       const caller = { address: '127.0.0.1', secure: protocol === 'https:' };
       const asked = new Request(request, { headers }) as unknown as HttpRequest;
       const { body, status, headers: sent } = await sandbox.app.answer(asked, caller);
+      if (sent.isCut) throw new TypeError('fetch failed', { cause: 'cut by a fault of the sandbox' });
       return new Response(body, { status, headers: { ...sent.values } });
     },
     async client(code) {

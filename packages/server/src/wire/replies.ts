@@ -73,6 +73,11 @@ export class HeaderLines {
   get closes(): boolean {
     return this.values.connection === 'close';
   }
+
+  /** Whether the connection ends in the midst of the head, so that the client gets no reply: `connection: cut`. */
+  get isCut(): boolean {
+    return this.values.connection === 'cut';
+  }
 }
 
 function linesOf(values: Headers): string {
