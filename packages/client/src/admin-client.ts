@@ -10,12 +10,14 @@ import type {
   EdgeView,
   FailedRow,
   FailuresPage,
+  JournalCall,
   ProfileView,
   ServerView,
   TokenScope,
   UsageDay,
 } from './replies.ts';
 import { jsonOf, type Request, requested, undefinedWhen404 } from './requested.ts';
+import { eventsOf } from './server-sent-events.ts';
 
 /** Every method rejects with a `QuiverClientError`. */
 export class AdminClient {
@@ -142,12 +144,39 @@ export class AdminClient {
   }
 
   /**
-   * The calls that a sandbox is sent from now on, as server-sent events; they end with the sandbox (Quiver alone).
+   * The last calls that the server was sent, oldest first: of a sandbox, or of a server with `--journal` (Quiver alone).
    *
+   * @param at where they are, as {@link server} says
    * @param ofAll whether those of all clients; of this one alone by default
    */
-  sandboxRequests(ofAll = false, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
-    return this.#open({ path: this.#paths.sandboxRequests, query: ofAll ? { client: '' } : {} }, options);
+  async requests(
+    at: NonNullable<ServerView['requests']>,
+    ofAll = false,
+    options?: CallOptions,
+  ): Promise<readonly JournalCall[]> {
+    const call = { path: at, query: ofAll ? { client: '' } : {} };
+    return (await this.#ask<{ requests: readonly JournalCall[] }>(call, options, 'requests')).requests;
+  }
+
+  /** As {@link requests}: each call from now on, until the server or the signal of the options ends it (Quiver alone). */
+  async *requestsFromNow(
+    at: NonNullable<ServerView['requests']>,
+    ofAll = false,
+    options?: CallOptions,
+  ): AsyncGenerator<JournalCall, void, undefined> {
+    const call = { path: `${at}/stream`, query: ofAll ? { client: '' } : {} };
+    const body = await this.#open(call, options);
+    for await (const data of eventsOf(body, options?.signal)) yield JSON.parse(data);
+  }
+
+  /** Forgets the calls that the server was sent (Quiver alone). See {@link requests}. */
+  async forgetRequests(
+    at: NonNullable<ServerView['requests']>,
+    ofAll = false,
+    options?: CallOptions,
+  ): Promise<void> {
+    const query = ofAll ? { client: '' } : {};
+    await this.#ask({ method: 'DELETE', path: at, query, repeatable: 'always' }, options);
   }
 
   async #open(call: Request, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {

@@ -35,7 +35,6 @@ export function pathsOf(client: string) {
     retry: (id: string) => `${admin}/batches/${part('batch id', id)}/retry`,
     adminProfile: `${admin}/profiles`,
     adminAttribute: `${admin}/profiles/attributes`,
-    sandboxRequests: '/sandbox/requests/stream',
     /** The fetch, as every program asks it. @throws QuiverArgumentError for what is not one id */
     profile(id: ProfileId) {
       const [kind, value] = onlyId(id);

@@ -431,3 +431,28 @@ test.each(['ftp://x', 'http://user:secret@x', 'http://x/?a=b', 'nonsense'])(
     expect(() => new QuiverClient({ url, client: 'acme' })).toThrow(TypeError);
   },
 );
+
+test('the calls that a server is sent, until the signal ends it', async () => {
+  const end = new AbortController();
+  const event = (id: number) => `id: ${id}\nevent: call\ndata: {"id":${id}}\n\n`;
+  let isCancelled = false;
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      const text = `: the journal\n\n${event(1)}${event(2)}`;
+      // An event may come in pieces.
+      for (const part of [text.slice(0, 40), text.slice(40)])
+        controller.enqueue(new TextEncoder().encode(part));
+    },
+    cancel() {
+      isCancelled = true;
+    },
+  });
+  const { quiver, sent } = scripted([new Response(stream)]);
+  const seen: number[] = [];
+  for await (const { id } of quiver.admin.requestsFromNow('/requests', true, { signal: end.signal })) {
+    seen.push(id);
+    if (id === 2) end.abort();
+  }
+  expect([seen, isCancelled]).toEqual([[1, 2], true]);
+  expect(sent[0]!.url.pathname + sent[0]!.url.search).toBe('/requests/stream?client=');
+});

@@ -71,6 +71,43 @@ export interface ServerView {
   /** What a client's own host name ends in; absent where the server does not tell. */
   readonly serverDomain?: string;
   readonly clients?: readonly string[];
+  /** Where its journal of calls is; null when it keeps none, absent where the server does not tell. */
+  readonly requests?: '/requests' | '/sandbox/requests' | null;
+  /** Whether it is a sandbox, for tests. */
+  readonly sandbox?: boolean;
+}
+
+/** One call of a journal. */
+export interface JournalCall {
+  /** Grows with each call. */
+  readonly id: number;
+  /** ISO 8601. */
+  readonly at: string;
+  /** Absent for a call that reached no route. */
+  readonly route?: string;
+  readonly client: string;
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of a sandbox alone, as the reply; a server keeps neither. */
+  readonly body: string;
+  readonly status: number;
+  readonly reply: string;
+  /** Milliseconds until the reply was there. */
+  readonly ms: number;
+  readonly ids: readonly { readonly kind: IdKind; readonly value: string }[];
+  readonly changes: readonly {
+    readonly what: string;
+    readonly kind: string;
+    readonly id: string;
+    readonly attributes?: Readonly<Record<string, string>>;
+    readonly why?: string;
+  }[];
+  /** The fault of a sandbox that struck it. */
+  readonly fault?: string;
+  /** Why it was refused or found nothing. */
+  readonly reason?: string;
 }
 
 /** An edge cluster as the asked server sees it. */

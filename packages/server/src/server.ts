@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Registry } from 'prom-client';
+import { AggregatorRegistry, Registry } from 'prom-client';
 import { ClientAccess } from './access/client-access.ts';
 import { derivedKey } from './access/signing-key.ts';
 import { BatchFiles } from './batches/batch-files.ts';
@@ -21,6 +21,8 @@ import { ClientExchange } from './edges/client-exchange.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
 import { SpentCallFiles } from './edges/spent-call-files.ts';
 import { type AppParts, createApp } from './http/app.ts';
+import { HeadJournal } from './journal/head-journal.ts';
+import { reportJournal, serverJournal } from './journal/server-journal.ts';
 import type { Log } from './log.ts';
 import { PlaceholderIds } from './metering/placeholder-ids.ts';
 import { UsageMeter } from './metering/usage-meter.ts';
@@ -67,12 +69,15 @@ export interface ServerParts {
   readonly storeStalled?: () => void;
   /** Called when this process must not go on with the store, with one line that says why. */
   readonly storeLost?: (reason: string) => void;
-  /** The metrics of all workers as text; of this one alone by default. */
-  readonly collectMetrics?: () => Promise<string>;
+  /** Which of the server's processes this is, from 0. */
+  readonly place: number;
+  /** Gives what every process, this one included, reports on a matter; this one alone by default. */
+  readonly askAll?: (about: string, query?: string) => Promise<readonly unknown[]>;
 }
 
 export interface QuiverServer {
-  readonly metrics: Registry;
+  /** What this process has to say on a matter of {@link ServerParts.askAll}; undefined for nothing. */
+  report(about: string, query: string): unknown;
   /** Opens everything; when this returns a serving process listens. */
   start(): Promise<void>;
   /** Takes what another process has told. */
@@ -168,6 +173,11 @@ export function createServer(parts: ServerParts): QuiverServer {
   const { config, log, runtime } = parts;
   const metrics = new Registry();
   const closers: (() => Promise<void>)[] = [];
+  const journal =
+    config.journal > 0 && parts.role === 'serving'
+      ? new HeadJournal({ length: config.journal, process: parts.place, now: Date.now })
+      : undefined;
+  const closeListeners = new Set<() => void>();
   let isDraining = false;
   let closing: Promise<void> | undefined;
 
@@ -296,7 +306,8 @@ export function createServer(parts: ServerParts): QuiverServer {
       edges,
       exchange,
       attributeNames: new AttributeNames(stores.attributeNames, log),
-      metrics: { registry: metrics, collectAll: parts.collectMetrics ?? (() => metrics.metrics()) },
+      metrics: { registry: metrics, collectAll },
+      ...(journal && { journalAt: '/requests', journal: { watch: journal, source: journalOfAll() } }),
       isDraining: () => isDraining,
       version: parts.version,
       startedAt: parts.startedAt,
@@ -316,13 +327,36 @@ export function createServer(parts: ServerParts): QuiverServer {
     closers.push(() => listener.close());
   }
 
+  function report(about: string, query: string): unknown {
+    if (about === 'metrics') return metrics.getMetricsAsJSON();
+    return about === 'journal' && journal ? reportJournal(journal, query) : undefined;
+  }
+
+  const askAll = parts.askAll ?? (async (about: string, query = '') => [await report(about, query)]);
+
+  async function collectAll(): Promise<string> {
+    return AggregatorRegistry.aggregate((await askAll('metrics')) as object[][]).metrics();
+  }
+
+  function journalOfAll() {
+    return serverJournal({
+      askAll: (query) => askAll('journal', query),
+      onClose(listener) {
+        closeListeners.add(listener);
+        return () => closeListeners.delete(listener);
+      },
+    });
+  }
+
   async function closeAll(): Promise<void> {
     isDraining = true;
+    // Streams would keep their connections open.
+    for (const listener of [...closeListeners]) listener();
     for (const close of closers.reverse()) await close();
   }
 
   return {
-    metrics,
+    report,
     hear(news) {
       if (news.startsWith(BATCH_ACCEPTED)) wakeRunner(news.slice(BATCH_ACCEPTED.length));
     },

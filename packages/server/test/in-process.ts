@@ -49,6 +49,7 @@ export const CONFIG: ServeConfig = {
   edgeSecret: undefined,
   workers: 1,
   keepAlive: 30,
+  journal: 0,
   limits: DEFAULT_LIMITS,
   logLevel: 'silent',
   adminToken: undefined,

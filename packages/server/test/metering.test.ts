@@ -218,6 +218,8 @@ test('GET server says what serves and how much there is', async () => {
   const { json } = await admin('server');
   expect(json).toEqual({
     version: '0.0.0-test',
+    requests: null,
+    sandbox: false,
     startedAt: '2026-08-18T12:00:00.000Z',
     cluster: 1,
     locationHint: 'none',

@@ -120,7 +120,8 @@ test('a server has none of the routes of a sandbox', async () => {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     expect((await server.ask('GET', '/sandbox', { headers })).status).toBe(404);
     expect((await server.ask('DELETE', '/sandbox/state', { headers })).status).toBe(404);
-    expect((await server.ask('GET', '/openapi.json')).text).not.toContain('/sandbox');
+    const { paths } = (await server.ask('GET', '/openapi.json')).json;
+    expect(Object.keys(paths).filter((path) => path.startsWith('/sandbox'))).toEqual([]);
   } finally {
     await server.close();
   }

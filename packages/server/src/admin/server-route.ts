@@ -11,6 +11,8 @@ export interface ServerFacts {
   readonly version: string;
   /** Epoch milliseconds. */
   readonly startedAt: number;
+  /** Where its journal of calls is; left out when it keeps none. */
+  readonly journalAt?: '/requests' | '/sandbox/requests';
   readonly config: Pick<
     ServeConfig,
     'cluster' | 'locationHint' | 'serverDomain' | 'store' | 'workers' | 'clients'
@@ -31,6 +33,11 @@ const ServerReply = z
       .openapi({ description: 'Profiles of all clients, expired ones that were not freed yet included.' }),
     workers: z.int(),
     clients: z.array(z.string()),
+    requests: z
+      .enum(['/requests', '/sandbox/requests'])
+      .nullable()
+      .openapi({ description: 'Where the journal of calls is; null when none is kept.' }),
+    sandbox: z.boolean().openapi({ description: 'Whether this is a sandbox, for tests.' }),
   })
   .openapi('Server', {
     example: {
@@ -42,6 +49,8 @@ const ServerReply = z
       store: { kind: 'lmdb', profiles: 4711, bytes: 10_485_760 },
       workers: 2,
       clients: ['demo'],
+      requests: null,
+      sandbox: false,
     },
   });
 
@@ -72,6 +81,8 @@ export function serverRoute(stores: Pick<Stores, 'figures'>, facts: ServerFacts)
         store: { kind: store.kind, ...(await stores.figures()) },
         workers,
         clients,
+        requests: facts.journalAt ?? null,
+        sandbox: facts.journalAt === '/sandbox/requests',
       });
     },
   };

@@ -1,32 +1,16 @@
-/** `quiver watch`: the calls that a sandbox is sent, as they come (contract section 13). */
+/** `quiver watch`: the calls that a server is sent, as they come (contract sections 11 and 13). */
 
 import { Command } from 'commander';
+import { type JournalCall, QuiverClientError } from 'quiver-client';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
 import { shown, writeData } from './terminal-text.ts';
 
 type WatchOptions = ConnectionOptions & { readonly json?: boolean; readonly all?: boolean };
 
-/** What is shown of a call of the journal. */
-interface WatchedCall {
-  readonly at: string;
-  readonly route?: string;
-  readonly client: string;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  readonly ms: number;
-  readonly ids: readonly { readonly value: string }[];
-  readonly changes: readonly {
-    readonly what: string;
-    readonly attributes?: Readonly<Record<string, string>>;
-  }[];
-  readonly fault?: string;
-  readonly reason?: string;
-}
-
 const EXAMPLES = `
-Needs a sandbox and its admin token. Goes on until the sandbox or Ctrl-C ends it.
+Needs a sandbox, or a server with --journal, and the admin token. Runs until the server or Ctrl-C ends it. A sandbox
+also says what each call changed.
 
 Examples:
   quiver watch
@@ -37,7 +21,7 @@ Examples:
 /** The command, to be added to the program. */
 export function watchCommand(end: End): Command {
   const command = new Command('watch')
-    .description('show the calls that a sandbox is sent, as they come')
+    .description('show the calls that a sandbox, or a server with --journal, is sent, as they come')
     .option('--all', 'those of all clients')
     .option('--json', 'each call as the journal has it, a line each');
   return withConnection(command)
@@ -46,31 +30,26 @@ export function watchCommand(end: End): Command {
 }
 
 async function watch(options: WatchOptions): Promise<ExitCode> {
-  const body = await connect(options).admin.sandboxRequests(options.all);
+  const { admin } = connect(options);
+  const { requests } = await admin.server();
+  if (!requests) {
+    throw new ClientFailure(
+      EXIT.refused,
+      `${options.url} keeps no journal: start it with --journal 1000, or a sandbox`,
+    );
+  }
   try {
-    for await (const data of eventsOf(body)) {
-      writeData(options.json ? `${data}\n` : lineOf(JSON.parse(data)));
+    for await (const call of admin.requestsFromNow(requests, options.all)) {
+      writeData(options.json ? `${JSON.stringify(call)}\n` : lineOf(call));
     }
   } catch (cause) {
-    if (cause instanceof SyntaxError) throw cause;
+    if (cause instanceof QuiverClientError) throw cause;
     throw new ClientFailure(EXIT.unreachable, `${options.url} has ended`, { cause });
   }
   return EXIT.ok;
 }
 
-/** The data of server-sent events; each event has one line of it. */
-async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let waiting = '';
-  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
-    waiting += decoder.decode(chunk, { stream: true });
-    const lines = waiting.split('\n');
-    waiting = lines.pop()!;
-    for (const line of lines) if (line.startsWith('data: ')) yield line.slice('data: '.length);
-  }
-}
-
-function lineOf(call: WatchedCall): string {
+function lineOf(call: JournalCall): string {
   const changes = call.changes.map(({ what, attributes }) =>
     [what, ...Object.keys(attributes ?? {}).map(shown)].join(' '),
   );

@@ -42,6 +42,7 @@ export async function worker(): Promise<void> {
         version,
         startedAt,
         role,
+        place,
         ...supervisor,
       };
       return { server: holdingDataFolder(config.dataDir, createServer(parts)), log };

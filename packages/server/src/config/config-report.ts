@@ -60,6 +60,7 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     'tls-dev': config.tlsDev ? 'yes' : 'no',
     'cors-origin': config.corsOrigins,
     'keep-alive': config.keepAlive,
+    journal: config.journal,
     peer: config.peers.map(({ cluster, url }) => `${cluster}=${url}`),
     'edge-timeout': config.edgeTimeout,
     workers: config.workers,

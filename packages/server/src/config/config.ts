@@ -71,6 +71,8 @@ export interface ServeConfig {
   readonly workers: number;
   /** For how many seconds an idle connection stays open, 1 to 3600. */
   readonly keepAlive: number;
+  /** Of how many calls each worker keeps head and outcome; 0 keeps none. */
+  readonly journal: number;
   /** What one profile may grow to by linking. */
   readonly limits: ProfileLimits;
   readonly logLevel: LogLevel;

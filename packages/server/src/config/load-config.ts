@@ -81,6 +81,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
     edgeTimeout: value<number>('edge-timeout'),
     workers: value<number>('workers'),
     keepAlive: value<number>('keep-alive'),
+    journal: value<number>('journal'),
     limits: { ids: value<number>('max-ids'), mergedBytes: value<number>('max-merged-bytes') },
     logLevel: value<LogLevel>('log-level'),
     ...secretsOf(sources.env),

@@ -293,6 +293,14 @@ export const SETTINGS = [
     schema: wholeNumber(1, 3600),
   },
   {
+    name: 'journal',
+    value: '<number>',
+    fallback: '0',
+    describe:
+      'of how many calls each worker keeps head and outcome, for the console and quiver watch; 0 for none',
+    schema: wholeNumber(0, 10_000),
+  },
+  {
     name: 'max-ids',
     value: '<number>',
     fallback: String(DEFAULT_LIMITS.ids),

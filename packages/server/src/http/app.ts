@@ -35,6 +35,7 @@ import { edgeRoutes } from '../edges/edge-routes.ts';
 import { edgesRoute } from '../edges/edges-route.ts';
 import { LocatedProfiles } from '../edges/located-profiles.ts';
 import type { QuiverError } from '../errors.ts';
+import { type JournalSource, journalRoutes } from '../journal/journal-routes.ts';
 import { mboxCallsOf } from '../metering/mbox-calls.ts';
 import type { PlaceholderIds } from '../metering/placeholder-ids.ts';
 import type { UsageMeter } from '../metering/usage-meter.ts';
@@ -52,6 +53,7 @@ import type { HttpRequest } from '../wire/request.ts';
 import type { Call, Peer, Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
 import { callerFinder } from '../wire/trusted-proxies.ts';
+import type { Watch } from '../wire/watch.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { type Answering, type EntranceOptions, makeEntrance } from './entrance.ts';
@@ -95,6 +97,10 @@ export interface AppParts {
   readonly startedAt: number;
   /** Epoch milliseconds; the system's clock by default. */
   readonly now?: () => number;
+  /** Where the journal of calls is, as `/{client}/target/server` says; left out when none is kept. */
+  readonly journalAt?: '/requests' | '/sandbox/requests';
+  /** The journal of a server (contract section 11); left out when it keeps none. A sandbox has its own. */
+  readonly journal?: { readonly watch: Watch; readonly source: JournalSource };
   /** The routes of a sandbox (contract section 13); a server has none. */
   readonly sandbox?: readonly Route[];
 }
@@ -196,6 +202,14 @@ export function appRoutes(parts: AppParts): AppRoutes {
     openApiRoute(document), //                    open
     ...docsRoutes(document), //                   open
     ...consoleRoutes(), //                        open
+    ...(parts.journal
+      ? journalRoutes({
+          source: parts.journal.source,
+          base: '/requests',
+          tag: 'Running it',
+          version: parts.version,
+        })
+      : []), //                                   admin
     ...(parts.sandbox ?? []), //                  admin; in a sandbox alone
   ];
   return {
@@ -208,7 +222,9 @@ export function appRoutes(parts: AppParts): AppRoutes {
 /** Puts the app together. Opens nothing, starts nothing. */
 export function createApp(parts: AppParts): App {
   const { usage } = parts;
-  return enterable(appRoutes(parts), parts, (client, kind) => usage.count(client, kind));
+  return enterable(appRoutes(parts), parts, (client, kind) => usage.count(client, kind), {
+    watch: parts.journal?.watch,
+  });
 }
 
 /**

@@ -14,6 +14,7 @@ import { emptyReply, HeaderLines, type Outgoing, type Reply, type ReplyStyle } f
 import type { HttpRequest } from '../wire/request.ts';
 import type { Call, GuardKind, Handler, Peer, Route } from '../wire/route.ts';
 import { decodeSegment, rawQueryOf, rawSegment } from '../wire/target.ts';
+import type { Watch } from '../wire/watch.ts';
 import { type CorsPolicy, corsPolicy, pageGuard } from './cors.ts';
 import { hostGuard } from './known-hosts.ts';
 import type { RequestMeter } from './request-metrics.ts';
@@ -51,14 +52,6 @@ export interface EntranceOptions {
   readonly log: pino.Logger;
   /** Looks at every request and its reply; nothing does by default, and then it costs nothing. */
   readonly watch?: Watch | undefined;
-}
-
-/** Looks at requests and replies, and may change them: the sandbox's journal and faults (contract section 13). */
-export interface Watch {
-  /** Answers a call in the place of its route. `answer` is the route itself, guard included; it never throws. */
-  around(route: Route, call: Call, answer: (call: Call) => Reply | Promise<Reply>): Reply | Promise<Reply>;
-  /** Hears of a request that reached no route: unknown path, method or client, and what it was answered. */
-  unrouted(request: HttpRequest, reply: Reply): void;
 }
 
 export interface Entrance {

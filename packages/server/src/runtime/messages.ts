@@ -7,10 +7,14 @@ export type ToWorker<Assignment> =
   | { readonly type: 'shutdown' }
   /** Another worker has said this to all. */
   | { readonly type: 'news'; readonly news: string }
-  /** Send what you have measured. */
-  | { readonly type: 'report-metrics'; readonly round: number }
-  /** What you asked for with `all-metrics`; without a text it could not be had. */
-  | { readonly type: 'all-metrics'; readonly question: number; readonly text: string | undefined };
+  /** Report on a matter. */
+  | { readonly type: 'report'; readonly round: number; readonly about: string; readonly query: string }
+  /** The report of each worker, as you asked with `ask-all`; undefined when one did not answer in time. */
+  | {
+      readonly type: 'all-reports';
+      readonly question: number;
+      readonly reports: readonly unknown[] | undefined;
+    };
 
 export type FromWorker =
   /** It listens; what is sent before may be lost (`node:cluster` does not keep it). */
@@ -24,6 +28,11 @@ export type FromWorker =
   | { readonly type: 'store-lost'; readonly reason: string }
   /** It cannot start and ends now; `exitCode` is what the whole server ends with when it was starting. */
   | { readonly type: 'failed'; readonly reason: string; readonly exitCode: number }
-  | { readonly type: 'metrics'; readonly round: number; readonly metrics: readonly object[] }
-  /** Somebody asked this worker for the metrics of all. */
-  | { readonly type: 'all-metrics'; readonly question: number };
+  | { readonly type: 'report'; readonly round: number; readonly report: unknown }
+  /** What does every worker, this one included, report on a matter? */
+  | {
+      readonly type: 'ask-all';
+      readonly question: number;
+      readonly about: string;
+      readonly query: string;
+    };

@@ -6,7 +6,6 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { Counter, Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { type Ending, listenProblem, supervise } from './supervisor.ts';
@@ -245,36 +244,34 @@ describe('serving', () => {
     expect(children).toHaveLength(2);
   });
 
-  test('the metrics of all workers are summed, whoever is asked', async () => {
+  test('a question to all workers brings the report of each, whoever asks', async () => {
     await begin(2);
     for (const child of children) child.serve();
     const [one, two] = children as [FakeChild, FakeChild];
-    one.say({ type: 'all-metrics', question: 7 });
-    for (const [child, amount] of [
-      [one, 2],
-      [two, 3],
+    one.say({ type: 'ask-all', question: 7, about: 'weather', query: 'here' });
+    for (const [child, report] of [
+      [one, 'rain'],
+      [two, ['sun']],
     ] as const) {
-      expect(child.heard.at(-1)).toEqual({ type: 'report-metrics', round: 1 });
-      const metrics = new Registry();
-      new Counter({ name: 'visits_total', help: 'Visits.', registers: [metrics] }).inc(amount);
-      child.say({ type: 'metrics', round: 1, metrics: await metrics.getMetricsAsJSON() });
+      expect(child.heard.at(-1)).toEqual({ type: 'report', round: 1, about: 'weather', query: 'here' });
+      child.say({ type: 'report', round: 1, report });
     }
-    await vi.waitFor(() => {
-      const text = expect.stringContaining('visits_total 5\n');
-      expect(one.heard.at(-1)).toEqual({ type: 'all-metrics', question: 7, text });
-    });
+    expect(one.heard.at(-1)).toEqual({ type: 'all-reports', question: 7, reports: ['rain', ['sun']] });
     await stopAll();
   });
 
-  test('a sum that lacks a worker is none', async () => {
+  test('reports that lack a worker are none; a worker that died is not waited for', async () => {
     await begin(2);
     for (const child of children) child.serve();
     const [one, two] = children as [FakeChild, FakeChild];
-    one.say({ type: 'all-metrics', question: 1 });
-    one.say({ type: 'metrics', round: 1, metrics: [] });
+    one.say({ type: 'ask-all', question: 1, about: 'weather', query: '' });
+    one.say({ type: 'report', round: 1, report: [] });
     await vi.advanceTimersByTimeAsync(3000);
-    expect(one.heard.at(-1)).toEqual({ type: 'all-metrics', question: 1, text: undefined });
+    expect(one.heard.at(-1)).toEqual({ type: 'all-reports', question: 1, reports: undefined });
+    one.say({ type: 'ask-all', question: 2, about: 'weather', query: '' });
+    one.say({ type: 'report', round: 2, report: 'fog' });
     two.exit(null, 'SIGKILL');
+    expect(one.heard.at(-1)).toEqual({ type: 'all-reports', question: 2, reports: ['fog'] });
     await stopAll();
   });
 });

@@ -23,7 +23,7 @@ import type { Claim } from '../locks/claims.ts';
 import { lockPort, PortInUse } from '../locks/port-lock.ts';
 import { stuckHolderProblem, type WriterLockHolder, writerLockHolder } from '../locks/writer-lock.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
-import { MetricsRound } from './metrics-round.ts';
+import { ReportRound } from './report-round.ts';
 import type { Runtime } from './runtime.ts';
 import { undisturbed } from './undisturbed.ts';
 
@@ -139,7 +139,7 @@ class Supervisor<Assignment> {
   readonly #options: SupervisorOptions<Assignment>;
   readonly #port: number;
   readonly #workers = new Map<number, Worker>();
-  readonly #rounds = new Map<number, MetricsRound>();
+  readonly #rounds = new Map<number, ReportRound>();
   readonly #pauses = new Set<NodeJS.Timeout>();
   #lastRound = 0;
   #state: 'starting' | 'serving' | 'stopping' = 'starting';
@@ -220,11 +220,11 @@ class Supervisor<Assignment> {
         this.#options.log.error({ worker: worker.place, reason: message.reason }, 'a worker cannot start');
         if (this.#state === 'starting') this.#stop({ exitCode: message.exitCode, reason: message.reason });
         break;
-      case 'metrics':
-        this.#rounds.get(message.round)?.add(worker.pid, message.metrics);
+      case 'report':
+        this.#rounds.get(message.round)?.add(worker.pid, message.report);
         break;
-      case 'all-metrics':
-        this.#collectMetrics(worker, message.question);
+      case 'ask-all':
+        this.#askAll(worker, message);
         break;
     }
   }
@@ -284,22 +284,22 @@ class Supervisor<Assignment> {
     this.#options.onServing(this.#port);
   }
 
-  #collectMetrics(asker: Worker, question: number): void {
+  #askAll(asker: Worker, { question, about, query }: FromWorker & { readonly type: 'ask-all' }): void {
     const ready = [...this.#workers.values()].filter(({ isReady }) => isReady);
     this.#lastRound += 1;
     const round = this.#lastRound;
-    const finish = (text: string | undefined) => {
+    const finish = (reports: readonly unknown[] | undefined) => {
       this.#rounds.delete(round);
-      this.#tell(asker, { type: 'all-metrics', question, text });
+      this.#tell(asker, { type: 'all-reports', question, reports });
     };
     this.#rounds.set(
       round,
-      new MetricsRound(
+      new ReportRound(
         ready.map(({ pid }) => pid),
         finish,
       ),
     );
-    for (const worker of ready) this.#tell(worker, { type: 'report-metrics', round });
+    for (const worker of ready) this.#tell(worker, { type: 'report', round, about, query });
   }
 
   #exited(worker: Worker, code: number | null, signal: string | null): void {

@@ -7,7 +7,6 @@
  */
 
 import type pino from 'pino';
-import type { Registry } from 'prom-client';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 /** What a worker runs. */
@@ -17,14 +16,14 @@ export interface WorkerServer {
   close(): Promise<void>;
   /** Another worker has said something to all. */
   hear(news: string): void;
-  /** What this process has measured. */
-  readonly metrics: Registry;
+  /** What this process has to say on a matter, as JSON can hold it; undefined for nothing. */
+  report(about: string, query: string): unknown;
 }
 
 /** What a worker can say to its supervisor. */
 export interface SupervisorLine {
-  /** Gives the metrics of all workers as text. */
-  collectMetrics(): Promise<string>;
+  /** Gives what every worker, this one included, reports on a matter. Rejects when one does not answer in time. */
+  askAll(about: string, query?: string): Promise<readonly unknown[]>;
   /** Says something that every other worker hears. */
   tellOthers(news: string): void;
   /** Says that the store takes no writes. */
@@ -52,7 +51,7 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
   async function start(assignment: Assignment): Promise<void> {
     try {
       running = hooks.create(assignment, {
-        collectMetrics: () => questions.ask(),
+        askAll: (about, query = '') => questions.ask(about, query),
         tellOthers: (news) => tell({ type: 'news', news }),
         storeStalled: () => tell({ type: 'store-stalled' }),
         storeLost: (reason) => tell({ type: 'store-lost', reason }),
@@ -97,18 +96,17 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
       case 'news':
         running?.server.hear(message.news);
         break;
-      case 'report-metrics':
-        void reportMetrics(message.round);
+      case 'report':
+        void report(message);
         break;
-      case 'all-metrics':
-        questions.answer(message.question, message.text);
+      case 'all-reports':
+        questions.answer(message.question, message.reports);
         break;
     }
   });
 
-  async function reportMetrics(round: number): Promise<void> {
-    const metrics = (await running?.server.metrics.getMetricsAsJSON()) ?? [];
-    tell({ type: 'metrics', round, metrics });
+  async function report({ round, about, query }: ToWorker<Assignment> & { readonly type: 'report' }) {
+    tell({ type: 'report', round, report: (await running?.server.report(about, query)) ?? null });
   }
 
   // A terminal sends Ctrl-C, and its own end, to every process of the group; the supervisor says what follows from it.
@@ -135,22 +133,25 @@ function tell(message: FromWorker, then: () => void = () => {}): void {
 
 /** What this worker has asked the supervisor and not heard yet. */
 class Questions {
-  readonly #waiting = new Map<number, { resolve(text: string): void; reject(error: Error): void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve(reports: readonly unknown[]): void; reject(error: Error): void }
+  >();
   #last = 0;
 
-  async ask(): Promise<string> {
+  async ask(about: string, query: string): Promise<readonly unknown[]> {
     this.#last += 1;
     const question = this.#last;
     return new Promise((resolve, reject) => {
       this.#waiting.set(question, { resolve, reject });
-      tell({ type: 'all-metrics', question });
+      tell({ type: 'ask-all', question, about, query });
     });
   }
 
-  answer(question: number, text: string | undefined): void {
+  answer(question: number, reports: readonly unknown[] | undefined): void {
     const waiting = this.#waiting.get(question);
     this.#waiting.delete(question);
-    if (text === undefined) waiting?.reject(new Error('a worker did not report its metrics in time'));
-    else waiting?.resolve(text);
+    if (reports === undefined) waiting?.reject(new Error('a worker did not report in time'));
+    else waiting?.resolve(reports);
   }
 }

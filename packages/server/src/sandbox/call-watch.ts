@@ -2,19 +2,19 @@
 
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout } from 'node:timers/promises';
-import type { Watch } from '../http/entrance.ts';
+import { idsOfCall } from '../journal/call-ids.ts';
+import { routeName } from '../journal/route-names.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { JSON_HEADERS, PLAIN_HEADERS, Reply, refusal } from '../wire/replies.ts';
 import type { HttpRequest } from '../wire/request.ts';
 import type { Call, Route } from '../wire/route.ts';
 import { rawSegment } from '../wire/target.ts';
-import { idsOfCall } from './call-ids.ts';
+import type { Watch } from '../wire/watch.ts';
 import type { ClientWorld } from './client-world.ts';
 import type { FaultList } from './faults.ts';
 import type { Change, FaultInput, RouteName } from './public-types.ts';
 import { RecordedRequest } from './recorded-request.ts';
 import type { RequestJournal } from './request-journal.ts';
-import { routeName } from './route-names.ts';
 
 export interface CallWatchParts {
   readonly worldOf: (client: string) => ClientWorld | Promise<ClientWorld>;

@@ -3,8 +3,8 @@
 import { z } from '@hono/zod-openapi';
 import { checkMembers } from '../delivery/delivery-schema.ts';
 import { QuiverError } from '../errors.ts';
+import { ROUTE_NAMES } from '../journal/route-names.ts';
 import type { FaultInput, RouteName } from './public-types.ts';
-import { ROUTE_NAMES } from './route-names.ts';
 
 const MAX_FAULTS = 1000;
 const MAX_DELAY_MS = 60_000;

@@ -5,31 +5,18 @@
  * costs the call next to nothing.
  */
 
+import { mismatches } from '../journal/call-filter.ts';
+import { idsOfCall } from '../journal/call-ids.ts';
+import { reasonOf, SHOWN_HEADERS } from '../journal/call-outcome.ts';
+import type { CallFilter, Change, JournalCall, RouteName } from '../journal/journal-call.ts';
 import type { Reply } from '../wire/replies.ts';
 import { rawPathOf, rawQueryOf } from '../wire/target.ts';
-import { idsOfCall } from './call-ids.ts';
-import type { CallFilter, Change, JournalCall, RouteName } from './public-types.ts';
 import type { RecordedRequest } from './recorded-request.ts';
 
 export const JOURNAL_LENGTH = 1000;
 /** The most bytes of bodies that a journal holds; the oldest calls go first. */
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_REPLY = 64 * 1024;
-
-/** The headers that a call shows; none that lets others in, such as `Authorization` and `Cookie`. */
-const SHOWN_HEADERS = [
-  'host',
-  'content-type',
-  'content-length',
-  'content-encoding',
-  'accept',
-  'origin',
-  'referer',
-  'user-agent',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-];
 
 /** A call as it is kept. */
 export interface KeptCall {
@@ -81,35 +68,6 @@ export class RequestJournal {
   }
 }
 
-/** Says how a call differs from a filter, a phrase a member; nothing when it is let through. */
-export function mismatches(call: JournalCall, filter: CallFilter): string[] {
-  const problems: string[] = [];
-  const { id, since, tntId, thirdPartyId, ecid, customerId, ...plain } = filter;
-  for (const [member, wanted] of Object.entries(plain)) {
-    const is = call[member as keyof typeof plain];
-    if (wanted !== undefined && is !== wanted) problems.push(`${member} is ${String(is)}, not ${wanted}`);
-  }
-  if (since !== undefined && call.id <= since) problems.push(`it is call ${call.id}, not after ${since}`);
-  const named = (kind: string | undefined, wanted: string | undefined) => {
-    if (wanted === undefined) return;
-    const ids = call.ids.filter((one) => kind === undefined || one.kind === kind);
-    if (ids.some(({ value }) => isSameId(value, wanted))) return;
-    const what = kind ?? 'ids';
-    problems.push(`${what} is ${ids.map(({ value }) => value).join(', ') || 'missing'}, not ${wanted}`);
-  };
-  named(undefined, id);
-  named('tntId', tntId);
-  named('thirdPartyId', thirdPartyId);
-  named('ecid', ecid);
-  named('customerId', customerId);
-  return problems;
-}
-
-/** A tntId is the same with and without its location hint. */
-function isSameId(value: string, wanted: string): boolean {
-  return value === wanted || value.replace(/\.\d{1,4}(_\d{1,4})?$/, '') === wanted;
-}
-
 function shownBy(entry: { readonly kept: KeptCall; shown: JournalCall | undefined }): JournalCall {
   entry.shown ??= shown(entry.kept);
   return entry.shown;
@@ -137,21 +95,11 @@ function shown(kept: KeptCall): JournalCall {
     ids: idsOfCall({ route, url: request.url, contentType, body, reply: text }),
     changes: kept.changes,
     fault: kept.fault,
-    reason: reasonOf(reply.status, text, kept.fault),
+    reason: kept.fault === undefined ? reasonOf(reply.status, text) : undefined,
   };
 }
 
 function replyText({ body }: Reply): string {
   if (body === null || body instanceof ReadableStream) return '';
   return (typeof body === 'string' ? body : Buffer.from(body).toString('utf8')).slice(0, MAX_REPLY);
-}
-
-/** Why a call was refused or found nothing, in the words of its answer. */
-function reasonOf(status: number, text: string, fault: string | undefined): string | undefined {
-  if (fault !== undefined) return undefined;
-  const isRefusal = status >= 400 || text.includes('<success>false</success>');
-  if (!isRefusal) return undefined;
-  const message =
-    /<message>([^<]*)<\/message>/.exec(text)?.[1] ?? /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1];
-  return message ?? `status ${status}`;
 }

@@ -31,6 +31,7 @@ export type SharedParts = Pick<
   | 'isDraining'
   | 'version'
   | 'startedAt'
+  | 'journalAt'
 >;
 
 /** All that is to be known of a client at one moment; batches are left out. */

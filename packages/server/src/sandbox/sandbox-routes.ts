@@ -3,18 +3,21 @@
 import { z } from '@hono/zod-openapi';
 import { checkMembers } from '../delivery/delivery-schema.ts';
 import { QuiverError } from '../errors.ts';
+import { journalRoutes } from '../journal/journal-routes.ts';
+import { quiverVersion } from '../version.ts';
 import { readBody, textOf } from '../wire/body.ts';
 import { emptyReply, jsonReply, Reply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
+import { ClientQuery, clientOf, jsonOf, parameter, serverAdminRoute } from '../wire/server-admin-route.ts';
 import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { noSuchSnapshot } from './client-world.ts';
 import { requireDuration, requireTime } from './duration.ts';
 import { FaultSchema } from './faults.ts';
-import { journalRoutes } from './journal-routes.ts';
 import type { Sandbox } from './sandbox.ts';
-import { ClientQuery, clientOf, jsonOf, parameter, route } from './sandbox-route.ts';
 import { readSeed } from './seed.ts';
 import { WeatherSchema } from './weather.ts';
+
+const route = serverAdminRoute('Sandbox');
 
 const MAX_SEED_BYTES = 16 * 1024 * 1024;
 const NDJSON_HEADERS = { 'content-type': 'application/x-ndjson;charset=UTF-8', 'cache-control': 'no-store' };
@@ -31,7 +34,12 @@ export function sandboxRoutes(sandbox: Sandbox): Route[] {
     ...snapshotRoutes(sandbox),
     ...clockRoutes(sandbox),
     ...faultRoutes(sandbox),
-    ...journalRoutes(sandbox),
+    ...journalRoutes({
+      source: sandbox.journal,
+      base: '/sandbox/requests',
+      tag: 'Sandbox',
+      version: quiverVersion(),
+    }),
   ];
 }
 

@@ -18,6 +18,7 @@ import { BatchFiles } from '../batches/batch-files.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { QuiverError } from '../errors.ts';
 import { type App, enterable } from '../http/app.ts';
+import type { JournalSource } from '../journal/journal-routes.ts';
 import type { Log } from '../log.ts';
 import { openStores } from '../server.ts';
 import type { Stores } from '../storage/stores.ts';
@@ -73,6 +74,7 @@ export class Sandbox {
     readonly apply: (world: ClientWorld) => void | Promise<void>;
   }[] = [];
   readonly #closeListeners = new Set<() => void>();
+  readonly #worldListeners = new Set<(world: ClientWorld) => void>();
   #rooms = 0;
   #lastMade = 0;
   #closing: Promise<void> | undefined;
@@ -123,6 +125,7 @@ export class Sandbox {
       isDraining: () => this.#closing !== undefined,
       version: quiverVersion(),
       startedAt: Date.now(),
+      journalAt: '/sandbox/requests',
     };
     this.app = this.#makeApp();
   }
@@ -149,6 +152,7 @@ export class Sandbox {
       for (const { apply } of this.#done) await apply(world);
       this.#worlds.set(client, world);
       if (!this.#names.includes(client)) this.#names.push(client);
+      for (const listener of this.#worldListeners) listener(world);
       return world;
     });
     this.#worlds.set(client, opening);
@@ -230,6 +234,32 @@ export class Sandbox {
     const worlds = await this.worlds(filter.client);
     const journals = [...worlds.map(({ journal }) => journal), this.strays];
     return journals.flatMap((journal) => journal.find(filter)).sort((a, b) => a.id - b.id);
+  }
+
+  /** The journals of all clients as one, for the routes. */
+  get journal(): JournalSource {
+    return {
+      calls: (filter) => this.calls(filter),
+      listen: async (client, tell, ended) => {
+        const worlds = await this.worlds(client);
+        const journals = worlds.map(({ journal }) => journal);
+        if (client === undefined) journals.push(this.strays);
+        const ends: (() => void)[] = journals.map((journal) => journal.listen(tell));
+        const listenToNew = ({ journal }: ClientWorld) => void ends.push(journal.listen(tell));
+        if (client === undefined) this.#worldListeners.add(listenToNew);
+        ends.push(this.onClose(ended), () => this.#worldListeners.delete(listenToNew));
+        return () => {
+          for (const end of ends.splice(0)) end();
+        };
+      },
+      clear: (client) => this.clearJournal(client),
+    };
+  }
+
+  /** Forgets the calls of one client, or all. */
+  async clearJournal(client?: string): Promise<void> {
+    for (const { journal } of await this.worlds(client)) journal.clear();
+    if (client === undefined) this.strays.clear();
   }
 
   /** Says that a request has arrived; see {@link Stores.requestArrives}. */

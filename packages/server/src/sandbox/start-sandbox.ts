@@ -11,14 +11,16 @@
 import type { ServeConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { QuiverError } from '../errors.ts';
+import { mismatches } from '../journal/call-filter.ts';
+import { harOf } from '../journal/har.ts';
 import type { Log } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import type { Listener } from '../runtime/runtime.ts';
+import { quiverVersion } from '../version.ts';
 import { CLIENT_CODE } from '../wire/client-of-request.ts';
 import type { HttpRequest } from '../wire/request.ts';
 import { type ClientWorld, noSuchSnapshot } from './client-world.ts';
 import { requireDuration, requireTime } from './duration.ts';
-import { harOf } from './har.ts';
 import type {
   CallFilter,
   JournalCall,
@@ -27,7 +29,6 @@ import type {
   SeedProfile,
   StartSandboxOptions,
 } from './public-types.ts';
-import { mismatches } from './request-journal.ts';
 import { Sandbox } from './sandbox.ts';
 import { sandboxRoutes } from './sandbox-routes.ts';
 import { readSeed, seedOf } from './seed.ts';
@@ -179,11 +180,8 @@ function handlesOf(sandbox: Sandbox, world: ClientWorld | undefined): SandboxHan
         if (times === undefined ? found > 0 : found === times) return;
         throw new Error(expectation(await calls(), filter, times, found));
       },
-      har: async (filter) => harOf(await calls(filter)),
-      async clear() {
-        for (const one of await worlds()) one.journal.clear();
-        if (client === undefined) sandbox.strays.clear();
-      },
+      har: async (filter) => harOf(await calls(filter), quiverVersion()),
+      clear: () => sandbox.clearJournal(client),
     },
   };
 }

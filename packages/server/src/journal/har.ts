@@ -1,13 +1,12 @@
 /** The journal as HAR 1.2, which browsers' network panels and proxies open. */
 
-import { quiverVersion } from '../version.ts';
-import type { JournalCall } from './public-types.ts';
+import type { JournalCall } from './journal-call.ts';
 
-export function harOf(calls: readonly JournalCall[]) {
+export function harOf(calls: readonly JournalCall[], version: string) {
   return {
     log: {
       version: '1.2',
-      creator: { name: 'Quiver', version: quiverVersion() },
+      creator: { name: 'Quiver', version },
       entries: calls.map(entryOf),
     },
   };

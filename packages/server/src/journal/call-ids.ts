@@ -3,7 +3,7 @@
 import type { IdKind } from '../domain/visitor-id.ts';
 import { isJsonObject, type JsonObject } from '../wire/json.ts';
 import { rawPathOf, rawQueryOf } from '../wire/target.ts';
-import type { NamedId, RouteName } from './public-types.ts';
+import type { NamedId, RouteName } from './journal-call.ts';
 
 export interface ReadableCall {
   readonly route: RouteName | undefined;

@@ -1,7 +1,7 @@
 /** How the sandbox names routes: those that are metered as in the usage, the others by what they do. */
 
 import type { Route } from '../wire/route.ts';
-import type { RouteName } from './public-types.ts';
+import type { RouteName } from './journal-call.ts';
 
 export const ROUTE_NAMES = [
   'visit',

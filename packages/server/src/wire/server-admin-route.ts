@@ -1,13 +1,13 @@
-/** What the routes of a sandbox have in common. */
+/** What routes for the admin that serve no single client have in common: those of the sandbox and of the journal. */
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
-import { AdminRefusal } from '../wire/admin-route.ts';
-import { readBody } from '../wire/body.ts';
-import { readJsonObject } from '../wire/json.ts';
-import { lastValue, readParameters } from '../wire/parameters.ts';
-import type { Call, Route } from '../wire/route.ts';
-import { rawQueryOf } from '../wire/target.ts';
+import { AdminRefusal } from './admin-route.ts';
+import { readBody } from './body.ts';
+import { readJsonObject } from './json.ts';
+import { lastValue, readParameters } from './parameters.ts';
+import type { Call, Route } from './route.ts';
+import { rawQueryOf } from './target.ts';
 
 const MAX_BODY = 128 * 1024;
 
@@ -20,14 +20,17 @@ const REFUSED = {
   401: AdminRefusal('Not the admin'),
 };
 
-/** A route of a sandbox without what it does. */
-export function route(
+/** Makes a route without what it does. */
+export type RouteMaker = (
   method: Route['method'],
   path: string,
   summary: string,
-  request: Route['describe']['request'] = {},
-): Omit<Route, 'handle'> {
-  return {
+  request?: Route['describe']['request'],
+) => Omit<Route, 'handle'>;
+
+/** @param tag under which the API description lists them */
+export function serverAdminRoute(tag: string): RouteMaker {
+  return (method, path, summary, request = {}) => ({
     method,
     path,
     guard: 'admin',
@@ -35,13 +38,13 @@ export function route(
     cors: 'none',
     scope: 'server',
     describe: {
-      tags: ['Sandbox'],
+      tags: [tag],
       summary,
       security: [{ bearer: [] }],
       request,
       responses: { 200: { description: 'Done' }, ...REFUSED },
     },
-  };
+  });
 }
 
 export async function jsonOf({ request }: Call) {
@@ -62,7 +65,7 @@ export function clientOf(call: Call): string | undefined {
 export function numberOf(call: Call, name: string, min: number, max: number): number | undefined {
   const text = parameter(call, name);
   if (text === undefined) return undefined;
-  const number = /^[0-9]{1,12}$/.test(text) ? Number(text) : Number.NaN;
+  const number = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= min && number <= max) return number;
   throw new QuiverError('bad-request', `${name}: must be a whole number from ${min} to ${max}`);
 }

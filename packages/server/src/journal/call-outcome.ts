@@ -1,0 +1,25 @@
+/** What a journal shows of a call beside its ids. */
+
+/** The headers that a call shows; none that lets others in, such as `Authorization` and `Cookie`. */
+export const SHOWN_HEADERS = [
+  'host',
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'accept',
+  'origin',
+  'referer',
+  'user-agent',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+];
+
+/** Why a call was refused or found nothing, in the words of its answer. */
+export function reasonOf(status: number, text: string): string | undefined {
+  const isRefusal = status >= 400 || text.includes('<success>false</success>');
+  if (!isRefusal) return undefined;
+  const message =
+    /<message>([^<]*)<\/message>/.exec(text)?.[1] ?? /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1];
+  return message ?? `status ${status}`;
+}

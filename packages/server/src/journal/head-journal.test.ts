@@ -1,0 +1,129 @@
+/** The journal of one process of a server, and those of several as one (contract section 11). */
+
+import { expect, test, vi } from 'vitest';
+import { jsonReply, updateReply } from '../wire/replies.ts';
+import type { Call, Route } from '../wire/route.ts';
+import { HeadJournal } from './head-journal.ts';
+import type { JournalCall } from './journal-call.ts';
+import { reportJournal, serverJournal } from './server-journal.ts';
+
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+
+/** A route, as far as a journal looks at it. */
+const route = (path: string, counts?: Route['counts'], scope: Route['scope'] = 'client') =>
+  ({ method: 'GET', path, scope, ...(counts && { counts }) }) as Route;
+const FETCH = route('/rest/v1/profiles/{tntId}', 'fetches');
+const UPDATE = route('/m2/{client}/profile/update', 'updates');
+const VISIT = route('/rest/v1/delivery');
+
+function callTo(url: string, headers: Record<string, string> = {}, client = 'demo'): Call {
+  const request = {
+    method: 'POST',
+    url,
+    headers: new Headers(headers),
+    body: null,
+    arrayBuffer: async () => new TextEncoder().encode('hidden-secret').buffer,
+  };
+  return { request, client } as unknown as Call;
+}
+
+const journalOf = (length: number, process = 0) => new HeadJournal({ length, process, now: () => NOW });
+
+test('keeps the newest calls, in their order, and forgets those of one client', () => {
+  const journal = journalOf(3);
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    const client = name === 'd' ? 'acme' : 'demo';
+    journal.around(FETCH, callTo(`/rest/v1/profiles/${name}`, {}, client), () => jsonReply({}));
+  }
+  const paths = () => journal.find({}).map(({ path }) => path.at(-1));
+  expect(paths()).toEqual(['c', 'd', 'e']);
+  journal.clear('demo');
+  expect(paths()).toEqual(['d']);
+  journal.around(FETCH, callTo('/rest/v1/profiles/f'), () => jsonReply({}));
+  expect(paths()).toEqual(['d', 'f']);
+  journal.clear(undefined);
+  expect(paths()).toEqual([]);
+});
+
+test('shows head and outcome, and neither bodies nor secrets', async () => {
+  const journal = journalOf(10);
+  const url = '/m2/demo/profile/update?mbox3rdPartyId=crm-1&access_token=hidden-secret&profile.plan=gold';
+  const headers = { authorization: 'Bearer hidden-secret', cookie: 'a=hidden-secret', 'user-agent': 'curl' };
+  await journal.around(UPDATE, callTo(url, headers), async () => updateReply(false, 'No profile found'));
+  journal.around(VISIT, callTo('/rest/v1/delivery?client=demo'), () =>
+    jsonReply({ id: { tntId: 'abc.28_20' }, hidden: 'hidden-secret' }),
+  );
+  journal.unrouted(callTo('/nowhere').request, jsonReply({ message: 'No such path: /nowhere' }, 404));
+  const calls = journal.find({});
+  expect(calls).toMatchObject([
+    {
+      ...{ at: '2026-01-01T00:00:00.000Z', route: 'update', client: 'demo', method: 'POST', status: 200 },
+      path: '/m2/demo/profile/update',
+      query: 'mbox3rdPartyId=crm-1&access_token=…&profile.plan=gold',
+      headers: { 'user-agent': 'curl' },
+      ids: [{ kind: 'thirdPartyId', value: 'crm-1' }],
+      reason: 'No profile found',
+    },
+    { route: 'visit', ids: [{ kind: 'tntId', value: 'abc.28_20' }], reason: undefined },
+    { route: undefined, client: '', status: 404, reason: 'No such path: /nowhere' },
+  ]);
+  expect(JSON.stringify(calls)).not.toContain('hidden-secret');
+});
+
+test('keeps nothing of calls that serve no client', () => {
+  const journal = journalOf(10);
+  const metrics = route('/metrics', undefined, 'server');
+  expect(journal.around(metrics, callTo('/metrics'), () => jsonReply({}))).toMatchObject({ status: 200 });
+  expect(journal.find({})).toEqual([]);
+});
+
+test('the journals of two processes are one; its stream tells each call once, and clearing clears both', async () => {
+  vi.useFakeTimers();
+  try {
+    const journals = [journalOf(10, 0), journalOf(10, 1)];
+    let closes = 0;
+    const source = serverJournal({
+      askAll: async (query) => [...journals.map((journal) => reportJournal(journal, query)), null],
+      onClose: () => () => (closes += 1),
+    });
+    const call = (process: number, name: string) =>
+      journals[process]!.around(FETCH, callTo(`/${name}`), () => jsonReply({}));
+    call(0, 'a');
+    call(1, 'b');
+    call(0, 'c');
+    call(0, 'd');
+    const all = await source.calls({});
+    expect(all.map(({ path }) => path)).toEqual(['/a', '/b', '/c', '/d']);
+    expect(new Set(all.map(({ id }) => id)).size).toBe(4);
+    expect(all.every(({ id }) => Number.isSafeInteger(id))).toBe(true);
+    const told: string[] = [];
+    const stop = await source.listen(
+      undefined,
+      ({ path }: JournalCall) => void told.push(path),
+      () => {},
+    );
+    // Its number is lower than that of /d, which was told before.
+    call(1, 'e');
+    await vi.advanceTimersByTimeAsync(1000);
+    call(0, 'f');
+    call(1, 'g');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(told.toSorted()).toEqual(['/e', '/f', '/g']);
+    stop();
+    call(0, 'h');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([told.length, closes, vi.getTimerCount()]).toEqual([3, 1, 0]);
+    await source.clear('demo');
+    expect(await source.calls({})).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a process that does not answer makes the listing a 503', async () => {
+  const source = serverJournal({
+    askAll: () => Promise.reject(new Error('too late')),
+    onClose: () => () => {},
+  });
+  await expect(source.calls({})).rejects.toMatchObject({ status: 503 });
+});

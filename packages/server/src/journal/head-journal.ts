@@ -1,0 +1,157 @@
+/**
+ * The journal of one process of a server (`--journal`): the heads and outcomes of the last calls (contract section 11). It keeps no
+ * body and nothing that lets somebody in.
+ */
+
+import type { Reply } from '../wire/replies.ts';
+import type { HttpRequest } from '../wire/request.ts';
+import type { Call, Route } from '../wire/route.ts';
+import { rawPathOf, rawQueryOf } from '../wire/target.ts';
+import type { Watch } from '../wire/watch.ts';
+import { mismatches } from './call-filter.ts';
+import { idsOfCall } from './call-ids.ts';
+import { reasonOf, SHOWN_HEADERS } from './call-outcome.ts';
+import type { CallFilter, JournalCall, NamedId, RouteName } from './journal-call.ts';
+import { routeName } from './route-names.ts';
+
+/** Numbers of one process go in steps of this, so that no two processes of a server give the same. */
+export const MAX_PROCESSES = 64;
+/** How many numbers a process has for each millisecond before its numbers run ahead of the clock. */
+const NUMBERS_A_MS = 16;
+/** Parameters whose value is not shown. */
+const SECRET_PARAMETER = /((?:^|&)[^=&]*(?:token|secret|password|authorization)[^=&]*=)[^&]*/gi;
+/** Where a reply to a visit names the visitor, in characters from its start. */
+const ID_WITHIN = 1000;
+
+interface KeptHead {
+  readonly id: number;
+  readonly at: number;
+  readonly route: RouteName | undefined;
+  readonly client: string;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly status: number;
+  readonly ms: number;
+  readonly givenId: string | undefined;
+  readonly reason: string | undefined;
+}
+
+export interface HeadJournalOptions {
+  /** How many calls are kept; the oldest goes when there are more. */
+  readonly length: number;
+  /** Which process of the server this is, 0 to {@link MAX_PROCESSES} less one. */
+  readonly process: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+export class HeadJournal implements Watch {
+  readonly #options: HeadJournalOptions;
+  /** A ring once it is full: then the oldest call is at `#next`. */
+  #calls: KeptHead[] = [];
+  #next = 0;
+  #lastTick = 0;
+
+  constructor(options: HeadJournalOptions) {
+    this.#options = options;
+  }
+
+  around(route: Route, call: Call, answer: (call: Call) => Reply | Promise<Reply>): Reply | Promise<Reply> {
+    const name = routeName(route);
+    if (name === undefined) return answer(call);
+    const at = this.#options.now();
+    const started = performance.now();
+    const given = answer(call);
+    const kept = (reply: Reply): Reply => {
+      this.#add(call.request, reply, name, call.client, at, performance.now() - started);
+      return reply;
+    };
+    return given instanceof Promise ? given.then(kept) : kept(given);
+  }
+
+  unrouted(request: HttpRequest, reply: Reply): void {
+    this.#add(request, reply, undefined, '', this.#options.now(), 0);
+  }
+
+  /** The calls that a filter lets through, oldest first. */
+  find(filter: CallFilter): JournalCall[] {
+    return this.#inOrder()
+      .map(shown)
+      .filter((call) => mismatches(call, filter).length === 0);
+  }
+
+  /** Forgets the calls of one client, or all. */
+  clear(client: string | undefined): void {
+    this.#calls = client === undefined ? [] : this.#inOrder().filter((call) => call.client !== client);
+    this.#next = 0;
+  }
+
+  #inOrder(): KeptHead[] {
+    return [...this.#calls.slice(this.#next), ...this.#calls.slice(0, this.#next)];
+  }
+
+  #add(
+    { method, url, headers }: HttpRequest,
+    { status, body }: Reply,
+    route: RouteName | undefined,
+    client: string,
+    at: number,
+    ms: number,
+  ): void {
+    const { length, process } = this.#options;
+    this.#lastTick = Math.max(this.#lastTick + 1, at * NUMBERS_A_MS);
+    const text = typeof body === 'string' ? body : '';
+    const mayHaveFailed = status >= 400 || route === 'update' || route === 'batch';
+    const kept: KeptHead = {
+      id: this.#lastTick * MAX_PROCESSES + process,
+      ...{ at, route, client, method, url, status, ms },
+      headers: shownHeaders(headers),
+      givenId: route === 'visit' && status < 400 ? tntIdIn(text) : undefined,
+      reason: mayHaveFailed ? reasonOf(status, text) : undefined,
+    };
+    if (this.#calls.length < length) {
+      this.#calls.push(kept);
+      return;
+    }
+    this.#calls[this.#next] = kept;
+    this.#next = (this.#next + 1) % length;
+  }
+}
+
+function shownHeaders(headers: HttpRequest['headers']): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of SHOWN_HEADERS) {
+    const value = headers.get(name);
+    if (value !== null) kept[name] = value;
+  }
+  return kept;
+}
+
+function tntIdIn(text: string): string | undefined {
+  const at = text.indexOf('"tntId":"');
+  if (at === -1 || at > ID_WITHIN) return undefined;
+  const start = at + '"tntId":"'.length;
+  return text.slice(start, text.indexOf('"', start));
+}
+
+function shown({ url, at, givenId, ms, reason, ...call }: KeptHead): JournalCall {
+  const contentType = call.headers['content-type'] ?? '';
+  const ids: NamedId[] = idsOfCall({ route: call.route, url, contentType, body: '', reply: '' });
+  if (givenId !== undefined && !ids.some(({ value }) => value === givenId)) {
+    ids.push({ kind: 'tntId', value: givenId });
+  }
+  return {
+    ...call,
+    at: new Date(at).toISOString(),
+    path: rawPathOf(url),
+    query: rawQueryOf(url).replaceAll(SECRET_PARAMETER, '$1…'),
+    body: '',
+    reply: '',
+    ms: Math.round(ms * 1000) / 1000,
+    ids,
+    changes: [],
+    fault: undefined,
+    reason,
+  };
+}

@@ -1,0 +1,97 @@
+/** The journals of all processes of a server as one (contract section 11). */
+
+import { QuiverError } from '../errors.ts';
+import { type HeadJournal, MAX_PROCESSES } from './head-journal.ts';
+import type { CallFilter, JournalCall } from './journal-call.ts';
+import type { JournalSource } from './journal-routes.ts';
+
+/** How often a reader of the stream is told what is new, in milliseconds. Nothing runs while nobody reads. */
+const TELL_EVERY_MS = 400;
+
+/** What one process asks all others, as JSON. */
+type Question =
+  | {
+      readonly what: 'find';
+      readonly filter: CallFilter;
+      /** The last number that is known of each process; all calls of one that is not named. */
+      readonly after?: Readonly<Record<string, number>>;
+    }
+  | { readonly what: 'clear'; readonly client?: string };
+
+/** The answer of one process. @param query a question that another process has asked */
+export function reportJournal(journal: HeadJournal, query: string): readonly JournalCall[] {
+  const question = JSON.parse(query) as Question;
+  if (question.what === 'find') {
+    const { filter, after = {} } = question;
+    return journal.find(filter).filter(({ id }) => id > (after[id % MAX_PROCESSES] ?? 0));
+  }
+  journal.clear(question.client);
+  return [];
+}
+
+export interface ServerJournalOptions {
+  /** Asks every process of the server. Rejects when one does not answer in time. */
+  readonly askAll: (query: string) => Promise<readonly unknown[]>;
+  /** Calls a listener when the server closes. @returns takes that back */
+  readonly onClose: (listener: () => void) => () => void;
+}
+
+export function serverJournal({ askAll, onClose }: ServerJournalOptions): JournalSource {
+  async function ask(question: Question): Promise<JournalCall[]> {
+    let reports: readonly unknown[];
+    try {
+      reports = await askAll(JSON.stringify(question));
+    } catch (cause) {
+      throw new QuiverError(
+        'unavailable',
+        'Not every process of the server has shown its journal; try again',
+        {
+          cause,
+        },
+      );
+    }
+    // A process that serves no requests has nothing to report.
+    const calls = reports.flatMap((report) => (report ?? []) as JournalCall[]);
+    return calls.sort((a, b) => a.id - b.id);
+  }
+
+  return {
+    calls: (filter) => ask({ what: 'find', filter }),
+    async clear(client) {
+      await ask({ what: 'clear', ...(client !== undefined && { client }) });
+    },
+    async listen(client, tell, ended) {
+      const filter: CallFilter = client === undefined ? {} : { client };
+      const after: Record<string, number> = {};
+      const note = (calls: readonly JournalCall[]) => {
+        for (const { id } of calls) after[id % MAX_PROCESSES] = id;
+      };
+      note(await ask({ what: 'find', filter }));
+      let isOver = false;
+      let timer: NodeJS.Timeout | undefined;
+      const look = async () => {
+        try {
+          const calls = await ask({ what: 'find', filter, after });
+          if (isOver) return;
+          note(calls);
+          for (const call of calls) tell(call);
+        } catch (error) {
+          // A process that has just died; its successor answers the next time.
+          if (!(error instanceof QuiverError)) throw error;
+        }
+        if (!isOver) wait();
+      };
+      const wait = () => {
+        timer = setTimeout(() => void look(), TELL_EVERY_MS);
+        timer.unref();
+      };
+      wait();
+      const forget = onClose(ended);
+      return () => {
+        isOver = true;
+        clearTimeout(timer);
+        forget();
+      };
+    },
+  };
+}
