@@ -4,7 +4,17 @@
  *   errors, domain ← storage ← wire ← features ← http ← server.ts ← sandbox ← cli ← main.ts     (config, locks, runtime, background.ts and log.ts stand beside)
  */
 const src = '^packages/server/src';
-const FEATURES = ['profiles', 'delivery', 'batches', 'access', 'metering', 'admin', 'edges', 'journal'];
+const FEATURES = [
+  'profiles',
+  'delivery',
+  'batches',
+  'access',
+  'metering',
+  'admin',
+  'edges',
+  'journal',
+  'portability',
+];
 
 /** Forbids `from` to import anything of `src` but itself and `allowed`. */
 const floor = (name, from, allowed) => ({

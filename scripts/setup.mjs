@@ -61,8 +61,9 @@ export function serverCommand() {
   return bun ? [bun, join(SERVER, 'src', 'main.ts')] : [process.execPath, join(SERVER, 'dist', 'main.js')];
 }
 
-/** Compiles the server for Node when its sources are newer than the last build. */
+/** Compiles the server for Node when its sources are newer than the last build, and before it the client, whose types it needs. */
 export function buildForNode() {
+  compile('the client', CLIENT);
   compile('the server for Node', SERVER);
 }
 

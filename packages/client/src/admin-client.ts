@@ -1,6 +1,6 @@
 /** The Admin API: tokens and settings, as Adobe has them too, and what only Quiver has. All of it needs the admin token. */
 
-import { type CallOptions, type Connection, refusalOf } from './connection.ts';
+import { type CallOptions, type Connection, type RequestBody, refusalOf } from './connection.ts';
 import type { pathsOf } from './paths.ts';
 import { type IdKind, textOf } from './profile-id.ts';
 import type {
@@ -10,7 +10,11 @@ import type {
   EdgeView,
   FailedRow,
   FailuresPage,
+  ImportCounts,
   JournalCall,
+  ListedProfile,
+  ProfileExport,
+  ProfilePage,
   ProfileView,
   ServerView,
   TokenScope,
@@ -18,6 +22,23 @@ import type {
 } from './replies.ts';
 import { jsonOf, type Request, requested, undefinedWhen404 } from './requested.ts';
 import { eventsOf } from './server-sent-events.ts';
+
+/** Which profiles a list is to show; all conditions must be met. */
+export interface ListQuery {
+  /** Ids that begin with it. */
+  readonly prefix?: string | undefined;
+  /** With a prefix: ids of this kind alone. */
+  readonly kind?: IdKind | undefined;
+  /** Profiles that changed at that time or later, ISO 8601. */
+  readonly writtenSince?: string | undefined;
+  readonly attribute?: { readonly name: string; readonly value: string } | undefined;
+  /** The most profiles of a page, 1 to 1,000; 50 by default. */
+  readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly cursor?: string | undefined;
+  /** Whether each comes with all its attributes. */
+  readonly withAttributes?: boolean | undefined;
+}
 
 /** Every method rejects with a `QuiverClientError`. */
 export class AdminClient {
@@ -180,12 +201,16 @@ export class AdminClient {
   }
 
   async #open(call: Request, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
+    return (await this.#opened(call, options)).body!;
+  }
+
+  async #opened(call: Request, options?: CallOptions): Promise<Response> {
     const response = await this.#connection.open(call, options);
     if (response.status !== 200 || response.body === null) {
       const { status, headers } = response;
       throw refusalOf({ url: this.#connection.url, status, headers, text: await response.text() });
     }
-    return response.body;
+    return response;
   }
 
   /** Lets a stuck batch go on (Quiver alone). */
@@ -201,6 +226,69 @@ export class AdminClient {
   async profile(id: string, kind?: IdKind, options?: CallOptions): Promise<ProfileView | undefined> {
     const call = { path: this.#paths.adminProfile, query: { id: textOf('id', id), kind } };
     return undefinedWhen404(() => this.#ask<ProfileView>(call, options, 'attributes'));
+  }
+
+  /** A page of the profiles of the client (Quiver alone). */
+  profilePage(query: ListQuery = {}, options?: CallOptions): Promise<ProfilePage> {
+    const { prefix, kind, writtenSince, attribute, limit, cursor, withAttributes } = query;
+    const call: Request = {
+      path: this.#paths.adminProfile,
+      query: {
+        prefix,
+        kind,
+        writtenSince,
+        cursor,
+        limit: limit?.toString(),
+        show: withAttributes ? 'attributes' : undefined,
+        attribute: attribute && `${escaped(attribute.name)}:${attribute.value}`,
+      },
+    };
+    return this.#ask<ProfilePage>(call, options, 'profiles');
+  }
+
+  /** All profiles that meet conditions, asked for page by page (Quiver alone). */
+  async *profiles(
+    query: Omit<ListQuery, 'cursor'> = {},
+    options?: CallOptions,
+  ): AsyncGenerator<ListedProfile, void, undefined> {
+    for (let cursor: string | undefined; ; ) {
+      const page: ProfilePage = await this.profilePage({ ...query, cursor }, options);
+      yield* page.profiles;
+      if (page.next === undefined) return;
+      cursor = page.next;
+    }
+  }
+
+  /**
+   * Every profile of the client, as NDJSON or as a table (Quiver alone).
+   *
+   * @param from the snapshot and the position behind which an export goes on; a new one by default
+   */
+  async exportProfiles(
+    format: 'ndjson' | 'csv' = 'ndjson',
+    from: { readonly snapshot: string; readonly after?: string | undefined } | undefined = undefined,
+    options?: CallOptions,
+  ): Promise<ProfileExport> {
+    const query = { format, snapshot: from?.snapshot, after: from?.after };
+    const response = await this.#opened({ path: this.#paths.profileExport, query }, options);
+    return { snapshot: response.headers.get('x-quiver-snapshot') ?? '', body: response.body! };
+  }
+
+  /**
+   * Takes in an export (Quiver alone). To send the same twice is to send it once.
+   *
+   * @param body an export as NDJSON; a function makes it anew for each try
+   */
+  importProfiles(body: RequestBody | (() => RequestBody), options?: CallOptions): Promise<ImportCounts> {
+    const call: Request = {
+      method: 'POST',
+      path: this.#paths.profileImport,
+      headers: { 'content-type': 'application/x-ndjson' },
+      body,
+      repeatable: typeof body === 'function' ? 'always' : 'never',
+    };
+    // A file takes as long as the line needs for it.
+    return this.#ask<ImportCounts>(call, { timeoutMs: 0, ...options }, 'imported');
   }
 
   /** Sets attributes of a profile (Quiver alone). */
@@ -235,4 +323,9 @@ export class AdminClient {
     // 204: the server has nothing to say.
     return reply.text === '' ? (undefined as Reply) : jsonOf<Reply>(reply, member);
   }
+}
+
+/** The name of an attribute before the colon that ends it. */
+function escaped(name: string): string {
+  return name.replaceAll('%', '%25').replaceAll(':', '%3A');
 }

@@ -34,6 +34,8 @@ export function pathsOf(client: string) {
     failures: (id: string) => `${admin}/batches/${part('batch id', id)}/failures`,
     retry: (id: string) => `${admin}/batches/${part('batch id', id)}/retry`,
     adminProfile: `${admin}/profiles`,
+    profileExport: `${admin}/profiles/export`,
+    profileImport: `${admin}/profiles/import`,
     adminAttribute: `${admin}/profiles/attributes`,
     /** The fetch, as every program asks it. @throws QuiverArgumentError for what is not one id */
     profile(id: ProfileId) {

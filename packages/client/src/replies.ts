@@ -162,6 +162,46 @@ export interface ProfileView {
   readonly attributes: readonly AttributeView[];
 }
 
+/** A profile of a list. */
+export interface ListedProfile {
+  /** The id that was found by its prefix, else the oldest. */
+  readonly kind: IdKind;
+  readonly id: string;
+  /** The ten oldest. */
+  readonly ids: readonly { readonly kind: IdKind; readonly id: string; readonly since: string }[];
+  readonly idCount: number;
+  readonly modifiedAt: string;
+  readonly expiresAt: string;
+  readonly sizeBytes: number;
+  readonly attributeCount: number;
+  /** Where they were asked for. */
+  readonly attributes?: readonly AttributeView[];
+}
+
+/** A page of a list; it can be short, even empty, and have `next`. */
+export interface ProfilePage {
+  readonly profiles: readonly ListedProfile[];
+  /** Where the next page begins; absent at the end. */
+  readonly next?: string;
+}
+
+/** An export as it comes. */
+export interface ProfileExport {
+  /** With it, and the `position` of the last whole line, an export goes on after a broken connection. */
+  readonly snapshot: string;
+  readonly body: ReadableStream<Uint8Array>;
+}
+
+/** What an import came to. */
+export interface ImportCounts {
+  readonly profiles: number;
+  readonly imported: number;
+  /** Left out, because their time has passed. */
+  readonly expired: number;
+  /** Left out, because they must not be stored. */
+  readonly suppressed: number;
+}
+
 /** A batch as the Admin API shows it. */
 export interface BatchView {
   readonly id: string;

@@ -167,6 +167,8 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'PATCH /{client}/target/profiles': 'admin',
   'DELETE /{client}/target/profiles': 'admin',
   'DELETE /{client}/target/profiles/attributes': 'admin',
+  'GET /{client}/target/profiles/export': 'admin',
+  'POST /{client}/target/profiles/import': 'admin',
   'GET /{client}/target/profileattributes/mbox': 'admin',
   'GET /{client}/target/usage': 'admin',
   'GET /{client}/target/server': 'admin',

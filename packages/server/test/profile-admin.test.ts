@@ -89,7 +89,7 @@ describe('GET', () => {
   });
 
   test.each([
-    ['', 400, 'id: must be given'],
+    ['id=', 400, 'id: must be given'],
     ['id=x&kind=ecid', 400, 'kind: must be tntId or thirdPartyId or customerId or marketingCloudVisitorId'],
     ['id=a.b.c&kind=tntId', 400, 'id: must contain at most one dot'],
     [`id=${'x'.repeat(257)}`, 400, 'id: must have 1 to 256 characters'],

@@ -7,6 +7,7 @@ import { describeBatchStore } from '../src/storage/conformance/batch-store-confo
 import { describeChangeFeed, KEPT } from '../src/storage/conformance/change-feed-conformance.ts';
 import { describeClientStore } from '../src/storage/conformance/client-store-conformance.ts';
 import { testAgainstModel } from '../src/storage/conformance/model-comparison.ts';
+import { describeProfileLists } from '../src/storage/conformance/profile-lists-conformance.ts';
 import {
   describeProfileStore,
   type StorePlace,
@@ -50,6 +51,13 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
   describeClientStore('Redis Cluster', withoutFeed);
   describeUsageStore('Redis Cluster', withoutFeed);
   testAgainstModel('Redis Cluster', withFeed, 20);
+  describeProfileStore('Redis Cluster', makePlace, true);
+  describeBatchStore('Redis Cluster', makePlace);
+  describeRecordStore('Redis Cluster', makePlace);
+  describeClientStore('Redis Cluster', makePlace);
+  describeUsageStore('Redis Cluster', makePlace);
+  describeProfileLists('Redis Cluster', makePlace, false);
+  testAgainstModel('Redis Cluster', makePlace, 20);
 
   test('at maxmemory an attribute and a profile can be removed, and nothing else can be written', async () => {
     const place = await makePlace();

@@ -2,20 +2,13 @@
 
 import { type IdKind, idProblem, likelyKinds, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
+import { KIND_NAMES, kindOfName } from '../wire/kind-names.ts';
 import { lastValue, type Parameter } from '../wire/parameters.ts';
-
-/** The kinds as the API writes them. */
-export const KIND_NAMES = ['tntId', 'thirdPartyId', 'customerId', 'marketingCloudVisitorId'] as const;
-export type KindName = (typeof KIND_NAMES)[number];
 
 /** An id with a kind that it may be of; `text` is as typed, a tntId with its location hint, a customer id as `alias:id`. */
 export interface TypedId {
   readonly kind: IdKind;
   readonly text: string;
-}
-
-export function kindName(kind: IdKind): KindName {
-  return kind === 'ecid' ? 'marketingCloudVisitorId' : kind;
 }
 
 /**
@@ -28,9 +21,8 @@ export function typedIds(query: readonly Parameter[]): TypedId[] {
   if (text === undefined || text === '') throw new QuiverError('bad-request', 'id: must be given');
   const said = lastValue(query, 'kind');
   if (said !== undefined && said !== '') {
-    const name = KIND_NAMES.find((one) => one === said);
-    if (!name) throw new QuiverError('bad-request', `kind: must be ${KIND_NAMES.join(' or ')}`);
-    const kind = name === 'marketingCloudVisitorId' ? 'ecid' : name;
+    const kind = kindOfName(said);
+    if (!kind) throw new QuiverError('bad-request', `kind: must be ${KIND_NAMES.join(' or ')}`);
     const problem = idProblem(kind, text);
     if (problem !== undefined) throw new QuiverError('bad-request', `id: ${problem}`);
     return [{ kind, text }];

@@ -1,22 +1,20 @@
 /** Profiles as people look at them and mend them: found by any id, with all that names them. For the console. */
 
 import { attributeNameProblem } from '../domain/attribute-name.ts';
-import {
-  type AttributeSettings,
-  attributesSize,
-  listAttributes,
-  MAX_ATTRIBUTES_SIZE,
-} from '../domain/attributes.ts';
+import { type AttributeSettings, attributesSize, MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import { isPlaceholder } from '../domain/placeholder-id.ts';
 import { QuiverError } from '../errors.ts';
+import type { ProfileLists } from '../storage/profile-lists.ts';
 import type { LinkedProfile, ProfileStore, UpdateOutcome } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
 import { isJsonObject, readJsonObject } from '../wire/json.ts';
+import { kindName } from '../wire/kind-names.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
 import type { Call, Route } from '../wire/route.ts';
-import { kindName, type TypedId, typedIds, visitorIdOf } from './admin-id.ts';
+import { type TypedId, typedIds, visitorIdOf } from './admin-id.ts';
 import { DESCRIBE, PROFILE_ADMIN_PATH } from './profile-admin-schemas.ts';
+import { attributeViews, profileList, timeText } from './profile-list.ts';
 
 /** What is needed of the profiles; `profiles/profile-service.ts` gives it. */
 export interface AdminProfiles {
@@ -42,8 +40,10 @@ const MAX_BODY = 512 * 1024;
 export function profileAdminRoutes(
   store: Pick<ProfileStore, 'findLinked'>,
   profiles: AdminProfiles,
+  lists: Pick<ProfileLists, 'page'>,
   now: () => number,
 ): Route[] {
+  const list = profileList(lists, now);
   async function view({ client, query }: Call) {
     const ids = typedIds(query);
     for (const id of ids) {
@@ -52,6 +52,8 @@ export function profileAdminRoutes(
     }
     throw notFound(client, ids);
   }
+
+  const viewOrList = (call: Call) => (lastValue(call.query, 'id') === undefined ? list(call) : view(call));
 
   async function change({ client, query, request }: Call) {
     const ids = typedIds(query);
@@ -93,7 +95,7 @@ export function profileAdminRoutes(
   const shared = { guard: 'admin', style: 'admin', cors: 'none', scope: 'client' } as const;
   const path = PROFILE_ADMIN_PATH;
   return [
-    { ...shared, path, method: 'GET', describe: DESCRIBE.view, handle: view },
+    { ...shared, path, method: 'GET', describe: DESCRIBE.view, handle: viewOrList },
     { ...shared, path, method: 'PATCH', describe: DESCRIBE.change, handle: change },
     { ...shared, path, method: 'DELETE', describe: DESCRIBE.remove, handle: remove },
     {
@@ -125,16 +127,8 @@ function viewOf(client: string, id: TypedId, { profile, ids }: LinkedProfile) {
     expiresAt: timeText(profile.expiresAt),
     sizeBytes: attributesSize(profile.attributes),
     maxBytes: MAX_ATTRIBUTES_SIZE,
-    attributes: listAttributes(profile.attributes).map(({ name, value, modifiedAt }) => ({
-      name,
-      value,
-      modifiedAt: timeText(modifiedAt),
-    })),
+    attributes: attributeViews(profile.attributes),
   };
-}
-
-function timeText(at: number): string {
-  return new Date(at).toISOString();
 }
 
 /** Attributes to set, by the rules of the single update (contract section 5): empty values set nothing. */

@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import { AdminRefusal, ClientParam } from '../wire/admin-route.ts';
-import { KIND_NAMES } from './admin-id.ts';
+import { KIND_NAMES } from '../wire/kind-names.ts';
 
 export const PROFILE_ADMIN_PATH = '/{client}/target/profiles';
 
@@ -66,6 +66,57 @@ const ProfileView = z
     },
   });
 
+const ListQuery = z.object({
+  prefix: z.string().optional().openapi({ description: 'Ids that begin with it.', example: 'crm-' }),
+  writtenSince: z.string().optional().openapi({
+    description: 'Profiles whose `modifiedAt` is not before it.',
+    example: '2026-08-18T00:00:00.000Z',
+  }),
+  attribute: z.string().optional().openapi({
+    description: '`name:value`; `%` and `:` of the name as `%25` and `%3A`.',
+    example: 'country:france',
+  }),
+  cursor: z.string().optional().openapi({ description: '`next` of the page before.' }),
+  limit: z.string().optional().openapi({ description: '1 to 1,000; 50 by default.', example: '50' }),
+  show: z.enum(['attributes']).optional().openapi({ description: 'With all attributes.' }),
+});
+
+const LIST_EXAMPLE = {
+  profiles: [
+    {
+      kind: 'thirdPartyId' as const,
+      id: 'crm-4711',
+      ids: [{ kind: 'thirdPartyId' as const, id: 'crm-4711', since: '2026-08-18T17:53:39.003Z' }],
+      idCount: 1,
+      modifiedAt: '2026-08-18T17:53:39.003Z',
+      expiresAt: '2026-09-01T17:53:39.003Z',
+      sizeBytes: 13,
+      attributeCount: 1,
+    },
+  ],
+  next: 'w4711',
+};
+const ListedId = z.object({ kind: Kind, id: z.string(), since: z.string() });
+const ListedAttributes = z.array(z.object({ name: z.string(), value: z.string(), modifiedAt: z.string() }));
+const ProfileList = z
+  .object({
+    profiles: z.array(
+      z.object({
+        kind: Kind,
+        id: z.string(),
+        ids: z.array(ListedId).openapi({ description: 'The ten oldest.' }),
+        idCount: z.int(),
+        modifiedAt: z.string(),
+        expiresAt: z.string(),
+        sizeBytes: z.int(),
+        attributeCount: z.int(),
+        attributes: ListedAttributes.optional(),
+      }),
+    ),
+    next: z.string().optional().openapi({ description: 'Where the next page begins; absent at the end.' }),
+  })
+  .openapi('ProfileList', { example: LIST_EXAMPLE });
+
 const AttributeChange = z
   .object({ attributes: z.record(z.string(), z.string()) })
   .openapi('AttributeChange', { example: { attributes: { country: 'france' } } });
@@ -82,11 +133,17 @@ const request = { params: ClientParam, query: IdQuery };
 export const DESCRIBE = {
   view: {
     ...shared,
-    summary: 'A profile with all its ids, found by any of them',
-    description: 'Changes nothing, and is not counted. Of the profiles of this edge cluster.',
-    request,
+    summary: 'A profile with all its ids, found by any of them; without an id a list of profiles',
+    description:
+      'Changes nothing, and is not counted. Of the profiles of this edge cluster. A page of the list can be short and have `next`.',
+    request: { params: ClientParam, query: IdQuery.partial().extend(ListQuery.shape) },
     responses: {
-      200: { description: 'The profile', content: { 'application/json': { schema: ProfileView } } },
+      200: {
+        description: 'The profile, or the list',
+        content: {
+          'application/json': { schema: z.union([ProfileView, ProfileList]), example: LIST_EXAMPLE },
+        },
+      },
       ...REFUSALS,
     },
   },

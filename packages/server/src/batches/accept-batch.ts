@@ -1,14 +1,12 @@
 /** Takes in an uploaded batch: checked while it streams to disk, queued when it is there (contract section 6). */
 
 import { randomInt } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { QuiverError } from '../errors.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { BatchStore, BatchVersion } from '../storage/batch-store.ts';
-import { cutShort, tooSlow } from '../wire/body.ts';
-import { isGzipped } from '../wire/content-encoding.ts';
+import { tooSlow } from '../wire/body.ts';
 import type { HttpRequest } from '../wire/request.ts';
+import { unpackedBody } from '../wire/streamed-body.ts';
 import { BatchCheck } from './batch-check.ts';
 
 /** An upload that is still trickling in after so many milliseconds is refused; the connection ends silence sooner. */
@@ -83,35 +81,4 @@ function isFullDisk(error: unknown): boolean {
 
 function noSpaceLeft(cause: unknown): QuiverError {
   return new QuiverError('insufficient-storage', 'No space left to store it; nothing was changed', { cause });
-}
-
-async function* unpackedBody(request: HttpRequest): AsyncGenerator<Uint8Array> {
-  const isGzip = isGzipped(request);
-  if (request.body === null) return;
-  try {
-    yield* isGzip ? unzipped(request.body) : request.body;
-  } catch (cause) {
-    if (cause instanceof NotGzip) throw new QuiverError('bad-request', 'body: is not whole gzip', { cause });
-    throw cutShort(cause);
-  }
-}
-
-class NotGzip extends Error {}
-
-async function* unzipped(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const body = Readable.from(packed, { objectMode: false });
-  const source = body.pipe(createGunzip());
-  let cut: unknown;
-  body.once('error', (error) => {
-    cut = error;
-    source.destroy(error);
-  });
-  try {
-    for await (const chunk of source) yield chunk as Uint8Array;
-  } catch (cause) {
-    throw cut === undefined ? new NotGzip('', { cause }) : cause;
-  } finally {
-    body.destroy();
-    source.destroy();
-  }
 }

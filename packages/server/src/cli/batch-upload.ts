@@ -55,7 +55,8 @@ export function waitForBatch(
   return server.waitForBatch(id, { version, onStatus: (status) => consumed(status.consumed ?? 0) });
 }
 
-function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+/** Chunks as a stream, taken no faster than they are sent. */
+export function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]();
   return new ReadableStream({
     async pull(controller) {

@@ -118,6 +118,87 @@ const missing = (what: string): Answer => ({
   text: `{"status":404,"message":"No profile with ${what}"}`,
 });
 
+describe('all profiles', () => {
+  const LIST = 'GET /demo/target/profiles';
+  const one = (id: string) => ({
+    kind: 'thirdPartyId',
+    id,
+    ids: [],
+    idCount: 1,
+    modifiedAt: '2026-08-18T17:53:39.003Z',
+    expiresAt: '2026-09-01T17:53:39.003Z',
+    sizeBytes: 2,
+    attributeCount: 3,
+  });
+
+  test('list asks for page after page, up to its limit', async () => {
+    const page = (ids: string[], next?: string) => JSON.stringify({ profiles: ids.map(one), next });
+    script = { [LIST]: [page(['a'], 'c1'), page([], 'c2'), page(['\u001b[31mb', 'c'])] };
+    const { code, stdout, stderr } = await quiver(
+      ...['list', 'a', '--kind', 'thirdPartyId', '--attribute', 'p:q=r=s', '--since', '2026-08-01'],
+    );
+    expect(code).toBe(0);
+    expect(stdout.split('\n').map((line) => line.split(/ +/).at(-1))).toEqual([
+      'ID',
+      'a',
+      '\\u001b[31mb',
+      'c',
+      '',
+    ]);
+    expect(stderr).toBe('');
+    expect(asked.map(({ query }) => query.get('cursor'))).toEqual([null, 'c1', 'c2']);
+    expect(Object.fromEntries(asked[0]!.query)).toEqual({
+      client: 'demo',
+      prefix: 'a',
+      kind: 'thirdPartyId',
+      attribute: 'p%3Aq:r=s',
+      writtenSince: '2026-08-01',
+      limit: '50',
+    });
+    script = { [LIST]: page(['a', 'b']) };
+    expect((await quiver('list', '--limit', '1')).stderr).toContain('there are more');
+    script = { [LIST]: page([]) };
+    expect((await quiver('list', '--json')).stderr).toBe('no profiles\n');
+    expect((await quiver('list', '--kind', 'tntId')).code).toBe(2);
+    expect((await quiver('list', '--limit', '0')).code).toBe(2);
+  });
+
+  test('export goes on behind the last whole line, and what it wrote can be imported', async () => {
+    const head = '{"quiverExport":1,"client":"demo","snapshot":"s1"}\n';
+    const line = (position: string) => `{"ids":[],"position":"${position}"}\n`;
+    const headers = { 'x-quiver-snapshot': 's1' };
+    script = {
+      'GET /demo/target/profiles/export': [
+        { text: `${head}${line('7')}{"ids":[],"posi`, headers },
+        { text: `${line('9')}{"end":true,"profiles":1}\n`, headers },
+      ],
+      'POST /demo/target/profiles/import': '{"profiles":2,"imported":1,"expired":1,"suppressed":0}',
+    };
+    const path = join(folder, 'people.ndjson');
+    const { code, stderr } = await quiver('export', path);
+    expect(stderr).toMatch(/^the connection broke; .*\n2 profiles\n$/);
+    expect(code).toBe(0);
+    const whole = `${head}${line('7')}${line('9')}{"end":true,"profiles":1}\n`;
+    expect(await readFile(path, 'utf8')).toBe(whole);
+    expect([asked[1]!.query.get('snapshot'), asked[1]!.query.get('after')]).toEqual(['s1', '7']);
+    const imported = await quiver('import', path);
+    expect(asked.at(-1)!.body).toBe(whole);
+    expect(imported.stdout).toBe('profiles    2\nimported    1\nexpired     1\nsuppressed  0\n');
+    expect((await quiver('import', '--v1', path)).code).toBe(2);
+    script = { 'GET /demo/target/profiles/export': { status: 401, text: '{"errors":[{"message":"no"}]}' } };
+    expect((await quiver('export', path)).code).toBe(1);
+  });
+
+  test('delete removes, and says when there is none', async () => {
+    script = { 'DELETE /rest/v1/profiles/thirdPartyId/crm-1': { status: 204, text: '' } };
+    expect(await quiver('delete', 'crm-1')).toMatchObject({
+      code: 0,
+      stderr: 'removed thirdPartyId crm-1\n',
+    });
+    expect((await quiver('delete', 'crm-2')).code).toBe(1);
+  });
+});
+
 describe('quiver get', () => {
   const KIND_OF: Record<string, string> = {
     '': 'tntId',
@@ -627,8 +708,11 @@ test('every command has help with examples', () => {
   );
   expect(leaves.map((command) => command.name())).toEqual([
     'import',
+    'export',
+    'list',
     'get',
     'set',
+    'delete',
     'status',
     'failures',
     'retry',

@@ -4,10 +4,13 @@ import type { Command } from 'commander';
 import { batchCommand } from './batch.ts';
 import type { End } from './client-failure.ts';
 import { addCompletion } from './completion.ts';
+import { deleteCommand } from './delete.ts';
 import { edgesCommand } from './edges.ts';
+import { exportCommand } from './export.ts';
 import { getCommand } from './get.ts';
 import { healthCommand } from './health.ts';
 import { importCommand } from './import.ts';
+import { listCommand } from './list.ts';
 import { setCommand } from './set.ts';
 import { settingsCommand } from './settings.ts';
 import { suggestion } from './suggestion.ts';
@@ -18,8 +21,11 @@ import { watchCommand } from './watch.ts';
 export function addClientCommands(program: Command, end: End): void {
   const makers = [
     importCommand,
+    exportCommand,
+    listCommand,
     getCommand,
     setCommand,
+    deleteCommand,
     batchCommand,
     tokenCommand,
     settingsCommand,

@@ -9,6 +9,7 @@ import type { BatchVersion } from '../storage/batch-store.ts';
 import { expectWelcome, uploadBatch, waitForBatch } from './batch-upload.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import { type BadRow, type CheckedFile, checkFile, KEPT_BAD_ROWS, summaryOf } from './import-check.ts';
+import { importExport, isExport } from './import-export.ts';
 import { type CsvColumns, type ImportSource, openSource } from './import-source.ts';
 import { startProgress } from './progress.ts';
 import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
@@ -29,11 +30,14 @@ percent-encoded. With --csv it is an ordinary table with quotes (RFC 4180), its 
 line such as "sep=;" says the delimiter as --delimiter does. A file over 50,000,000 bytes or 500,000 rows
 is sent as several batches. Rows that cannot be read are named; they fail alone, the others go on.
 
+FILE may also be what "quiver export" has written. Its profiles keep ids, times and lifetimes; it needs the admin token.
+
 Examples:
   quiver import people.batch
   quiver import people.batch --check
   quiver import --csv people.csv --key crm_id --as thirdPartyId
   quiver import --csv excel.csv --delimiter ';' --key crm_id --as thirdPartyId
+  quiver export --url http://old:8680 | quiver import - --url http://new:8680
   zcat people.batch.gz | quiver import - --url https://quiver.example.com --client acme
 `;
 
@@ -62,6 +66,7 @@ async function importFile(file: string, options: ImportOptions): Promise<ExitCod
   let source: ImportSource | undefined;
   try {
     source = await openSource(file, columns);
+    if (columns === undefined && (await isExport(source))) return await importExport(source, options);
     return await importSource(source, options);
   } finally {
     await source?.close();

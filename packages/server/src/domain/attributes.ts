@@ -192,6 +192,17 @@ export function hasAttribute(packed: PackedAttributes, name: string): boolean {
   return entriesOf(packed).some((entry) => nameOf(packed, entry) === escaped);
 }
 
+/** Whether an attribute of that name has exactly that value. */
+export function hasValue(packed: PackedAttributes, name: string, value: string): boolean {
+  const escapedName = JSON.stringify(name).slice(1, -1);
+  const escapedValue = JSON.stringify(value).slice(1, -1);
+  return entriesOf(packed).some(
+    (entry) =>
+      nameOf(packed, entry) === escapedName &&
+      packed.toString('utf8', entry.valueStart, entry.end) === escapedValue,
+  );
+}
+
 /** The attributes for people to look at, oldest first. */
 export function listAttributes(packed: PackedAttributes): Attribute[] {
   return entriesOf(packed).map((entry) => ({

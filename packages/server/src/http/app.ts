@@ -40,6 +40,7 @@ import { mboxCallsOf } from '../metering/mbox-calls.ts';
 import type { PlaceholderIds } from '../metering/placeholder-ids.ts';
 import type { UsageMeter } from '../metering/usage-meter.ts';
 import { usageRoutes } from '../metering/usage-routes.ts';
+import { portabilityRoutes } from '../portability/portability-routes.ts';
 import { type AttributeNames, notingNames } from '../profiles/attribute-names.ts';
 import { fetchRoutes } from '../profiles/fetch-routes.ts';
 import { makeProfileService } from '../profiles/profile-service.ts';
@@ -190,7 +191,8 @@ export function appRoutes(parts: AppParts): AppRoutes {
     ...settingsRoutes(access), //                 admin
     ...sessionRoutes({ sessions, logins, clients: config.clients, originOf, callerOf }), // open
     // What the console shows                     admin
-    ...profileAdminRoutes(everywhere ?? stores.profiles, profiles, now),
+    ...profileAdminRoutes(everywhere ?? stores.profiles, profiles, stores.lists, now),
+    ...portabilityRoutes({ ...config, ...stores, store, now }),
     attributeNamesRoute(stores.attributeNames),
     ...usageRoutes(stores.usage, () => usage.flush(), now),
     serverRoute(stores, parts),

@@ -58,6 +58,11 @@ export function roomStores(parts: RoomParts): Stores {
   return storesOver({
     ...stores,
     records: roomRecords(stores.records, room),
+    lists: {
+      page: (_, query, now) => stores.lists.page(room, query, now),
+      takeSnapshot: () => stores.lists.takeSnapshot(),
+      readSnapshot: (_, ...asked) => stores.lists.readSnapshot(room, ...asked),
+    },
     profiles,
     batches: roomBatches(parts, note, overrides),
   });

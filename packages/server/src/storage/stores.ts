@@ -7,6 +7,7 @@ import { type AttributeNameStore, attributeNameStore } from './kept/attribute-na
 import { type ClientStore, clientStore } from './kept/client-store.ts';
 import { type LoginStore, loginStore } from './kept/login-store.ts';
 import { type UsageStore, usageStore } from './kept/usage-store.ts';
+import type { ProfileLists } from './profile-lists.ts';
 import type { ProfileStore } from './profile-store.ts';
 import type { RecordStore } from './record-store.ts';
 import type { SpentCallStore } from './spent-call-store.ts';
@@ -24,6 +25,8 @@ export interface Engine {
   readonly profiles: ProfileStore;
   /** What was changed of them, in order; it says itself whether it is kept. */
   readonly changes: ChangeFeed;
+  /** All profiles of a client, page by page or as an export. */
+  readonly lists: ProfileLists;
   readonly batches: BatchStore;
   /** Undefined when the engine keeps none: then they lie in the data folder, for all processes are on one machine. */
   readonly batchFiles: BatchFileStore | undefined;

@@ -269,6 +269,11 @@ export class EntryLog {
     return recent.upTo(to).sort((one, other) => (one.key < other.key ? -1 : 1));
   }
 
+  /** The keys from `start` up to `end` that have a recent entry, in no order, as of the present snapshot. */
+  recentBetween(start: string, end: string): string[] {
+    return this.#seen.recent.between(start, end);
+  }
+
   /** Whether the recent entry of a key is the one of that number; within a write transaction. */
   isNewest(key: string, number: number): boolean {
     return countsIf(this.#recentText(key), this.#ahead.merged) === number;

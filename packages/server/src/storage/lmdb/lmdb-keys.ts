@@ -20,7 +20,7 @@ const MAX_KEY = 2048;
 const MAX_VALUE = 512;
 const HEX_TNT_ID = 0x80;
 const HANDLE = 0x81;
-const HEX_DIGITS = 32;
+export const HEX_DIGITS = 32;
 const HEX_BYTES = HEX_DIGITS / 2;
 
 /** The key of an id. */
@@ -47,6 +47,11 @@ export function handleKey(client: string, group: number): Buffer {
   key[start - 1] = HANDLE;
   writeTime(key, group, start);
   return key;
+}
+
+/** How the keys of the ids of a kind begin, but for tntIds as Quiver makes them. */
+export function idsOfForm(client: string, kind: IdKind): Buffer {
+  return Buffer.concat([clientPrefix(client), Buffer.from([KIND_NUMBER[kind]])]);
 }
 
 /** What a key stands for: an id, or the handle of a profile, which has none. */
@@ -209,4 +214,11 @@ export function expiryEnd(now: number): Buffer {
 
 export function parseExpiryKey(key: Buffer): { sweepAt: number; home: Buffer } {
   return { sweepAt: readTime(key, 0), home: key.subarray(TIME_BYTES) };
+}
+
+/** How the keys of a client's ids begin. */
+export function clientPrefix(client: string): Buffer {
+  const prefix = Buffer.allocUnsafe(1 + client.length);
+  writeClient(prefix, client);
+  return prefix;
 }

@@ -8,10 +8,12 @@ import type { EntryLogOptions } from './entry-log.ts';
 import type { IndexMergerOptions } from './index-merger.ts';
 import { LmdbBatchStore } from './lmdb-batch-store.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
+import { LmdbProfileLists } from './lmdb-profile-lists.ts';
 import { LmdbProfileStore } from './lmdb-profile-store.ts';
 import { LmdbRecordStore } from './lmdb-record-store.ts';
 import { ProfileTables } from './profile-tables.ts';
 import { StoreCheck } from './store-check.ts';
+import { StoreSnapshots } from './store-snapshots.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
 import { LOCK_FILE } from './usable-files.ts';
 
@@ -74,12 +76,14 @@ export async function openLmdbStores({
   if (changes !== undefined) await tables.changes.keep(changes);
   const check = new StoreCheck(environment, tables.records);
   const upkeep = new StoreUpkeep(environment, tables.records, log);
+  const snapshots = new StoreSnapshots(environment, join(path, 'snapshots'), log);
   const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY);
   keepingUp.unref();
   const watching = onLockFileGone && watchLockFile(join(path, LOCK_FILE), onLockFileGone);
   return storesOver({
     profiles: new LmdbProfileStore(environment, tables, limits),
     changes: tables.changes,
+    lists: new LmdbProfileLists(environment, tables, snapshots),
     batches: new LmdbBatchStore(environment, tables, upkeep),
     batchFiles: undefined,
     spentCalls: undefined,
@@ -92,10 +96,11 @@ export async function openLmdbStores({
       bytes: environment.fileBytes(),
     }),
     check: () => environment.check(),
-    close() {
+    async close() {
       clearInterval(keepingUp);
       clearInterval(watching);
-      return environment.close();
+      await snapshots.close();
+      await environment.close();
     },
   });
 }

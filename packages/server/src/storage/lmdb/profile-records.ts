@@ -129,6 +129,19 @@ export class ProfileRecords {
     return this.#kept(entry);
   }
 
+  /**
+   * The profile that the entry of a number holds, if it is the newest of its key; undefined for every other entry.
+   *
+   * @param isWanted looks at the entry as the library lends it, before anything else is read
+   */
+  keptAt(number: number, isWanted: (entry: Buffer) => boolean): KeptProfile | undefined {
+    const { log } = this;
+    const entry = log.read(number);
+    if ((entry[0] !== PROFILE && entry[0] !== DELTA) || !isWanted(entry)) return undefined;
+    // To find what counts reads the store, and what was lent before is lent no more.
+    return log.currentOf(entry) === number ? this.#kept(log.read(number)) : undefined;
+  }
+
   /** The pointer that a key holds, if it does. */
   pointer(key: Buffer): Pointer | undefined {
     this.#asked.set(key, 0, key.length);

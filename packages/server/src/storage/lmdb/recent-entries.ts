@@ -43,4 +43,11 @@ export class RecentEntries {
     }
     return found;
   }
+
+  /** The keys from `start` up to and without `end`; looks at every key. */
+  between(start: string, end: string): string[] {
+    const found: string[] = [];
+    for (const key of this.#numbers.keys()) if (key >= start && key < end) found.push(key);
+    return found;
+  }
 }

@@ -12,6 +12,7 @@ import { RedisBatchFiles } from './redis-batch-files.ts';
 import { RedisBatchStore } from './redis-batch-store.ts';
 import { RedisChangeFeed } from './redis-change-feed.ts';
 import { RedisCluster, type RedisClusterOptions } from './redis-cluster.ts';
+import { RedisProfileLists } from './redis-profile-lists.ts';
 import { RedisProfileStore } from './redis-profile-store.ts';
 import { RedisRecordStore } from './redis-record-store.ts';
 import { RedisRowWriter } from './redis-row-writer.ts';
@@ -51,6 +52,7 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
   return storesOver({
     profiles,
     changes,
+    lists: new RedisProfileLists(cluster, cells, prefix),
     batches: new RedisBatchStore(cluster, new RedisRowWriter(cells, profiles), prefix),
     batchFiles: new RedisBatchFiles(cluster, prefix),
     spentCalls: new RedisSpentCallStore(cluster, prefix),

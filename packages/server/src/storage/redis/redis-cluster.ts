@@ -56,6 +56,7 @@ export class RedisCluster {
   #slots: (string | undefined)[] = [];
   #members: readonly ClusterMember[] = [];
   #topology = '';
+  #slotMap = '';
   #topologyChanged: () => void = () => {};
   #refreshing: Promise<void> | undefined;
   /** Why a node did not say who has which slot, the last that did not. */
@@ -176,6 +177,11 @@ export class RedisCluster {
     return [...new Set(this.#slots)].filter((address) => address !== undefined);
   }
 
+  /** Which master has which slots, as one text that changes when they do. */
+  get slotMap(): string {
+    return this.#slotMap;
+  }
+
   /** How many of the 16,384 slots have a master. */
   coveredSlots(): number {
     let count = 0;
@@ -278,6 +284,7 @@ export class RedisCluster {
     }
     const [most] = [...votes.values()].sort((a, b) => b.count - a.count);
     this.#slots = most!.view.masters;
+    this.#slotMap = most!.view.text;
     for (const { members } of answered) for (const address of members.keys()) this.#known.add(address);
     const { text } = most!.view;
     // Who is a replica of whom spreads more slowly than who has which slot: one node may know of some that another does not.

@@ -1,0 +1,57 @@
+/** `quiver delete`: removes a profile with all its ids. */
+
+import { Command } from 'commander';
+import { messageOf } from 'quiver-client';
+import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import {
+  CONNECTION_HELP,
+  type ConnectionOptions,
+  connect,
+  ReplyText,
+  withConnection,
+} from './server-connection.ts';
+import { shown, writeNote } from './terminal-text.ts';
+import {
+  KIND_HELP,
+  KIND_NAMES,
+  type KindOptions,
+  kindsOf,
+  type Miss,
+  notFound,
+  sentId,
+  withKind,
+} from './visitor-argument.ts';
+
+type DeleteOptions = ConnectionOptions & KindOptions;
+
+const EXAMPLES = `
+Needs the admin token or a profile token. The same visitor may come back with the next visit.
+
+Examples:
+  quiver delete 4f0c2a1e9b7d4c55a1b2c3d4e5f60718
+  quiver delete --third-party crm-1042
+`;
+
+/** The command, to be added to the program. */
+export function deleteCommand(end: End): Command {
+  const command = new Command('delete')
+    .description('remove a profile with all its ids')
+    .argument('<id>', 'tntId, thirdPartyId or ECID');
+  return withConnection(withKind(command))
+    .addHelpText('after', KIND_HELP + EXAMPLES + CONNECTION_HELP)
+    .action((id: string, options: DeleteOptions) => endWith(end, () => remove(id, options)));
+}
+
+async function remove(id: string, options: DeleteOptions): Promise<ExitCode> {
+  const server = connect(options);
+  const misses: Miss[] = [];
+  for (const kind of kindsOf(id, options)) {
+    const reply = new ReplyText();
+    if (await server.removeProfile(sentId(kind, id), reply)) {
+      writeNote(`removed ${KIND_NAMES[kind]} ${shown(id)}`);
+      return EXIT.ok;
+    }
+    misses.push({ kind, message: messageOf(reply.text) });
+  }
+  throw notFound(id, misses, options);
+}

@@ -1,0 +1,64 @@
+import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { describeProfileLists } from '../conformance/profile-lists-conformance.ts';
+import { at, settings, T0, tnt } from '../conformance/profile-store-conformance.ts';
+import type { Stores } from '../stores.ts';
+import { type LmdbStoresOptions, openLmdbStores } from './open-lmdb-stores.ts';
+
+async function makePlace(log?: LmdbStoresOptions['log']) {
+  const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
+  const opened: Stores[] = [];
+  return {
+    path,
+    async open() {
+      const store = await openLmdbStores({ path, ...(log && { log }) });
+      opened.push(store);
+      return store;
+    },
+    async dispose() {
+      for (const store of opened) await store.close();
+      await rm(path, { recursive: true });
+    },
+  };
+}
+
+describeProfileLists('LMDB', makePlace, true);
+describeProfileLists('LMDB whose index has everything', () => makePlace({ recentKeys: 0 }), true);
+
+test('profiles that cleaning has moved come behind the others, each once', async () => {
+  const place = await makePlace({ mergeKeys: 1, segmentEntries: 4 });
+  const store = await place.open();
+  const write = (id: string, now: number) =>
+    store.profiles.update('demo', tnt(id), settings({ now: String(now) }), at(now), true);
+  for (let n = 0; n < 6; n += 1) await write(`moved${n}`, T0);
+  for (let n = 0; n < 40; n += 1) await write('hot', T0 + n);
+  for (let round = 0; round < 5; round += 1) while (await store.upkeep?.(100));
+  await write('last', T0 + 50);
+  const query = { prefix: undefined, kind: undefined, changedSince: undefined, attribute: undefined };
+  const { profiles } = await store.lists.page('demo', { ...query, cursor: undefined, limit: 100 }, T0);
+  const ids = profiles.map(({ id }) => id.value);
+  expect(ids.slice(0, 2)).toEqual(['last', 'hot']);
+  expect(ids.toSorted()).toEqual(['hot', 'last', ...Array.from({ length: 6 }, (_, n) => `moved${n}`)]);
+  await place.dispose();
+});
+
+test('at most two snapshots are kept; the one that was not read for longest makes room', async () => {
+  const place = await makePlace();
+  const store = await place.open();
+  await store.profiles.update('demo', tnt('a'), settings({ x: '1' }), at(T0), true);
+  const names = [await store.lists.takeSnapshot(), await store.lists.takeSnapshot()];
+  await expect(store.lists.takeSnapshot()).rejects.toMatchObject({
+    code: 'unavailable',
+    headers: { 'retry-after': '15' },
+  });
+  const past = new Date(Date.now() - 60_000);
+  await utimes(join(place.path, 'snapshots', names[1]!), past, past);
+  const third = await store.lists.takeSnapshot();
+  expect((await readdir(join(place.path, 'snapshots'))).sort()).toEqual([names[0], third].sort());
+  await expect(store.lists.readSnapshot('demo', names[1]!, undefined, T0)).rejects.toMatchObject({
+    code: 'not-found',
+  });
+  await place.dispose();
+});
