@@ -18,17 +18,18 @@ import { setTimeout } from 'node:timers/promises';
 import { isScriptName } from '../domain/attribute-name.ts';
 import type { ClientRules } from '../domain/client-rules.ts';
 import type { WriteRules } from '../domain/lifetime.ts';
-import type { VisitorId } from '../domain/visitor-id.ts';
+import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
-import { BatchRows } from '../storage/batch-rows.ts';
+import type { BatchRows, RowCollector } from '../storage/batch-rows.ts';
 import type { Batch, BatchStep, BatchStore, FailedRow } from '../storage/batch-store.ts';
+import { PlainRows } from '../storage/plain-rows.ts';
 import type { BatchCursor } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import type { ResumePoint } from './line-reader.ts';
-import { type PackedStep, packBatch } from './row-packer.ts';
 import type { PlaceholderRows } from './row-parser.ts';
+import { type ReadStep, readSteps } from './step-reader.ts';
 
 /** The rules of a client that its batches follow. */
 export type BatchRules = WriteRules & Partial<Pick<ClientRules, 'placeholderIds'>>;
@@ -210,13 +211,14 @@ export class BatchRunner {
     const rowsPerStep = this.#parts.rowsPerStep ?? ROWS_PER_STEP;
     const chunks = files.readFrom(batch.id, from.cursor.offset);
     const placeholders = await this.#placeholdersOf(batch.client);
+    const collector = (kind: IdKind, columns: readonly string[]) => this.#collector(kind, columns);
     let cursor = from.cursor;
     try {
-      for await (const packed of packBatch(chunks, { from, rowsPerStep, now, placeholders })) {
+      for await (const read of readSteps(chunks, { from, rowsPerStep, collector, now, placeholders })) {
         if (this.#stopped.signal.aborted || !(await under.makeRoom())) return undefined;
-        const step = await this.#step(batch, cursor, packed);
+        const step = await this.#step(batch, cursor, read);
         cursor = { ...step.after, rows: step.after.consumed };
-        under.add(batches.apply(step), packed);
+        under.add(batches.apply(step), read);
       }
       const last = await under.last();
       if (last && last.state !== 'complete') {
@@ -227,6 +229,12 @@ export class BatchRunner {
       // Whatever ends the loop, no step is left unawaited.
       await under.settled();
     }
+  }
+
+  /** Rows that are looked at one by one, to find out where their profiles live, are not packed before. */
+  #collector(kind: IdKind, columns: readonly string[]): RowCollector {
+    const { batches, rowsElsewhere } = this.#parts;
+    return rowsElsewhere ? new PlainRows(kind, columns) : batches.collector(kind, columns);
   }
 
   /** Asked when a batch begins or goes on: a changed setting holds from then on. */
@@ -250,13 +258,13 @@ export class BatchRunner {
     return { header, cursor: { offset: progress.offset, line: progress.line, rows: progress.consumed } };
   }
 
-  /** @param packed the rows from the cursor on; undefined for the end of a batch whose rows are all consumed */
-  async #step(batch: Batch, cursor: BatchCursor, packed: PackedStep | undefined): Promise<BatchStep> {
+  /** @param read the rows from the cursor on; undefined for the end of a batch whose rows are all consumed */
+  async #step(batch: Batch, cursor: BatchCursor, read: ReadStep | undefined): Promise<BatchStep> {
     const { client, id, rows: size } = batch;
     const { holder, now } = this.#parts;
     const rules = await this.#parts.rulesOf(client);
-    const consumed = cursor.rows + (packed?.rows ?? 0);
-    const all = packed?.updates ?? BatchRows.of([], now());
+    const consumed = cursor.rows + (read?.rows ?? 0);
+    const all = read?.updates ?? PlainRows.of([], now());
     const elsewhere = all.length > 0 ? await this.#parts.rowsElsewhere?.apply(batch, all) : undefined;
     const updates = elsewhere?.here ?? all;
     return {
@@ -267,15 +275,15 @@ export class BatchRunner {
       consumedBefore: cursor.rows,
       updates,
       failures: [
-        ...(packed?.failures ?? []).map(({ line, start, next, reason, rawId }) => {
+        ...(read?.failures ?? []).map(({ line, start, next, reason, rawId }) => {
           return { line, id: rawId, reason, notFound: false, start, next };
         }),
         ...(elsewhere?.failures ?? []),
       ],
       appliedElsewhere: elsewhere?.applied ?? 0,
-      after: packed ? { ...packed.after, consumed } : { offset: cursor.offset, line: cursor.line, consumed },
+      after: read ? { ...read.after, consumed } : { offset: cursor.offset, line: cursor.line, consumed },
       isLast: consumed === size,
-      // The time that the packed rows bear.
+      // The time at which the rows set their attributes.
       moment: { ...rules, now: updates.at },
     };
   }
@@ -290,11 +298,11 @@ export class BatchRunner {
 class StepsUnderWay {
   readonly #steps: {
     readonly applying: Promise<Batch | 'out-of-turn'>;
-    readonly rows: PackedStep | undefined;
+    readonly rows: ReadStep | undefined;
   }[] = [];
   #latest: Batch | undefined;
 
-  add(applying: Promise<Batch | 'out-of-turn'>, rows?: PackedStep): void {
+  add(applying: Promise<Batch | 'out-of-turn'>, rows?: ReadStep): void {
     // It may fail while the next rows are read; it is awaited only after that.
     applying.catch(() => undefined);
     this.#steps.push({ applying, rows });

@@ -6,9 +6,10 @@
 import type { WriteRules } from '../domain/lifetime.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
-import { BatchRows, type RowUpdate } from '../storage/batch-rows.ts';
+import type { BatchRows, RowUpdate } from '../storage/batch-rows.ts';
 import { unappliedRow } from '../storage/batch-step.ts';
 import type { Batch, BatchStore, FailedRow, RowOutcome } from '../storage/batch-store.ts';
+import { PlainRows } from '../storage/plain-rows.ts';
 import type { ProfileStore } from '../storage/profile-store.ts';
 import type { EdgeAsk } from './edge-calls.ts';
 import { type EdgePeer, PeerSilent } from './edge-peer.ts';
@@ -33,7 +34,7 @@ export class EdgeBatchRows {
 
   /** As `RowsElsewhere` of `batches/batch-runner.ts` says it. */
   async apply(batch: Batch, rows: BatchRows) {
-    const all = Array.from(rows);
+    const all = [...rows];
     const homes = await this.#homesOf(batch.client, all);
     if (homes.size === 0) return undefined;
     const here: RowUpdate[] = [];
@@ -48,7 +49,7 @@ export class EdgeBatchRows {
     );
     const failures = sent.flat();
     const applied = all.length - here.length - failures.length;
-    return { here: BatchRows.of(here, rows.at), failures, applied };
+    return { here: PlainRows.of(here, rows.at), failures, applied };
   }
 
   /** The other clusters where ids live, by their values: all ids of a batch are of one kind. */
@@ -89,7 +90,9 @@ export class EdgeBatchRows {
         batch: batch.id,
         acceptedAt: batch.acceptedAt,
         at,
-        rows: group.map(({ settings, ...row }) => ({ ...row, settings: [...settings] })),
+        rows: group.map(({ line, start, next, rawId, id, settings }) => {
+          return { line, start, next, rawId, id, settings: [...settings] };
+        }),
       });
       for (const [place, outcome] of outcomes.entries()) {
         if (outcome === 'not-found') {
@@ -136,7 +139,7 @@ export function rowsFromElsewhere(
       from,
       batch,
       acceptedAt,
-      updates: BatchRows.of(plain, at),
+      updates: PlainRows.of(plain, at),
       moment,
     });
   };

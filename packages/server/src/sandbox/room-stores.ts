@@ -8,8 +8,8 @@
 
 import type { WriteMoment } from '../domain/lifetime.ts';
 import { ID_KINDS, type VisitorId } from '../domain/visitor-id.ts';
-import { BatchRows } from '../storage/batch-rows.ts';
 import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
+import { PlainRows } from '../storage/plain-rows.ts';
 import type { ProfileStore, Visit, VisitOutcome } from '../storage/profile-store.ts';
 import type { RecordKind, RecordStore } from '../storage/record-store.ts';
 import { type Stores, storesOver } from '../storage/stores.ts';
@@ -214,7 +214,7 @@ function roomBatches(parts: RoomParts, note: (id: VisitorId) => void, overrides:
     }
     const lost = step.updates.length - kept.length;
     if (lost === 0) return step;
-    const updates = BatchRows.of(kept, step.updates.at);
+    const updates = PlainRows.of(kept, step.updates.at);
     return { ...step, updates, appliedElsewhere: step.appliedElsewhere + lost };
   }
 
@@ -232,6 +232,8 @@ function roomBatches(parts: RoomParts, note: (id: VisitorId) => void, overrides:
     },
     lease: (_, holder, now, until) => batches.lease(room, holder, now, until),
     release: (_, holder) => batches.release(room, holder),
+    // What the weather looks at is plain.
+    collector: (kind, columns) => new PlainRows(kind, columns),
     async apply(step) {
       const applied = await batches.apply({ ...(await weathered(step)), client: room });
       return applied === 'out-of-turn' ? applied : named(applied);

@@ -14,7 +14,8 @@
  */
 
 import type { WriteMoment } from '../domain/lifetime.ts';
-import type { BatchRows } from './batch-rows.ts';
+import type { IdKind } from '../domain/visitor-id.ts';
+import type { BatchRows, RowCollector } from './batch-rows.ts';
 
 /** v1 updates only; v2 makes the profiles that are not found (contract section 6). */
 export type BatchVersion = 'v1' | 'v2';
@@ -77,7 +78,7 @@ export interface BatchStep {
   readonly leaseUntil: number;
   /** Rows that must have been consumed before the step. */
   readonly consumedBefore: number;
-  /** The rows to apply, in the order of the file: plain rows to iterate over, and packed for an engine that wants bytes. */
+  /** The rows to apply. Those of a {@link BatchStore.collector} of this store cost it least. */
   readonly updates: BatchRows;
   /** Rows that could not be read, or not be applied elsewhere. */
   readonly failures: readonly FailedRow[];
@@ -125,6 +126,14 @@ export interface BatchStore {
 
   /** Gives the lease back, if `holder` has it. */
   release(client: string, holder: string): Promise<void>;
+
+  /**
+   * Collects rows for {@link apply} while they are read.
+   *
+   * @param kind of every row's id
+   * @param columns the attribute names, which values are given by place
+   */
+  collector(kind: IdKind, columns: readonly string[]): RowCollector;
 
   /**
    * Applies the rows of a step, in order, and moves the progress.

@@ -3,8 +3,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import type { WriteMoment } from '../../domain/lifetime.ts';
-import { BatchRows, type RowUpdate } from '../batch-rows.ts';
+import type { RowUpdate } from '../batch-rows.ts';
 import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow } from '../batch-store.ts';
+import { PlainRows } from '../plain-rows.ts';
 import type { Stores } from '../stores.ts';
 import { attributesIn } from './attributes-in.ts';
 import { at, DAY, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
@@ -56,7 +57,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         holder: 'me',
         leaseUntil: T0 + 5000,
         consumedBefore,
-        updates: BatchRows.of(
+        updates: PlainRows.of(
           rows.filter((one) => 'settings' in one),
           (more.moment ?? at(T0)).now,
         ),
@@ -336,7 +337,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         const { from = 17, batch = 'b17', acceptedAt = T0 } = more;
         return batches.applyForeign({
           ...{ client: 'demo', from, batch, acceptedAt, moment: at(T0) },
-          updates: BatchRows.of(rows, T0),
+          updates: PlainRows.of(rows, T0),
         });
       };
       const xOf = async (id: string) => {

@@ -9,8 +9,8 @@ import { expect, test } from 'vitest';
 import { listAttributes } from '../../domain/attributes.ts';
 import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
 import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
-import { BatchRows } from '../batch-rows.ts';
 import type { BatchStore } from '../batch-store.ts';
+import { PlainRows } from '../plain-rows.ts';
 import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
 import { Follower, settle } from './change-feed-conformance.ts';
@@ -195,7 +195,7 @@ async function applyBatch(
       failures: [],
       appliedElsewhere: 0,
     },
-    updates: BatchRows.of(updates, moment.now),
+    updates: PlainRows.of(updates, moment.now),
     after: { offset: rows.length, line: rows.length + 2, consumed: rows.length },
     isLast: true,
     moment,

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { VisitorId } from '../../domain/visitor-id.ts';
-import { BatchRows } from '../batch-rows.ts';
+import { PlainRows } from '../plain-rows.ts';
 import type { EntryLogOptions } from './entry-log.ts';
 import type { IndexMergerOptions } from './index-merger.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import type { Table } from './lmdb-internals.ts';
 import { idKey, numberKey } from './lmdb-keys.ts';
 import { LmdbProfileStore } from './lmdb-profile-store.ts';
+import { PackedRows } from './packed-rows.ts';
 import { ProfileTables } from './profile-tables.ts';
 import { CHANGED, CHANNEL, COPY, changesOf, channelOf, flagsOf, POINTER, PROFILE } from './record-entry.ts';
 import { RowWriter } from './row-writer.ts';
@@ -141,7 +142,8 @@ test('a batch finds what is not merged, and is found', async () => {
   await set('a', '1');
   const row = { id: tnt('a'), rawId: 'a', line: 2, start: 0, next: 1, settings: new Map([['x', '2']]) };
   const writer = new RowWriter(tables);
-  const apply = () => writer.apply('demo', BatchRows.of([row], moment.now), 0, moment, true, () => true);
+  const apply = () =>
+    writer.apply('demo', PackedRows.of(PlainRows.of([row], moment.now)), 0, moment, true, () => true);
   expect(await environment.write(apply)).toEqual({ unapplied: [], next: 1 });
   expect(current('a')).toBe('2');
   await settle();

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { BatchRows } from '../batch-rows.ts';
 import { describeBatchStore } from '../conformance/batch-store-conformance.ts';
+import { PlainRows } from '../plain-rows.ts';
 import type { Stores } from '../stores.ts';
 import { openLmdbStores } from './open-lmdb-stores.ts';
 
@@ -42,7 +42,7 @@ function stepRows() {
       updates.push({ ...place, id, rawId, settings: new Map([['x', String(nth)]]), nth });
     }
   }
-  return { updates: BatchRows.of(updates, NOW), failures };
+  return { updates: PlainRows.of(updates, NOW), failures };
 }
 
 /** What a step of these rows comes to, and how many rows were consumed at each look meanwhile. */

@@ -1,12 +1,15 @@
 /** Batches in LMDB: the progress of a batch lies in the same transaction as the rows that it counts. */
 
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
+import type { IdKind } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
-import { BatchRows } from '../batch-rows.ts';
+import type { RowCollector } from '../batch-rows.ts';
 import { batchAfter, isAtStep, unappliedRow, waitingBatch } from '../batch-step.ts';
 import type { Batch, BatchStep, BatchStore, FailedRow, ForeignRows, RowOutcome } from '../batch-store.ts';
+import { PlainRows } from '../plain-rows.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import type { Table } from './lmdb-internals.ts';
+import { PackedRows } from './packed-rows.ts';
 import type { ProfileTables } from './profile-tables.ts';
 import { RowWriter } from './row-writer.ts';
 import type { StoreUpkeep } from './store-upkeep.ts';
@@ -144,6 +147,10 @@ export class LmdbBatchStore implements BatchStore {
     });
   }
 
+  collector(kind: IdKind, columns: readonly string[]): RowCollector {
+    return new PackedRows(kind, columns);
+  }
+
   apply(step: BatchStep): Promise<Batch | 'out-of-turn'> {
     const before = this.#lastSteps.get(step.client) ?? Promise.resolve();
     const applied = before.then(() => this.#applyInParts(step));
@@ -156,10 +163,11 @@ export class LmdbBatchStore implements BatchStore {
 
   /** Each part is one transaction of a few milliseconds, with the progress up to its last row. */
   async #applyInParts(step: BatchStep): Promise<Batch | 'out-of-turn'> {
+    const rows = PackedRows.of(step.updates);
     let part: Part = { from: 0, consumedBefore: step.consumedBefore, failuresFrom: 0 };
     for (;;) {
       await this.#upkeep.makeRoom();
-      const applied = await this.#environment.write(() => this.#applyPart(step, part));
+      const applied = await this.#environment.write(() => this.#applyPart(step, rows, part));
       if (applied === 'out-of-turn' || applied.rest === undefined) {
         return applied === 'out-of-turn' ? applied : applied.batch;
       }
@@ -169,24 +177,27 @@ export class LmdbBatchStore implements BatchStore {
 
   #applyPart(
     step: BatchStep,
+    rows: PackedRows,
     { from, consumedBefore, failuresFrom }: Part,
   ): { readonly batch: Batch; readonly rest: Part | undefined } | 'out-of-turn' {
-    const { client, holder, leaseUntil, moment, updates } = step;
+    const { client, holder, leaseUntil, moment } = step;
     const turn = this.#turnOf(client, step.id);
     const batch = turn === undefined ? undefined : this.#load(client, turn);
     const isOurs = this.#leaseOf(client)?.holder === holder;
     if (turn === undefined || !batch || !isOurs || !isAtStep(batch, { consumedBefore })) return 'out-of-turn';
 
     const time = new TimeSlice();
-    const mayGoOn = () => !updates.knowsPlaces || time.isLeft();
+    // What was applied elsewhere is counted once, with the whole of its step.
+    const isDivisible = rows.knowsPlaces && step.appliedElsewhere === 0;
+    const mayGoOn = () => !isDivisible || time.isLeft();
     const { unapplied, next } = this.#rowWriter.apply(
-      ...([client, updates, from, moment, batch.version === 'v2', mayGoOn] as const),
+      ...([client, rows, from, moment, batch.version === 'v2', mayGoOn] as const),
     );
-    const isWhole = next === updates.length;
-    const { line, offset, nth } = isWhole ? END_OF_STEP : updates.placeAfter(next - 1);
+    const isWhole = next === rows.length;
+    const { line, offset, nth } = isWhole ? END_OF_STEP : rows.placeAfter(next - 1);
     const after = isWhole ? step.after : { offset, line, consumed: step.consumedBefore + nth };
     const failures = step.failures.filter((row) => row.line >= failuresFrom && row.line < line);
-    const failedHere = unapplied.map(({ index, outcome }) => unappliedRow(updates.row(index), outcome));
+    const failedHere = unapplied.map(({ index, outcome }) => unappliedRow(rows.row(index), outcome));
     for (const failure of [...failures, ...failedHere]) {
       this.#failures.putSync(failureKey(client, turn, failure.line), serialize(failure));
     }
@@ -210,7 +221,7 @@ export class LmdbBatchStore implements BatchStore {
         for (const [line, outcome] of parse<[number, RowOutcome][]>(value)) known.set(line, outcome);
       }
       const fresh = rows.filter(({ line }) => !known.has(line));
-      const packed = BatchRows.of(fresh, updates.at);
+      const packed = PackedRows.of(PlainRows.of(fresh, updates.at));
       const { unapplied: failed } = this.#rowWriter.apply(client, packed, 0, moment, false, () => true);
       const unapplied = new Map(failed.map(({ index, outcome }) => [fresh[index]!.line, outcome]));
       for (const { line } of fresh) known.set(line, unapplied.get(line) ?? 'applied');

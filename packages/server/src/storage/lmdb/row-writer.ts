@@ -13,10 +13,10 @@ import { copyBytes } from '../../domain/copy-bytes.ts';
 import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
 import { overlayAttributes } from '../../domain/overlay-attributes.ts';
 import { TIME_BYTES } from '../../domain/time-bytes.ts';
-import { ATTRIBUTES_END, ATTRIBUTES_START, type BatchRows, ID_END, ID_START, SPAN } from '../batch-rows.ts';
 import type { UpdateOutcome } from '../profile-store.ts';
 import type { EntryLog } from './entry-log.ts';
 import { ReusedKey } from './lmdb-keys.ts';
+import { ATTRIBUTES_END, ATTRIBUTES_START, ID_END, ID_START, type PackedRows, SPAN } from './packed-rows.ts';
 import {
   attributesStartOf,
   PROFILE_HEAD,
@@ -87,7 +87,7 @@ export class RowWriter {
    */
   apply(
     client: string,
-    rows: BatchRows,
+    rows: PackedRows,
     from: number,
     moment: WriteMoment,
     create: boolean,
@@ -121,7 +121,7 @@ export class RowWriter {
 
   #applyRow(
     client: string,
-    rows: BatchRows,
+    rows: PackedRows,
     index: number,
     moment: WriteMoment,
     create: boolean,
@@ -152,7 +152,7 @@ export class RowWriter {
 
   #applyFast(
     asked: ReusedKey,
-    rows: BatchRows,
+    rows: PackedRows,
     span: number,
     moment: WriteMoment,
     create: boolean,
@@ -182,7 +182,7 @@ export class RowWriter {
     return entry[0] === REMOVAL ? undefined : entry;
   }
 
-  #make(rows: BatchRows, span: number, moment: WriteMoment): UpdateOutcome | 'unusual' {
+  #make(rows: PackedRows, span: number, moment: WriteMoment): UpdateOutcome | 'unusual' {
     const { bytes, spans } = rows;
     const start = spans[span + ATTRIBUTES_START]!;
     const end = spans[span + ATTRIBUTES_END]!;
@@ -206,7 +206,7 @@ export class RowWriter {
   #change(
     key: ReusedKey,
     found: Buffer,
-    rows: BatchRows,
+    rows: PackedRows,
     span: number,
     moment: WriteMoment,
   ): UpdateOutcome | 'unusual' {

@@ -12,9 +12,12 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
+import type { IdKind } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
+import type { RowCollector } from '../batch-rows.ts';
 import { batchAfter, isAtStep, unappliedRow, waitingBatch } from '../batch-step.ts';
 import type { Batch, BatchStep, BatchStore, FailedRow, ForeignRows, RowOutcome } from '../batch-store.ts';
+import { PlainRows } from '../plain-rows.ts';
 import { busy, newVersion } from './cells.ts';
 import { changeBatch, changeLease, expireBatch } from './lua-scripts.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
@@ -134,6 +137,10 @@ export class RedisBatchStore implements BatchStore {
       if (parsedLease(text)?.holder !== holder) return true;
       return (await this.#changeLease(client, text, '')) ? true : undefined;
     });
+  }
+
+  collector(kind: IdKind, columns: readonly string[]): RowCollector {
+    return new PlainRows(kind, columns);
   }
 
   apply(step: BatchStep): Promise<Batch | 'out-of-turn'> {

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { PlainRows } from '../storage/plain-rows.ts';
 import type { BatchRow } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
-import { type PackedStep, packBatch } from './row-packer.ts';
+import { type ReadStep, type ReadStepsOptions, readSteps } from './step-reader.ts';
 
 /** What a step says, as the reader's rows would say it. */
 interface Read {
@@ -16,14 +17,18 @@ function readPlainly(file: Buffer): Read {
   const reader = new BatchReader();
   const rows: BatchRow[] = [...reader.push(file), ...reader.end()];
   return {
-    updates: rows.filter(({ kind }) => kind === 'update').map(({ kind: _, ...row }) => row),
+    updates: rows.flatMap(({ kind, ...row }, place) =>
+      kind === 'update' ? [{ ...row, nth: place + 1 }] : [],
+    ),
     failures: rows.filter(({ kind }) => kind === 'failed'),
     rows: rows.length,
     after: { offset: file.length },
   };
 }
 
-async function readPacked(file: Buffer, rowsPerStep = 1000, size = file.length || 1): Promise<Read> {
+const collector: ReadStepsOptions['collector'] = (kind, columns) => new PlainRows(kind, columns);
+
+async function readInSteps(file: Buffer, rowsPerStep = 1000, size = file.length || 1): Promise<Read> {
   const reader = new BatchReader();
   reader.push(file);
   const header = reader.header!;
@@ -33,10 +38,15 @@ async function readPacked(file: Buffer, rowsPerStep = 1000, size = file.length |
   const updates: object[] = [];
   const failures: object[] = [];
   let rows = 0;
-  let last: PackedStep | undefined;
-  for await (const step of packBatch(chunks, { from, rowsPerStep, now: () => 1_700_000_000_000 })) {
+  let last: ReadStep | undefined;
+  for await (const step of readSteps(chunks, {
+    from,
+    rowsPerStep,
+    collector,
+    now: () => 1_700_000_000_000,
+  })) {
     expect(step.rows).toBeLessThanOrEqual(rowsPerStep);
-    updates.push(...step.updates);
+    updates.push(...Array.from(step.updates, (row) => ({ ...row, nth: rows + row.nth! })));
     failures.push(...step.failures);
     rows += step.rows;
     last = step;
@@ -89,15 +99,15 @@ const file = fc
   .tuple(fc.constantFrom('pcId', 'thirdPartyId'), fc.constantFrom('', ',user.x'), fc.oneof(rows, lines))
   .map(([key, scripts, body]) => Buffer.concat([Buffer.from(`batch=${key},a,%22,%C3%A9${scripts}\n`), body]));
 
-describe('packed rows', () => {
+describe('rows read in steps', () => {
   test('are those of the plain reader, whatever the file is', async () => {
     await fc.assert(
       fc.asyncProperty(file, async (one) => {
         const plain = readPlainly(one);
-        const packed = await readPacked(one);
-        expect(packed.updates).toEqual(plain.updates);
-        expect(packed.failures).toEqual(plain.failures);
-        expect(packed.rows).toBe(plain.rows);
+        const read = await readInSteps(one);
+        expect(read.updates).toEqual(plain.updates);
+        expect(read.failures).toEqual(plain.failures);
+        expect(read.rows).toBe(plain.rows);
       }),
       { numRuns: 1500 },
     );
@@ -110,9 +120,9 @@ describe('packed rows', () => {
         fc.integer({ min: 1, max: 4 }),
         fc.integer({ min: 1, max: 9 }),
         async (one, perStep, size) => {
-          const { after: _, ...whole } = await readPacked(one);
-          const { after, ...packed } = await readPacked(one, perStep, size);
-          expect(packed).toEqual(whole);
+          const { after: _, ...whole } = await readInSteps(one);
+          const { after, ...read } = await readInSteps(one, perStep, size);
+          expect(read).toEqual(whole);
         },
       ),
       { numRuns: 500 },
@@ -129,9 +139,10 @@ describe('packed rows', () => {
     const updates: object[] = [];
     for (let rowsBefore = 0; rowsBefore < all.rows; ) {
       const chunks = [one.subarray(cursor.offset)];
-      const options = { from: { header, cursor }, rowsPerStep: 2, now: () => 1 };
-      for await (const step of packBatch(chunks, options)) {
-        updates.push(...step.updates);
+      const options = { from: { header, cursor }, rowsPerStep: 2, collector, now: () => 1 };
+      for await (const step of readSteps(chunks, options)) {
+        const rows = rowsBefore;
+        updates.push(...Array.from(step.updates, (row) => ({ ...row, nth: rows + row.nth! })));
         rowsBefore += step.rows;
         cursor = { ...step.after, rows: rowsBefore };
         break;
@@ -146,8 +157,8 @@ describe('packed rows', () => {
     const body = `1,${controls}\n2,${long}\n${' '.repeat(2 * 1024 * 1024)}\n3,${long.slice(10)},x\n4,\u0001${controls}`;
     const one = Buffer.from(`batch=pcId,a,b\n${body}`);
     const plain = readPlainly(one);
-    const packed = await readPacked(one, 1000, 64 * 1024);
-    expect(packed.updates).toEqual(plain.updates);
-    expect(packed.failures).toEqual(plain.failures);
+    const read = await readInSteps(one, 1000, 64 * 1024);
+    expect(read.updates).toEqual(plain.updates);
+    expect(read.failures).toEqual(plain.failures);
   });
 });

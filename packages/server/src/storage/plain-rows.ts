@@ -1,0 +1,70 @@
+/**
+ * Rows of a batch as plain objects: for engines that want text, and for all who make or choose
+ * rows.
+ */
+
+import type { IdKind } from '../domain/visitor-id.ts';
+import type { RowCollector, RowUpdate } from './batch-rows.ts';
+
+export class PlainRows implements RowCollector {
+  readonly kind: IdKind;
+  at = 0;
+  size = 0;
+  readonly #columns: readonly string[];
+  #rows: RowUpdate[] = [];
+  #id = '';
+  #rawId = '';
+  #settings = new Map<string, string>();
+
+  /** @param columns the attribute names that {@link addValue} is given by place */
+  constructor(kind: IdKind, columns: readonly string[]) {
+    this.kind = kind;
+    this.#columns = columns;
+  }
+
+  /** Rows that are there already; their ids must be of one kind. */
+  static of(updates: readonly RowUpdate[], at: number): PlainRows {
+    const rows = new PlainRows(updates[0]?.id.kind ?? 'tntId', []);
+    rows.at = at;
+    rows.#rows = [...updates];
+    return rows;
+  }
+
+  get length(): number {
+    return this.#rows.length;
+  }
+
+  [Symbol.iterator](): Iterator<RowUpdate> {
+    return this.#rows[Symbol.iterator]();
+  }
+
+  clear(at: number): void {
+    this.at = at;
+    this.size = 0;
+    this.#rows = [];
+  }
+
+  add(row: RowUpdate): void {
+    this.#rows.push(row);
+    this.size += row.next - row.start;
+  }
+
+  startRow(from: Buffer, start: number, end: number): void {
+    this.#id = from.toString('latin1', start, end);
+    this.#rawId = this.#id;
+    this.#settings = new Map();
+  }
+
+  rawId(from: Buffer, start: number, end: number): void {
+    this.#rawId = from.toString('latin1', start, end);
+  }
+
+  addValue(column: number, from: Buffer, start: number, end: number, isPlain: boolean): void {
+    this.#settings.set(this.#columns[column]!, from.toString(isPlain ? 'latin1' : 'utf8', start, end));
+  }
+
+  endRow(line: number, start: number, next: number, nth: number): void {
+    const id = { kind: this.kind, value: this.#id };
+    this.add({ line, start, next, rawId: this.#rawId, id, settings: this.#settings, nth });
+  }
+}
