@@ -90,11 +90,12 @@ async function json() {
     });
 }
 
-/** Batch files, whole and in pieces: the check, the reader and the packer must see the same rows. */
+/** Batch files, whole and in pieces: the check, the reader and the packed rows must say the same. */
 async function batch() {
   const { BatchCheck } = await built('batches/batch-check.js');
   const { BatchReader } = await built('batches/batch-reader.js');
-  const { packBatch } = await built('batches/row-packer.js');
+  const { readSteps } = await built('batches/step-reader.js');
+  const { PackedRows } = await built('storage/lmdb/packed-rows.js');
   return async (bytes) => {
     try {
       const check = new BatchCheck();
@@ -114,12 +115,13 @@ async function batch() {
       const updates = [];
       const failures = [];
       const from = { header, cursor: header.end };
-      for await (const step of packBatch([bytes.subarray(header.end.offset)], {
+      for await (const step of readSteps([bytes.subarray(header.end.offset)], {
         from,
         rowsPerStep: 3,
+        collector: (kind, columns) => new PackedRows(kind, columns),
         now: () => 1,
       })) {
-        updates.push(...step.updates);
+        updates.push(...Array.from(step.updates, ({ nth: _, ...row }) => row));
         failures.push(...step.failures);
         step.release();
       }

@@ -75,6 +75,43 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
     };
     const idOf = async (batch: Promise<Batch | undefined>) => (await batch)?.id;
 
+    test('applies the rows that its collector was lent, cell by cell', async () => {
+      await accept('b1');
+      await lease();
+      const rows = batches.collector('tntId', ['x', 'ü', '"']);
+      rows.clear(T0);
+      const lent = Buffer.alloc(100);
+      const lend = (text: string) => lent.write(text, 10, 'utf8') + 10;
+      for (const [id, nth] of [
+        ['dropped', 1],
+        ['a', 2],
+        ['b', 4],
+      ] as const) {
+        rows.startRow(lent, 10, lend(id));
+        if (id === 'b') rows.rawId(lent, 10, lend('b.1_0'));
+        rows.addValue(0, lent, 10, lend('plain'), true);
+        rows.addValue(1, lent, 10, lend('日 "\u0001\\'), false);
+        rows.addValue(2, lent, 10, lend(`${'long '.repeat(8)}${id}`), true);
+        if (id !== 'dropped') rows.endRow(nth + 1, 10 * nth, 10 * nth + 10, nth);
+      }
+      lent.fill(0);
+      expect(rows.length).toBe(2);
+      const settings = (id: string) =>
+        new Map([
+          ['x', 'plain'],
+          ['ü', '日 "\u0001\\'],
+          ['"', `${'long '.repeat(8)}${id}`],
+        ]);
+      expect([...rows]).toEqual([
+        { line: 3, start: 20, next: 30, rawId: 'a', id: tnt('a'), settings: settings('a'), nth: 2 },
+        { line: 5, start: 40, next: 50, rawId: 'b.1_0', id: tnt('b'), settings: settings('b'), nth: 4 },
+      ]);
+      await step('b1', 0, [], { updates: rows });
+      expect(await values('a')).toEqual(Object.fromEntries(settings('a')));
+      expect(await values('b')).toEqual(Object.fromEntries(settings('b')));
+      expect(await values('dropped')).toBeUndefined();
+    });
+
     describe('accept', () => {
       test('queues the batch as it came, waiting', async () => {
         await accept('b1');

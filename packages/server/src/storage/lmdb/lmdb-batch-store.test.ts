@@ -46,7 +46,7 @@ function stepRows() {
 }
 
 /** What a step of these rows comes to, and how many rows were consumed at each look meanwhile. */
-async function applied(parts: boolean) {
+async function applied(parts: boolean, appliedElsewhere = 0) {
   const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
   const stores = await openLmdbStores({ path });
   const { batches, profiles } = stores;
@@ -60,7 +60,7 @@ async function applied(parts: boolean) {
   const all = batches.apply({
     ...{ client, id: 'b', holder: 'h', leaseUntil: NOW + 1000, consumedBefore: 0, updates, failures },
     ...{
-      appliedElsewhere: 0,
+      appliedElsewhere,
       after: { offset: 10 * ROWS + 10, line: ROWS + 2, consumed: ROWS },
       isLast: true,
     },
@@ -97,4 +97,10 @@ test('a step that takes long is applied in parts, each with its progress, and co
     progress: { consumed: ROWS, failed: ROWS / 10, successful: stepRows().updates.length },
   });
   expect(inParts.halfway.length).toBeGreaterThan(2);
+});
+
+test('what was applied elsewhere is counted once, with the whole of its step', async () => {
+  const { outcome, halfway } = await applied(true, 5);
+  expect(outcome.batch?.progress.successful).toBe(stepRows().updates.length + 5);
+  expect(halfway.every((consumed) => consumed === 0 || consumed === ROWS)).toBe(true);
 });

@@ -35,6 +35,7 @@ const value = fc.oneof(
   text.filter((one) => one !== ''),
   ascii,
   fc.integer({ min: 120, max: 140 }).map((length) => 'v'.repeat(length)),
+  fc.integer({ min: 16_382, max: 16_386 }).map((length) => 'v'.repeat(length)),
   fc.integer({ min: 8_190, max: 8_194 }).map((length) => '\n'.repeat(length)),
 );
 const readRow = fc.record<ReadRow>({
