@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Change } from '../../domain/change.ts';
 import { isExpired } from '../../domain/lifetime.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
-import { BatchRows } from '../batch-rows.ts';
 import type { ChangeFeed, FeedChange, FeedPage, FeedRetention } from '../change-feed.ts';
+import { PlainRows } from '../plain-rows.ts';
 import type { LinkedProfile } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
 import {
@@ -159,7 +159,7 @@ export function describeChangeFeed(engine: string, makePlace: () => Promise<Stor
           failures: [],
           appliedElsewhere: 0,
         },
-        updates: BatchRows.of(updates, T0),
+        updates: PlainRows.of(updates, T0),
         after: { offset: 3, line: 5, consumed: 3 },
         isLast: true,
         moment: at(T0),

@@ -143,7 +143,7 @@ export class RowWriter {
   }
 
   /** Records the change that a row of the common cases has made. */
-  #record(type: 'created' | 'updated', { bytes, spans }: BatchRows, span: number, at: number): void {
+  #record(type: 'created' | 'updated', { bytes, spans }: PackedRows, span: number, at: number): void {
     const { changes } = this.#tables;
     if (!changes.isOn) return;
     const [start, end] = [spans[span + ATTRIBUTES_START]!, spans[span + ATTRIBUTES_END]!];
