@@ -24,7 +24,8 @@ const floor = (name, from, allowed) => ({
   to: { path: src, pathNot: [from, ...allowed].map((path) => `${src}/${path}`) },
 });
 
-const ground = ['errors\\.ts$', 'domain/'];
+const later = 'now-or-later\\.ts$';
+const ground = ['errors\\.ts$', 'domain/', later];
 /** Where files beside the program are: in the package's folder, or in a single executable. */
 const embedded = '(embedded|package-folder)\\.ts$';
 
@@ -36,8 +37,8 @@ export default {
     floor('errors', 'errors\\.ts$', []),
     floor('config', 'config/', ['domain/']),
     floor('locks', 'locks/', []),
-    floor('connection', 'connection/', ['errors\\.ts$']),
-    floor('runtime', 'runtime/', ['connection/', 'locks/', embedded]),
+    floor('connection', 'connection/', ['errors\\.ts$', later, 'wire/request\\.ts$']),
+    floor('runtime', 'runtime/', ['connection/', 'locks/', embedded, later]),
     floor('storage', 'storage/', [...ground, 'locks/']),
     floor('wire', 'wire/', [...ground, 'config/']),
     ...FEATURES.map((feature) =>

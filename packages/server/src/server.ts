@@ -322,7 +322,6 @@ export function createServer(parts: ServerParts): QuiverServer {
       keepAliveSeconds: config.keepAlive,
       arrived: () => stores.requestArrives(),
       answer: app.answer,
-      refuse: app.refuse,
     });
     closers.push(() => listener.close());
   }

@@ -18,7 +18,7 @@ import { AttributeNames } from '../src/profiles/attribute-names.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { ProfileStore } from '../src/storage/profile-store.ts';
 import type { Stores } from '../src/storage/stores.ts';
-import type { Peer } from '../src/wire/route.ts';
+import type { Caller } from '../src/wire/request.ts';
 
 /** What JSON.parse gives; a test looks into it as it comes. */
 // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of each member
@@ -232,7 +232,7 @@ export function updateXml(success: boolean, message: string): string {
 }
 
 /** What a client would get, without a connection between. */
-export async function fetchOf(app: App, request: Request, peer?: Peer): Promise<Response> {
-  const { body, status, headers } = await app.answer(request, peer);
+export async function fetchOf(app: App, request: Request, caller?: Caller): Promise<Response> {
+  const { body, status, headers } = await app.answer(request, caller);
   return new Response(request.method === 'HEAD' ? null : body, { status, headers: headers.values });
 }

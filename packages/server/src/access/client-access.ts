@@ -16,6 +16,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientRules } from '../domain/client-rules.ts';
 import { QuiverError } from '../errors.ts';
+import { type NowOrLater, whenKnown } from '../now-or-later.ts';
 import type { ClientRecord, ClientStore, TokenFacts } from '../storage/kept/client-store.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { type ClientSettings, rulesOf, withDefaults } from './client-settings.ts';
@@ -87,7 +88,7 @@ export class ClientAccess {
    *
    * @throws QuiverError `unavailable` (throws or rejects) when the store cannot say
    */
-  current(client: string): CurrentClient | Promise<CurrentClient> {
+  current(client: string): NowOrLater<CurrentClient> {
     const kept = this.#kept.get(client);
     const changes = this.#options.clients.changes?.();
     if (changes !== undefined) {
@@ -115,7 +116,7 @@ export class ClientAccess {
   /** The rules that the client has chosen. */
   rulesOf(client: string): ClientRules | Promise<ClientRules> {
     const current = this.current(client);
-    return current instanceof Promise ? current.then(({ rules }) => rules) : current.rules;
+    return whenKnown(current, ({ rules }) => rules);
   }
 
   /** Whether `text` is the client's present token for a scope, and has not expired. */

@@ -1,14 +1,16 @@
 /** Who may pass (contract section 9): one guard a kind, each throws the refusal. */
 
 import { QuiverError } from '../errors.ts';
+import { type NowOrLater, whenKnown } from '../now-or-later.ts';
+import type { Call } from '../wire/call.ts';
 import type { HttpRequest } from '../wire/request.ts';
-import type { Call, GuardKind } from '../wire/route.ts';
+import type { GuardKind } from '../wire/route.ts';
 import type { AdminLogins } from './admin-logins.ts';
 import type { ClientAccess, CurrentClient } from './client-access.ts';
 import type { ConsoleSessions } from './console-sessions.ts';
 
 /** Lets a call through, or throws a `QuiverError`: `unauthorized`, `forbidden` or `too-many-requests`. */
-export type Guard = (call: Call) => void | Promise<void>;
+export type Guard = (call: Call) => NowOrLater<void>;
 
 export interface GuardParts {
   readonly access: ClientAccess;
@@ -30,7 +32,7 @@ export function makeGuards(
 ): Readonly<Record<Exclude<GuardKind, 'edge'>, Guard | undefined>> {
   const { access, logins } = parts;
 
-  function requireProfileToken(call: Call, current: CurrentClient): void {
+  function requireProfileToken(current: CurrentClient, call: Call): void {
     if (!current.settings.enableProfileApiAuthentication) return;
     if (!hasProfileToken(call, current)) throw forbidden();
   }
@@ -54,9 +56,7 @@ export function makeGuards(
   return {
     open: undefined,
     profileApi(call) {
-      const current = access.current(call.client);
-      if (current instanceof Promise) return current.then((known) => requireProfileToken(call, known));
-      requireProfileToken(call, current);
+      return whenKnown(access.current(call.client), requireProfileToken, call);
     },
     async adminOrProfileToken(call) {
       if (hasProfileToken(call, await access.current(call.client))) return;

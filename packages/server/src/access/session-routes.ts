@@ -3,9 +3,10 @@
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import { readBody } from '../wire/body.ts';
+import type { Call } from '../wire/call.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
-import type { Call, Method, Route } from '../wire/route.ts';
+import type { Method, Route } from '../wire/route.ts';
 import type { AdminLogins } from './admin-logins.ts';
 import {
   type ConsoleSession,

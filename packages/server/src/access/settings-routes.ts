@@ -5,9 +5,10 @@ import { CHECKINGS, PLACEHOLDER_RULES, UNKNOWN_UPDATES, WHEN_TOO_LARGE } from '.
 import { MAX_ALIAS } from '../domain/visitor-id.ts';
 import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { readBody } from '../wire/body.ts';
+import type { Call } from '../wire/call.ts';
 import { type JsonObject, readJsonObject } from '../wire/json.ts';
 import { jsonReply } from '../wire/replies.ts';
-import type { Call, Method, Route } from '../wire/route.ts';
+import type { Method, Route } from '../wire/route.ts';
 import type { ClientAccess } from './client-access.ts';
 import {
   checkClientSettings,

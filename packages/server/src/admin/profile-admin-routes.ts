@@ -7,11 +7,12 @@ import { QuiverError } from '../errors.ts';
 import type { ProfileLists } from '../storage/profile-lists.ts';
 import type { LinkedProfile, ProfileStore, UpdateOutcome } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
+import type { Call } from '../wire/call.ts';
 import { isJsonObject, readJsonObject } from '../wire/json.ts';
 import { kindName } from '../wire/kind-names.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 import { type TypedId, typedIds, visitorIdOf } from './admin-id.ts';
 import { DESCRIBE, PROFILE_ADMIN_PATH } from './profile-admin-schemas.ts';
 import { attributeViews, profileList, timeText } from './profile-list.ts';
@@ -92,7 +93,7 @@ export function profileAdminRoutes(
     throw notFound(client, ids);
   }
 
-  const shared = { guard: 'admin', style: 'admin', cors: 'none', scope: 'client' } as const;
+  const shared = { guard: 'admin', style: 'admin', cors: 'none', scope: 'client-of-path' } as const;
   const path = PROFILE_ADMIN_PATH;
   return [
     { ...shared, path, method: 'GET', describe: DESCRIBE.view, handle: viewOrList },

@@ -5,10 +5,11 @@ import type { PackedAttributes } from '../domain/packed-attributes.ts';
 import { MAX_THIRD_PARTY_ID } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { ListedProfile, ListQuery, ProfileLists } from '../storage/profile-lists.ts';
+import type { Call } from '../wire/call.ts';
 import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
 import { lastValue, type Parameter } from '../wire/parameters.ts';
 import { jsonReply } from '../wire/replies.ts';
-import type { Call, Handler } from '../wire/route.ts';
+import type { Handler } from '../wire/route.ts';
 
 const PAGE = 50;
 const MOST_PAGE = 1000;

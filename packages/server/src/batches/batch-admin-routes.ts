@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import type { Batch, BatchStore, FailedRow } from '../storage/batch-store.ts';
+import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { emptyReply, jsonReply, plainReply, type Reply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
-import { decodeSegment, rawSegment } from '../wire/target.ts';
+import type { Route } from '../wire/route.ts';
 import { acceptBatch } from './accept-batch.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BATCH_FILE_EXAMPLE, type BatchRoutesParts } from './batch-routes.ts';
@@ -18,11 +18,18 @@ const FAILURES_PAGE = 1000;
 
 export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
   const { batches, files, accepted } = parts;
-  const shared = { method: 'GET', guard: 'admin', style: 'admin', cors: 'none', scope: 'client' } as const;
+  const shared = {
+    method: 'GET',
+    guard: 'admin',
+    style: 'admin',
+    cors: 'none',
+    scope: 'client-of-path',
+  } as const;
   const batchPath = '/{client}/target/batches/{batchId}';
 
-  const batchOf = async ({ client, path }: Call): Promise<Batch> => {
-    const id = decodeSegment(rawSegment(path, 3), 'batchId');
+  const batchOf = async (call: Call): Promise<Batch> => {
+    const { client } = call;
+    const id = call.param('batchId');
     const batch = await batches.find(client, id);
     if (!batch) throw new QuiverError('not-found', `No batch found for client ${client} with id=${id}`);
     return batch;

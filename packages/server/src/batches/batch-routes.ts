@@ -4,9 +4,10 @@ import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Batch, BatchStore, BatchVersion, FailedRow } from '../storage/batch-store.ts';
+import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { batchReply, xmlReply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 import { escapeXml, type XmlElements, xmlResponse } from '../wire/xml.ts';
 import { acceptBatch } from './accept-batch.ts';
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { QuiverError } from '../errors.ts';
 import type { Answer } from './answer.ts';
 import { Connection } from './connection.ts';
 import type { IncomingRequest } from './incoming-request.ts';
@@ -54,12 +55,8 @@ function connect(answer: (request: IncomingRequest) => Answer | Promise<Answer> 
   };
   const service = {
     keepAliveSeconds: KEEP_ALIVE_SECONDS,
-    answer,
-    refuse: (_: unknown, _caller: unknown, { status, message }: { status: number; message: string }) => ({
-      status,
-      headers: NONE,
-      body: message,
-    }),
+    answer: (request: IncomingRequest, _caller: unknown, refusal: QuiverError | undefined) =>
+      refusal ? { status: refusal.status, headers: NONE, body: refusal.message } : answer(request),
   };
   const connection = new Connection(transport, service, open);
   open.add(connection);

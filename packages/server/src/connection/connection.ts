@@ -296,10 +296,7 @@ export class Connection implements OpenConnection, BodySource {
 
   #answer(request: IncomingRequest, refusal?: QuiverError): void {
     this.#isAnswering = true;
-    const given =
-      refusal === undefined
-        ? this.#service.answer(request, this.#transport)
-        : this.#service.refuse(request, this.#transport, refusal);
+    const given = this.#service.answer(request, this.#transport, refusal);
     if (given instanceof Promise) void given.then((late) => this.#send(late));
     else this.#send(given);
   }

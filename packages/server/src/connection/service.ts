@@ -1,15 +1,10 @@
 /** What a connection stands between: the application that answers, and the socket of the runtime. */
 
 import type { QuiverError } from '../errors.ts';
+import type { NowOrLater } from '../now-or-later.ts';
+import type { Caller } from '../wire/request.ts';
 import type { Answer } from './answer.ts';
 import type { IncomingRequest } from './incoming-request.ts';
-
-/** Who is at the other end of a connection. */
-export interface Caller {
-  readonly address: string;
-  /** Whether the connection itself is encrypted. */
-  readonly secure: boolean;
-}
 
 /** What answers requests. */
 export interface Service {
@@ -18,14 +13,16 @@ export interface Service {
    * earlier answer are begun outside of it, without a call.
    */
   readonly arrived?: () => void;
-  /** Answers a request; never throws. */
-  readonly answer: (request: IncomingRequest, caller: Caller) => Answer | Promise<Answer>;
-  /** The answer to a request that cannot be read; `request` has what is known of it. */
-  readonly refuse: (
+  /**
+   * Answers a request; never throws.
+   *
+   * @param refusal why the request cannot be read; `request` then has what is known of it
+   */
+  readonly answer: (
     request: IncomingRequest,
     caller: Caller,
-    refusal: QuiverError,
-  ) => Answer | Promise<Answer>;
+    refusal: QuiverError | undefined,
+  ) => NowOrLater<Answer>;
   /** For how many seconds an idle connection stays open. */
   readonly keepAliveSeconds: number;
 }

@@ -2,11 +2,11 @@
 
 import { z } from '@hono/zod-openapi';
 import { readBody } from '../wire/body.ts';
+import type { Call } from '../wire/call.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { edgeHeader, emptyReply, jsonReply, type Reply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
-import { decodeSegment, rawSegment } from '../wire/target.ts';
+import type { Route } from '../wire/route.ts';
 import { deliveryReply } from './delivery-reply.ts';
 import { checkMembers, DeliveryRequestSchema, MboxCallSchema } from './delivery-schema.ts';
 import { addProfileParameters, profileParametersOf } from './profile-parameters.ts';
@@ -53,8 +53,8 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
   }
 
   async function callMbox(call: Call): Promise<Reply> {
-    const { request, path, client } = call;
-    const sessionId = decodeSegment(rawSegment(path, -1), 'sessionId');
+    const { request, client } = call;
+    const sessionId = call.param('sessionId');
     checkSessionId(sessionId);
     const body = readJsonObject(await readBody(request, MAX_DELIVERY_BODY));
     const mboxCall = checkMembers(MboxCallSchema, body);

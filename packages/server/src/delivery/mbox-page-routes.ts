@@ -10,6 +10,7 @@ import { type IdKind, idProblem } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { attributesOf } from '../wire/attribute-parameters.ts';
 import { readBody, textOf } from '../wire/body.ts';
+import type { Call } from '../wire/call.ts';
 import {
   ATTRIBUTE_PREFIX,
   lastValue,
@@ -18,7 +19,7 @@ import {
   UNREADABLE,
 } from '../wire/parameters.ts';
 import { edgeHeader, jsonReply, Reply, type ReplyStyle } from '../wire/replies.ts';
-import type { Call, Method, Route } from '../wire/route.ts';
+import type { Method, Route } from '../wire/route.ts';
 import { checkMembers } from './delivery-schema.ts';
 import { mboxCallFacts } from './request-facts.ts';
 import { StrictMboxCallSchema } from './strict-schema.ts';

@@ -7,7 +7,7 @@ import { limitReason } from '../domain/profile-limits.ts';
 import type { IdKind } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { FoundProfile, Visit, VisitOutcome } from '../storage/profile-store.ts';
-import type { Call } from '../wire/route.ts';
+import type { Call } from '../wire/call.ts';
 import type { DeliveryRequest } from './delivery-schema.ts';
 import { type LocationRules, locationNames, type Place } from './location-hint.ts';
 import { isOptedOut } from './opt-out.ts';

@@ -1,9 +1,10 @@
 import type { Registry } from 'prom-client';
 import type { Log } from '../log.ts';
 import type { SpentCallStore } from '../storage/spent-call-store.ts';
+import type { Call } from '../wire/call.ts';
+import { edgeGuard } from './edge-guard.ts';
 import { EdgePeer, edgeMetrics } from './edge-peer.ts';
 import { EdgeSeal } from './edge-seal.ts';
-import { SealedCalls } from './sealed-calls.ts';
 
 export interface EdgeLinksParts {
   /** The number of this cluster. */
@@ -21,10 +22,10 @@ export interface EdgeLinksParts {
   readonly spent: SpentCallStore;
 }
 
-/** What ties this cluster to the others: the seal that they share, and a line to each. */
+/** What ties this cluster to the others: the seal that they share, the guard that opens it, and a line to each. */
 export interface EdgeLinks {
   readonly seal: EdgeSeal;
-  readonly sealed: SealedCalls;
+  readonly guard: (call: Call) => Promise<void>;
   readonly peers: readonly EdgePeer[];
 }
 
@@ -33,7 +34,7 @@ export function edgeLinks({ peers, edgeTimeout, registry, log, spent, ...parts }
   const metrics = edgeMetrics(registry);
   return {
     seal,
-    sealed: new SealedCalls(seal, spent),
+    guard: edgeGuard(seal, spent),
     peers: peers.map((peer) => new EdgePeer({ ...peer, seal, lookupLimit: edgeTimeout, metrics, log })),
   };
 }

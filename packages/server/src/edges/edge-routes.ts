@@ -13,8 +13,9 @@ import type {
   VisitOutcome,
 } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
+import type { Call } from '../wire/call.ts';
 import { JSON_HEADERS, Reply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import {
   EDGE_CALLS,
@@ -27,7 +28,6 @@ import {
   sentProfile,
 } from './edge-calls.ts';
 import { ANSWER_HEADER, digestOf, type EdgeSeal } from './edge-seal.ts';
-import type { SealedCalls } from './sealed-calls.ts';
 
 /** The profiles that live here; `profiles/profile-service.ts` gives it. */
 export interface LocalProfiles {
@@ -54,7 +54,6 @@ export interface SentId {
 
 export interface EdgeRouteParts {
   readonly seal: EdgeSeal;
-  readonly sealed: SealedCalls;
   readonly profiles: LocalProfiles;
   readonly store: Pick<ProfileStore, 'findLinked' | 'adopt' | 'release'>;
   /** Applies rows of a batch of another cluster, each once. */
@@ -80,11 +79,12 @@ const ALL_IDS = Number.MAX_SAFE_INTEGER;
 
 /** One route a call. */
 export function edgeRoutes(parts: EdgeRouteParts): Route[] {
-  const { seal, sealed } = parts;
+  const { seal } = parts;
   const answers = answersOf(parts);
 
-  async function answer<Name extends EdgeCallName>(name: Name, { request }: Call) {
-    const { nonce, digest, from } = sealed.of(request);
+  async function answer<Name extends EdgeCallName>(name: Name, { request, sealed }: Call) {
+    if (!sealed) throw new RangeError('the call did not pass the guard');
+    const { nonce, digest, from } = sealed;
     const body = await readBody(request, MAX_EDGE_BODY);
     if (digestOf(body) !== digest)
       throw new QuiverError('forbidden', 'edge call: another body than was sealed');

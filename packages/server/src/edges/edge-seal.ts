@@ -10,6 +10,7 @@
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { QuiverError } from '../errors.ts';
+import type { SealedCall } from '../wire/call.ts';
 
 /** How far two clocks may be apart, and how long a call may be under way, in milliseconds. */
 const SKEW = 5000;
@@ -29,16 +30,6 @@ export interface EdgeSealOptions {
   readonly now: () => number;
 }
 
-/** What was let in. */
-export interface SealedCall {
-  readonly from: number;
-  readonly nonce: string;
-  /** Epoch milliseconds, by the caller's clock. */
-  readonly sealedAt: number;
-  /** SHA-256 of the body, base64url; the body must be held against it. */
-  readonly digest: string;
-}
-
 export class EdgeSeal {
   readonly #options: EdgeSealOptions;
 
@@ -55,7 +46,7 @@ export class EdgeSeal {
   }
 
   /**
-   * Opens the seal of a call; whether it was seen before is for {@link SealedCalls} to find out.
+   * Opens the seal of a call; the guard finds out whether it was seen before (`edge-guard.ts`).
    *
    * @throws QuiverError `forbidden`, with what is wrong where the caller holds the secret, and without where it does not
    */

@@ -16,6 +16,7 @@ import { strongestFirst } from '../domain/linking.ts';
 import { idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { type NowOrLater, whenKnown } from '../now-or-later.ts';
 import type {
   FoundProfile,
   LinkedProfile,
@@ -62,13 +63,12 @@ export class LocatedProfiles {
     this.#own = ownPlace(parts.cluster, parts.store, parts.now);
   }
 
-  find(client: string, sent: SentId): Found | undefined | Promise<Found | undefined> {
+  find(client: string, sent: SentId): NowOrLater<Found | undefined> {
     if (idProblem(sent.kind, sent.text) !== undefined) return undefined;
     const { id, hinted } = this.#read(sent);
     if (hinted) return this.#findElsewhere(client, id, hinted);
     const found = this.#parts.profiles.find(client, sent);
-    if (!(found instanceof Promise)) return found ?? this.#findElsewhere(client, id, undefined);
-    return found.then((here) => here ?? this.#findElsewhere(client, id, undefined));
+    return whenKnown(found, (here) => here ?? this.#findElsewhere(client, id, undefined));
   }
 
   async #findElsewhere(

@@ -40,6 +40,7 @@ import { mboxCallsOf } from '../metering/mbox-calls.ts';
 import type { PlaceholderIds } from '../metering/placeholder-ids.ts';
 import type { UsageMeter } from '../metering/usage-meter.ts';
 import { usageRoutes } from '../metering/usage-routes.ts';
+import type { NowOrLater } from '../now-or-later.ts';
 import { portabilityRoutes } from '../portability/portability-routes.ts';
 import { type AttributeNames, notingNames } from '../profiles/attribute-names.ts';
 import { fetchRoutes } from '../profiles/fetch-routes.ts';
@@ -48,16 +49,18 @@ import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Stores } from '../storage/stores.ts';
+import type { Call } from '../wire/call.ts';
 import { reachedFinder } from '../wire/origin.ts';
 import type { Outgoing } from '../wire/replies.ts';
-import type { HttpRequest } from '../wire/request.ts';
-import type { Call, Peer, Route } from '../wire/route.ts';
+import type { Caller, HttpRequest } from '../wire/request.ts';
+import type { Route } from '../wire/route.ts';
 import { rawPathOf } from '../wire/target.ts';
 import { callerFinder } from '../wire/trusted-proxies.ts';
 import type { Watch } from '../wire/watch.ts';
+import type { Answering } from './answering.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { docsRoutes } from './docs-routes.ts';
-import { type Answering, type EntranceOptions, makeEntrance } from './entrance.ts';
+import { type EntranceOptions, makeEntrance } from './entrance.ts';
 import { healthRoutes } from './health-routes.ts';
 import { openApiDocument, openApiRoute } from './openapi.ts';
 import { loggedMeters } from './request-log.ts';
@@ -107,10 +110,14 @@ export interface AppParts {
 }
 
 export interface App {
-  /** Answers one request; never throws. `peer` is who sent it, where that is known. */
-  answer(request: HttpRequest, peer?: Peer): Outgoing | Promise<Outgoing>;
-  /** Refuses a request that cannot be read, as the route of its path refuses. */
-  refuse(request: HttpRequest, peer: Peer, refusal: QuiverError): Outgoing | Promise<Outgoing>;
+  /**
+   * Answers one request; never throws.
+   *
+   * @param caller who sent it, where that is known
+   * @param refusal why the request could not be read, where it could not: it is then refused in the
+   *   style of the route that its path leads to
+   */
+  answer(request: HttpRequest, caller?: Caller, refusal?: QuiverError): NowOrLater<Outgoing>;
   /** Every route that is served. */
   readonly routes: readonly Route[];
 }
@@ -217,7 +224,7 @@ export function appRoutes(parts: AppParts): AppRoutes {
   return {
     routes,
     originOf,
-    guards: { ...makeGuards({ access, logins, sessions, originOf, callerOf }), edge: edges?.sealed.guard },
+    guards: { ...makeGuards({ access, logins, sessions, originOf, callerOf }), edge: edges?.guard },
   };
 }
 
@@ -254,15 +261,21 @@ export function enterable(
   for (const path of new Set(routes.map((route) => route.path))) {
     table.add(path, entrance.at(routes.filter((route) => route.path === path)));
   }
-  const answer = (request: HttpRequest, peer?: Peer, refusal?: QuiverError) => {
-    const sent = rawPathOf(request.url);
-    const found = table.find(sent);
-    if (found) return found(request, peer, sent, refusal);
-    const path = table.withoutLastSlash(sent);
-    const meant = table.find(path);
-    return meant ? meant(request, peer, path, refusal) : entrance.unknownPath(request, peer, sent, refusal);
+  const unknown = new RouteTable<Answering>();
+  unknown.add('/m2/{path*}', entrance.unknownPath('xml'));
+  const unknownElsewhere = entrance.unknownPath('json');
+  return {
+    answer(request, caller, refusal) {
+      const sent = rawPathOf(request.url);
+      const found = table.find(sent);
+      if (found) return found(request, caller, sent, refusal);
+      const path = table.withoutLastSlash(sent);
+      const meant = table.find(path);
+      if (meant) return meant(request, caller, path, refusal);
+      return (unknown.find(sent) ?? unknownElsewhere)(request, caller, sent, refusal);
+    },
+    routes,
   };
-  return { answer: (request, peer) => answer(request, peer), refuse: answer, routes };
 }
 
 /** Routes whose calls count as one kind, and never as mbox calls. */

@@ -8,8 +8,9 @@ import { z } from '@hono/zod-openapi';
 import { embedded } from '../embedded.ts';
 import { QuiverError } from '../errors.ts';
 import { PACKAGE_FOLDER } from '../package-folder.ts';
+import type { Call } from '../wire/call.ts';
 import { Reply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 
 const BUILT = fileURLToPath(new URL('dist/console', PACKAGE_FOLDER));
 const PREFIX = '/console/';
@@ -85,8 +86,9 @@ export function consoleRoutes(folder = BUILT): Route[] {
   ];
 }
 
-function fileReply(built: ReadonlyMap<string, BuiltFile>, { path, request }: Call): Reply {
-  const name = path.slice(PREFIX.length);
+function fileReply(built: ReadonlyMap<string, BuiltFile>, call: Call): Reply {
+  const { path, request } = call;
+  const name = call.sentParam('path')!;
   // A missing file must not come back as the page: a browser would take HTML for a script.
   if (name.startsWith('assets/') && !built.has(name))
     throw new QuiverError('not-found', `No such path: ${path}`);

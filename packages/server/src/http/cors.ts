@@ -4,8 +4,9 @@
  */
 
 import { QuiverError } from '../errors.ts';
+import type { Call } from '../wire/call.ts';
 import type { HttpRequest } from '../wire/request.ts';
-import type { Call, CorsKind } from '../wire/route.ts';
+import type { CorsKind } from '../wire/route.ts';
 
 type Headers = Readonly<Record<string, string>>;
 

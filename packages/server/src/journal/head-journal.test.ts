@@ -1,8 +1,9 @@
 /** The journal of one process of a server, and those of several as one (contract section 11). */
 
 import { expect, test, vi } from 'vitest';
+import type { Call } from '../wire/call.ts';
 import { jsonReply, updateReply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 import { HeadJournal } from './head-journal.ts';
 import type { JournalCall } from './journal-call.ts';
 import { reportJournal, serverJournal } from './server-journal.ts';
@@ -33,13 +34,13 @@ test('keeps the newest calls, in their order, and forgets those of one client', 
   const journal = journalOf(3);
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
     const client = name === 'd' ? 'acme' : 'demo';
-    journal.around(FETCH, callTo(`/rest/v1/profiles/${name}`, {}, client), () => jsonReply({}));
+    void journal.around(FETCH, callTo(`/rest/v1/profiles/${name}`, {}, client), () => jsonReply({}));
   }
   const paths = () => journal.find({}).map(({ path }) => path.at(-1));
   expect(paths()).toEqual(['c', 'd', 'e']);
   journal.clear('demo');
   expect(paths()).toEqual(['d']);
-  journal.around(FETCH, callTo('/rest/v1/profiles/f'), () => jsonReply({}));
+  void journal.around(FETCH, callTo('/rest/v1/profiles/f'), () => jsonReply({}));
   expect(paths()).toEqual(['d', 'f']);
   journal.clear(undefined);
   expect(paths()).toEqual([]);
@@ -50,7 +51,7 @@ test('shows head and outcome, and neither bodies nor secrets', async () => {
   const url = '/m2/demo/profile/update?mbox3rdPartyId=crm-1&access_token=hidden-secret&profile.plan=gold';
   const headers = { authorization: 'Bearer hidden-secret', cookie: 'a=hidden-secret', 'user-agent': 'curl' };
   await journal.around(UPDATE, callTo(url, headers), async () => updateReply(false, 'No profile found'));
-  journal.around(VISIT, callTo('/rest/v1/delivery?client=demo'), () =>
+  void journal.around(VISIT, callTo('/rest/v1/delivery?client=demo'), () =>
     jsonReply({ id: { tntId: 'abc.28_20' }, hidden: 'hidden-secret' }),
   );
   journal.unrouted(callTo('/nowhere').request, jsonReply({ message: 'No such path: /nowhere' }, 404));

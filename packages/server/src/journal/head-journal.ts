@@ -3,9 +3,11 @@
  * body and nothing that lets somebody in.
  */
 
+import { type NowOrLater, whenKnown } from '../now-or-later.ts';
+import type { Call } from '../wire/call.ts';
 import type { Reply } from '../wire/replies.ts';
 import type { HttpRequest } from '../wire/request.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 import { rawPathOf, rawQueryOf } from '../wire/target.ts';
 import type { Watch } from '../wire/watch.ts';
 import { mismatches } from './call-filter.ts';
@@ -57,17 +59,16 @@ export class HeadJournal implements Watch {
     this.#options = options;
   }
 
-  around(route: Route, call: Call, answer: (call: Call) => Reply | Promise<Reply>): Reply | Promise<Reply> {
+  around(route: Route, call: Call, answer: (call: Call) => NowOrLater<Reply>): NowOrLater<Reply> {
     const name = routeName(route);
     if (name === undefined) return answer(call);
     const at = this.#options.now();
     const started = performance.now();
-    const given = answer(call);
     const kept = (reply: Reply): Reply => {
       this.#add(call.request, reply, name, call.client, at, performance.now() - started);
       return reply;
     };
-    return given instanceof Promise ? given.then(kept) : kept(given);
+    return whenKnown(answer(call), kept);
   }
 
   unrouted(request: HttpRequest, reply: Reply): void {

@@ -2,8 +2,9 @@
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
+import type { Call } from '../wire/call.ts';
 import { emptyReply, jsonReply, Reply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 import { ClientQuery, clientOf, numberOf, parameter, serverAdminRoute } from '../wire/server-admin-route.ts';
 import { harOf } from './har.ts';
 import type { CallFilter, JournalCall } from './journal-call.ts';

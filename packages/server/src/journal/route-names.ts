@@ -25,9 +25,9 @@ const OF_KIND = {
 
 /** The name of a route; undefined for those that serve no client, such as `/healthz`. */
 export function routeName({ scope, counts, path }: Route): RouteName | undefined {
-  if (scope !== 'client') return undefined;
+  if (scope === 'server') return undefined;
   if (counts !== undefined && counts in OF_KIND) return OF_KIND[counts as keyof typeof OF_KIND];
-  if (!path.startsWith('/{client}/target/')) return path === '/optout' ? undefined : 'visit';
+  if (scope === 'client') return path === '/optout' ? undefined : 'visit';
   if (path.endsWith('/authentication/token')) return 'token';
   return path.endsWith('/settings') ? 'settings' : 'admin';
 }

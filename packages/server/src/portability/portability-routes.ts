@@ -7,9 +7,10 @@ import type { AttributeNameStore } from '../storage/kept/attribute-name-store.ts
 import type { ProfileLists } from '../storage/profile-lists.ts';
 import type { ProfileStore } from '../storage/profile-store.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
+import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { JSON_HEADERS, jsonReply, Reply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 import { unpackedBody } from '../wire/streamed-body.ts';
 import { csvHeader, csvRow } from './csv.ts';
 import { type ExportRequest, exportStream } from './export-stream.ts';

@@ -2,6 +2,7 @@
 
 import { formatTime } from '../domain/attributes.ts';
 import { QuiverError } from '../errors.ts';
+import { whenKnown } from '../now-or-later.ts';
 import { edgeHeader, JSON_HEADERS, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { noProfileFound } from './not-found.ts';
@@ -39,18 +40,16 @@ function fetchRoute(profiles: ProfileService, address: ProfilePath): Route {
         }),
       },
     },
-    handle({ path, client }) {
-      const sent = sentIdIn(path, address, -1);
-      const found = profiles.find(client, sent);
-      return found instanceof Promise
-        ? found.then((profile) => profileReply(client, sent, profile))
-        : profileReply(client, sent, found);
+    handle(call) {
+      const { client } = call;
+      const sent = sentIdIn(call, address);
+      return whenKnown(profiles.find(client, sent), profileReply, client, sent);
     },
   };
 }
 
 /** The reply, put together as text around that of the attributes: this is the hot path of the whole server. */
-function profileReply(client: string, sent: SentId, profile: LocatedProfile | undefined): Reply {
+function profileReply(profile: LocatedProfile | undefined, client: string, sent: SentId): Reply {
   if (!profile) throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
   const { modifiedAt, attributes, cluster } = profile;
   const head = `{"client":"${client}","visitorId":${JSON.stringify(sent.text)},"modifiedAt":"${formatTime(modifiedAt)}"`;

@@ -1,7 +1,7 @@
 /** How a path addresses a profile: the three ways of contract section 4, used by fetch and removal. */
 
 import type { IdKind } from '../domain/visitor-id.ts';
-import { decodeSegment, rawSegment } from '../wire/target.ts';
+import type { Call } from '../wire/call.ts';
 import type { SentId } from './profile-service.ts';
 
 /** One way to address a profile. */
@@ -27,12 +27,7 @@ export const PROFILE_PATHS: readonly ProfilePath[] = [
   },
 ];
 
-/**
- * Cuts the id out of a raw path and decodes it once.
- *
- * @param fromEnd where the id stands, counted from the end: -1 is the last segment
- * @throws QuiverError `bad-request` when an escape is bad
- */
-export function sentIdIn(path: string, address: ProfilePath, fromEnd: number): SentId {
-  return { kind: address.kind, text: decodeSegment(rawSegment(path, fromEnd), address.parameter) };
+/** The id in the path of a call, decoded once. @throws QuiverError `bad-request` when an escape is bad */
+export function sentIdIn(call: Call, { kind, parameter }: ProfilePath): SentId {
+  return { kind, text: call.param(parameter) };
 }

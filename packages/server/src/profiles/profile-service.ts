@@ -8,6 +8,7 @@
 import type { AttributeSettings } from '../domain/attributes.ts';
 import type { WriteMoment, WriteRules } from '../domain/lifetime.ts';
 import { type IdKind, idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
+import { type NowOrLater, whenKnown } from '../now-or-later.ts';
 import type {
   FoundProfile,
   ProfileStore,
@@ -24,7 +25,7 @@ export interface SentId {
 
 export interface ProfileServiceOptions {
   readonly store: ProfileStore;
-  readonly rulesOf: (client: string) => WriteRules | Promise<WriteRules>;
+  readonly rulesOf: (client: string) => NowOrLater<WriteRules>;
   /** Epoch milliseconds; the system's clock by default. */
   readonly now?: () => number;
 }
@@ -44,7 +45,7 @@ export type LocatedVisit = VisitOutcome & { readonly cluster?: number; readonly 
 /** Every method throws what the store throws; see `storage/profile-store.ts`. */
 export interface ProfileService {
   /** The profile that an id names; undefined when the id is malformed, unknown, or its profile has expired. Changes nothing. */
-  find(client: string, id: SentId): LocatedProfile | undefined | Promise<LocatedProfile | undefined>;
+  find(client: string, id: SentId): NowOrLater<LocatedProfile | undefined>;
   /** Sets attributes of a profile that is there; see {@link ProfileStore.update}. The id must be well formed. */
   update(client: string, id: SentId, settings: AttributeSettings): Promise<Done<UpdateOutcome>>;
   /** Takes in a visitor; see {@link ProfileStore.visit}. */
@@ -66,8 +67,7 @@ export function makeProfileService(options: ProfileServiceOptions): ProfileServi
   };
   /** Writes at the moment at which the rules are known: as a rule they are, which saves a promise for each write. */
   const written = <Outcome>(client: string, write: (moment: WriteMoment) => Promise<Outcome>) => {
-    const rules = rulesOf(client);
-    return rules instanceof Promise ? rules.then((known) => write(momentOf(known))) : write(momentOf(rules));
+    return whenKnown(rulesOf(client), (rules) => write(momentOf(rules)));
   };
   return {
     find(client, sent) {

@@ -4,7 +4,6 @@ import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import { edgeHeader, emptyReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
-import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { noAttributeFound, noProfileFound } from './not-found.ts';
 import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
 import { ClientQuery, idParameter, refusalResponse } from './profile-schemas.ts';
@@ -50,8 +49,9 @@ function removeProfileRoute(profiles: ProfileService, address: ProfilePath): Rou
         }),
       },
     },
-    async handle({ path, client }) {
-      const sent = sentIdIn(path, address, -1);
+    async handle(call) {
+      const { client } = call;
+      const sent = sentIdIn(call, address);
       const { outcome, cluster } = await profiles.remove(client, sent);
       if (outcome) return emptyReply(edgeHeader(cluster));
       throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
@@ -80,9 +80,10 @@ function removeAttributeRoute(profiles: ProfileService, address: ProfilePath): R
         }),
       },
     },
-    async handle({ path, client }) {
-      const sent = sentIdIn(path, address, -3);
-      const name = decodeSegment(rawSegment(path, -1), 'name');
+    async handle(call) {
+      const { client } = call;
+      const sent = sentIdIn(call, address);
+      const name = call.param('name');
       const { outcome, cluster } = await profiles.removeAttribute(client, sent, name);
       if (outcome === 'removed') return emptyReply(edgeHeader(cluster));
       const message =

@@ -23,9 +23,10 @@ async function listen(answers: Readonly<Record<string, Service['answer']>>, seco
     port: 0,
     tls: undefined,
     keepAliveSeconds: seconds,
-    answer: (request, caller) => (answers[request.url] ?? notFound)(request, caller),
-    refuse: (request, _, { status, message }) =>
-      text(`${message} (${request.method} ${request.url})`, status),
+    answer: (request, caller, refusal) =>
+      refusal
+        ? text(`${refusal.message} (${request.method} ${request.url})`, refusal.status)
+        : (answers[request.url] ?? notFound)(request, caller, refusal),
   });
 }
 const notFound: Service['answer'] = ({ url }) => text(`no ${url}`, 404);

@@ -4,11 +4,12 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { idsOfCall } from '../journal/call-ids.ts';
 import { routeName } from '../journal/route-names.ts';
+import { type NowOrLater, whenKnown } from '../now-or-later.ts';
+import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { JSON_HEADERS, PLAIN_HEADERS, Reply, refusal } from '../wire/replies.ts';
 import type { HttpRequest } from '../wire/request.ts';
-import type { Call, Route } from '../wire/route.ts';
-import { rawSegment } from '../wire/target.ts';
+import type { Route } from '../wire/route.ts';
 import type { Watch } from '../wire/watch.ts';
 import type { ClientWorld } from './client-world.ts';
 import type { FaultList } from './faults.ts';
@@ -28,7 +29,7 @@ export interface CallWatchParts {
 }
 
 type Answer = Parameters<Watch['around']>[2];
-type Given = Reply | Promise<Reply>;
+type Given = NowOrLater<Reply>;
 
 interface Watched {
   readonly world: ClientWorld;
@@ -48,11 +49,9 @@ export class CallWatch implements Watch {
   }
 
   around(route: Route, call: Call, answer: Answer): Given {
-    if (route.scope !== 'client') return answer(call);
+    if (route.scope === 'server') return answer(call);
     const world = this.#parts.worldOf(call.client);
-    return world instanceof Promise
-      ? world.then((opened) => this.#within(opened, route, call, answer))
-      : this.#within(world, route, call, answer);
+    return whenKnown(world, (opened) => this.#within(opened, route, call, answer));
   }
 
   unrouted(request: HttpRequest, reply: Reply): void {
@@ -69,7 +68,7 @@ export class CallWatch implements Watch {
     const name = routeName(route);
     if (name === undefined) return answer(call);
     const request = new RecordedRequest(call.request);
-    const recorded = { ...call, request };
+    const recorded = call.withRequest(request);
     const changes: Change[] = [];
     const at = world.clock.now();
     const started = performance.now();
@@ -83,7 +82,7 @@ export class CallWatch implements Watch {
     };
     const watched = { world, name, route, call: recorded, request, answer };
     const given = this.#parts.changes.run(changes, () => this.#answer(watched));
-    return given instanceof Promise ? given.then(kept) : kept(given);
+    return whenKnown(given, kept);
   }
 
   /** The answer of the route, of the weather, or of a fault. */
@@ -95,7 +94,7 @@ export class CallWatch implements Watch {
     if (!faults.isEmpty) return this.#faulted(watched);
     const session = name === 'visit' && world.weather.callsASession !== null ? sessionOf(call) : undefined;
     const given = session === undefined ? answer(call) : inSession(world, session, watched);
-    return given instanceof Promise ? given.then((reply) => ({ reply })) : { reply: given };
+    return whenKnown(given, (reply): Outcome => ({ reply }));
   }
 
   async #faulted({ world, name, call, route, request, answer }: Watched): Promise<Outcome> {
@@ -175,7 +174,7 @@ async function inSession(
 }
 
 /** The session of a visit, where the query or the path names it. */
-function sessionOf({ query, path }: Call): string | undefined {
-  if (path.startsWith('/rest/v1/mbox/')) return rawSegment(path, 3);
-  return lastValue(query, 'sessionId') ?? lastValue(query, 'mboxSession');
+function sessionOf(call: Call): string | undefined {
+  const { query } = call;
+  return call.sentParam('sessionId') ?? lastValue(query, 'sessionId') ?? lastValue(query, 'mboxSession');
 }

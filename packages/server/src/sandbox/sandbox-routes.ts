@@ -6,10 +6,10 @@ import { QuiverError } from '../errors.ts';
 import { journalRoutes } from '../journal/journal-routes.ts';
 import { quiverVersion } from '../version.ts';
 import { readBody, textOf } from '../wire/body.ts';
+import type { Call } from '../wire/call.ts';
 import { emptyReply, jsonReply, Reply } from '../wire/replies.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 import { ClientQuery, clientOf, jsonOf, parameter, serverAdminRoute } from '../wire/server-admin-route.ts';
-import { decodeSegment, rawSegment } from '../wire/target.ts';
 import { noSuchSnapshot } from './client-world.ts';
 import { requireDuration, requireTime } from './duration.ts';
 import { FaultSchema } from './faults.ts';
@@ -109,7 +109,7 @@ function stateRoutes(sandbox: Sandbox): Route[] {
 
 function snapshotRoutes(sandbox: Sandbox): Route[] {
   const params = z.object({ name: z.string() });
-  const nameOf = (call: Call) => decodeSegment(rawSegment(call.path, 2), 'name');
+  const nameOf = (call: Call) => call.param('name');
   /** The clients that have the snapshot. */
   const having = async (call: Call) => {
     const name = nameOf(call);
@@ -244,8 +244,8 @@ function faultRoutes(sandbox: Sandbox): Route[] {
     },
     {
       ...route('DELETE', '/sandbox/faults/{id}', 'Remove a fault', { params: z.object({ id: z.string() }) }),
-      handle({ path }) {
-        const id = decodeSegment(rawSegment(path, 2), 'id');
+      handle(call) {
+        const id = call.param('id');
         if (faults.remove(id)) return emptyReply();
         throw new QuiverError('bad-request', `id: there is no fault ${JSON.stringify(id.slice(0, 64))}`);
       },

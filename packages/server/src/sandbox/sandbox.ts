@@ -23,8 +23,9 @@ import type { Log } from '../log.ts';
 import { openStores } from '../server.ts';
 import type { Stores } from '../storage/stores.ts';
 import { quiverVersion } from '../version.ts';
+import type { Call } from '../wire/call.ts';
 import { CLIENT_CODE } from '../wire/client-of-request.ts';
-import type { Call, Route } from '../wire/route.ts';
+import type { Route } from '../wire/route.ts';
 import { CallWatch } from './call-watch.ts';
 import { ClientWorld } from './client-world.ts';
 import { FaultList } from './faults.ts';
@@ -305,7 +306,7 @@ export class Sandbox {
     // Of this room only the routes that serve no client are used, and who is the admin.
     const home = new Room(this.#shared, parts, this.#shared.config, this.options.routesOf(this));
     const routes = home.routes.routes.map((route, index) =>
-      route.scope === 'client' ? { ...route, handle: this.#intoWorld(index) } : route,
+      route.scope !== 'server' ? { ...route, handle: this.#intoWorld(index) } : route,
     );
     const guards = {
       ...home.routes.guards,

@@ -18,7 +18,6 @@ import { currentRuntime } from '../runtime/current-runtime.ts';
 import type { Listener } from '../runtime/runtime.ts';
 import { quiverVersion } from '../version.ts';
 import { CLIENT_CODE } from '../wire/client-of-request.ts';
-import type { HttpRequest } from '../wire/request.ts';
 import { type ClientWorld, noSuchSnapshot } from './client-world.ts';
 import { requireDuration, requireTime } from './duration.ts';
 import type {
@@ -75,7 +74,6 @@ export async function startFrom(
       keepAliveSeconds: config.keepAlive,
       arrived: () => sandbox.requestArrives(),
       answer: sandbox.app.answer,
-      refuse: sandbox.app.refuse,
     });
   } catch (error) {
     await sandbox.close();
@@ -108,7 +106,7 @@ function running(sandbox: Sandbox, listener: Listener, host: string): RunningSan
       headers.set('host', host);
       sandbox.requestArrives();
       const caller = { address: '127.0.0.1', secure: protocol === 'https:' };
-      const asked = new Request(request, { headers }) as unknown as HttpRequest;
+      const asked = new Request(request, { headers });
       const { body, status, headers: sent } = await sandbox.app.answer(asked, caller);
       if (sent.isCut) throw new TypeError('fetch failed', { cause: 'cut by a fault of the sandbox' });
       return new Response(body, { status, headers: { ...sent.values } });

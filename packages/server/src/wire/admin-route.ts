@@ -5,7 +5,7 @@ import { z } from '@hono/zod-openapi';
 /** The media type of Adobe's Admin API. */
 export const ADMIN_MEDIA_TYPE = 'application/vnd.adobe.target.v1+json';
 
-export const ADMIN_ROUTE = { guard: 'admin', style: 'admin', cors: 'none', scope: 'client' } as const;
+export const ADMIN_ROUTE = { guard: 'admin', style: 'admin', cors: 'none', scope: 'client-of-path' } as const;
 
 export const ClientParam = z.object({ client: z.string().openapi({ example: 'demo' }) });
 

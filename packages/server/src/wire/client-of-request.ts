@@ -21,10 +21,8 @@ export interface ClientClues {
   readonly host: string | null;
   /** The `client` query parameter; an empty one says nothing. */
   readonly query: string | undefined;
-  /** The decoded path segment after `/m2/`; undefined elsewhere. */
-  readonly segment: string | undefined;
-  /** The decoded first segment of `/{client}/target/…`, which names the client whatever else does; undefined elsewhere. */
-  readonly admin?: string | undefined;
+  /** The decoded parameter `{client}` of the path, which counts only where nothing else names a client. */
+  readonly path: string | undefined;
 }
 
 /** Hosts seen: more than this many are not remembered, so that a caller cannot fill the memory with names. */
@@ -33,20 +31,28 @@ const MAX_REMEMBERED_HOSTS = 1000;
 const ANY_CLIENT = 'client';
 const EDGE_LABEL = /^mboxedge[0-9]+$/;
 
+export interface ClientFinder {
+  /**
+   * The client of a request that may say it in several places, always one that is served.
+   *
+   * @throws QuiverError `not-found` when it names a client that is not served
+   */
+  find(clues: ClientClues): string;
+  /** The client with a code. @throws QuiverError `not-found` when it is not served */
+  named(name: string): string;
+}
+
 /**
- * Makes the function that finds the client of a request: the Host header's first label under the server domain (or under
- * `localhost`), else the `client` query parameter, else the segment after `/m2/`, else the first client.
+ * Finds the client of a request: the Host header's first label under the server domain (or under
+ * `localhost`), else the `client` query parameter, else the path's `{client}`, else the first client.
  *
  * Public clients put the word `client` in the path, or another client's code. So the literal word means
  * the first client; and while only one client is served, so does any name. With several, a name that is
  * not served is refused: a typing error must not write into another tenant.
  *
- * The calls of the Admin API (`/{client}/target/…`) are for the client that their path names and no other.
- *
- * @returns a function that gives a client code that is served
- * @throws QuiverError (the function) `not-found` when a client is named that is not served
+ * The calls of the Admin API are for the client that their path names and no other: `named`.
  */
-export function clientFinder(rules: ClientRules): (clues: ClientClues) => string {
+export function clientFinder(rules: ClientRules): ClientFinder {
   const named = new Set(rules.clients);
   const serves = (name: string) => named.has(name) || rules.servesAlso?.(name) === true;
   const fallback = rules.clients[0]!;
@@ -60,18 +66,22 @@ export function clientFinder(rules: ClientRules): (clues: ClientClues) => string
     return name;
   }
 
-  return ({ host, query, segment, admin }) => {
-    const name =
-      admin ?? (host === null ? undefined : namedByHost(host)) ?? (query === '' ? undefined : query);
-    if (name !== undefined) {
-      if (!serves(name)) throw noSuchClient(name);
-      return name;
-    }
-    const inPath = segment?.trim() ?? '';
-    if (inPath !== ANY_CLIENT && serves(inPath)) return inPath;
-    if (named.has(inPath)) return inPath;
-    if (named.size === 1 || inPath === '' || inPath === ANY_CLIENT) return fallback;
-    throw noSuchClient(inPath);
+  function requireServed(name: string): string {
+    if (!serves(name)) throw noSuchClient(name);
+    return name;
+  }
+
+  return {
+    named: requireServed,
+    find({ host, query, path }) {
+      const name = (host === null ? undefined : namedByHost(host)) ?? (query === '' ? undefined : query);
+      if (name !== undefined) return requireServed(name);
+      const inPath = path?.trim() ?? '';
+      if (inPath !== ANY_CLIENT && serves(inPath)) return inPath;
+      if (named.has(inPath)) return inPath;
+      if (named.size === 1 || inPath === '' || inPath === ANY_CLIENT) return fallback;
+      throw noSuchClient(inPath);
+    },
   };
 }
 

@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
+import { Call } from './call.ts';
 import { reachedFinder } from './origin.ts';
-import type { Call } from './route.ts';
+import { PathParameters } from './path-parameters.ts';
+import type { Caller } from './request.ts';
 
 const PROXY = '10.0.0.1';
 
-function call(headers: Record<string, string>, peer: { address: string; secure: boolean }): Call {
+function call(headers: Record<string, string>, caller: Caller): Call {
   const request = new Request('http://in-process/', { headers: { host: 'inner:8680', ...headers } });
-  return { request, peer, path: '/', query: [], client: '' };
+  return new Call(request, caller, '/', new PathParameters('/'), [], '');
 }
 
 test.each<[Record<string, string>, string, string]>([

@@ -1,6 +1,6 @@
 /** The address under which the caller reached us: what a link back to us must begin with (contract section 6). */
 
-import type { Call } from './route.ts';
+import type { Call } from './call.ts';
 import { proxyTrust } from './trusted-proxies.ts';
 
 export interface Reached {
@@ -20,11 +20,11 @@ export interface Reached {
  */
 export function reachedFinder(trustedProxies: readonly string[]): (call: Call) => Reached {
   const isTrusted = proxyTrust(trustedProxies);
-  return ({ request, peer }) => {
-    let scheme: 'http' | 'https' = peer?.secure ? 'https' : 'http';
+  return ({ request, caller }) => {
+    let scheme: 'http' | 'https' = caller?.secure ? 'https' : 'http';
     let prefix = '';
     let host = request.headers.get('host') ?? 'localhost';
-    if (peer !== undefined && isTrusted(peer.address)) {
+    if (caller !== undefined && isTrusted(caller.address)) {
       const forwarded = (name: string) => firstOf(request.headers.get(`x-forwarded-${name}`));
       scheme = forwarded('proto') === undefined ? scheme : forwarded('proto') === 'https' ? 'https' : 'http';
       const forwardedHost = forwarded('host');

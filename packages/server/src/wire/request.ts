@@ -1,4 +1,9 @@
-/** What the application reads of a request, and no more; a web-standard `Request` has all of it. */
+/** What the application reads of a request and its connection. */
+
+/**
+ * A request. A web-standard `Request` has all of these members, and the connection's own request
+ * (`connection/incoming-request.ts`) has no others.
+ */
 export interface HttpRequest {
   readonly method: string;
   /** The target as it was sent (`/a?b`), or an absolute URL that ends in it. */
@@ -12,4 +17,11 @@ export interface HttpRequest {
   readonly body: AsyncIterable<Uint8Array<ArrayBuffer>> | null;
   /** The body whole, instead of {@link body}. */
   arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+/** Who is at the other end of the connection. */
+export interface Caller {
+  readonly address: string;
+  /** Whether the connection itself is encrypted. */
+  readonly secure: boolean;
 }

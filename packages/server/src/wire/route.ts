@@ -2,9 +2,9 @@
 
 import type { RouteConfig } from '@hono/zod-openapi';
 import type { UsageKind } from '../domain/usage-kind.ts';
-import type { Parameter } from './parameters.ts';
+import type { NowOrLater } from '../now-or-later.ts';
+import type { Call } from './call.ts';
 import type { Reply, ReplyStyle } from './replies.ts';
-import type { HttpRequest } from './request.ts';
 
 /**
  * Who may call a route:
@@ -25,27 +25,18 @@ export type GuardKind = 'open' | 'profileApi' | 'adminOrProfileToken' | 'admin' 
  */
 export type CorsKind = 'none' | 'visitors' | 'everybody' | 'configured';
 
-/** Who is at the other end of the connection. */
-export interface Peer {
-  readonly address: string;
-  /** Whether the connection itself is encrypted. */
-  readonly secure: boolean;
-}
-
-/** One request on its way to a handler. */
-export interface Call {
-  readonly request: HttpRequest;
-  readonly peer: Peer | undefined;
-  /** The path as sent, still percent-encoded: ids are cut out of it with `wire/target.ts`. */
-  readonly path: string;
-  /** The query, decoded; empty on routes that serve no client. */
-  readonly query: readonly Parameter[];
-  /** The client that the request is for; empty on routes that serve no client. */
-  readonly client: string;
-}
+/**
+ * Which client a route serves:
+ * - `client`: the one that the request names somewhere (`client-of-request.ts`);
+ * - `client-of-path`: the one in the path's parameter `{client}` and no other, as in the Admin API;
+ * - `server`: none.
+ *
+ * The reply of a route that serves a client names the edge cluster (contract section 8).
+ */
+export type RouteScope = 'client' | 'client-of-path' | 'server';
 
 /** Answers a call, at once or later. */
-export type Handler = (call: Call) => Reply | Promise<Reply>;
+export type Handler = (call: Call) => NowOrLater<Reply>;
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -57,8 +48,7 @@ export interface Route {
   readonly guard: GuardKind;
   readonly style: ReplyStyle;
   readonly cors: CorsKind;
-  /** Whether it serves a client's visitors: then the client is found, and the reply names the edge cluster (section 8). */
-  readonly scope: 'client' | 'server';
+  readonly scope: RouteScope;
   /** That it changes something, for a GET that does; HEAD, which must not, is then not answered (RFC 9110 section 9.3.2). */
   readonly writes?: true;
   /** What a call counts as when it was answered with success (contract section 10); nothing by default. */

@@ -4,9 +4,10 @@ import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import { AdminRefusal } from './admin-route.ts';
 import { readBody } from './body.ts';
+import type { Call } from './call.ts';
 import { readJsonObject } from './json.ts';
 import { lastValue, readParameters } from './parameters.ts';
-import type { Call, Route } from './route.ts';
+import type { Route } from './route.ts';
 import { rawQueryOf } from './target.ts';
 
 const MAX_BODY = 128 * 1024;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeSegment, rawPathOf, rawQueryOf, rawSegment, targetLength } from './target.ts';
+import { decodeSegment, rawPathOf, rawQueryOf, targetLength } from './target.ts';
 
 describe('path and query of a URL', () => {
   test.each([
@@ -24,20 +24,6 @@ describe('path and query of a URL', () => {
   test('the length is that of path and query, not of the host', () => {
     expect(targetLength('http://a-long-host.example/a?b')).toBe(4);
   });
-});
-
-test('segments are counted from either end, and stay encoded', () => {
-  const path = '/m2/a%2Fb/profile/';
-  expect([0, 1, 2, 3, 4, -1, -2, -3].map((index) => rawSegment(path, index))).toEqual([
-    'm2',
-    'a%2Fb',
-    'profile',
-    '',
-    '',
-    '',
-    'profile',
-    'a%2Fb',
-  ]);
 });
 
 test('a segment is decoded once and strictly; a plus stays a plus', () => {

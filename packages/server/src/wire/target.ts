@@ -37,17 +37,6 @@ export function targetLength(url: string): number {
   return url.length - pathStart(url);
 }
 
-/** One segment of a raw path, counted from 0 (`/m2/demo/profile`: 0 is `m2`) or, when negative, from the end; still encoded. */
-export function rawSegment(path: string, index: number): string {
-  if (index === -1) return path.slice(path.lastIndexOf('/') + 1);
-  if (index < 0) return path.split('/').at(index) ?? '';
-  let start = path.indexOf('/') + 1;
-  for (let passed = 0; passed < index && start !== 0; passed += 1) start = path.indexOf('/', start) + 1;
-  if (start === 0) return '';
-  const end = path.indexOf('/', start);
-  return end === -1 ? path.slice(start) : path.slice(start, end);
-}
-
 /**
  * Percent-decodes one path segment, once and strictly; `+` stays a plus sign.
  *

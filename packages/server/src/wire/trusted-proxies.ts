@@ -1,7 +1,7 @@
 /** Whom the configuration trusts to say where a request came from. */
 
 import { BlockList, isIP } from 'node:net';
-import type { Call } from './route.ts';
+import type { Call } from './call.ts';
 
 /**
  * Makes the function that tells whether an address is that of a trusted proxy.
@@ -33,9 +33,9 @@ export function proxyTrust(trustedProxies: readonly string[]): (address: string)
  */
 export function callerFinder(trustedProxies: readonly string[]): (call: Call) => string | undefined {
   const isTrusted = proxyTrust(trustedProxies);
-  return ({ request, peer }) => {
-    if (peer === undefined) return undefined;
-    let address = plainAddress(peer.address);
+  return ({ request, caller }) => {
+    if (caller === undefined) return undefined;
+    let address = plainAddress(caller.address);
     if (!isTrusted(address)) return address;
     const named = request.headers.get('x-forwarded-for')?.split(',') ?? [];
     for (const entry of named.reverse()) {

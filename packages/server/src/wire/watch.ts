@@ -1,13 +1,15 @@
 /** Who sees every request and its reply: a journal (contract sections 11 and 13), and the faults of a sandbox. */
 
+import type { NowOrLater } from '../now-or-later.ts';
+import type { Call } from './call.ts';
 import type { Reply } from './replies.ts';
 import type { HttpRequest } from './request.ts';
-import type { Call, Route } from './route.ts';
+import type { Route } from './route.ts';
 
 /** Looks at requests and replies, and may change them. */
 export interface Watch {
   /** Answers a call in the place of its route. `answer` is the route itself, guard included; it never throws. */
-  around(route: Route, call: Call, answer: (call: Call) => Reply | Promise<Reply>): Reply | Promise<Reply>;
+  around(route: Route, call: Call, answer: (call: Call) => NowOrLater<Reply>): NowOrLater<Reply>;
   /** Hears of a request that reached no route: unknown path, method or client, and what it was answered. */
   unrouted(request: HttpRequest, reply: Reply): void;
 }

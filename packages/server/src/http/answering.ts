@@ -1,0 +1,103 @@
+/** What happens around every answer: the Host header is checked, errors become replies, headers are added, the request is counted. */
+
+import type pino from 'pino';
+import { QuiverError } from '../errors.ts';
+import { type NowOrLater, recovered, whenKnown } from '../now-or-later.ts';
+import { errorToResponse } from '../wire/errors-to-response.ts';
+import { HeaderLines, type Outgoing, type Reply, type ReplyStyle } from '../wire/replies.ts';
+import type { Caller, HttpRequest } from '../wire/request.ts';
+import type { CorsPolicy } from './cors.ts';
+import type { RequestMeter } from './request-metrics.ts';
+
+/**
+ * Answers a request; at once where nothing has to be waited for. Never throws.
+ *
+ * @param path the path as sent, which led to the route
+ * @param refusal why the request could not be read, where it could not; then it goes no further
+ */
+export type Answering = (
+  request: HttpRequest,
+  caller: Caller | undefined,
+  path: string,
+  refusal?: QuiverError,
+) => NowOrLater<Outgoing>;
+
+/** What answers a request inside: may throw, and does not know of the headers that all replies of the route have. */
+export type InnerAnswer = (
+  request: HttpRequest,
+  caller: Caller | undefined,
+  path: string,
+  /** The Host header; null without one. */
+  host: string | null,
+) => NowOrLater<Reply>;
+
+export interface AnsweringOptions {
+  /** Refuses a Host header that is not a name of the server. */
+  readonly requireKnownHost: (host: string | null) => void;
+  readonly log: pino.Logger;
+  /** Hears of a request that was refused before it reached a route's guard. */
+  readonly unrouted: ((request: HttpRequest, reply: Reply) => void) | undefined;
+}
+
+/** What all replies of a route have in common. */
+export interface ReplyManner {
+  readonly style: ReplyStyle;
+  readonly cors: CorsPolicy | undefined;
+  /** Headers of every reply, names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly meter: RequestMeter;
+}
+
+/** Makes the function that puts everything that goes around an answer around it. */
+export function answeringWith({ requireKnownHost, log, unrouted }: AnsweringOptions) {
+  return ({ style, cors, headers, meter }: ReplyManner, answer: InnerAnswer): Answering => {
+    const finish = finisher(headers);
+    const finished = (given: Reply, request: HttpRequest, started: number): Outgoing => {
+      const outgoing = finish(given, cors?.headersFor(request));
+      meter(given.status, (performance.now() - started) / 1000);
+      return outgoing;
+    };
+    const refused = (thrown: unknown, request: HttpRequest): Reply => {
+      const reply = errorToResponse(thrown, style, log);
+      unrouted?.(request, reply);
+      return reply;
+    };
+    return (request, caller, path, refusal) => {
+      const started = performance.now();
+      let given: NowOrLater<Reply>;
+      try {
+        if (refusal) throw refusal;
+        const host = request.headers.get('host');
+        // Two Host headers arrive joined by a comma (Bun, proxies); nobody can know which of them was meant.
+        if (host?.includes(',')) throw new QuiverError('bad-request', 'Host: must be sent once');
+        requireKnownHost(host);
+        given = answer(request, caller, path, host);
+      } catch (thrown) {
+        given = refused(thrown, request);
+      }
+      return whenKnown(recovered(given, refused, request), finished, request, started);
+    };
+  };
+}
+
+/** Makes the function that adds headers to a reply: `own`, which all replies of a route have. Those of the reply itself win. */
+function finisher(own: Readonly<Record<string, string>>) {
+  // Most replies of a route have the same headers: put together once, they cost nothing.
+  let known: Outgoing['headers'] | undefined;
+  let knownOf: Reply['headers'] | undefined;
+  let knownCors: Reply['headers'] | undefined;
+  return (
+    { body, status, headers }: Reply,
+    corsHeaders: Readonly<Record<string, string>> | undefined,
+  ): Outgoing => {
+    if (status !== 200) {
+      return { body, status, headers: new HeaderLines({ ...own, ...headers, ...corsHeaders }) };
+    }
+    if (known === undefined || knownOf !== headers || knownCors !== corsHeaders) {
+      known = new HeaderLines({ ...own, ...headers, ...corsHeaders });
+      knownOf = headers;
+      knownCors = corsHeaders;
+    }
+    return { body, status, headers: known };
+  };
+}

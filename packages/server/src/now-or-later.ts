@@ -1,0 +1,50 @@
+/**
+ * Values that are known at once or only later.
+ *
+ * Most fetches find everything in memory. Waiting for a promise anyway would cost each of them
+ * several turns of the event loop's queue, so the hot paths work on values for as long as they can.
+ */
+
+/** A value, or a promise of one. */
+export type NowOrLater<Value> = Value | Promise<Value>;
+
+/**
+ * Goes on with a value: at once when it is known, otherwise when its promise is fulfilled.
+ *
+ * `next` gets `one` and `two` after the value. Passing them here instead of closing over them saves
+ * hot paths an object for each request.
+ */
+export function whenKnown<Value, Next, One = undefined, Two = undefined>(
+  value: NowOrLater<Value>,
+  next: (value: Value, one: One, two: Two) => Promise<Next>,
+  one?: One,
+  two?: Two,
+): Promise<Next>;
+export function whenKnown<Value, Next, One = undefined, Two = undefined>(
+  value: NowOrLater<Value>,
+  next: (value: Value, one: One, two: Two) => NowOrLater<Next>,
+  one?: One,
+  two?: Two,
+): NowOrLater<Next>;
+export function whenKnown<Value, Next, One, Two>(
+  value: NowOrLater<Value>,
+  next: (value: Value, one: One, two: Two) => NowOrLater<Next>,
+  one: One,
+  two: Two,
+): NowOrLater<Next> {
+  return value instanceof Promise ? value.then((known) => next(known, one, two)) : next(value, one, two);
+}
+
+/** Handles the rejection of a promise, with `one` as in {@link whenKnown}; a value that is known passes. */
+export function recovered<Value, One = undefined>(
+  value: NowOrLater<Value>,
+  failed: (reason: unknown, one: One) => NowOrLater<Value>,
+  one?: One,
+): NowOrLater<Value>;
+export function recovered<Value, One>(
+  value: NowOrLater<Value>,
+  failed: (reason: unknown, one: One) => NowOrLater<Value>,
+  one: One,
+): NowOrLater<Value> {
+  return value instanceof Promise ? value.catch((reason: unknown) => failed(reason, one)) : value;
+}
