@@ -3,6 +3,7 @@
 import { FEW_BYTES } from './copy-bytes.ts';
 import { GROUP_HEAD, GROUP_MARK, readLength, skipLength } from './packed-attributes.ts';
 import { readTime } from './time-bytes.ts';
+import { isStateByte } from './visitor-state.ts';
 
 /** Between a name and the first byte of its value. */
 const TO_VALUE = Buffer.from('":{"value":"');
@@ -23,6 +24,8 @@ let timeOfNext = Number.NaN;
 /**
  * Writes `{"country":{"value":"france","modifiedAt":"2026-07-31T14:26:30.879+00:00"},…}`, oldest first, no blanks.
  *
+ * The state of the visitor that lies between them is left out.
+ *
  * @param bytes has the packed attributes from `start` to `end`
  */
 export function attributesJson(bytes: Uint8Array, start: number, end: number): string {
@@ -42,6 +45,10 @@ export function attributesJson(bytes: Uint8Array, start: number, end: number): s
     const nameEnd = nameStart + readLength(bytes, at);
     const valueStart = skipLength(bytes, nameEnd);
     const valueEnd = valueStart + readLength(bytes, nameEnd);
+    if (isStateByte(bytes[nameStart]!)) {
+      at = valueEnd;
+      continue;
+    }
     if (length + valueEnd - at + TO_VALUE.length + TO_NEXT.length > out.length) out = withRoom(valueEnd - at);
     length = copyText(out, length, bytes, nameStart, nameEnd);
     out.set(TO_VALUE, length);
@@ -50,6 +57,7 @@ export function attributesJson(bytes: Uint8Array, start: number, end: number): s
     length += TO_NEXT.length;
     at = valueEnd;
   }
+  if (length === 2) return '{}';
   // Behind the last one stand a comma and a quote too many.
   out[length - 2] = 0x7d;
   return out.toString(seen < 0x80 ? 'latin1' : 'utf8', 0, length - 1);

@@ -13,6 +13,7 @@ import {
   type PackedAttributes,
   unescapedSize,
 } from './packed-attributes.ts';
+import { isCountedByte, isStateByte, type StateEntry, type StateSettings } from './visitor-state.ts';
 
 /** One attribute as people read it. */
 export interface Attribute {
@@ -27,6 +28,13 @@ export type AttributeSettings = ReadonlyMap<string, string>;
 
 /** The most that names and values of one profile may total, in bytes of UTF-8 (contract section 5). */
 export const MAX_ATTRIBUTES_SIZE = 64 * 1024;
+
+const NO_STATE: StateSettings = new Map();
+
+/** An entry of the state of a visitor, and how many attributes come before it. */
+export interface PlacedState extends StateEntry {
+  readonly before: number;
+}
 
 /** Room for what most settings come to. */
 const SOME = 256;
@@ -48,33 +56,59 @@ let lastTimeText = '';
  *
  * @param settings names are not empty
  * @param at epoch milliseconds
+ * @param state of the visitor that is set with them; none by default
  */
-export function packSettings(settings: AttributeSettings, at: number): PackedAttributes {
-  if (settings.size === 0) return NO_ATTRIBUTES;
+export function packSettings(
+  settings: AttributeSettings,
+  at: number,
+  state: StateSettings = NO_STATE,
+): PackedAttributes {
+  if (settings.size === 0 && state.size === 0) return NO_ATTRIBUTES;
   const packer = new AttributesPacker(SOME);
   for (const [name, value] of settings) packer.add(name, value, at);
+  for (const [name, value] of state) packer.addState(name, value, at);
   return packer.packed();
 }
 
-/** Packs what {@link listAttributes} gave; they come oldest first. */
-export function packAttributes(attributes: readonly Attribute[]): PackedAttributes {
+/**
+ * Packs what {@link listAttributes} and {@link listState} gave of one profile; each comes as it was given.
+ *
+ * The bytes are those that both were read from, so that another edge cluster can tell whether a profile has changed.
+ */
+export function packAttributes(
+  attributes: readonly Attribute[],
+  state: readonly PlacedState[] = [],
+): PackedAttributes {
   const packer = new AttributesPacker(SOME);
-  for (const { name, value, modifiedAt } of attributes) packer.add(name, value, modifiedAt);
+  let next = 0;
+  const addStateBefore = (place: number) => {
+    for (; next < state.length && state[next]!.before <= place; next += 1) {
+      const { name, value, modifiedAt } = state[next]!;
+      packer.addState(name, value, modifiedAt);
+    }
+  };
+  for (const [place, { name, value, modifiedAt }] of attributes.entries()) {
+    addStateBefore(place);
+    packer.add(name, value, modifiedAt);
+  }
+  addStateBefore(Number.POSITIVE_INFINITY);
   return packer.packed();
 }
 
 /**
  * Sets attributes: those set move to the end, in the order given, with the time `at`; the others stay as they are.
  *
- * @param at epoch milliseconds; never before the newest time in `packed`, so that the order stays oldest first
+ * @param at epoch milliseconds; never before the newest time of an attribute in `packed`, so that the order stays oldest first
+ * @param state of the visitor that is set with them; none by default
  */
 export function setAttributes(
   packed: PackedAttributes,
   settings: AttributeSettings,
   at: number,
+  state: StateSettings = NO_STATE,
 ): PackedAttributes {
-  if (settings.size === 0) return packed;
-  const added = packSettings(settings, at);
+  if (settings.size === 0 && state.size === 0) return packed;
+  const added = packSettings(settings, at, state);
   const target = Buffer.allocUnsafe(packed.length + added.length);
   const end = overlayAttributes(target, 0, packed, 0, packed.length, added, 0, added.length);
   return target.subarray(0, end);
@@ -139,19 +173,21 @@ function isBehind(one: PackedAttributes, a: Entry, other: PackedAttributes, b: E
 
 /** Names that both sides have, in the order of the second. */
 export function commonNames(one: PackedAttributes, other: PackedAttributes): string[] {
-  const names = new Set(entriesOf(one).map((entry) => nameOf(one, entry)));
-  return entriesOf(other)
-    .map((entry) => nameOf(other, entry))
-    .filter((name) => names.has(name))
-    .map(unquoted);
+  const names = new Set(namesOf(one));
+  return namesOf(other).filter((name) => names.has(name));
 }
 
-/** Names alone, oldest first. */
+/** Names of attributes alone, oldest first. */
 export function namesOf(packed: PackedAttributes): string[] {
-  return entriesOf(packed).map((entry) => unquoted(nameOf(packed, entry)));
+  return entriesOf(packed)
+    .filter(({ nameStart }) => !isStateByte(packed[nameStart]!))
+    .map((entry) => unquoted(nameOf(packed, entry)));
 }
 
-/** What names and values total, in bytes of UTF-8: the measure of the 64 KB rule. */
+/**
+ * What names and values total, in bytes of UTF-8: the measure of the 64 KB rule. Of the state of the visitor, customer
+ * attributes and what scripts keep count.
+ */
 export function attributesSize(packed: PackedAttributes): number {
   let size = 0;
   for (const entry of entriesOf(packed)) size += sizeOf(packed, entry);
@@ -159,6 +195,7 @@ export function attributesSize(packed: PackedAttributes): number {
 }
 
 function sizeOf(packed: PackedAttributes, { nameStart, nameEnd, valueStart, end }: Entry): number {
+  if (!isCountedByte(packed[nameStart]!)) return 0;
   return unescapedSize(packed, nameStart, nameEnd) + unescapedSize(packed, valueStart, end);
 }
 
@@ -177,7 +214,7 @@ export function withoutOldest(
   const packer = new AttributesPacker(packed.length);
   let toGo = excess;
   for (const entry of entriesOf(packed)) {
-    if (toGo > 0 && !stays(unquoted(nameOf(packed, entry)))) {
+    if (toGo > 0 && !isStateByte(packed[entry.nameStart]!) && !stays(unquoted(nameOf(packed, entry)))) {
       toGo -= sizeOf(packed, entry);
     } else {
       packer.copy(packed, entry);
@@ -203,13 +240,60 @@ export function hasValue(packed: PackedAttributes, name: string, value: string):
   );
 }
 
-/** The attributes for people to look at, oldest first. */
+/** The attributes for people to look at, oldest first; without the state of the visitor. */
 export function listAttributes(packed: PackedAttributes): Attribute[] {
-  return entriesOf(packed).map((entry) => ({
-    name: unquoted(nameOf(packed, entry)),
-    value: unquoted(packed.toString('utf8', entry.valueStart, entry.end)),
-    modifiedAt: entry.time,
-  }));
+  return entriesOf(packed)
+    .filter(({ nameStart }) => !isStateByte(packed[nameStart]!))
+    .map((entry) => ({
+      name: unquoted(nameOf(packed, entry)),
+      value: packedValue(packed, entry),
+      modifiedAt: entry.time,
+    }));
+}
+
+/** The state of the visitor that lies between the attributes, in its order. */
+export function listState(packed: PackedAttributes): PlacedState[] {
+  const state: PlacedState[] = [];
+  let before = 0;
+  for (const entry of entriesOf(packed)) {
+    if (!isStateByte(packed[entry.nameStart]!)) {
+      before += 1;
+      continue;
+    }
+    const name =
+      String.fromCharCode(packed[entry.nameStart]!) +
+      unquoted(packed.toString('utf8', entry.nameStart + 1, entry.nameEnd));
+    state.push({ name, value: packedValue(packed, entry), modifiedAt: entry.time, before });
+  }
+  return state;
+}
+
+/** Sets state, each entry at a time of its own, which may be an old one. */
+export function placeState(packed: PackedAttributes, state: readonly StateEntry[]): PackedAttributes {
+  if (state.length === 0) return packed;
+  const replaced = packSettings(new Map(), 0, new Map(state.map(({ name }) => [name, ''])));
+  const rest = Buffer.allocUnsafe(packed.length);
+  const end = copyOthers(rest, 0, packed, 0, packed.length, replaced, 0, replaced.length);
+  const others = rest.subarray(0, end);
+  const packer = new AttributesPacker(packed.length + SOME);
+  const sorted = [...state].sort((one, other) => one.modifiedAt - other.modifiedAt);
+  let next = 0;
+  const addUpTo = (time: number) => {
+    for (; next < sorted.length && sorted[next]!.modifiedAt < time; next += 1) {
+      const { name, value, modifiedAt } = sorted[next]!;
+      packer.addState(name, value, modifiedAt);
+    }
+  };
+  for (const entry of entriesOf(others)) {
+    addUpTo(entry.time);
+    packer.copy(others, entry);
+  }
+  addUpTo(Number.POSITIVE_INFINITY);
+  return packer.packed();
+}
+
+function packedValue(packed: PackedAttributes, { valueStart, end }: Entry): string {
+  return unquoted(packed.toString('utf8', valueStart, end));
 }
 
 /** The name with its escapes: the same name is always the same text, for only JSON.stringify wrote it. */

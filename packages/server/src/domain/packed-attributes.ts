@@ -9,6 +9,8 @@
  * one byte, so a group's zero is not mistaken for an entry. The same attributes in the same order are the same bytes.
  *
  * A profile of ten attributes that a fetch sends in 840 bytes takes 260.
+ *
+ * Between the attributes lies the state of the visitor, which no fetch shows: see `visitor-state.ts`.
  */
 
 import { copyBytes } from './copy-bytes.ts';
@@ -97,6 +99,15 @@ export class AttributesPacker {
     this.#addText(quotedValue);
   }
 
+  /** Adds an entry of the state of a visitor (`visitor-state.ts`): the first character of its name is its kind. */
+  addState(name: string, value: string, time: number): void {
+    const quotedName = JSON.stringify(name.slice(1));
+    const quotedValue = JSON.stringify(value);
+    this.#begin(time, 1 + 2 * MAX_LENGTH_BYTES + 3 * (quotedName.length + quotedValue.length));
+    this.#addText(quotedName, name.charCodeAt(0));
+    this.#addText(quotedValue);
+  }
+
   /** What was put together; nothing may be added afterwards. */
   packed(): PackedAttributes {
     return this.#bytes.subarray(0, this.#length);
@@ -113,11 +124,17 @@ export class AttributesPacker {
     this.#time = time;
   }
 
-  #addText(quoted: string): void {
+  /** @param kind a byte to write before the text; undefined: none */
+  #addText(quoted: string, kind?: number): void {
     const text = quoted.slice(1, -1);
     // Most texts are short: room for a length of one byte, and only when it takes more they are moved.
     const start = this.#length + 1;
-    const bytes = this.#bytes.write(text, start, 'utf8');
+    let bytes = 0;
+    if (kind !== undefined) {
+      this.#bytes[start] = kind;
+      bytes = 1;
+    }
+    bytes += this.#bytes.write(text, start + bytes, 'utf8');
     this.#length = putLengthBefore(this.#bytes, start, start + bytes);
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { attributesSize, listAttributes, MAX_ATTRIBUTES_SIZE } from './attributes.ts';
-import { FIRST_SESSION_START, newProfile, type Profile, visitedProfile, withAttributes } from './profile.ts';
+import { newProfile, type Profile, visitedProfile, withAttributes } from './profile.ts';
+import { FIRST_SESSION_START } from './session.ts';
 
 const T0 = Date.parse('2026-08-18T12:00:00Z');
 const at = (now: number) => ({ now, lifetimeDays: 14 });
@@ -20,11 +21,16 @@ describe('the first visit sets when it came', () => {
   test('behind what was asked for, at the same moment, and no later visit sets it again', () => {
     const first = visitedProfile(
       newProfile({ kind: 'tntId', value: 't' }, at(T0)),
-      new Map([['plan', 'gold']]),
+      { settings: new Map([['plan', 'gold']]) },
       at(T0),
       false,
     );
-    const later = visitedProfile(first as Profile, new Map([['plan', 'free']]), at(T0 + 1), false) as Profile;
+    const later = visitedProfile(
+      first as Profile,
+      { settings: new Map([['plan', 'free']]) },
+      at(T0 + 1),
+      false,
+    ) as Profile;
     expect(listAttributes((first as Profile).attributes)).toEqual([
       { name: 'plan', value: 'gold', modifiedAt: T0 },
       { name: FIRST_SESSION_START, value: String(T0), modifiedAt: T0 },
@@ -36,28 +42,32 @@ describe('the first visit sets when it came', () => {
   });
 
   test('also when it asked for nothing: that is a change', () => {
-    const profile = visitedProfile(profileOf(10), new Map(), at(T0 + 5), false) as Profile;
+    const profile = visitedProfile(profileOf(10), { settings: new Map() }, at(T0 + 5), false) as Profile;
     expect(profile.modifiedAt).toBe(T0 + 5);
     expect(listAttributes(profile.attributes).map(({ name }) => name)).toEqual(['a', FIRST_SESSION_START]);
   });
 
   test('what the visit itself says of it stands', () => {
     const settings = new Map([[FIRST_SESSION_START, 'mine']]);
-    const profile = visitedProfile(profileOf(10), settings, at(T0), false) as Profile;
+    const profile = visitedProfile(profileOf(10), { settings }, at(T0), false) as Profile;
     expect(listAttributes(profile.attributes).at(-1)!.value).toBe('mine');
   });
 
   test('it does not count to the bound; what was asked for does', () => {
     const settings = new Map([['b', 'y'.repeat(9)]]);
-    const full = visitedProfile(profileOf(MAX_ATTRIBUTES_SIZE - 10), settings, at(T0), false) as Profile;
+    const full = visitedProfile(profileOf(MAX_ATTRIBUTES_SIZE - 10), { settings }, at(T0), false) as Profile;
     expect(attributesSize(full.attributes)).toBe(MAX_ATTRIBUTES_SIZE + `${FIRST_SESSION_START}${T0}`.length);
     expect(listAttributes(full.attributes).map(({ name }) => name)).toEqual(['a', 'b', FIRST_SESSION_START]);
-    expect(visitedProfile(profileOf(MAX_ATTRIBUTES_SIZE - 9), settings, at(T0), false)).toBe('too-large');
+    expect(visitedProfile(profileOf(MAX_ATTRIBUTES_SIZE - 9), { settings }, at(T0), false)).toBe('too-large');
   });
 
   test('a visit that merged never cuts a life', () => {
     const long = { ...profileOf(10), expiresAt: T0 + 1e12 };
-    expect((visitedProfile(long, new Map(), at(T0), true) as Profile).expiresAt).toBe(T0 + 1e12);
-    expect((visitedProfile(long, new Map(), at(T0), false) as Profile).expiresAt).toBeLessThan(T0 + 1e12);
+    expect((visitedProfile(long, { settings: new Map() }, at(T0), true) as Profile).expiresAt).toBe(
+      T0 + 1e12,
+    );
+    expect((visitedProfile(long, { settings: new Map() }, at(T0), false) as Profile).expiresAt).toBeLessThan(
+      T0 + 1e12,
+    );
   });
 });

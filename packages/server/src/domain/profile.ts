@@ -13,7 +13,10 @@ import {
 } from './attributes.ts';
 import { expiryOf, type WriteMoment } from './lifetime.ts';
 import { NO_ATTRIBUTES, type PackedAttributes } from './packed-attributes.ts';
+import { FIRST_SESSION_START } from './session.ts';
+import { type SeenVisit, stateOfVisit, withJoinedNotes } from './visit-notes.ts';
 import type { VisitorId } from './visitor-id.ts';
+import type { StateSettings } from './visitor-state.ts';
 
 /** What is known of one visitor, apart from the ids that name the profile; all times in epoch milliseconds. */
 export interface Profile {
@@ -24,9 +27,6 @@ export interface Profile {
   readonly expiresAt: number;
   readonly attributes: PackedAttributes;
 }
-
-/** The attribute that the first visitor call of a profile sets (contract section 7). */
-export const FIRST_SESSION_START = 'firstSessionStart';
 
 /** Why an update is refused that would pass the 64 KB of contract section 5. */
 export const attributesLimitReason = `the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`;
@@ -60,6 +60,7 @@ export function withId(profile: Profile, id: VisitorId, moment: WriteMoment): Pr
 /**
  * Sets attributes and starts the lifetime anew.
  *
+ * @param state of the visitor to set with them; it leaves `modifiedAt` alone
  * @returns the changed profile; `too-large` when the attributes would total more than 64 KB and more than before (a merge
  *   may have left a profile above the bound, and what makes it smaller is welcome). With `drop-oldest` the oldest attributes
  *   go instead, those of this write and `firstSessionStart` excepted; `too-large` then means that these alone are too many
@@ -68,9 +69,10 @@ export function withAttributes(
   profile: Profile,
   settings: AttributeSettings,
   moment: WriteMoment,
+  state?: StateSettings,
 ): Profile | 'too-large' {
   const at = changeTime(profile, moment);
-  let attributes = setAttributes(profile.attributes, settings, at);
+  let attributes = setAttributes(profile.attributes, settings, at, state);
   // Packed they are never shorter than what is counted, so most profiles need not be measured.
   if (attributes.length > MAX_ATTRIBUTES_SIZE) {
     const size = attributesSize(attributes);
@@ -90,8 +92,17 @@ export function withAttributes(
   return { ...profile, attributes, modifiedAt, expiresAt: expiryOf(moment) };
 }
 
+/** What a visit sets. */
+export interface VisitSettings {
+  readonly settings: AttributeSettings;
+  /** What it says of the visitor's session and categories; null when it is no call of the visitor and notes nothing. */
+  readonly seen?: SeenVisit | null | undefined;
+  /** State of the visitor that it sets beside those (`visitor-state.ts`). */
+  readonly state?: StateSettings | undefined;
+}
+
 /**
- * What a visit leaves: its settings, and when the first visitor call came unless that is known (contract section 7).
+ * What a visit leaves: its settings, what it notes of the visitor (contract sections 14 and 15), and when the first visitor call came unless that is known (contract section 7).
  *
  * A life is never cut by a visit that merged: the later of the two times stays when it is later still.
  *
@@ -100,14 +111,16 @@ export function withAttributes(
  */
 export function visitedProfile(
   linked: Profile,
-  settings: AttributeSettings,
+  { settings, seen, state: more }: VisitSettings,
   moment: WriteMoment,
   hasMerged: boolean,
 ): Profile | 'too-large' {
+  const noted = seen === null ? undefined : stateOfVisit(linked.attributes, seen, moment.now);
+  const state = noted && more ? new Map([...noted, ...more]) : (noted ?? more);
   const isFirst = !settings.has(FIRST_SESSION_START) && !hasAttribute(linked.attributes, FIRST_SESSION_START);
   const all = isFirst ? new Map(settings).set(FIRST_SESSION_START, String(moment.now)) : settings;
-  let visited = withAttributes(linked, all, moment);
-  if (visited === 'too-large' && isFirst) visited = withFirstSession(linked, settings, moment);
+  let visited = withAttributes(linked, all, moment, state);
+  if (visited === 'too-large' && isFirst) visited = withFirstSession(linked, settings, moment, state);
   if (visited === 'too-large' || !hasMerged) return visited;
   return { ...visited, expiresAt: Math.max(linked.expiresAt, visited.expiresAt) };
 }
@@ -117,8 +130,9 @@ function withFirstSession(
   profile: Profile,
   settings: AttributeSettings,
   moment: WriteMoment,
+  state: StateSettings | undefined,
 ): Profile | 'too-large' {
-  const asked = withAttributes(profile, settings, moment);
+  const asked = withAttributes(profile, settings, moment, state);
   if (asked === 'too-large') return asked;
   const at = changeTime(asked, moment);
   const first = new Map([[FIRST_SESSION_START, String(moment.now)]]);
@@ -146,7 +160,11 @@ export function merged(stronger: Profile, weaker: Profile, moment: WriteMoment):
     thirdPartyId: stronger.thirdPartyId ?? weaker.thirdPartyId,
     modifiedAt: Math.max(moment.now, stronger.modifiedAt, weaker.modifiedAt),
     expiresAt: Math.max(stronger.expiresAt, weaker.expiresAt),
-    attributes: mergeAttributes(stronger.attributes, weaker.attributes),
+    attributes: withJoinedNotes(
+      mergeAttributes(stronger.attributes, weaker.attributes),
+      stronger.attributes,
+      weaker.attributes,
+    ),
   };
 }
 
@@ -159,6 +177,8 @@ export function reunited(one: Profile, other: Profile): Profile {
     thirdPartyId: one.thirdPartyId ?? other.thirdPartyId,
     modifiedAt: Math.max(one.modifiedAt, other.modifiedAt),
     expiresAt: Math.max(one.expiresAt, other.expiresAt),
-    attributes: newestAttributes(one.attributes, other.attributes),
+    attributes: one.attributes.equals(other.attributes)
+      ? one.attributes
+      : withJoinedNotes(newestAttributes(one.attributes, other.attributes), one.attributes, other.attributes),
   };
 }

@@ -1,7 +1,7 @@
 /** What edge clusters ask one another: each call a POST of JSON to `/edge/v1/{name}`, answered from the asked cluster's own store alone. */
 
 import { z } from '@hono/zod-openapi';
-import { listAttributes, packAttributes } from '../domain/attributes.ts';
+import { listAttributes, listState, packAttributes } from '../domain/attributes.ts';
 import { ID_KINDS } from '../domain/visitor-id.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 
@@ -18,6 +18,10 @@ const Profile = z.object({
   expiresAt: Time,
   /** Oldest first. */
   attributes: z.array(z.object({ name: z.string().min(1), value: z.string(), modifiedAt: Time })),
+  /** The state of the visitor, and behind how many of the attributes each entry lies. */
+  state: z
+    .array(z.object({ name: z.string().min(1), value: z.string(), modifiedAt: Time, before: z.int() }))
+    .optional(),
   ids: z.array(Id.extend({ since: Time })).min(1),
 });
 const Token = z.object({ id: z.string(), issuedAt: Time, expiresAt: Time });
@@ -66,7 +70,19 @@ export const EDGE_CALLS = {
   },
   visit: {
     about: 'Take in a visitor',
-    ask: OfClient.extend({ ids: z.array(Id).min(1), freshTntId: Id, settings: Settings }),
+    ask: OfClient.extend({
+      ids: z.array(Id).min(1),
+      freshTntId: Id,
+      settings: Settings,
+      seen: z
+        .object({
+          categories: z.array(z.string()),
+          notesSessions: z.boolean(),
+          page: z.string().optional(),
+        })
+        .optional(),
+      state: Settings.optional(),
+    }),
     answer: z.object({
       outcome: z.enum(['visited', 'too-large', 'too-many-ids', 'merge-too-large']),
       tntId: z.string(),
@@ -117,8 +133,10 @@ export type SentAccess = z.infer<typeof Access>;
 /** A profile as a call carries it. */
 export function sentProfile({ profile, ids }: LinkedProfile): SentProfile {
   const { thirdPartyId, modifiedAt, expiresAt, attributes } = profile;
+  const state = listState(attributes);
   return {
     ...(thirdPartyId === undefined ? {} : { thirdPartyId }),
+    ...(state.length === 0 ? {} : { state }),
     modifiedAt,
     expiresAt,
     attributes: listAttributes(attributes),
@@ -133,6 +151,8 @@ export function profileOf({
   thirdPartyId,
   modifiedAt,
   expiresAt,
+  state,
 }: SentProfile): LinkedProfile {
-  return { ids, profile: { thirdPartyId, modifiedAt, expiresAt, attributes: packAttributes(attributes) } };
+  const packed = packAttributes(attributes, state);
+  return { ids, profile: { thirdPartyId, modifiedAt, expiresAt, attributes: packed } };
 }

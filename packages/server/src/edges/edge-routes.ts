@@ -136,8 +136,14 @@ function answersOf({
       const { outcome } = await profiles.update(client, sent(id), new Map(settings));
       return { outcome };
     },
-    async visit({ client, ids, freshTntId, settings }) {
-      const visit = { ids, freshTntId, settings: new Map(settings) };
+    async visit({ client, ids, freshTntId, settings, seen, state }) {
+      const visit = {
+        ids,
+        freshTntId,
+        settings: new Map(settings),
+        seen,
+        ...(state && { state: new Map(state) }),
+      };
       const { outcome, tntId } = await profiles.visit(client, visit);
       return { outcome, tntId, node };
     },

@@ -156,9 +156,16 @@ export class LocatedProfiles {
     const { ids } = visit;
     const peer = this.#peers.get(target.cluster)!;
     for (const id of ids) this.#homes.remember(client, id, target.cluster);
-    const { hint: _, facts: __, ...sent } = visit;
+    const { freshTntId, settings, seen, state } = visit;
     const visited = await heard(
-      peer.ask('visit', { client, ...sent, ids: [...ids], settings: [...visit.settings] }),
+      peer.ask('visit', {
+        client,
+        ids: [...ids],
+        freshTntId,
+        settings: [...settings],
+        ...(seen && { seen: { ...seen, categories: [...seen.categories] } }),
+        ...(state && { state: [...state] }),
+      }),
     );
     return { ...visited, cluster: target.cluster };
   }

@@ -1,7 +1,7 @@
 /** Which attribute names each client has ever set; what is known already costs a look into a set. */
 
 import { listAttributes } from '../domain/attributes.ts';
-import { FIRST_SESSION_START } from '../domain/profile.ts';
+import { FIRST_SESSION_START } from '../domain/session.ts';
 import type { Log } from '../log.ts';
 import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../storage/kept/attribute-name-store.ts';
 import type { ProfileStore } from '../storage/profile-store.ts';

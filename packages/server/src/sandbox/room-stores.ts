@@ -122,7 +122,11 @@ function roomProfiles(
     const strongest = ID_KINDS.map((kind) => sent.ids.find((id) => id.kind === kind)).find(Boolean)!;
     const outcome = await profiles.visit(room, { ...sent, ids: [strongest] }, moment);
     clock.at(clock.now() + later, async () => {
-      await profiles.visit(room, { ...sent, settings: new Map() }, { ...moment, now: clock.now() });
+      await profiles.visit(
+        room,
+        { ...sent, settings: new Map(), seen: null, state: undefined },
+        { ...moment, now: clock.now() },
+      );
     });
     const tntId = sent.ids.find(({ kind }) => kind === 'tntId')?.value ?? outcome.tntId;
     return outcome.outcome === 'visited' ? { ...outcome, tntId } : outcome;

@@ -14,7 +14,7 @@
 
 import type { AttributeSettings } from '../domain/attributes.ts';
 import type { WriteMoment } from '../domain/lifetime.ts';
-import type { Profile } from '../domain/profile.ts';
+import type { Profile, VisitSettings } from '../domain/profile.ts';
 import type { LimitOutcome } from '../domain/profile-limits.ts';
 import type { RequestFacts } from '../domain/script-input.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
@@ -23,12 +23,11 @@ import type { VisitorId } from '../domain/visitor-id.ts';
 export type UpdateOutcome = 'updated' | 'created' | 'not-found' | 'too-large';
 
 /** A visit: the ids of one visitor request, and what it sets. */
-export interface Visit {
+export interface Visit extends VisitSettings {
   /** The ids sent, in any order, at most one of a kind; never empty (a visitor without one is sent with `freshTntId` as its id). */
   readonly ids: readonly VisitorId[];
   /** Joins the profile when it has no tntId at all. */
   readonly freshTntId: VisitorId;
-  readonly settings: AttributeSettings;
   /** The location hint that the tntId came with; of no meaning to a store. */
   readonly hint?: string | undefined;
   /** What else the request says; made when somebody asks. Of no meaning to a store. */
@@ -94,7 +93,7 @@ export interface ProfileStore {
 
   /**
    * Takes in a visitor: finds or makes the profile, links and merges by the rules of `domain/linking.ts`, sets attributes, notes
-   * the first session, starts the lifetime anew; all in one step.
+   * the session and the categories by those of `domain/visit-notes.ts`, starts the lifetime anew; all in one step.
    */
   visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome>;
 

@@ -6,8 +6,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
 import type { WriteMoment } from '../../domain/lifetime.ts';
-import { FIRST_SESSION_START } from '../../domain/profile.ts';
 import type { ProfileLimits } from '../../domain/profile-limits.ts';
+import { FIRST_SESSION_START } from '../../domain/session.ts';
 import { customerId, type VisitorId } from '../../domain/visitor-id.ts';
 import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';

@@ -106,7 +106,7 @@ export class LmdbProfileStore implements ProfileStore {
         : living.get(plan.target)!;
     const linked = linkedProfile(target.profile, plan.steps, living, moment);
     const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
-    const profile = visitedProfile(linked, visit.settings, moment, hasMerged);
+    const profile = visitedProfile(linked, visit, moment, hasMerged);
     if (profile === 'too-large') return { outcome: 'too-large', tntId: '' };
     const knownTnt =
       visit.ids.find(({ kind }) => kind === 'tntId') ?? this.#oldestTntId(target, plan, living);

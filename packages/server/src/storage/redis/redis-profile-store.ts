@@ -111,7 +111,7 @@ export class RedisProfileStore implements ProfileStore {
     const linking = new Linking(target, drafts, moment);
     for (const step of plan.steps) linking.take(step, now);
     const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
-    const profile = visitedProfile(target.profile, visit.settings, moment, hasMerged);
+    const profile = visitedProfile(target.profile, visit, moment, hasMerged);
     if (profile === 'too-large') return { outcome: 'too-large', tntId: '' } as const;
     const { size } = target.links;
     const named =

@@ -1,0 +1,73 @@
+/**
+ * The state of a visitor: what Quiver keeps of one beside the attributes, in the same packed bytes
+ * (`packed-attributes.ts`), so that a visit writes both at once and merges, moves, removals and the
+ * expiry treat them as one.
+ *
+ * An entry of the state has a name whose first byte is below 0x20. No attribute's name begins so,
+ * because packed names are escaped as in JSON. That byte is its kind; the rest of the name and the
+ * value are packed like those of attributes. A fetch leaves the state out.
+ */
+
+import {
+  GROUP_HEAD,
+  GROUP_MARK,
+  type PackedAttributes,
+  readLength,
+  skipLength,
+} from './packed-attributes.ts';
+
+/** The kinds of state, each the first character of a name. The numbers are stored. */
+export const STATE = {
+  /** Its time is that of the last call; it has no value (contract section 14). */
+  lastCall: '\u0001',
+  /** The session of that call (`session.ts`). */
+  session: '\u0002',
+  /** Scores of categories (`category-affinity.ts`). */
+  affinity: '\u0003',
+  /** A customer attribute; the rest of the name is `<source>.<attribute>`. No value means null. */
+  customerAttribute: '\u0004',
+  /** What a profile script has kept for itself. */
+  scriptLocal: '\u0005',
+} as const;
+export type StateKind = (typeof STATE)[keyof typeof STATE];
+
+/** The first kind that counts towards the 64 KB of contract section 5. */
+const FIRST_COUNTED = STATE.customerAttribute.charCodeAt(0);
+/** The first byte of an attribute's name is this or above. */
+const FIRST_PRINTABLE = 0x20;
+
+/** State to set: names begin with their {@link StateKind}, values may be empty. */
+export type StateSettings = ReadonlyMap<string, string>;
+
+/** One entry of the state. */
+export interface StateEntry {
+  readonly name: string;
+  readonly value: string;
+  /** When it was set, in epoch milliseconds. */
+  readonly modifiedAt: number;
+}
+
+/** Whether a packed name whose first byte is this one belongs to the state. */
+export function isStateByte(first: number): boolean {
+  return first < FIRST_PRINTABLE;
+}
+
+/** Whether an entry whose name begins with this byte counts towards the 64 KB. */
+export function isCountedByte(first: number): boolean {
+  return first >= FIRST_COUNTED;
+}
+
+/** Whether packed attributes have any state. */
+export function hasState(packed: PackedAttributes): boolean {
+  for (let at = 0; at < packed.length; ) {
+    if (packed[at] === GROUP_MARK) {
+      at += GROUP_HEAD;
+      continue;
+    }
+    const nameStart = skipLength(packed, at);
+    if (isStateByte(packed[nameStart]!)) return true;
+    const nameEnd = nameStart + readLength(packed, at);
+    at = skipLength(packed, nameEnd) + readLength(packed, nameEnd);
+  }
+  return false;
+}
