@@ -160,6 +160,20 @@ export interface ProfileView {
   readonly sizeBytes: number;
   readonly maxBytes: number;
   readonly attributes: readonly AttributeView[];
+  /** The session of the last call; only where sessions are noted. */
+  readonly session?: {
+    /** Which session it is; the first is 1. */
+    readonly number: number;
+    readonly start: string;
+    readonly lastCall: string;
+    /** Whether 30 minutes have passed since the last call. */
+    readonly hasEnded: boolean;
+    readonly landingPage?: string;
+  };
+  /** What the visitor looks at, highest score first; only where categories were sent. */
+  readonly categoryAffinities?: readonly { readonly category: string; readonly score: number }[];
+  /** What uploads have set. */
+  readonly customerAttributes?: readonly (AttributeView & { readonly source: string })[];
 }
 
 /** A profile of a list. */

@@ -154,6 +154,33 @@ describe('three edge clusters', () => {
       expect(await profilesAt(b)).toBe(before - 1);
     });
 
+    test('session and categories are where the visitor lives, and move and become one with the profile', async () => {
+      const look = (edge: EdgeCluster, id: Ids, categories: string) =>
+        edge.fetch('/rest/v1/delivery?client=demo&sessionId=s', {
+          method: 'POST',
+          body: JSON.stringify({
+            id,
+            context: { channel: 'web' },
+            execute: { pageLoad: { parameters: { 'user.categoryId': categories } } },
+          }),
+        });
+      const viewed = async (edge: EdgeCluster, id: string) => {
+        const reply = await edge.admin(`profiles?id=${id}`);
+        const { categoryAffinities } = (await reply.json()) as {
+          categoryAffinities: { category: string; score: number }[];
+        };
+        return categoryAffinities.map(({ category, score }) => `${category} ${score}`);
+      };
+      const thirdPartyId = fresh('shopper');
+      const { tntId } = await visited(b, {});
+      await look(c, { tntId }, 'hats,shoes');
+      expect(await viewed(b, tntId.split('.')[0]!)).toEqual(['hats 9', 'shoes 5']);
+      await look(a, { thirdPartyId }, 'shoes');
+      await visited(c, { tntId, thirdPartyId });
+      expect(await viewed(a, thirdPartyId)).toEqual(['shoes 10', 'hats 9']);
+      expect((await b.admin(`profiles?id=${tntId.split('.')[0]}`)).status).toBe(404);
+    });
+
     test('a device that two persons share follows the last, each keeps what is theirs', async () => {
       const [anna, bert] = [fresh('anna'), fresh('bert')];
       const { tntId } = await visited(a, { thirdPartyId: anna }, { of: 'anna' });

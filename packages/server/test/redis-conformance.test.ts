@@ -14,6 +14,7 @@ import {
 } from '../src/storage/conformance/profile-store-conformance.ts';
 import { describeRecordStore } from '../src/storage/conformance/record-store-conformance.ts';
 import { describeUsageStore } from '../src/storage/conformance/usage-store-conformance.ts';
+import { describeVisitorState } from '../src/storage/conformance/visitor-state-conformance.ts';
 import { keySlot } from '../src/storage/redis/key-slot.ts';
 import { openRedisStores } from '../src/storage/redis/open-redis-stores.ts';
 import type { Stores } from '../src/storage/stores.ts';
@@ -46,6 +47,7 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
   const withFeed = () => makePlace(KEPT);
   describeProfileStore('Redis Cluster', withoutFeed, true);
   describeChangeFeed('Redis Cluster', withFeed);
+  describeVisitorState('Redis Cluster', withoutFeed);
   describeBatchStore('Redis Cluster', withoutFeed);
   describeRecordStore('Redis Cluster', withoutFeed);
   describeClientStore('Redis Cluster', withoutFeed);

@@ -11,6 +11,7 @@ import { KIND_NAMES } from '../parts/kinds.ts';
 import { Card, Facts } from '../parts/page.tsx';
 import { Gauge } from '../parts/progress.tsx';
 import { ProfileAttributes } from './profile-attributes.tsx';
+import { VisitorCards } from './profile-visitor.tsx';
 
 export function ProfileView({ client, profile }: { client: string; profile: Profile }) {
   const { kind, id } = profile;
@@ -45,6 +46,7 @@ export function ProfileView({ client, profile }: { client: string; profile: Prof
       </Card>
       <PlaceholderNotice profile={profile} />
       <ProfileAttributes client={client} profile={profile} />
+      <VisitorCards profile={profile} />
       <LinkedIds client={client} profile={profile} />
       <FetchJson client={client} profile={profile} />
     </>

@@ -16,6 +16,7 @@ import type { Route } from '../wire/route.ts';
 import { type TypedId, typedIds, visitorIdOf } from './admin-id.ts';
 import { DESCRIBE, PROFILE_ADMIN_PATH } from './profile-admin-schemas.ts';
 import { attributeViews, profileList, timeText } from './profile-list.ts';
+import { visitorView } from './visitor-view.ts';
 
 /** What is needed of the profiles; `profiles/profile-service.ts` gives it. */
 export interface AdminProfiles {
@@ -49,7 +50,7 @@ export function profileAdminRoutes(
     const ids = typedIds(query);
     for (const id of ids) {
       const found = await store.findLinked(client, visitorIdOf(id), now(), SHOWN_IDS);
-      if (found) return jsonReply(viewOf(client, id, found));
+      if (found) return jsonReply(viewOf(client, id, found, now()));
     }
     throw notFound(client, ids);
   }
@@ -113,7 +114,7 @@ function notFound(client: string, ids: readonly TypedId[]): QuiverError {
   return new QuiverError('not-found', `No profile found for client ${client} with id=${ids[0]!.text}`);
 }
 
-function viewOf(client: string, id: TypedId, { profile, ids }: LinkedProfile) {
+function viewOf(client: string, id: TypedId, { profile, ids }: LinkedProfile, now: number) {
   return {
     client,
     kind: kindName(id.kind),
@@ -129,6 +130,7 @@ function viewOf(client: string, id: TypedId, { profile, ids }: LinkedProfile) {
     sizeBytes: attributesSize(profile.attributes),
     maxBytes: MAX_ATTRIBUTES_SIZE,
     attributes: attributeViews(profile.attributes),
+    ...visitorView(profile.attributes, now),
   };
 }
 

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import { AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { KIND_NAMES } from '../wire/kind-names.ts';
+import { VISITOR_VIEW } from './visitor-view.ts';
 
 export const PROFILE_ADMIN_PATH = '/{client}/target/profiles';
 
@@ -40,6 +41,7 @@ const ProfileView = z
     attributes: z
       .array(z.object({ name: z.string(), value: z.string(), modifiedAt: z.string() }))
       .openapi({ description: 'Oldest first.' }),
+    ...VISITOR_VIEW,
   })
   .openapi('ProfileView', {
     example: {

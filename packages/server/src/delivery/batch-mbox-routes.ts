@@ -12,9 +12,10 @@ import { lastValue } from '../wire/parameters.ts';
 import { edgeHeader, jsonReply, type Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { ClientQuery, MAX_DELIVERY_BODY, REFUSED, SessionId } from './delivery-routes.ts';
-import { checkMembers, MAX_MBOXES, VisitorIdsSchema } from './delivery-schema.ts';
+import { checkMembers, MAX_MBOXES, MboxParameters, VisitorIdsSchema } from './delivery-schema.ts';
 import { addProfileParameters } from './profile-parameters.ts';
 import { mboxCallFacts } from './request-facts.ts';
+import { categoriesInParts } from './seen-categories.ts';
 import { StrictBatchMboxSchema } from './strict-schema.ts';
 import { checkSessionId, memberOfId, visitOf } from './visit.ts';
 import type { SentDebugToken, VisitIntake } from './visit-intake.ts';
@@ -34,6 +35,7 @@ const BatchMboxSchema = z
         z.looseObject({
           mbox: z.string().min(1),
           indexId: z.int().nullish(),
+          parameters: MboxParameters,
           profileParameters: z.unknown().optional().openapi({ type: 'object' }),
         }),
       )
@@ -65,6 +67,7 @@ export function batchMboxRoute(intake: VisitIntake): Route {
     };
     const { tntId, edgeHost, cluster, trace } = await intake.take(call, {
       visit: visitOf(sent.id ?? {}, 'id.', settings, factsOf, customerIdAliases),
+      categories: categoriesInParts(sent.mboxes),
       memberOf: memberOfId,
       sentTntId: sent.id?.tntId,
       metered: { execute: { mboxes: sent.mboxes.map(() => ({})) } },

@@ -11,6 +11,7 @@ import { deliveryReply } from './delivery-reply.ts';
 import { checkMembers, DeliveryRequestSchema, MboxCallSchema } from './delivery-schema.ts';
 import { addProfileParameters, profileParametersOf } from './profile-parameters.ts';
 import { deliveryFacts, mboxCallFacts } from './request-facts.ts';
+import { categoriesIn, categoriesInParts } from './seen-categories.ts';
 import { StrictDeliverySchema, StrictMboxCallSchema } from './strict-schema.ts';
 import { checkSessionId, memberName, memberOfId, visitOf } from './visit.ts';
 import type { SentDebugToken, VisitIntake } from './visit-intake.ts';
@@ -41,6 +42,7 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
         () => deliveryFacts(delivery, sessionId, request.headers),
         customerIdAliases,
       ),
+      categories: categoriesIn(delivery),
       memberOf: memberOfId,
       sentTntId: delivery.id?.tntId,
       metered: delivery,
@@ -65,6 +67,7 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
       visit: visitOf({ ...mboxCall, customerIds: null }, '', settings, () =>
         mboxCallFacts([mboxCall.mbox], sessionId, request.headers),
       ),
+      categories: categoriesInParts([{ parameters: mboxCall.mboxParameters }]),
       memberOf: memberName,
       sentTntId: mboxCall.tntId,
       metered: { execute: { mboxes: [{}] } },

@@ -27,7 +27,19 @@ const ProfileParameters = z
     example: { country: 'france' },
   });
 
-const Details = z.looseObject({ profileParameters: ProfileParameters });
+/** Read by seen-categories.ts. */
+export const MboxParameters = z
+  .unknown()
+  .optional()
+  .openapi({
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    description:
+      'Not stored. `user.categoryId` names categories that the visitor looks at, separated by commas, in at most 256 characters.',
+    example: { 'user.categoryId': 'shoes' },
+  });
+
+const Details = z.looseObject({ profileParameters: ProfileParameters, parameters: MboxParameters });
 const Mbox = Details.extend({
   index: z.int().nullish(),
   name: z.string().nullish(),
@@ -92,6 +104,7 @@ export const MboxCallSchema = z
     thirdPartyId: z.string().nullish(),
     marketingCloudVisitorId: z.string().nullish(),
     profileParameters: ProfileParameters,
+    mboxParameters: MboxParameters,
   })
   .openapi('MboxCall', {
     example: { mbox: 'home', thirdPartyId: 'crm-4711', profileParameters: { country: 'france' } },

@@ -22,6 +22,7 @@ import { edgeHeader, jsonReply, Reply, type ReplyStyle } from '../wire/replies.t
 import type { Method, Route } from '../wire/route.ts';
 import { checkMembers } from './delivery-schema.ts';
 import { mboxCallFacts } from './request-facts.ts';
+import { CATEGORY_PARAMETER, categoriesOfValues, checkCategories } from './seen-categories.ts';
 import { StrictMboxCallSchema } from './strict-schema.ts';
 import { checkSessionId, visitOf } from './visit.ts';
 import type { VisitIntake, VisitTaken } from './visit-intake.ts';
@@ -143,7 +144,11 @@ async function formOf({ request }: Call): Promise<Parameter[]> {
 async function takeIn(intake: VisitIntake, call: Call, sent: readonly Parameter[]): Promise<MboxCallTaken> {
   const mbox = lastValue(sent, 'mbox');
   if (!mbox) throw new QuiverError('bad-request', 'mbox: must be given');
-  if ((await intake.rulesOf(call.client)).checking === 'strict') checkMembers(StrictMboxCallSchema, { mbox });
+  const categoryValues = categoryValuesOf(sent);
+  if ((await intake.rulesOf(call.client)).checking === 'strict') {
+    checkMembers(StrictMboxCallSchema, { mbox });
+    for (const value of categoryValues) checkCategories(value);
+  }
   const sessionId = lastValue(sent, 'mboxSession') || randomBytes(16).toString('hex');
   checkSessionId(sessionId, 'mboxSession');
   const ids: Record<string, string> = {};
@@ -159,6 +164,7 @@ async function takeIn(intake: VisitIntake, call: Call, sent: readonly Parameter[
     visit: visitOf(ids, '', attributesOf(sent).settings, () =>
       mboxCallFacts([mbox], sessionId, call.request.headers, parametersOf(sent)),
     ),
+    categories: categoriesOfValues(categoryValues),
     memberOf: (kind) => IDS.find((id) => id.kind === kind)!.parameter,
     sentTntId: ids.tntId,
     metered: { execute: { mboxes: [{}] } },
@@ -175,12 +181,23 @@ function parametersOf(sent: readonly Parameter[]): NamedTexts {
   );
 }
 
+/** What is sent of categories; one that cannot be decoded says nothing. */
+function categoryValuesOf(sent: readonly Parameter[]): string[] {
+  return sent.flatMap(([name, value]) =>
+    name === CATEGORY_PARAMETER && value !== UNREADABLE ? [value] : [],
+  );
+}
+
 const PARAMETERS = z.object({
   mbox: z.string().openapi({ description: 'The name of the mbox.', example: 'home' }),
   mboxSession: z.string().optional().openapi({ example: 'a3f1c2' }),
   mboxPC: z.string().optional().openapi({ description: 'A tntId.', example: '111.28_20' }),
   mbox3rdPartyId: z.string().optional().openapi({ description: 'A thirdPartyId.', example: 'crm-4711' }),
   mboxMCGVID: z.string().optional().openapi({ description: 'An ECID.' }),
+  [CATEGORY_PARAMETER]: z.string().optional().openapi({
+    description: 'Categories that the visitor looks at, separated by commas; 256 characters.',
+    example: 'shoes',
+  }),
   'profile.country': z
     .string()
     .optional()

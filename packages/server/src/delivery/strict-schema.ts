@@ -7,9 +7,12 @@
 import { isIP } from 'node:net';
 import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
+import { MAX_CATEGORY_VALUE } from '../domain/category-affinity.ts';
 import { quoted } from '../domain/visible-text.ts';
+import { atMostCharacters } from '../domain/visitor-id.ts';
 import { isJsonObject } from '../wire/json.ts';
 import { MAX_MBOXES, MAX_PARAMETER_VALUE, MAX_PROFILE_PARAMETERS } from './delivery-schema.ts';
+import { CATEGORY_PARAMETER } from './seen-categories.ts';
 
 /** The most characters of the ids of purchased products, joined by commas. */
 const MAX_PRODUCT_IDS = 250;
@@ -40,7 +43,17 @@ function parameterProblem(sent: unknown): string | undefined {
 
 function mboxParameterProblem(sent: unknown): string | undefined {
   const reserved = isJsonObject(sent) && RESERVED_PARAMETERS.find((name) => Object.hasOwn(sent, name));
-  return reserved ? `the name "${reserved}" belongs to orders` : parameterProblem(sent);
+  if (reserved) return `the name "${reserved}" belongs to orders`;
+  return parameterProblem(sent) ?? categoryProblem(sent);
+}
+
+/** What is wrong with the categories among parameters (contract section 15). */
+function categoryProblem(sent: unknown): string | undefined {
+  const value = isJsonObject(sent) ? sent[CATEGORY_PARAMETER] : undefined;
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string') return `the value of "${CATEGORY_PARAMETER}" must be a string`;
+  if (atMostCharacters(value, MAX_CATEGORY_VALUE)) return undefined;
+  return `the value of "${CATEGORY_PARAMETER}" must have at most ${MAX_CATEGORY_VALUE} characters`;
 }
 
 /** A member that `problemOf` looks at; null counts as not sent. */
@@ -240,16 +253,21 @@ export const StrictDeliverySchema = z.looseObject({
 
 /** The batch mbox call under `checking: strict`: each mbox has an index of its own. */
 export const StrictBatchMboxSchema = z.looseObject({
-  mboxes: z.array(z.looseObject({ mbox: notBlank(250), indexId: int32 })).superRefine((mboxes, context) =>
-    noIndexTwice(
-      mboxes.map(({ indexId }) => indexId),
-      context,
+  mboxes: z
+    .array(z.looseObject({ mbox: notBlank(250), indexId: int32, parameters: checkedBy(categoryProblem) }))
+    .superRefine((mboxes, context) =>
+      noIndexTwice(
+        mboxes.map(({ indexId }) => indexId),
+        context,
+      ),
     ),
-  ),
 });
 
 /** The mbox that an older call names under `checking: strict`. */
-export const StrictMboxCallSchema = z.looseObject({ mbox: notBlank(250) });
+export const StrictMboxCallSchema = z.looseObject({
+  mbox: notBlank(250),
+  mboxParameters: checkedBy(categoryProblem),
+});
 
 function noIndexTwice(indexes: readonly number[], context: z.core.$RefinementCtx): void {
   const again = indexes.find((index, place) => indexes.indexOf(index) !== place);

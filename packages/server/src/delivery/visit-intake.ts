@@ -62,6 +62,8 @@ export interface SentDebugToken {
 
 export interface VisitToTake {
   readonly visit: Visit;
+  /** Categories that the visitor looks at, in the order in which they count; none by default. */
+  readonly categories?: readonly string[] | undefined;
   /** What the request calls an id of a kind, for a refusal. */
   readonly memberOf: (kind: IdKind) => string;
   /** The tntId as it was sent. */
@@ -95,7 +97,8 @@ export class VisitIntake {
    *   `forbidden` when a debug token was sent that is not the present one; what the store throws
    */
   async take({ request, client }: Call, taken: VisitToTake): Promise<VisitTaken> {
-    const { visit, debugToken, sentTntId, metered } = taken;
+    const { debugToken, sentTntId, metered } = taken;
+    const visit = visitSeen(taken);
     if (isOptedOut(request.headers)) {
       return { tntId: sentTntId ?? undefined, edgeHost: undefined, cluster: undefined, trace: undefined };
     }
@@ -143,6 +146,12 @@ export class VisitIntake {
     }
     return null;
   }
+}
+
+/** The visit with what it says of categories; the very same where it says nothing. */
+function visitSeen({ visit, categories }: VisitToTake): Visit {
+  if (categories === undefined || categories.length === 0) return visit;
+  return { ...visit, seen: { categories, notesSessions: false } };
 }
 
 function tracedOf(found: FoundProfile | undefined): TracedProfile {

@@ -49,7 +49,7 @@ const NOTHING_SEEN: SeenVisit = { categories: [], notesSessions: false };
 
 /** What is known of a visitor at a call that says what was seen, the call itself included. */
 export function notesOfCall(attributes: PackedAttributes, seen: SeenVisit, now: number): VisitorNotes {
-  return notesAfter(keptNotes(attributes), firstStartIn(attributes), seen, now);
+  return notesAfter(notesOfLastCall(attributes), firstStartIn(attributes), seen, now);
 }
 
 /** What is known of a visitor without a call, for people to look at; undefined when nothing is kept. */
@@ -57,7 +57,7 @@ export function notesAt(
   attributes: PackedAttributes,
   now: number,
 ): Omit<VisitorNotes, 'isNewSession'> | undefined {
-  const kept = keptNotes(attributes);
+  const kept = notesOfLastCall(attributes);
   if (!kept) return undefined;
   return hasEnded(kept.session.lastCall, now) ? { ...kept, affinity: halved(kept.affinity) } : kept;
 }
@@ -71,7 +71,7 @@ export function stateOfVisit(
   seen: SeenVisit | undefined,
   now: number,
 ): StateSettings | undefined {
-  const kept = hasState(attributes) ? keptNotes(attributes) : undefined;
+  const kept = hasState(attributes) ? notesOfLastCall(attributes) : undefined;
   if (!kept && !(seen && (seen.notesSessions || seen.categories.length > 0))) return undefined;
   const firstStart = kept ? undefined : firstStartIn(attributes);
   const notes = notesAfter(kept, firstStart, seen ?? NOTHING_SEEN, now);
@@ -98,8 +98,8 @@ function notesAfter(
   return { session, isNewSession: isNew, affinity };
 }
 
-/** What is kept of a visitor, as of the last call. */
-function keptNotes(attributes: PackedAttributes): KeptNotes | undefined {
+/** What is kept of a visitor, as of the last call; undefined when nothing is. */
+export function notesOfLastCall(attributes: PackedAttributes): KeptNotes | undefined {
   let lastCall: PlacedState | undefined;
   let session: PlacedState | undefined;
   let affinity = '';
@@ -130,7 +130,7 @@ export function withJoinedNotes(
   other: PackedAttributes,
 ): PackedAttributes {
   if (!hasState(one) || !hasState(other)) return together;
-  const [a, b] = [keptNotes(one), keptNotes(other)];
+  const [a, b] = [notesOfLastCall(one), notesOfLastCall(other)];
   if (!a || !b) return together;
   const session = joinedSession(a.session, b.session);
   const affinity = joinedAffinity(

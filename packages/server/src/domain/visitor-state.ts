@@ -29,14 +29,13 @@ export const STATE = {
   /** What a profile script has kept for itself. */
   scriptLocal: '\u0005',
 } as const;
-export type StateKind = (typeof STATE)[keyof typeof STATE];
 
 /** The first kind that counts towards the 64 KB of contract section 5. */
 const FIRST_COUNTED = STATE.customerAttribute.charCodeAt(0);
 /** The first byte of an attribute's name is this or above. */
 const FIRST_PRINTABLE = 0x20;
 
-/** State to set: names begin with their {@link StateKind}, values may be empty. */
+/** State to set: a name begins with its kind of {@link STATE}, a value may be empty. */
 export type StateSettings = ReadonlyMap<string, string>;
 
 /** One entry of the state. */

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { listAttributes } from '../../domain/attributes.ts';
 import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
+import { notesOfLastCall } from '../../domain/visit-notes.ts';
 import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
 import type { BatchStore } from '../batch-store.ts';
 import { PlainRows } from '../plain-rows.ts';
@@ -42,12 +43,23 @@ const someSettings = fc
     { maxLength: 3 },
   )
   .map((pairs) => new Map(pairs));
+/** Often nothing at all, so that visitors of whom nothing is noted meet others. */
+const someSeen = fc.record({
+  categories: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { maxLength: 3 }),
+  notesSessions: fc.boolean(),
+  page: fc.constantFrom(undefined, 'https://a.example/', 'https://b.example/"é'),
+});
 /** A row of a batch that sets nothing is skipped before it comes to a store. */
 const rowSettings = someSettings.filter(({ size }) => size > 0);
 const operation = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ do: fc.constant('visit' as const), ids: visitIds, settings: someSettings }),
+    arbitrary: fc.record({
+      do: fc.constant('visit' as const),
+      ids: visitIds,
+      settings: someSettings,
+      seen: fc.option(someSeen, { nil: undefined }),
+    }),
   },
   {
     weight: 3,
@@ -95,7 +107,7 @@ const operation = fc.oneof(
 );
 const step = fc.record({
   operation,
-  elapse: fc.oneof(fc.constantFrom(0, 1, 1000), fc.integer({ min: 0, max: DAY }), fc.constant(-3)),
+  elapse: fc.oneof(fc.constantFrom(0, 1, 1000, 1_800_000), fc.integer({ min: 0, max: DAY }), fc.constant(-3)),
   lifetimeDays: fc.constantFrom(1, 2, 14),
   client: fc.constantFrom(...CLIENTS),
 });
@@ -131,7 +143,8 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
     expiries.add(expiryOf(moment));
     if (op.do === 'visit') {
       fresh += 1;
-      const visit = { ids: op.ids, freshTntId: tnt(`fresh${fresh}`), settings: op.settings };
+      const { ids, settings, seen } = op;
+      const visit = { ids, freshTntId: tnt(`fresh${fresh}`), settings, seen };
       expect(await store.visit(client, visit, moment)).toEqual(model.visit(client, visit, moment));
     } else if (op.do === 'update') {
       const answer = await store.update(client, op.id, op.settings, moment, op.create);
@@ -227,6 +240,7 @@ async function compareReads(
       expected && {
         modifiedAt: expected.modifiedAt,
         expiresAt: expected.expiresAt,
+        noted: expected.noted,
         attributes: Object.entries(Object.fromEntries(expected.attributes))
           .concat(
             expected.attributes.has('__proto__')
@@ -257,6 +271,7 @@ function readable({ profile, ids }: NonNullable<Awaited<ReturnType<ProfileStore[
   return {
     modifiedAt: profile.modifiedAt,
     expiresAt: profile.expiresAt,
+    noted: notesOfLastCall(profile.attributes),
     attributes: attributes.map(({ name, value, modifiedAt }) => `${name}=${value}@${modifiedAt}`).sort(),
     ids: ids.map(({ kind, value, since }) => `${kind}:${value}@${since}`).sort(),
   };

@@ -5,7 +5,14 @@
  */
 
 import type { AttributeSettings } from '../../domain/attributes.ts';
+import {
+  type CategoryAffinity,
+  halved,
+  joinedAffinity,
+  withCategory,
+} from '../../domain/category-affinity.ts';
 import { expiryOf, isExpired, type WriteMoment } from '../../domain/lifetime.ts';
+import { hasEnded, joinedSession, type LiveSession, sessionOfCall } from '../../domain/session.ts';
 import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
 import type { UpdateOutcome, Visit } from '../profile-store.ts';
 
@@ -14,6 +21,8 @@ interface ModelProfile {
   modifiedAt: number;
   expiresAt: number;
   ids: { id: VisitorId; since: number; order: number }[];
+  /** Session and categories, once a visit has given cause to note them. */
+  noted?: { session: LiveSession; affinity: CategoryAffinity };
 }
 
 const LIMIT = 65_536;
@@ -68,6 +77,7 @@ export class ModelProfileStore {
         this.#add(client, target, id, moment);
       } else {
         latest = Math.max(latest, target.expiresAt, other.expiresAt);
+        joinNotes(target, other);
         for (const [name, attribute] of other.attributes)
           if (!target.attributes.has(name)) target.attributes.set(name, attribute);
         target.modifiedAt = Math.max(target.modifiedAt, other.modifiedAt, moment.now);
@@ -82,6 +92,7 @@ export class ModelProfileStore {
       this.#profiles.set(client, before);
       return { outcome: 'too-large', tntId: '' };
     }
+    note(target, visit.seen, moment);
     set(target, visit.settings, moment);
     target.expiresAt = Math.max(latest, target.expiresAt);
     if (!target.attributes.has('firstSessionStart'))
@@ -159,6 +170,32 @@ function wouldBeTooLarge(profile: ModelProfile, settings: AttributeSettings): bo
   const after = new Map<string, { value: string }>(profile.attributes);
   for (const [name, value] of settings) after.set(name, { value });
   return sizeOf(after) > LIMIT && sizeOf(after) > sizeOf(profile.attributes);
+}
+
+function note(profile: ModelProfile, seen: Visit['seen'], { now }: WriteMoment): void {
+  const { noted } = profile;
+  if (!noted && !seen?.notesSessions && !seen?.categories.length) return;
+  const firstCall = noted ? undefined : Number(profile.attributes.get('firstSessionStart')?.value);
+  const page = seen?.notesSessions ? seen.page : undefined;
+  const { session, isNew } = sessionOfCall(noted?.session, firstCall, page, now);
+  let affinity = noted?.affinity ?? [];
+  if (isNew) affinity = halved(affinity);
+  for (const category of seen?.categories ?? []) affinity = withCategory(affinity, category);
+  // An engine takes the time of the change for that of the call.
+  profile.noted = { affinity, session: { ...session, lastCall: Math.max(now, profile.modifiedAt) } };
+}
+
+function joinNotes(into: ModelProfile, from: ModelProfile): void {
+  const [a, b] = [into.noted, from.noted];
+  const kept = a ?? b;
+  if (a && b) {
+    const aged = (one: typeof a, other: typeof a) =>
+      hasEnded(one.session.lastCall, other.session.lastCall) ? halved(one.affinity) : one.affinity;
+    into.noted = {
+      session: joinedSession(a.session, b.session),
+      affinity: joinedAffinity(aged(a, b), aged(b, a)),
+    };
+  } else if (kept) into.noted = kept;
 }
 
 function set(profile: ModelProfile, settings: AttributeSettings, moment: WriteMoment): void {

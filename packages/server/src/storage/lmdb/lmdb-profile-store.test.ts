@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { testAgainstModel } from '../conformance/model-comparison.ts';
 import { DAY, describeProfileStore, type StorePlace, T0 } from '../conformance/profile-store-conformance.ts';
+import { describeVisitorState } from '../conformance/visitor-state-conformance.ts';
 import type { Stores } from '../stores.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { openLmdbStores } from './open-lmdb-stores.ts';
@@ -37,6 +38,7 @@ async function makePlace(log?: LogOptions): Promise<LmdbPlace> {
 }
 
 describeProfileStore('LMDB', makePlace);
+describeVisitorState('LMDB', makePlace);
 describeProfileStore('LMDB without memory', () => makePlace({ recentKeys: 0 }));
 
 testAgainstModel('LMDB', makePlace, 60, isEmptyAtTheEnd(undefined));

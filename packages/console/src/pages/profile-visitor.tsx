@@ -1,0 +1,66 @@
+import type { ProfileView } from 'quiver-client';
+import { count, time } from '../parts/format.ts';
+import { Card, Facts } from '../parts/page.tsx';
+
+/** What is known of a visitor beside the attributes, which no fetch returns. */
+export function VisitorCards({ profile }: { profile: ProfileView }) {
+  return (
+    <>
+      <SessionCard profile={profile} />
+      <CustomerAttributes profile={profile} />
+    </>
+  );
+}
+
+function SessionCard({ profile: { session, categoryAffinities = [] } }: { profile: ProfileView }) {
+  if (!session) return null;
+  return (
+    <Card title="Sessions and categories">
+      <Facts
+        facts={[
+          [
+            'Session',
+            `number ${count(session.number)}, ${session.hasEnded ? 'ended' : 'open'}, since ${time(session.start)}`,
+          ],
+          ['Last call', time(session.lastCall)],
+          ...(session.landingPage ? [['Landing page', session.landingPage] as const] : []),
+          ...categoryAffinities.map(
+            ({ category, score }) =>
+              [`Affinity for ${category}`, String(Math.round(score * 100) / 100)] as const,
+          ),
+        ]}
+      />
+    </Card>
+  );
+}
+
+function CustomerAttributes({ profile: { customerAttributes = [] } }: { profile: ProfileView }) {
+  if (customerAttributes.length === 0) return null;
+  return (
+    <Card title="Customer attributes">
+      <div className="scroll">
+        <table>
+          <caption className="off-screen">Customer attributes of this visitor</caption>
+          <thead>
+            <tr>
+              <th scope="col">Source</th>
+              <th scope="col">Name</th>
+              <th scope="col">Value</th>
+              <th scope="col">Uploaded</th>
+            </tr>
+          </thead>
+          <tbody>
+            {customerAttributes.map(({ source, name, value, modifiedAt }) => (
+              <tr key={`${source}.${name}`}>
+                <td>{source}</td>
+                <td>{name}</td>
+                <td>{value}</td>
+                <td>{time(modifiedAt)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Card>
+  );
+}

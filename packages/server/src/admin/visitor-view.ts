@@ -1,0 +1,50 @@
+/** What the admin API shows of a visitor beside the attributes: session, categories, customer attributes (contract sections 14 and 15). */
+
+import { z } from '@hono/zod-openapi';
+import { listCustomerAttributes } from '../domain/customer-attributes.ts';
+import type { PackedAttributes } from '../domain/packed-attributes.ts';
+import { hasEnded } from '../domain/session.ts';
+import { notesAt } from '../domain/visit-notes.ts';
+import { timeText } from './profile-list.ts';
+
+/** The members of a profile's view; each is left out where nothing is kept. */
+export const VISITOR_VIEW = {
+  session: z
+    .object({
+      number: z.int().openapi({ description: 'Which session it is; the first is 1.' }),
+      start: z.string(),
+      lastCall: z.string(),
+      hasEnded: z.boolean().openapi({ description: 'Whether 30 minutes have passed since the last call.' }),
+      landingPage: z.string().optional(),
+    })
+    .optional()
+    .openapi({ description: 'The session of the last call, where sessions are noted.' }),
+  categoryAffinities: z
+    .array(z.object({ category: z.string(), score: z.number() }))
+    .optional()
+    .openapi({ description: 'Highest score first.' }),
+  customerAttributes: z
+    .array(z.object({ source: z.string(), name: z.string(), value: z.string(), modifiedAt: z.string() }))
+    .optional(),
+};
+
+/** @param now epoch milliseconds: a session may have ended by then */
+export function visitorView(attributes: PackedAttributes, now: number) {
+  const notes = notesAt(attributes, now);
+  const customerAttributes = listCustomerAttributes(attributes);
+  return {
+    ...(notes && {
+      session: {
+        number: notes.session.count,
+        start: timeText(notes.session.start),
+        lastCall: timeText(notes.session.lastCall),
+        hasEnded: hasEnded(notes.session.lastCall, now),
+        landingPage: notes.session.landingPage,
+      },
+      categoryAffinities: notes.affinity.map(({ name, score }) => ({ category: name, score })),
+    }),
+    ...(customerAttributes.length > 0 && {
+      customerAttributes: customerAttributes.map((one) => ({ ...one, modifiedAt: timeText(one.modifiedAt) })),
+    }),
+  };
+}

@@ -1,0 +1,107 @@
+/** What every engine owes to the state of a visitor: it is kept, merged, moved and removed with the profile (contract sections 14 and 15). */
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { listState } from '../../domain/attributes.ts';
+import { notesAt, type SeenVisit } from '../../domain/visit-notes.ts';
+import { STATE } from '../../domain/visitor-state.ts';
+import type { LinkedProfile } from '../profile-store.ts';
+import type { Stores } from '../stores.ts';
+import { at, DAY, person, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
+
+const MINUTE = 60_000;
+const SHOES: SeenVisit = { categories: ['shoes'], notesSessions: false };
+
+export function describeVisitorState(engine: string, makePlace: () => Promise<StorePlace>): void {
+  describe(`${engine} keeps the state of a visitor`, () => {
+    let place: StorePlace;
+    let stores: Stores;
+    beforeEach(async () => {
+      place = await makePlace();
+      stores = await place.open();
+    });
+    afterEach(async () => place.dispose());
+
+    const visit = (ids: ReturnType<typeof tnt>[], seen: SeenVisit | undefined, now: number, set = {}) =>
+      stores.profiles.visit(
+        'demo',
+        { ids, freshTntId: tnt('fresh'), settings: settings(set), seen },
+        at(now),
+      );
+    const linked = (id: string, now: number) => stores.profiles.findLinked('demo', tnt(id), now, 100);
+    const scores = async (id: string, now: number) => {
+      const found = await linked(id, now);
+      return (
+        found && notesAt(found.profile.attributes, now)?.affinity.map((one) => `${one.name} ${one.score}`)
+      );
+    };
+
+    test('through many visits of a small and of a large profile, and shows it to no fetch', async () => {
+      for (const [id, length] of [
+        ['small', 1],
+        ['large', 30_000],
+      ] as const) {
+        await visit([tnt(id)], SHOES, T0, { x: 'x'.repeat(length) });
+        const before = await stores.profiles.find('demo', tnt(id), T0);
+        for (let call = 1; call <= 5; call += 1) await visit([tnt(id)], undefined, T0 + call * 20 * MINUTE);
+        const now = T0 + 100 * MINUTE;
+        const after = await stores.profiles.find('demo', tnt(id), now);
+        expect(after).toEqual({ ...before, expiresAt: now + 14 * DAY });
+        expect(await scores(id, now)).toEqual(['shoes 10']);
+        await visit([tnt(id)], { ...SHOES, categories: ['hats'] }, now + 30 * MINUTE);
+        expect(await scores(id, now + 30 * MINUTE)).toEqual(['hats 5', 'shoes 4']);
+        expect(notesAt((await linked(id, now))!.profile.attributes, now)?.session).toMatchObject({
+          count: 2,
+          first: T0,
+          previousEnd: now,
+        });
+      }
+    });
+
+    test('and what a visit sets of it beside that, which names no attribute', async () => {
+      const state = new Map([[`${STATE.scriptLocal}script.n`, '"é"']]);
+      const sent = { ids: [tnt('a')], freshTntId: tnt('fresh'), settings: settings({ a: '1' }), state };
+      await stores.profiles.visit('demo', sent, at(T0));
+      expect(listState((await linked('a', T0))!.profile.attributes)).toEqual([
+        { name: `${STATE.scriptLocal}script.n`, value: '"é"', modifiedAt: T0, before: 2 },
+      ]);
+    });
+
+    test('when visitors become one', async () => {
+      await visit([tnt('phone'), person('p')], SHOES, T0);
+      await visit([tnt('desk')], { ...SHOES, categories: ['hats', 'coats'] }, T0 + 45 * MINUTE);
+      await visit([tnt('desk'), person('p')], undefined, T0 + 46 * MINUTE);
+      expect(await scores('phone', T0 + 46 * MINUTE)).toEqual(['hats 9', 'coats 5', 'shoes 5']);
+    });
+
+    test('when the profile moves to another edge cluster, once and again', async () => {
+      await visit([tnt('a')], SHOES, T0, { x: '1' });
+      const there = await makePlace();
+      try {
+        const others = (await there.open()).profiles;
+        let handedOver: LinkedProfile | undefined;
+        for (const _ of 'twice') {
+          handedOver = (await linked('a', T0))!;
+          await others.adopt('demo', handedOver, T0);
+        }
+        const adopted = (await others.findLinked('demo', tnt('a'), T0, 100))!;
+        expect(adopted.profile.attributes.equals(handedOver!.profile.attributes)).toBe(true);
+        await visit([tnt('a')], undefined, T0 + MINUTE);
+        // Only the clock of the session has moved, and that is a change.
+        expect(await stores.profiles.release('demo', handedOver!, T0)).toBe(false);
+        expect(await stores.profiles.release('demo', (await linked('a', T0))!, T0)).toBe(true);
+      } finally {
+        await there.dispose();
+      }
+    });
+
+    test('no longer than the profile', async () => {
+      await visit([tnt('a')], SHOES, T0);
+      await visit([tnt('a')], undefined, T0 + 14 * DAY);
+      expect(await scores('a', T0 + 14 * DAY)).toBeUndefined();
+      await visit([tnt('a')], SHOES, T0 + 14 * DAY);
+      await stores.profiles.remove('demo', tnt('a'), T0 + 14 * DAY);
+      await visit([tnt('a')], undefined, T0 + 14 * DAY);
+      expect(listState((await linked('a', T0 + 14 * DAY))!.profile.attributes)).toEqual([]);
+    });
+  });
+}
