@@ -3,7 +3,7 @@
 import { type AttributeSettings, commonNames, hasAttribute, mergeAttributes } from '../domain/attributes.ts';
 import { type Change, MAX_CHANGE_IDS } from '../domain/change.ts';
 import type { PackedAttributes } from '../domain/packed-attributes.ts';
-import { FIRST_SESSION_START } from '../domain/profile.ts';
+import { FIRST_SESSION_START } from '../domain/session.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
 /** What is the same for all changes of one write. */
