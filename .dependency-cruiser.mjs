@@ -1,7 +1,7 @@
 /**
  * The floors of the house, lowest first; an import may go down or stay in its folder, never up.
  *
- *   errors, domain ← storage ← wire ← features ← http ← server.ts ← sandbox ← cli ← main.ts     (config, locks, runtime, background.ts and log.ts stand beside)
+ *   errors, domain ← storage ← service, wire ← features ← http ← server.ts ← sandbox ← cli ← main.ts     (config, locks, runtime, background.ts and log.ts stand beside)
  */
 const src = '^packages/server/src';
 const FEATURES = [
@@ -41,9 +41,11 @@ export default {
     floor('runtime', 'runtime/', ['connection/', 'locks/', embedded, later]),
     floor('storage', 'storage/', [...ground, 'locks/']),
     floor('wire', 'wire/', [...ground, 'config/']),
+    floor('service', 'service/', [...ground, 'storage/(kept/)?[^/]+$', 'log\\.ts$']),
     ...FEATURES.map((feature) =>
       floor(feature, `${feature}/`, [
         ...ground,
+        'service/',
         'storage/(kept/)?[^/]+$',
         'wire/',
         'config/',
@@ -52,6 +54,7 @@ export default {
     ),
     floor('http', 'http/', [
       ...ground,
+      'service/',
       embedded,
       'storage/(kept/)?[^/]+$',
       'wire/',
@@ -61,6 +64,7 @@ export default {
     ]),
     floor('sandbox', 'sandbox/', [
       ...ground,
+      'service/',
       'storage/(kept/)?[^/]+$',
       'wire/',
       'config/',

@@ -14,7 +14,7 @@ import { DEFAULT_LIMITS } from '../src/domain/profile-limits.ts';
 import { type App, createApp } from '../src/http/app.ts';
 import { PlaceholderIds } from '../src/metering/placeholder-ids.ts';
 import { UsageMeter } from '../src/metering/usage-meter.ts';
-import { AttributeNames } from '../src/profiles/attribute-names.ts';
+import { AttributeNames } from '../src/service/attribute-names.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { ProfileStore } from '../src/storage/profile-store.ts';
 import type { Stores } from '../src/storage/stores.ts';

@@ -1,22 +1,16 @@
 /** An id as an administrator types it: of a kind that is said, or told by its form. */
 
-import { type IdKind, idProblem, likelyKinds, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
+import { idProblem, likelyKinds, type SentId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { KIND_NAMES, kindOfName } from '../wire/kind-names.ts';
 import { lastValue, type Parameter } from '../wire/parameters.ts';
-
-/** An id with a kind that it may be of; `text` is as typed, a tntId with its location hint, a customer id as `alias:id`. */
-export interface TypedId {
-  readonly kind: IdKind;
-  readonly text: string;
-}
 
 /**
  * What `id` and `kind` of a query may mean, likeliest first (`likelyKinds`); just one when the kind is said.
  *
  * @throws QuiverError `bad-request` when there is no id, no such kind, or the id is of no kind
  */
-export function typedIds(query: readonly Parameter[]): TypedId[] {
+export function typedIds(query: readonly Parameter[]): SentId[] {
   const text = lastValue(query, 'id');
   if (text === undefined || text === '') throw new QuiverError('bad-request', 'id: must be given');
   const said = lastValue(query, 'kind');
@@ -30,9 +24,4 @@ export function typedIds(query: readonly Parameter[]): TypedId[] {
   const kinds = likelyKinds(text);
   if (kinds.length === 0) throw new QuiverError('bad-request', `id: ${idProblem('thirdPartyId', text)}`);
   return kinds.map((kind) => ({ kind, text }));
-}
-
-/** The identity that a typed id stands for. */
-export function visitorIdOf({ kind, text }: TypedId): VisitorId {
-  return kind === 'tntId' ? parseTntId(text).id : { kind, value: text };
 }

@@ -3,9 +3,11 @@
 import { attributeNameProblem } from '../domain/attribute-name.ts';
 import { type AttributeSettings, attributesSize, MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import { isPlaceholder } from '../domain/placeholder-id.ts';
+import type { SentId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
+import type { ProfileService } from '../service/profile-service.ts';
 import type { ProfileLists } from '../storage/profile-lists.ts';
-import type { LinkedProfile, ProfileStore, UpdateOutcome } from '../storage/profile-store.ts';
+import type { LinkedProfile } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
 import { isJsonObject, readJsonObject } from '../wire/json.ts';
@@ -13,25 +15,10 @@ import { kindName } from '../wire/kind-names.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
-import { type TypedId, typedIds, visitorIdOf } from './admin-id.ts';
+import { typedIds } from './admin-id.ts';
 import { DESCRIBE, PROFILE_ADMIN_PATH } from './profile-admin-schemas.ts';
 import { attributeViews, profileList, timeText } from './profile-list.ts';
 import { visitorView } from './visitor-view.ts';
-
-/** What is needed of the profiles; `profiles/profile-service.ts` gives it. */
-export interface AdminProfiles {
-  update(
-    client: string,
-    id: TypedId,
-    settings: AttributeSettings,
-  ): Promise<{ readonly outcome: UpdateOutcome }>;
-  remove(client: string, id: TypedId): Promise<{ readonly outcome: boolean }>;
-  removeAttribute(
-    client: string,
-    id: TypedId,
-    name: string,
-  ): Promise<{ readonly outcome: 'removed' | 'no-profile' | 'no-attribute' }>;
-}
 
 /** The most ids that are shown of a profile. */
 const SHOWN_IDS = 1000;
@@ -40,8 +27,7 @@ const MAX_BODY = 512 * 1024;
 
 /** @param now epoch milliseconds */
 export function profileAdminRoutes(
-  store: Pick<ProfileStore, 'findLinked'>,
-  profiles: AdminProfiles,
+  profiles: ProfileService,
   lists: Pick<ProfileLists, 'page'>,
   now: () => number,
 ): Route[] {
@@ -49,7 +35,7 @@ export function profileAdminRoutes(
   async function view({ client, query }: Call) {
     const ids = typedIds(query);
     for (const id of ids) {
-      const found = await store.findLinked(client, visitorIdOf(id), now(), SHOWN_IDS);
+      const found = await profiles.findLinked(client, id, SHOWN_IDS);
       if (found) return jsonReply(viewOf(client, id, found, now()));
     }
     throw notFound(client, ids);
@@ -110,11 +96,11 @@ export function profileAdminRoutes(
   ];
 }
 
-function notFound(client: string, ids: readonly TypedId[]): QuiverError {
+function notFound(client: string, ids: readonly SentId[]): QuiverError {
   return new QuiverError('not-found', `No profile found for client ${client} with id=${ids[0]!.text}`);
 }
 
-function viewOf(client: string, id: TypedId, { profile, ids }: LinkedProfile, now: number) {
+function viewOf(client: string, id: SentId, { profile, ids }: LinkedProfile, now: number) {
   return {
     client,
     kind: kindName(id.kind),

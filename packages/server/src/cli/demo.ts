@@ -13,9 +13,9 @@ import { visitOf } from '../delivery/visit.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import type { Log } from '../log.ts';
 import { dayOf, UsageMeter } from '../metering/usage-meter.ts';
-import { AttributeNames, notingNames } from '../profiles/attribute-names.ts';
-import { makeProfileService } from '../profiles/profile-service.ts';
 import { batchFilesOf, openStores } from '../server.ts';
+import { AttributeNames, notingNames } from '../service/attribute-names.ts';
+import { localProfiles } from '../service/local-profiles.ts';
 import type { BatchVersion } from '../storage/batch-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import { DEMO_PERSON, demoTntId, demoVisits, personId, steadyChance } from './demo-people.ts';
@@ -63,7 +63,7 @@ async function addVisits(stores: Stores, client: string, log: Log, now: number):
   const { settings } = await stores.clients.find(client);
   const lifetimeDays = withDefaults(JSON.parse(settings.json)).profileLifetimeDays;
   let visitAt = now;
-  const service = makeProfileService({
+  const service = localProfiles({
     store: notingNames(stores.profiles, new AttributeNames(stores.attributeNames, log)),
     rulesOf: () => ({ lifetimeDays }),
     now: () => visitAt,

@@ -6,26 +6,18 @@ import type { CheckIds } from '../domain/placeholder-id.ts';
 import { limitReason } from '../domain/profile-limits.ts';
 import type { IdKind } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
-import type { FoundProfile, Visit, VisitOutcome } from '../storage/profile-store.ts';
+import type { ProfileService } from '../service/profile-service.ts';
+import type { FoundProfile, Visit } from '../storage/profile-store.ts';
 import type { Call } from '../wire/call.ts';
 import type { DeliveryRequest } from './delivery-schema.ts';
-import { type LocationRules, locationNames, type Place } from './location-hint.ts';
+import { type LocationRules, locationNames } from './location-hint.ts';
 import { isOptedOut } from './opt-out.ts';
-
-/** What visits need of the profiles; `profiles/profile-service.ts` gives it. */
-export interface VisitorProfiles {
-  visit(client: string, visit: Visit): Promise<VisitOutcome & Place>;
-  find(
-    client: string,
-    id: { readonly kind: IdKind; readonly text: string },
-  ): FoundProfile | undefined | Promise<FoundProfile | undefined>;
-}
 
 /** What a request asked content for, or said of content; of an mbox call its one mbox. */
 export type TakenIn = Pick<DeliveryRequest, 'execute' | 'notifications'>;
 
 export interface VisitIntakeParts {
-  readonly profiles: VisitorProfiles;
+  readonly profiles: Pick<ProfileService, 'find' | 'visit'>;
   readonly location: LocationRules;
   readonly rulesOf: RulesOf;
   /** Counts placeholder ids, and refuses them where the client wants that. */

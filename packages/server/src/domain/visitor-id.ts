@@ -18,6 +18,12 @@ export interface VisitorId {
   readonly value: string;
 }
 
+/** An id as a request wrote it: a tntId with its location hint, a customer id as `alias:id`. */
+export interface SentId {
+  readonly kind: IdKind;
+  readonly text: string;
+}
+
 /** A tntId as a request wrote it, taken apart. */
 export interface TntId {
   readonly id: VisitorId;
@@ -107,6 +113,11 @@ export function parseTntId(text: string): TntId {
   const dot = text.indexOf('.');
   if (dot === -1) return { id: { kind: 'tntId', value: text } };
   return { id: { kind: 'tntId', value: text.slice(0, dot) }, hint: text.slice(dot + 1) };
+}
+
+/** The identity that a well-formed sent id stands for: a tntId's location hint is never part of it. */
+export function visitorIdOf({ kind, text }: SentId): VisitorId {
+  return kind === 'tntId' ? parseTntId(text).id : { kind, value: text };
 }
 
 /**

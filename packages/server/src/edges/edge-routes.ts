@@ -1,17 +1,11 @@
 /** What other edge clusters may ask of this one. Nothing here asks a further cluster: a call goes one hop (contract section 8). */
 
 import { z } from '@hono/zod-openapi';
-import type { AttributeSettings } from '../domain/attributes.ts';
-import type { VisitorId } from '../domain/visitor-id.ts';
+import type { SentId, VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
+import type { ProfileService } from '../service/profile-service.ts';
 import type { RowOutcome } from '../storage/batch-store.ts';
-import type {
-  FoundProfile,
-  ProfileStore,
-  UpdateOutcome,
-  Visit,
-  VisitOutcome,
-} from '../storage/profile-store.ts';
+import type { ProfileStore } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
 import { JSON_HEADERS, Reply } from '../wire/replies.ts';
@@ -29,32 +23,10 @@ import {
 } from './edge-calls.ts';
 import { ANSWER_HEADER, digestOf, type EdgeSeal } from './edge-seal.ts';
 
-/** The profiles that live here; `profiles/profile-service.ts` gives it. */
-export interface LocalProfiles {
-  find(client: string, id: SentId): FoundProfile | undefined | Promise<FoundProfile | undefined>;
-  update(
-    client: string,
-    id: SentId,
-    settings: AttributeSettings,
-  ): Promise<{ readonly outcome: UpdateOutcome }>;
-  visit(client: string, visit: Visit): Promise<VisitOutcome>;
-  remove(client: string, id: SentId): Promise<{ readonly outcome: boolean }>;
-  removeAttribute(
-    client: string,
-    id: SentId,
-    name: string,
-  ): Promise<{ readonly outcome: 'removed' | 'no-profile' | 'no-attribute' }>;
-}
-
-/** An id as a request wrote it. */
-export interface SentId {
-  readonly kind: VisitorId['kind'];
-  readonly text: string;
-}
-
 export interface EdgeRouteParts {
   readonly seal: EdgeSeal;
-  readonly profiles: LocalProfiles;
+  /** The profiles that live here. */
+  readonly profiles: ProfileService;
   readonly store: Pick<ProfileStore, 'findLinked' | 'adopt' | 'release'>;
   /** Applies rows of a batch of another cluster, each once. */
   readonly rows: (ask: EdgeAsk<'rows'>, from: number) => Promise<RowOutcome[]>;

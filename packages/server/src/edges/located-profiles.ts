@@ -13,28 +13,34 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AttributeSettings } from '../domain/attributes.ts';
 import { strongestFirst } from '../domain/linking.ts';
-import { idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
+import { idProblem, parseTntId, type SentId, type VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type NowOrLater, whenKnown } from '../now-or-later.ts';
 import type {
-  FoundProfile,
+  Done,
+  Elsewhere,
+  FetchedProfile,
+  ProfileService,
+  TakenVisit,
+} from '../service/profile-service.ts';
+import type {
   LinkedProfile,
   ProfileStore,
+  RemovalOutcome,
   UpdateOutcome,
   Visit,
-  VisitOutcome,
 } from '../storage/profile-store.ts';
 import type { EdgeAnswer, EdgeAsk, EdgeCallName } from './edge-calls.ts';
 import { type EdgePeer, PeerSilent } from './edge-peer.ts';
-import type { LocalProfiles, SentId } from './edge-routes.ts';
 import { heard, moveProfile, ownPlace, type ProfilePlace, peerPlace } from './profile-moves.ts';
 import { RememberedHomes } from './remembered-homes.ts';
 
 export interface LocatedProfilesParts {
   readonly cluster: number;
   readonly node: number;
-  readonly profiles: LocalProfiles;
+  /** The profiles of this cluster. */
+  readonly profiles: ProfileService;
   readonly store: Pick<ProfileStore, 'findLinked' | 'adopt' | 'release'>;
   readonly peers: readonly EdgePeer[];
   readonly log: Log;
@@ -42,16 +48,11 @@ export interface LocatedProfilesParts {
   readonly now: () => number;
 }
 
-/** Where something was found or done; undefined for this cluster. */
-interface Elsewhere {
-  readonly cluster?: number;
-}
-
 /** Between looks for twins that failed, in milliseconds. */
 const TWIN_PAUSES = [500, 2000, 8000];
 const RETRY_AFTER = { 'retry-after': '1' };
 
-export class LocatedProfiles {
+export class LocatedProfiles implements ProfileService {
   readonly #parts: LocatedProfilesParts;
   readonly #peers: ReadonlyMap<number, EdgePeer>;
   readonly #homes = new RememberedHomes();
@@ -63,7 +64,7 @@ export class LocatedProfiles {
     this.#own = ownPlace(parts.cluster, parts.store, parts.now);
   }
 
-  find(client: string, sent: SentId): NowOrLater<Found | undefined> {
+  find(client: string, sent: SentId): NowOrLater<FetchedProfile | undefined> {
     if (idProblem(sent.kind, sent.text) !== undefined) return undefined;
     const { id, hinted } = this.#read(sent);
     if (hinted) return this.#findElsewhere(client, id, hinted);
@@ -75,7 +76,7 @@ export class LocatedProfiles {
     client: string,
     id: VisitorId,
     hinted: EdgePeer | undefined,
-  ): Promise<Found | undefined> {
+  ): Promise<FetchedProfile | undefined> {
     const sent = sentOf(id);
     const found = await this.#search(client, id, hinted, {
       here: async () => this.#parts.profiles.find(client, sent),
@@ -84,25 +85,16 @@ export class LocatedProfiles {
     return found && { ...found.result, ...found.place };
   }
 
-  /** As {@link ProfileStore.findLinked}, for people. */
-  async findLinked(
-    client: string,
-    id: VisitorId,
-    now: number,
-    limit: number,
-  ): Promise<LinkedProfile | undefined> {
+  async findLinked(client: string, sent: SentId, limit: number): Promise<LinkedProfile | undefined> {
+    const { id } = this.#read(sent);
     const found = await this.#search(client, id, undefined, {
-      here: () => this.#parts.store.findLinked(client, id, now, limit),
+      here: () => this.#parts.profiles.findLinked(client, sent, limit),
       there: (peer) => peerPlace(peer).handOver(client, id),
     });
     return found && { ...found.result, ids: found.result.ids.slice(0, limit) };
   }
 
-  async update(
-    client: string,
-    sent: SentId,
-    settings: AttributeSettings,
-  ): Promise<{ outcome: UpdateOutcome } & Elsewhere> {
+  async update(client: string, sent: SentId, settings: AttributeSettings): Promise<Done<UpdateOutcome>> {
     const { result, place } = await this.#atHome<'update', UpdateOutcome>(client, sent, {
       here: () => this.#parts.profiles.update(client, sent, settings),
       call: ['update', (id) => ({ client, id, settings: [...settings] })],
@@ -112,7 +104,7 @@ export class LocatedProfiles {
     return { outcome: result, ...place };
   }
 
-  async remove(client: string, sent: SentId): Promise<{ outcome: boolean } & Elsewhere> {
+  async remove(client: string, sent: SentId): Promise<Done<boolean>> {
     if (idProblem(sent.kind, sent.text) !== undefined) return { outcome: false };
     const { result, place } = await this.#atHome(client, sent, {
       here: () => this.#parts.profiles.remove(client, sent),
@@ -123,10 +115,9 @@ export class LocatedProfiles {
     return { outcome: result, ...place };
   }
 
-  async removeAttribute(client: string, sent: SentId, name: string) {
-    type Outcome = EdgeAnswer<'remove-attribute'>['outcome'];
-    if (idProblem(sent.kind, sent.text) !== undefined) return { outcome: 'no-profile' as Outcome };
-    const { result, place } = await this.#atHome<'remove-attribute', Outcome>(client, sent, {
+  async removeAttribute(client: string, sent: SentId, name: string): Promise<Done<RemovalOutcome>> {
+    if (idProblem(sent.kind, sent.text) !== undefined) return { outcome: 'no-profile' };
+    const { result, place } = await this.#atHome<'remove-attribute', RemovalOutcome>(client, sent, {
       here: () => this.#parts.profiles.removeAttribute(client, sent, name),
       call: ['remove-attribute', (id) => ({ client, id, name })],
       resultOf: ({ outcome }) => outcome,
@@ -135,7 +126,7 @@ export class LocatedProfiles {
     return { outcome: result, ...place };
   }
 
-  async visit(client: string, visit: Visit): Promise<VisitOutcome & Elsewhere & { readonly node?: number }> {
+  async visit(client: string, visit: Visit): Promise<TakenVisit> {
     const { ids, freshTntId } = visit;
     // Nobody can know a visitor without an id.
     if (ids[0] === freshTntId) return this.#parts.profiles.visit(client, visit);
@@ -355,9 +346,6 @@ export class LocatedProfiles {
     return peer ? peerPlace(peer) : this.#own;
   }
 }
-
-/** A profile as a fetch sends it, and the cluster that has it when it is another. */
-type Found = FoundProfile & Elsewhere;
 
 interface WaysToAsk<Result> {
   readonly here: () => Promise<Result | undefined>;

@@ -42,11 +42,12 @@ import type { UsageMeter } from '../metering/usage-meter.ts';
 import { usageRoutes } from '../metering/usage-routes.ts';
 import type { NowOrLater } from '../now-or-later.ts';
 import { portabilityRoutes } from '../portability/portability-routes.ts';
-import { type AttributeNames, notingNames } from '../profiles/attribute-names.ts';
 import { fetchRoutes } from '../profiles/fetch-routes.ts';
-import { makeProfileService } from '../profiles/profile-service.ts';
 import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
+import { type AttributeNames, notingNames } from '../service/attribute-names.ts';
+import { localProfiles } from '../service/local-profiles.ts';
+import type { ProfileService } from '../service/profile-service.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Call } from '../wire/call.ts';
@@ -148,11 +149,11 @@ export function appRoutes(parts: AppParts): AppRoutes {
   });
   const store = notingNames(stores.profiles, parts.attributeNames);
   const rulesOf: RulesOf = (client) => access.rulesOf(client);
-  const here = makeProfileService({ store, rulesOf, now });
+  const here = localProfiles({ store, rulesOf, now });
   const { edges } = parts;
-  const everywhere =
-    edges && new LocatedProfiles({ ...config, profiles: here, store, peers: edges.peers, log, now });
-  const profiles = everywhere ?? here;
+  const profiles: ProfileService = edges
+    ? new LocatedProfiles({ ...config, profiles: here, store, peers: edges.peers, log, now })
+    : here;
   const checkIds = parts.placeholders.check;
   const intake = new VisitIntake({
     profiles,
@@ -198,7 +199,7 @@ export function appRoutes(parts: AppParts): AppRoutes {
     ...settingsRoutes(access), //                 admin
     ...sessionRoutes({ sessions, logins, clients: config.clients, originOf, callerOf }), // open
     // What the console shows                     admin
-    ...profileAdminRoutes(everywhere ?? stores.profiles, profiles, stores.lists, now),
+    ...profileAdminRoutes(profiles, stores.lists, now),
     ...portabilityRoutes({ ...config, ...stores, store, now }),
     attributeNamesRoute(stores.attributeNames),
     ...usageRoutes(stores.usage, () => usage.flush(), now),

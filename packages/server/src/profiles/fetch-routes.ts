@@ -1,14 +1,15 @@
 /** Fetch: a profile by any of its ids (contract section 4). */
 
 import { formatTime } from '../domain/attributes.ts';
+import type { SentId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { whenKnown } from '../now-or-later.ts';
+import type { FetchedProfile, ProfileService } from '../service/profile-service.ts';
 import { edgeHeader, JSON_HEADERS, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { noProfileFound } from './not-found.ts';
 import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
 import { ClientQuery, idParameter, ProfileReply, refusalResponse } from './profile-schemas.ts';
-import type { LocatedProfile, ProfileService, SentId } from './profile-service.ts';
 
 /** The three fetches. */
 export function fetchRoutes(profiles: ProfileService): Route[] {
@@ -49,7 +50,7 @@ function fetchRoute(profiles: ProfileService, address: ProfilePath): Route {
 }
 
 /** The reply, put together as text around that of the attributes: this is the hot path of the whole server. */
-function profileReply(profile: LocatedProfile | undefined, client: string, sent: SentId): Reply {
+function profileReply(profile: FetchedProfile | undefined, client: string, sent: SentId): Reply {
   if (!profile) throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
   const { modifiedAt, attributes, cluster } = profile;
   const head = `{"client":"${client}","visitorId":${JSON.stringify(sent.text)},"modifiedAt":"${formatTime(modifiedAt)}"`;

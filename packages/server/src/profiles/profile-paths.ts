@@ -1,8 +1,7 @@
 /** How a path addresses a profile: the three ways of contract section 4, used by fetch and removal. */
 
-import type { IdKind } from '../domain/visitor-id.ts';
+import type { IdKind, SentId } from '../domain/visitor-id.ts';
 import type { Call } from '../wire/call.ts';
-import type { SentId } from './profile-service.ts';
 
 /** One way to address a profile. */
 export interface ProfilePath {

@@ -1,12 +1,11 @@
 /** What a single update says: whom it is for and what it sets, out of its parameters (contract section 5). */
 
 import type { AttributeSettings } from '../domain/attributes.ts';
-import { idProblem } from '../domain/visitor-id.ts';
+import { idProblem, type SentId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { attributesOf } from '../wire/attribute-parameters.ts';
 import { type JsonObject, scalarProblem } from '../wire/json.ts';
 import { lastValue, type Parameter, ATTRIBUTE_PREFIX as PREFIX } from '../wire/parameters.ts';
-import type { SentId } from './profile-service.ts';
 
 export interface ProfileUpdate {
   readonly id: SentId;

@@ -2,12 +2,12 @@
 
 import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
+import type { ProfileService } from '../service/profile-service.ts';
 import { edgeHeader, emptyReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { noAttributeFound, noProfileFound } from './not-found.ts';
 import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
 import { ClientQuery, idParameter, refusalResponse } from './profile-schemas.ts';
-import type { ProfileService } from './profile-service.ts';
 
 /** A removal of the profile and one of an attribute, for each way to address a profile. */
 export function removeRoutes(profiles: ProfileService): Route[] {

@@ -4,7 +4,9 @@ import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import type { RulesOf } from '../domain/client-rules.ts';
 import type { CheckIds } from '../domain/placeholder-id.ts';
+import { visitorIdOf } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
+import type { ProfileService } from '../service/profile-service.ts';
 import { readBody, textOf } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
 import { readJsonObject } from '../wire/json.ts';
@@ -13,7 +15,6 @@ import { edgeHeader, type Reply, updateReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { targetLength } from '../wire/target.ts';
 import { noProfileFound } from './not-found.ts';
-import { type ProfileService, visitorIdOf } from './profile-service.ts';
 import { jsonParameters, type ProfileUpdate, profileUpdateOf } from './profile-update.ts';
 
 /** The most characters of path and query of a GET. */

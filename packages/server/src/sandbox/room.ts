@@ -11,7 +11,7 @@ import { listAttributes } from '../domain/attributes.ts';
 import { type AppParts, type AppRoutes, appRoutes } from '../http/app.ts';
 import { PlaceholderIds } from '../metering/placeholder-ids.ts';
 import { UsageMeter } from '../metering/usage-meter.ts';
-import { AttributeNames } from '../profiles/attribute-names.ts';
+import { AttributeNames } from '../service/attribute-names.ts';
 import type { ClientRecord } from '../storage/kept/client-store.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import type { Stores } from '../storage/stores.ts';

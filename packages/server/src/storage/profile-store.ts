@@ -19,6 +19,9 @@ import type { LimitOutcome } from '../domain/profile-limits.ts';
 import type { RequestFacts } from '../domain/script-input.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
+/** What came of the removal of an attribute. */
+export type RemovalOutcome = 'removed' | 'no-profile' | 'no-attribute';
+
 /** What an update or a removal came to. */
 export type UpdateOutcome = 'updated' | 'created' | 'not-found' | 'too-large';
 
@@ -101,12 +104,7 @@ export interface ProfileStore {
   remove(client: string, id: VisitorId, now: number): Promise<boolean>;
 
   /** Removes one attribute; which of the two was not there is told apart. */
-  removeAttribute(
-    client: string,
-    id: VisitorId,
-    name: string,
-    moment: WriteMoment,
-  ): Promise<'removed' | 'no-profile' | 'no-attribute'>;
+  removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment): Promise<RemovalOutcome>;
 
   /**
    * Takes in a profile that lived in another edge cluster, by the rules of `domain/adoption.ts`. Adopted twice it is as adopted once.

@@ -1,0 +1,51 @@
+/** The profiles of this edge cluster. */
+
+import type { WriteMoment, WriteRules } from '../domain/lifetime.ts';
+import { idProblem, type SentId, visitorIdOf } from '../domain/visitor-id.ts';
+import { type NowOrLater, whenKnown } from '../now-or-later.ts';
+import type { ProfileStore } from '../storage/profile-store.ts';
+import type { Done, ProfileService } from './profile-service.ts';
+
+export interface LocalProfilesOptions {
+  readonly store: ProfileStore;
+  /** How each client's profiles are written. */
+  readonly rulesOf: (client: string) => NowOrLater<WriteRules>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** Serves the profiles of a store: takes location hints off, knows the time and each client's lifetime. */
+export function localProfiles({ store, rulesOf, now }: LocalProfilesOptions): ProfileService {
+  const momentOf = ({ lifetimeDays, whenTooLarge = 'refuse' }: WriteRules): WriteMoment => {
+    return { now: now(), lifetimeDays, whenTooLarge };
+  };
+  /** Writes at the moment at which the rules are known. */
+  const written = <Outcome>(client: string, write: (moment: WriteMoment) => Promise<Outcome>) =>
+    whenKnown(rulesOf(client), (rules) => write(momentOf(rules)));
+  const isMalformed = ({ kind, text }: SentId) => idProblem(kind, text) !== undefined;
+  return {
+    find(client, sent) {
+      return isMalformed(sent) ? undefined : store.find(client, visitorIdOf(sent), now());
+    },
+    findLinked: (client, sent, limit) => store.findLinked(client, visitorIdOf(sent), now(), limit),
+    update(client, sent, settings) {
+      return written(client, (moment) =>
+        store.update(client, visitorIdOf(sent), settings, moment, false).then(done),
+      );
+    },
+    visit: (client, visit) => written(client, (moment) => store.visit(client, visit, moment)),
+    async remove(client, sent) {
+      return done(!isMalformed(sent) && (await store.remove(client, visitorIdOf(sent), now())));
+    },
+    async removeAttribute(client, sent, name) {
+      if (isMalformed(sent)) return { outcome: 'no-profile' };
+      return written(client, (moment) =>
+        store.removeAttribute(client, visitorIdOf(sent), name, moment).then(done),
+      );
+    },
+  };
+}
+
+function done<Outcome>(outcome: Outcome): Done<Outcome> {
+  return { outcome };
+}

@@ -1,0 +1,50 @@
+/**
+ * The profiles, as every feature asks for them: a client, and an id as it was sent.
+ *
+ * `local-profiles.ts` serves the profiles of this edge cluster. Where there are other clusters,
+ * `edges/located-profiles.ts` stands before it and goes to where the profile lives.
+ */
+
+import type { AttributeSettings } from '../domain/attributes.ts';
+import type { SentId } from '../domain/visitor-id.ts';
+import type { NowOrLater } from '../now-or-later.ts';
+import type {
+  FoundProfile,
+  LinkedProfile,
+  RemovalOutcome,
+  UpdateOutcome,
+  Visit,
+  VisitOutcome,
+} from '../storage/profile-store.ts';
+
+/** Where something was found or done; `cluster` is left out when it is this one. */
+export interface Elsewhere {
+  readonly cluster?: number;
+}
+
+/** What came of a write. */
+export interface Done<Outcome> extends Elsewhere {
+  readonly outcome: Outcome;
+}
+
+/** A profile as a fetch sends it. */
+export type FetchedProfile = FoundProfile & Elsewhere;
+
+/** What came of a visit; `node` names the node that took it in when that was in another cluster. */
+export type TakenVisit = VisitOutcome & Elsewhere & { readonly node?: number };
+
+/** Every method throws what the store throws; see `storage/profile-store.ts`. */
+export interface ProfileService {
+  /** The profile that an id names; undefined when the id is malformed or unknown, or its profile has expired. Changes nothing. */
+  find(client: string, id: SentId): NowOrLater<FetchedProfile | undefined>;
+  /** As {@link find}, with the ids that name the profile: at most `limit` of them. The id must be well formed. */
+  findLinked(client: string, id: SentId, limit: number): Promise<LinkedProfile | undefined>;
+  /** Sets attributes of a profile that exists; see {@link ProfileStore.update}. The id must be well formed. */
+  update(client: string, id: SentId, settings: AttributeSettings): Promise<Done<UpdateOutcome>>;
+  /** Takes in a visitor; see {@link ProfileStore.visit}. */
+  visit(client: string, visit: Visit): Promise<TakenVisit>;
+  /** Removes a profile; false when there is none. */
+  remove(client: string, id: SentId): Promise<Done<boolean>>;
+  /** Removes one attribute of a profile. */
+  removeAttribute(client: string, id: SentId, name: string): Promise<Done<RemovalOutcome>>;
+}
