@@ -39,7 +39,7 @@ export default {
     floor('locks', 'locks/', []),
     floor('connection', 'connection/', ['errors\\.ts$', later, 'wire/request\\.ts$']),
     floor('runtime', 'runtime/', ['connection/', 'locks/', embedded, later]),
-    floor('storage', 'storage/', [...ground, 'locks/']),
+    floor('storage', 'storage/', [...ground, 'locks/', '(log|background)\\.ts$']),
     floor('wire', 'wire/', [...ground, 'config/']),
     floor('service', 'service/', [...ground, 'storage/(kept/)?[^/]+$', 'log\\.ts$']),
     ...FEATURES.map((feature) =>

@@ -59,7 +59,7 @@ export default {
       seen.reads += READS_A_MOVE;
       if (seen.moves % 3 === 0) await Promise.all(Array.from({ length: 20 }, () => write(pick(people))));
       if (seen.moves % 50 === 0) {
-        seen.swept += (await store.sweep(now, 500)).removed;
+        seen.swept += (await stores.chores.steps.sweep(now, 500)).removed;
         sweptUpTo = Math.max(sweptUpTo, now);
       }
       if (seen.reads % 100_000 === 0) say(`${seen.reads} reads, ${seen.expiredServed} expired ones served`);

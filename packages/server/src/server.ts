@@ -12,14 +12,12 @@ import { join } from 'node:path';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import { ClientAccess } from './access/client-access.ts';
 import { derivedKey } from './access/signing-key.ts';
-import { BatchFiles } from './batches/batch-files.ts';
 import { BatchRunner } from './batches/batch-runner.ts';
 import { batchSweeper } from './batches/batch-sweeper.ts';
 import type { ServeConfig } from './config/config.ts';
 import { EdgeBatchRows } from './edges/batch-rows.ts';
 import { ClientExchange } from './edges/client-exchange.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
-import { SpentCallFiles } from './edges/spent-call-files.ts';
 import { type AppParts, createApp } from './http/app.ts';
 import { HeadJournal } from './journal/head-journal.ts';
 import { reportJournal, serverJournal } from './journal/server-journal.ts';
@@ -27,15 +25,11 @@ import type { Log } from './log.ts';
 import { PlaceholderIds } from './metering/placeholder-ids.ts';
 import { UsageMeter } from './metering/usage-meter.ts';
 import { usageSweeper } from './metering/usage-sweeper.ts';
-import { expirySweeper } from './profiles/expiry-sweeper.ts';
-import { storeChecks } from './profiles/store-checks.ts';
-import { storeUpkeep } from './profiles/store-upkeep.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import { AttributeNames } from './service/attribute-names.ts';
 import type { BatchFileStore } from './storage/batch-file-store.ts';
 import { hasEmbeddedStore } from './storage/lmdb/lmdb-upkeep.ts';
 import { type LmdbStoresOptions, openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
-import type { SpentCallStore } from './storage/spent-call-store.ts';
 import { StoreDamagedError } from './storage/store-damaged-error.ts';
 import type { Stores } from './storage/stores.ts';
 
@@ -110,7 +104,7 @@ export async function openStores(
   if (store.kind === 'lmdb') {
     const path = join(config.dataDir, 'store');
     requireStoreThatWas(config.dataDir, path);
-    const stores = await openLmdbStores({ path, limits: config.limits, ...trouble });
+    const stores = await openLmdbStores({ path, dataDir: config.dataDir, limits: config.limits, ...trouble });
     await noteStore(config.dataDir);
     return stores;
   }
@@ -164,11 +158,6 @@ async function noteStore(dataDir: string): Promise<void> {
   });
 }
 
-/** The files of batches: with the rest of the store, or in the data folder. */
-export function batchFilesOf({ dataDir }: ServeConfig, stores: Stores): BatchFileStore {
-  return stores.batchFiles ?? new BatchFiles(join(dataDir, 'batches'));
-}
-
 export function createServer(parts: ServerParts): QuiverServer {
   const { config, log, runtime } = parts;
   const metrics = new Registry();
@@ -194,9 +183,9 @@ export function createServer(parts: ServerParts): QuiverServer {
         parts.storeLost?.(`${file} was deleted or replaced while the server ran; start it again`),
     });
     closers.push(() => stores.close());
-    const files = batchFilesOf(config, stores);
+    const files = stores.batchFiles;
     await files.start();
-    const edges = await linkEdges(stores);
+    const edges = linkEdges(stores);
     const exchange =
       edges &&
       new ClientExchange({
@@ -224,23 +213,16 @@ export function createServer(parts: ServerParts): QuiverServer {
   }
 
   /** The other edge clusters; undefined where there are none. */
-  async function linkEdges({ spentCalls }: Stores): Promise<EdgeLinks | undefined> {
+  function linkEdges({ spentCalls }: Stores): EdgeLinks | undefined {
     if (config.peers.length === 0 || config.edgeSecret === undefined) return undefined;
-    const spent = spentCalls ?? (await spentCallFiles());
     return edgeLinks({
       ...config,
       key: derivedKey(config.edgeSecret, 'edge calls'),
       registry: metrics,
       log,
       now: Date.now,
-      spent,
+      spent: spentCalls,
     });
-  }
-
-  async function spentCallFiles(): Promise<SpentCallStore> {
-    const files = new SpentCallFiles(join(config.dataDir, 'edge-calls'), Date.now);
-    await files.start();
-    return files;
   }
 
   function startBackground(
@@ -256,7 +238,6 @@ export function createServer(parts: ServerParts): QuiverServer {
     const names = new AttributeNames(stores.attributeNames, log);
     const shared = { batches, files, clients, log, now: Date.now };
     const background = [
-      expirySweeper({ store: stores.profiles, log }),
       batchSweeper(shared),
       new BatchRunner({
         ...shared,
@@ -270,19 +251,13 @@ export function createServer(parts: ServerParts): QuiverServer {
       }),
       usageSweeper({ ...shared, usage: stores.usage }),
     ] as const;
-    const { upkeep, checkOn } = stores;
-    const upkeeper = upkeep && storeUpkeep({ upkeep, log });
-    const checker = checkOn && storeChecks({ checkOn, log, now: Date.now });
-    for (const part of [
-      ...background,
-      ...(upkeeper ? [upkeeper] : []),
-      ...(checker ? [checker] : []),
-      ...(exchange ? [exchange.rounds()] : []),
-    ]) {
+    stores.chores.start(log);
+    closers.push(() => stores.chores.stop());
+    for (const part of [...background, ...(exchange ? [exchange.rounds()] : [])]) {
       part.start();
       closers.push(() => part.stop());
     }
-    wakeRunner = (client) => background[2].wake(client);
+    wakeRunner = (client) => background[1].wake(client);
   }
 
   async function serve(

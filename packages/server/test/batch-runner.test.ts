@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { acceptBatch } from '../src/batches/accept-batch.ts';
-import { BatchFiles } from '../src/batches/batch-files.ts';
 import { BatchRunner } from '../src/batches/batch-runner.ts';
 import { batchSweeper } from '../src/batches/batch-sweeper.ts';
 import { QuiverError } from '../src/errors.ts';
 import type { Batch, BatchStore } from '../src/storage/batch-store.ts';
+import { BatchFiles } from '../src/storage/files/batch-files.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { Stores } from '../src/storage/stores.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { expect, test, vi } from 'vitest';
-import { expirySweeper } from '../src/profiles/expiry-sweeper.ts';
+import { Chores } from '../src/storage/chores.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 
 test('what has expired is freed in the background, step after step, and what lives stays', async () => {
@@ -14,9 +14,9 @@ test('what has expired is freed in the background, step after step, and what liv
     stores.profiles.update('demo', { kind: 'tntId', value }, new Map([['x', '1']]), moment, true);
   await Promise.all(Array.from({ length: 450 }, (_, n) => update(`old${n}`, longAgo)));
   await update('young', { now: Date.now(), lifetimeDays: 1 });
-  const sweep = vi.spyOn(stores.profiles, 'sweep');
-  const sweeper = expirySweeper({ store: stores.profiles, log: pino({ level: 'silent' }), lookEvery: 5 });
-  sweeper.start();
+  const sweep = vi.fn(stores.chores.steps.sweep!);
+  const sweeper = new Chores({ sweep }, { sweepMs: 5 });
+  sweeper.start(pino({ level: 'silent' }));
   await vi.waitFor(async () => {
     const steps = await Promise.all(sweep.mock.results.map(({ value }) => value));
     expect(steps.reduce((sum, { removed }) => sum + removed, 0)).toBe(450);

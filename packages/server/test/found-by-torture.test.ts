@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { acceptBatch } from '../src/batches/accept-batch.ts';
-import type { BatchFiles } from '../src/batches/batch-files.ts';
 import type { IncomingFile } from '../src/storage/batch-file-store.ts';
 import type { BatchStore } from '../src/storage/batch-store.ts';
+import type { BatchFiles } from '../src/storage/files/batch-files.ts';
 import { readBody } from '../src/wire/body.ts';
 import { type RuntimeName, startQuiver } from './start-quiver.ts';
 

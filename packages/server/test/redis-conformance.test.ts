@@ -92,17 +92,17 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
     const file = Buffer.from(
       `batch=pcId,a\n${Array.from({ length: 40_000 }, (_, n) => `v${n},${n}\n`).join('')}`,
     );
-    const incoming = await batchFiles!.receive();
+    const incoming = await batchFiles.receive();
     for (let at = 0; at < file.length; at += 100_000) await incoming.write(file.subarray(at, at + 100_000));
     await incoming.keepAs('demo-1-00000000');
     await incoming.discard();
     for (const start of [0, 262_144, 300_000, file.length - 1]) {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of batchFiles!.readFrom('demo-1-00000000', start)) chunks.push(chunk);
+      for await (const chunk of batchFiles.readFrom('demo-1-00000000', start)) chunks.push(chunk);
       expect(Buffer.concat(chunks).equals(file.subarray(start))).toBe(true);
     }
-    await batchFiles!.remove('demo-1-00000000');
-    expect(await batchFiles!.ids()).toEqual([]);
+    await batchFiles.remove('demo-1-00000000');
+    expect(await batchFiles.ids()).toEqual([]);
     await place.dispose();
   });
 

@@ -31,7 +31,7 @@ async function make() {
     writes.push(profiles.update('demo', tnt(n), settings, moment(), true));
   }
   await Promise.all(writes);
-  while (await stores.upkeep());
+  while (await stores.chores.steps.upkeep());
   for (let n = 0; n < PEOPLE; n += 1) {
     if (isLarge(n)) await profiles.update('demo', tnt(n), new Map([['later', '1']]), moment(1), false);
     if (isLinked(n)) {
@@ -42,7 +42,7 @@ async function make() {
       );
     }
   }
-  for (let n = 0; n < 2; n += 1) while (await stores.upkeep());
+  for (let n = 0; n < 2; n += 1) while (await stores.chores.steps.upkeep());
   await profiles.update('demo', tnt(0), new Map([['x', valueFor(0)]]), moment(3), false);
   await stores.close();
 }
@@ -59,7 +59,7 @@ async function read() {
   }
   for (let found; option !== 'unchecked' && found === undefined; ) {
     try {
-      found = await stores.checkOn();
+      found = await stores.chores.steps.check();
     } catch {
       found = ['the check itself could not go on'];
     }

@@ -13,7 +13,7 @@ import { visitOf } from '../delivery/visit.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import type { Log } from '../log.ts';
 import { dayOf, UsageMeter } from '../metering/usage-meter.ts';
-import { batchFilesOf, openStores } from '../server.ts';
+import { openStores } from '../server.ts';
 import { AttributeNames, notingNames } from '../service/attribute-names.ts';
 import { localProfiles } from '../service/local-profiles.ts';
 import type { BatchVersion } from '../storage/batch-store.ts';
@@ -42,7 +42,7 @@ export async function fillDemo(config: ServeConfig, log: Log, now: number): Prom
     }
     await addUsage(stores, client, log, now);
     await addVisits(stores, client, log, now);
-    await addBatches(config, stores, client, now);
+    await addBatches(stores, client, now);
     return `${client} was filled with made-up visitors; look for ${DEMO_PERSON} in the console`;
   } finally {
     await stores.close();
@@ -105,8 +105,8 @@ const CALLS_A_DAY: Readonly<Record<UsageKind, number>> = {
   removals: 3,
 };
 
-async function addBatches(config: ServeConfig, stores: Stores, client: string, now: number): Promise<void> {
-  const files = batchFilesOf(config, stores);
+async function addBatches(stores: Stores, client: string, now: number): Promise<void> {
+  const files = stores.batchFiles;
   await files.start();
   for (const [index, { version, text }] of demoBatches().entries()) {
     const parts = { batches: stores.batches, files, now: () => now - (demoBatches().length - index) * 1000 };

@@ -186,7 +186,6 @@ function roomProfiles(
       await profiles.adopt(room, adopted, now);
     },
     release: (_, handedOver, now) => profiles.release(room, handedOver, now),
-    sweep: (now, limit) => profiles.sweep(now, limit),
   };
 }
 

@@ -14,13 +14,13 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import type { Guard } from '../access/guards.ts';
-import { BatchFiles } from '../batches/batch-files.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { QuiverError } from '../errors.ts';
 import { type App, enterable } from '../http/app.ts';
 import type { JournalSource } from '../journal/journal-routes.ts';
 import type { Log } from '../log.ts';
 import { openStores } from '../server.ts';
+import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import { quiverVersion } from '../version.ts';
 import type { Call } from '../wire/call.ts';
@@ -87,7 +87,7 @@ export class Sandbox {
     process.once('exit', removeAtExit);
     try {
       const stores = await openStores({ ...options.config, dataDir: folder });
-      const files = new BatchFiles(join(folder, 'batches'));
+      const files = stores.batchFiles;
       await files.start();
       const sandbox = new Sandbox(options, stores, files, folder, removeAtExit);
       await Promise.all(options.config.clients.map((client) => sandbox.world(client)));
@@ -102,7 +102,7 @@ export class Sandbox {
   private constructor(
     options: SandboxOptions,
     stores: Stores,
-    files: BatchFiles,
+    files: BatchFileStore,
     folder: string,
     removeAtExit: () => void,
   ) {

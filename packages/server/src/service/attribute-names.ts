@@ -60,7 +60,6 @@ export function notingNames(store: ProfileStore, names: AttributeNames): Profile
     remove: (...call) => store.remove(...call),
     removeAttribute: (...call) => store.removeAttribute(...call),
     release: (...call) => store.release(...call),
-    sweep: (...call) => store.sweep(...call),
     async adopt(client, adopted, now) {
       await store.adopt(client, adopted, now);
       const attributes = listAttributes(adopted.profile.attributes);

@@ -119,15 +119,6 @@ export interface ProfileStore {
    * @returns false when it has changed meanwhile: it is still here then, and is to be handed over again
    */
   release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean>;
-
-  /**
-   * Frees the space of profiles that expired, in one small step; nothing is left to do where the engine frees them by itself.
-   *
-   * @param now only what expired by then goes
-   * @param limit the most index entries to look at in this step
-   * @returns how many profiles went, and whether more may be due
-   */
-  sweep(now: number, limit: number): Promise<{ readonly removed: number; readonly more: boolean }>;
 }
 
 /** Whether two looks at a profile saw the very same: for {@link ProfileStore.release}. */

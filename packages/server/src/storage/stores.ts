@@ -3,6 +3,7 @@
 import type { BatchFileStore } from './batch-file-store.ts';
 import type { BatchStore } from './batch-store.ts';
 import type { ChangeFeed } from './change-feed.ts';
+import type { Chores } from './chores.ts';
 import { type AttributeNameStore, attributeNameStore } from './kept/attribute-name-store.ts';
 import { type ClientStore, clientStore } from './kept/client-store.ts';
 import { type LoginStore, loginStore } from './kept/login-store.ts';
@@ -28,37 +29,26 @@ export interface Engine {
   /** All profiles of a client, page by page or as an export. */
   readonly lists: ProfileLists;
   readonly batches: BatchStore;
-  /** Undefined when the engine keeps none: then they lie in the data folder, for all processes are on one machine. */
-  readonly batchFiles: BatchFileStore | undefined;
-  /** Undefined when the engine keeps none: then they are files in the data folder. */
-  readonly spentCalls: SpentCallStore | undefined;
+  readonly batchFiles: BatchFileStore;
+  readonly spentCalls: SpentCallStore;
   readonly records: RecordStore;
 
-  /**
-   * Keeps the store small and fast, in one small step; for a process in the background. Undefined where the engine needs nothing of
-   * the kind.
-   *
-   * @param limit the most records in this step; as many as a few milliseconds allow by default
-   * @returns whether there is more to do at once
-   */
-  readonly upkeep: ((limit?: number) => Promise<boolean>) | undefined;
+  /** The background work of the engine; not started yet. */
+  readonly chores: Chores;
 
   /**
-   * Looks for damage, in one small step; for a process in the background. Undefined where the engine does that by itself.
-   *
-   * @returns what was found in a whole round of steps, when this step has ended one: nothing when the store is sound
-   */
-  readonly checkOn: (() => Promise<readonly string[] | undefined>) | undefined;
-
-  /**
-   * Says that a request has arrived, in the very callback of the event loop that has received it. Reads see all that was acknowledged
-   * before; those of requests that arrive in one poll may share one look at the store. Without it they are right as well, and dearer.
+   * Says that a request has arrived, in the very callback of the event loop that has received it.
+   * Reads see all that was acknowledged before; those of requests that arrive in one poll may share
+   * one look at the store. Without it they are right as well, and dearer.
    */
   requestArrives(): void;
 
   figures(): Promise<StoreFigures>;
 
-  /** Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse a write. */
+  /**
+   * Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse
+   * a write.
+   */
   check(): Promise<void>;
 
   /** Flushes and closes; safe to call twice. Nothing may be asked of the stores afterwards. */

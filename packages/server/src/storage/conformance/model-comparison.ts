@@ -162,9 +162,9 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
       expect(answer).toBe(model.removeAttribute(client, op.id, op.name, moment));
     } else if (op.do === 'upkeep') {
       // Where it stops halfway the next operations meet what is.
-      for (const limit of op.limits) await stores.upkeep?.(limit);
+      for (const limit of op.limits) await stores.chores.steps.upkeep?.(limit);
     } else {
-      await store.sweep(now, op.limit);
+      await stores.chores.steps.sweep?.(now, op.limit);
     }
     await compareReads(store, model, client, now);
     count += 1;

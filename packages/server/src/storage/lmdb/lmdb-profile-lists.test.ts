@@ -34,7 +34,7 @@ test('profiles that cleaning has moved come behind the others, each once', async
     store.profiles.update('demo', tnt(id), settings({ now: String(now) }), at(now), true);
   for (let n = 0; n < 6; n += 1) await write(`moved${n}`, T0);
   for (let n = 0; n < 40; n += 1) await write('hot', T0 + n);
-  for (let round = 0; round < 5; round += 1) while (await store.upkeep?.(100));
+  for (let round = 0; round < 5; round += 1) while (await store.chores.steps.upkeep?.(100));
   await write('last', T0 + 50);
   const query = { prefix: undefined, kind: undefined, changedSince: undefined, attribute: undefined };
   const { profiles } = await store.lists.page('demo', { ...query, cursor: undefined, limit: 100 }, T0);

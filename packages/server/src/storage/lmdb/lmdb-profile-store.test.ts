@@ -51,9 +51,9 @@ testAgainstModel('LMDB with little memory', () => makePlace(FORGETFUL), 100, isE
  */
 function isEmptyAtTheEnd(log: LogOptions | undefined) {
   return async (store: Stores, place: StorePlace): Promise<void> => {
-    while ((await store.profiles.sweep(T0 + 10_000 * DAY, 100)).more);
+    while ((await store.chores.steps.sweep?.(T0 + 10_000 * DAY, 100))?.more);
     // What is under way, then all the rest.
-    for (let round = 0; round < 3; round += 1) while (await store.upkeep?.(100));
+    for (let round = 0; round < 3; round += 1) while (await store.chores.steps.upkeep?.(100));
     await store.close();
     const environment = await LmdbEnvironment.open((place as LmdbPlace).path);
     const counts = ['index', 'links', 'expiry', 'expiry-groups', 'orphans'].map((name) =>

@@ -2,6 +2,9 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProfileLimits } from '../../domain/profile-limits.ts';
 import type { FeedRetention } from '../change-feed.ts';
+import { Chores } from '../chores.ts';
+import { BatchFiles } from '../files/batch-files.ts';
+import { SpentCallFiles } from '../files/spent-call-files.ts';
 import { type Stores, storesOver } from '../stores.ts';
 import type { StalledAt } from './commit-groups.ts';
 import type { EntryLogOptions } from './entry-log.ts';
@@ -20,6 +23,8 @@ import { LOCK_FILE } from './usable-files.ts';
 export interface LmdbStoresOptions {
   /** The folder that holds the store; made when missing, with mode 0700. */
   readonly path: string;
+  /** The folder for what lies in files beside the store: batches, and calls between edges; {@link path} by default. */
+  readonly dataDir?: string;
   /** Called when writes do not end: another process holds the writer lock and does not go on, or the disk hangs. */
   readonly onStall?: (at: StalledAt) => void;
   /** Called once when the lock file is no longer the one that was opened: who opens the store from then on shares no lock with this process. */
@@ -65,6 +70,7 @@ function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Tim
  */
 export async function openLmdbStores({
   path,
+  dataDir = path,
   limits,
   changes,
   log,
@@ -77,20 +83,25 @@ export async function openLmdbStores({
   const check = new StoreCheck(environment, tables.records);
   const upkeep = new StoreUpkeep(environment, tables.records, log);
   const snapshots = new StoreSnapshots(environment, join(path, 'snapshots'), log);
+  const profiles = new LmdbProfileStore(environment, tables, limits);
   const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY);
   keepingUp.unref();
   const watching = onLockFileGone && watchLockFile(join(path, LOCK_FILE), onLockFileGone);
   return storesOver({
-    profiles: new LmdbProfileStore(environment, tables, limits),
+    profiles,
     changes: tables.changes,
     lists: new LmdbProfileLists(environment, tables, snapshots),
     batches: new LmdbBatchStore(environment, tables, upkeep),
-    batchFiles: undefined,
-    spentCalls: undefined,
+    batchFiles: new BatchFiles(join(dataDir, 'batches')),
+    spentCalls: new SpentCallFiles(join(dataDir, 'edge-calls'), Date.now),
     records: new LmdbRecordStore(environment),
     requestArrives: () => environment.requestArrives(),
-    upkeep: (limit) => upkeep.step(limit),
-    checkOn: () => check.step(),
+    chores: new Chores({
+      sweep: (now, most) => profiles.sweep(now, most),
+      upkeep: (most) => upkeep.step(most),
+      check: () => check.step(),
+      keepFeed: (now) => tables.changes.upkeep(now),
+    }),
     figures: async () => ({
       profiles: environment.read(() => tables.count()),
       bytes: environment.fileBytes(),

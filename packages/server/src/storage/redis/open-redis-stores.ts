@@ -2,6 +2,7 @@
 
 import type { ProfileLimits } from '../../domain/profile-limits.ts';
 import type { FeedRetention } from '../change-feed.ts';
+import { Chores } from '../chores.ts';
 import { type Stores, storesOver } from '../stores.ts';
 import { Cells } from './cells.ts';
 import { ChangeOutbox } from './change-outbox.ts';
@@ -59,8 +60,8 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     records: new RedisRecordStore(cluster, prefix),
     // Every read asks the cluster.
     requestArrives: () => undefined,
-    upkeep: undefined,
-    checkOn: undefined,
+    // Expired profiles are freed by Redis itself.
+    chores: new Chores({ keepFeed: (now) => changes.upkeep(now) }),
     figures: clusterFigures(cluster, prefix),
     check: readiness(cluster, prefix, () => (options.allowUnsafe ? [] : watch.flaws)),
     async close() {

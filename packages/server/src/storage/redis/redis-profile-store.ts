@@ -271,11 +271,6 @@ export class RedisProfileStore implements ProfileStore {
     });
   }
 
-  /** The engine frees what has expired by itself. */
-  async sweep(): Promise<{ removed: number; more: boolean }> {
-    return { removed: 0, more: false };
-  }
-
   /** Writes a draft and what goes with it; false when something was changed meanwhile. */
   async save(
     draft: ProfileDraft,

@@ -8,10 +8,10 @@
  */
 
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { QuiverError } from '../errors.ts';
-import { SPENT_CALLS_KEPT_MS, type SpentCallStore } from '../storage/spent-call-store.ts';
+import { QuiverError } from '../../errors.ts';
+import { SPENT_CALLS_KEPT_MS, type SpentCallStore } from '../spent-call-store.ts';
 
 /** The time that one folder is for, in milliseconds. */
 const FOLDER_MS = 10_000;
@@ -21,15 +21,10 @@ export class SpentCallFiles implements SpentCallStore {
   readonly #now: () => number;
   #sweptAt = 0;
 
-  /** @param folder made by {@link start} @param now epoch milliseconds */
+  /** @param folder made with the first call @param now epoch milliseconds */
   constructor(folder: string, now: () => number) {
     this.#folder = folder;
     this.#now = now;
-  }
-
-  async start(): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await this.#sweep();
   }
 
   spend(nonce: string, sealedAt: number): boolean {

@@ -8,15 +8,15 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BatchFileStore, IncomingFile, ReadBytes } from '../storage/batch-file-store.ts';
-import { PackedParts, PartPacker } from '../storage/packed-parts.ts';
-import { syncFolder } from '../storage/sync-folder.ts';
+import type { BatchFileStore, IncomingFile, ReadBytes } from '../batch-file-store.ts';
+import { PackedParts, PartPacker } from '../packed-parts.ts';
+import { syncFolder } from '../sync-folder.ts';
 
 const PART = '.part';
 const BATCH = '.batch';
 const NUMBER_BYTES = 4;
 /** A part this old belongs to no upload any more, in milliseconds. */
-const STALE_PART = 60 * 60 * 1000;
+const STALE_PART_MS = 60 * 60 * 1000;
 
 export class BatchFiles implements BatchFileStore {
   readonly #folder: string;
@@ -32,7 +32,7 @@ export class BatchFiles implements BatchFileStore {
       if (!name.endsWith(PART)) continue;
       const path = join(this.#folder, name);
       const age = Date.now() - (await stat(path).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs;
-      if (age > STALE_PART) await rm(path, { force: true });
+      if (age > STALE_PART_MS) await rm(path, { force: true });
     }
   }
 
