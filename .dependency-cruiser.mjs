@@ -52,7 +52,15 @@ export default {
         '(log|background)\\.ts$',
       ]),
     ),
+    floor('parts', 'parts\\.ts$', [
+      ...ground,
+      'service/',
+      'storage/(kept/)?[^/]+$',
+      'log\\.ts$',
+      ...FEATURES.map((feature) => `${feature}/`),
+    ]),
     floor('http', 'http/', [
+      'parts\\.ts$',
       ...ground,
       'service/',
       embedded,
@@ -63,6 +71,7 @@ export default {
       ...FEATURES.map((feature) => `${feature}/`),
     ]),
     floor('sandbox', 'sandbox/', [
+      'parts\\.ts$',
       ...ground,
       'service/',
       'storage/(kept/)?[^/]+$',

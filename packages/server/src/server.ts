@@ -1,33 +1,28 @@
 /**
- * Puts the parts of one process together, starts and closes them; the only file that knows every part.
+ * One process of a server: opens the stores, has the parts put together (`parts.ts`), starts and
+ * closes them. The only file that names an engine.
  *
- * To construct is not to start: `createServer` opens nothing. `start` opens in order (store, application, sweeper, port), `close` undoes it in
- * reverse and may be called twice.
+ * To construct is not to start: `createServer` opens nothing. `start` opens in order: the stores,
+ * the links to other edge clusters, then either the background work or the port. `close` undoes it
+ * in reverse and may be called twice.
  */
 
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AggregatorRegistry, Registry } from 'prom-client';
-import { ClientAccess } from './access/client-access.ts';
 import { derivedKey } from './access/signing-key.ts';
-import { BatchRunner } from './batches/batch-runner.ts';
+import type { BatchRunner } from './batches/batch-runner.ts';
 import { batchSweeper } from './batches/batch-sweeper.ts';
 import type { ServeConfig } from './config/config.ts';
-import { EdgeBatchRows } from './edges/batch-rows.ts';
-import { ClientExchange } from './edges/client-exchange.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
-import { type AppParts, createApp } from './http/app.ts';
+import { appConfig, createApp } from './http/app.ts';
 import { HeadJournal } from './journal/head-journal.ts';
 import { reportJournal, serverJournal } from './journal/server-journal.ts';
 import type { Log } from './log.ts';
-import { PlaceholderIds } from './metering/placeholder-ids.ts';
-import { UsageMeter } from './metering/usage-meter.ts';
 import { usageSweeper } from './metering/usage-sweeper.ts';
+import { batchRunner, makeParts, type Parts } from './parts.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
-import { AttributeNames } from './service/attribute-names.ts';
-import type { BatchFileStore } from './storage/batch-file-store.ts';
 import { hasEmbeddedStore } from './storage/lmdb/lmdb-upkeep.ts';
 import { type LmdbStoresOptions, openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
 import { StoreDamagedError } from './storage/store-damaged-error.ts';
@@ -158,193 +153,163 @@ async function noteStore(dataDir: string): Promise<void> {
   });
 }
 
+/** Makes a process of a server; it opens nothing until it is started. */
 export function createServer(parts: ServerParts): QuiverServer {
-  const { config, log, runtime } = parts;
-  const metrics = new Registry();
-  const closers: (() => Promise<void>)[] = [];
-  const journal =
-    config.journal > 0 && parts.role === 'serving'
-      ? new HeadJournal({ length: config.journal, process: parts.place, now: Date.now })
-      : undefined;
-  const closeListeners = new Set<() => void>();
-  let isDraining = false;
+  const server = new ServerProcess(parts);
   let closing: Promise<void> | undefined;
-
-  let wakeRunner: (client: string) => void = () => {};
-
-  async function start(): Promise<void> {
-    const stores = await openStores(config, parts.signingKey, {
-      log,
-      onStall(at) {
-        log.error({ waitingFor: at }, 'the store takes no writes');
-        parts.storeStalled?.();
-      },
-      onLockFileGone: (file) =>
-        parts.storeLost?.(`${file} was deleted or replaced while the server ran; start it again`),
-    });
-    closers.push(() => stores.close());
-    const files = stores.batchFiles;
-    await files.start();
-    const edges = linkEdges(stores);
-    const exchange =
-      edges &&
-      new ClientExchange({
-        clients: config.clients,
-        store: stores.clients,
-        logins: stores.logins,
-        peers: edges.peers,
-        log,
-      });
-    const access = new ClientAccess({
-      clients: stores.clients,
-      tokenKey: derivedKey(parts.signingKey, 'profile token'),
-      now: Date.now,
-      changed: () => exchange?.tell(),
-    });
-    const usage = new UsageMeter({ usage: stores.usage, registry: metrics, log, now: Date.now });
-    usage.start();
-    closers.push(() => usage.stop());
-    const placeholders = new PlaceholderIds({
-      ...{ registry: metrics, usage, log, now: Date.now },
-      rulesOf: (client) => access.rulesOf(client),
-    });
-    if (parts.role === 'background') startBackground(stores, files, access, placeholders, edges, exchange);
-    else await serve(stores, files, access, { usage, placeholders }, edges, exchange);
-  }
-
-  /** The other edge clusters; undefined where there are none. */
-  function linkEdges({ spentCalls }: Stores): EdgeLinks | undefined {
-    if (config.peers.length === 0 || config.edgeSecret === undefined) return undefined;
-    return edgeLinks({
-      ...config,
-      key: derivedKey(config.edgeSecret, 'edge calls'),
-      registry: metrics,
-      log,
-      now: Date.now,
-      spent: spentCalls,
-    });
-  }
-
-  function startBackground(
-    stores: Stores,
-    files: BatchFileStore,
-    access: ClientAccess,
-    placeholders: PlaceholderIds,
-    edges: EdgeLinks | undefined,
-    exchange: ClientExchange | undefined,
-  ): void {
-    const { clients } = config;
-    const { batches } = stores;
-    const names = new AttributeNames(stores.attributeNames, log);
-    const shared = { batches, files, clients, log, now: Date.now };
-    const background = [
-      batchSweeper(shared),
-      new BatchRunner({
-        ...shared,
-        noteNames: (client, batchNames) => names.note(client, batchNames),
-        holder: randomUUID(),
-        rulesOf: (client) => access.rulesOf(client),
-        placeholders,
-        ...(edges && {
-          rowsElsewhere: new EdgeBatchRows({ store: stores.profiles, peers: edges.peers, now: Date.now }),
-        }),
-      }),
-      usageSweeper({ ...shared, usage: stores.usage }),
-    ] as const;
-    stores.chores.start(log);
-    closers.push(() => stores.chores.stop());
-    for (const part of [...background, ...(exchange ? [exchange.rounds()] : [])]) {
-      part.start();
-      closers.push(() => part.stop());
-    }
-    wakeRunner = (client) => background[1].wake(client);
-  }
-
-  async function serve(
-    stores: Stores,
-    files: BatchFileStore,
-    access: ClientAccess,
-    meters: Pick<AppParts, 'usage' | 'placeholders'>,
-    edges: EdgeLinks | undefined,
-    exchange: ClientExchange | undefined,
-  ): Promise<void> {
-    const app = createApp({
-      config,
-      stores,
-      files,
-      batchAccepted: (client) => parts.tellOthers(BATCH_ACCEPTED + client),
-      log,
-      adminToken: parts.adminToken,
-      access,
-      signingKey: parts.signingKey,
-      ...meters,
-      edges,
-      exchange,
-      attributeNames: new AttributeNames(stores.attributeNames, log),
-      metrics: { registry: metrics, collectAll },
-      ...(journal && { journalAt: '/requests', journal: { watch: journal, source: journalOfAll() } }),
-      isDraining: () => isDraining,
-      version: parts.version,
-      startedAt: parts.startedAt,
-    });
-    const listener: Listener = await runtime.listen({
-      host: config.host,
-      port: config.port,
-      tls: config.tls && {
-        cert: await readFile(config.tls.certFile, 'utf8'),
-        key: await readFile(config.tls.keyFile, 'utf8'),
-      },
-      keepAliveSeconds: config.keepAlive,
-      arrived: () => stores.requestArrives(),
-      answer: app.answer,
-    });
-    closers.push(() => listener.close());
-  }
-
-  function report(about: string, query: string): unknown {
-    if (about === 'metrics') return metrics.getMetricsAsJSON();
-    return about === 'journal' && journal ? reportJournal(journal, query) : undefined;
-  }
-
-  const askAll = parts.askAll ?? (async (about: string, query = '') => [await report(about, query)]);
-
-  async function collectAll(): Promise<string> {
-    return AggregatorRegistry.aggregate((await askAll('metrics')) as object[][]).metrics();
-  }
-
-  function journalOfAll() {
-    return serverJournal({
-      askAll: (query) => askAll('journal', query),
-      onClose(listener) {
-        closeListeners.add(listener);
-        return () => closeListeners.delete(listener);
-      },
-    });
-  }
-
-  async function closeAll(): Promise<void> {
-    isDraining = true;
-    // Streams would keep their connections open.
-    for (const listener of [...closeListeners]) listener();
-    for (const close of closers.reverse()) await close();
-  }
-
   return {
-    report,
-    hear(news) {
-      if (news.startsWith(BATCH_ACCEPTED)) wakeRunner(news.slice(BATCH_ACCEPTED.length));
-    },
+    report: (about, query) => server.report(about, query),
+    hear: (news) => server.hear(news),
     async start() {
       try {
-        await start();
+        await server.open();
       } catch (error) {
-        await closeAll();
+        await server.closeAll();
         throw error;
       }
     },
     close() {
-      closing ??= closeAll();
+      closing ??= server.closeAll();
       return closing;
     },
   };
+}
+
+class ServerProcess {
+  readonly #parts: ServerParts;
+  readonly #metrics = new Registry();
+  readonly #journal: HeadJournal | undefined;
+  /** What is open, in the order in which it was opened. */
+  readonly #closers: (() => Promise<void>)[] = [];
+  /** Told when the process goes down. */
+  readonly #closeListeners = new Set<() => void>();
+  #isDraining = false;
+  #runner: BatchRunner | undefined;
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    const { config, role, place } = parts;
+    if (config.journal > 0 && role === 'serving') {
+      this.#journal = new HeadJournal({ length: config.journal, process: place, now: Date.now });
+    }
+  }
+
+  async open(): Promise<void> {
+    const { config, signingKey, log, role } = this.#parts;
+    const stores = await this.#openStores();
+    const files = stores.batchFiles;
+    await files.start();
+    const edges = this.#linkEdges(stores);
+    const { clients, cluster, node } = config;
+    const parts = makeParts({
+      ...{ stores, files, clients, cluster, node, edges, signingKey, log },
+      registry: this.#metrics,
+      now: Date.now,
+    });
+    this.#start(parts.usage);
+    if (role === 'background') this.#startBackground(parts);
+    else await this.#serve(parts);
+  }
+
+  async #openStores(): Promise<Stores> {
+    const { config, signingKey, log, storeStalled, storeLost } = this.#parts;
+    const stores = await openStores(config, signingKey, {
+      log,
+      onStall(at) {
+        log.error({ waitingFor: at }, 'the store takes no writes');
+        storeStalled?.();
+      },
+      onLockFileGone: (file) =>
+        storeLost?.(`${file} was deleted or replaced while the server ran; start it again`),
+    });
+    this.#closers.push(() => stores.close());
+    return stores;
+  }
+
+  /** The other edge clusters; undefined where there are none. */
+  #linkEdges({ spentCalls }: Stores): EdgeLinks | undefined {
+    const { config, log } = this.#parts;
+    const { cluster, peers, edgeTimeout, edgeSecret } = config;
+    if (peers.length === 0 || edgeSecret === undefined) return undefined;
+    const key = derivedKey(edgeSecret, 'edge calls');
+    return edgeLinks({
+      ...{ cluster, peers, edgeTimeout, key, spent: spentCalls, log },
+      registry: this.#metrics,
+      now: Date.now,
+    });
+  }
+
+  #start(part: { start(): void; stop(): Promise<void> }): void {
+    part.start();
+    this.#closers.push(() => part.stop());
+  }
+
+  #startBackground(parts: Parts): void {
+    const { stores, files, exchange, log, now } = parts;
+    const { clients } = this.#parts.config;
+    const { batches, chores } = stores;
+    this.#runner = batchRunner(parts, clients);
+    this.#start({ start: () => chores.start(log), stop: () => chores.stop() });
+    this.#start(batchSweeper({ batches, files, clients, log, now }));
+    this.#start(this.#runner);
+    this.#start(usageSweeper({ usage: stores.usage, clients, log, now }));
+    if (exchange) this.#start(exchange.rounds());
+  }
+
+  async #serve(parts: Parts): Promise<void> {
+    const { config, adminToken, signingKey, version, startedAt, runtime, tellOthers } = this.#parts;
+    const journal = this.#journal;
+    const app = createApp({
+      ...parts,
+      ...{ config: appConfig(config), adminToken, signingKey, version, startedAt },
+      batchAccepted: (client) => tellOthers(BATCH_ACCEPTED + client),
+      metrics: { registry: this.#metrics, collectAll: () => this.#collectMetrics() },
+      ...(journal && { journalAt: '/requests', journal: { watch: journal, source: this.#journalOfAll() } }),
+      isDraining: () => this.#isDraining,
+    });
+    const { host, port, tls, keepAlive } = config;
+    const listener: Listener = await runtime.listen({
+      ...{ host, port, keepAliveSeconds: keepAlive, answer: app.answer },
+      tls: tls && {
+        cert: await readFile(tls.certFile, 'utf8'),
+        key: await readFile(tls.keyFile, 'utf8'),
+      },
+      arrived: () => parts.stores.requestArrives(),
+    });
+    this.#closers.push(() => listener.close());
+  }
+
+  report(about: string, query: string): unknown {
+    if (about === 'metrics') return this.#metrics.getMetricsAsJSON();
+    return about === 'journal' && this.#journal ? reportJournal(this.#journal, query) : undefined;
+  }
+
+  async #askAll(about: string, query = ''): Promise<readonly unknown[]> {
+    return this.#parts.askAll?.(about, query) ?? [await this.report(about, query)];
+  }
+
+  async #collectMetrics(): Promise<string> {
+    return AggregatorRegistry.aggregate((await this.#askAll('metrics')) as object[][]).metrics();
+  }
+
+  #journalOfAll() {
+    return serverJournal({
+      askAll: (query) => this.#askAll('journal', query),
+      onClose: (listener) => {
+        this.#closeListeners.add(listener);
+        return () => this.#closeListeners.delete(listener);
+      },
+    });
+  }
+
+  hear(news: string): void {
+    if (news.startsWith(BATCH_ACCEPTED)) this.#runner?.wake(news.slice(BATCH_ACCEPTED.length));
+  }
+
+  async closeAll(): Promise<void> {
+    this.#isDraining = true;
+    // Streams would keep their connections open.
+    for (const listener of [...this.#closeListeners]) listener();
+    for (const close of this.#closers.reverse()) await close();
+  }
 }

@@ -5,15 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
-import { ClientAccess } from '../src/access/client-access.ts';
-import { derivedKey } from '../src/access/signing-key.ts';
-import { BatchRunner } from '../src/batches/batch-runner.ts';
 import type { ServeConfig } from '../src/config/config.ts';
 import { DEFAULT_LIMITS } from '../src/domain/profile-limits.ts';
-import { type App, createApp } from '../src/http/app.ts';
-import { PlaceholderIds } from '../src/metering/placeholder-ids.ts';
-import { UsageMeter } from '../src/metering/usage-meter.ts';
-import { AttributeNames } from '../src/service/attribute-names.ts';
+import { type App, type AppParts, appConfig, createApp } from '../src/http/app.ts';
+import { batchRunner, makeParts } from '../src/parts.ts';
 import { BatchFiles } from '../src/storage/files/batch-files.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { ProfileStore } from '../src/storage/profile-store.ts';
@@ -96,52 +91,30 @@ export async function openInProcess(
   const lmdb = await openLmdbStores({ path: folder, limits: overrides.limits });
   const files = new BatchFiles(join(folder, 'batches'));
   await files.start();
-  const access = new ClientAccess({
-    clients: lmdb.clients,
-    tokenKey: derivedKey(SIGNING_KEY, 'profile token'),
-    now: now ?? Date.now,
-  });
-  const silent = pino({ level: 'silent' });
-  const attributeNames = new AttributeNames(lmdb.attributeNames, silent);
   const registry = new Registry();
   const logged: Json[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  const usage = new UsageMeter({ usage: lmdb.usage, registry, log: silent, now: now ?? Date.now });
-  const placeholders = new PlaceholderIds({
-    ...{ registry, usage, log, now: now ?? Date.now },
-    rulesOf: (client) => access.rulesOf(client),
-  });
-  const runner = new BatchRunner({
-    batches: lmdb.batches,
-    files,
-    clients: CONFIG.clients,
-    holder: 'in-process',
-    rulesOf: (client) => access.rulesOf(client),
-    noteNames: (client, names) => attributeNames.note(client, names),
-    placeholders,
-    log: silent,
-    now: now ?? Date.now,
-  });
-  runner.start();
   const changes: string[] = [];
   const store = withJournal(lmdb.profiles, changes);
-  const parts = {
-    config: { ...CONFIG, ...overrides },
+  const config = { ...CONFIG, ...overrides };
+  const { clients, cluster, node } = config;
+  const made = makeParts({
+    ...{ files, clients, cluster, node, registry, log, signingKey: SIGNING_KEY },
     stores: { ...lmdb, profiles: store },
-    files,
+    now: now ?? Date.now,
+  });
+  const runner = batchRunner(made, clients);
+  runner.start();
+  const parts: AppParts = {
+    ...made,
+    config: appConfig(config),
     batchAccepted: (client: string) => runner.wake(client),
-    log,
     adminToken: ADMIN_TOKEN,
-    access,
     signingKey: SIGNING_KEY,
-    usage,
-    placeholders,
-    attributeNames,
-    startedAt: (now ?? Date.now)(),
+    startedAt: made.now(),
     metrics: { registry, collectAll: () => registry.metrics() },
     isDraining: () => opened.draining,
     version: '0.0.0-test',
-    ...(now && { now }),
   };
   const app = createApp(parts);
 

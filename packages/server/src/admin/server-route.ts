@@ -13,10 +13,9 @@ export interface ServerFacts {
   readonly startedAt: number;
   /** Where its journal of calls is; left out when it keeps none. */
   readonly journalAt?: '/requests' | '/sandbox/requests';
-  readonly config: Pick<
-    ServeConfig,
-    'cluster' | 'locationHint' | 'serverDomain' | 'store' | 'workers' | 'clients'
-  >;
+  readonly config: Pick<ServeConfig, 'cluster' | 'locationHint' | 'serverDomain' | 'workers' | 'clients'> & {
+    readonly store: Pick<ServeConfig['store'], 'kind'>;
+  };
 }
 
 const ServerReply = z

@@ -5,17 +5,16 @@
  * applies once it runs, usage through the meter.
  */
 
+import { randomBytes } from 'node:crypto';
 import { Registry } from 'prom-client';
-import { withDefaults } from '../access/client-settings.ts';
 import { acceptBatch } from '../batches/accept-batch.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { visitOf } from '../delivery/visit.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import type { Log } from '../log.ts';
-import { dayOf, UsageMeter } from '../metering/usage-meter.ts';
+import { dayOf } from '../metering/usage-meter.ts';
+import { makeParts, type Parts } from '../parts.ts';
 import { openStores } from '../server.ts';
-import { AttributeNames, notingNames } from '../service/attribute-names.ts';
-import { localProfiles } from '../service/local-profiles.ts';
 import type { BatchVersion } from '../storage/batch-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import { DEMO_PERSON, demoTntId, demoVisits, personId, steadyChance } from './demo-people.ts';
@@ -40,13 +39,29 @@ export async function fillDemo(config: ServeConfig, log: Log, now: number): Prom
     if (await hasAnything(stores, client, now)) {
       return `${client} has something in the store already and was left as it is`;
     }
-    await addUsage(stores, client, log, now);
-    await addVisits(stores, client, log, now);
-    await addBatches(stores, client, now);
+    const files = stores.batchFiles;
+    await files.start();
+    const clock = { at: now };
+    const { clients, cluster, node } = config;
+    const parts = makeParts({
+      ...{ stores, files, clients, cluster, node, log },
+      // Nothing is signed here.
+      signingKey: randomBytes(32).toString('base64url'),
+      registry: new Registry(),
+      now: () => clock.at,
+    });
+    await addUsage(parts, clock, client, now);
+    await addVisits(parts, clock, client, now);
+    await addBatches(parts, client, now);
     return `${client} was filled with made-up visitors; look for ${DEMO_PERSON} in the console`;
   } finally {
     await stores.close();
   }
+}
+
+/** What the parts take for the present time, in epoch milliseconds. */
+interface Clock {
+  at: number;
 }
 
 /** Every write leaves its attribute names, every call its count. */
@@ -59,40 +74,31 @@ async function hasAnything(stores: Stores, client: string, now: number): Promise
   return found.some((list) => list.length > 0);
 }
 
-async function addVisits(stores: Stores, client: string, log: Log, now: number): Promise<void> {
-  const { settings } = await stores.clients.find(client);
-  const lifetimeDays = withDefaults(JSON.parse(settings.json)).profileLifetimeDays;
-  let visitAt = now;
-  const service = localProfiles({
-    store: notingNames(stores.profiles, new AttributeNames(stores.attributeNames, log)),
-    rulesOf: () => ({ lifetimeDays }),
-    now: () => visitAt,
-  });
+async function addVisits(
+  { profiles, rulesOf }: Parts,
+  clock: Clock,
+  client: string,
+  now: number,
+): Promise<void> {
+  const { lifetimeDays } = await rulesOf(client);
   for (const { ids, attributes, hoursAgo } of demoVisits(Math.min(LONGEST_AGO, lifetimeDays * 24 - 1))) {
-    visitAt = now - hoursAgo * HOUR;
-    await service.visit(client, visitOf(ids, '', new Map(Object.entries(attributes)), undefined));
+    clock.at = now - hoursAgo * HOUR;
+    await profiles.visit(client, visitOf(ids, '', new Map(Object.entries(attributes)), undefined));
   }
 }
 
 /** Less on weekends, and of today only what fits into its hours so far. */
-async function addUsage(stores: Stores, client: string, log: Log, now: number): Promise<void> {
-  let countedAt = now;
-  const meter = new UsageMeter({
-    usage: stores.usage,
-    registry: new Registry(),
-    log,
-    now: () => countedAt,
-  });
+async function addUsage({ usage }: Parts, clock: Clock, client: string, now: number): Promise<void> {
   for (let ago = DAYS_OF_USAGE - 1; ago >= 0; ago -= 1) {
-    countedAt = now - ago * DAY;
-    const weekday = new Date(countedAt).getUTCDay();
+    clock.at = now - ago * DAY;
+    const weekday = new Date(clock.at).getUTCDay();
     const share = (weekday % 6 === 0 ? 0.55 : 1) * (ago === 0 ? (now % DAY) / DAY : 1);
     for (const [kind, most] of Object.entries(CALLS_A_DAY) as [UsageKind, number][]) {
       const chance = steadyChance(`${kind} ${ago}`);
-      meter.count(client, kind, Math.round(most * share * (0.7 + 0.3 * chance)));
+      usage.count(client, kind, Math.round(most * share * (0.7 + 0.3 * chance)));
     }
   }
-  await meter.stop();
+  await usage.stop();
 }
 
 const CALLS_A_DAY: Readonly<Record<UsageKind, number>> = {
@@ -105,9 +111,7 @@ const CALLS_A_DAY: Readonly<Record<UsageKind, number>> = {
   removals: 3,
 };
 
-async function addBatches(stores: Stores, client: string, now: number): Promise<void> {
-  const files = stores.batchFiles;
-  await files.start();
+async function addBatches({ stores, files }: Parts, client: string, now: number): Promise<void> {
   for (const [index, { version, text }] of demoBatches().entries()) {
     const parts = { batches: stores.batches, files, now: () => now - (demoBatches().length - index) * 1000 };
     const upload = new Request('http://localhost/', { method: 'POST', body: text });

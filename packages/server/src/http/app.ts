@@ -6,10 +6,8 @@
  * our own (`route-table.ts`), on the path as sent.
  */
 
-import type pino from 'pino';
 import type { Registry } from 'prom-client';
 import { AdminLogins } from '../access/admin-logins.ts';
-import type { ClientAccess } from '../access/client-access.ts';
 import { ConsoleSessions } from '../access/console-sessions.ts';
 import { makeGuards } from '../access/guards.ts';
 import { sessionRoutes } from '../access/session-routes.ts';
@@ -26,30 +24,20 @@ import { deliveryRoutes } from '../delivery/delivery-routes.ts';
 import { mboxPageRoutes } from '../delivery/mbox-page-routes.ts';
 import { optOutRoute } from '../delivery/opt-out.ts';
 import { VisitIntake } from '../delivery/visit-intake.ts';
-import type { RulesOf } from '../domain/client-rules.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import { rowsFromElsewhere } from '../edges/batch-rows.ts';
-import type { ClientExchange } from '../edges/client-exchange.ts';
-import type { EdgeLinks } from '../edges/edge-links.ts';
 import { edgeRoutes } from '../edges/edge-routes.ts';
 import { edgesRoute } from '../edges/edges-route.ts';
-import { LocatedProfiles } from '../edges/located-profiles.ts';
 import type { QuiverError } from '../errors.ts';
 import { type JournalSource, journalRoutes } from '../journal/journal-routes.ts';
 import { mboxCallsOf } from '../metering/mbox-calls.ts';
-import type { PlaceholderIds } from '../metering/placeholder-ids.ts';
-import type { UsageMeter } from '../metering/usage-meter.ts';
 import { usageRoutes } from '../metering/usage-routes.ts';
 import type { NowOrLater } from '../now-or-later.ts';
+import type { Parts } from '../parts.ts';
 import { portabilityRoutes } from '../portability/portability-routes.ts';
 import { fetchRoutes } from '../profiles/fetch-routes.ts';
 import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
-import { type AttributeNames, notingNames } from '../service/attribute-names.ts';
-import { localProfiles } from '../service/local-profiles.ts';
-import type { ProfileService } from '../service/profile-service.ts';
-import type { BatchFileStore } from '../storage/batch-file-store.ts';
-import type { Stores } from '../storage/stores.ts';
 import type { Call } from '../wire/call.ts';
 import { reachedFinder } from '../wire/origin.ts';
 import type { Outgoing } from '../wire/replies.ts';
@@ -69,27 +57,42 @@ import { requestMetrics } from './request-metrics.ts';
 import { rootRoute } from './root-route.ts';
 import { RouteTable } from './route-table.ts';
 
-export interface AppParts {
-  readonly config: ServeConfig;
-  readonly stores: Stores;
-  /** Where uploaded batches are kept. */
-  readonly files: BatchFileStore;
+/** What the app needs to know of the configuration; no secrets. */
+export type AppConfig = Pick<
+  ServeConfig,
+  | 'allowedHosts'
+  | 'clients'
+  | 'cluster'
+  | 'corsOrigins'
+  | 'host'
+  | 'limits'
+  | 'locationHint'
+  | 'node'
+  | 'serverDomain'
+  | 'trustedProxies'
+  | 'workers'
+> & {
+  readonly store: Pick<ServeConfig['store'], 'kind'>;
+};
+
+/** Takes from the whole configuration what the app needs, so that no secret goes further. */
+export function appConfig(config: ServeConfig): AppConfig {
+  const { allowedHosts, clients, cluster, corsOrigins, host, limits, locationHint, node } = config;
+  const { serverDomain, store, trustedProxies, workers } = config;
+  return {
+    ...{ allowedHosts, clients, cluster, corsOrigins, host, limits, locationHint, node },
+    ...{ serverDomain, trustedProxies, workers, store: { kind: store.kind } },
+  };
+}
+
+/** {@link Parts}, and what is the app's own. */
+export interface AppParts extends Parts {
+  readonly config: AppConfig;
   /** Called with the client when a batch was queued. */
   readonly batchAccepted: (client: string) => void;
-  readonly log: pino.Logger;
   readonly adminToken: string;
-  /** The settings and tokens of the clients. */
-  readonly access: ClientAccess;
   /** What console sessions are signed with, see `access/signing-key.ts`. */
   readonly signingKey: string;
-  /** Counts the calls of this process. */
-  readonly usage: UsageMeter;
-  readonly placeholders: PlaceholderIds;
-  readonly attributeNames: AttributeNames;
-  /** The other edge clusters; left out where there are none. */
-  readonly edges?: EdgeLinks | undefined;
-  /** What they and this cluster tell one another of settings, tokens and sessions; there whenever `edges` is. */
-  readonly exchange?: ClientExchange | undefined;
   readonly metrics: {
     readonly registry: Registry;
     /** The metrics of all processes that serve, as text. */
@@ -100,8 +103,6 @@ export interface AppParts {
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */
   readonly startedAt: number;
-  /** Epoch milliseconds; the system's clock by default. */
-  readonly now?: () => number;
   /** Where the journal of calls is, as `/{client}/target/server` says; left out when none is kept. */
   readonly journalAt?: '/requests' | '/sandbox/requests';
   /** The journal of a server (contract section 11); left out when it keeps none. A sandbox has its own. */
@@ -132,56 +133,44 @@ export interface AppRoutes {
 
 /** Makes every route and guard of the app. Opens nothing, starts nothing. */
 export function appRoutes(parts: AppParts): AppRoutes {
-  const { config, stores, log } = parts;
-  const now = parts.now ?? Date.now;
-  const { access, adminToken, usage } = parts;
-  const reachedBy = reachedFinder(config.trustedProxies);
-  const originOf = (call: Call) => reachedBy(call).origin;
-  const callerOf = callerFinder(config.trustedProxies);
-  const logins = new AdminLogins(stores.logins, adminToken, now);
-  const { signingKey, exchange } = parts;
-  const sessions = new ConsoleSessions({
-    signingKey,
-    adminToken,
-    logins: stores.logins,
-    ended: () => exchange?.tell(),
-    now,
-  });
-  const store = notingNames(stores.profiles, parts.attributeNames);
-  const rulesOf: RulesOf = (client) => access.rulesOf(client);
-  const here = localProfiles({ store, rulesOf, now });
-  const { edges } = parts;
-  const profiles: ProfileService = edges
-    ? new LocatedProfiles({ ...config, profiles: here, store, peers: edges.peers, log, now })
-    : here;
-  const checkIds = parts.placeholders.check;
-  const intake = new VisitIntake({
-    profiles,
-    location: config,
-    rulesOf,
-    checkIds,
-    isDebugToken: async (client, token) =>
-      access.isPresentToken(await access.current(client), 'debug_tools', token),
-    takenIn: (client, request) => usage.count(client, 'mboxCalls', mboxCallsOf(request)),
-  });
-  const batchParts = {
-    batches: stores.batches,
-    files: parts.files,
-    now,
-    accepted: parts.batchAccepted,
-    baseUrlOf: (call: Call) => `${reachedBy(call).origin}${reachedBy(call).prefix}`,
+  const doors = doorsOf(parts);
+  const { originOf, ...entering } = doors;
+  return {
+    routes: routesOf(parts, doors),
+    originOf,
+    guards: { ...makeGuards({ access: parts.access, originOf, ...entering }), edge: parts.edges?.guard },
   };
-  const edgeAnswers = () => ({
-    profiles: here,
-    store,
-    rows: rowsFromElsewhere(stores.batches, rulesOf),
-    figures: stores.figures,
-    version: parts.version,
-    now,
-  });
-  const document = () => openApiDocument(routes, parts.version);
+}
 
-  const routes: readonly Route[] = [
+/** Where callers come from, and by what they are known. */
+type Doors = ReturnType<typeof doorsOf>;
+
+function doorsOf({ config, stores, adminToken, signingKey, exchange, now }: AppParts) {
+  const reachedBy = reachedFinder(config.trustedProxies);
+  return {
+    originOf: (call: Call) => reachedBy(call).origin,
+    baseUrlOf: (call: Call) => `${reachedBy(call).origin}${reachedBy(call).prefix}`,
+    callerOf: callerFinder(config.trustedProxies),
+    logins: new AdminLogins(stores.logins, adminToken, now),
+    sessions: new ConsoleSessions({
+      signingKey,
+      adminToken,
+      logins: stores.logins,
+      ended: () => exchange?.tell(),
+      now,
+    }),
+  };
+}
+
+/** Every group of routes with its guard. */
+function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sessions }: Doors): Route[] {
+  const { config, stores, access, usage, profiles, rulesOf, version, now } = parts;
+  const intake = visitIntake(parts);
+  const checkIds = parts.placeholders.check;
+  const { batches } = stores;
+  const batchParts = { batches, files: parts.files, now, accepted: parts.batchAccepted, baseUrlOf };
+  const document = () => openApiDocument(routes, version);
+  const routes: Route[] = [
     // Visitors and their profiles                guard
     ...deliveryRoutes(intake), //                 open
     batchMboxRoute(intake), //                    open
@@ -200,33 +189,53 @@ export function appRoutes(parts: AppParts): AppRoutes {
     ...sessionRoutes({ sessions, logins, clients: config.clients, originOf, callerOf }), // open
     // What the console shows                     admin
     ...profileAdminRoutes(profiles, stores.lists, now),
-    ...portabilityRoutes({ ...config, ...stores, store, now }),
+    ...portabilityRoutes({
+      ...{ lists: stores.lists, store: parts.store, attributeNames: stores.attributeNames },
+      ...{ limits: config.limits, now },
+    }),
     attributeNamesRoute(stores.attributeNames),
     ...usageRoutes(stores.usage, () => usage.flush(), now),
     serverRoute(stores, parts),
-    edgesRoute({ ...config, ...parts, peers: edges?.peers ?? [], figures: stores.figures }),
-    ...(edges && exchange ? edgeRoutes({ ...config, ...edges, ...edgeAnswers(), exchange }) : []), // edge
+    edgesRoute({
+      ...{ cluster: config.cluster, peers: parts.edges?.peers ?? [], figures: stores.figures, version },
+    }),
+    ...edgeCallRoutes(parts), //                  edge
     // Running it
-    rootRoute(parts.version), //                  open
+    rootRoute(version), //                        open
     ...healthRoutes(parts), //                    open
     openApiRoute(document), //                    open
     ...docsRoutes(document), //                   open
     ...consoleRoutes(), //                        open
     ...(parts.journal
-      ? journalRoutes({
-          source: parts.journal.source,
-          base: '/requests',
-          tag: 'Running it',
-          version: parts.version,
-        })
+      ? journalRoutes({ source: parts.journal.source, base: '/requests', tag: 'Running it', version })
       : []), //                                   admin
     ...(parts.sandbox ?? []), //                  admin; in a sandbox alone
   ];
-  return {
-    routes,
-    originOf,
-    guards: { ...makeGuards({ access, logins, sessions, originOf, callerOf }), edge: edges?.guard },
-  };
+  return routes;
+}
+
+function visitIntake({ config, profiles, rulesOf, placeholders, access, usage }: AppParts): VisitIntake {
+  const { locationHint, cluster, node, serverDomain } = config;
+  return new VisitIntake({
+    profiles,
+    location: { locationHint, cluster, node, serverDomain },
+    rulesOf,
+    checkIds: placeholders.check,
+    isDebugToken: async (client, token) =>
+      access.isPresentToken(await access.current(client), 'debug_tools', token),
+    takenIn: (client, request) => usage.count(client, 'mboxCalls', mboxCallsOf(request)),
+  });
+}
+
+/** What other edge clusters may call; nothing where there are none. */
+function edgeCallRoutes(parts: AppParts): Route[] {
+  const { edges, exchange, config, stores, localProfiles, store, rulesOf, version, now } = parts;
+  if (!edges || !exchange) return [];
+  return edgeRoutes({
+    ...{ seal: edges.seal, exchange, profiles: localProfiles, store, version, now },
+    ...{ clients: config.clients, node: config.node, figures: stores.figures },
+    rows: rowsFromElsewhere(stores.batches, rulesOf),
+  });
 }
 
 /** Puts the app together. Opens nothing, starts nothing. */
@@ -249,8 +258,9 @@ export function enterable(
   count: EntranceOptions['count'],
   entered: Partial<Pick<EntranceOptions, 'servesAlso' | 'watch'>> = {},
 ): App {
+  const { clients, host, serverDomain, allowedHosts, cluster, corsOrigins } = config;
   const entrance = makeEntrance({
-    ...config,
+    ...{ clients, host, serverDomain, allowedHosts, cluster, corsOrigins },
     guards,
     meterOf: loggedMeters(requestMetrics(metrics.registry), log),
     count,

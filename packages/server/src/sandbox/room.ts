@@ -1,17 +1,11 @@
 /** A room: the stores, routes and batches of one client of a sandbox from one reset to the next. */
 
-import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import { ClientAccess } from '../access/client-access.ts';
-import { derivedKey } from '../access/signing-key.ts';
-import { BatchRunner } from '../batches/batch-runner.ts';
-import type { ServeConfig } from '../config/config.ts';
 import { listAttributes } from '../domain/attributes.ts';
-import { type AppParts, type AppRoutes, appRoutes } from '../http/app.ts';
-import { PlaceholderIds } from '../metering/placeholder-ids.ts';
-import { UsageMeter } from '../metering/usage-meter.ts';
-import { AttributeNames } from '../service/attribute-names.ts';
+import { type AppConfig, type AppParts, type AppRoutes, appRoutes } from '../http/app.ts';
+import type { UsageMeter } from '../metering/usage-meter.ts';
+import { batchRunner, makeParts, type Parts } from '../parts.ts';
 import type { ClientRecord } from '../storage/kept/client-store.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import type { Stores } from '../storage/stores.ts';
@@ -51,37 +45,28 @@ export class Room {
   readonly usage: UsageMeter;
   readonly #parts: RoomParts;
   readonly #stores: Stores;
-  readonly #access: ClientAccess;
-  readonly #runnerParts: Omit<ConstructorParameters<typeof BatchRunner>[0], 'holder'>;
+  readonly #app: Parts;
   #working: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   /** @param sandbox further routes, behind all others */
-  constructor(shared: SharedParts, parts: RoomParts, config: ServeConfig, sandbox: readonly Route[] = []) {
+  constructor(shared: SharedParts, parts: RoomParts, config: AppConfig, sandbox: readonly Route[] = []) {
     this.#parts = parts;
     const { client, clock } = parts;
     const { log, files } = shared;
     const { now } = clock;
     const stores = roomStores(parts);
     this.#stores = stores;
-    const access = new ClientAccess({
-      clients: stores.clients,
-      tokenKey: derivedKey(shared.signingKey, 'profile token'),
-      now,
+    this.#app = makeParts({
+      ...{ stores, files, clients: [client], cluster: config.cluster, node: config.node, log, now },
+      signingKey: shared.signingKey,
+      registry: new Registry(),
     });
-    this.#access = access;
-    const registry = new Registry();
-    this.usage = new UsageMeter({ usage: stores.usage, registry, log, now });
-    const rulesOf = (of: string) => access.rulesOf(of);
-    const placeholders = new PlaceholderIds({ registry, usage: this.usage, log, now, rulesOf });
-    const attributeNames = new AttributeNames(stores.attributeNames, log);
-    this.#runnerParts = {
-      ...{ batches: stores.batches, files, clients: [client], log, now, rulesOf, placeholders },
-      noteNames: (of, names) => attributeNames.note(of, names),
-    };
+    this.usage = this.#app.usage;
     this.routes = appRoutes({
       ...shared,
-      ...{ config, stores, access, usage: this.usage, placeholders, attributeNames, now, sandbox },
+      ...this.#app,
+      ...{ config, sandbox },
       batchAccepted: () => this.#batchAccepted(),
     });
   }
@@ -120,7 +105,7 @@ export class Room {
 
   /** How long profiles live, in milliseconds. */
   async lifetime(): Promise<number> {
-    return (await this.#access.rulesOf(this.#parts.client)).lifetimeDays * DAY;
+    return (await this.#app.access.rulesOf(this.#parts.client)).lifetimeDays * DAY;
   }
 
   /** Returns when no batch that is due waits any more. */
@@ -148,13 +133,13 @@ export class Room {
   }
 
   async #runBatches(): Promise<void> {
-    const { batches } = this.#runnerParts;
+    const { batches } = this.#stores;
     const isWaiting = async () => {
       const batch = this.#isClosed ? undefined : await batches.next(this.#parts.client);
       return batch !== undefined && batch.state !== 'stuck';
     };
     if (!(await isWaiting())) return;
-    const runner = new BatchRunner({ ...this.#runnerParts, holder: randomUUID() });
+    const runner = batchRunner(this.#app, [this.#parts.client]);
     runner.start();
     while (await isWaiting()) await setTimeout(LOOK_EVERY);
     await runner.stop();

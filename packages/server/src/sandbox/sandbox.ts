@@ -16,7 +16,7 @@ import { Registry } from 'prom-client';
 import type { Guard } from '../access/guards.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { QuiverError } from '../errors.ts';
-import { type App, enterable } from '../http/app.ts';
+import { type App, appConfig, enterable } from '../http/app.ts';
 import type { JournalSource } from '../journal/journal-routes.ts';
 import type { Log } from '../log.ts';
 import { openStores } from '../server.ts';
@@ -117,7 +117,7 @@ export class Sandbox {
     this.adminToken = options.config.adminToken ?? randomBytes(32).toString('base64url');
     this.#shared = {
       // The list grows with the clients that are named.
-      config: { ...options.config, dataDir: folder, clients: this.#names },
+      config: { ...appConfig(options.config), clients: this.#names },
       files,
       log,
       adminToken: this.adminToken,

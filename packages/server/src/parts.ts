@@ -1,0 +1,114 @@
+/**
+ * The parts that stand between the stores and the routes, put together in one place for the server,
+ * a sandbox, the demonstration and the tests. Nothing is opened and nothing is started here.
+ */
+
+import { randomUUID } from 'node:crypto';
+import type { Registry } from 'prom-client';
+import { ClientAccess } from './access/client-access.ts';
+import { derivedKey } from './access/signing-key.ts';
+import { BatchRunner } from './batches/batch-runner.ts';
+import type { RulesOf } from './domain/client-rules.ts';
+import { EdgeBatchRows } from './edges/batch-rows.ts';
+import { ClientExchange } from './edges/client-exchange.ts';
+import type { EdgeLinks } from './edges/edge-links.ts';
+import { LocatedProfiles } from './edges/located-profiles.ts';
+import type { Log } from './log.ts';
+import { PlaceholderIds } from './metering/placeholder-ids.ts';
+import { UsageMeter } from './metering/usage-meter.ts';
+import { AttributeNames, notingNames } from './service/attribute-names.ts';
+import { localProfiles } from './service/local-profiles.ts';
+import type { ProfileService } from './service/profile-service.ts';
+import type { BatchFileStore } from './storage/batch-file-store.ts';
+import type { ProfileStore } from './storage/profile-store.ts';
+import type { Stores } from './storage/stores.ts';
+
+export interface PartsOptions {
+  readonly stores: Stores;
+  /** Where uploaded batches are kept. */
+  readonly files: BatchFileStore;
+  /** The clients that are served. */
+  readonly clients: readonly string[];
+  /** The number of this edge cluster, and of its node. */
+  readonly cluster: number;
+  readonly node: number;
+  /** The other edge clusters; left out where there are none. */
+  readonly edges?: EdgeLinks | undefined;
+  /** The secret from which the keys of tokens and sessions are derived, see `access/signing-key.ts`. */
+  readonly signingKey: string;
+  readonly registry: Registry;
+  readonly log: Log;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+export interface Parts {
+  readonly stores: Stores;
+  readonly files: BatchFileStore;
+  readonly log: Log;
+  readonly now: () => number;
+  /** The settings and tokens of the clients. */
+  readonly access: ClientAccess;
+  readonly rulesOf: RulesOf;
+  /** Counts the calls of this process. */
+  readonly usage: UsageMeter;
+  readonly placeholders: PlaceholderIds;
+  readonly attributeNames: AttributeNames;
+  /** The profiles of this cluster in their store; what is written there leaves its attribute names. */
+  readonly store: ProfileStore;
+  /** The profiles of this cluster. */
+  readonly localProfiles: ProfileService;
+  /** The profiles of all clusters. */
+  readonly profiles: ProfileService;
+  readonly edges: EdgeLinks | undefined;
+  /** What this cluster and the others tell one another of settings, tokens and sessions; there whenever `edges` is. */
+  readonly exchange: ClientExchange | undefined;
+}
+
+export function makeParts(options: PartsOptions): Parts {
+  const { stores, files, edges, registry, log, now } = options;
+  const exchange = edges && exchangeWith(edges, options);
+  const access = new ClientAccess({
+    clients: stores.clients,
+    tokenKey: derivedKey(options.signingKey, 'profile token'),
+    now,
+    changed: () => exchange?.tell(),
+  });
+  const rulesOf: RulesOf = (client) => access.rulesOf(client);
+  const usage = new UsageMeter({ usage: stores.usage, registry, log, now });
+  const attributeNames = new AttributeNames(stores.attributeNames, log);
+  const store = notingNames(stores.profiles, attributeNames);
+  const here = localProfiles({ store, rulesOf, now });
+  return {
+    ...{ stores, files, log, now, access, rulesOf, usage, attributeNames, store, edges, exchange },
+    placeholders: new PlaceholderIds({ registry, usage, log, now, rulesOf }),
+    localProfiles: here,
+    profiles: edges ? profilesOfAll(here, store, edges, options) : here,
+  };
+}
+
+function exchangeWith({ peers }: EdgeLinks, { clients, stores, log }: PartsOptions): ClientExchange {
+  return new ClientExchange({ clients, store: stores.clients, logins: stores.logins, peers, log });
+}
+
+function profilesOfAll(
+  here: ProfileService,
+  store: ProfileStore,
+  { peers }: EdgeLinks,
+  { cluster, node, log, now }: PartsOptions,
+): ProfileService {
+  return new LocatedProfiles({ cluster, node, profiles: here, store, peers, log, now });
+}
+
+/** Makes what applies the batches of some clients; not started yet. */
+export function batchRunner(parts: Parts, clients: readonly string[]): BatchRunner {
+  const { stores, files, edges, attributeNames, rulesOf, placeholders, log, now } = parts;
+  return new BatchRunner({
+    ...{ batches: stores.batches, files, clients, rulesOf, placeholders, log, now },
+    holder: randomUUID(),
+    noteNames: (client, names) => attributeNames.note(client, names),
+    ...(edges && {
+      rowsElsewhere: new EdgeBatchRows({ store: stores.profiles, peers: edges.peers, now }),
+    }),
+  });
+}
