@@ -1,16 +1,27 @@
 /** Takes in an uploaded batch: checked while it streams to disk, queued when it is there (contract section 6). */
 
 import { randomInt } from 'node:crypto';
+import type { SourceIds } from '../domain/customer-attributes.ts';
 import { QuiverError } from '../errors.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
-import type { BatchStore, BatchVersion } from '../storage/batch-store.ts';
+import type { AcceptedBatch, BatchStore, BatchVersion } from '../storage/batch-store.ts';
 import { tooSlow } from '../wire/body.ts';
 import type { HttpRequest } from '../wire/request.ts';
 import { unpackedBody } from '../wire/streamed-body.ts';
 import { BatchCheck } from './batch-check.ts';
+import { grouped, MAX_BATCH_BYTES } from './batch-format.ts';
+import { backslashRecords } from './csv-records.ts';
+import { CustomerFileWriter, type CustomerHeader } from './customer-file.ts';
+import { unpackedFile } from './unpacked-file.ts';
 
 /** An upload that is still trickling in after so many milliseconds is refused; the connection ends silence sooner. */
 const MOST_TIME = 300_000;
+
+/** What was written of an accepted file. */
+interface Kept {
+  readonly rows: number;
+  readonly bytes: number;
+}
 
 export interface AcceptBatchParts {
   readonly batches: BatchStore;
@@ -35,30 +46,92 @@ export async function acceptBatch(
   request: HttpRequest,
 ): Promise<string> {
   const check = new BatchCheck();
+  async function* checked(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of inTime(unpackedBody(request))) {
+      check.push(chunk);
+      yield chunk;
+      free(chunk);
+    }
+  }
+  return (await keepBatch(parts, { client, version }, checked(), () => check.end())).id;
+}
+
+/**
+ * Accepts a file of customer attributes: as {@link acceptBatch}, with its table converted while it streams to disk.
+ *
+ * @param ids what the ids of the source are
+ * @param ready called once the file is known to be good, before it is queued; what it throws is thrown
+ * @throws QuiverError as {@link acceptBatch}, and `bad-request` when the table or its archive is damaged
+ */
+export async function acceptCustomerFile(
+  parts: AcceptBatchParts,
+  client: string,
+  { source, ids }: { readonly source: string; readonly ids: SourceIds },
+  request: HttpRequest,
+  ready: (header: CustomerHeader) => Promise<void>,
+): Promise<{ readonly id: string; readonly rows: number }> {
+  const writer = new CustomerFileWriter(source, ids);
+  const table = backslashRecords(bounded(unpackedFile(inTime(unpackedBody(request)))));
+  let bytes = 0;
+  async function* kept(): AsyncGenerator<Uint8Array> {
+    for await (const text of writer.text(table)) {
+      const piece = Buffer.from(text, 'latin1');
+      bytes += piece.length;
+      yield piece;
+    }
+  }
+  return keepBatch(parts, { client, version: 'v2', source }, kept(), async () => {
+    await ready(writer.header!);
+    return { rows: writer.rows, bytes };
+  });
+}
+
+/** Ends an upload that takes too long. */
+async function* inTime(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const latest = performance.now() + MOST_TIME;
+  for await (const chunk of chunks) {
+    if (performance.now() > latest) throw tooSlow(MOST_TIME);
+    yield chunk;
+  }
+}
+
+/** Ends a table that is larger than a batch may be. */
+async function* bounded(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > MAX_BATCH_BYTES) {
+      throw new QuiverError('body-too-large', `the file is larger than ${grouped(MAX_BATCH_BYTES)} bytes`);
+    }
+    yield chunk;
+  }
+}
+
+/** Keeps a file and queues it. @param end called when all of the file is written */
+async function keepBatch(
+  parts: AcceptBatchParts,
+  what: Pick<AcceptedBatch, 'client' | 'version' | 'source'>,
+  chunks: AsyncIterable<Uint8Array>,
+  end: () => Kept | Promise<Kept>,
+): Promise<{ readonly id: string; readonly rows: number }> {
   const incoming = await parts.files.receive().catch((error: unknown) => {
     throw isFullDisk(error) ? noSpaceLeft(error) : error;
   });
   try {
-    for await (const chunk of unpackedBody(request)) {
-      if (performance.now() > latest) throw tooSlow(MOST_TIME);
-      check.push(chunk);
-      await incoming.write(chunk);
-      free(chunk);
-    }
-    const { rows, bytes } = check.end();
+    for await (const chunk of chunks) await incoming.write(chunk);
+    const { rows, bytes } = await end();
     const acceptedAt = parts.now();
-    const id = `${client}-${acceptedAt}-${String(randomInt(100_000_000)).padStart(8, '0')}`;
+    const id = `${what.client}-${acceptedAt}-${String(randomInt(100_000_000)).padStart(8, '0')}`;
     try {
       await incoming.keepAs(id);
-      await parts.batches.accept({ client, id, version, acceptedAt, rows, bytes });
+      await parts.batches.accept({ ...what, id, acceptedAt, rows, bytes });
     } catch (error) {
       // Of a batch that may be queued the file must stay. Whatever stays without a batch, the sweeper removes.
       const isUnknown = error instanceof QuiverError && error.code === 'unknown';
       if (!isUnknown) await parts.files.remove(id).catch(() => undefined);
       throw error;
     }
-    return id;
+    return { id, rows };
   } catch (error) {
     throw isFullDisk(error) ? noSpaceLeft(error) : error;
   } finally {

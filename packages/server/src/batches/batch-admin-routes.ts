@@ -12,6 +12,7 @@ import { acceptBatch } from './accept-batch.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BATCH_FILE_EXAMPLE, type BatchRoutesParts } from './batch-routes.ts';
 import { copyRows } from './batch-writer.ts';
+import { failedRecords, readCustomerHeader } from './customer-steps.ts';
 
 const LATEST = 100;
 const FAILURES_PAGE = 1000;
@@ -58,7 +59,8 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
   }
 
   /** The failed rows with their header, to the letter as they came: a file to mend and send again. */
-  async function failuresFile({ client, id }: Batch): Promise<Reply> {
+  async function failuresFile({ client, id, source }: Batch): Promise<Reply> {
+    if (source !== undefined) return failedCustomers(client, id);
     const reader = new BatchReader();
     try {
       for await (const chunk of files.readFrom(id, 0)) {
@@ -74,6 +76,19 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
     const file = copyRows(reader.header!, allFailures(batches, client, id), files.reader(id));
     return plainReply(Readable.toWeb(Readable.from(file)) as ReadableStream<Uint8Array>, 200, {
       'content-disposition': `attachment; filename="${id}-failed.batch"`,
+    });
+  }
+
+  /** The failed rows of a file of customer attributes, as a table to mend and upload again. */
+  async function failedCustomers(client: string, id: string): Promise<Reply> {
+    const header = await readCustomerHeader(files.readFrom(id, 0)).catch((cause: unknown) => {
+      throw new QuiverError('not-found', `The file of batch ${id} is kept only while it has failed rows`, {
+        cause,
+      });
+    });
+    const rows = failedRecords(header.header, allFailures(batches, client, id), files.reader(id));
+    return plainReply(Readable.toWeb(Readable.from(rows)) as ReadableStream<Uint8Array>, 200, {
+      'content-disposition': `attachment; filename="${id}-failed.csv"`,
     });
   }
 
@@ -141,6 +156,7 @@ async function* allFailures(batches: BatchStore, client: string, id: string): As
 function viewOf({
   id,
   version,
+  source,
   state,
   rows,
   bytes,
@@ -154,6 +170,7 @@ function viewOf({
   return {
     id,
     version,
+    ...(source !== undefined && { source }),
     state,
     rows,
     bytes,
@@ -188,6 +205,7 @@ const BatchView = z
   .object({
     id: z.string(),
     version: z.enum(['v1', 'v2']),
+    source: z.string().optional().openapi({ description: 'Of a file of customer attributes its source.' }),
     state: z.enum(['waiting', 'running', 'complete', 'stuck']),
     rows: z.int(),
     bytes: z.int(),

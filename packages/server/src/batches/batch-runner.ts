@@ -27,6 +27,7 @@ import type { Batch, BatchStep, BatchStore, FailedRow } from '../storage/batch-s
 import { PlainRows } from '../storage/plain-rows.ts';
 import type { BatchCursor } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
+import { readCustomerHeader, readCustomerSteps } from './customer-steps.ts';
 import type { ResumePoint } from './line-reader.ts';
 import type { PlaceholderRows } from './row-parser.ts';
 import { type ReadStep, readSteps } from './step-reader.ts';
@@ -199,22 +200,16 @@ export class BatchRunner {
 
   /** Applies rows from where the progress is. @returns the completed batch; undefined when stopped or out of turn */
   async #runOn(batch: Batch): Promise<Batch | undefined> {
-    const { files, batches, now } = this.#parts;
-    const from = await this.#resumePoint(batch);
-    const settable = from.header.names.filter((name) => !isScriptName(name));
-    await this.#parts.noteNames?.(batch.client, settable);
+    const { batches } = this.#parts;
+    const { cursor: start, steps } = await this.#stepsOf(batch);
     const under = new StepsUnderWay();
     if (batch.rows === batch.progress.consumed) {
-      under.add(batches.apply(await this.#step(batch, from.cursor, undefined)));
+      under.add(batches.apply(await this.#step(batch, start, undefined)));
       return under.last();
     }
-    const rowsPerStep = this.#parts.rowsPerStep ?? ROWS_PER_STEP;
-    const chunks = files.readFrom(batch.id, from.cursor.offset);
-    const placeholders = await this.#placeholdersOf(batch.client);
-    const collector = (kind: IdKind, columns: readonly string[]) => this.#collector(kind, columns);
-    let cursor = from.cursor;
+    let cursor = start;
     try {
-      for await (const read of readSteps(chunks, { from, rowsPerStep, collector, now, placeholders })) {
+      for await (const read of steps()) {
         if (this.#stopped.signal.aborted || !(await under.makeRoom())) return undefined;
         const step = await this.#step(batch, cursor, read);
         cursor = { ...step.after, rows: step.after.consumed };
@@ -229,6 +224,27 @@ export class BatchRunner {
       // Whatever ends the loop, no step is left unawaited.
       await under.settled();
     }
+  }
+
+  /** Where a batch goes on, and its rows from there; of a file of customer attributes too. */
+  async #stepsOf(
+    batch: Batch,
+  ): Promise<{ readonly cursor: BatchCursor; readonly steps: () => AsyncGenerator<ReadStep> }> {
+    const { files, now, rowsPerStep = ROWS_PER_STEP } = this.#parts;
+    const placeholders = await this.#placeholdersOf(batch.client);
+    const options = { rowsPerStep, now, placeholders };
+    if (batch.source !== undefined) {
+      const { header, end } = await readCustomerHeader(files.readFrom(batch.id, 0));
+      const cursor = cursorOf(batch) ?? end;
+      const chunks = () => files.readFrom(batch.id, cursor.offset);
+      return { cursor, steps: () => readCustomerSteps(chunks(), { ...options, header, cursor }) };
+    }
+    const from = await this.#resumePoint(batch);
+    const settable = from.header.names.filter((name) => !isScriptName(name));
+    await this.#parts.noteNames?.(batch.client, settable);
+    const collector = (kind: IdKind, columns: readonly string[]) => this.#collector(kind, columns);
+    const chunks = () => files.readFrom(batch.id, from.cursor.offset);
+    return { cursor: from.cursor, steps: () => readSteps(chunks(), { ...options, from, collector }) };
   }
 
   /** Rows that are looked at one by one, to find out where their profiles live, are not packed before. */
@@ -246,16 +262,15 @@ export class BatchRunner {
   }
 
   /** The header is read anew, the rows from where the progress is. */
-  async #resumePoint({ id, progress }: Batch): Promise<ResumePoint> {
+  async #resumePoint(batch: Batch): Promise<ResumePoint> {
     const reader = new BatchReader();
-    for await (const chunk of this.#parts.files.readFrom(id, 0)) {
+    for await (const chunk of this.#parts.files.readFrom(batch.id, 0)) {
       reader.push(chunk);
       if (reader.header) break;
     }
     if (!reader.header) reader.end();
     const header = reader.header!;
-    if (progress.consumed === 0) return { header, cursor: header.end };
-    return { header, cursor: { offset: progress.offset, line: progress.line, rows: progress.consumed } };
+    return { header, cursor: cursorOf(batch) ?? header.end };
   }
 
   /** @param read the rows from the cursor on; undefined for the end of a batch whose rows are all consumed */
@@ -292,6 +307,11 @@ export class BatchRunner {
   #pauseAfterFailure(ms: number): Promise<void> {
     return setTimeout(ms, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
   }
+}
+
+/** Where a batch that has begun goes on; undefined before its first row. */
+function cursorOf({ progress: { consumed, offset, line } }: Batch): BatchCursor | undefined {
+  return consumed === 0 ? undefined : { offset, line, rows: consumed };
 }
 
 /** Steps that are on their way to the disk, in order: while one is written the next waits its turn and the one after is read. */

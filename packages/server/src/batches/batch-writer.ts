@@ -65,8 +65,8 @@ export async function* copyRows(
 const LF = 0x0a;
 const LINE_END = Buffer.from('\n');
 
-/** Encodes all but letters, digits and `-_.!~*'()`, so that the file is right for servers that decode it as a form as well. */
-function writeCell(text: string): string {
+/** One cell. Encodes all but letters, digits and `-_.!~*'()`, so that the file is right for servers that decode it as a form as well. */
+export function writeCell(text: string): string {
   if (PLAIN.test(text)) return text;
   if (!text.isWellFormed()) throw new RangeError(`${JSON.stringify(text)} is not well-formed Unicode`);
   return encodeURIComponent(text);

@@ -1,8 +1,19 @@
-/** Customer attributes: what a customer's own systems know of a person. */
+/** Customer attributes: what a customer's own systems know of a person (contract section 17). */
 
 import { listState } from './attributes.ts';
 import type { PackedAttributes } from './packed-attributes.ts';
+import { aliasProblem, atMostCharacters, customerId, type VisitorId } from './visitor-id.ts';
 import { STATE } from './visitor-state.ts';
+
+/** The most attributes of one file. */
+export const MAX_CUSTOMER_ATTRIBUTES = 200;
+/** The most characters of a value (ours: what a profile parameter may have). */
+export const MAX_CUSTOMER_VALUE = 5000;
+const MAX_NAME = 250;
+
+/** What the ids of a source are: customer ids with the source as their alias, or thirdPartyIds. */
+export const SOURCE_IDS = ['customerId', 'thirdPartyId'] as const;
+export type SourceIds = (typeof SOURCE_IDS)[number];
 
 /** One customer attribute of a profile. */
 export interface CustomerAttribute {
@@ -11,6 +22,28 @@ export interface CustomerAttribute {
   readonly value: string;
   /** When an upload set it, in epoch milliseconds. */
   readonly modifiedAt: number;
+}
+
+/** Says what is wrong with the name of a source: a phrase that completes "source: …"; undefined when it is good. */
+export function sourceProblem(source: string): string | undefined {
+  return aliasProblem(source) ?? (source.includes('.') ? NO_DOT : undefined);
+}
+
+/** Says what is wrong with the name of a customer attribute: a phrase that completes "the name … ". */
+export function customerAttributeProblem(name: string): string | undefined {
+  if (name === '' || !atMostCharacters(name, MAX_NAME)) return `must have 1 to ${MAX_NAME} characters`;
+  return name.includes('.') ? NO_DOT : undefined;
+}
+const NO_DOT = 'must not contain a dot';
+
+/** The name under which an attribute of a source is kept among the state of a visitor. */
+export function customerStateName(source: string, name: string): string {
+  return `${STATE.customerAttribute}${source}.${name}`;
+}
+
+/** Whom an id of a source names. {@link idProblem} says whether it is well formed. */
+export function idOfSource(source: string, ids: SourceIds, id: string): VisitorId {
+  return ids === 'thirdPartyId' ? { kind: ids, value: id } : customerId({ alias: source, id });
 }
 
 /** The customer attributes of a profile, in the order in which they were set; those that are null are left out. */

@@ -90,8 +90,9 @@ export class EdgeBatchRows {
         batch: batch.id,
         acceptedAt: batch.acceptedAt,
         at,
-        rows: group.map(({ line, start, next, rawId, id, settings }) => {
-          return { line, start, next, rawId, id, settings: [...settings] };
+        rows: group.map(({ line, start, next, rawId, id, settings, state }) => {
+          const sent = { line, start, next, rawId, id, settings: [...settings] };
+          return state ? { ...sent, state: [...state] } : sent;
         }),
       });
       for (const [place, outcome] of outcomes.entries()) {
@@ -110,7 +111,9 @@ function* groupsOf(rows: readonly RowUpdate[]): Generator<RowUpdate[]> {
   let characters = 0;
   for (const row of rows) {
     group.push(row);
-    for (const [name, value] of row.settings) characters += name.length + value.length;
+    for (const [name, value] of [...row.settings, ...(row.state ?? [])]) {
+      characters += name.length + value.length;
+    }
     if (group.length < ROWS_PER_CALL && characters < CHARACTERS_PER_CALL) continue;
     yield group;
     group = [];
@@ -132,7 +135,11 @@ export function rowsFromElsewhere(
   rulesOf: (client: string) => WriteRules | Promise<WriteRules>,
 ): (ask: EdgeAsk<'rows'>, from: number) => Promise<RowOutcome[]> {
   return async ({ client, batch, acceptedAt, at, rows }, from) => {
-    const plain = rows.map(({ settings, ...row }) => ({ ...row, settings: new Map(settings) }));
+    const plain = rows.map(({ settings, state, ...row }) => ({
+      ...row,
+      settings: new Map(settings),
+      ...(state && { state: new Map(state) }),
+    }));
     const moment = { ...(await rulesOf(client)), now: at };
     return batches.applyForeign({
       client,

@@ -38,6 +38,7 @@ const Access = z.object({
   endedSessions: z.array(z.object({ session: z.string(), at: Time })).default([]),
 });
 const Row = z.object({
+  state: Settings.optional(),
   line: z.int(),
   rawId: z.string(),
   id: Id,

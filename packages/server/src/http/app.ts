@@ -18,6 +18,7 @@ import { profileAdminRoutes } from '../admin/profile-admin-routes.ts';
 import { serverRoute } from '../admin/server-route.ts';
 import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
 import { batchRoutes } from '../batches/batch-routes.ts';
+import { customerRoutes } from '../batches/customer-routes.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { batchMboxRoute } from '../delivery/batch-mbox-routes.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
@@ -183,6 +184,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
       counted(route.method === 'POST' ? 'batchUploads' : 'batchStatuses', [route]),
     ), //                                         profileApi
     ...batchAdminRoutes(batchParts), //           admin
+    ...customerRoutes({ ...batchParts, sources: stores.customerSources, rulesOf }), // admin
     // Who may do what
     ...tokenRoutes(access, now), //               admin
     ...settingsRoutes(access), //                 admin

@@ -10,6 +10,7 @@
 
 import type { AttributeSettings } from '../domain/attributes.ts';
 import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
+import type { StateSettings } from '../domain/visitor-state.ts';
 
 /** One row to apply. */
 export interface RowUpdate {
@@ -19,6 +20,8 @@ export interface RowUpdate {
   readonly rawId: string;
   readonly id: VisitorId;
   readonly settings: AttributeSettings;
+  /** State of the visitor that it sets with them: customer attributes. */
+  readonly state?: StateSettings | undefined;
   /** Where the row lies in the file: its first byte, and the first after it. */
   readonly start: number;
   readonly next: number;

@@ -2,14 +2,12 @@
 
 import { attributesLimitReason } from '../domain/profile.ts';
 import type { RowUpdate } from './batch-rows.ts';
-import type { Batch, BatchProgress, BatchStep, FailedRow, RowOutcome } from './batch-store.ts';
+import type { AcceptedBatch, Batch, BatchProgress, BatchStep, FailedRow, RowOutcome } from './batch-store.ts';
 
 const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
 
 /** A batch that was accepted, and of which no row is applied. */
-export function waitingBatch(
-  accepted: Pick<Batch, 'client' | 'id' | 'version' | 'acceptedAt' | 'rows' | 'bytes'>,
-): Batch {
+export function waitingBatch(accepted: AcceptedBatch): Batch {
   return {
     ...accepted,
     state: 'waiting',

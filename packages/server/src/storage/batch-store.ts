@@ -39,6 +39,8 @@ export interface Batch {
   readonly client: string;
   readonly id: string;
   readonly version: BatchVersion;
+  /** The source of customer attributes whose file it is; undefined for any other batch. */
+  readonly source?: string | undefined;
   /** Epoch milliseconds. */
   readonly acceptedAt: number;
   /** Rows of the file. */
@@ -53,6 +55,12 @@ export interface Batch {
   /** Why it is stuck. */
   readonly reason: string | undefined;
 }
+
+/** A batch before its first step. */
+export type AcceptedBatch = Pick<
+  Batch,
+  'client' | 'id' | 'version' | 'source' | 'acceptedAt' | 'rows' | 'bytes'
+>;
 
 /** One row that was not applied. */
 export interface FailedRow {
@@ -108,7 +116,7 @@ export interface ForeignRows {
 
 export interface BatchStore {
   /** Queues a batch behind all others of its client; it is `waiting`. */
-  accept(batch: Pick<Batch, 'client' | 'id' | 'version' | 'acceptedAt' | 'rows' | 'bytes'>): Promise<void>;
+  accept(batch: AcceptedBatch): Promise<void>;
 
   find(client: string, id: string): Promise<Batch | undefined>;
 

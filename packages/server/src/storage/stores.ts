@@ -6,6 +6,7 @@ import type { ChangeFeed } from './change-feed.ts';
 import type { Chores } from './chores.ts';
 import { type AttributeNameStore, attributeNameStore } from './kept/attribute-name-store.ts';
 import { type ClientStore, clientStore } from './kept/client-store.ts';
+import { type CustomerSourceStore, customerSourceStore } from './kept/customer-source-store.ts';
 import { type LoginStore, loginStore } from './kept/login-store.ts';
 import { type UsageStore, usageStore } from './kept/usage-store.ts';
 import type { ProfileLists } from './profile-lists.ts';
@@ -61,6 +62,7 @@ export interface Stores extends Engine {
   readonly logins: LoginStore;
   readonly usage: UsageStore;
   readonly attributeNames: AttributeNameStore;
+  readonly customerSources: CustomerSourceStore;
 }
 
 /** The stores over an engine. */
@@ -72,5 +74,6 @@ export function storesOver(engine: Engine): Stores {
     logins: loginStore(records),
     usage: usageStore(records),
     attributeNames: attributeNameStore(records),
+    customerSources: customerSourceStore(records),
   };
 }

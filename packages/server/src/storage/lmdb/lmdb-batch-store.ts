@@ -5,7 +5,15 @@ import type { IdKind } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
 import type { RowCollector } from '../batch-rows.ts';
 import { batchAfter, isAtStep, unappliedRow, waitingBatch } from '../batch-step.ts';
-import type { Batch, BatchStep, BatchStore, FailedRow, ForeignRows, RowOutcome } from '../batch-store.ts';
+import type {
+  AcceptedBatch,
+  Batch,
+  BatchStep,
+  BatchStore,
+  FailedRow,
+  ForeignRows,
+  RowOutcome,
+} from '../batch-store.ts';
 import { PlainRows } from '../plain-rows.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import type { Table } from './lmdb-internals.ts';
@@ -80,7 +88,7 @@ export class LmdbBatchStore implements BatchStore {
     this.#leases = environment.table('batch-leases');
   }
 
-  accept(batch: Pick<Batch, 'client' | 'id' | 'version' | 'acceptedAt' | 'rows' | 'bytes'>): Promise<void> {
+  accept(batch: AcceptedBatch): Promise<void> {
     return this.#environment.write(() => {
       const { client, id } = batch;
       if (this.#turnOf(client, id) !== undefined) throw new RangeError(`there is a batch ${id} already`);

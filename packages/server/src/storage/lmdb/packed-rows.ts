@@ -4,7 +4,7 @@
  * {@link PackedRows.spans} says where.
  */
 
-import { listAttributes } from '../../domain/attributes.ts';
+import { listAttributes, listState, packSettings } from '../../domain/attributes.ts';
 import { copyBytes } from '../../domain/copy-bytes.ts';
 import {
   GROUP_HEAD,
@@ -39,6 +39,7 @@ export const ATTRIBUTES_END = 8;
 /** How many rows of the step there are up to this one, skipped and failed ones too. */
 const NTH = 9;
 
+const NO_SETTINGS: ReadonlyMap<string, string> = new Map();
 const FIRST_ROWS = 64;
 const FIRST_BYTES = 16 * 1024;
 /** The longest that one byte of a value becomes: a control character as \u0000. */
@@ -52,6 +53,8 @@ export class PackedRows implements RowCollector {
    * Whether of each row its place in the step is known, so that a part of the step can be applied.
    */
   knowsPlaces = true;
+  /** Whether any row sets state of a visitor. */
+  hasState = false;
   bytes: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
   /** {@link SPAN} numbers a row. */
   spans: Int32Array = new Int32Array(FIRST_ROWS * SPAN);
@@ -90,12 +93,13 @@ export class PackedRows implements RowCollector {
   clear(at: number): void {
     this.at = at;
     this.knowsPlaces = true;
+    this.hasState = false;
     this.length = 0;
     this.#end = 0;
     writeGroupHead(this.#groupHead, 0, at);
   }
 
-  add({ id, rawId, settings, line, start, next, nth }: RowUpdate): void {
+  add({ id, rawId, settings, state, line, start, next, nth }: RowUpdate): void {
     if (nth === undefined) this.knowsPlaces = false;
     const value = Buffer.from(id.value);
     this.startRow(value, 0, value.length);
@@ -107,7 +111,13 @@ export class PackedRows implements RowCollector {
       const bytes = Buffer.from(setting);
       this.#addValue(packedName(name), bytes, 0, bytes.length, false);
     }
-    if (settings.size === 0) this.#to = this.#attributesStart;
+    if (state !== undefined) {
+      this.hasState = true;
+      const packed = packSettings(NO_SETTINGS, this.at, state);
+      this.#makeRoom(this.#to, packed.length);
+      this.#to = copyBytes(this.bytes, this.#to, packed, GROUP_HEAD, packed.length);
+    }
+    if (this.#to === this.#attributesStart + GROUP_HEAD) this.#to = this.#attributesStart;
     this.endRow(line, start, next, nth ?? 0);
   }
 
@@ -166,7 +176,8 @@ export class PackedRows implements RowCollector {
     const place = (which: number) => this.spans[index * SPAN + which]!;
     const text = (start: number, end: number) => this.bytes.toString('utf8', start, end);
     const value = text(place(ID_START), place(ID_END));
-    const attributes = listAttributes(this.bytes.subarray(place(ATTRIBUTES_START), place(ATTRIBUTES_END)));
+    const packed = this.bytes.subarray(place(ATTRIBUTES_START), place(ATTRIBUTES_END));
+    const attributes = listAttributes(packed);
     return {
       line: place(LINE),
       start: place(FILE_START),
@@ -174,6 +185,7 @@ export class PackedRows implements RowCollector {
       rawId: text(place(RAW_START), place(RAW_END)),
       id: { kind: this.kind, value },
       settings: new Map(attributes.map((attribute) => [attribute.name, attribute.value])),
+      ...(this.hasState && { state: new Map(listState(packed).map((entry) => [entry.name, entry.value])) }),
       ...(this.knowsPlaces && { nth: place(NTH) }),
     };
   }

@@ -132,14 +132,14 @@ export class RowWriter {
     const bytes = spans[span + ATTRIBUTES_END]! - spans[span + ATTRIBUTES_START]!;
     this.#work += WORK_OF_ROW + bytes * WORK_PER_BYTE;
     key.setIdBytes(this.#clientLength, rows.kind, rows.bytes, spans[span + ID_START]!, spans[span + ID_END]!);
-    const outcome = this.#applyFast(key, rows, span, moment, create);
+    const outcome = rows.hasState ? 'unusual' : this.#applyFast(key, rows, span, moment, create);
     if (outcome !== 'unusual') {
       if (outcome === 'created' || outcome === 'updated') this.#record(outcome, rows, span, moment.now);
       return outcome;
     }
     this.#work += WORK_OF_UNUSUAL_ROW;
-    const { id, settings } = rows.row(index);
-    return updateProfile(this.#tables, client, id, settings, moment, create, 'batch');
+    const { id, settings, state } = rows.row(index);
+    return updateProfile(this.#tables, client, id, settings, moment, create, 'batch', state);
   }
 
   /** Records the change that a row of the common cases has made. */

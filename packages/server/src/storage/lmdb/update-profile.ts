@@ -3,6 +3,7 @@ import type { ChangeChannel } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { newProfile, withAttributes } from '../../domain/profile.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
+import type { StateSettings } from '../../domain/visitor-state.ts';
 import { plainChange } from '../changes-of.ts';
 import type { UpdateOutcome } from '../profile-store.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
@@ -11,6 +12,7 @@ import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
  * Sets attributes of one profile inside a write transaction; what single updates and rows of a batch share.
  *
  * @param channel how the change came, for the change feed
+ * @param state of the visitor that is set with them; none by default
  */
 export function updateProfile(
   tables: ProfileTables,
@@ -20,12 +22,13 @@ export function updateProfile(
   moment: WriteMoment,
   create: boolean,
   channel: ChangeChannel,
+  state?: StateSettings,
 ): UpdateOutcome {
   const found = tables.locate(client, id);
   const living = found && !isExpired(found.profile, moment.now) ? found : undefined;
   if (!living && !create) return 'not-found';
   const located = living ?? bornProfile(tables, client, id, moment);
-  const profile = withAttributes(located.profile, settings, moment);
+  const profile = withAttributes(located.profile, settings, moment, state);
   if (profile === 'too-large') return 'too-large';
   if (found && !living) tables.remove(found);
   tables.save({ ...located, profile }, 'settings');

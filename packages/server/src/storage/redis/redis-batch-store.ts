@@ -16,7 +16,15 @@ import type { IdKind } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
 import type { RowCollector } from '../batch-rows.ts';
 import { batchAfter, isAtStep, unappliedRow, waitingBatch } from '../batch-step.ts';
-import type { Batch, BatchStep, BatchStore, FailedRow, ForeignRows, RowOutcome } from '../batch-store.ts';
+import type {
+  AcceptedBatch,
+  Batch,
+  BatchStep,
+  BatchStore,
+  FailedRow,
+  ForeignRows,
+  RowOutcome,
+} from '../batch-store.ts';
 import { PlainRows } from '../plain-rows.ts';
 import { busy, newVersion } from './cells.ts';
 import { changeBatch, changeLease, expireBatch } from './lua-scripts.ts';
@@ -69,9 +77,7 @@ export class RedisBatchStore implements BatchStore {
     this.#prefix = prefix;
   }
 
-  async accept(
-    batch: Pick<Batch, 'client' | 'id' | 'version' | 'acceptedAt' | 'rows' | 'bytes'>,
-  ): Promise<void> {
+  async accept(batch: AcceptedBatch): Promise<void> {
     const { client, id } = batch;
     const waiting = waitingBatch(batch);
     await untilDone(async () => {

@@ -132,7 +132,7 @@ export class RedisRowWriter {
     let hasChanged = false;
     const names = new Set<string>();
     for (const place of places) {
-      const { line, settings, id } = rows[place]!;
+      const { line, settings, state, id } = rows[place]!;
       const field = marks.fieldOf(id);
       // A profile that has expired or gone may have had the row before.
       const mark = draft?.marks.get(field) ?? home?.marks.get(field) ?? own.marks.get(field);
@@ -145,7 +145,7 @@ export class RedisRowWriter {
         continue;
       }
       const changed = draft ?? ProfileDraft.born(own, moment);
-      const profile = withAttributes(changed.profile, settings, moment);
+      const profile = withAttributes(changed.profile, settings, moment, state);
       if (profile === 'too-large') {
         found.set(place, 'too-large');
         continue;
