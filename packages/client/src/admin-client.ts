@@ -4,9 +4,11 @@ import { type CallOptions, type Connection, type RequestBody, refusalOf } from '
 import type { pathsOf } from './paths.ts';
 import { type IdKind, textOf } from './profile-id.ts';
 import type {
+  AcceptedCustomerFile,
   BatchView,
   ClientSettings,
   ClientToken,
+  CustomerSourceView,
   EdgeView,
   FailedRow,
   FailuresPage,
@@ -216,6 +218,37 @@ export class AdminClient {
   /** Lets a stuck batch go on (Quiver alone). */
   async retryBatch(id: string, options?: CallOptions): Promise<void> {
     await this.#ask({ method: 'POST', path: this.#paths.retry(id), repeatable: 'always' }, options);
+  }
+
+  /** The sources of customer attributes (Quiver alone). */
+  async customerSources(options?: CallOptions): Promise<readonly CustomerSourceView[]> {
+    const call = { path: this.#paths.customerSources };
+    return (await this.#ask<{ sources: readonly CustomerSourceView[] }>(call, options, 'sources')).sources;
+  }
+
+  /**
+   * Uploads a CSV file of customer attributes, as it is, gzipped or zipped. When this returns the server has it on disk, and applies
+   * it as a batch (Quiver alone). Sent again only when the server refused because it was busy.
+   *
+   * @param content the bytes, or what makes them anew for each try
+   * @param ids what the first column holds; said by the first upload of a source, `customerId` by default
+   */
+  uploadCustomerAttributes(
+    source: string,
+    content: RequestBody | (() => RequestBody),
+    ids?: CustomerSourceView['ids'],
+    options?: CallOptions,
+  ): Promise<AcceptedCustomerFile> {
+    const call: Request = {
+      method: 'POST',
+      path: this.#paths.customerSource(source),
+      query: { ids },
+      headers: { 'content-type': 'text/csv' },
+      body: content,
+      repeatable: 'refused',
+    };
+    // A file takes as long as the line needs for it.
+    return this.#ask<AcceptedCustomerFile>(call, { timeoutMs: 0, ...options }, 'batchId');
   }
 
   /**

@@ -33,6 +33,8 @@ export function pathsOf(client: string) {
     batch: (id: string) => `${admin}/batches/${part('batch id', id)}`,
     failures: (id: string) => `${admin}/batches/${part('batch id', id)}/failures`,
     retry: (id: string) => `${admin}/batches/${part('batch id', id)}/retry`,
+    customerSources: `${admin}/customer-attributes`,
+    customerSource: (source: string) => `${admin}/customer-attributes/${part('source', source)}`,
     adminProfile: `${admin}/profiles`,
     profileExport: `${admin}/profiles/export`,
     profileImport: `${admin}/profiles/import`,

@@ -160,6 +160,7 @@ describe('what is sent again', () => {
   test.each<[what: string, call: (quiver: QuiverClient) => Promise<unknown>]>([
     ['a batch', (quiver) => quiver.uploadBatch('batch=pcId,a\n')],
     ['a new token', (quiver) => quiver.admin.newToken()],
+    ['a file of customer attributes', (quiver) => quiver.admin.uploadCustomerAttributes('crm', 'id,a\n')],
   ])('%s is not, when its reply was lost', async (_, call) => {
     const { quiver, sent } = scripted([LOST, json({})]);
     await expect(call(quiver)).rejects.toMatchObject({ kind: 'unreachable' });

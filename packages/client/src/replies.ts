@@ -216,10 +216,32 @@ export interface ImportCounts {
   readonly suppressed: number;
 }
 
+/** A source of customer attributes. */
+export interface CustomerSourceView {
+  readonly source: string;
+  /** What its ids are: customer ids whose alias is the source, or thirdPartyIds. */
+  readonly ids: 'customerId' | 'thirdPartyId';
+  /** The attributes of the last file. */
+  readonly attributes: readonly string[];
+  readonly createdAt: string;
+  readonly uploadedAt: string;
+}
+
+/** A file of customer attributes that was accepted. */
+export interface AcceptedCustomerFile {
+  readonly batchId: string;
+  readonly source: string;
+  readonly rows: number;
+  /** Where to ask how far it has come. */
+  readonly status: string;
+}
+
 /** A batch as the Admin API shows it. */
 export interface BatchView {
   readonly id: string;
   readonly version: 'v1' | 'v2';
+  /** Of a file of customer attributes its source. */
+  readonly source?: string;
   readonly state: 'waiting' | 'running' | 'complete' | 'stuck';
   readonly rows: number;
   readonly bytes: number;

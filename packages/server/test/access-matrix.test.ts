@@ -156,6 +156,8 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /{client}/target/batches/{batchId}': 'admin',
   'GET /{client}/target/batches/{batchId}/failures': 'admin',
   'POST /{client}/target/batches/{batchId}/retry': 'admin',
+  'GET /{client}/target/customer-attributes': 'admin',
+  'POST /{client}/target/customer-attributes/{source}': 'admin',
   'GET /{client}/target/clients/settings': 'admin',
   'PUT /{client}/target/clients/settings': 'admin',
   'PATCH /{client}/target/clients/settings': 'admin',

@@ -120,7 +120,7 @@ const SourceView = z.object({
   uploadedAt: z.string(),
 });
 
-const shared = { tags: ['Customer attributes'], security: [{ bearer: [] }] };
+const shared = { tags: ['Batches'], security: [{ bearer: [] }] };
 
 const describeList = {
   ...shared,

@@ -469,6 +469,54 @@ describe('quiver batch', () => {
   });
 });
 
+describe('quiver customers', () => {
+  const path = '/demo/target/customer-attributes';
+  const batch = (state: string, failed: number) =>
+    JSON.stringify({ id: 'demo-1-2', version: 'v2', source: 'crm', state, successful: 2 - failed, failed });
+
+  test('uploads a file, waits for its rows, and tells of those that failed', async () => {
+    const table = join(folder, 'crm.csv');
+    await writeFile(table, 'id,a\n1,x\n2,y\n');
+    const answer = { batchId: 'demo-1-2', source: 'crm', rows: 2, status: 'http://x/' };
+    script[`POST ${path}/crm`] = { status: 202, text: JSON.stringify(answer) };
+    script['GET /demo/target/batches/demo-1-2'] = [batch('running', 0), batch('complete', 1)];
+    const { code, stdout, stderr } = await quiver('customers', 'upload', 'crm', table, '--ids', 'customerId');
+    expect([code, stdout]).toEqual([3, '1 applied, 1 failed\n']);
+    expect(stderr).toContain('quiver batch failures demo-1-2');
+    expect(asked[0]).toMatchObject({ line: `POST ${path}/crm`, body: 'id,a\n1,x\n2,y\n' });
+    expect(asked[0]!.query.get('ids')).toBe('customerId');
+    asked = [];
+    expect((await quiver('customers', 'upload', 'crm', table, '--no-wait')).code).toBe(0);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('sends nothing of a file that cannot be read, and says what the server refuses', async () => {
+    const missing = join(folder, 'missing.csv');
+    const { code, stderr } = await quiver('customers', 'upload', 'crm', missing);
+    expect([code, asked]).toEqual([2, []]);
+    expect(stderr).toContain(`cannot read ${missing}`);
+    const table = join(folder, 'bad.csv');
+    await writeFile(table, 'id\n1\n');
+    const text = '{"errors":[{"message":"line 1: expected the ids and at least one attribute"}]}';
+    script[`POST ${path}/crm`] = { status: 400, text };
+    expect(await quiver('customers', 'upload', 'crm', table)).toMatchObject({
+      stderr: expect.stringContaining('line 1: expected the ids and at least one attribute'),
+    });
+  });
+
+  test('lists the sources', async () => {
+    const source = {
+      source: 'crm',
+      ids: 'customerId',
+      attributes: ['a', 'b'],
+      uploadedAt: '2026-08-18T12:00:00.000Z',
+    };
+    script[`GET ${path}`] = JSON.stringify({ sources: [source] });
+    const { stdout } = await quiver('customers', 'list');
+    expect(stdout).toContain('crm     customerId  a, b        2026-08-18T12:00:00.000Z\n');
+  });
+});
+
 describe('quiver import', () => {
   const v2 = '/m2/demo/v2/profile';
   const unknown: Answer = {
@@ -716,6 +764,8 @@ test('every command has help with examples', () => {
     'status',
     'failures',
     'retry',
+    'upload',
+    'list',
     'new',
     'show',
     'end',

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { batchCommand } from './batch.ts';
 import type { End } from './client-failure.ts';
 import { addCompletion } from './completion.ts';
+import { customersCommand } from './customers.ts';
 import { deleteCommand } from './delete.ts';
 import { edgesCommand } from './edges.ts';
 import { exportCommand } from './export.ts';
@@ -27,6 +28,7 @@ export function addClientCommands(program: Command, end: End): void {
     setCommand,
     deleteCommand,
     batchCommand,
+    customersCommand,
     tokenCommand,
     settingsCommand,
     edgesCommand,
