@@ -7,6 +7,7 @@
  *   store-writer.mjs FOLDER fill NAME LANES    as pairs, large values, every time a new profile; a refusal is told as `! code`, and it
  *                                              goes on
  *   store-writer.mjs FOLDER once NAME VALUE    one update of the profile NAME: its attribute `value` is VALUE
+ *   store-writer.mjs FOLDER settled NAME VALUE as once, and then everything is merged and cleaned
  */
 const [, , folder, mode, name, amount] = process.argv;
 const [root, ending] = process.versions.bun ? ['../src', 'ts'] : ['../dist', 'js'];
@@ -53,7 +54,7 @@ async function updateOnePerson(count) {
   }
 }
 
-if (mode === 'once') {
+if (mode === 'once' || mode === 'settled') {
   await store.profiles.update(
     'demo',
     { kind: 'tntId', value: name },
@@ -61,6 +62,8 @@ if (mode === 'once') {
     moment(),
     true,
   );
+  // The second look sees that nothing more has come.
+  for (let look = 0; mode === 'settled' && look < 3; look += 1) while (await store.chores.steps.upkeep());
   await store.close();
 } else if (mode === 'one') {
   await updateOnePerson(Number(amount));

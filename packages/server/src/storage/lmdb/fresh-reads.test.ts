@@ -37,8 +37,8 @@ afterEach(async () => {
 });
 
 /** Another process writes and has it acknowledged; this one does nothing meanwhile. */
-function writeElsewhere(value: string): void {
-  execFileSync(process.execPath, [WRITER, path, 'once', 'visitor', value]);
+function writeElsewhere(value: string, mode: 'once' | 'settled' = 'once'): void {
+  execFileSync(process.execPath, [WRITER, path, mode, 'visitor', value]);
 }
 
 async function valueNow(): Promise<string | undefined> {
@@ -100,4 +100,34 @@ test('requests of one poll share a snapshot that was taken after they had arrive
   });
   await bothRead;
   expect(values).toEqual(['1', '1']);
+});
+
+test('what was read from the index is read anew once another process has changed and merged it', async () => {
+  writeElsewhere('1', 'settled');
+  expect([await valueNow(), await valueNow()]).toEqual(['1', '1']);
+  // Merged before this process has seen the entry.
+  writeElsewhere('2', 'settled');
+  expect([await valueNow(), await valueNow()]).toEqual(['2', '2']);
+  // Seen as a recent entry first.
+  writeElsewhere('3');
+  expect(await valueNow()).toBe('3');
+  writeElsewhere('4', 'settled');
+  expect(await valueNow()).toBe('4');
+  // Written here, read as a recent entry, and superseded and merged elsewhere.
+  const set = (value: string) =>
+    stores.profiles.update(
+      'demo',
+      { kind: 'tntId', value: 'visitor' },
+      new Map([['value', value]]),
+      { now: Date.now(), lifetimeDays: 14 },
+      false,
+    );
+  await set('5');
+  expect(await valueNow()).toBe('5');
+  while (await stores.chores.steps.upkeep!());
+  expect([await valueNow(), await valueNow()]).toEqual(['5', '5']);
+  writeElsewhere('6', 'settled');
+  // A write looks for the profile first: what it sets is set on what is there.
+  await set('7');
+  expect(await valueNow()).toBe('7');
 });

@@ -39,6 +39,8 @@ export interface Watcher {
   transactionBegins(): void;
   /** Nothing more is written in the transaction; it is not committed yet. */
   transactionEnds(): void;
+  /** The last transaction is on disk. */
+  transactionCommitted(): void;
   /** The engine has not committed the last transaction. */
   transactionRefused(): void;
 }
@@ -244,6 +246,7 @@ export class LmdbEnvironment {
       this.#watcher?.transactionRefused();
       throw error;
     }
+    this.#watcher?.transactionCommitted();
   }
 
   /** What a caller of {@link write} gets when the engine could not commit. */

@@ -26,16 +26,18 @@ const HEX_BYTES = HEX_DIGITS / 2;
 /** The key of an id. */
 export function idKey(client: string, { kind, value }: VisitorId): Buffer {
   const start = 2 + client.length;
-  const isHex = kind === 'tntId' && isHexTntId(value);
-  const key = Buffer.allocUnsafe(start + (isHex ? HEX_BYTES : Buffer.byteLength(value)));
-  writeClient(key, client);
-  if (isHex) {
-    key[start - 1] = HEX_TNT_ID;
-    writeHex(key, start, value);
-  } else {
-    key[start - 1] = KIND_NUMBER[kind];
-    key.write(value, start, 'utf8');
+  if (kind === 'tntId' && value.length === HEX_DIGITS) {
+    const key = Buffer.allocUnsafe(start + HEX_BYTES);
+    if (writeHex(key, start, value)) {
+      writeClient(key, client);
+      key[start - 1] = HEX_TNT_ID;
+      return key;
+    }
   }
+  const key = Buffer.allocUnsafe(start + Buffer.byteLength(value));
+  writeClient(key, client);
+  key[start - 1] = KIND_NUMBER[kind];
+  key.write(value, start, 'utf8');
   return key;
 }
 
@@ -69,6 +71,8 @@ export class ReusedKey {
   readonly bytes: Buffer = Buffer.allocUnsafe(MAX_KEY);
   /** The first n bytes, for each n that has occurred. */
   readonly #views: (Buffer | undefined)[] = [];
+  /** The client that the first bytes hold; undefined when that is not known. */
+  #client: string | undefined;
   length = 0;
 
   get view(): Buffer {
@@ -88,10 +92,9 @@ export class ReusedKey {
     if (value.length > MAX_VALUE) return false;
     const { bytes } = this;
     const start = 2 + client.length;
-    writeClient(bytes, client);
-    if (kind === 'tntId' && isHexTntId(value)) {
+    this.#setClient(client);
+    if (kind === 'tntId' && value.length === HEX_DIGITS && writeHex(bytes, start, value)) {
       bytes[start - 1] = HEX_TNT_ID;
-      writeHex(bytes, start, value);
       this.length = start + HEX_BYTES;
     } else {
       bytes[start - 1] = KIND_NUMBER[kind];
@@ -100,10 +103,11 @@ export class ReusedKey {
     return true;
   }
 
-  /** Makes it {@link idKey} of a client that was set before and an id whose UTF-8 stands in `from`. */
-  setIdBytes(clientLength: number, kind: IdKind, from: Uint8Array, start: number, end: number): void {
+  /** Makes it {@link idKey} of an id whose UTF-8 stands in `from`. */
+  setIdBytes(client: string, kind: IdKind, from: Uint8Array, start: number, end: number): void {
     const { bytes } = this;
-    const at = 2 + clientLength;
+    const at = 2 + client.length;
+    this.#setClient(client);
     if (kind === 'tntId' && end - start === HEX_DIGITS && this.#packHex(at, from, start)) {
       bytes[at - 1] = HEX_TNT_ID;
       this.length = at + HEX_BYTES;
@@ -116,6 +120,7 @@ export class ReusedKey {
 
   /** Makes it a copy of bytes. */
   set(from: Uint8Array, start: number, end: number): void {
+    this.#client = undefined;
     this.length = 0;
     this.#add(from, start, end);
   }
@@ -126,6 +131,12 @@ export class ReusedKey {
     const { bytes } = this;
     for (let at = length - 1; at >= 0; at -= 1) if (bytes[at] !== other[start + at]) return false;
     return true;
+  }
+
+  #setClient(client: string): void {
+    if (client === this.#client) return;
+    writeClient(this.bytes, client);
+    this.#client = client;
   }
 
   #add(from: Uint8Array, start: number, end: number): void {
@@ -140,7 +151,7 @@ export class ReusedKey {
     for (let index = 0; index < HEX_BYTES; index += 1) {
       const high = hexDigit(from[start + 2 * index]!);
       const low = hexDigit(from[start + 2 * index + 1]!);
-      if (high < 0 || low < 0) return false;
+      if (high > 15 || low > 15) return false;
       bytes[at + index] = high * 16 + low;
     }
     return true;
@@ -152,22 +163,26 @@ function writeClient(key: Buffer, client: string): void {
   key.write(client, 1, 'latin1');
 }
 
-function isHexTntId(value: string): boolean {
-  if (value.length !== HEX_DIGITS) return false;
-  for (let at = 0; at < HEX_DIGITS; at += 1) if (hexDigit(value.charCodeAt(at)) < 0) return false;
+/** Packs 32 hex digits; false, and what was written is of no use, when some character is none. */
+function writeHex(key: Uint8Array, at: number, value: string): boolean {
+  for (let index = 0; index < HEX_BYTES; index += 1) {
+    const high = hexDigit(value.charCodeAt(2 * index));
+    const low = hexDigit(value.charCodeAt(2 * index + 1));
+    if (high > 15 || low > 15) return false;
+    key[at + index] = high * 16 + low;
+  }
   return true;
 }
 
-function writeHex(key: Uint8Array, at: number, value: string): void {
-  for (let index = 0; index < HEX_BYTES; index += 1) {
-    key[at + index] = hexDigit(value.charCodeAt(2 * index)) * 16 + hexDigit(value.charCodeAt(2 * index + 1));
-  }
-}
+const NO_DIGIT = 0xff;
+/** By character code. Lower case alone: an id in capitals is another id. */
+const HEX_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const digit = '0123456789abcdef'.indexOf(String.fromCharCode(code));
+  return digit < 0 ? NO_DIGIT : digit;
+});
 
-/** Lower case alone: an id in capitals is another id. */
 function hexDigit(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
+  return code < 128 ? HEX_VALUES[code]! : NO_DIGIT;
 }
 
 /** A whole number below 2^48 as a key. */

@@ -45,7 +45,6 @@ import {
   REMOVAL,
   writeEntryHead,
 } from './record-entry.ts';
-import { NO_ENTRY } from './record-index.ts';
 import { weightOf } from './segments.ts';
 
 /** Where a profile was read from, so that the next write can be based on it. */
@@ -124,7 +123,7 @@ export class ProfileRecords {
   /** Finds the profile that is kept under this very key. */
   locateKey(homeKey: Buffer): KeptProfile | undefined {
     this.#asked.set(homeKey, 0, homeKey.length);
-    const entry = this.#entryOf(this.#asked);
+    const entry = this.log.newest(this.#asked);
     if (entry === undefined || (entry[0] !== PROFILE && entry[0] !== DELTA)) return undefined;
     return this.#kept(entry);
   }
@@ -145,7 +144,7 @@ export class ProfileRecords {
   /** The pointer that a key holds, if it does. */
   pointer(key: Buffer): Pointer | undefined {
     this.#asked.set(key, 0, key.length);
-    const entry = this.#entryOf(this.#asked);
+    const entry = this.log.newest(this.#asked);
     if (entry === undefined || entry[0] !== POINTER) return undefined;
     const start = KEY_AT + keyLengthOf(entry);
     return { since: readTime(entry, start), homeKey: copyOf(entry, start + TIME_BYTES, this.log.length) };
@@ -211,30 +210,17 @@ export class ProfileRecords {
 
   /** The entry of the profile that a key leads to, at once or through a pointer, as the library lends it. */
   #profileEntry(key: ReusedKey): Buffer | undefined {
-    const entry = this.#entryOf(key);
+    const entry = this.log.newest(key);
     if (entry === undefined || entry[0] !== POINTER) return entry;
     const home = this.#home;
     home.set(entry, KEY_AT + keyLengthOf(entry) + TIME_BYTES, this.log.length);
-    const found = this.#entryOf(home);
+    const found = this.log.newest(home);
     if (found === undefined) {
       if (this.isOrphaned(home.view)) return undefined;
       throw damaged('an id leads to a profile that is not there');
     }
     if (found[0] === POINTER) throw damaged('an id leads to another id');
     return found;
-  }
-
-  /** The entry that counts for a key, unless it says that it is gone. */
-  #entryOf(key: ReusedKey): Buffer | undefined {
-    const { log } = this;
-    const number = log.find(key);
-    if (number === NO_ENTRY) {
-      if (log.isDamaged) throw damaged('the index is damaged: the key may have been lost');
-      return undefined;
-    }
-    const entry = log.read(number);
-    if (!key.equals(entry, KEY_AT, keyLengthOf(entry))) throw damaged(`entry ${number} has another key`);
-    return entry[0] === REMOVAL ? undefined : entry;
   }
 
   /** The whole record that the delta is based on whose payload begins at `start`; what was lent before is lent no more. */

@@ -1,7 +1,6 @@
 /** Of each key the number of its newest entry among those that the index does not have yet; numbers only rise. */
 export class RecentEntries {
-  /** In the order of the numbers. */
-  readonly #numbers = new Map<string, number>();
+  #numbers = new Map<string, number>();
   /** Bytes of all keys, so that long ones can be bounded too. */
   keyBytes = 0;
 
@@ -15,18 +14,31 @@ export class RecentEntries {
   }
 
   set(key: string, number: number): void {
-    // Taken out first, so that it comes to lie last.
-    if (!this.#numbers.delete(key)) this.keyBytes += key.length;
+    const { size } = this.#numbers;
     this.#numbers.set(key, number);
+    if (this.#numbers.size !== size) this.keyBytes += key.length;
   }
 
-  /** Leaves out every key whose newest entry has a lower number. */
-  dropBelow(lowest: number): void {
+  /** Leaves out a key if its newest entry has this number. */
+  drop(key: string, number: number): void {
+    if (this.#numbers.get(key) !== number) return;
+    this.#numbers.delete(key);
+    this.keyBytes -= key.length;
+  }
+
+  /** Leaves out every key whose newest entry has a lower number. @param onDrop called with each */
+  dropBelow(lowest: number, onDrop: (key: string) => void): void {
+    // Most of them go, as a rule; a new map is faster than to take them out one by one.
+    const kept = new Map<string, number>();
     for (const [key, number] of this.#numbers) {
-      if (number >= lowest) return;
-      this.#numbers.delete(key);
-      this.keyBytes -= key.length;
+      if (number >= lowest) {
+        kept.set(key, number);
+      } else {
+        this.keyBytes -= key.length;
+        onDrop(key);
+      }
     }
+    this.#numbers = kept;
   }
 
   clear(): void {
@@ -37,10 +49,7 @@ export class RecentEntries {
   /** The keys whose newest entry is at or below `to`. */
   upTo(to: number): { readonly key: string; readonly number: number }[] {
     const found: { key: string; number: number }[] = [];
-    for (const [key, number] of this.#numbers) {
-      if (number > to) break;
-      found.push({ key, number });
-    }
+    for (const [key, number] of this.#numbers) if (number <= to) found.push({ key, number });
     return found;
   }
 

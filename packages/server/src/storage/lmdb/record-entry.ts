@@ -129,5 +129,24 @@ export function isSound(entry: Buffer, length: number, number: number): boolean 
 function checksumOf(entry: Buffer, length: number, number: number): number {
   const head = (entry[0]! << 24) | (entry[1]! << 16) | (entry[2]! << 8) | entry[3]!;
   const seed = (head ^ (number % 0x1_0000_0000) ^ Math.floor(number / 0x1_0000_0000)) >>> 0;
-  return crc32(entry.subarray(CHECKED_FROM, length), seed);
+  return crc32(checkedPart(entry, length), seed);
+}
+
+/**
+ * The checked parts of buffers that are used again and again, by length: to make one costs more than
+ * the checksum of a small entry.
+ */
+const keptParts = new WeakMap<Buffer, (Buffer | undefined)[]>();
+const LONGEST_KEPT_PART = 4096;
+
+function checkedPart(entry: Buffer, length: number): Buffer {
+  if (length > LONGEST_KEPT_PART) return entry.subarray(CHECKED_FROM, length);
+  let parts = keptParts.get(entry);
+  if (parts === undefined) {
+    parts = [];
+    keptParts.set(entry, parts);
+  }
+  const part = parts[length] ?? entry.subarray(CHECKED_FROM, length);
+  parts[length] = part;
+  return part;
 }

@@ -27,18 +27,7 @@ import {
   writeProfileHead,
 } from './profile-record.ts';
 import type { ProfileTables } from './profile-tables.ts';
-import {
-  CHANGED,
-  CHANNEL,
-  damaged,
-  KEY_AT,
-  keyLengthOf,
-  POINTER,
-  PROFILE,
-  REMOVAL,
-  writeEntryHead,
-} from './record-entry.ts';
-import { NO_ENTRY } from './record-index.ts';
+import { CHANGED, CHANNEL, KEY_AT, keyLengthOf, POINTER, PROFILE, writeEntryHead } from './record-entry.ts';
 import { updateProfile } from './update-profile.ts';
 
 /** Profiles whose attributes come to more bytes are left to the code that writes deltas. */
@@ -69,7 +58,6 @@ export class RowWriter {
   readonly #log: EntryLog;
   readonly #key = new ReusedKey();
   readonly #homeKey = new ReusedKey();
-  #clientLength = 0;
   /** What was done since the last look at the clock. */
   #work = 0;
 
@@ -93,7 +81,7 @@ export class RowWriter {
     create: boolean,
     mayGoOn: () => boolean,
   ): AppliedRows {
-    this.#begin(client);
+    this.#tables.records.channel = CHANNEL.batch;
     const { groups } = this.#tables;
     groups.begin(expiryOf(moment));
     const unapplied: UnappliedRow[] = [];
@@ -111,14 +99,6 @@ export class RowWriter {
     return { unapplied, next: index };
   }
 
-  /** Writes what all keys begin with. */
-  #begin(client: string): void {
-    this.#tables.records.channel = CHANNEL.batch;
-    this.#clientLength = client.length;
-    this.#key.bytes[0] = client.length;
-    this.#key.bytes.write(client, 1, 'latin1');
-  }
-
   #applyRow(
     client: string,
     rows: PackedRows,
@@ -131,7 +111,7 @@ export class RowWriter {
     const key = this.#key;
     const bytes = spans[span + ATTRIBUTES_END]! - spans[span + ATTRIBUTES_START]!;
     this.#work += WORK_OF_ROW + bytes * WORK_PER_BYTE;
-    key.setIdBytes(this.#clientLength, rows.kind, rows.bytes, spans[span + ID_START]!, spans[span + ID_END]!);
+    key.setIdBytes(client, rows.kind, rows.bytes, spans[span + ID_START]!, spans[span + ID_END]!);
     const outcome = rows.hasState ? 'unusual' : this.#applyFast(key, rows, span, moment, create);
     if (outcome !== 'unusual') {
       if (outcome === 'created' || outcome === 'updated') this.#record(outcome, rows, span, moment.now);
@@ -158,28 +138,16 @@ export class RowWriter {
     create: boolean,
   ): UpdateOutcome | 'unusual' {
     let key = asked;
-    let found = this.#entryOf(key);
+    let found = this.#log.newest(key);
     if (found !== undefined && found[0] === POINTER) {
       this.#homeKey.set(found, KEY_AT + keyLengthOf(found) + TIME_BYTES, this.#log.length);
       key = this.#homeKey;
-      found = this.#entryOf(key);
+      found = this.#log.newest(key);
       // Its ids may still be there; the ordinary way tells.
       if (found === undefined) return 'unusual';
     }
     if (found === undefined) return create ? this.#make(rows, span, moment) : 'not-found';
     return found[0] === PROFILE ? this.#change(key, found, rows, span, moment) : 'unusual';
-  }
-
-  /** The entry that counts for a key, as the library lends it, unless it says that it is gone. */
-  #entryOf(key: ReusedKey): Buffer | undefined {
-    const number = this.#log.find(key);
-    if (number === NO_ENTRY) {
-      if (this.#log.isDamaged) throw damaged('the index is damaged: the key may have been lost');
-      return undefined;
-    }
-    const entry = this.#log.read(number);
-    if (!key.equals(entry, KEY_AT, keyLengthOf(entry))) throw damaged(`entry ${number} has another key`);
-    return entry[0] === REMOVAL ? undefined : entry;
   }
 
   #make(rows: PackedRows, span: number, moment: WriteMoment): UpdateOutcome | 'unusual' {
