@@ -1,6 +1,6 @@
 /** Probes, metrics, unexpected errors, the description of the API and its page (contract section 11). */
 
-import { OpenAPIHono } from '@hono/zod-openapi';
+import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { QuiverError } from '../src/errors.ts';
@@ -143,13 +143,13 @@ describe('the API description', () => {
 
 /** The example that was given to a schema itself. */
 function exampleOf(schema: Json): unknown {
-  const describer = new OpenAPIHono();
-  describer.openAPIRegistry.registerPath({
+  const registry = new OpenAPIRegistry();
+  registry.registerPath({
     method: 'get',
     path: '/x',
     responses: { 200: { description: '', content: { x: { schema } } } },
   });
-  const document: Json = describer.getOpenAPI31Document({
+  const document: Json = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
     info: { title: '', version: '' },
   });

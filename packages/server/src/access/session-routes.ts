@@ -1,12 +1,12 @@
 /** Signing in to the console and out of it. */
 
-import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import { readBody } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
 import type { Method, Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import type { AdminLogins } from './admin-logins.ts';
 import {
   type ConsoleSession,

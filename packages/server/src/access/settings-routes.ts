@@ -1,6 +1,5 @@
 /** The settings of a client over Adobe's Admin API (contract section 9). */
 
-import { z } from '@hono/zod-openapi';
 import { CHECKINGS, PLACEHOLDER_RULES, UNKNOWN_UPDATES, WHEN_TOO_LARGE } from '../domain/client-rules.ts';
 import { MAX_ALIAS } from '../domain/visitor-id.ts';
 import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
@@ -9,6 +8,7 @@ import type { Call } from '../wire/call.ts';
 import { type JsonObject, readJsonObject } from '../wire/json.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Method, Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import type { ClientAccess } from './client-access.ts';
 import {
   checkClientSettings,

@@ -1,12 +1,12 @@
 /** Tokens of a client over Adobe's Admin API (contract section 9): make, show, and (ours) end one. */
 
-import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import type { ClientAccess, PresentToken } from './client-access.ts';
 import { MAX_TOKEN_LIFETIME_DAYS } from './client-settings.ts';
 import { TOKEN_SCOPES, type TokenScope } from './client-token.ts';

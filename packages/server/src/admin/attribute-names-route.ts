@@ -1,10 +1,10 @@
 /** The attribute names seen, as Adobe's Admin API tells them (contract section 9). */
 
-import { z } from '@hono/zod-openapi';
 import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../storage/kept/attribute-name-store.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 
 const NamesReply = z
   .object({ mboxProfileAttributes: z.array(z.string()) })

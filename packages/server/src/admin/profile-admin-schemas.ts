@@ -1,9 +1,9 @@
 /** What `/openapi.json` says about the profiles that administrators look at. */
 
-import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import { AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { KIND_NAMES } from '../wire/kind-names.ts';
+import { z } from '../wire/schema.ts';
 import { VISITOR_VIEW } from './visitor-view.ts';
 
 export const PROFILE_ADMIN_PATH = '/{client}/target/profiles';

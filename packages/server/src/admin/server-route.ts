@@ -1,11 +1,11 @@
 /** What a server is and how much it holds, for the console. */
 
-import { z } from '@hono/zod-openapi';
 import type { ServeConfig } from '../config/config.ts';
 import type { Stores } from '../storage/stores.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 
 export interface ServerFacts {
   readonly version: string;

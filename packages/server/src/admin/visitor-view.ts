@@ -1,10 +1,10 @@
 /** What the admin API shows of a visitor beside the attributes: session, categories, customer attributes (contract sections 14 and 15). */
 
-import { z } from '@hono/zod-openapi';
 import { listCustomerAttributes } from '../domain/customer-attributes.ts';
 import type { PackedAttributes } from '../domain/packed-attributes.ts';
 import { hasEnded } from '../domain/session.ts';
 import { notesAt } from '../domain/visit-notes.ts';
+import { z } from '../wire/schema.ts';
 import { timeText } from './profile-list.ts';
 
 /** The members of a profile's view; each is left out where nothing is kept. */

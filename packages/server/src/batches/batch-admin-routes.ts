@@ -1,13 +1,13 @@
 /** Batches for who runs the server: what came, how far it is, why rows failed (contract sections 6 and 9). */
 
 import { Readable } from 'node:stream';
-import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import type { Batch, BatchStore, FailedRow } from '../storage/batch-store.ts';
 import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { emptyReply, jsonReply, plainReply, type Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { acceptBatch } from './accept-batch.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BATCH_FILE_EXAMPLE, type BatchRoutesParts } from './batch-routes.ts';

@@ -1,6 +1,5 @@
 /** Bulk update: upload and status, v1 and v2 (contract section 6). */
 
-import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Batch, BatchStore, BatchVersion, FailedRow } from '../storage/batch-store.ts';
@@ -8,6 +7,7 @@ import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { batchReply, xmlReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { escapeXml, type XmlElements, xmlResponse } from '../wire/xml.ts';
 import { acceptBatch } from './accept-batch.ts';
 

@@ -4,13 +4,13 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { z } from '@hono/zod-openapi';
 import { readBody } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { edgeHeader, jsonReply, type Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { ClientQuery, MAX_DELIVERY_BODY, REFUSED, SessionId } from './delivery-routes.ts';
 import { checkMembers, MAX_MBOXES, MboxParameters, VisitorIdsSchema } from './delivery-schema.ts';
 import { addProfileParameters } from './profile-parameters.ts';

@@ -1,12 +1,12 @@
 /** Delivery, where visitors come from: Adobe's Delivery API and its older mbox form (contract section 7). */
 
-import { z } from '@hono/zod-openapi';
 import { readBody } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
 import { readJsonObject } from '../wire/json.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { edgeHeader, emptyReply, jsonReply, type Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { deliveryReply } from './delivery-reply.ts';
 import { checkMembers, DeliveryRequestSchema, MboxCallSchema } from './delivery-schema.ts';
 import { addProfileParameters, profileParametersOf } from './profile-parameters.ts';

@@ -5,8 +5,8 @@
  * loses names such as `__proto__`. An optional member may be null, which counts as not sent.
  */
 
-import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
+import { z } from '../wire/schema.ts';
 
 export const MAX_MBOXES = 50;
 export const MAX_PROFILE_PARAMETERS = 50;

@@ -4,7 +4,6 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { z } from '@hono/zod-openapi';
 import type { NamedTexts } from '../domain/script-input.ts';
 import { type IdKind, idProblem } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
@@ -20,6 +19,7 @@ import {
 } from '../wire/parameters.ts';
 import { edgeHeader, jsonReply, Reply, type ReplyStyle } from '../wire/replies.ts';
 import type { Method, Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { checkMembers } from './delivery-schema.ts';
 import { mboxCallFacts } from './request-facts.ts';
 import { CATEGORY_PARAMETER, categoriesOfValues, checkCategories } from './seen-categories.ts';

@@ -1,9 +1,9 @@
 /** The opt-out of a visitor: a cookie that says that nothing may be kept of the browser (contract section 7). */
 
-import { z } from '@hono/zod-openapi';
 import type { Call } from '../wire/call.ts';
 import { PLAIN_HEADERS, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 
 /** Two years, as at Adobe. */
 const OPT_OUT_SECONDS = 63_072_000;

@@ -5,12 +5,12 @@
  */
 
 import { isIP } from 'node:net';
-import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
 import { MAX_CATEGORY_VALUE } from '../domain/category-affinity.ts';
 import { quoted } from '../domain/visible-text.ts';
 import { atMostCharacters } from '../domain/visitor-id.ts';
 import { isJsonObject } from '../wire/json.ts';
+import { z } from '../wire/schema.ts';
 import { MAX_MBOXES, MAX_PARAMETER_VALUE, MAX_PROFILE_PARAMETERS } from './delivery-schema.ts';
 import { CATEGORY_PARAMETER } from './seen-categories.ts';
 

@@ -1,9 +1,9 @@
 /** What edge clusters ask one another: each call a POST of JSON to `/edge/v1/{name}`, answered from the asked cluster's own store alone. */
 
-import { z } from '@hono/zod-openapi';
 import { listAttributes, listState, packAttributes } from '../domain/attributes.ts';
 import { ID_KINDS } from '../domain/visitor-id.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
+import { z } from '../wire/schema.ts';
 
 export const EDGE_PATH = '/edge/v1/';
 /** Room for the rows of a step of a batch. */

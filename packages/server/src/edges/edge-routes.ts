@@ -1,6 +1,5 @@
 /** What other edge clusters may ask of this one. Nothing here asks a further cluster: a call goes one hop (contract section 8). */
 
-import { z } from '@hono/zod-openapi';
 import type { SentId, VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { ProfileService } from '../service/profile-service.ts';
@@ -10,6 +9,7 @@ import { readBody } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
 import { JSON_HEADERS, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import {
   EDGE_CALLS,

@@ -1,9 +1,9 @@
 /** The edge clusters as an administrator sees them. */
 
-import { z } from '@hono/zod-openapi';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { type EdgePeer, PeerSilent } from './edge-peer.ts';
 
 const EdgesReply = z

@@ -4,13 +4,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { z } from '@hono/zod-openapi';
 import { embedded } from '../embedded.ts';
 import { QuiverError } from '../errors.ts';
 import { PACKAGE_FOLDER } from '../package-folder.ts';
 import type { Call } from '../wire/call.ts';
 import { Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 
 const BUILT = fileURLToPath(new URL('dist/console', PACKAGE_FOLDER));
 const PREFIX = '/console/';

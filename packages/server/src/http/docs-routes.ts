@@ -7,9 +7,9 @@
  */
 
 import { createHash } from 'node:crypto';
-import { z } from '@hono/zod-openapi';
 import { Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { escapeXml } from '../wire/xml.ts';
 import type { OpenApiDocument } from './openapi.ts';
 

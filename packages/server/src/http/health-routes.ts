@@ -1,10 +1,10 @@
 /** What probes and scrapers ask (contract section 11). */
 
-import { z } from '@hono/zod-openapi';
 import type { Registry } from 'prom-client';
 import type { Stores } from '../storage/stores.ts';
 import { plainReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 
 export interface HealthParts {
   readonly stores: Stores;

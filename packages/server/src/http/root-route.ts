@@ -1,8 +1,8 @@
 /** `/`: where a person, and a program, begin. */
 
-import { z } from '@hono/zod-openapi';
 import { jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 
 const RootReply = z
   .object({

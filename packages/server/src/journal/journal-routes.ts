@@ -1,10 +1,10 @@
 /** The journal over HTTP: `/sandbox/requests…` of a sandbox, `/requests…` of a server (contract sections 11 and 13). */
 
-import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import type { Call } from '../wire/call.ts';
 import { emptyReply, jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { ClientQuery, clientOf, numberOf, parameter, serverAdminRoute } from '../wire/server-admin-route.ts';
 import { harOf } from './har.ts';
 import type { CallFilter, JournalCall } from './journal-call.ts';

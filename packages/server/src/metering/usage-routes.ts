@@ -1,6 +1,5 @@
 /** What was counted, for who runs the server (contract section 10). */
 
-import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import type { UsageStore } from '../storage/kept/usage-store.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
@@ -8,6 +7,7 @@ import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { dayOf, PROFILE_API_KINDS } from './usage-meter.ts';
 
 const DAY = 86_400_000;

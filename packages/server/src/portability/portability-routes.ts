@@ -1,6 +1,5 @@
 /** Exports and imports of all profiles of a client (contract section 21). */
 
-import { z } from '@hono/zod-openapi';
 import type { ProfileLimits } from '../domain/profile-limits.ts';
 import { QuiverError } from '../errors.ts';
 import type { AttributeNameStore } from '../storage/kept/attribute-name-store.ts';
@@ -11,6 +10,7 @@ import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { JSON_HEADERS, jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { unpackedBody } from '../wire/streamed-body.ts';
 import { csvHeader, csvRow } from './csv.ts';
 import { type ExportRequest, exportStream } from './export-stream.ts';

@@ -1,6 +1,6 @@
 /** What `/openapi.json` says about the profile routes: schemas and examples, used for description and never on a request. */
 
-import { z } from '@hono/zod-openapi';
+import { z } from '../wire/schema.ts';
 import type { ProfilePath } from './profile-paths.ts';
 
 export const ClientQuery = z.object({

@@ -1,10 +1,10 @@
 /** Removal of a profile or of one of its attributes (contract section 9, beyond Adobe). */
 
-import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import type { ProfileService } from '../service/profile-service.ts';
 import { edgeHeader, emptyReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { noAttributeFound, noProfileFound } from './not-found.ts';
 import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
 import { ClientQuery, idParameter, refusalResponse } from './profile-schemas.ts';

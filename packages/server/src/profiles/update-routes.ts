@@ -1,6 +1,5 @@
 /** The single update (contract section 5): GET, POST with a form, POST with JSON. */
 
-import { z } from '@hono/zod-openapi';
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import type { RulesOf } from '../domain/client-rules.ts';
 import type { CheckIds } from '../domain/placeholder-id.ts';
@@ -13,6 +12,7 @@ import { readJsonObject } from '../wire/json.ts';
 import { type Parameter, readParameters } from '../wire/parameters.ts';
 import { edgeHeader, type Reply, updateReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { targetLength } from '../wire/target.ts';
 import { noProfileFound } from './not-found.ts';
 import { jsonParameters, type ProfileUpdate, profileUpdateOf } from './profile-update.ts';

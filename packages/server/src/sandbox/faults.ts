@@ -1,9 +1,9 @@
 /** Faults: what a sandbox answers, delays or cuts instead of answering well (contract section 13). */
 
-import { z } from '@hono/zod-openapi';
 import { checkMembers } from '../delivery/delivery-schema.ts';
 import { QuiverError } from '../errors.ts';
 import { ROUTE_NAMES } from '../journal/route-names.ts';
+import { z } from '../wire/schema.ts';
 import type { FaultInput, RouteName } from './public-types.ts';
 
 const MAX_FAULTS = 1000;

@@ -1,6 +1,5 @@
 /** `/sandbox…`: the handles of a sandbox over HTTP, for tests in any language (contract section 13). */
 
-import { z } from '@hono/zod-openapi';
 import { checkMembers } from '../delivery/delivery-schema.ts';
 import { QuiverError } from '../errors.ts';
 import { journalRoutes } from '../journal/journal-routes.ts';
@@ -9,6 +8,7 @@ import { readBody, textOf } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
 import { emptyReply, jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { ClientQuery, clientOf, jsonOf, parameter, serverAdminRoute } from '../wire/server-admin-route.ts';
 import { noSuchSnapshot } from './client-world.ts';
 import { requireDuration, requireTime } from './duration.ts';

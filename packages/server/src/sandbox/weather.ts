@@ -3,8 +3,8 @@
  * none of it happens.
  */
 
-import { z } from '@hono/zod-openapi';
 import { checkMembers } from '../delivery/delivery-schema.ts';
+import { z } from '../wire/schema.ts';
 import { DURATION_RULE, durationOf } from './duration.ts';
 import type { Weather, WeatherInput } from './public-types.ts';
 

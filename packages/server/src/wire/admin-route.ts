@@ -1,6 +1,6 @@
 /** What the routes of the Admin API have in common (contract section 9). */
 
-import { z } from '@hono/zod-openapi';
+import { z } from './schema.ts';
 
 /** The media type of Adobe's Admin API. */
 export const ADMIN_MEDIA_TYPE = 'application/vnd.adobe.target.v1+json';

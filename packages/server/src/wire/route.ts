@@ -1,6 +1,6 @@
 /** What a route is: everything that the server must know before it lets a request in. */
 
-import type { RouteConfig } from '@hono/zod-openapi';
+import type { RouteConfig } from '@asteasolutions/zod-to-openapi';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import type { NowOrLater } from '../now-or-later.ts';
 import type { Call } from './call.ts';

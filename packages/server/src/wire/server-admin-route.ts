@@ -1,6 +1,5 @@
 /** What routes for the admin that serve no single client have in common: those of the sandbox and of the journal. */
 
-import { z } from '@hono/zod-openapi';
 import { QuiverError } from '../errors.ts';
 import { AdminRefusal } from './admin-route.ts';
 import { readBody } from './body.ts';
@@ -8,6 +7,7 @@ import type { Call } from './call.ts';
 import { readJsonObject } from './json.ts';
 import { lastValue, readParameters } from './parameters.ts';
 import type { Route } from './route.ts';
+import { z } from './schema.ts';
 import { rawQueryOf } from './target.ts';
 
 const MAX_BODY = 128 * 1024;
