@@ -1,6 +1,5 @@
 /** Customer attributes: uploads, and the sources they came from (contract section 17). */
 
-import { z } from '@hono/zod-openapi';
 import type { RulesOf } from '../domain/client-rules.ts';
 import { SOURCE_IDS, type SourceIds, sourceProblem } from '../domain/customer-attributes.ts';
 import { QuiverError } from '../errors.ts';
@@ -14,6 +13,7 @@ import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
 import { type AcceptBatchParts, acceptCustomerFile } from './accept-batch.ts';
 
 export interface CustomerRoutesParts extends AcceptBatchParts {
