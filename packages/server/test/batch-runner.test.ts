@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { acceptBatch } from '../src/batches/accept-batch.ts';
+import { acceptBatch, acceptCustomerFile } from '../src/batches/accept-batch.ts';
 import { BatchRunner } from '../src/batches/batch-runner.ts';
 import { batchSweeper } from '../src/batches/batch-sweeper.ts';
+import { listCustomerAttributes } from '../src/domain/customer-attributes.ts';
 import { QuiverError } from '../src/errors.ts';
 import type { Batch, BatchStore } from '../src/storage/batch-store.ts';
 import { BatchFiles } from '../src/storage/files/batch-files.ts';
@@ -113,6 +114,38 @@ test('a batch whose step fails three times is stuck with the reason, the next wa
   await reaches(second, 'complete');
   const profile = await stores.profiles.find('demo', { kind: 'tntId', value: 'p1' }, clock);
   expect(profile?.attributes.toString()).toContain('"second"');
+});
+
+test('a file of customer attributes goes on from where it is, in steps, and fails its rows alone', async () => {
+  const rows = Array.from({ length: 3500 }, (_, n) => (n % 1000 === 7 ? `${n},x\n` : `${n},"a\n${n}",\n`));
+  const request = new Request('http://x', { method: 'POST', body: `id,tier,city\n${rows.join('')}` });
+  const parts = { batches: stores.batches, files, now };
+  const source = { source: 'crm', ids: 'customerId' } as const;
+  let isReady = false;
+  const { id } = await acceptCustomerFile(parts, 'demo', source, request, async ({ names }) => {
+    isReady = names.join() === 'tier,city';
+  });
+  expect(isReady).toBe(true);
+  const first = run(
+    withApply((consumedBefore) => {
+      if (consumedBefore >= 2000) throw new Error('no such luck');
+    }),
+  );
+  await reaches(id, 'stuck');
+  await first.stop();
+  expect((await stores.batches.find('demo', id))!.progress).toMatchObject({ consumed: 2000, failed: 2 });
+  await stores.batches.retry('demo', id);
+  run();
+  expect((await reaches(id, 'complete')).progress).toMatchObject({ successful: 3496, failed: 4 });
+  const failures = await stores.batches.failures('demo', id, 0, 10);
+  // Each record with a line break takes two lines, the header one.
+  expect(failures.map(({ line, reason }) => [line, reason])).toEqual(
+    [7, 1007, 2007, 3007].map((n, place) => [2 * n + 2 - place, 'the row has 2 cells, the header 3']),
+  );
+  const found = await stores.profiles.findLinked('demo', { kind: 'customerId', value: 'crm:3499' }, clock, 1);
+  expect(listCustomerAttributes(found!.profile.attributes)).toEqual([
+    { source: 'crm', name: 'tier', value: 'a\n3499', modifiedAt: clock },
+  ]);
 });
 
 test('failures of different steps do not add up', async () => {

@@ -251,6 +251,32 @@ describe('three edge clusters', () => {
     });
   });
 
+  test('customer attributes are set where the profile lives, and move with it', async () => {
+    const id = fresh('customer');
+    const customerIds = [{ id, integrationCode: 'crm', authenticatedState: 'authenticated' }];
+    await visited(a, { customerIds });
+    const accepted = await b.admin('customer-attributes/crm', {
+      method: 'POST',
+      body: `id,tier,city\n${id},gold,\n`,
+    });
+    const { batchId } = (await accepted.json()) as { batchId: string };
+    await until('the batch is complete', async () => {
+      const { state } = (await (await b.admin(`batches/${batchId}`)).json()) as { state: string };
+      return state === 'complete';
+    });
+    const known = async (name: string) => {
+      const { customerAttributes } = (await (await c.admin(`profiles?id=${name}`)).json()) as {
+        customerAttributes: { source: string; name: string; value: string }[];
+      };
+      return customerAttributes.map((one) => `${one.source}.${one.name}=${one.value}`);
+    };
+    expect(await known(`crm:${id}`)).toEqual(['crm.tier=gold']);
+    const thirdPartyId = fresh('member');
+    await visited(b, { thirdPartyId });
+    await visited(c, { thirdPartyId, customerIds });
+    expect(await known(thirdPartyId)).toEqual(['crm.tier=gold']);
+  });
+
   test('a batch sets each row where its profile lives, and makes new ones where it came in', async () => {
     const rows: string[] = [];
     const expected = new Map<string, string>();

@@ -209,7 +209,7 @@ function roomBatches(parts: RoomParts, note: (id: VisitorId) => void, overrides:
     const kept = lostRows > 0 ? [...step.updates].filter(() => chance() >= lostRows) : [...step.updates];
     if (batchOverrides) {
       const batch = await batches.find(room, step.id);
-      for (const { id, settings } of batch?.version === 'v2' ? kept : []) {
+      for (const { id, settings } of batch?.version === 'v2' && batch.source === undefined ? kept : []) {
         for (const name of overrides.replacedBy(step.id, id, settings.keys())) {
           await profiles.removeAttribute(room, id, name, step.moment);
         }

@@ -2,13 +2,15 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import { listCustomerAttributes } from '../../domain/customer-attributes.ts';
 import type { WriteMoment } from '../../domain/lifetime.ts';
+import { STATE } from '../../domain/visitor-state.ts';
 import type { RowUpdate } from '../batch-rows.ts';
 import type { Batch, BatchProgress, BatchStep, BatchStore, FailedRow } from '../batch-store.ts';
 import { PlainRows } from '../plain-rows.ts';
 import type { Stores } from '../stores.ts';
 import { attributesIn } from './attributes-in.ts';
-import { at, DAY, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
+import { at, customer, DAY, type StorePlace, settings, T0, tnt } from './profile-store-conformance.ts';
 
 const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
 
@@ -40,8 +42,8 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
     afterEach(async () => where.dispose());
 
     const accept = (id: string, more: Partial<Batch> = {}) => {
-      const { client = 'demo', version = 'v2', acceptedAt = T0, rows = 4, bytes = 50 } = more;
-      return batches.accept({ client, id, version, acceptedAt, rows, bytes });
+      const { client = 'demo', version = 'v2', acceptedAt = T0, rows = 4, bytes = 50, source } = more;
+      return batches.accept({ client, id, version, source, acceptedAt, rows, bytes });
     };
     const lease = (holder = 'me', now = T0) => batches.lease('demo', holder, now, now + 5000);
     const step = (
@@ -273,6 +275,50 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
           failure(2),
           { ...place(3), id: 'full.17', reason: expect.stringMatching(/65536/), notFound: false },
         ]);
+      });
+
+      test('sets state of visitors: customer attributes, null among them, and keeps the source', async () => {
+        const name = (attribute: string) => `${STATE.customerAttribute}crm.${attribute}`;
+        const customerRow = (n: number, id: string, state: Record<string, string>): RowUpdate => {
+          const named = Object.entries(state).map(([attribute, value]) => [name(attribute), value] as const);
+          return {
+            ...place(n),
+            rawId: id,
+            id: customer(id),
+            settings: settings({}),
+            state: new Map(named),
+            nth: n,
+          };
+        };
+        const known = async (id: string) => {
+          const found = await stores.profiles.findLinked('demo', customer(id), T0, 10);
+          return (
+            found && listCustomerAttributes(found.profile.attributes).map((one) => `${one.name}=${one.value}`)
+          );
+        };
+        await stores.profiles.update('demo', customer('old'), settings({ x: '1' }), at(T0), true);
+        await accept('b1', { source: 'crm' });
+        await lease();
+        expect((await batches.find('demo', 'b1'))?.source).toBe('crm');
+        const large = 'y'.repeat(40_000);
+        const rows = [
+          customerRow(1, 'new', { tier: 'gold', city: 'São Paulo' }),
+          customerRow(2, 'old', { tier: 'silver' }),
+          customerRow(3, 'new', { city: '' }),
+          customerRow(4, 'old', { a: large, b: large }),
+        ];
+        const batch = await step('b1', 0, rows, { isLast: true });
+        expect(batch).toMatchObject({ source: 'crm', progress: { successful: 3, failed: 1 } });
+        expect(await known('new')).toEqual(['tier=gold']);
+        expect(await known('old')).toEqual(['tier=silver']);
+        const fetched = async (id: string) =>
+          (await stores.profiles.find('demo', customer(id), T0))?.attributes;
+        expect(await fetched('new')).toBe('{}');
+        const foreign = { client: 'demo', from: 17, batch: 'b2', acceptedAt: T0, moment: at(T0) };
+        const updates = PlainRows.of([customerRow(1, 'old', { tier: 'gold' })], T0);
+        expect(await batches.applyForeign({ ...foreign, updates })).toEqual(['applied']);
+        expect(await known('old')).toEqual(['tier=gold']);
+        expect(attributesIn((await fetched('old'))!).map((one) => one.name)).toEqual(['x']);
       });
 
       test('v1 creates nothing, and counts what it did not find', async () => {
