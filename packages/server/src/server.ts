@@ -30,6 +30,8 @@ import type { Stores } from './storage/stores.ts';
 
 export { embeddedStoreSettings } from './storage/lmdb/lmdb-environment.ts';
 export {
+  type CompactedStore,
+  compactEmbeddedStore,
   copyEmbeddedStore,
   type EmbeddedStoreFacts,
   hasEmbeddedStore,

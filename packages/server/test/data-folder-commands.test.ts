@@ -1,4 +1,4 @@
-/** `quiver backup`, `restore` and `doctor`: beside a running server, on folders that are not as they should be, on both runtimes. */
+/** `quiver backup`, `restore`, `compact` and `doctor`: beside a running server, on folders that are not as they should be, on both runtimes. */
 
 import {
   appendFile,
@@ -300,8 +300,87 @@ describe('doctor', () => {
   });
 });
 
-test.each(['backup', 'restore', 'doctor'])('%s --help has examples', async (command) => {
+test.each(['backup', 'restore', 'compact', 'doctor'])('%s --help has examples', async (command) => {
   const { code, stdout } = await runQuiver([command, '--help']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^Examples:\n +quiver /m);
+});
+
+describe('compact', () => {
+  /** A store whose file is mostly free: large values that were removed. */
+  async function makeSparse(name: string): Promise<string> {
+    const path = await makeDataFolder(name);
+    const stores = await openLmdbStores({ path: join(path, 'store') });
+    const moment = { now: Date.now(), lifetimeDays: 14 };
+    const large = new Map([['a', 'x'.repeat(60_000)]]);
+    for (let n = 0; n < 100; n += 1) {
+      const id = { kind: 'tntId', value: `big-${n}` } as const;
+      await stores.profiles.update('demo', id, large, moment, true);
+      if (n > 0) await stores.profiles.remove('demo', id, moment.now);
+    }
+    await stores.close();
+    return path;
+  }
+  const fileOf = (path: string) => join(path, 'store', 'data.mdb');
+
+  test('gives the disk back what is free, and changes nothing that is stored', async () => {
+    const path = await makeSparse('sparse');
+    const before = (await stat(fileOf(path))).size;
+    await mkdir(join(path, '.compacting-left-by-a-crash'));
+    const ended = await runQuiver(['compact', '--data', path]);
+    expect(ended).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^2 profiles; [\d,]+ bytes before, [\d,]+ now\n$/),
+    });
+    const after = await stat(fileOf(path));
+    expect(after.size).toBeLessThan(before / 10);
+    expect(after.mode & 0o777).toBe(0o600);
+    expect((await readdir(path)).filter((name) => name.startsWith('.'))).toEqual([]);
+    const stores = await openLmdbStores({ path: join(path, 'store') });
+    try {
+      const found = await stores.profiles.find('demo', { kind: 'tntId', value: 'big-0' }, Date.now());
+      expect(found?.attributes).toContain('x'.repeat(60_000));
+      expect(
+        await stores.profiles.find('demo', { kind: 'tntId', value: 'big-1' }, Date.now()),
+      ).toBeUndefined();
+      const moment = { now: Date.now(), lifetimeDays: 14 };
+      const kept = { kind: 'tntId', value: 'kept' } as const;
+      expect(await stores.profiles.update('demo', kept, new Map([['a', '2']]), moment, false)).toBe(
+        'updated',
+      );
+    } finally {
+      await stores.close();
+    }
+  });
+
+  test.each(['serve', 'backup', 'doctor', 'restore'] as const)('is refused during %s', async (use) => {
+    const path = await makeDataFolder(`compact-during-${use}`);
+    const before = await readFile(fileOf(path));
+    const lock = await lockDataFolder(path, use);
+    try {
+      expect(await runQuiver(['compact', '--data', path])).toMatchObject({ code: 1 });
+    } finally {
+      await lock.release();
+    }
+    expect((await readFile(fileOf(path))).equals(before)).toBe(true);
+  });
+
+  test('leaves a damaged store as it is', async () => {
+    const path = await makeSparse('damaged-compact');
+    const file = await readFile(fileOf(path));
+    // A flipped bit in the value of the living large profile, which was written first.
+    file[file.indexOf('x'.repeat(1000))]! ^= 1;
+    await writeFile(fileOf(path), file);
+    const ended = await runQuiver(['compact', '--data', path]);
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining('damaged') });
+    expect((await stat(fileOf(path))).size).toBeGreaterThanOrEqual(file.length);
+    expect((await readdir(path)).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  test('has nothing to do where there is no store', async () => {
+    expect(await runQuiver(['compact', '--data', join(folder, 'nowhere')])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('there is no store'),
+    });
+  });
 });

@@ -1,5 +1,5 @@
 /**
- * The commands on a data folder, as a group: backup, restore, doctor. What does the work is loaded when it is asked for: the supervisor of a server has
+ * The commands on a data folder, as a group: backup, restore, compact, doctor. What does the work is loaded when it is asked for: the supervisor of a server has
  * this file in memory as long as it runs.
  */
 
@@ -43,6 +43,16 @@ Examples:
   quiver restore --data /var/lib/quiver --force /backups/quiver-2026-11-24
 ${EXIT_CODES}`;
 
+const COMPACT_HELP = `
+A store uses freed space again, but its file does not become shorter while a server has it open. Stop the server first.
+What is stored does not change. Needs as much free disk as the store has live data; until the last step, a rename, the old
+file stays as it is.
+
+Examples:
+  quiver compact
+  quiver compact --data /var/lib/quiver
+${EXIT_CODES}`;
+
 const DOCTOR_HELP = `
 Takes the flags of serve, starts nothing and may run beside a server. Reads the whole embedded store once.
 
@@ -77,6 +87,13 @@ export function addDataFolderCommands(
       const { config } = settings.load(options);
       end(await exitCodeOf(() => runRestore(config, folder, Boolean(options.force))));
     });
+  const compacting = new Command('compact')
+    .description('make the file of a stopped store as small as what it holds')
+    .addHelpText('after', COMPACT_HELP)
+    .action(async (options: Options) => {
+      const { config } = settings.load(options);
+      end(await exitCodeOf(() => runCompact(config)));
+    });
   const doctor = new Command('doctor')
     .description('look at what Quiver stands on: data folder, space, store, clock, limits')
     .option('--json', 'the findings as JSON')
@@ -85,7 +102,11 @@ export function addDataFolderCommands(
       const { config } = settings.load(options);
       end(await exitCodeOf(() => runDoctor(config, Boolean(options.json))));
     });
-  for (const command of [settings.add(backup, where), settings.add(restoring, where), settings.add(doctor)]) {
+  const all = [
+    ...[backup, restoring, compacting].map((one) => settings.add(one, where)),
+    settings.add(doctor),
+  ];
+  for (const command of all) {
     command.copyInheritedSettings(program);
     program.addCommand(command);
   }
@@ -107,6 +128,15 @@ async function runRestore(config: LoadedConfig['config'], folder: string, force:
   const { manifest, keptAside } = await restore(config, folder, force);
   writeNote(`${grouped(manifest.profiles)} profiles of ${shown(manifest.madeAt)} are in ${config.dataDir}`);
   if (keptAside !== undefined) writeNote(`what was there is in ${keptAside}`);
+  return 0;
+}
+
+async function runCompact(config: LoadedConfig['config']): Promise<number> {
+  const { compact } = await import('./compact.ts');
+  const { profiles, bytesBefore, bytesAfter } = await compact(config);
+  writeNote(
+    `${grouped(profiles)} profiles; ${grouped(bytesBefore)} bytes before, ${grouped(bytesAfter)} now`,
+  );
   return 0;
 }
 

@@ -15,6 +15,8 @@ const MiB = 1024 ** 2;
 const RESERVED = 64 * MiB;
 const RESERVED_SHARE = 0.1;
 const SCARCE = 1024 * MiB;
+/** Less than this of free space within the file is not worth a word. */
+const MUCH_FREE = 256 * MiB;
 /** A clock this far behind what it has stamped itself is wrong, in milliseconds. */
 const CLOCK_TOLERANCE = 60_000;
 /** File systems on which memory-mapped locks do not hold, or whose files are gone after a restart, by their magic number. */
@@ -65,7 +67,8 @@ export async function checkSpace({ dataDir }: ServeConfig): Promise<Finding> {
   }
   if (files > 0 && ffree < 1000)
     return { name, state: 'warning', text: `${text}, but only ${ffree} more files` };
-  if (free < SCARCE) return { name, state: 'warning', text: `${text}; the store does not shrink` };
+  if (free < SCARCE)
+    return { name, state: 'warning', text: `${text}; stop the server and run quiver compact` };
   return { name, state: 'ok', text };
 }
 
@@ -77,10 +80,14 @@ export async function checkStore(config: ServeConfig): Promise<Finding[]> {
     return [{ name, state: 'problem', text: `${path} had a store and has none any more; restore a backup` }];
   }
   if (!hasEmbeddedStore(path)) return [{ name, state: 'ok', text: 'none yet; made at the first start' }];
-  const { profiles, bytes, processes, unfinished } = await inspectApart(path);
+  const { profiles, bytes, freeBytes, processes, unfinished } = await inspectApart(path);
   const use = processes.length === 0 ? 'not in use' : `in use by process ${processes.join(', ')}`;
   const text = `every record could be read; ${grouped(profiles)} profiles, ${grouped(Math.ceil(bytes / MiB))} MiB, ${use}`;
-  return [{ name, state: 'ok', text }, ...(await batchFindings(config, unfinished))];
+  const isSparse = freeBytes >= MUCH_FREE && freeBytes > bytes / 2;
+  const more = isSparse
+    ? `; ${grouped(Math.floor(freeBytes / MiB))} MiB of it free, which quiver compact gives back`
+    : '';
+  return [{ name, state: 'ok', text: text + more }, ...(await batchFindings(config, unfinished))];
 }
 
 async function checkCluster(config: ServeConfig): Promise<Finding> {

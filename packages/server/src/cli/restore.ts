@@ -6,12 +6,12 @@ import { join, resolve } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
 import { isClaim } from '../locks/claims.ts';
 import { lockDataFolder } from '../locks/data-folder-lock.ts';
-import { hasEmbeddedStore, inspectEmbeddedStore } from '../server.ts';
+import { inspectEmbeddedStore } from '../server.ts';
 import { syncFolder } from '../storage/sync-folder.ts';
 import { type BackupManifest, checkBackup } from './backup-folder.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
 import { BATCHES_FOLDER, STORE_FOLDER } from './data-folder-names.ts';
-import { inspectApart, isDamage } from './inspect-store.ts';
+import { requireStopped } from './require-stopped.ts';
 
 /** What a restore came to. */
 export interface Restored {
@@ -112,20 +112,4 @@ async function giveToOwner(folder: string, dataDir: string): Promise<void> {
   if (uid === 0) return;
   for (const name of await readdir(folder, { recursive: true })) await chown(join(folder, name), uid, gid);
   await chown(folder, uid, gid);
-}
-
-/** Whether a store is what a backup is restored for: to open it here could be refused, or end this process with a signal. */
-function isDamaged(store: string): Promise<boolean> {
-  return inspectApart(store).then(() => false, isDamage);
-}
-
-/** Refuses also while a program that knows nothing of the lock has the store open, such as an older Quiver. */
-async function requireStopped(dataDir: string): Promise<void> {
-  const store = join(dataDir, STORE_FOLDER);
-  if (!hasEmbeddedStore(store) || (await isDamaged(store))) return;
-  const { processes } = await inspectEmbeddedStore(store);
-  if (processes.length > 0) {
-    const text = `a server is running on ${dataDir} (process ${processes.join(', ')}); stop it first`;
-    throw new DataFolderFailure('refused', text);
-  }
 }

@@ -1,6 +1,7 @@
 /**
- * Who uses a data folder. Servers, backups and the doctor share it; a restore has it alone, for it puts another store in its place:
- * what a server acknowledged meanwhile would be in files that nobody opens again.
+ * Who uses a data folder. Servers, backups and the doctor share it. A restore and a compaction have
+ * it alone, because they put another store in its place: what a server acknowledged meanwhile would
+ * be in files that nobody opens again.
  *
  * The lock is a claim (`claims.ts`) in the folder itself, or, where that takes no sockets (a full disk, a foreign file system, a
  * long path), in the system's folder for temporary files.
@@ -12,7 +13,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Claim, type ClaimPlace, FolderPlace, type Holder, takeClaim } from './claims.ts';
 
-export type FolderUse = 'serve' | 'backup' | 'doctor' | 'restore';
+export type FolderUse = 'serve' | 'backup' | 'doctor' | 'restore' | 'compact';
+
+/** The uses that put another store in the place of the one that is there. */
+const ALONE: ReadonlySet<string> = new Set<FolderUse>(['restore', 'compact']);
 
 /** Somebody else uses the data folder in a way that does not go together with what was wanted; nothing was changed. */
 export class DataFolderInUse extends Error {
@@ -39,7 +43,7 @@ function wordsFor(use: string, dataDir: string, who: string): string {
 export async function lockDataFolder(dataDir: string, use: FolderUse): Promise<Claim> {
   const real = await realpath(dataDir);
   const places = [new FolderPlace(real), await temporaryPlace(real)];
-  const taken = await takeClaim(places, use, (other) => use === 'restore' || other.use === 'restore');
+  const taken = await takeClaim(places, use, (other) => ALONE.has(use) || ALONE.has(other.use));
   if ('release' in taken) return taken;
   throw new DataFolderInUse(dataDir, taken);
 }

@@ -24,9 +24,10 @@ import { TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import { EntryViews } from './entry-views.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import { lengthOfLast, type PartlyUsed, partlyUsed, putLast, type Table } from './lmdb-internals.ts';
-import { ReusedKey } from './lmdb-keys.ts';
+import { handleKey, ReusedKey } from './lmdb-keys.ts';
 import { baseOf } from './profile-delta.ts';
 import {
+  CHANNEL,
   COPY,
   DELTA,
   damaged,
@@ -37,6 +38,7 @@ import {
   REMOVAL,
   seal,
   setFlags,
+  writeEntryHead,
 } from './record-entry.ts';
 import { NO_ENTRY, type Place, RecordIndex } from './record-index.ts';
 import { Segments, weightOf } from './segments.ts';
@@ -226,6 +228,21 @@ export class EntryLog {
     room.set(entry.subarray(0, length));
     this.#current.set(room, KEY_AT, KEY_AT + keyLengthOf(room));
     this.append(room, length, this.#current, COPY);
+  }
+
+  /**
+   * Appends entries that say nothing until a new segment has begun, so that the one before can be
+   * cleaned; within a write transaction.
+   */
+  beginSegment(): void {
+    const key = this.#current;
+    const nobody = handleKey('', 0);
+    do {
+      key.set(nobody, 0, nobody.length);
+      const entry = this.room(KEY_AT + key.length);
+      const end = writeEntryHead(entry, REMOVAL, CHANNEL.upkeep, 0, key.bytes, key.length);
+      this.append(entry, end, key, COPY);
+    } while (this.#views.ahead.to % this.segments.entries !== 0);
   }
 
   /** Removes an entry that nothing leads to; within a write transaction. */

@@ -375,6 +375,11 @@ export class LmdbEnvironment {
     }
   }
 
+  /** How much of the file is free, in bytes. */
+  freeBytes(): number {
+    return this.#freePageBytes();
+  }
+
   /** What the pages of the file come to that no tree has. */
   #freePageBytes(): number {
     return this.read(() => {

@@ -1,20 +1,24 @@
 /** What is done to a whole embedded store from beside the server: copied while it is written, and looked at. */
 
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, open, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Batch } from '../batch-store.ts';
 import { StoreDamagedError } from '../store-damaged-error.ts';
+import { syncFolder } from '../sync-folder.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { ProfileTables } from './profile-tables.ts';
 import { StoreCheck } from './store-check.ts';
-import { STORE_FILE } from './usable-files.ts';
+import { StoreUpkeep } from './store-upkeep.ts';
+import { giveToOwner, LOCK_FILE, STORE_FILE } from './usable-files.ts';
 
 /** What there is to know of a store without serving from it. */
 export interface EmbeddedStoreFacts {
   readonly profiles: number;
   /** The size of the file; freed space within it is used again. */
   readonly bytes: number;
+  /** How much of it is free. */
+  readonly freeBytes: number;
   /** The batches that are queued or running, in no order. */
   readonly unfinished: readonly Pick<Batch, 'client' | 'id' | 'state' | 'reason'>[];
   /** Processes that have read from the store and still have it open, without this one. */
@@ -47,6 +51,50 @@ export async function copyEmbeddedStore(from: string, to: string): Promise<void>
   }
 }
 
+/** A stretch of the log is rewritten when at most this share of it is live; the rest is not worth it. */
+const COMPACT_LIVE_SHARE = 0.95;
+
+/** What a store was and is, in bytes of its file. */
+export interface CompactedStore {
+  readonly profiles: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+/**
+ * Replaces the file of a store by one without dead entries and free pages.
+ *
+ * Nobody else may have the store open. Needs as much free disk as the store will take. Nothing
+ * that is stored changes, and until the last step, a rename, the old file is the store.
+ *
+ * @param draft a folder on the same file system that does not exist yet; the caller removes it
+ * @throws StoreDamagedError when the copy is not sound or not whole
+ */
+export async function compactEmbeddedStore(path: string, draft: string): Promise<CompactedStore> {
+  const file = join(path, STORE_FILE);
+  const bytesBefore = (await stat(file)).size;
+  const environment = await LmdbEnvironment.open(path);
+  let profiles: number;
+  try {
+    const tables = new ProfileTables(environment);
+    await new StoreUpkeep(environment, tables.records, undefined, COMPACT_LIVE_SHARE).finish();
+    profiles = environment.read(() => tables.count());
+  } finally {
+    await environment.close();
+  }
+  await copyEmbeddedStore(path, draft);
+  const copy = await inspectEmbeddedStore(draft, true);
+  if (copy.profiles !== profiles) {
+    throw new StoreDamagedError(`the copy has ${copy.profiles} profiles of ${profiles}; nothing was changed`);
+  }
+  await giveToOwner(path, draft);
+  // The lock file is about the old file; the engine makes a new one.
+  await rm(join(path, LOCK_FILE), { force: true });
+  await rename(join(draft, STORE_FILE), file);
+  await syncFolder(path);
+  return { profiles, bytesBefore, bytesAfter: (await stat(file)).size };
+}
+
 /**
  * Looks at a store, which may be in use.
  *
@@ -68,6 +116,7 @@ export async function inspectEmbeddedStore(path: string, thorough = false): Prom
     return {
       profiles: tables.count(),
       bytes: (await stat(join(path, STORE_FILE))).size,
+      freeBytes: environment.freeBytes(),
       unfinished: batches
         .filter(({ state }) => state !== 'complete')
         .map(({ client, id, state, reason }) => ({ client, id, state, reason })),

@@ -29,8 +29,11 @@ export class SegmentCleaner {
   #lookedAtMerge = -1;
   #wasScarce = false;
   readonly #damaged = new Set<number>();
+  readonly #share: number;
 
-  constructor(environment: LmdbEnvironment, records: ProfileRecords) {
+  /** @param share segments with at most this live share are cleaned, between 0 and 1; a half by default */
+  constructor(environment: LmdbEnvironment, records: ProfileRecords, share = LIVE_SHARE) {
+    this.#share = share;
     this.#environment = environment;
     this.#records = records;
   }
@@ -76,7 +79,7 @@ export class SegmentCleaner {
     if (merged === this.#lookedAtMerge && isScarce === this.#wasScarce) return false;
     this.#lookedAtMerge = merged;
     this.#wasScarce = isScarce;
-    const share = isScarce ? LIVE_SHARE_WHEN_SCARCE : LIVE_SHARE;
+    const share = isScarce ? LIVE_SHARE_WHEN_SCARCE : this.#share;
     this.#queue = log.segments
       .list()
       .filter(({ segment, total, live }) => {

@@ -1,22 +1,41 @@
 /** What the background process does for the store so that it stays small and fast; each step is one short write. */
 
+import type { EntryLog } from './entry-log.ts';
 import { IndexMerger, type IndexMergerOptions } from './index-merger.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import type { ProfileRecords } from './profile-records.ts';
 import { SegmentCleaner } from './segment-cleaner.ts';
 
 export class StoreUpkeep {
+  readonly #environment: LmdbEnvironment;
+  readonly #log: EntryLog;
   readonly #merger: IndexMerger;
   readonly #cleaner: SegmentCleaner;
 
-  constructor(environment: LmdbEnvironment, records: ProfileRecords, options?: IndexMergerOptions) {
+  /** @param liveShare as of {@link SegmentCleaner} */
+  constructor(
+    environment: LmdbEnvironment,
+    records: ProfileRecords,
+    options?: IndexMergerOptions,
+    liveShare?: number,
+  ) {
+    this.#environment = environment;
+    this.#log = records.log;
     this.#merger = new IndexMerger(environment, records.log, options);
-    this.#cleaner = new SegmentCleaner(environment, records);
+    this.#cleaner = new SegmentCleaner(environment, records, liveShare);
   }
 
   /** One step of whatever is due. @param limit as of the steps themselves @returns whether there is more to do at once */
   async step(limit?: number): Promise<boolean> {
     return (await this.#merger.step(limit)) || this.#cleaner.step(limit);
+  }
+
+  /** Does all there is to do, in a store that nobody else writes to. */
+  async finish(): Promise<void> {
+    // So that the newest segment is looked at too: it may have much that is dead.
+    await this.#environment.writeUpkeep(() => this.#log.beginSegment());
+    // What was copied is merged in turn; the second look sees that nothing more has come.
+    for (let idleLooks = 0; idleLooks < 2; idleLooks += 1) while (await this.step()) idleLooks = 0;
   }
 
   /** Merges until little is waiting, for whoever is about to bring much more. */

@@ -72,13 +72,17 @@ async function requireAddresses(mapSize: number): Promise<void> {
   );
 }
 
-/** Gives the engine's files to the owner of their folder, when an administrator has just made them. */
-export async function giveToOwner(path: string): Promise<void> {
+/**
+ * Gives the engine's files to the owner of their folder, when an administrator has just made them.
+ *
+ * @param filesIn the folder with the files, when it is another
+ */
+export async function giveToOwner(path: string, filesIn = path): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(path);
   if (uid === 0) return;
   for (const name of [STORE_FILE, LOCK_FILE]) {
-    await chown(join(path, name), uid, gid).catch((error: NodeJS.ErrnoException) => {
+    await chown(join(filesIn, name), uid, gid).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
   }
