@@ -89,6 +89,12 @@ export default {
       to: { path: `${src}/storage/(lmdb|redis)/` },
     },
     {
+      name: 'bytes-of-attributes-stay-behind-their-face',
+      severity: 'error',
+      from: { path: src, pathNot: `${src}/domain/attributes(/|\\.ts$)` },
+      to: { path: `${src}/domain/attributes/` },
+    },
+    {
       name: 'nothing-that-ships-imports-tests',
       severity: 'error',
       from: { path: src, pathNot: '(\\.test\\.ts$|/conformance/)' },

@@ -1,7 +1,11 @@
 /** Pages of all profiles, or of those that meet conditions (contract section 21). */
 
-import { type Attribute, attributesSize, listAttributes } from '../domain/attributes.ts';
-import type { PackedAttributes } from '../domain/packed-attributes.ts';
+import {
+  type Attribute,
+  attributesSize,
+  listAttributes,
+  type PackedAttributes,
+} from '../domain/attributes.ts';
 import { MAX_THIRD_PARTY_ID } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { ListedProfile, ListQuery, ProfileLists } from '../storage/profile-lists.ts';

@@ -1,7 +1,7 @@
 /** What the admin API shows of a visitor beside the attributes: session, categories, customer attributes (contract sections 14 and 15). */
 
+import type { PackedAttributes } from '../domain/attributes.ts';
 import { listCustomerAttributes } from '../domain/customer-attributes.ts';
-import type { PackedAttributes } from '../domain/packed-attributes.ts';
 import { hasEnded } from '../domain/session.ts';
 import { notesAt } from '../domain/visit-notes.ts';
 import { z } from '../wire/schema.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planAdoption } from './adoption.ts';
+import { NO_ATTRIBUTES } from './attributes/packed-attributes.ts';
 import { listAttributes, newestAttributes, setAttributes } from './attributes.ts';
-import { NO_ATTRIBUTES } from './packed-attributes.ts';
 import { personNames } from './person-names.ts';
 import { reunited } from './profile.ts';
 import type { VisitorId } from './visitor-id.ts';

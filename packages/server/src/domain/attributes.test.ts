@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { entriesOf, NO_ATTRIBUTES, type PackedAttributes } from './attributes/packed-attributes.ts';
 import {
   attributesSize,
   hasAttribute,
@@ -8,7 +9,6 @@ import {
   removeAttribute,
   setAttributes,
 } from './attributes.ts';
-import { entriesOf, NO_ATTRIBUTES, type PackedAttributes } from './packed-attributes.ts';
 
 const T = Date.UTC(2026, 6, 31, 14, 26, 30, 879);
 const packed = (...pairs: [string, string, number?][]) =>

@@ -1,10 +1,13 @@
 /**
- * The rules of a profile's attributes, on their packed form (`packed-attributes.ts`): a change keeps the entries that it does not touch as they lie,
- * and nothing is parsed into objects and printed again. That also keeps names such as `__proto__` or `1` to the letter and in order, which a
- * JavaScript object would not.
+ * The attributes of a profile: their rules, and all that the rest of Quiver uses of their packed
+ * form. What lies in `attributes/` is byte work, and only imported here.
+ *
+ * The rules work on the packed form: a change keeps the entries that it does not touch as they are,
+ * and nothing is parsed into objects and printed again. That also keeps names such as `__proto__`
+ * or `1` to the letter and in order, which a JavaScript object would not.
  */
 
-import { copyOthers, overlayAttributes } from './overlay-attributes.ts';
+import { copyOthers, overlayAttributes, type Stretch } from './attributes/overlay-attributes.ts';
 import {
   AttributesPacker,
   type Entry,
@@ -12,8 +15,24 @@ import {
   NO_ATTRIBUTES,
   type PackedAttributes,
   unescapedSize,
-} from './packed-attributes.ts';
+} from './attributes/packed-attributes.ts';
 import { isCountedByte, isStateByte, type StateEntry, type StateSettings } from './visitor-state.ts';
+
+export { attributesJson } from './attributes/attributes-json.ts';
+export { overlayAttributes, type Stretch } from './attributes/overlay-attributes.ts';
+export {
+  GROUP_HEAD,
+  GROUP_MARK,
+  MAX_LENGTH_BYTES,
+  NO_ATTRIBUTES,
+  type PackedAttributes,
+  packedName,
+  putPlainValue,
+  putValue,
+  readLength,
+  skipLength,
+  writeGroupHead,
+} from './attributes/packed-attributes.ts';
 
 /** One attribute as people read it. */
 export interface Attribute {
@@ -26,7 +45,9 @@ export interface Attribute {
 /** Names and values to set, in the order given; a name given twice takes its last value. */
 export type AttributeSettings = ReadonlyMap<string, string>;
 
-/** The most that names and values of one profile may total, in bytes of UTF-8 (contract section 5). */
+/**
+ * The most that names and values of one profile may total, in bytes of UTF-8 (contract section 5).
+ */
 export const MAX_ATTRIBUTES_SIZE = 64 * 1024;
 
 const NO_STATE: StateSettings = new Map();
@@ -71,9 +92,11 @@ export function packSettings(
 }
 
 /**
- * Packs what {@link listAttributes} and {@link listState} gave of one profile; each comes as it was given.
+ * Packs what {@link listAttributes} and {@link listState} gave of one profile; each comes as it was
+ * given.
  *
- * The bytes are those that both were read from, so that another edge cluster can tell whether a profile has changed.
+ * The bytes are those that both were read from, so that another edge cluster can tell whether a
+ * profile has changed.
  */
 export function packAttributes(
   attributes: readonly Attribute[],
@@ -96,9 +119,11 @@ export function packAttributes(
 }
 
 /**
- * Sets attributes: those set move to the end, in the order given, with the time `at`; the others stay as they are.
+ * Sets attributes: those set move to the end, in the order given, with the time `at`; the others
+ * stay as they are.
  *
- * @param at epoch milliseconds; never before the newest time of an attribute in `packed`, so that the order stays oldest first
+ * @param at epoch milliseconds; never before the newest time of an attribute in `packed`, so that
+ * the order stays oldest first
  * @param state of the visitor that is set with them; none by default
  */
 export function setAttributes(
@@ -110,7 +135,7 @@ export function setAttributes(
   if (settings.size === 0 && state.size === 0) return packed;
   const added = packSettings(settings, at, state);
   const target = Buffer.allocUnsafe(packed.length + added.length);
-  const end = overlayAttributes(target, 0, packed, 0, packed.length, added, 0, added.length);
+  const end = overlayAttributes(target, 0, whole(packed), whole(added));
   return target.subarray(0, end);
 }
 
@@ -119,12 +144,13 @@ export function removeAttribute(packed: PackedAttributes, name: string): PackedA
   if (name === '') return packed;
   const removed = packSettings(new Map([[name, '']]), 0);
   const target = Buffer.allocUnsafe(packed.length);
-  const end = copyOthers(target, 0, packed, 0, packed.length, removed, 0, removed.length);
+  const end = copyOthers(target, 0, whole(packed), whole(removed));
   return end === packed.length ? packed : target.subarray(0, end);
 }
 
 /**
- * Merges two profiles' attributes: where both have one the stronger's value and time stay, what only the weaker has is added.
+ * Merges two profiles' attributes: where both have one the stronger's value and time stay, what
+ * only the weaker has is added.
  *
  * Oldest first again; the stronger's first where times are equal (contract section 3).
  */
@@ -144,8 +170,8 @@ export function mergeAttributes(stronger: PackedAttributes, weaker: PackedAttrib
 }
 
 /**
- * Joins two profiles' attributes, the newest of each name: of two of one moment the value that sorts last. Whichever side is named first, the bytes
- * are the same (contract section 8).
+ * Joins two profiles' attributes, the newest of each name: of two of one moment the value that
+ * sorts last. Whichever side is named first, the bytes are the same (contract section 8).
  */
 export function newestAttributes(one: PackedAttributes, other: PackedAttributes): PackedAttributes {
   if (one.equals(other)) return one;
@@ -185,8 +211,8 @@ export function namesOf(packed: PackedAttributes): string[] {
 }
 
 /**
- * What names and values total, in bytes of UTF-8: the measure of the 64 KB rule. Of the state of the visitor, customer
- * attributes and what scripts keep count.
+ * What names and values total, in bytes of UTF-8: the measure of the 64 KB rule. Of the state of
+ * the visitor, customer attributes and what scripts keep count.
  */
 export function attributesSize(packed: PackedAttributes): number {
   let size = 0;
@@ -273,7 +299,7 @@ export function placeState(packed: PackedAttributes, state: readonly StateEntry[
   if (state.length === 0) return packed;
   const replaced = packSettings(new Map(), 0, new Map(state.map(({ name }) => [name, ''])));
   const rest = Buffer.allocUnsafe(packed.length);
-  const end = copyOthers(rest, 0, packed, 0, packed.length, replaced, 0, replaced.length);
+  const end = copyOthers(rest, 0, whole(packed), whole(replaced));
   const others = rest.subarray(0, end);
   const packer = new AttributesPacker(packed.length + SOME);
   const sorted = [...state].sort((one, other) => one.modifiedAt - other.modifiedAt);
@@ -296,11 +322,18 @@ function packedValue(packed: PackedAttributes, { valueStart, end }: Entry): stri
   return unquoted(packed.toString('utf8', valueStart, end));
 }
 
-/** The name with its escapes: the same name is always the same text, for only JSON.stringify wrote it. */
+/**
+ * The name with its escapes: the same name is always the same text, for only JSON.stringify wrote
+ * it.
+ */
 function nameOf(packed: PackedAttributes, { nameStart, nameEnd }: Entry): string {
   return packed.toString('utf8', nameStart, nameEnd);
 }
 
 function unquoted(escaped: string): string {
   return JSON.parse(`"${escaped}"`) as string;
+}
+
+function whole(packed: PackedAttributes): Stretch {
+  return { bytes: packed, start: 0, end: packed.length };
 }

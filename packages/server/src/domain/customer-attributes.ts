@@ -1,7 +1,7 @@
 /** Customer attributes: what a customer's own systems know of a person (contract section 17). */
 
+import type { PackedAttributes } from './attributes/packed-attributes.ts';
 import { listState } from './attributes.ts';
-import type { PackedAttributes } from './packed-attributes.ts';
 import { aliasProblem, atMostCharacters, customerId, type VisitorId } from './visitor-id.ts';
 import { STATE } from './visitor-state.ts';
 

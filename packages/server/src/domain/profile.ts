@@ -1,5 +1,6 @@
 /** A profile, and the pure rules that change it (contract sections 3, 5 and 10). */
 
+import { NO_ATTRIBUTES, type PackedAttributes } from './attributes/packed-attributes.ts';
 import {
   type AttributeSettings,
   attributesSize,
@@ -12,7 +13,6 @@ import {
   withoutOldest,
 } from './attributes.ts';
 import { expiryOf, type WriteMoment } from './lifetime.ts';
-import { NO_ATTRIBUTES, type PackedAttributes } from './packed-attributes.ts';
 import { FIRST_SESSION_START } from './session.ts';
 import { type SeenVisit, stateOfVisit, withJoinedNotes } from './visit-notes.ts';
 import type { VisitorId } from './visitor-id.ts';

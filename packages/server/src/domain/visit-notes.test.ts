@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { attributesJson } from './attributes/attributes-json.ts';
 import { attributesSize, listAttributes, listState, packAttributes, setAttributes } from './attributes.ts';
-import { attributesJson } from './attributes-json.ts';
 import { merged, newProfile, type Profile, reunited, visitedProfile, withAttributes } from './profile.ts';
 import { notesAt, notesOfCall, type SeenVisit } from './visit-notes.ts';
 import { STATE } from './visitor-state.ts';

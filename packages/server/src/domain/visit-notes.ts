@@ -6,6 +6,7 @@
  * with its time. The session itself is written when it begins, the scores when one changes.
  */
 
+import type { PackedAttributes } from './attributes/packed-attributes.ts';
 import { listAttributes, listState, type PlacedState, placeState } from './attributes.ts';
 import {
   type CategoryAffinity,
@@ -15,7 +16,6 @@ import {
   unpackAffinity,
   withCategory,
 } from './category-affinity.ts';
-import type { PackedAttributes } from './packed-attributes.ts';
 import {
   FIRST_SESSION_START,
   hasEnded,

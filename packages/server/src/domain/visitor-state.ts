@@ -14,7 +14,7 @@ import {
   type PackedAttributes,
   readLength,
   skipLength,
-} from './packed-attributes.ts';
+} from './attributes/packed-attributes.ts';
 
 /** The kinds of state, each the first character of a name. The numbers are stored. */
 export const STATE = {

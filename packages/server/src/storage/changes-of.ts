@@ -1,8 +1,13 @@
 /** Which changes a write comes to, in the order in which a feed tells them; the same for every engine. */
 
-import { type AttributeSettings, commonNames, hasAttribute, mergeAttributes } from '../domain/attributes.ts';
+import {
+  type AttributeSettings,
+  commonNames,
+  hasAttribute,
+  mergeAttributes,
+  type PackedAttributes,
+} from '../domain/attributes.ts';
 import { type Change, MAX_CHANGE_IDS } from '../domain/change.ts';
-import type { PackedAttributes } from '../domain/packed-attributes.ts';
 import { FIRST_SESSION_START } from '../domain/session.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 

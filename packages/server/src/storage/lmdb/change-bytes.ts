@@ -9,14 +9,8 @@
  * An erased change keeps its place and nothing else.
  */
 
+import { GROUP_HEAD, GROUP_MARK, packedName, readLength, skipLength } from '../../domain/attributes.ts';
 import { CHANGE_CHANNELS, CHANGE_TYPES, type Change } from '../../domain/change.ts';
-import {
-  GROUP_HEAD,
-  GROUP_MARK,
-  packedName,
-  readLength,
-  skipLength,
-} from '../../domain/packed-attributes.ts';
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import { parseKey } from './lmdb-keys.ts';
 import { damaged } from './record-entry.ts';

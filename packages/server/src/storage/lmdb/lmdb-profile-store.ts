@@ -1,7 +1,7 @@
 /** Profiles in LMDB: the storage contract of `profile-store.ts`, for any number of processes on one folder. */
 
 import { planAdoption } from '../../domain/adoption.ts';
-import { type AttributeSettings, namesOf } from '../../domain/attributes.ts';
+import { type AttributeSettings, NO_ATTRIBUTES, namesOf } from '../../domain/attributes.ts';
 import { type Change, MAX_CHANGE_IDS } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import {
@@ -11,7 +11,6 @@ import {
   planLinks,
   strongestFirst,
 } from '../../domain/linking.ts';
-import { NO_ATTRIBUTES } from '../../domain/packed-attributes.ts';
 import { personNames } from '../../domain/person-names.ts';
 import {
   merged,

@@ -4,16 +4,18 @@
  * {@link PackedRows.spans} says where.
  */
 
-import { listAttributes, listState, packSettings } from '../../domain/attributes.ts';
-import { copyBytes } from '../../domain/copy-bytes.ts';
 import {
   GROUP_HEAD,
+  listAttributes,
+  listState,
   MAX_LENGTH_BYTES,
   packedName,
+  packSettings,
   putPlainValue,
   putValue,
   writeGroupHead,
-} from '../../domain/packed-attributes.ts';
+} from '../../domain/attributes.ts';
+import { copyBytes } from '../../domain/copy-bytes.ts';
 import type { IdKind } from '../../domain/visitor-id.ts';
 import type { BatchRows, RowCollector, RowUpdate } from '../batch-rows.ts';
 

@@ -13,15 +13,15 @@
  * A profile is written whole (folded) when its delta has become heavier than what it saves: see {@link isWorthDelta}.
  */
 
-import { overlayAttributes } from '../../domain/overlay-attributes.ts';
 import {
   GROUP_HEAD,
   GROUP_MARK,
   NO_ATTRIBUTES,
+  overlayAttributes,
   type PackedAttributes,
   readLength,
   skipLength,
-} from '../../domain/packed-attributes.ts';
+} from '../../domain/attributes.ts';
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 
 /** What a delta is based on. */
@@ -83,7 +83,12 @@ export function baseOf(entry: Uint8Array, at: number): Base {
 export function withChange(delta: PackedAttributes, added: PackedAttributes): PackedAttributes {
   if (delta.length === 0) return added;
   const target = Buffer.allocUnsafe(delta.length + added.length);
-  const end = overlayAttributes(target, 0, delta, 0, delta.length, added, 0, added.length);
+  const end = overlayAttributes(
+    target,
+    0,
+    { bytes: delta, start: 0, end: delta.length },
+    { bytes: added, start: 0, end: added.length },
+  );
   return target.subarray(0, end);
 }
 

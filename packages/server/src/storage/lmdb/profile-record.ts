@@ -17,9 +17,8 @@
  * The bytes may lie within a larger buffer, and the engine may lend one large buffer again and again, so what is kept is copied.
  */
 
-import { attributesJson } from '../../domain/attributes-json.ts';
+import { attributesJson, type PackedAttributes } from '../../domain/attributes.ts';
 import { copyOf } from '../../domain/copy-bytes.ts';
-import type { PackedAttributes } from '../../domain/packed-attributes.ts';
 import type { Profile } from '../../domain/profile.ts';
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
 import type { FoundProfile } from '../profile-store.ts';

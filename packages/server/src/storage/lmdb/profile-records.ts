@@ -3,10 +3,13 @@
  * the log (`entry-log.ts`); this file puts a profile together from its one or two entries, and writes the next.
  */
 
-import { attributesJson } from '../../domain/attributes-json.ts';
+import {
+  attributesJson,
+  NO_ATTRIBUTES,
+  overlayAttributes,
+  type PackedAttributes,
+} from '../../domain/attributes.ts';
 import { copyOf } from '../../domain/copy-bytes.ts';
-import { overlayAttributes } from '../../domain/overlay-attributes.ts';
-import { NO_ATTRIBUTES, type PackedAttributes } from '../../domain/packed-attributes.ts';
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import type { FoundProfile } from '../profile-store.ts';
@@ -245,7 +248,12 @@ export class ProfileRecords {
     const baseEnd = this.log.length;
     const most = deltaLength + baseEnd - baseStart;
     if (most > this.#scratch.length) this.#scratch = Buffer.allocUnsafe(2 * most);
-    return overlayAttributes(this.#scratch, 0, base, baseStart, baseEnd, delta, 0, deltaLength);
+    return overlayAttributes(
+      this.#scratch,
+      0,
+      { bytes: base, start: baseStart, end: baseEnd },
+      { bytes: delta, start: 0, end: deltaLength },
+    );
   }
 
   #kept(entry: Buffer | undefined): KeptProfile | undefined {

@@ -18,9 +18,8 @@
  * small steps ({@link ProfileTables.clearOrphans}), unless they have come to name another profile by then.
  */
 
-import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import { MAX_ATTRIBUTES_SIZE, NO_ATTRIBUTES, type PackedAttributes } from '../../domain/attributes.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
-import { NO_ATTRIBUTES, type PackedAttributes } from '../../domain/packed-attributes.ts';
 import { type Profile, withoutId } from '../../domain/profile.ts';
 import { readTime, TIME_BYTES } from '../../domain/time-bytes.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';

@@ -8,10 +8,9 @@
  *   a clock that stepped back
  */
 
-import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
+import { MAX_ATTRIBUTES_SIZE, overlayAttributes } from '../../domain/attributes.ts';
 import { copyBytes } from '../../domain/copy-bytes.ts';
 import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
-import { overlayAttributes } from '../../domain/overlay-attributes.ts';
 import { TIME_BYTES } from '../../domain/time-bytes.ts';
 import type { UpdateOutcome } from '../profile-store.ts';
 import type { EntryLog } from './entry-log.ts';
@@ -200,7 +199,12 @@ export class RowWriter {
     const changes = CHANGED.attributes | CHANGED.lifetime;
     writeEntryHead(entry, PROFILE, CHANNEL.batch, changes, key.bytes, key.length);
     copyBytes(entry, record, found, record, start);
-    const end = overlayAttributes(entry, start, found, start, length, rows.bytes, addedStart, added);
+    const end = overlayAttributes(
+      entry,
+      start,
+      { bytes: found, start, end: length },
+      { bytes: rows.bytes, start: addedStart, end: added },
+    );
     writeChangeTimes(entry, record, modifiedAt, expiresAt);
     this.#log.append(entry, end, key);
     return 'updated';

@@ -14,7 +14,7 @@
  *   …      …    packed attributes, to the end
  */
 
-import { attributesJson } from '../../domain/attributes-json.ts';
+import { attributesJson } from '../../domain/attributes.ts';
 import { copyOf } from '../../domain/copy-bytes.ts';
 import type { Profile } from '../../domain/profile.ts';
 import { readTime, writeTime } from '../../domain/time-bytes.ts';

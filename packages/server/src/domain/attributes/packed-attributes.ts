@@ -1,20 +1,24 @@
 /**
- * How the attributes of a profile lie in memory and in a store: packed, without what every fetch repeats.
+ * How the attributes of a profile lie in memory and in a store: packed, without what every fetch
+ * repeats.
  *
  *   group    0x00, then the time in six bytes (epoch milliseconds, big-endian), then the entries that were set at that time
  *   entry    length of the name, name, length of the value, value
  *
- * Groups are oldest first, so entries are (contract section 4); no two bear one time, and none is empty. Name and value are UTF-8 as they stand within
- * the quotes of JSON, so that a fetch copies them (`attributes-json.ts`). A length is LEB128 (seven bits a byte, lowest first); a name has at least
- * one byte, so a group's zero is not mistaken for an entry. The same attributes in the same order are the same bytes.
+ * Groups are oldest first, so entries are (contract section 4); no two bear one time, and none is
+ * empty. Name and value are UTF-8 as they stand within the quotes of JSON, so that a fetch copies
+ * them (`attributes-json.ts`). A length is LEB128 (seven bits a byte, lowest first); a name has at
+ * least one byte, so a group's zero is not mistaken for an entry. The same attributes in the same
+ * order are the same bytes.
  *
  * A profile of ten attributes that a fetch sends in 840 bytes takes 260.
  *
- * Between the attributes lies the state of the visitor, which no fetch shows: see `visitor-state.ts`.
+ * Between the attributes lies the state of the visitor, which no fetch shows: see
+ * `visitor-state.ts`.
  */
 
-import { copyBytes } from './copy-bytes.ts';
-import { readTime, TIME_BYTES, writeTime } from './time-bytes.ts';
+import { copyBytes } from '../copy-bytes.ts';
+import { readTime, TIME_BYTES, writeTime } from '../time-bytes.ts';
 
 /** The attributes of one profile; none at all is no bytes. */
 export type PackedAttributes = Buffer;
@@ -70,7 +74,9 @@ export function entriesOf(packed: PackedAttributes): Entry[] {
   return entries;
 }
 
-/** Puts entries together, which must come oldest first, from whatever packed attributes they lie in. */
+/**
+ * Puts entries together, which must come oldest first, from whatever packed attributes they lie in.
+ */
 export class AttributesPacker {
   #bytes: Buffer;
   #length = 0;
@@ -99,7 +105,10 @@ export class AttributesPacker {
     this.#addText(quotedValue);
   }
 
-  /** Adds an entry of the state of a visitor (`visitor-state.ts`): the first character of its name is its kind. */
+  /**
+   * Adds an entry of the state of a visitor (`visitor-state.ts`): the first character of its name
+   * is its kind.
+   */
   addState(name: string, value: string, time: number): void {
     const quotedName = JSON.stringify(name.slice(1));
     const quotedValue = JSON.stringify(value);
@@ -127,7 +136,8 @@ export class AttributesPacker {
   /** @param kind a byte to write before the text; undefined: none */
   #addText(quoted: string, kind?: number): void {
     const text = quoted.slice(1, -1);
-    // Most texts are short: room for a length of one byte, and only when it takes more they are moved.
+    // Most texts are short: room for a length of one byte, and only when it takes more they are
+    // moved.
     const start = this.#length + 1;
     let bytes = 0;
     if (kind !== undefined) {
@@ -147,7 +157,8 @@ export function writeGroupHead(target: Uint8Array, at: number, time: number): nu
 }
 
 /**
- * Writes the length of what lies from `start` to `end` before it, where one byte was left free; what takes more moves it.
+ * Writes the length of what lies from `start` to `end` before it, where one byte was left free;
+ * what takes more moves it.
  *
  * @returns where it then ends
  */
@@ -253,7 +264,8 @@ export function putValue(
 /** How many bytes a name or value is without the escapes of JSON. */
 export function unescapedSize(packed: Uint8Array, start: number, end: number): number {
   let size = 0;
-  // JSON.stringify escapes control characters as \uXXXX and quote, backslash and five others with one letter; each is a byte.
+  // JSON.stringify escapes control characters as \uXXXX and quote, backslash and five others with
+  // one letter; each is a byte.
   for (let at = start; at < end; size += 1) {
     at += packed[at] !== BACKSLASH ? 1 : packed[at + 1] === LETTER_U ? 6 : 2;
   }

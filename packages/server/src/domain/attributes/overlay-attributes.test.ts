@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Attribute, listAttributes, packAttributes, packSettings } from './attributes.ts';
+import { type Attribute, listAttributes, packAttributes, packSettings } from '../attributes.ts';
 import { overlayAttributes } from './overlay-attributes.ts';
 
 const T0 = 1_700_000_000_000;
 
-/** Names that begin like one another, need escapes, are long, or look like what stands between entries. */
+/**
+ * Names that begin like one another, need escapes, are long, or look like what stands between
+ * entries.
+ */
 const name = fc.oneof(
   fc.constantFrom('a', 'b', 'ab', 'a"', 'a\\', '"', '\\"', '\n', '\u0000', '\u0001', 'é', '😀', '__proto__'),
   fc.constantFrom('n'.repeat(127), 'n'.repeat(128), '"'.repeat(128)),
@@ -35,12 +38,8 @@ function overlaid(old: readonly Attribute[], change: ReadonlyMap<string, string>
   const end = overlayAttributes(
     target,
     3,
-    within(before),
-    4,
-    4 + before.length,
-    within(added),
-    4,
-    4 + added.length,
+    { bytes: within(before), start: 4, end: 4 + before.length },
+    { bytes: within(added), start: 4, end: 4 + added.length },
   );
   return target.subarray(3, end);
 }

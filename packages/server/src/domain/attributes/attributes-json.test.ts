@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Attribute, formatTime, listAttributes, packAttributes } from './attributes.ts';
+import { type Attribute, formatTime, listAttributes, packAttributes } from '../attributes.ts';
 import { attributesJson } from './attributes-json.ts';
 import { NO_ATTRIBUTES } from './packed-attributes.ts';
 
