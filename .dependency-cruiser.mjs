@@ -91,7 +91,7 @@ export default {
     {
       name: 'bytes-of-attributes-stay-behind-their-face',
       severity: 'error',
-      from: { path: src, pathNot: `${src}/domain/attributes(/|\\.ts$)` },
+      from: { path: src, pathNot: `${src}/domain/` },
       to: { path: `${src}/domain/attributes/` },
     },
     {

@@ -19,7 +19,7 @@ import {
 import { isCountedByte, isStateByte, type StateEntry, type StateSettings } from './visitor-state.ts';
 
 export { attributesJson } from './attributes/attributes-json.ts';
-export { overlayAttributes, type Stretch } from './attributes/overlay-attributes.ts';
+export { overlayAttributes } from './attributes/overlay-attributes.ts';
 export {
   GROUP_HEAD,
   GROUP_MARK,
