@@ -15,9 +15,10 @@ import { kindName } from '../wire/kind-names.ts';
 import { lastValue } from '../wire/parameters.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
+import { timeText } from '../wire/time-text.ts';
 import { typedIds } from './admin-id.ts';
 import { DESCRIBE, PROFILE_ADMIN_PATH } from './profile-admin-schemas.ts';
-import { attributeViews, profileList, timeText } from './profile-list.ts';
+import { attributeViews, profileList } from './profile-list.ts';
 import { visitorView } from './visitor-view.ts';
 
 /** The most ids that are shown of a profile. */

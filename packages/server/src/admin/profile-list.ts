@@ -14,6 +14,7 @@ import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
 import { lastValue, type Parameter } from '../wire/parameters.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Handler } from '../wire/route.ts';
+import { timeText } from '../wire/time-text.ts';
 
 const PAGE = 50;
 const MOST_PAGE = 1000;
@@ -40,10 +41,6 @@ export function attributeViews(attributes: PackedAttributes) {
 
 function attributeView({ name, value, modifiedAt }: Attribute) {
   return { name, value, modifiedAt: timeText(modifiedAt) };
-}
-
-export function timeText(at: number): string {
-  return new Date(at).toISOString();
 }
 
 function viewOf({ id, ids, idCount, profile }: ListedProfile, withAttributes: boolean) {

@@ -5,7 +5,7 @@ import { listCustomerAttributes } from '../domain/customer-attributes.ts';
 import { hasEnded } from '../domain/session.ts';
 import { notesAt } from '../domain/visit-notes.ts';
 import { z } from '../wire/schema.ts';
-import { timeText } from './profile-list.ts';
+import { timeText } from '../wire/time-text.ts';
 
 /** The members of a profile's view; each is left out where nothing is kept. */
 export const VISITOR_VIEW = {

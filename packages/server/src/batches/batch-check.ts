@@ -5,11 +5,10 @@
  */
 
 import { QuiverError } from '../errors.ts';
+import { LF } from '../wire/line-feed.ts';
 import { type BatchHeader, grouped, MAX_BATCH_BYTES, MAX_BATCH_ROWS, MAX_ROW_BYTES } from './batch-format.ts';
 import { HeaderReader } from './batch-header.ts';
 import { BYTE_ORDER_MARK, isBlank } from './cell-text.ts';
-
-const LF = 0x0a;
 
 export interface BatchLimits {
   /** The most bytes, unpacked; 50,000,000 by default. */

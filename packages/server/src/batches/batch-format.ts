@@ -66,7 +66,7 @@ export interface SkippedRow extends RowPlace {
 }
 
 /** A row that cannot be applied; the others go on. */
-export interface FailedRow extends RowPlace {
+export interface UnreadableRow extends RowPlace {
   readonly kind: 'failed';
   /** As in {@link UpdateRow.rawId}, cut at 3,072 bytes; empty when there is none. */
   readonly rawId: string;
@@ -74,7 +74,7 @@ export interface FailedRow extends RowPlace {
   readonly reason: string;
 }
 
-export type BatchRow = UpdateRow | SkippedRow | FailedRow;
+export type BatchRow = UpdateRow | SkippedRow | UnreadableRow;
 
 /** Where a reader goes on after `row`. */
 export function cursorAfter(row: BatchRow, rowsBefore: number): BatchCursor {

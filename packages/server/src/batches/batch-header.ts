@@ -7,11 +7,11 @@
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
 import { quoted } from '../domain/visible-text.ts';
 import { QuiverError } from '../errors.ts';
+import { LF } from '../wire/line-feed.ts';
 import { type BatchHeader, grouped, MAX_ROW_BYTES } from './batch-format.ts';
 import { BYTE_ORDER_MARK, CELL_PROBLEM_TEXT, decodeCell, isBlank, skipByteOrderMarks } from './cell-text.ts';
 import { type BatchKey, columnProblem, isBatchKey } from './column-name.ts';
 
-const LF = 0x0a;
 const CR = 0x0d;
 const COMMA = 0x2c;
 const PREFIX = Buffer.from('batch=');

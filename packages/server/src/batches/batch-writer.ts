@@ -1,6 +1,7 @@
 /** Writes the batch format (contract section 6). What it writes, the reader returns to the letter. */
 
 import type { ReadBytes } from '../storage/batch-file-store.ts';
+import { LF } from '../wire/line-feed.ts';
 import { type BatchHeader, type BatchRow, grouped } from './batch-format.ts';
 import type { BatchKey } from './column-name.ts';
 
@@ -62,7 +63,6 @@ export async function* copyRows(
   }
 }
 
-const LF = 0x0a;
 const LINE_END = Buffer.from('\n');
 
 /** One cell. Encodes all but letters, digits and `-_.!~*'()`, so that the file is right for servers that decode it as a form as well. */

@@ -6,9 +6,9 @@
  */
 
 import { isUtf8 } from 'node:buffer';
+import { LF } from '../wire/line-feed.ts';
 import { hexValue, NOT_HEX } from './cell-text.ts';
 
-const LF = 0x0a;
 const COMMA = 0x2c;
 const PERCENT = 0x25;
 const PLUS = 0x2b;

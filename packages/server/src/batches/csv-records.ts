@@ -3,10 +3,10 @@
 import { Readable } from 'node:stream';
 import { CsvError, type Info, type Options, parse } from 'csv-parse';
 import { QuiverError } from '../errors.ts';
+import { LF } from '../wire/line-feed.ts';
 import { grouped, MAX_ROW_BYTES } from './batch-format.ts';
 import { BYTE_ORDER_MARK, skipByteOrderMarks } from './cell-text.ts';
 
-const LF = 0x0a;
 const CR = 0x0d;
 const QUOTE = 0x22;
 

@@ -25,7 +25,7 @@ import { quoted } from '../domain/visible-text.ts';
 import { atMostCharacters, idProblem } from '../domain/visitor-id.ts';
 import type { StateSettings } from '../domain/visitor-state.ts';
 import { QuiverError } from '../errors.ts';
-import { type FailedRow, grouped, MAX_BATCH_ROWS, type UpdateRow } from './batch-format.ts';
+import { grouped, MAX_BATCH_ROWS, type UnreadableRow, type UpdateRow } from './batch-format.ts';
 import { quotedName } from './batch-header.ts';
 import { writeCell } from './batch-writer.ts';
 import type { CsvRecord } from './csv-records.ts';
@@ -133,11 +133,11 @@ export function customerRow(
   next: number,
   { source, ids, names }: CustomerHeader,
   placeholders?: PlaceholderRows,
-): CustomerRow | FailedRow {
+): CustomerRow | UnreadableRow {
   const { line, cells } = cellsOfRow(text);
   const [rawId = '', ...values] = cells;
   const place = { line, start, next, rawId };
-  const failed = (reason: string): FailedRow => ({ kind: 'failed', ...place, reason });
+  const failed = (reason: string): UnreadableRow => ({ kind: 'failed', ...place, reason });
   if (values.length !== names.length) {
     return failed(`the row has ${grouped(cells.length)} cells, the header ${grouped(names.length + 1)}`);
   }

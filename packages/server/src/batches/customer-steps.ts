@@ -2,7 +2,7 @@
 
 import type { ReadBytes } from '../storage/batch-file-store.ts';
 import { PlainRows } from '../storage/plain-rows.ts';
-import type { BatchCursor, FailedRow } from './batch-format.ts';
+import type { BatchCursor, UnreadableRow } from './batch-format.ts';
 import {
   type CustomerHeader,
   cellsOfRow,
@@ -68,7 +68,7 @@ export async function readCustomerHeader(
 /** Some rows of a kept file as a table that can be uploaded again. @param read reads the kept file */
 export async function* failedRecords(
   { idColumn, names }: CustomerHeader,
-  rows: AsyncIterable<Pick<FailedRow, 'start' | 'next'>>,
+  rows: AsyncIterable<Pick<UnreadableRow, 'start' | 'next'>>,
   read: ReadBytes,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield Buffer.from(csvRecord([idColumn, ...names]));
@@ -86,7 +86,7 @@ export async function* readCustomerSteps(
 ): AsyncGenerator<ReadStep, void, undefined> {
   const kind = header.ids;
   let updates = emptyRows();
-  let failures: FailedRow[] = [];
+  let failures: UnreadableRow[] = [];
   let rows = 0;
   let after = { offset: cursor.offset, line: cursor.line };
   function emptyRows(): PlainRows {

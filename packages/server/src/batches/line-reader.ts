@@ -4,11 +4,11 @@
  * At most one row (1 MiB) is held between two chunks, and the lines do not depend on where the chunks were cut.
  */
 
+import { LF } from '../wire/line-feed.ts';
 import { type BatchCursor, type BatchHeader, MAX_ROW_BYTES } from './batch-format.ts';
 import { HeaderReader } from './batch-header.ts';
 import { allBlank, skipByteOrderMarks } from './cell-text.ts';
 
-const LF = 0x0a;
 const BLOCK_BYTES = 64 * 1024;
 
 /** Where to go on in a batch whose beginning has been read before. */

@@ -21,9 +21,9 @@ import {
   type BatchCursor,
   type BatchHeader,
   type BatchRow,
-  type FailedRow,
   grouped,
   MAX_ROW_BYTES,
+  type UnreadableRow,
 } from './batch-format.ts';
 import { BAD_ESCAPE, CellScanner, ENDS_LINE, WAS_ENCODED } from './cell-scanner.ts';
 import {
@@ -183,7 +183,7 @@ export class RowParser implements LineParser {
     return text.slice(textFrom + start - from, textEnds[cell]! - (to - end));
   }
 
-  #failedRow(firstCell: number, rowStart: number, length: number, reason: string): FailedRow {
+  #failedRow(firstCell: number, rowStart: number, length: number, reason: string): UnreadableRow {
     const end = this.#cells.rawEnds[firstCell]!;
     const rawId = rawText(this.#block, rowStart, end);
     return {

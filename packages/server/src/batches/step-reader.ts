@@ -12,12 +12,12 @@ import { isScriptName } from '../domain/attribute-name.ts';
 import { isPlaceholderAt } from '../domain/placeholder-id.ts';
 import { type IdKind, MAX_THIRD_PARTY_ID, MAX_TNT_ID } from '../domain/visitor-id.ts';
 import type { BatchRows, RowCollector } from '../storage/batch-rows.ts';
-import type { FailedRow } from './batch-format.ts';
+import { LF } from '../wire/line-feed.ts';
+import type { UnreadableRow } from './batch-format.ts';
 import { allBlank, hexValue, NOT_HEX } from './cell-text.ts';
 import { type LineParser, LineReader, type ResumePoint } from './line-reader.ts';
 import { type PlaceholderRows, RowParser } from './row-parser.ts';
 
-const LF = 0x0a;
 const COMMA = 0x2c;
 const PERCENT = 0x25;
 const PLUS = 0x2b;
@@ -45,7 +45,7 @@ const BLOCK_BYTES = 64 * 1024;
 /** Rows that lie side by side in the file. */
 export interface ReadStep {
   readonly updates: BatchRows;
-  readonly failures: readonly FailedRow[];
+  readonly failures: readonly UnreadableRow[];
   /** All its rows, skipped ones too. */
   readonly rows: number;
   /** Where the line after it begins. */
@@ -101,7 +101,7 @@ class StepReader implements LineParser {
   #offset: number;
   #line: number;
   #updates: RowCollector;
-  #failures: FailedRow[] = [];
+  #failures: UnreadableRow[] = [];
   #rows = 0;
   #ready: ReadStep[] = [];
   readonly #free: RowCollector[] = [];

@@ -8,8 +8,8 @@ import { createReadStream } from 'node:fs';
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as z from 'zod';
+import { LOCK_FILE } from '../storage/store-file-names.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
-import { LOCK_FILE } from './data-folder-names.ts';
 
 const MANIFEST_FILE = 'quiver-backup.json';
 /** The layout of a backup that this program writes and reads. */

@@ -17,17 +17,12 @@ import {
   hasEmbeddedStore,
   inspectEmbeddedStore,
 } from '../server.ts';
+import { LOCK_FILE } from '../storage/store-file-names.ts';
 import { syncFolder } from '../storage/sync-folder.ts';
 import { quiverVersion } from '../version.ts';
 import { type BackupManifest, sealBackup } from './backup-folder.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
-import {
-  BATCH_FILE_END,
-  BATCHES_FOLDER,
-  LOCK_FILE,
-  SECRET_FILES,
-  STORE_FOLDER,
-} from './data-folder-names.ts';
+import { BATCH_FILE_END, BATCHES_FOLDER, SECRET_FILES, STORE_FOLDER } from './data-folder-names.ts';
 
 const MAX_TRIES = 20;
 

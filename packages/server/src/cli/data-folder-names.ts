@@ -1,8 +1,6 @@
 /** Where things are in a data folder, and so in a backup. */
 
 export const STORE_FOLDER = 'store';
-/** The engine's own, in the folder of the store; no part of a backup. */
-export const LOCK_FILE = 'lock.mdb';
 export const BATCHES_FOLDER = 'batches';
 export const BATCH_FILE_END = '.batch';
 /** Kept with mode 0600. */

@@ -13,7 +13,7 @@ import {
 import { shown, writeNote } from './terminal-text.ts';
 import {
   KIND_HELP,
-  KIND_NAMES,
+  KIND_LABELS,
   type KindOptions,
   kindsOf,
   type Miss,
@@ -48,7 +48,7 @@ async function remove(id: string, options: DeleteOptions): Promise<ExitCode> {
   for (const kind of kindsOf(id, options)) {
     const reply = new ReplyText();
     if (await server.removeProfile(sentId(kind, id), reply)) {
-      writeNote(`removed ${KIND_NAMES[kind]} ${shown(id)}`);
+      writeNote(`removed ${KIND_LABELS[kind]} ${shown(id)}`);
       return EXIT.ok;
     }
     misses.push({ kind, message: messageOf(reply.text) });

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { QuiverClientError } from 'quiver-client';
 import { grouped } from '../batches/batch-format.ts';
+import { LF } from '../wire/line-feed.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
 import { writeNote } from './terminal-text.ts';
@@ -28,7 +29,6 @@ Examples:
 /** How often an export goes on after a broken connection without a line in between. */
 const MOST_TRIES = 5;
 const PAUSE_MS = 500;
-const LF = 0x0a;
 
 /** The command, to be added to the program. */
 export function exportCommand(end: End): Command {

@@ -14,7 +14,7 @@ import { shown, table, writeData } from './terminal-text.ts';
 import {
   type AddressedKind,
   KIND_HELP,
-  KIND_NAMES,
+  KIND_LABELS,
   type KindOptions,
   kindsOf,
   type Miss,
@@ -60,7 +60,7 @@ async function get(id: string, options: GetOptions): Promise<ExitCode> {
 
 function profileText(kind: AddressedKind, profile: Profile): string {
   const head = [
-    [KIND_NAMES[kind], shown(profile.visitorId)],
+    [KIND_LABELS[kind], shown(profile.visitorId)],
     ['modified', profile.modifiedAt],
   ];
   const attributes = Object.entries(profile.profileAttributes).map(([name, { value, modifiedAt }]) => [

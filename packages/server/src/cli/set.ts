@@ -13,7 +13,7 @@ import {
 import { shown, writeNote } from './terminal-text.ts';
 import {
   KIND_HELP,
-  KIND_NAMES,
+  KIND_LABELS,
   type KindOptions,
   kindsOf,
   type Miss,
@@ -59,7 +59,7 @@ async function set(id: string, settings: readonly string[], options: SetOptions)
   for (const kind of [likeliest!, ...others.filter((other) => other !== 'ecid')]) {
     const reply = new ReplyText();
     if (await server.updateProfile(sentId(kind, id), attributes, reply)) {
-      writeNote(`set ${settings.length} of ${KIND_NAMES[kind]} ${shown(id)}`);
+      writeNote(`set ${settings.length} of ${KIND_LABELS[kind]} ${shown(id)}`);
       return EXIT.ok;
     }
     misses.push({ kind, message: messageOf(reply.text) });

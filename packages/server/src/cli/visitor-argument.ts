@@ -40,7 +40,7 @@ export function kindsOf(id: string, { thirdParty, ecid, tnt }: KindOptions): rea
   throw new ClientFailure(EXIT.wrongUse, `${shown(id)}: ${idProblem('thirdPartyId', id)}`);
 }
 
-export const KIND_NAMES: Readonly<Record<AddressedKind, string>> = {
+export const KIND_LABELS: Readonly<Record<AddressedKind, string>> = {
   thirdPartyId: 'thirdPartyId',
   ecid: 'ECID',
   tntId: 'tntId',
@@ -59,7 +59,7 @@ export interface Miss {
 
 /** Nobody has the id: as the server says where one kind was asked for, else one line for all kinds. */
 export function notFound(id: string, misses: readonly Miss[], { client }: { readonly client: string }) {
-  const names = misses.map(({ kind }) => KIND_NAMES[kind]);
+  const names = misses.map(({ kind }) => KIND_LABELS[kind]);
   const message =
     misses.length === 1
       ? misses[0]!.message

@@ -1,13 +1,13 @@
 /** The configuration as a person reads it: every value, and where it came from. */
 
-import { type LoadedConfig, type Origin, SECRETS } from './load-config.ts';
+import { type LoadedConfig, SECRETS, type SettingOrigin } from './load-config.ts';
 import { SETTINGS, type SettingName, variableOf } from './settings.ts';
 
 export interface ConfigLine {
   readonly name: string;
   /** Of a secret only that it is set. */
   readonly value: string;
-  readonly origin: Origin;
+  readonly origin: SettingOrigin;
 }
 
 /** One line a setting, in the order of the help; the secrets, which have no flag, come last. */

@@ -10,7 +10,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-export type Origin = 'default' | 'file' | 'variable' | 'flag';
+export type SettingOrigin = 'default' | 'file' | 'variable' | 'flag';
 
 export interface Sources {
   /** What the command line gave, by the name of the setting. */
@@ -23,12 +23,12 @@ export interface Sources {
 export interface LoadedConfig {
   readonly config: ServeConfig;
   /** Where each setting came from. */
-  readonly origins: ReadonlyMap<SettingName, Origin>;
+  readonly origins: ReadonlyMap<SettingName, SettingOrigin>;
   /** Variables that start with `QUIVER_` and mean nothing: likely a slip of the pen, worth a warning. */
   readonly unknownVariables: readonly string[];
 }
 
-type Given = { readonly text: string | readonly string[] | undefined; readonly origin: Origin };
+type Given = { readonly text: string | readonly string[] | undefined; readonly origin: SettingOrigin };
 
 /**
  * Have variables alone: a command line can be read by everybody on the machine, and a file is copied and checked in. Each may come in a
@@ -51,7 +51,7 @@ const OTHER_VARIABLES = ['QUIVER_CONFIG', 'QUIVER_RUNTIME', 'QUIVER_URL', 'QUIVE
  */
 export function loadConfig(sources: Sources): LoadedConfig {
   const file = readConfigFile(sources.file);
-  const origins = new Map<SettingName, Origin>();
+  const origins = new Map<SettingName, SettingOrigin>();
   const values = new Map<SettingName, unknown>();
   for (const setting of SETTINGS) {
     const given = find(setting, sources, file);

@@ -11,7 +11,7 @@ import { lastValue } from '../wire/parameters.ts';
 import { edgeHeader, jsonReply, type Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
-import { ClientQuery, MAX_DELIVERY_BODY, REFUSED, SessionId } from './delivery-routes.ts';
+import { ClientCode, MAX_DELIVERY_BODY, REFUSED, SessionId } from './delivery-routes.ts';
 import { checkMembers, MAX_MBOXES, MboxParameters, VisitorIdsSchema } from './delivery-schema.ts';
 import { addProfileParameters } from './profile-parameters.ts';
 import { mboxCallFacts } from './request-facts.ts';
@@ -112,7 +112,7 @@ const DESCRIBE = {
   summary: 'Take in a visit, in the batch mbox form',
   description: 'Deprecated at Adobe. The profile parameters of the request and of its mboxes are stored.',
   request: {
-    query: z.object({ client: ClientQuery, sessionId: SessionId }),
+    query: z.object({ client: ClientCode, sessionId: SessionId }),
     body: { required: true, content: { 'application/json': { schema: BatchMboxSchema } } },
   },
   responses: {

@@ -99,7 +99,7 @@ export const SessionId = z.string().openapi({
   description: '1 to 128 printable characters, without space, `?`, `/`, `{` or `}`.',
   example: 'a3f1c2',
 });
-export const ClientQuery = z.string().optional().openapi({ description: 'Client code.', example: 'demo' });
+export const ClientCode = z.string().optional().openapi({ description: 'Client code.', example: 'demo' });
 
 const Refusal = z
   .object({ status: z.int(), message: z.string() })
@@ -120,7 +120,7 @@ const DELIVERY = {
     'content: Quiver keeps profiles, it does not choose content. Names of profile parameters that look like whole numbers are ' +
     'stored before the others of their part.',
   request: {
-    query: z.object({ client: ClientQuery, sessionId: SessionId }),
+    query: z.object({ client: ClientCode, sessionId: SessionId }),
     body: { required: true, content: { 'application/json': { schema: DeliveryRequestSchema } } },
   },
   responses: {
@@ -166,7 +166,7 @@ const MBOX = {
   summary: 'Take in a visit, in the older mbox form',
   request: {
     params: z.object({ sessionId: SessionId }),
-    query: z.object({ client: ClientQuery }),
+    query: z.object({ client: ClientCode }),
     body: { required: true, content: { 'application/json': { schema: MboxCallSchema } } },
   },
   responses: {

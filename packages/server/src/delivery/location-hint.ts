@@ -10,13 +10,13 @@ export interface LocationRules {
 
 export interface LocationNames {
   /** A tntId without a hint, made into the one that is sent out. */
-  readonly tntIdOf: (value: string, place?: Place) => string;
+  readonly tntIdOf: (value: string, place?: HintPlace) => string;
   /** The host to send later requests to; undefined unless hints are as Adobe sends them. */
-  readonly edgeHostOf: (place?: Place) => string | undefined;
+  readonly edgeHostOf: (place?: HintPlace) => string | undefined;
 }
 
 /** Where a profile lives, when that is not here. */
-export interface Place {
+export interface HintPlace {
   readonly cluster?: number;
   readonly node?: number;
 }

@@ -6,7 +6,7 @@
 import { type IdKind, parseCustomerId, type VisitorId } from './visitor-id.ts';
 
 /** An id that a request sent, and the member that it came in, for a refusal. */
-export interface NamedId extends VisitorId {
+export interface MemberId extends VisitorId {
   readonly member: string;
 }
 
@@ -16,7 +16,7 @@ export interface NamedId extends VisitorId {
  * @returns nothing to wait for when there are none
  * @throws QuiverError (rejects) `bad-request` that names the member
  */
-export type CheckIds = (client: string, ids: readonly NamedId[]) => Promise<void> | undefined;
+export type CheckIds = (client: string, ids: readonly MemberId[]) => Promise<void> | undefined;
 
 /** In lower case. What programs print for no value, and the words that sites put there for nobody. */
 const WORDS: ReadonlySet<string> = new Set([

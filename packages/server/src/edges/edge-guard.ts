@@ -1,6 +1,6 @@
 import type { SpentCallStore } from '../storage/spent-call-store.ts';
 import type { Call } from '../wire/call.ts';
-import { type EdgeSeal, refusal } from './edge-seal.ts';
+import { type EdgeSeal, edgeRefusal } from './edge-seal.ts';
 
 /**
  * Makes the guard of calls between clusters. It lets a sealed call in once, and leaves what the
@@ -13,7 +13,7 @@ export function edgeGuard(seal: EdgeSeal, spent: SpentCallStore): (call: Call) =
   return async (call) => {
     const { headers, method } = call.request;
     const sealed = seal.open(headers.get('authorization'), method, call.path);
-    if (!(await spent.spend(sealed.nonce, sealed.sealedAt))) throw refusal('seen before');
+    if (!(await spent.spend(sealed.nonce, sealed.sealedAt))) throw edgeRefusal('seen before');
     call.sealed = sealed;
   };
 }

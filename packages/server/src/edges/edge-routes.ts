@@ -21,7 +21,7 @@ import {
   profileOf,
   sentProfile,
 } from './edge-calls.ts';
-import { ANSWER_HEADER, digestOf, type EdgeSeal } from './edge-seal.ts';
+import { ANSWER_HEADER, bodyDigest, type EdgeSeal } from './edge-seal.ts';
 
 export interface EdgeRouteParts {
   readonly seal: EdgeSeal;
@@ -58,7 +58,7 @@ export function edgeRoutes(parts: EdgeRouteParts): Route[] {
     if (!sealed) throw new RangeError('the call did not pass the guard');
     const { nonce, digest, from } = sealed;
     const body = await readBody(request, MAX_EDGE_BODY);
-    if (digestOf(body) !== digest)
+    if (bodyDigest(body) !== digest)
       throw new QuiverError('forbidden', 'edge call: another body than was sealed');
     const asked = EDGE_CALLS[name].ask.safeParse(JSON.parse(Buffer.from(body).toString()));
     if (!asked.success) throw new QuiverError('bad-request', `edge call: ${asked.error.issues[0]?.message}`);

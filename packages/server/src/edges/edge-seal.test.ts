@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { digestOf, EdgeSeal } from './edge-seal.ts';
+import { bodyDigest, EdgeSeal } from './edge-seal.ts';
 
 const T0 = Date.UTC(2026, 10, 24);
 const PATH = '/edge/v1/find';
@@ -16,7 +16,7 @@ describe('a call between edge clusters', () => {
     const seal = sealOf(2);
     const { from, nonce, digest } = seal.open(authorization, 'POST', PATH);
     expect(from).toBe(1);
-    expect(digest).toBe(digestOf('{}'));
+    expect(digest).toBe(bodyDigest('{}'));
     const signature = seal.signAnswer(nonce, 'answer');
     expect(sealOf(1).isAnswer(nonce, 'answer', signature)).toBe(true);
     expect(sealOf(1).isAnswer(nonce, 'another', signature)).toBe(false);
@@ -33,7 +33,7 @@ describe('a call between edge clusters', () => {
     ['under another secret', authorization, sealOf(2, T0, Buffer.alloc(32, 2)), 'Forbidden'],
     ['from another than it says', changed(0, '3'), sealOf(2), 'Forbidden'],
     ['at another time than it says', changed(2, String(T0 + 1)), sealOf(2), 'Forbidden'],
-    ['with another body', changed(4, digestOf('{"a":1}')), sealOf(2), 'Forbidden'],
+    ['with another body', changed(4, bodyDigest('{"a":1}')), sealOf(2), 'Forbidden'],
     ['meant for another cluster', authorization, sealOf(3), 'meant for cluster 2, this is 3'],
     ['too late', authorization, sealOf(2, T0 + 5001), 'clocks differ by 5001 ms'],
     ['too early', authorization, sealOf(2, T0 - 5001), 'clocks differ by -5001 ms'],

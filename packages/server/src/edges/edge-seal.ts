@@ -41,7 +41,7 @@ export class EdgeSeal {
   seal(to: number, path: string, body: string): { readonly authorization: string; readonly nonce: string } {
     const { cluster, now } = this.#options;
     const nonce = randomBytes(16).toString('base64url');
-    const fields = [cluster, to, now(), nonce, digestOf(body)].join('.');
+    const fields = [cluster, to, now(), nonce, bodyDigest(body)].join('.');
     return { authorization: `${SCHEME}${fields}.${this.#sign('POST', path, fields)}`, nonce };
   }
 
@@ -57,21 +57,21 @@ export class EdgeSeal {
     if (parts.length !== 6 || !this.#isSigned(method, path, parts.slice(0, 5).join('.'), signature!)) {
       throw new QuiverError('forbidden', 'Forbidden');
     }
-    if (Number(to) !== cluster) throw refusal(`meant for cluster ${to}, this is ${cluster}`);
-    if (!peers.includes(Number(from))) throw refusal(`cluster ${from} is no --peer of ${cluster}`);
+    if (Number(to) !== cluster) throw edgeRefusal(`meant for cluster ${to}, this is ${cluster}`);
+    if (!peers.includes(Number(from))) throw edgeRefusal(`cluster ${from} is no --peer of ${cluster}`);
     if (!(Math.abs(now() - Number(time)) <= SKEW))
-      throw refusal(`clocks differ by ${now() - Number(time)} ms`);
-    if (!NONCE.test(nonce!)) throw refusal('its nonce is none');
+      throw edgeRefusal(`clocks differ by ${now() - Number(time)} ms`);
+    if (!NONCE.test(nonce!)) throw edgeRefusal('its nonce is none');
     return { from: Number(from), nonce: nonce!, sealedAt: Number(time), digest: digest! };
   }
 
   /** The signature of an answer to the call with this nonce. */
   signAnswer(nonce: string, body: string): string {
-    return this.#sign('answer', nonce, digestOf(body));
+    return this.#sign('answer', nonce, bodyDigest(body));
   }
 
   isAnswer(nonce: string, body: string, signature: string | null): boolean {
-    return signature !== null && this.#isSigned('answer', nonce, digestOf(body), signature);
+    return signature !== null && this.#isSigned('answer', nonce, bodyDigest(body), signature);
   }
 
   #sign(...lines: string[]): string {
@@ -86,11 +86,11 @@ export class EdgeSeal {
 }
 
 /** SHA-256, base64url. */
-export function digestOf(body: string | Uint8Array): string {
+export function bodyDigest(body: string | Uint8Array): string {
   return createHash('sha256').update(body).digest('base64url');
 }
 
 /** Why a call was refused, for one who holds the secret. */
-export function refusal(why: string): QuiverError {
+export function edgeRefusal(why: string): QuiverError {
   return new QuiverError('forbidden', `edge call: ${why}`);
 }

@@ -21,7 +21,7 @@ export interface NamedId {
 }
 
 /** What a call did to a profile. */
-export interface Change {
+export interface CallChange {
   readonly what: 'created' | 'updated' | 'merged' | 'removed' | 'attribute removed' | 'none';
   readonly kind: string;
   readonly id: string;
@@ -51,7 +51,7 @@ export interface JournalCall {
   /** Milliseconds until the reply was there. */
   readonly ms: number;
   readonly ids: readonly NamedId[];
-  readonly changes: readonly Change[];
+  readonly changes: readonly CallChange[];
   /** The fault that struck it. */
   readonly fault: string | undefined;
   /** Why it was refused or found nothing; undefined when all is well. */

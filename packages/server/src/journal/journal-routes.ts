@@ -5,7 +5,13 @@ import type { Call } from '../wire/call.ts';
 import { emptyReply, jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
-import { ClientQuery, clientOf, numberOf, parameter, serverAdminRoute } from '../wire/server-admin-route.ts';
+import {
+  ClientOfQuery,
+  clientOf,
+  numberOf,
+  parameter,
+  serverAdminRoute,
+} from '../wire/server-admin-route.ts';
 import { harOf } from './har.ts';
 import type { CallFilter, JournalCall } from './journal-call.ts';
 import { ROUTE_NAMES } from './route-names.ts';
@@ -42,7 +48,7 @@ export interface JournalRoutesOptions {
 
 export function journalRoutes({ source, base, tag, version }: JournalRoutesOptions): Route[] {
   const route = serverAdminRoute(tag);
-  const query = ClientQuery.extend({
+  const query = ClientOfQuery.extend({
     route: z.enum(ROUTE_NAMES).optional(),
     id: z.string().optional().openapi({ description: 'Calls that named this id.' }),
     status: z.string().optional(),
@@ -83,12 +89,12 @@ export function journalRoutes({ source, base, tag, version }: JournalRoutesOptio
     },
     {
       ...route('GET', `${base}/stream`, 'Every call from now on, as server-sent events', {
-        query: ClientQuery,
+        query: ClientOfQuery,
       }),
       handle: async (call) => new Reply(await streamOf(source, clientOf(call)), 200, STREAM_HEADERS),
     },
     {
-      ...route('DELETE', base, 'Empty the journal', { query: ClientQuery }),
+      ...route('DELETE', base, 'Empty the journal', { query: ClientOfQuery }),
       async handle(call) {
         await source.clear(clientOf(call));
         return emptyReply();

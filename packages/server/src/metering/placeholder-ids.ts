@@ -2,7 +2,7 @@
 
 import { Counter, type Registry } from 'prom-client';
 import type { RulesOf } from '../domain/client-rules.ts';
-import { type CheckIds, isPlaceholder, type NamedId, placeholderProblem } from '../domain/placeholder-id.ts';
+import { type CheckIds, isPlaceholder, type MemberId, placeholderProblem } from '../domain/placeholder-id.ts';
 import { type IdKind, parseCustomerId, type VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -41,7 +41,7 @@ export class PlaceholderIds {
     return found.length === 0 ? undefined : this.#take(client, found);
   };
 
-  async #take(client: string, found: readonly NamedId[]): Promise<void> {
+  async #take(client: string, found: readonly MemberId[]): Promise<void> {
     for (const id of found) this.note(client, id);
     if ((await this.#parts.rulesOf(client)).placeholderIds === 'warn') return;
     const { kind, value, member } = found[0]!;

@@ -3,7 +3,7 @@
 import { listAttributes } from '../domain/attributes.ts';
 import type { IdKind } from '../domain/visitor-id.ts';
 import type { ExportedProfile } from '../storage/profile-lists.ts';
-import { timeText } from './profile-line.ts';
+import { timeText } from '../wire/time-text.ts';
 
 const ID_COLUMNS: readonly (readonly [IdKind, string])[] = [
   ['thirdPartyId', 'thirdPartyId'],

@@ -6,6 +6,7 @@ import type { ProfileLimits } from '../domain/profile-limits.ts';
 import { QuiverError } from '../errors.ts';
 import type { ProfileStore } from '../storage/profile-store.ts';
 import { isJsonObject } from '../wire/json.ts';
+import { LF } from '../wire/line-feed.ts';
 import { EXPORT_VERSION, profileOfLine } from './profile-line.ts';
 
 export interface ImportCounts {
@@ -25,7 +26,6 @@ export interface ImportParts {
   readonly now: () => number;
 }
 
-const LF = 0x0a;
 /** The longest line, in bytes: all ids and attributes that a profile may have, with escapes. */
 const MAX_LINE_BYTES = 16 * 1024 ** 2;
 /** How many profiles are written at the same time: they share commits. */

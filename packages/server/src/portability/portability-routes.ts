@@ -12,10 +12,11 @@ import { JSON_HEADERS, jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
 import { unpackedBody } from '../wire/streamed-body.ts';
+import { timeText } from '../wire/time-text.ts';
 import { csvHeader, csvRow } from './csv.ts';
 import { type ExportRequest, exportStream } from './export-stream.ts';
 import { importProfiles } from './import-profiles.ts';
-import { EXPORT_VERSION, profileLine, timeText } from './profile-line.ts';
+import { EXPORT_VERSION, profileLine } from './profile-line.ts';
 
 export interface PortabilityParts {
   readonly lists: ProfileLists;

@@ -10,6 +10,7 @@ import type { ExportedProfile } from '../storage/profile-lists.ts';
 import type { LinkedId, LinkedProfile } from '../storage/profile-store.ts';
 import { isJsonObject } from '../wire/json.ts';
 import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
+import { timeText } from '../wire/time-text.ts';
 
 /** The version of the format; a change that an older program cannot read raises it. */
 export const EXPORT_VERSION = 1;
@@ -32,17 +33,6 @@ export function profileLine({ profile, ids, position }: ExportedProfile): string
     position,
   });
 }
-
-export function timeText(at: number): string {
-  if (at !== lastTime) {
-    lastTime = at;
-    lastTimeText = new Date(at).toISOString();
-  }
-  return lastTimeText;
-}
-// Times of one profile are often equal, and to format a date costs much.
-let lastTime = Number.NaN;
-let lastTimeText = '';
 
 /**
  * The profile of a line.

@@ -2,7 +2,13 @@
 
 import type { CallFilter, JournalCall, RouteName } from '../journal/journal-call.ts';
 
-export type { CallFilter, Change, JournalCall, NamedId, RouteName } from '../journal/journal-call.ts';
+export type {
+  CallChange as Change,
+  CallFilter,
+  JournalCall,
+  NamedId,
+  RouteName,
+} from '../journal/journal-call.ts';
 
 /** A fault; see contract section 13. */
 export interface FaultInput {

@@ -8,7 +8,7 @@
 import { mismatches } from '../journal/call-filter.ts';
 import { idsOfCall } from '../journal/call-ids.ts';
 import { reasonOf, SHOWN_HEADERS } from '../journal/call-outcome.ts';
-import type { CallFilter, Change, JournalCall, RouteName } from '../journal/journal-call.ts';
+import type { CallChange, CallFilter, JournalCall, RouteName } from '../journal/journal-call.ts';
 import type { Reply } from '../wire/replies.ts';
 import { rawPathOf, rawQueryOf } from '../wire/target.ts';
 import type { RecordedRequest } from './recorded-request.ts';
@@ -27,7 +27,7 @@ export interface KeptCall {
   readonly request: RecordedRequest;
   readonly reply: Reply;
   readonly ms: number;
-  readonly changes: readonly Change[];
+  readonly changes: readonly CallChange[];
   readonly fault: string | undefined;
 }
 

@@ -25,7 +25,7 @@ export interface RoomParts {
   readonly room: string;
   readonly clock: SandboxClock;
   readonly weather: () => Weather;
-  /** Every id that was ever written to the room, as {@link idKey} makes it. */
+  /** Every id that was ever written to the room, as {@link roomKey} makes it. */
   readonly ids: Set<string>;
   /** Draws from 0 up to 1; the seed determines it. */
   readonly chance: () => number;
@@ -38,12 +38,12 @@ export interface RoomParts {
 const MAX_IDS = 1_000_000;
 
 /** An id as one text. */
-export function idKey({ kind, value }: VisitorId): string {
+export function roomKey({ kind, value }: VisitorId): string {
   return `${ID_KINDS.indexOf(kind)}${value}`;
 }
 
-/** What {@link idKey} made a text of. */
-export function idOfKey(key: string): VisitorId {
+/** What {@link roomKey} made a text of. */
+export function idOfRoomKey(key: string): VisitorId {
   return { kind: ID_KINDS[Number(key[0])]!, value: key.slice(1) };
 }
 
@@ -51,7 +51,7 @@ export function idOfKey(key: string): VisitorId {
 export function roomStores(parts: RoomParts): Stores {
   const { stores, room, ids } = parts;
   const note = (id: VisitorId) => {
-    ids.add(idKey(id));
+    ids.add(roomKey(id));
   };
   const overrides = new BatchOverrides();
   const profiles = roomProfiles(parts, note, overrides);
@@ -138,11 +138,11 @@ function roomProfiles(
     const seen = new Set<string>();
     let count = 0;
     for (const id of ids) {
-      if (seen.has(idKey(id))) continue;
+      if (seen.has(roomKey(id))) continue;
       const linked = await profiles.findLinked(room, id, now, MAX_IDS);
       if (!linked) continue;
       count += 1;
-      for (const other of linked.ids) seen.add(idKey(other));
+      for (const other of linked.ids) seen.add(roomKey(other));
     }
     return count;
   }
@@ -254,12 +254,12 @@ class BatchOverrides {
   readonly #set = new Map<string, { batch: string; names: Set<string> }>();
 
   visited(ids: readonly VisitorId[]): void {
-    for (const id of ids) this.#set.delete(idKey(id));
+    for (const id of ids) this.#set.delete(roomKey(id));
   }
 
   /** The names that a batch takes from a profile, for the batch before it has set them and it does not. */
   replacedBy(batch: string, id: VisitorId, names: Iterable<string>): string[] {
-    const key = idKey(id);
+    const key = roomKey(id);
     const before = this.#set.get(key);
     const present = new Set(names);
     if (before?.batch === batch) {

@@ -10,7 +10,7 @@ import type { ClientRecord } from '../storage/kept/client-store.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Route } from '../wire/route.ts';
-import { idKey, idOfKey, type RoomParts, roomStores } from './room-stores.ts';
+import { idOfRoomKey, type RoomParts, roomKey, roomStores } from './room-stores.ts';
 import { lasts } from './weather.ts';
 
 /** What all rooms of a sandbox share. */
@@ -79,9 +79,9 @@ export class Room {
     const profiles: LinkedProfile[] = [];
     for (const key of ids) {
       if (seen.has(key)) continue;
-      const linked = await stores.profiles.findLinked(client, idOfKey(key), clock.now(), MAX_IDS);
+      const linked = await stores.profiles.findLinked(client, idOfRoomKey(key), clock.now(), MAX_IDS);
       if (!linked) continue;
-      for (const id of linked.ids) seen.add(idKey(id));
+      for (const id of linked.ids) seen.add(roomKey(id));
       profiles.push(linked);
     }
     return { profiles, record: await stores.clients.find(client) };

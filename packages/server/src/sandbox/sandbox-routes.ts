@@ -9,7 +9,7 @@ import type { Call } from '../wire/call.ts';
 import { emptyReply, jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
-import { ClientQuery, clientOf, jsonOf, parameter, serverAdminRoute } from '../wire/server-admin-route.ts';
+import { ClientOfQuery, clientOf, jsonOf, parameter, serverAdminRoute } from '../wire/server-admin-route.ts';
 import { noSuchSnapshot } from './client-world.ts';
 import { requireDuration, requireTime } from './duration.ts';
 import { FaultSchema } from './faults.ts';
@@ -70,7 +70,7 @@ function stateRoutes(sandbox: Sandbox): Route[] {
         '/sandbox/profiles',
         'Add profiles, to what is there and to what a reset goes back to',
         {
-          query: ClientQuery,
+          query: ClientOfQuery,
           body: { content: { 'application/json': { schema: z.array(Anything) } } },
         },
       ),
@@ -82,7 +82,7 @@ function stateRoutes(sandbox: Sandbox): Route[] {
     },
     {
       ...route('DELETE', '/sandbox/state', 'Back to the start: seed, clock, weather, faults and journal', {
-        query: ClientQuery.extend({
+        query: ClientOfQuery.extend({
           seed: z.enum(['yes', 'no']).optional().openapi({ description: '`no` starts empty.' }),
         }),
       }),
@@ -95,7 +95,7 @@ function stateRoutes(sandbox: Sandbox): Route[] {
     },
     {
       ...route('PUT', '/sandbox/weather', 'Let it be as at Adobe, in whole or in part', {
-        query: ClientQuery,
+        query: ClientOfQuery,
         body: { content: { 'application/json': { schema: WeatherSchema } } },
       }),
       async handle(call) {
@@ -119,7 +119,7 @@ function snapshotRoutes(sandbox: Sandbox): Route[] {
   };
   return [
     {
-      ...route('GET', '/sandbox/snapshots', 'The snapshots of each client', { query: ClientQuery }),
+      ...route('GET', '/sandbox/snapshots', 'The snapshots of each client', { query: ClientOfQuery }),
       async handle(call) {
         const worlds = await sandbox.worlds(clientOf(call));
         return jsonReply({
@@ -130,7 +130,7 @@ function snapshotRoutes(sandbox: Sandbox): Route[] {
     {
       ...route('PUT', '/sandbox/snapshots/{name}', 'Keep the profiles, settings and tokens as they are now', {
         params,
-        query: ClientQuery,
+        query: ClientOfQuery,
       }),
       async handle(call) {
         const worlds = await sandbox.worlds(clientOf(call));
@@ -141,7 +141,7 @@ function snapshotRoutes(sandbox: Sandbox): Route[] {
     {
       ...route('POST', '/sandbox/snapshots/{name}/restore', 'Go back to a snapshot', {
         params,
-        query: ClientQuery,
+        query: ClientOfQuery,
       }),
       async handle(call) {
         const { name, worlds } = await having(call);
@@ -156,7 +156,7 @@ function snapshotRoutes(sandbox: Sandbox): Route[] {
         'The profiles of a snapshot, a line each, to be used as a seed',
         {
           params,
-          query: ClientQuery,
+          query: ClientOfQuery,
         },
       ),
       async handle(call) {
@@ -166,7 +166,7 @@ function snapshotRoutes(sandbox: Sandbox): Route[] {
       },
     },
     {
-      ...route('DELETE', '/sandbox/snapshots/{name}', 'Forget a snapshot', { params, query: ClientQuery }),
+      ...route('DELETE', '/sandbox/snapshots/{name}', 'Forget a snapshot', { params, query: ClientOfQuery }),
       async handle(call) {
         const { name, worlds } = await having(call);
         for (const world of worlds) world.removeSnapshot(name);
@@ -183,12 +183,12 @@ function clockRoutes(sandbox: Sandbox): Route[] {
   };
   return [
     {
-      ...route('GET', '/sandbox/clock', 'The clock', { query: ClientQuery }),
+      ...route('GET', '/sandbox/clock', 'The clock', { query: ClientOfQuery }),
       handle: clockReply,
     },
     {
       ...route('PUT', '/sandbox/clock', 'Set the clock, stop it or let it run', {
-        query: ClientQuery,
+        query: ClientOfQuery,
         body: { content: { 'application/json': { schema: ClockBody } } },
       }),
       async handle(call) {
@@ -206,7 +206,7 @@ function clockRoutes(sandbox: Sandbox): Route[] {
         '/sandbox/clock/advance',
         'Let time pass; answers when all that became due has happened',
         {
-          query: ClientQuery,
+          query: ClientOfQuery,
           body: { content: { 'application/json': { schema: AdvanceBody } } },
         },
       ),
@@ -236,7 +236,7 @@ function faultRoutes(sandbox: Sandbox): Route[] {
       handle: () => jsonReply({ faults: faults.list().map(shownFault) }),
     },
     {
-      ...route('DELETE', '/sandbox/faults', 'Remove all faults', { query: ClientQuery }),
+      ...route('DELETE', '/sandbox/faults', 'Remove all faults', { query: ClientOfQuery }),
       handle(call) {
         faults.clear(clientOf(call));
         return emptyReply();

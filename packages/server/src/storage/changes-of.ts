@@ -21,7 +21,7 @@ export interface MergedProfile {
 }
 
 /** What a visit, or a profile that another edge cluster hands over, has done to profiles. */
-export interface Linking {
+export interface LinkingChanges {
   readonly isNew: boolean;
   /** Names of the attributes that were set. */
   readonly attributes: readonly string[];
@@ -46,7 +46,7 @@ export function plainChange(
 }
 
 /** The changes of a write that may have linked profiles. */
-export function changesOfLinking(origin: ChangeOrigin, linking: Linking): Change[] {
+export function changesOfLinking(origin: ChangeOrigin, linking: LinkingChanges): Change[] {
   const changes: Change[] = [];
   if (linking.isNew) changes.push(plainChange('created', origin, linking.attributes));
   if (linking.joined.length > 0) changes.push({ ...plainChange('linked', origin), ids: linking.joined });

@@ -3,7 +3,7 @@
 import { QuiverError } from '../errors.ts';
 
 /** What the rule needs to know; a part of the configuration. */
-export interface ClientRules {
+export interface ServedClients {
   /** Client codes served; the first is the default. */
   readonly clients: readonly string[];
   /** Lower case, for instance `tt.omtrdc.net`. */
@@ -52,7 +52,7 @@ export interface ClientFinder {
  *
  * The calls of the Admin API are for the client that their path names and no other: `named`.
  */
-export function clientFinder(rules: ClientRules): ClientFinder {
+export function clientFinder(rules: ServedClients): ClientFinder {
   const named = new Set(rules.clients);
   const serves = (name: string) => named.has(name) || rules.servesAlso?.(name) === true;
   const fallback = rules.clients[0]!;

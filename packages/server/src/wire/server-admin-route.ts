@@ -12,7 +12,7 @@ import { rawQueryOf } from './target.ts';
 
 const MAX_BODY = 128 * 1024;
 
-export const ClientQuery = z.object({
+export const ClientOfQuery = z.object({
   client: z.string().optional().openapi({ description: 'One client; all by default.' }),
 });
 

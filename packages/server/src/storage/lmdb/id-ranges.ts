@@ -7,7 +7,7 @@ import { HEX_DIGITS, idKey, idsOfForm } from './lmdb-keys.ts';
 const BEHIND_UTF8 = Buffer.from([0xff]);
 
 /** From `start` up to and without `end`. */
-export interface KeyRange {
+export interface IdRange {
   readonly start: Buffer;
   readonly end: Buffer;
 }
@@ -17,7 +17,7 @@ export interface KeyRange {
  *
  * @param kind ids of this kind alone; of all kinds by default
  */
-export function idRanges(client: string, prefix: string, kind: IdKind | undefined): KeyRange[] {
+export function idRanges(client: string, prefix: string, kind: IdKind | undefined): IdRange[] {
   return ID_KINDS.filter((one) => kind === undefined || one === kind).flatMap((one) => {
     const start = Buffer.concat([idsOfForm(client, one), Buffer.from(prefix)]);
     const plain = { start, end: Buffer.concat([start, BEHIND_UTF8]) };
@@ -26,7 +26,7 @@ export function idRanges(client: string, prefix: string, kind: IdKind | undefine
   });
 }
 
-function hexRange(client: string, prefix: string): KeyRange {
+function hexRange(client: string, prefix: string): IdRange {
   const first = idKey(client, { kind: 'tntId', value: prefix.padEnd(HEX_DIGITS, '0') });
   const last = idKey(client, { kind: 'tntId', value: prefix.padEnd(HEX_DIGITS, 'f') });
   return { start: first, end: Buffer.concat([last, Buffer.alloc(1)]) };

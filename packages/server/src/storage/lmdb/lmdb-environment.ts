@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { QuiverError } from '../../errors.ts';
 import { stuckHolderProblem, stuckWriterLockHolder } from '../../locks/writer-lock.ts';
+import { LOCK_FILE } from '../store-file-names.ts';
 import { StoreFormatError } from '../store-format-error.ts';
 import { UnusableStoreError } from '../unusable-store-error.ts';
 import { CommitGroups, type StalledAt } from './commit-groups.ts';
@@ -29,7 +30,7 @@ import {
 } from './lmdb-internals.ts';
 import { requireWholeFile } from './store-file.ts';
 import { StoreSpace } from './store-space.ts';
-import { giveToOwner, LOCK_FILE, requireUsable, STORE_FILE } from './usable-files.ts';
+import { giveToOwner, requireUsable, STORE_FILE } from './usable-files.ts';
 
 /** Whoever keeps in memory what it has read of the environment, and so must know when there is something new to read. */
 export interface Watcher {

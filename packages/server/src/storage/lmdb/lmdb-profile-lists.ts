@@ -18,7 +18,7 @@ import {
   POSITION_PROBLEM,
   type ProfileLists,
 } from '../profile-lists.ts';
-import { idRanges, type KeyRange } from './id-ranges.ts';
+import { type IdRange, idRanges } from './id-ranges.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import { clientPrefix, numberKey, parseKey } from './lmdb-keys.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
@@ -180,16 +180,11 @@ class WriteWalk implements Walk {
 class IdWalk implements Walk {
   readonly #tables: ProfileTables;
   readonly #client: string;
-  readonly #ranges: readonly KeyRange[];
+  readonly #ranges: readonly IdRange[];
   #range = 0;
   #start: Buffer;
 
-  constructor(
-    tables: ProfileTables,
-    client: string,
-    ranges: readonly KeyRange[],
-    cursor: string | undefined,
-  ) {
+  constructor(tables: ProfileTables, client: string, ranges: readonly IdRange[], cursor: string | undefined) {
     this.#tables = tables;
     this.#client = client;
     this.#ranges = ranges;

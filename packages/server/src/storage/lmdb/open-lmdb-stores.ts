@@ -5,6 +5,7 @@ import type { FeedRetention } from '../change-feed.ts';
 import { Chores } from '../chores.ts';
 import { BatchFiles } from '../files/batch-files.ts';
 import { SpentCallFiles } from '../files/spent-call-files.ts';
+import { LOCK_FILE } from '../store-file-names.ts';
 import { type Stores, storesOver } from '../stores.ts';
 import type { StalledAt } from './commit-groups.ts';
 import type { EntryLogOptions } from './entry-log.ts';
@@ -18,7 +19,6 @@ import { ProfileTables } from './profile-tables.ts';
 import { StoreCheck } from './store-check.ts';
 import { StoreSnapshots } from './store-snapshots.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
-import { LOCK_FILE } from './usable-files.ts';
 
 export interface LmdbStoresOptions {
   /** The folder that holds the store; made when missing, with mode 0700. */

@@ -6,11 +6,11 @@
 import { constants } from 'node:fs';
 import { access, chown, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LOCK_FILE } from '../store-file-names.ts';
 import { UnusableStoreError } from '../unusable-store-error.ts';
 
 /** The engine's files in the folder of a store. */
 export const STORE_FILE = 'data.mdb';
-export const LOCK_FILE = 'lock.mdb';
 
 const { R_OK, W_OK, X_OK } = constants;
 const GiB = 1024 ** 3;

@@ -57,7 +57,7 @@ import {
   prepareCell,
   repoint,
 } from './lua-scripts.ts';
-import { decodeFound, decodeProfile } from './packed-profile.ts';
+import { unpackFound, unpackProfile } from './packed-profile.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import { isMarkOf } from './row-marks.ts';
 
@@ -67,7 +67,7 @@ export interface Link {
   readonly since: number;
 }
 
-export interface Pointer {
+export interface CellPointer {
   readonly home: VisitorId;
   readonly birth: string;
 }
@@ -80,7 +80,7 @@ export interface Cell {
   readonly version: string;
   readonly profile: Profile | undefined;
   readonly birth: string;
-  readonly pointer: Pointer | undefined;
+  readonly pointer: CellPointer | undefined;
   readonly links: ReadonlyMap<string, Link>;
   /** By id, as `idField` writes it. */
   readonly marks: ReadonlyMap<string, string>;
@@ -89,7 +89,7 @@ export interface Cell {
 }
 
 /** What becomes of a cell. */
-export interface Change {
+export interface CellEdit {
   /** How long the engine keeps it, in milliseconds. */
   readonly ttl: number;
   /** Whether nothing of the old state stays but what is set. */
@@ -102,15 +102,15 @@ export interface Change {
 
 export interface CellChange {
   readonly cell: Cell;
-  readonly change: Change;
+  readonly change: CellEdit;
 }
 
 /** A pointer that is to lead elsewhere. */
 export interface Repoint {
   readonly id: VisitorId;
-  readonly from: Pointer;
+  readonly from: CellPointer;
   /** Undefined: it goes. */
-  readonly to: Pointer | undefined;
+  readonly to: CellPointer | undefined;
   readonly ttl: number;
 }
 
@@ -352,12 +352,12 @@ export function newVersion(): string {
   return randomBytes(12).toString('base64url');
 }
 
-export function pointerText({ home, birth }: Pointer): string {
+export function pointerText({ home, birth }: CellPointer): string {
   return JSON.stringify({ kind: home.kind, value: home.value, birth });
 }
 
 /** What remains of a profile that went. */
-export function removal(cell: Cell): Change {
+export function removal(cell: Cell): CellEdit {
   const marks = [...cell.marks].filter(([field]) => isMarkOf(field, cell.id));
   const set = marks.map(([field, mark]): [string, string] => [`b${field}`, mark]);
   return { ttl: marks.length === 0 ? TOMBSTONE : TOMBSTONE_WITH_MARK, clear: true, set };
@@ -374,16 +374,16 @@ function noteKey(cellKey: string, operation: string): string {
   return `${cellKey}:o:${operation}`;
 }
 
-function listed({ ttl, clear, shrinks = false, set, remove = [] }: Change): Argument[] {
+function listed({ ttl, clear, shrinks = false, set, remove = [] }: CellEdit): Argument[] {
   return [ttl, clear ? '1' : shrinks ? 'r' : '0', set.length, ...set.flat(), ...remove];
 }
 
 function living(record: Buffer, now: number): FoundProfile | undefined {
-  const found = decodeFound(record, record.length);
+  const found = unpackFound(record, record.length);
   return isExpired(found, now) ? undefined : found;
 }
 
-function parsePointer(record: Buffer | null): Pointer | undefined {
+function parsePointer(record: Buffer | null): CellPointer | undefined {
   if (record?.[0] !== 0x7b) return undefined;
   const { kind, value, birth } = JSON.parse(String(record)) as VisitorId & { birth: string };
   return { home: { kind, value }, birth };
@@ -414,7 +414,7 @@ function parseCell(client: string, id: VisitorId, key: string, fields: readonly 
     }
   }
   const pointer = parsePointer(record);
-  const profile = record && !pointer ? decodeProfile(record, record.length).profile : undefined;
+  const profile = record && !pointer ? unpackProfile(record, record.length).profile : undefined;
   const cell: Cell = { client, id, key, version, profile, birth, pointer, links, marks, pointersUntil };
   return { cell, intent, pending };
 }

@@ -16,10 +16,10 @@ const REFUSED = /^(MOVED|ASK|READONLY|CLUSTERDOWN|MASTERDOWN|LOADING|TRYAGAIN|NO
 
 export type Argument = string | Buffer | number;
 /** What a script answers: a status, then what belongs to it. */
-export type Reply = readonly (Buffer | readonly Buffer[] | null)[];
+export type ScriptReply = readonly (Buffer | readonly Buffer[] | null)[];
 
 /** One run of a script; all keys in one slot. */
-export interface Call {
+export interface ScriptCall {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly Argument[];
@@ -31,9 +31,9 @@ export class Refused extends Error {}
 export class Failed extends Error {}
 
 interface Waiting {
-  readonly call: Call;
+  readonly call: ScriptCall;
   readonly size: number;
-  resolve(answer: { reply: Reply; acknowledged: number }): void;
+  resolve(answer: { reply: ScriptReply; acknowledged: number }): void;
   reject(error: unknown): void;
 }
 
@@ -59,7 +59,7 @@ export class ClusterNode {
     return inTime(reader, reader.callBuffer(command, ...args) as Promise<Result>).catch(classified);
   }
 
-  send(call: Call): Promise<{ reply: Reply; acknowledged: number }> {
+  send(call: ScriptCall): Promise<{ reply: ScriptReply; acknowledged: number }> {
     return new Promise((resolve, reject) => {
       let size = 0;
       for (const arg of call.args) size += typeof arg === 'number' ? 8 : arg.length;
@@ -115,7 +115,7 @@ export class ClusterNode {
       const [error, reply] = answers[index]!;
       if (error?.message.startsWith('NOSCRIPT')) continue;
       if (error) classified(error).catch(reject);
-      else resolve({ reply: reply as Reply, acknowledged: waitError ? 0 : Number(acknowledged) });
+      else resolve({ reply: reply as ScriptReply, acknowledged: waitError ? 0 : Number(acknowledged) });
     }
   }
 

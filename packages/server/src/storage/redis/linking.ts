@@ -4,14 +4,14 @@ import type { WriteMoment } from '../../domain/lifetime.ts';
 import { type LinkStep, strongestFirst } from '../../domain/linking.ts';
 import { merged, withId, withoutId } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import type { Linking as LinkingChanges } from '../changes-of.ts';
+import type { LinkingChanges } from '../changes-of.ts';
 import type { LinkedId } from '../profile-store.ts';
 import type { Cell, CellChange, Repoint } from './cells.ts';
 import { idField } from './id-field.ts';
 import { type ProfileDraft, sortedLinks } from './profile-draft.ts';
 
 /** What the steps of a visit's plan make of the profiles and cells that take part. */
-export class Linking {
+export class CellLinking {
   readonly #target: ProfileDraft;
   readonly #drafts: ReadonlyMap<string, ProfileDraft>;
   readonly #moment: WriteMoment;

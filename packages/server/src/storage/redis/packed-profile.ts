@@ -72,7 +72,7 @@ function writeProfileHead(
  * @param bytes the record, and perhaps more: an engine may lend one large buffer again and again, so what is kept is copied
  * @param length how many bytes of it are the record
  */
-export function decodeProfile(bytes: Uint8Array, length: number): StoredProfile {
+export function unpackProfile(bytes: Uint8Array, length: number): StoredProfile {
   const idLength = bytes[31]! * 0x100 + bytes[32]!;
   const hasId = idLength !== NO_THIRD_PARTY_ID;
   const attributesStart = hasId ? PROFILE_HEAD + idLength : PROFILE_HEAD;
@@ -95,8 +95,8 @@ function attributesStartOf(record: Uint8Array): number {
   return idLength === NO_THIRD_PARTY_ID ? PROFILE_HEAD : PROFILE_HEAD + idLength;
 }
 
-/** Reads of a profile what a fetch sends, without a copy of the bytes; parameters as of {@link decodeProfile}. */
-export function decodeFound(bytes: Uint8Array, length: number): FoundProfile {
+/** Reads of a profile what a fetch sends, without a copy of the bytes; parameters as of {@link unpackProfile}. */
+export function unpackFound(bytes: Uint8Array, length: number): FoundProfile {
   return {
     modifiedAt: readTime(bytes, 1),
     expiresAt: readTime(bytes, 7),

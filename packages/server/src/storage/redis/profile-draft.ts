@@ -3,7 +3,7 @@
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import { newProfile, type Profile } from '../../domain/profile.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import { type Cell, type Change, type Link, newVersion, type Pointer, pointerText } from './cells.ts';
+import { type Cell, type CellEdit, type CellPointer, type Link, newVersion, pointerText } from './cells.ts';
 import { idField } from './id-field.ts';
 import { encodeProfile } from './packed-profile.ts';
 import { isMarkOf } from './row-marks.ts';
@@ -46,7 +46,7 @@ export class ProfileDraft {
     return draft;
   }
 
-  get pointer(): Pointer {
+  get pointer(): CellPointer {
     return { home: this.home, birth: this.birth };
   }
 
@@ -69,7 +69,7 @@ export class ProfileDraft {
   }
 
   /** What the cell of one of its other ids becomes. */
-  pointerChange(now: number): Change {
+  pointerChange(now: number): CellEdit {
     const ttl = this.pointerTtl(now);
     return { ttl, clear: true, set: [['r', pointerText(this.pointer)]] };
   }
@@ -90,7 +90,7 @@ export class ProfileDraft {
   }
 
   /** What its home's cell becomes: what differs from what was read there, or all of it. */
-  change(now: number): Change {
+  change(now: number): CellEdit {
     const read = this.read && sameId(this.read.id, this.home) ? this.read : undefined;
     const { profile, home } = this;
     const createdAt = this.links.get(idField(home))?.since ?? now;

@@ -15,7 +15,14 @@
  */
 
 import { QuiverError } from '../../errors.ts';
-import { type Argument, type Call, ClusterNode, Failed, Refused, type Reply } from './cluster-node.ts';
+import {
+  type Argument,
+  ClusterNode,
+  Failed,
+  Refused,
+  type ScriptCall,
+  type ScriptReply,
+} from './cluster-node.ts';
 import { keySlot, SLOTS } from './key-slot.ts';
 
 /**
@@ -90,7 +97,7 @@ export class RedisCluster {
   }
 
   /** Runs a script that changes something; returns when a replica has it too. */
-  async write(call: Call, until = latest()): Promise<Reply> {
+  async write(call: ScriptCall, until = latest()): Promise<ScriptReply> {
     return this.#retried('not-done', until, async () => {
       const node = this.#nodeOf(call.keys[0]!);
       const { reply, acknowledged } = await node.send(call);

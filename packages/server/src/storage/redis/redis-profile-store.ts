@@ -22,7 +22,7 @@ import {
 } from '../profile-store.ts';
 import { busy, type Cell, type CellChange, type Cells, type Repoint, removal } from './cells.ts';
 import { idField } from './id-field.ts';
-import { Linking, linkedIds } from './linking.ts';
+import { CellLinking, linkedIds } from './linking.ts';
 import { ProfileDraft } from './profile-draft.ts';
 import { latest } from './redis-cluster.ts';
 
@@ -108,7 +108,7 @@ export class RedisProfileStore implements ProfileStore {
         : drafts.get(plan.target)!;
     const before = target.links.size;
     const { attributes } = target.profile;
-    const linking = new Linking(target, drafts, moment);
+    const linking = new CellLinking(target, drafts, moment);
     for (const step of plan.steps) linking.take(step, now);
     const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
     const profile = visitedProfile(target.profile, visit, moment, hasMerged);
@@ -166,7 +166,7 @@ export class RedisProfileStore implements ProfileStore {
   /** Writes the target of a linking and all that the linking changes; undefined when something was changed meanwhile. */
   async #saveLinked(
     target: ProfileDraft,
-    linking: Linking,
+    linking: CellLinking,
     { client, surveyed, ownCells, now, until, changes }: LinkingPlace,
   ): Promise<true | undefined> {
     const targetCell = target.read ?? ownCells.get(idField(target.home))!;
@@ -240,7 +240,7 @@ export class RedisProfileStore implements ProfileStore {
       (sum, other) => reunited(sum, other.profile),
       reunited(own, adopted.profile),
     );
-    const linking = new Linking(target, drafts, moment);
+    const linking = new CellLinking(target, drafts, moment);
     for (const step of plan.steps) linking.take(step, step.kind === 'join' ? since(step.id) : now);
     target.profile = profile;
     const changes = this.#cells.isRecording

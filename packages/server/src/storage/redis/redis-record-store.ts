@@ -20,7 +20,7 @@ import {
   type SmallRecord,
 } from '../record-store.ts';
 import { newVersion } from './cells.ts';
-import type { Argument, Reply } from './cluster-node.ts';
+import type { Argument, ScriptReply } from './cluster-node.ts';
 import { addRecords, removeRecords, replaceRecord } from './lua-scripts.ts';
 import { ACCESS_MS, BUDGET_MS, latest, type RedisCluster } from './redis-cluster.ts';
 import type { Script } from './script.ts';
@@ -114,7 +114,7 @@ export class RedisRecordStore implements RecordStore {
     owner: string,
     args: readonly Argument[],
     until = latest(),
-  ): Promise<Reply> {
+  ): Promise<ScriptReply> {
     const keys = [
       ...(['records', 'record-order', 'record-due'] as const).map((what) => this.#key(what, kind, owner)),
       `${this.#key('record-note', kind, owner)}:${newVersion()}`,

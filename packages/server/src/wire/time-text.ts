@@ -1,0 +1,12 @@
+// Times of one profile are often equal, and formatting a date is slow.
+let lastTime = Number.NaN;
+let lastText = '';
+
+/** A time as Quiver's own API writes it, such as `2026-08-18T17:53:39.003Z`. @param at epoch milliseconds */
+export function timeText(at: number): string {
+  if (at !== lastTime) {
+    lastTime = at;
+    lastText = new Date(at).toISOString();
+  }
+  return lastText;
+}
