@@ -5,12 +5,13 @@ import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Batch } from '../batch-store.ts';
 import { StoreDamagedError } from '../store-damaged-error.ts';
+import { LOCK_FILE } from '../store-file-names.ts';
 import { syncFolder } from '../sync-folder.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { ProfileTables } from './profile-tables.ts';
 import { StoreCheck } from './store-check.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
-import { giveToOwner, LOCK_FILE, STORE_FILE } from './usable-files.ts';
+import { giveToOwner, STORE_FILE } from './usable-files.ts';
 
 /** What there is to know of a store without serving from it. */
 export interface EmbeddedStoreFacts {
