@@ -14,6 +14,7 @@ const FEATURES = [
   'edges',
   'journal',
   'portability',
+  'changes',
 ];
 
 /** Forbids `from` to import anything of `src` but itself and `allowed`. */

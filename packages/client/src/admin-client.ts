@@ -6,6 +6,9 @@ import { type IdKind, textOf } from './profile-id.ts';
 import type {
   AcceptedCustomerFile,
   BatchView,
+  Change,
+  ChangePage,
+  ChangeType,
   ClientSettings,
   ClientToken,
   CustomerSourceView,
@@ -41,6 +44,22 @@ export interface ListQuery {
   /** Whether each comes with all its attributes. */
   readonly withAttributes?: boolean | undefined;
 }
+
+/** What of the change feed is wanted. */
+export interface ChangesWanted {
+  /** A cursor, or `now`; the oldest change that is kept by default. */
+  readonly after?: string | undefined;
+  /** The types wanted; all by default. */
+  readonly types?: readonly ChangeType[] | undefined;
+  /** With `profile` each change has the state of its profile; none by default. */
+  readonly include?: 'profile' | undefined;
+  /** The most changes of a page, 1 to 1,000; 100 by default. */
+  readonly limit?: number | undefined;
+}
+
+/** How long a follower waits in one call, and how much longer the call may take. */
+const FOLLOW_WAIT_SECONDS = 30;
+const BEYOND_WAIT_MS = 15_000;
 
 /** Every method rejects with a `QuiverClientError`. */
 export class AdminClient {
@@ -213,6 +232,39 @@ export class AdminClient {
       throw refusalOf({ url: this.#connection.url, status, headers, text: await response.text() });
     }
     return response;
+  }
+
+  /**
+   * A page of the change feed (Quiver alone). Rejects with `refused` and status 410 when changes behind the cursor are kept no
+   * longer.
+   *
+   * @param waitSeconds how long an empty page waits for a change, 0 to 60; 0 by default
+   */
+  changes(
+    { after, types, include, limit }: ChangesWanted = {},
+    waitSeconds = 0,
+    options?: CallOptions,
+  ): Promise<ChangePage> {
+    const query = {
+      ...{ after, include, types: types?.join() },
+      limit: limit?.toString(),
+      wait: waitSeconds === 0 ? undefined : String(waitSeconds),
+    };
+    const call = { path: this.#paths.changes, query };
+    const time = waitSeconds === 0 ? {} : { timeoutMs: 1000 * waitSeconds + BEYOND_WAIT_MS };
+    return this.#ask<ChangePage>(call, { ...time, ...options }, 'next');
+  }
+
+  /** All changes from a place on, also those to come, until the signal ends it (Quiver alone). */
+  async *followChanges(
+    wanted: ChangesWanted = {},
+    options?: CallOptions,
+  ): AsyncGenerator<Change, void, undefined> {
+    for (let { after } = wanted; ; ) {
+      const page: ChangePage = await this.changes({ ...wanted, after }, FOLLOW_WAIT_SECONDS, options);
+      yield* page.changes;
+      after = page.next;
+    }
   }
 
   /** Lets a stuck batch go on (Quiver alone). */

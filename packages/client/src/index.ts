@@ -1,6 +1,6 @@
 /** What the package exports. */
 
-export { AdminClient, type ListQuery } from './admin-client.ts';
+export { AdminClient, type ChangesWanted, type ListQuery } from './admin-client.ts';
 export {
   type BatchKey,
   type BatchLimits,

@@ -35,6 +35,7 @@ export function pathsOf(client: string) {
     retry: (id: string) => `${admin}/batches/${part('batch id', id)}/retry`,
     customerSources: `${admin}/customer-attributes`,
     customerSource: (source: string) => `${admin}/customer-attributes/${part('source', source)}`,
+    changes: `${admin}/changes`,
     adminProfile: `${admin}/profiles`,
     profileExport: `${admin}/profiles/export`,
     profileImport: `${admin}/profiles/import`,

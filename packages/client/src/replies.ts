@@ -272,3 +272,40 @@ export interface FailuresPage {
   /** Where the next page begins; absent on the last. */
   readonly nextLine?: number;
 }
+
+/** What happened to a profile (Quiver alone). */
+export type ChangeType = 'created' | 'updated' | 'linked' | 'merged' | 'moved' | 'expired' | 'removed';
+
+/** An id with its kind. */
+export interface KindOfId {
+  readonly kind: IdKind;
+  readonly id: string;
+}
+
+/** One change of the change feed (Quiver alone). */
+export interface Change {
+  /** Where to go on behind it. */
+  readonly cursor: string;
+  readonly type: ChangeType;
+  readonly at: string;
+  /** How it came: `visit`, `update`, `batch`, `console`, `script`, `removal`, `edge` or `expiry`. */
+  readonly channel: string;
+  /** An id that named the profile right after the change. */
+  readonly profile: KindOfId;
+  /** `created`, `updated`: names of attributes that were set or removed. */
+  readonly attributes?: readonly string[];
+  /** `linked`: ids that joined. `moved`: ids that left; without it the whole profile left. */
+  readonly ids?: readonly KindOfId[];
+  /** `merged`: ids of the profile that became part of this one, and names of which its values gave way. */
+  readonly from?: readonly KindOfId[];
+  readonly overruled?: readonly string[];
+  /** With `include: 'profile'`: the profile as it was when the feed was read; null when the id named none. */
+  readonly state?: Pick<ProfileView, 'ids' | 'modifiedAt' | 'expiresAt' | 'attributes'> | null;
+}
+
+export interface ChangePage {
+  readonly changes: readonly Change[];
+  readonly next: string;
+  /** Whether the feed went on behind `next`. */
+  readonly more: boolean;
+}

@@ -14,6 +14,8 @@ const STATUS_OF_CODE = {
   'not-found': 404,
   'method-not-allowed': 405,
   'request-timeout': 408,
+  /** It was there and is kept no longer. */
+  gone: 410,
   'body-too-large': 413,
   'url-too-long': 414,
   'unsupported-media-type': 415,

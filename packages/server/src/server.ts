@@ -14,6 +14,7 @@ import { AggregatorRegistry, Registry } from 'prom-client';
 import { derivedKey } from './access/signing-key.ts';
 import type { BatchRunner } from './batches/batch-runner.ts';
 import { batchSweeper } from './batches/batch-sweeper.ts';
+import { feedUpkeep } from './changes/feed-upkeep.ts';
 import type { ServeConfig } from './config/config.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
 import { appConfig, createApp } from './http/app.ts';
@@ -36,6 +37,7 @@ export {
   type EmbeddedStoreFacts,
   hasEmbeddedStore,
   inspectEmbeddedStore,
+  renewChangeFeed,
 } from './storage/lmdb/lmdb-upkeep.ts';
 
 /**
@@ -81,7 +83,7 @@ export interface QuiverServer {
 const BATCH_ACCEPTED = 'batch accepted: ';
 
 /** What to tell of the store while it is open. */
-export interface StoreHooks extends Pick<LmdbStoresOptions, 'onStall' | 'onLockFileGone'> {
+export interface StoreHooks extends Pick<LmdbStoresOptions, 'onStall' | 'onLockFileGone' | 'changes'> {
   /** Told what is amiss with a cluster. */
   readonly log?: Log;
 }
@@ -95,13 +97,16 @@ export interface StoreHooks extends Pick<LmdbStoresOptions, 'onStall' | 'onLockF
 export async function openStores(
   config: ServeConfig,
   signingKey?: string,
-  { log, ...trouble }: StoreHooks = {},
+  hooks: StoreHooks = {},
 ): Promise<Stores> {
+  // Whoever only looks into the store leaves its feed as it is.
+  const { log, changes = signingKey === undefined ? undefined : config.changes, ...trouble } = hooks;
   const { store } = config;
   if (store.kind === 'lmdb') {
     const path = join(config.dataDir, 'store');
     requireStoreThatWas(config.dataDir, path);
-    const stores = await openLmdbStores({ path, dataDir: config.dataDir, limits: config.limits, ...trouble });
+    const { dataDir, limits } = config;
+    const stores = await openLmdbStores({ path, dataDir, limits, changes, ...trouble });
     await noteStore(config.dataDir);
     return stores;
   }
@@ -117,6 +122,7 @@ export async function openStores(
     },
     prefix: config.storePrefix,
     limits: config.limits,
+    changes,
     allowUnsafe: config.allowUnsafeStore,
     found: (flaws) => log && logFlaws(log, flaws),
     // Tokens that one process signs must be good at every other.
@@ -255,6 +261,7 @@ class ServerProcess {
     this.#start(batchSweeper({ batches, files, clients, log, now }));
     this.#start(this.#runner);
     this.#start(usageSweeper({ usage: stores.usage, clients, log, now }));
+    this.#start(feedUpkeep({ feed: stores.changes, log, now }));
     if (exchange) this.#start(exchange.rounds());
   }
 

@@ -152,6 +152,7 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /m2/{client}/profile/batchStatus': 'profileApi',
   'GET /m2/{client}/v2/profile/batchStatus': 'profileApi',
   'GET /{client}/target/batches': 'admin',
+  'GET /{client}/target/changes': 'admin',
   'POST /{client}/target/batches': 'admin',
   'GET /{client}/target/batches/{batchId}': 'admin',
   'GET /{client}/target/batches/{batchId}/failures': 'admin',

@@ -46,6 +46,7 @@ export const CONFIG: ServeConfig = {
   keepAlive: 30,
   journal: 0,
   limits: DEFAULT_LIMITS,
+  changes: { age: 7 * 86_400_000, bytes: 512 * 1024 ** 2 },
   logLevel: 'silent',
   adminToken: undefined,
   signingKey: undefined,
@@ -88,7 +89,11 @@ export async function openInProcess(
   now?: () => number,
 ): Promise<InProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-app-'));
-  const lmdb = await openLmdbStores({ path: folder, limits: overrides.limits });
+  const lmdb = await openLmdbStores({
+    path: folder,
+    limits: overrides.limits,
+    changes: overrides.changes ?? CONFIG.changes,
+  });
   const files = new BatchFiles(join(folder, 'batches'));
   await files.start();
   const registry = new Registry();

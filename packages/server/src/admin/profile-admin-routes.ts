@@ -48,7 +48,7 @@ export function profileAdminRoutes(
     const ids = typedIds(query);
     const settings = settingsOf(await readBody(request, MAX_BODY));
     for (const id of ids) {
-      const { outcome } = await profiles.update(client, id, settings);
+      const { outcome } = await profiles.update(client, id, settings, 'console');
       if (outcome === 'too-large') {
         const rule = `the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`;
         throw new QuiverError('bad-request', `attributes: ${rule}; nothing was changed`);

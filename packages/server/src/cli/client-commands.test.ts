@@ -748,6 +748,70 @@ describe('quiver import', () => {
   });
 });
 
+describe('quiver changes', () => {
+  const change = (n: number, more = {}) => ({
+    ...{ cursor: `aaaaaaaaaaaa-${n}`, type: 'updated', at: '2026-11-26T04:11:12.345Z', channel: 'visit' },
+    profile: { kind: 'tntId', id: `a${n}` },
+    attributes: ['x', 'y'],
+    ...more,
+  });
+  const PATH = 'GET /demo/target/changes';
+
+  test('shows page after page, and where to go on', async () => {
+    script[PATH] = [
+      JSON.stringify({ changes: [change(1), change(2)], next: 'aaaaaaaaaaaa-2', more: true }),
+      JSON.stringify({
+        changes: [
+          change(3, {
+            type: 'merged',
+            attributes: undefined,
+            from: [{ kind: 'tntId', id: 'b\u001b[1m' }],
+            overruled: ['x'],
+          }),
+        ],
+        next: 'aaaaaaaaaaaa-7',
+        more: false,
+      }),
+    ];
+    const { code, stdout, stderr } = await quiver('changes', '--types', 'updated,merged');
+    expect(code).toBe(0);
+    expect(stdout.split('\n').slice(0, 3)).toEqual([
+      '2026-11-26T04:11:12.345Z  updated  visit    tntId a1  attributes: x, y  aaaaaaaaaaaa-1',
+      '2026-11-26T04:11:12.345Z  updated  visit    tntId a2  attributes: x, y  aaaaaaaaaaaa-2',
+      expect.stringContaining('tntId a3  from: tntId b\\u001b[1m  overruled: x  aaaaaaaaaaaa-3'),
+    ]);
+    expect(stderr).toContain('--after aaaaaaaaaaaa-7');
+    expect(asked.map(({ query }) => [query.get('after'), query.get('types')])).toEqual([
+      [null, 'updated,merged'],
+      ['aaaaaaaaaaaa-2', 'updated,merged'],
+    ]);
+  });
+
+  test('ends after --limit, and gives each change as it is with --json', async () => {
+    const changes = [change(1), change(2)];
+    script[PATH] = JSON.stringify({ changes, next: 'aaaaaaaaaaaa-2', more: true });
+    const { stdout } = await quiver('changes', '--limit', '2', '--json', '--profile', '--after', 'now');
+    expect(stdout).toBe(changes.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    expect(Object.fromEntries(asked[0]!.query)).toMatchObject({
+      limit: '2',
+      include: 'profile',
+      after: 'now',
+    });
+    expect(asked).toHaveLength(1);
+  });
+
+  test('says what is wrong', async () => {
+    expect(await quiver('changes', '--types', 'born')).toMatchObject({ code: 2 });
+    expect(await quiver('changes', '--limit', '0')).toMatchObject({ code: 2 });
+    const message = 'after: changes behind this cursor are kept no longer';
+    script[PATH] = { status: 410, text: JSON.stringify({ errors: [{ message }] }) };
+    expect(await quiver('changes', '--after', 'aaaaaaaaaaaa-1')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(message),
+    });
+  });
+});
+
 test('every command has help with examples', () => {
   const program = new Command('quiver');
   addClientCommands(program, () => {});
@@ -764,6 +828,7 @@ test('every command has help with examples', () => {
     'status',
     'failures',
     'retry',
+    'changes',
     'upload',
     'list',
     'new',

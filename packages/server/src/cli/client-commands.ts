@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { batchCommand } from './batch.ts';
+import { changesCommand } from './changes.ts';
 import type { End } from './client-failure.ts';
 import { addCompletion } from './completion.ts';
 import { customersCommand } from './customers.ts';
@@ -28,6 +29,7 @@ export function addClientCommands(program: Command, end: End): void {
     setCommand,
     deleteCommand,
     batchCommand,
+    changesCommand,
     customersCommand,
     tokenCommand,
     settingsCommand,

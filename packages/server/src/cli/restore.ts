@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
 import { isClaim } from '../locks/claims.ts';
 import { lockDataFolder } from '../locks/data-folder-lock.ts';
-import { inspectEmbeddedStore } from '../server.ts';
+import { inspectEmbeddedStore, renewChangeFeed } from '../server.ts';
 import { syncFolder } from '../storage/sync-folder.ts';
 import { type BackupManifest, checkBackup } from './backup-folder.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
@@ -102,6 +102,7 @@ async function copyOut(from: string, draft: string, { files }: BackupManifest): 
   }
   // A store that cannot be opened and read must not take the place of one that can.
   await inspectEmbeddedStore(join(draft, STORE_FOLDER), true);
+  await renewChangeFeed(join(draft, STORE_FOLDER));
   for (const name of [STORE_FOLDER, BATCHES_FOLDER, '.']) await syncFolder(join(draft, name));
 }
 

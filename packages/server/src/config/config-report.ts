@@ -40,6 +40,12 @@ function printed(value: unknown): string {
   return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
+/** A time as its setting writes it. @param ms a whole number of minutes */
+function timeOf(ms: number): string {
+  if (ms % 86_400_000 === 0) return `${ms / 86_400_000}d`;
+  return ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 60_000}m`;
+}
+
 function settled(name: SettingName, config: LoadedConfig['config']): unknown {
   const values: Record<SettingName, unknown> = {
     port: config.port,
@@ -66,6 +72,8 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     workers: config.workers,
     'max-ids': config.limits.ids,
     'max-merged-bytes': config.limits.mergedBytes,
+    changes: config.changes === 'off' ? 'off' : timeOf(config.changes.age),
+    'changes-bytes': config.changes === 'off' ? undefined : config.changes.bytes,
     'log-level': config.logLevel,
   };
   return values[name];

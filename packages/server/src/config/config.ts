@@ -75,6 +75,8 @@ export interface ServeConfig {
   readonly journal: number;
   /** What one profile may grow to by linking. */
   readonly limits: ProfileLimits;
+  /** How long changes are kept for the change feed, or that there is none (contract section 18). */
+  readonly changes: { readonly age: number; readonly bytes: number } | 'off';
   readonly logLevel: LogLevel;
   /** `QUIVER_ADMIN_TOKEN`; undefined means the one in `dataDir`. */
   readonly adminToken: string | undefined;

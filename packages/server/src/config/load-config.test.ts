@@ -42,6 +42,7 @@ test('the defaults of contract section 11', () => {
     corsOrigins: [],
     peers: [],
     edgeTimeout: 300,
+    changes: { age: 7 * 86_400_000, bytes: 512 * 1024 ** 2 },
   });
   expect(new Set(origins.values())).toEqual(new Set(['default']));
   expect(Object.isFrozen(config)).toBe(true);
@@ -193,4 +194,17 @@ describe('a wrong value is one line that names it, its rule, and where it came f
     const file = await fileWith(members);
     expect(() => load({}, {}, file)).toThrow(message);
   });
+});
+
+test('how long changes are kept is a time, or off', () => {
+  const changes = (flags: Record<string, string>) => load(flags).config.changes;
+  expect(changes({ changes: '90m', 'changes-bytes': '1000000' })).toEqual({
+    age: 5_400_000,
+    bytes: 1_000_000,
+  });
+  expect(changes({ changes: '12h' })).toMatchObject({ age: 43_200_000 });
+  expect(changes({ changes: 'off' })).toBe('off');
+  for (const text of ['7', '0d', '7w', '', 'OFF', '1.5d', '10000d']) {
+    expect(() => changes({ changes: text })).toThrow(/^--changes: must be a time such as 7d/);
+  }
 });

@@ -83,6 +83,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
     keepAlive: value<number>('keep-alive'),
     journal: value<number>('journal'),
     limits: { ids: value<number>('max-ids'), mergedBytes: value<number>('max-merged-bytes') },
+    changes: changesOf(value<number | 'off'>('changes'), value<number>('changes-bytes')),
     logLevel: value<LogLevel>('log-level'),
     ...secretsOf(sources.env),
   };
@@ -163,6 +164,10 @@ function textOf(name: string, member: unknown, repeatable: boolean): string | st
   if (repeatable && Array.isArray(member) && member.every(isPlain)) return member.map(String);
   const kinds = repeatable ? 'a text, a number or a list of these' : 'a text or a number';
   throw new ConfigError(`--${name}: must be ${kinds} (from the file)`);
+}
+
+function changesOf(age: number | 'off', bytes: number): ServeConfig['changes'] {
+  return age === 'off' ? age : { age, bytes };
 }
 
 function tlsOf(certFile: string | undefined, keyFile: string | undefined): ServeConfig['tls'] {

@@ -128,6 +128,17 @@ const peer = z.string().transform((text, context): Peer => {
   return z.NEVER;
 });
 
+const MS_OF_UNIT = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A time in milliseconds, or `off`. */
+const keptTime = z.string().transform((text, context): number | 'off' => {
+  if (text === 'off') return 'off';
+  const [, count, unit] = /^([1-9][0-9]{0,3})([mhd])$/.exec(text) ?? [];
+  if (count !== undefined) return Number(count) * MS_OF_UNIT[unit as keyof typeof MS_OF_UNIT];
+  context.addIssue({ code: 'custom', message: 'must be a time such as 7d, 12h or 30m, or off' });
+  return z.NEVER;
+});
+
 const locationHints = ['none', 'cluster', 'adobe'] as const;
 
 const logLevels: readonly LogLevel[] = ['silent', 'error', 'warn', 'info', 'debug'];
@@ -313,6 +324,21 @@ export const SETTINGS = [
     fallback: String(DEFAULT_LIMITS.mergedBytes),
     describe: 'bytes that the attributes of one profile may have after a merge',
     schema: wholeNumber(65_536, 16_777_216),
+  },
+  {
+    name: 'changes',
+    value: '<time>',
+    fallback: '7d',
+    describe:
+      'how long changes of profiles are kept for the change feed, for instance 7d or 12h; off keeps none',
+    schema: keptTime,
+  },
+  {
+    name: 'changes-bytes',
+    value: '<bytes>',
+    fallback: String(512 * 1024 ** 2),
+    describe: 'bytes that these changes may take; the oldest go first',
+    schema: wholeNumber(1_000_000, 999_999_999),
   },
   {
     name: 'log-level',

@@ -12,8 +12,13 @@ import {
   AttributesPacker,
   type Entry,
   entriesOf,
+  GROUP_HEAD,
+  GROUP_MARK,
   NO_ATTRIBUTES,
   type PackedAttributes,
+  packedName,
+  readLength,
+  skipLength,
   unescapedSize,
 } from './attributes/packed-attributes.ts';
 import { isCountedByte, isStateByte, type StateEntry, type StateSettings } from './visitor-state.ts';
@@ -23,6 +28,7 @@ export { overlayAttributes } from './attributes/overlay-attributes.ts';
 export {
   GROUP_HEAD,
   GROUP_MARK,
+  JSON_ESCAPES,
   MAX_LENGTH_BYTES,
   NO_ATTRIBUTES,
   type PackedAttributes,
@@ -251,8 +257,20 @@ export function withoutOldest(
 
 /** Whether there is an attribute of that name. */
 export function hasAttribute(packed: PackedAttributes, name: string): boolean {
-  const escaped = JSON.stringify(name).slice(1, -1);
-  return entriesOf(packed).some((entry) => nameOf(packed, entry) === escaped);
+  const wanted = packedName(name);
+  for (let at = 0; at < packed.length; ) {
+    if (packed[at] === GROUP_MARK) {
+      at += GROUP_HEAD;
+      continue;
+    }
+    let same = 0;
+    while (same < wanted.length && packed[at + same] === wanted[same]) same += 1;
+    // What a name begins with is its length, so nothing longer is taken for it.
+    if (same === wanted.length) return true;
+    const nameEnd = skipLength(packed, at) + readLength(packed, at);
+    at = skipLength(packed, nameEnd) + readLength(packed, nameEnd);
+  }
+  return false;
 }
 
 /** Whether an attribute of that name has exactly that value. */

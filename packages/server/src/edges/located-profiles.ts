@@ -12,6 +12,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AttributeSettings } from '../domain/attributes.ts';
+import type { ChangeChannel } from '../domain/change.ts';
 import { strongestFirst } from '../domain/linking.ts';
 import { idProblem, parseTntId, type SentId, type VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
@@ -94,9 +95,14 @@ export class LocatedProfiles implements ProfileService {
     return found && { ...found.result, ids: found.result.ids.slice(0, limit) };
   }
 
-  async update(client: string, sent: SentId, settings: AttributeSettings): Promise<Done<UpdateOutcome>> {
+  async update(
+    client: string,
+    sent: SentId,
+    settings: AttributeSettings,
+    through?: ChangeChannel,
+  ): Promise<Done<UpdateOutcome>> {
     const { result, place } = await this.#atHome<'update', UpdateOutcome>(client, sent, {
-      here: () => this.#parts.profiles.update(client, sent, settings),
+      here: () => this.#parts.profiles.update(client, sent, settings, through),
       call: ['update', (id) => ({ client, id, settings: [...settings] })],
       resultOf: ({ outcome }) => outcome,
       missed: 'not-found',

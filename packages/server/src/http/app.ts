@@ -19,6 +19,7 @@ import { serverRoute } from '../admin/server-route.ts';
 import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
 import { batchRoutes } from '../batches/batch-routes.ts';
 import { customerRoutes } from '../batches/customer-routes.ts';
+import { changesRoute } from '../changes/changes-route.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { batchMboxRoute } from '../delivery/batch-mbox-routes.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
@@ -185,6 +186,8 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ), //                                         profileApi
     ...batchAdminRoutes(batchParts), //           admin
     ...customerRoutes({ ...batchParts, sources: stores.customerSources, rulesOf }), // admin
+    // What was changed                           admin
+    changesRoute({ ...parts, feed: stores.changes, profiles: stores.profiles, now }),
     // Who may do what
     ...tokenRoutes(access, now), //               admin
     ...settingsRoutes(access), //                 admin

@@ -9,6 +9,7 @@
 import type { WriteMoment } from '../domain/lifetime.ts';
 import { ID_KINDS, type VisitorId } from '../domain/visitor-id.ts';
 import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
+import type { ChangeFeed } from '../storage/change-feed.ts';
 import { PlainRows } from '../storage/plain-rows.ts';
 import type { ProfileStore, Visit, VisitOutcome } from '../storage/profile-store.ts';
 import type { RecordKind, RecordStore } from '../storage/record-store.ts';
@@ -63,9 +64,22 @@ export function roomStores(parts: RoomParts): Stores {
       takeSnapshot: () => stores.lists.takeSnapshot(),
       readSnapshot: (_, ...asked) => stores.lists.readSnapshot(room, ...asked),
     },
+    changes: roomChanges(stores.changes, room),
     profiles,
     batches: roomBatches(parts, note, overrides),
   });
+}
+
+/** The change feed, of which only the room's changes are seen. */
+function roomChanges(feed: ChangeFeed, room: string): ChangeFeed {
+  return {
+    read: (_, after, limit) => feed.read(room, after, limit),
+    newest: () => feed.newest(),
+    lag: (after) => feed.lag(after),
+    figures: () => feed.figures(),
+    eraseFrom: (_, ids) => feed.eraseFrom(room, ids),
+    upkeep: (now) => feed.upkeep(now),
+  };
 }
 
 /** Small records, with those of clients in the room. */

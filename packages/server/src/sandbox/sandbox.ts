@@ -86,7 +86,8 @@ export class Sandbox {
     const removeAtExit = () => rmSync(folder, { recursive: true, force: true });
     process.once('exit', removeAtExit);
     try {
-      const stores = await openStores({ ...options.config, dataDir: folder });
+      const { changes } = options.config;
+      const stores = await openStores({ ...options.config, dataDir: folder }, undefined, { changes });
       const files = stores.batchFiles;
       await files.start();
       const sandbox = new Sandbox(options, stores, files, folder, removeAtExit);

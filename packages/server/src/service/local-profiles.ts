@@ -28,9 +28,11 @@ export function localProfiles({ store, rulesOf, now }: LocalProfilesOptions): Pr
       return isMalformed(sent) ? undefined : store.find(client, visitorIdOf(sent), now());
     },
     findLinked: (client, sent, limit) => store.findLinked(client, visitorIdOf(sent), now(), limit),
-    update(client, sent, settings) {
+    update(client, sent, settings, through) {
       return written(client, (moment) =>
-        store.update(client, visitorIdOf(sent), settings, moment, false).then(done),
+        store
+          .update(client, visitorIdOf(sent), settings, through ? { ...moment, through } : moment, false)
+          .then(done),
       );
     },
     visit: (client, visit) => written(client, (moment) => store.visit(client, visit, moment)),

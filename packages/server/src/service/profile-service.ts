@@ -6,6 +6,7 @@
  */
 
 import type { AttributeSettings } from '../domain/attributes.ts';
+import type { ChangeChannel } from '../domain/change.ts';
 import type { SentId } from '../domain/visitor-id.ts';
 import type { NowOrLater } from '../now-or-later.ts';
 import type {
@@ -39,8 +40,17 @@ export interface ProfileService {
   find(client: string, id: SentId): NowOrLater<FetchedProfile | undefined>;
   /** As {@link find}, with the ids that name the profile: at most `limit` of them. The id must be well formed. */
   findLinked(client: string, id: SentId, limit: number): Promise<LinkedProfile | undefined>;
-  /** Sets attributes of a profile that exists; see {@link ProfileStore.update}. The id must be well formed. */
-  update(client: string, id: SentId, settings: AttributeSettings): Promise<Done<UpdateOutcome>>;
+  /**
+   * Sets attributes of a profile that exists; see {@link ProfileStore.update}. The id must be well formed.
+   *
+   * @param through how the change came, for the change feed; `update` by default
+   */
+  update(
+    client: string,
+    id: SentId,
+    settings: AttributeSettings,
+    through?: ChangeChannel,
+  ): Promise<Done<UpdateOutcome>>;
   /** Takes in a visitor; see {@link ProfileStore.visit}. */
   visit(client: string, visit: Visit): Promise<TakenVisit>;
   /** Removes a profile; false when there is none. */

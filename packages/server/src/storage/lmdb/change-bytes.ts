@@ -9,7 +9,14 @@
  * An erased change keeps its place and nothing else.
  */
 
-import { GROUP_HEAD, GROUP_MARK, packedName, readLength, skipLength } from '../../domain/attributes.ts';
+import {
+  GROUP_HEAD,
+  GROUP_MARK,
+  JSON_ESCAPES,
+  packedName,
+  readLength,
+  skipLength,
+} from '../../domain/attributes.ts';
 import { CHANGE_CHANNELS, CHANGE_TYPES, type Change } from '../../domain/change.ts';
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import { parseKey } from './lmdb-keys.ts';
@@ -71,9 +78,10 @@ export class ChangeBlocks {
     key: KeyBytes,
     others: readonly Buffer[],
   ): void {
-    const names = attributes.map(packedName);
     let room = key.length;
-    for (const one of [...names, ...others]) room += one.length + LENGTH_BYTES;
+    for (const other of others) room += other.length + LENGTH_BYTES;
+    // An escape of JSON takes six bytes at the most, a character of UTF-8 three a unit.
+    for (const name of attributes) room += 6 * name.length + LENGTH_BYTES;
     const start = this.#begin(
       CHANGE_TYPES.indexOf(type) + 1,
       CHANGE_CHANNELS.indexOf(channel),
@@ -84,11 +92,29 @@ export class ChangeBlocks {
     this.#bytes[this.#end++] = others.length;
     for (const other of others) this.#addSized(other, other.length);
     const namesStart = this.#end;
-    for (const name of names) {
-      name.copy(this.#bytes, this.#end);
-      this.#end += name.length;
-    }
+    for (const name of attributes) this.#addName(name);
     this.#finish(start, namesStart);
+  }
+
+  #addName(name: string): void {
+    const bytes = this.#bytes;
+    const start = this.#end + 1;
+    if (name.length < 0x80) {
+      let at = 0;
+      for (; at < name.length; at += 1) {
+        const code = name.charCodeAt(at);
+        if (code >= 0x80 || JSON_ESCAPES[code] !== undefined) break;
+        bytes[start + at] = code;
+      }
+      if (at === name.length) {
+        bytes[this.#end] = name.length;
+        this.#end = start + name.length;
+        return;
+      }
+    }
+    const packed = packedName(name);
+    packed.copy(bytes, this.#end);
+    this.#end += packed.length;
   }
 
   /** Adds a change whose names are those of packed attributes within other bytes; without an object or a text. */

@@ -6,6 +6,7 @@ import { changesAfter, describeChangeFeed, KEPT } from '../conformance/change-fe
 import { testAgainstModel } from '../conformance/model-comparison.ts';
 import { at, type StorePlace, settings, T0, tnt } from '../conformance/profile-store-conformance.ts';
 import type { Stores } from '../stores.ts';
+import { copyEmbeddedStore, renewChangeFeed } from './lmdb-upkeep.ts';
 import { openLmdbStores } from './open-lmdb-stores.ts';
 
 async function makePlace(): Promise<StorePlace & { readonly path: string }> {
@@ -70,6 +71,23 @@ test('a feed that was off in between has another id, and begins behind the gap',
   expect(await again.changes.read('demo', cursor, 1)).toBe('gone');
   const { changes } = await changesAfter(again.changes, 'demo');
   expect(changes.map(({ id }) => id.value)).toEqual(['after']);
+  await place.dispose();
+});
+
+test('a copy of the store that was restored has a feed of another id', async () => {
+  const place = await makePlace();
+  const stores = await place.open();
+  await stores.profiles.update('demo', tnt('a'), settings({ x: '1' }), at(T0), true);
+  const cursor = (await stores.changes.newest())!;
+  const copy = join(place.path, 'copy');
+  await copyEmbeddedStore(place.path, copy);
+  await renewChangeFeed(copy);
+  const restored = await openLmdbStores({ path: copy, changes: KEPT });
+  expect(await restored.changes.read('demo', cursor, 1)).toBe('gone');
+  expect((await changesAfter(restored.changes, 'demo')).changes).toEqual([]);
+  await restored.profiles.update('demo', tnt('b'), settings({ x: '1' }), at(T0), true);
+  expect((await changesAfter(restored.changes, 'demo')).changes).toHaveLength(1);
+  await restored.close();
   await place.dispose();
 });
 

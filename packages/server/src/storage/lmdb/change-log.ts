@@ -21,11 +21,13 @@ import { FEED_ID_BYTES, feedCursor, newFeedId, numberOfCursor } from '../feed-cu
 import { ChangeBlocks, changesOfBlock, countOf, lastAtOf, withoutChangesOf } from './change-bytes.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import { lengthOfLast, putLast, type Table, treePages } from './lmdb-internals.ts';
-import { idKey, numberKey, type ReusedKey } from './lmdb-keys.ts';
+import { idKey, numberKey, ReusedKey } from './lmdb-keys.ts';
 
 const FEED_KEY = Buffer.from('feed');
 /** Blocks that one step of upkeep removes, and of which one read or erasure looks into at a time. */
 const BLOCKS_PER_STEP = 64;
+
+const NO_KEYS: readonly Buffer[] = [];
 
 /** What the store says of its feed. */
 interface FeedState {
@@ -39,6 +41,7 @@ export class ChangeLog implements ChangeFeed {
   readonly #table: Table;
   readonly #meta: Table;
   readonly #blocks = new ChangeBlocks();
+  readonly #key = new ReusedKey();
   #retention: FeedRetention | undefined;
   #isOn = false;
 
@@ -88,9 +91,9 @@ export class ChangeLog implements ChangeFeed {
 
   /** Records a change; within a write transaction, and only while {@link isOn}. */
   add(client: string, change: Change): void {
-    const others = change.ids.map((id) => idKey(client, id));
-    const bytes = idKey(client, change.id);
-    this.#blocks.add(change, { bytes, length: bytes.length }, others);
+    if (!this.#key.setId(client, change.id)) throw new RangeError('too long for an id');
+    const others = change.ids.length === 0 ? NO_KEYS : change.ids.map((id) => idKey(client, id));
+    this.#blocks.add(change, this.#key, others);
   }
 
   /** As {@link add}, for a row of a batch, in bytes. */
@@ -117,8 +120,8 @@ export class ChangeLog implements ChangeFeed {
 
   /** The number that the next change gets. */
   #next(): number {
-    for (const { key, value } of this.#table.getRange({ reverse: true, limit: 1 })) {
-      return readTime(key, 0) + countOf(value);
+    for (const key of this.#table.getKeys({ reverse: true, limit: 1 })) {
+      return readTime(key, 0) + countOf(this.#table.getBinaryFast(key)!);
     }
     return 1;
   }

@@ -7,6 +7,7 @@ import type { Batch } from '../batch-store.ts';
 import { StoreDamagedError } from '../store-damaged-error.ts';
 import { LOCK_FILE } from '../store-file-names.ts';
 import { syncFolder } from '../sync-folder.ts';
+import { ChangeLog } from './change-log.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { ProfileTables } from './profile-tables.ts';
 import { StoreCheck } from './store-check.ts';
@@ -94,6 +95,19 @@ export async function compactEmbeddedStore(path: string, draft: string): Promise
   await rename(join(draft, STORE_FILE), file);
   await syncFolder(path);
   return { profiles, bytesBefore, bytesAfter: (await stat(file)).size };
+}
+
+/**
+ * Gives the change feed of a store that was restored another id: it may go on otherwise than the feed that readers have followed.
+ * Nothing when it has none.
+ */
+export async function renewChangeFeed(path: string): Promise<void> {
+  const environment = await LmdbEnvironment.open(path);
+  try {
+    await new ChangeLog(environment).renew();
+  } finally {
+    await environment.close();
+  }
 }
 
 /**

@@ -1,0 +1,122 @@
+/** `GET /{client}/target/changes` (contract section 18). */
+
+import { CHANGE_TYPES, type ChangeType } from '../domain/change.ts';
+import { QuiverError } from '../errors.ts';
+import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
+import { lastValue, type Parameter } from '../wire/parameters.ts';
+import { jsonReply, Reply } from '../wire/replies.ts';
+import type { Route } from '../wire/route.ts';
+import { z } from '../wire/schema.ts';
+import { type ChangeQuery, ChangeReader, type ChangeReaderParts } from './change-reader.ts';
+import { changeStream } from './change-stream.ts';
+import { ChangeView } from './change-view.ts';
+
+const MAX_LIMIT = 1000;
+const DEFAULT_LIMIT = 100;
+const MAX_WAIT_SECONDS = 60;
+const EVENT_STREAM = 'text/event-stream';
+const STREAM_HEADERS = { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' };
+
+const Query = z.object({
+  after: z.string().optional().openapi({
+    description:
+      'A cursor, or `now` for what comes from now on; the oldest change that is kept when left out.',
+    example: '9f2c41d07ab3-4711',
+  }),
+  limit: z
+    .string()
+    .optional()
+    .openapi({ description: `1 to ${MAX_LIMIT}; ${DEFAULT_LIMIT} by default.` }),
+  types: z
+    .string()
+    .optional()
+    .openapi({ description: `Some of ${CHANGE_TYPES.join(', ')}, with commas; all by default.` }),
+  wait: z
+    .string()
+    .optional()
+    .openapi({
+      description: `Up to how many seconds an empty page waits for a change, 0 to ${MAX_WAIT_SECONDS}; 0 by default.`,
+    }),
+  include: z.enum(['profile']).optional().openapi({
+    description: 'With `profile` each change has the `state` of the profile as it is when the feed is read.',
+  }),
+});
+
+const Page = z
+  .object({ changes: z.array(ChangeView), next: z.string(), more: z.boolean() })
+  .openapi('ChangePage');
+
+export function changesRoute(parts: ChangeReaderParts): Route {
+  const reader = new ChangeReader(parts);
+  return {
+    ...ADMIN_ROUTE,
+    method: 'GET',
+    path: '/{client}/target/changes',
+    describe: {
+      tags: ['Change feed'],
+      summary: 'What was changed of profiles, in order',
+      description:
+        'With `Accept: text/event-stream` the changes come as server-sent events; `Last-Event-ID` counts as `after`.',
+      security: [{ bearer: [] }],
+      request: { params: ClientParam, query: Query },
+      responses: {
+        200: {
+          description: 'A page of the feed, or its events',
+          content: { 'application/json': { schema: Page }, [EVENT_STREAM]: { schema: z.string() } },
+        },
+        400: AdminRefusal('A bad parameter'),
+        401: AdminRefusal('Not the admin'),
+        404: AdminRefusal('No feed is kept'),
+        410: AdminRefusal('Changes behind the cursor are kept no longer'),
+      },
+    },
+    async handle({ client, query, request }) {
+      const wanted = queryOf(query);
+      const isStream = (request.headers.get('accept') ?? '').includes(EVENT_STREAM);
+      const last = isStream ? request.headers.get('last-event-id') : null;
+      const after = await reader.start(last ?? (lastValue(query, 'after') || undefined));
+      if (isStream) {
+        const first = await reader.read(client, after, wanted);
+        return new Reply(changeStream(reader, client, first, wanted), 200, STREAM_HEADERS);
+      }
+      const until = performance.now() + 1000 * numberOf(query, 'wait', 0, MAX_WAIT_SECONDS, 0);
+      return jsonReply(await reader.readOrWait(client, after, wanted, until));
+    },
+  };
+}
+
+function queryOf(query: readonly Parameter[]): ChangeQuery {
+  const include = lastValue(query, 'include') ?? '';
+  if (include !== '' && include !== 'profile')
+    throw new QuiverError('bad-request', 'include: must be profile');
+  return {
+    limit: numberOf(query, 'limit', 1, MAX_LIMIT, DEFAULT_LIMIT),
+    types: typesOf(lastValue(query, 'types') ?? ''),
+    includesProfile: include === 'profile',
+  };
+}
+
+function typesOf(text: string): ReadonlySet<ChangeType> | undefined {
+  if (text === '') return undefined;
+  return new Set(
+    text.split(',').map((name) => {
+      const type = CHANGE_TYPES.find((one) => one === name.trim());
+      if (!type) throw new QuiverError('bad-request', `types: must be some of ${CHANGE_TYPES.join(', ')}`);
+      return type;
+    }),
+  );
+}
+
+function numberOf(
+  query: readonly Parameter[],
+  name: string,
+  min: number,
+  max: number,
+  otherwise: number,
+): number {
+  const text = lastValue(query, name) ?? '';
+  if (text === '') return otherwise;
+  const number = /^[0-9]{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  throw new QuiverError('bad-request', `${name}: must be a whole number from ${min} to ${max}`);
+}

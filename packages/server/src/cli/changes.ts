@@ -1,0 +1,90 @@
+/** `quiver changes`: what was changed of profiles, in order (contract section 18). */
+
+import { Command, InvalidArgumentError } from 'commander';
+import type { Change, ChangeType } from 'quiver-client';
+import { CHANGE_TYPES } from '../domain/change.ts';
+import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
+import { shown, writeData, writeNote } from './terminal-text.ts';
+
+type ChangesOptions = ConnectionOptions & {
+  readonly after?: string;
+  readonly types?: readonly ChangeType[];
+  readonly limit?: number;
+  readonly profile?: boolean;
+  readonly follow?: boolean;
+  readonly json?: boolean;
+};
+
+const EXAMPLES = `
+Needs the admin token. Shows what is kept behind the cursor, or all that is kept, and ends; with --follow it goes on until Ctrl-C.
+The last line on stderr is the cursor to go on from.
+
+Examples:
+  quiver changes
+  quiver changes --after now --follow
+  quiver changes --types merged,removed --json | jq -r .profile.id
+  quiver changes --after 9f2c41d07ab3-4711 --profile --json
+`;
+
+/** As many as a page may have. */
+const PAGE = 1000;
+
+/** The command, to be added to the program. */
+export function changesCommand(end: End): Command {
+  const command = new Command('changes')
+    .description('show what was changed of profiles, in order')
+    .option('--after <cursor>', 'go on behind this cursor, or now; the oldest change that is kept by default')
+    .option('--types <types>', `some of ${CHANGE_TYPES.join(', ')}, with commas`, typesOf)
+    .option('--limit <number>', 'show at most so many', countOf)
+    .option('--profile', 'with --json: each change with the profile as it is now')
+    .option('--follow', 'go on with what comes')
+    .option('--json', 'each change as the server has it, a line each');
+  return withConnection(command)
+    .addHelpText('after', EXAMPLES + CONNECTION_HELP)
+    .action((options: ChangesOptions) => endWith(end, () => showChanges(options)));
+}
+
+async function showChanges(options: ChangesOptions): Promise<ExitCode> {
+  const { types, follow = false, limit = Number.POSITIVE_INFINITY } = options;
+  const { admin } = connect(options);
+  const include = options.profile ? 'profile' : undefined;
+  let { after } = options;
+  for (let left = limit; left > 0; ) {
+    const wanted = { after, types, include, limit: Math.min(PAGE, left) } as const;
+    const page = await admin.changes(wanted, follow ? 30 : 0);
+    writeData(
+      page.changes.map((change) => (options.json ? `${JSON.stringify(change)}\n` : lineOf(change))).join(''),
+    );
+    after = page.next;
+    left -= page.changes.length;
+    if (!page.more && !follow) break;
+  }
+  if (after !== undefined) writeNote(`go on with --after ${after}`);
+  return EXIT.ok;
+}
+
+function lineOf({ at, type, channel, profile, attributes, ids, from, overruled, cursor }: Change): string {
+  const others = (ids ?? from ?? []).map(({ kind, id }) => `${kind} ${shown(id)}`).join(', ');
+  const names = (attributes ?? overruled ?? []).map(shown).join(', ');
+  const parts = [
+    ...[at, type.padEnd(7), channel.padEnd(7), `${profile.kind} ${shown(profile.id)}`],
+    others === '' ? '' : `${type === 'merged' ? 'from' : 'ids'}: ${others}`,
+    names === '' ? '' : `${type === 'merged' ? 'overruled' : 'attributes'}: ${names}`,
+    cursor,
+  ];
+  return `${parts.filter((part) => part !== '').join('  ')}\n`;
+}
+
+function typesOf(text: string): readonly ChangeType[] {
+  return text.split(',').map((name) => {
+    const type = CHANGE_TYPES.find((one) => one === name.trim());
+    if (type === undefined) throw new InvalidArgumentError(`It must be some of ${CHANGE_TYPES.join(', ')}.`);
+    return type;
+  });
+}
+
+function countOf(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  return Number(text);
+}
