@@ -1,7 +1,7 @@
 /** Lists, exports and imports over HTTP (contract section 21). */
 
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, type Json, openInProcess } from './in-process.ts';
 
 const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
@@ -125,6 +125,60 @@ describe('an export', () => {
     expect((await ask('GET', '/demo/target/profileattributes/mbox')).json.mboxProfileAttributes).toContain(
       '=1+1',
     );
+  });
+
+  test('brings sessions, categories and customer attributes back', async () => {
+    const parameters = { 'user.categoryId': 'shoes,hats' };
+    const customerIds = [{ id: '4711', integrationCode: 'crm', authenticatedState: 'authenticated' }];
+    const body = { id: { customerIds }, context: { channel: 'web' }, execute: { pageLoad: { parameters } } };
+    await quiver.ask('POST', '/rest/v1/delivery?client=demo&sessionId=s', { body });
+    clock += 1000;
+    const table = 'id,tier,city\n4711,gold,\n';
+    const { batchId } = (await ask('POST', '/demo/target/customer-attributes/crm', table)).json;
+    await vi.waitFor(async () =>
+      expect((await ask('GET', `/demo/target/batches/${batchId}`)).json.state).toBe('complete'),
+    );
+    const view = async () => (await ask('GET', `${PATH}?id=crm%3A4711`)).json;
+    const before = await view();
+    expect(before).toMatchObject({
+      session: { number: 1 },
+      categoryAffinities: [{ category: 'shoes' }, { category: 'hats' }],
+      customerAttributes: [{ name: 'tier', value: 'gold' }],
+    });
+    const file = (await ask('GET', `${PATH}/export`)).text;
+    await ask('DELETE', `${PATH}?id=crm%3A4711`);
+    expect((await ask('POST', `${PATH}/import`, file)).json).toMatchObject({ imported: 1 });
+    expect(await view()).toEqual(before);
+    const again = (await ask('GET', `${PATH}/export`)).text;
+    const lineOf = (text: string) => ({ ...JSON.parse(text.split('\n')[1]!), position: '' });
+    expect(lineOf(again)).toEqual(lineOf(file));
+    const refused = (state: unknown) => {
+      const lines = file.split('\n');
+      lines[1] = JSON.stringify({ ...JSON.parse(lines[1]!), state });
+      return ask('POST', `${PATH}/import`, lines.join('\n'));
+    };
+    const modifiedAt = new Date(T0).toISOString();
+    for (const [state, problem] of [
+      ['x', 'state: must be a list'],
+      [[{ kind: 'clock' }], 'state[0].kind: must be'],
+      [
+        [{ kind: 'session', value: 'x', before: 0, modifiedAt }],
+        'state[0].value: must be what an export wrote',
+      ],
+      [
+        [{ kind: 'lastCall', name: 'n', value: '', before: 0, modifiedAt }],
+        'state[0].name: must be left out',
+      ],
+      [
+        [{ kind: 'customerAttribute', value: '', before: 0, modifiedAt }],
+        'state[0].name: must be a well-formed',
+      ],
+      [[{ kind: 'lastCall', value: '', before: -1, modifiedAt }], 'state[0].before: must be a whole number'],
+      [[{ kind: 'lastCall', value: '', before: 0 }], 'state[0].modifiedAt: must be an ISO 8601 time'],
+    ] as const) {
+      const answer = await refused(state);
+      expect([answer.status, answer.json.errors[0].message]).toEqual([400, expect.stringContaining(problem)]);
+    }
   });
 
   test('goes on behind the last whole line', async () => {

@@ -11,6 +11,7 @@ import type { LinkedId, LinkedProfile } from '../storage/profile-store.ts';
 import { isJsonObject } from '../wire/json.ts';
 import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
 import { timeText } from '../wire/time-text.ts';
+import { stateMembers, stateOfLine } from './state-members.ts';
 
 /** The version of the format; a change that an older program cannot read raises it. */
 export const EXPORT_VERSION = 1;
@@ -30,6 +31,7 @@ export function profileLine({ profile, ids, position }: ExportedProfile): string
       value,
       modifiedAt: timeText(modifiedAt),
     })),
+    state: stateMembers(profile.attributes, timeText),
     position,
   });
 }
@@ -45,7 +47,7 @@ export function profileOfLine(line: unknown, limits: ProfileLimits, now: number)
   if (!isJsonObject(line)) throw wrong('must be an object');
   const ids = idsOf(line.ids, limits);
   const attributes = attributesOf(line.attributes);
-  const packed = packAttributes(attributes);
+  const packed = packAttributes(attributes, stateOfLine(line.state, { timeOf, wrong }));
   if (packed.length > limits.mergedBytes)
     throw wrong(`attributes: may take ${limits.mergedBytes} bytes in all`);
   const expiresAt = timeOf(line.expiresAt, 'expiresAt');
