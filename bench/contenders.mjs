@@ -225,6 +225,10 @@ export const ask = {
   visit: (count) => `local id = ${visitor(count)}
   return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000), {["content-type"] = "application/json"},
     '{"id":{"tntId":"' .. id .. '"},"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"page":"p' .. math.random(1, 1000) .. '","cart":"' .. math.random(1, 100) .. '"}}}}')`,
+  /** A visit of the visitors from one number to before another; it notes session and categories with `user.categoryId`. */
+  visitWith: (from, before, parameter) => `local id = ${visitor(before, from)}
+  return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000), {["content-type"] = "application/json"},
+    '{"id":{"tntId":"' .. id .. '"},"context":{"channel":"web"},"execute":{"pageLoad":{"parameters":{"${parameter}":"c' .. math.random(1, 20) .. ',c' .. math.random(1, 20) .. '"}}}}')`,
   visitHash: (count) => `local id = ${visitor(count)}
   return wrk.format("POST", "/", {}, "HSET/p:" .. id .. "/page/p" .. math.random(1, 1000) .. "/cart/" .. math.random(1, 100))`,
   visitRow: (count) => `local id = ${visitor(count)}
@@ -233,8 +237,8 @@ export const ask = {
 };
 
 /** Half of all visitors are known, half come for the first time. */
-function visitor(count) {
-  return `math.random() < 0.5 and ${luaId(`math.random(0, ${count - 1})`)} or string.format("%08x%08x%08x%08x", math.random(0, 2147483647), math.random(0, 2147483647), math.random(0, 2147483647), math.random(0, 2147483647))`;
+function visitor(count, from = 0) {
+  return `math.random() < 0.5 and ${luaId(`math.random(${from}, ${count - 1})`)} or string.format("%08x%08x%08x%08x", math.random(0, 2147483647), math.random(0, 2147483647), math.random(0, 2147483647), math.random(0, 2147483647))`;
 }
 
 async function feed(stream, pieces) {

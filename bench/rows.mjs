@@ -146,6 +146,21 @@ export async function writeRows(run) {
   return rows;
 }
 
+/** Visits that note session and categories, against the same ones of a client that sends no categories. */
+export async function visitorRow({ quiver, options, profiles }) {
+  // Of whom something was noted once, each visit notes the clock of the session: so each has visitors of its own.
+  const half = Math.floor(profiles / 2);
+  const against = 'Quiver, where nothing is noted';
+  const results = turnAbout(
+    [
+      { name: 'Quiver', ...quiver, lua: ask.visitWith(0, half, 'user.categoryId') },
+      { name: against, ...quiver, lua: ask.visitWith(half, profiles, 'page.categoryId') },
+    ],
+    options,
+  );
+  return [compareRates('visit that notes session and categories', results, against, 0.8)];
+}
+
 /** Full batches: what bench/bulk.mjs measures, so many times over. */
 export function bulkRow({ options }) {
   const seconds = { Quiver: [], PostgreSQL: [], Redis: [] };

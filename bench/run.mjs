@@ -2,7 +2,7 @@
  * Everything that Quiver claims to be fast at, against what one would use instead, in one run.
  *
  *   npm run bench -- [--quick] [--profiles 1000000] [--rounds 5] [--seconds 3] [--connections 64] [--bulk-rounds 5] [--ten-million]
- *                    [--only fetch,node,writes,bulk,start,space,growth] [--no-save]
+ *                    [--only fetch,node,writes,bulk,start,space,growth,visitor] [--no-save]
  *
  * Whoever is compared is loaded in turn, round after round, and the ratio is taken round by round: what else the machine does hits both.
  * Everything runs on loopback and in a temporary folder, is bounded, and is gone at the end. What is missing is installed from Debian
@@ -28,7 +28,7 @@ const { values: flags } = parseArgs({
     connections: { type: 'string', default: '64' },
     'bulk-rounds': { type: 'string' },
     'ten-million': { type: 'boolean', default: false },
-    only: { type: 'string', default: 'fetch,node,writes,bulk,start,space,growth' },
+    only: { type: 'string', default: 'fetch,node,writes,bulk,start,space,growth,visitor' },
     'no-save': { type: 'boolean', default: false },
   },
 });
@@ -74,6 +74,7 @@ try {
     ['start', rows.startRow],
     ['space', rows.spaceRow],
     ['growth', rows.growthRow],
+    ['visitor', rows.visitorRow],
     ['writes', rows.writeRows],
   ].filter(([name]) => wanted.has(name));
   if (steps.length > 0) await rows.prepare(run);
