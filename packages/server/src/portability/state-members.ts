@@ -1,8 +1,7 @@
 /** The state of a visitor in a line of an export, and back (contract section 21). */
 
-import { listState, type PlacedState } from '../domain/attributes.ts';
+import { listState, type PackedAttributes, type PlacedState } from '../domain/attributes.ts';
 import { unpackAffinity } from '../domain/category-affinity.ts';
-import type { PackedAttributes } from '../domain/packed-attributes.ts';
 import { unpackSession } from '../domain/session.ts';
 import { STATE } from '../domain/visitor-state.ts';
 import { isJsonObject } from '../wire/json.ts';
