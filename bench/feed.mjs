@@ -11,8 +11,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BatchRows } from '../packages/server/dist/storage/batch-rows.js';
+
 import { openLmdbStores } from '../packages/server/dist/storage/lmdb/open-lmdb-stores.js';
+import { PlainRows } from '../packages/server/dist/storage/plain-rows.js';
 
 const option = (name, otherwise) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -89,7 +90,7 @@ async function applyRows({ batches: store }, count, idOf) {
     await store.apply({
       ...{ client: 'demo', id: batch.id, holder: 'bench', leaseUntil: Date.now() + 3_600_000 },
       ...{ consumedBefore: from, failures: [], appliedElsewhere: 0, moment: at },
-      updates: BatchRows.of(rows, at.now),
+      updates: PlainRows.of(rows, at.now),
       after: { offset: from + STEP, line: from + STEP + 2, consumed: Math.min(count, from + STEP) },
       isLast: from + STEP >= count,
     });
