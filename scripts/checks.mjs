@@ -22,6 +22,7 @@ const CHECKS = [
       'packages/client/src',
     ],
   ],
+  ['names and sizes', '../scripts/check-house.mjs', []],
   ['workflows, containers, service', '../scripts/check-deployment.mjs', []],
   ['dead code', 'knip/bin/knip.js', []],
 ];

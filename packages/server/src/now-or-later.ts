@@ -9,6 +9,15 @@
 export type NowOrLater<Value> = Value | Promise<Value>;
 
 /**
+ * Whether a value comes later. The five steps that every fetch passes ask this before they call
+ * {@link whenKnown}, so that the engine can inline the step that follows: `whenKnown` itself calls a
+ * different function at each place, which made a fetch 4 % slower (`bench/notes/house.md`).
+ */
+export function isLater<Value>(value: NowOrLater<Value>): value is Promise<Value> {
+  return value instanceof Promise;
+}
+
+/**
  * Goes on with a value: at once when it is known, otherwise when its promise is fulfilled.
  *
  * `next` gets `one` and `two` after the value. Passing them here instead of closing over them saves
@@ -32,7 +41,7 @@ export function whenKnown<Value, Next, One, Two>(
   one: One,
   two: Two,
 ): NowOrLater<Next> {
-  return value instanceof Promise ? value.then((known) => next(known, one, two)) : next(value, one, two);
+  return isLater(value) ? value.then((known) => next(known, one, two)) : next(value, one, two);
 }
 
 /** Handles the rejection of a promise, with `one` as in {@link whenKnown}; a value that is known passes. */
@@ -46,5 +55,5 @@ export function recovered<Value, One>(
   failed: (reason: unknown, one: One) => NowOrLater<Value>,
   one: One,
 ): NowOrLater<Value> {
-  return value instanceof Promise ? value.catch((reason: unknown) => failed(reason, one)) : value;
+  return isLater(value) ? value.catch((reason: unknown) => failed(reason, one)) : value;
 }

@@ -1,7 +1,7 @@
 /** Who may pass (contract section 9): one guard a kind, each throws the refusal. */
 
 import { QuiverError } from '../errors.ts';
-import { type NowOrLater, whenKnown } from '../now-or-later.ts';
+import { isLater, type NowOrLater, whenKnown } from '../now-or-later.ts';
 import type { Call } from '../wire/call.ts';
 import type { HttpRequest } from '../wire/request.ts';
 import type { GuardKind } from '../wire/route.ts';
@@ -56,7 +56,10 @@ export function makeGuards(
   return {
     open: undefined,
     profileApi(call) {
-      return whenKnown(access.current(call.client), requireProfileToken, call);
+      const current = access.current(call.client);
+      return isLater(current)
+        ? whenKnown(current, requireProfileToken, call)
+        : requireProfileToken(current, call);
     },
     async adminOrProfileToken(call) {
       if (hasProfileToken(call, await access.current(call.client))) return;

@@ -49,7 +49,11 @@ const ExpiresInQuery = z.object({
 });
 const NewTokenQuery = ScopeQuery.extend(ExpiresInQuery.shape);
 
-/** @param now epoch milliseconds */
+/**
+ * Long because it is the list of its routes, each with its description for `/openapi.json`.
+ *
+ * @param now epoch milliseconds
+ */
 export function tokenRoutes(access: ClientAccess, now: () => number): Route[] {
   const reply = (token: PresentToken, scope: TokenScope, status: number) =>
     jsonReply(

@@ -26,7 +26,11 @@ const SHOWN_IDS = 1000;
 /** Room for the attributes of the largest profile, escaped. */
 const MAX_BODY = 512 * 1024;
 
-/** @param now epoch milliseconds */
+/**
+ * Long because one handler follows the other: view, change, removal, removal of an attribute.
+ *
+ * @param now epoch milliseconds
+ */
 export function profileAdminRoutes(
   profiles: ProfileService,
   lists: Pick<ProfileLists, 'page'>,

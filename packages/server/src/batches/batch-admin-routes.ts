@@ -17,6 +17,7 @@ import { failedRecords, readCustomerHeader } from './customer-steps.ts';
 const LATEST = 100;
 const FAILURES_PAGE = 1000;
 
+/** Long because it is the list of its routes, each with its description for `/openapi.json`. */
 export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
   const { batches, files, accepted } = parts;
   const shared = {

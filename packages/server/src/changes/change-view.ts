@@ -6,7 +6,8 @@ import type { FeedChange } from '../storage/change-feed.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import { KIND_NAMES, kindName } from '../wire/kind-names.ts';
 import { z } from '../wire/schema.ts';
-import { PROFILE_STATE, profileState, timeText } from './profile-view.ts';
+import { timeText } from '../wire/time-text.ts';
+import { PROFILE_STATE, profileState } from './profile-view.ts';
 
 const IdView = z.object({ kind: z.enum(KIND_NAMES), id: z.string() });
 const names = (description: string) => z.array(z.string()).optional().openapi({ description });

@@ -5,6 +5,7 @@ import { isPlaceholder } from '../domain/placeholder-id.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import { KIND_NAMES, kindName } from '../wire/kind-names.ts';
 import { z } from '../wire/schema.ts';
+import { timeText } from '../wire/time-text.ts';
 
 /** The members that every view of a profile has. */
 export const PROFILE_STATE = {
@@ -44,9 +45,4 @@ export function profileState({ profile, ids }: LinkedProfile) {
       modifiedAt: timeText(modifiedAt),
     })),
   };
-}
-
-/** A time as the admin routes write it. @param at epoch milliseconds */
-export function timeText(at: number): string {
-  return new Date(at).toISOString();
 }

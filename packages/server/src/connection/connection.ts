@@ -21,9 +21,12 @@
  * answer and one piece of input. The price is that pipelined reads wait for each other.
  *
  * A little over 400 lines, because all of these states share what they know of the connection.
+ *
+ * Long because the states below belong together and every method changes them.
  */
 
 import { QuiverError } from '../errors.ts';
+import { isLater } from '../now-or-later.ts';
 import { type Answer, answerBytes, CONTINUE } from './answer.ts';
 import { type BodySource, IncomingBody, IncomingHeaders, IncomingRequest } from './incoming-request.ts';
 import {
@@ -297,7 +300,7 @@ export class Connection implements OpenConnection, BodySource {
   #answer(request: IncomingRequest, refusal?: QuiverError): void {
     this.#isAnswering = true;
     const given = this.#service.answer(request, this.#transport, refusal);
-    if (given instanceof Promise) void given.then((late) => this.#send(late));
+    if (isLater(given)) void given.then((late) => this.#send(late));
     else this.#send(given);
   }
 

@@ -24,7 +24,11 @@ import type { SentDebugToken, VisitIntake } from './visit-intake.ts';
  */
 export const MAX_DELIVERY_BODY = 4 * 1024 * 1024;
 
-/** Delivery and the legacy mbox call: open to every page, as at Adobe. */
+/**
+ * Delivery and the legacy mbox call: open to every page, as at Adobe.
+ *
+ * Long because both handlers stand in it, and both descriptions.
+ */
 export function deliveryRoutes(intake: VisitIntake): Route[] {
   async function deliver(call: Call): Promise<Reply> {
     const { request, query, client } = call;

@@ -82,6 +82,7 @@ export function edgeRoutes(parts: EdgeRouteParts): Route[] {
   }));
 }
 
+/** Long because it has one answer for each call between clusters. */
 function answersOf({
   profiles,
   store,

@@ -2,7 +2,7 @@
 
 import type pino from 'pino';
 import { QuiverError } from '../errors.ts';
-import { type NowOrLater, recovered, whenKnown } from '../now-or-later.ts';
+import { isLater, type NowOrLater, recovered, whenKnown } from '../now-or-later.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
 import { HeaderLines, type Outgoing, type Reply, type ReplyStyle } from '../wire/replies.ts';
 import type { Caller, HttpRequest } from '../wire/request.ts';
@@ -75,7 +75,9 @@ export function answeringWith({ requireKnownHost, log, unrouted }: AnsweringOpti
       } catch (thrown) {
         given = refused(thrown, request);
       }
-      return whenKnown(recovered(given, refused, request), finished, request, started);
+      return isLater(given)
+        ? whenKnown(recovered(given, refused, request), finished, request, started)
+        : finished(given, request, started);
     };
   };
 }

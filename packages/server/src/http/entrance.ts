@@ -8,7 +8,7 @@ import type pino from 'pino';
 import type { Guard } from '../access/guards.ts';
 import type { UsageKind } from '../domain/usage-kind.ts';
 import { QuiverError } from '../errors.ts';
-import { type NowOrLater, recovered, whenKnown } from '../now-or-later.ts';
+import { isLater, type NowOrLater, recovered, whenKnown } from '../now-or-later.ts';
 import { Call } from '../wire/call.ts';
 import { clientFinder } from '../wire/client-of-request.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
@@ -55,6 +55,7 @@ export interface Entrance {
 
 const NO_PARAMETERS: readonly Parameter[] = [];
 
+/** Long because the functions inside share what is made once for all routes. */
 export function makeEntrance(options: EntranceOptions): Entrance {
   const { meterOf, watch } = options;
   const answering = answeringWith({
@@ -177,7 +178,10 @@ function guarded(route: Route, { guards, count }: Pick<EntranceOptions, 'guards'
   const guard = guards[route.guard];
   if (!guard) return handle;
   const pass = (_passed: unknown, call: Call) => handle(call);
-  return (call) => whenKnown(guard(call), pass, call);
+  return (call) => {
+    const passing = guard(call);
+    return isLater(passing) ? whenKnown(passing, pass, call) : handle(call);
+  };
 }
 
 /** A handler whose calls count when they are answered with success, below status 400. */
@@ -186,7 +190,10 @@ function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count
     if (given.status < 400) count(client, kind);
     return given;
   };
-  return (call) => whenKnown(handle(call), noted, call);
+  return (call) => {
+    const given = handle(call);
+    return isLater(given) ? whenKnown(given, noted, call) : noted(given, call);
+  };
 }
 
 /** A route's answer as `watch` gives it; what the route throws has become a reply before `watch` sees it. */

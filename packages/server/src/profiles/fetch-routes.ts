@@ -3,7 +3,7 @@
 import { formatTime } from '../domain/attributes.ts';
 import type { SentId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
-import { whenKnown } from '../now-or-later.ts';
+import { isLater, whenKnown } from '../now-or-later.ts';
 import type { FetchedProfile, ProfileService } from '../service/profile-service.ts';
 import { edgeHeader, JSON_HEADERS, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
@@ -44,7 +44,10 @@ function fetchRoute(profiles: ProfileService, address: ProfilePath): Route {
     handle(call) {
       const { client } = call;
       const sent = sentIdIn(call, address);
-      return whenKnown(profiles.find(client, sent), profileReply, client, sent);
+      const found = profiles.find(client, sent);
+      return isLater(found)
+        ? whenKnown(found, profileReply, client, sent)
+        : profileReply(found, client, sent);
     },
   };
 }

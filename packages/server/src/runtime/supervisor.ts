@@ -14,6 +14,8 @@
  * The claim keeps other Quiver servers away as long as this one lives (`locks/port-lock.ts`), the proof is about all other programs.
  * Between proof and start one of those can still take the port. Workers on Node then fail with that reason; on Bun a program of
  * the same user that shares ports too would go unseen.
+ *
+ * Long because starting, replacing and ending workers share one state.
  */
 
 import type { ChildProcess } from 'node:child_process';

@@ -41,7 +41,7 @@ export interface WorkerHooks<Assignment> {
 
 const WATCHDOG_MS = 10_000;
 
-/** Runs a worker until its process ends. */
+/** Runs a worker until its process ends. Long because its steps share what has been started so far. */
 export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
   const questions = new Questions();
   let running: { server: WorkerServer; log: pino.Logger } | undefined;

@@ -95,6 +95,7 @@ function roomRecords(records: RecordStore, room: string): RecordStore {
   };
 }
 
+/** The profiles of a room. Long because it stands for every method of the store. */
 function roomProfiles(
   parts: RoomParts,
   note: (id: VisitorId) => void,

@@ -43,6 +43,7 @@ export function sandboxRoutes(sandbox: Sandbox): Route[] {
   ];
 }
 
+/** Long because it is the list of its routes, each with its description for `/openapi.json`. */
 function stateRoutes(sandbox: Sandbox): Route[] {
   return [
     {
@@ -107,6 +108,7 @@ function stateRoutes(sandbox: Sandbox): Route[] {
   ];
 }
 
+/** Long because it is the list of its routes, each with its description for `/openapi.json`. */
 function snapshotRoutes(sandbox: Sandbox): Route[] {
   const params = z.object({ name: z.string() });
   const nameOf = (call: Call) => call.param('name');

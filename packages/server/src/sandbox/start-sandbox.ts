@@ -120,7 +120,7 @@ function running(sandbox: Sandbox, listener: Listener, host: string): RunningSan
   };
 }
 
-/** The handles of one client, or of all. */
+/** The handles of one client, or of all. Long because it is the list of them. */
 function handlesOf(sandbox: Sandbox, world: ClientWorld | undefined): SandboxHandles {
   const client = world?.client;
   const worlds = () => sandbox.worlds(client);

@@ -35,6 +35,8 @@
  * The file is long because the states above are one thing.
  *
  * What was traded: a visit that links takes three round trips instead of one, and a profile that is being merged cannot be written for that time.
+ *
+ * The file is long because all that reads and writes a cell is in it.
  */
 
 import { randomBytes } from 'node:crypto';
