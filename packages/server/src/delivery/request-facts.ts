@@ -4,6 +4,7 @@ import type { MboxFacts, NamedTexts, RequestFacts } from '../domain/script-input
 import { isJsonObject, type JsonObject } from '../wire/json.ts';
 import type { HttpRequest } from '../wire/request.ts';
 import type { DeliveryRequest } from './delivery-schema.ts';
+import { orderParameters } from './order-parameters.ts';
 
 /** What Adobe calls the mbox that a page load stands for. */
 const GLOBAL_MBOX = 'target-global-mbox';
@@ -109,17 +110,6 @@ function contextParameters(context: JsonObject): NamedTexts {
     screenHeight: screen.height,
     screenWidth: screen.width,
     colorDepth: screen.colorDepth,
-  });
-}
-
-/** What an order is to a script: parameters of the mbox, ids of products joined by commas. */
-function orderParameters(details: JsonObject): NamedTexts {
-  const order = memberOf(details, 'order');
-  const ids = order.purchasedProductIds;
-  return textsOf({
-    orderId: order.id,
-    orderTotal: order.total,
-    productPurchasedId: Array.isArray(ids) ? ids.map(String).join(',') : undefined,
   });
 }
 

@@ -1,0 +1,42 @@
+/** What the order and the product of a mbox are to a profile script: parameters of the mbox (contract section 7). */
+
+import type { NamedTexts } from '../domain/script-input.ts';
+import { isJsonObject, type JsonObject } from '../wire/json.ts';
+
+/** The most characters of the id of a purchased product; a longer one is cut. */
+const MAX_PRODUCT_ID = 50;
+/** The most characters of all of them, joined by commas. */
+const MAX_PRODUCT_IDS = 250;
+
+/** The parameters of a part's `order` and `product`; members of a wrong type count as not sent. */
+export function orderParameters({ order, product }: JsonObject): NamedTexts {
+  const parameters: [string, string][] = [];
+  const add = (name: string, value: unknown) => {
+    if (typeof value === 'string' || typeof value === 'number') parameters.push([name, String(value)]);
+  };
+  if (isJsonObject(order)) {
+    add('orderId', order.id);
+    add('orderTotal', order.total);
+    if (Array.isArray(order.purchasedProductIds)) {
+      add('productPurchasedId', joinedIds(order.purchasedProductIds));
+    }
+  }
+  if (isJsonObject(product)) {
+    add('productId', product.id);
+    add('productCategoryId', product.categoryId);
+  }
+  return parameters;
+}
+
+/** As many whole ids as fit. */
+function joinedIds(ids: readonly unknown[]): string {
+  let joined = '';
+  for (const id of ids) {
+    if (typeof id !== 'string' && typeof id !== 'number') continue;
+    const cut = [...String(id)].slice(0, MAX_PRODUCT_ID).join('');
+    const longer = joined === '' ? cut : `${joined},${cut}`;
+    if (longer.length > MAX_PRODUCT_IDS) break;
+    joined = longer;
+  }
+  return joined;
+}
