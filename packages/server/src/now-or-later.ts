@@ -10,8 +10,8 @@ export type NowOrLater<Value> = Value | Promise<Value>;
 
 /**
  * Whether a value comes later. The five steps that every fetch passes ask this before they call
- * {@link whenKnown}, so that the engine can inline the step that follows: `whenKnown` itself calls a
- * different function at each place, which made a fetch 4 % slower (`bench/notes/house.md`).
+ * {@link whenKnown}, so that the engine can inline the step that follows: `whenKnown` itself calls
+ * a different function at each place, which made a fetch 4 % slower (`bench/notes/house.md`).
  */
 export function isLater<Value>(value: NowOrLater<Value>): value is Promise<Value> {
   return value instanceof Promise;
@@ -44,7 +44,10 @@ export function whenKnown<Value, Next, One, Two>(
   return isLater(value) ? value.then((known) => next(known, one, two)) : next(value, one, two);
 }
 
-/** Handles the rejection of a promise, with `one` as in {@link whenKnown}; a value that is known passes. */
+/**
+ * Handles the rejection of a promise, with `one` as in {@link whenKnown}; a value that is known
+ * passes.
+ */
 export function recovered<Value, One = undefined>(
   value: NowOrLater<Value>,
   failed: (reason: unknown, one: One) => NowOrLater<Value>,

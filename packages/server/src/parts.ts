@@ -34,7 +34,9 @@ export interface PartsOptions {
   readonly node: number;
   /** The other edge clusters; left out where there are none. */
   readonly edges?: EdgeLinks | undefined;
-  /** The secret from which the keys of tokens and sessions are derived, see `access/signing-key.ts`. */
+  /**
+   * The secret from which the keys of tokens and sessions are derived, see `access/signing-key.ts`.
+   */
   readonly signingKey: string;
   readonly registry: Registry;
   readonly log: Log;
@@ -54,14 +56,19 @@ export interface Parts {
   readonly usage: UsageMeter;
   readonly placeholders: PlaceholderIds;
   readonly attributeNames: AttributeNames;
-  /** The profiles of this cluster in their store; what is written there leaves its attribute names. */
+  /**
+   * The profiles of this cluster in their store; what is written there leaves its attribute names.
+   */
   readonly store: ProfileStore;
   /** The profiles of this cluster. */
   readonly localProfiles: ProfileService;
   /** The profiles of all clusters. */
   readonly profiles: ProfileService;
   readonly edges: EdgeLinks | undefined;
-  /** What this cluster and the others tell one another of settings, tokens and sessions; there whenever `edges` is. */
+  /**
+   * What this cluster and the others tell one another of settings, tokens and sessions; there
+   * whenever `edges` is.
+   */
   readonly exchange: ClientExchange | undefined;
 }
 

@@ -41,8 +41,8 @@ export {
 } from './storage/lmdb/lmdb-upkeep.ts';
 
 /**
- * What a process is for: to answer requests, or what goes on without one: applying batches, cleaning up. Apart, for the rows of a batch
- * would keep requests waiting.
+ * What a process is for: to answer requests, or what goes on without one: applying batches,
+ * cleaning up. Apart, for the rows of a batch would keep requests waiting.
  */
 export type ServerRole = 'serving' | 'background';
 
@@ -64,12 +64,16 @@ export interface ServerParts {
   readonly storeLost?: (reason: string) => void;
   /** Which of the server's processes this is, from 0. */
   readonly place: number;
-  /** Gives what every process, this one included, reports on a matter; this one alone by default. */
+  /**
+   * Gives what every process, this one included, reports on a matter; this one alone by default.
+   */
   readonly askAll?: (about: string, query?: string) => Promise<readonly unknown[]>;
 }
 
 export interface QuiverServer {
-  /** What this process has to say on a matter of {@link ServerParts.askAll}; undefined for nothing. */
+  /**
+   * What this process has to say on a matter of {@link ServerParts.askAll}; undefined for nothing.
+   */
   report(about: string, query: string): unknown;
   /** Opens everything; when this returns a serving process listens. */
   start(): Promise<void>;
@@ -144,7 +148,10 @@ export function hasLostStore(dataDir: string): boolean {
   return !hasEmbeddedStore(join(dataDir, 'store')) && existsSync(join(dataDir, STORE_NOTE));
 }
 
-/** Refuses a data folder that had a store and has none any more: it would be served as if nobody had ever come. */
+/**
+ * Refuses a data folder that had a store and has none any more: it would be served as if nobody had
+ * ever come.
+ */
 function requireStoreThatWas(dataDir: string, path: string): void {
   if (!hasLostStore(dataDir)) return;
   throw new StoreDamagedError(

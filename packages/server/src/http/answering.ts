@@ -1,4 +1,7 @@
-/** What happens around every answer: the Host header is checked, errors become replies, headers are added, the request is counted. */
+/**
+ * What happens around every answer: the Host header is checked, errors become replies, headers are
+ * added, the request is counted.
+ */
 
 import type pino from 'pino';
 import { QuiverError } from '../errors.ts';
@@ -22,7 +25,10 @@ export type Answering = (
   refusal?: QuiverError,
 ) => NowOrLater<Outgoing>;
 
-/** What answers a request inside: may throw, and does not know of the headers that all replies of the route have. */
+/**
+ * What answers a request inside: may throw, and does not know of the headers that all replies of
+ * the route have.
+ */
 export type InnerAnswer = (
   request: HttpRequest,
   caller: Caller | undefined,
@@ -82,7 +88,10 @@ export function answeringWith({ requireKnownHost, log, unrouted }: AnsweringOpti
   };
 }
 
-/** Makes the function that adds headers to a reply: `own`, which all replies of a route have. Those of the reply itself win. */
+/**
+ * Makes the function that adds headers to a reply: `own`, which all replies of a route have. Those
+ * of the reply itself win.
+ */
 function finisher(own: Readonly<Record<string, string>>) {
   // Most replies of a route have the same headers: put together once, they cost nothing.
   let known: Outgoing['headers'] | undefined;

@@ -1,9 +1,10 @@
 /**
  * The whole server on one page: every group of routes, and what a request passes on its way.
  *
- * A request passes, in order (`entrance.ts`): the Host header is looked at, the client is found, the guard of the route lets it
- * in, the handler answers; then errors become replies, CORS and edge headers are added, the request is counted. Routing is
- * our own (`route-table.ts`), on the path as sent.
+ * A request passes, in order (`entrance.ts`): the Host header is looked at, the client is found,
+ * the guard of the route lets it in, the handler answers; then errors become replies, CORS and edge
+ * headers are added, the request is counted. Routing is our own (`route-table.ts`), on the path as
+ * sent.
  */
 
 import type { Registry } from 'prom-client';
@@ -105,9 +106,14 @@ export interface AppParts extends Parts {
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */
   readonly startedAt: number;
-  /** Where the journal of calls is, as `/{client}/target/server` says; left out when none is kept. */
+  /**
+   * Where the journal of calls is, as `/{client}/target/server` says; left out when none is kept.
+   */
   readonly journalAt?: '/requests' | '/sandbox/requests';
-  /** The journal of a server (contract section 11); left out when it keeps none. A sandbox has its own. */
+  /**
+   * The journal of a server (contract section 11); left out when it keeps none. A sandbox has its
+   * own.
+   */
   readonly journal?: { readonly watch: Watch; readonly source: JournalSource };
   /** The routes of a sandbox (contract section 13); a server has none. */
   readonly sandbox?: readonly Route[];

@@ -1,7 +1,7 @@
 /**
- * The way of one request into its route and out again. In order: Host, client, page, guard, handler;
- * on the way out errors, CORS, the edge header, metrics (`answering.ts`). There is one function for
- * each route, made once, so that a request passes no chain of middleware.
+ * The way of one request into its route and out again. In order: Host, client, page, guard,
+ * handler; on the way out errors, CORS, the edge header, metrics (`answering.ts`). There is one
+ * function for each route, made once, so that a request passes no chain of middleware.
  */
 
 import type pino from 'pino';
@@ -47,7 +47,10 @@ export interface EntranceOptions {
 }
 
 export interface Entrance {
-  /** Lets requests into the routes of one path; methods that it does not have get 405 with Allow, or a preflight. */
+  /**
+   * Lets requests into the routes of one path; methods that it does not have get 405 with Allow, or
+   * a preflight.
+   */
   at(routes: readonly Route[]): Answering;
   /** Makes what answers paths that lead nowhere. */
   unknownPath(style: ReplyStyle): Answering;
@@ -157,7 +160,10 @@ function callMaker(options: Pick<EntranceOptions, 'clients' | 'serverDomain' | '
   };
 }
 
-/** Makes the function that reads the query of a URL. It keeps the last query: most fetches have the same, such as `client=demo`. */
+/**
+ * Makes the function that reads the query of a URL. It keeps the last query: most fetches have the
+ * same, such as `client=demo`.
+ */
 function queryReader(): (url: string) => readonly Parameter[] {
   let lastText = '';
   let last = NO_PARAMETERS;
@@ -196,7 +202,10 @@ function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count
   };
 }
 
-/** A route's answer as `watch` gives it; what the route throws has become a reply before `watch` sees it. */
+/**
+ * A route's answer as `watch` gives it; what the route throws has become a reply before `watch`
+ * sees it.
+ */
 function watched(
   enter: Handler,
   route: Route,

@@ -1,4 +1,6 @@
-/** Which attribute names each client has ever set; what is known already costs a look into a set. */
+/**
+ * Which attribute names each client has ever set; what is known already costs a look into a set.
+ */
 
 import { listAttributes } from '../domain/attributes.ts';
 import { FIRST_SESSION_START } from '../domain/session.ts';
@@ -17,9 +19,11 @@ export class AttributeNames {
   }
 
   /**
-   * Notes names that were set; when it returns, or what it returns resolves, they are in the store.
+   * Notes names that were set; when it returns, or what it returns resolves, they are in the
+   * store.
    *
-   * Never throws: what was set is set, and a name that could not be noted is noted when it is set again.
+   * Never throws: what was set is set, and a name that could not be noted is noted when it is set
+   * again.
    */
   note(client: string, names: Iterable<string>): Promise<void> | undefined {
     let known = this.#known.get(client);
@@ -47,12 +51,17 @@ export class AttributeNames {
   }
 }
 
-/** What came of a write, once its names are noted: as a rule they are, and nothing is waited for. */
+/**
+ * What came of a write, once its names are noted: as a rule they are, and nothing is waited for.
+ */
 function after<Outcome>(noted: Promise<void> | undefined, outcome: Outcome): Outcome | Promise<Outcome> {
   return noted === undefined ? outcome : noted.then(() => outcome);
 }
 
-/** The store, with the names noted that its updates and visits have set, before their caller hears of it. */
+/**
+ * The store, with the names noted that its updates and visits have set, before their caller hears
+ * of it.
+ */
 export function notingNames(store: ProfileStore, names: AttributeNames): ProfileStore {
   return {
     find: (...call) => store.find(...call),

@@ -14,7 +14,10 @@ export interface LocalProfilesOptions {
   readonly now: () => number;
 }
 
-/** Serves the profiles of a store: takes location hints off, knows the time and each client's lifetime. */
+/**
+ * Serves the profiles of a store: takes location hints off, knows the time and each client's
+ * lifetime.
+ */
 export function localProfiles({ store, rulesOf, now }: LocalProfilesOptions): ProfileService {
   const momentOf = ({ lifetimeDays, whenTooLarge = 'refuse' }: WriteRules): WriteMoment => {
     return { now: now(), lifetimeDays, whenTooLarge };

@@ -36,12 +36,19 @@ export type TakenVisit = VisitOutcome & Elsewhere & { readonly node?: number };
 
 /** Every method throws what the store throws; see `storage/profile-store.ts`. */
 export interface ProfileService {
-  /** The profile that an id names; undefined when the id is malformed or unknown, or its profile has expired. Changes nothing. */
+  /**
+   * The profile that an id names; undefined when the id is malformed or unknown, or its profile has
+   * expired. Changes nothing.
+   */
   find(client: string, id: SentId): NowOrLater<FetchedProfile | undefined>;
-  /** As {@link find}, with the ids that name the profile: at most `limit` of them. The id must be well formed. */
+  /**
+   * As {@link find}, with the ids that name the profile: at most `limit` of them. The id must be
+   * well formed.
+   */
   findLinked(client: string, id: SentId, limit: number): Promise<LinkedProfile | undefined>;
   /**
-   * Sets attributes of a profile that exists; see {@link ProfileStore.update}. The id must be well formed.
+   * Sets attributes of a profile that exists; see {@link ProfileStore.update}. The id must be
+   * well formed.
    *
    * @param through how the change came, for the change feed; `update` by default
    */

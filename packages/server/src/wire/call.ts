@@ -56,7 +56,9 @@ export class Call {
     return this.#parameters.value(this.path, name);
   }
 
-  /** A parameter of the route's path as it was sent; undefined when the route has no such parameter. */
+  /**
+   * A parameter of the route's path as it was sent; undefined when the route has no such parameter.
+   */
   sentParam(name: string): string | undefined {
     return this.#parameters.has(name) ? this.#parameters.sent(this.path, name) : undefined;
   }

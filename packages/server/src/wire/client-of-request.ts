@@ -21,11 +21,17 @@ export interface ClientClues {
   readonly host: string | null;
   /** The `client` query parameter; an empty one says nothing. */
   readonly query: string | undefined;
-  /** The decoded parameter `{client}` of the path, which counts only where nothing else names a client. */
+  /**
+   * The decoded parameter `{client}` of the path, which counts only where nothing else names a
+   * client.
+   */
   readonly path: string | undefined;
 }
 
-/** Hosts seen: more than this many are not remembered, so that a caller cannot fill the memory with names. */
+/**
+ * Hosts seen: more than this many are not remembered, so that a caller cannot fill the memory with
+ * names.
+ */
 const MAX_REMEMBERED_HOSTS = 1000;
 /** What some public clients write in the path instead of a client code. */
 const ANY_CLIENT = 'client';
@@ -44,11 +50,12 @@ export interface ClientFinder {
 
 /**
  * Finds the client of a request: the Host header's first label under the server domain (or under
- * `localhost`), else the `client` query parameter, else the path's `{client}`, else the first client.
+ * `localhost`), else the `client` query parameter, else the path's `{client}`, else the first
+ * client.
  *
- * Public clients put the word `client` in the path, or another client's code. So the literal word means
- * the first client; and while only one client is served, so does any name. With several, a name that is
- * not served is refused: a typing error must not write into another tenant.
+ * Public clients put the word `client` in the path, or another client's code. So the literal word
+ * means the first client; and while only one client is served, so does any name. With several, a
+ * name that is not served is refused: a typing error must not write into another tenant.
  *
  * The calls of the Admin API are for the client that their path names and no other: `named`.
  */

@@ -2,7 +2,8 @@
  * The parameters in the path of a route, by name.
  *
  * A path such as `/m2/{client}/profile/update` says in which segment each parameter stands. That is
- * worked out once for each route; a request's path is only cut where a handler asks for a parameter.
+ * worked out once for each route; a request's path is only cut where a handler asks for a
+ * parameter.
  */
 
 import { decodeSegment } from './target.ts';
@@ -15,7 +16,10 @@ export class PathParameters {
   /** The parameter that takes all that is left of a path, slashes too. */
   readonly #rest: string | undefined;
 
-  /** @param path as OpenAPI writes it: `/rest/v1/profiles/{tntId}`; a last `{name*}` takes all that follows */
+  /**
+   * @param path as OpenAPI writes it: `/rest/v1/profiles/{tntId}`; a last `{name*}` takes all that
+   *   follows
+   */
   constructor(path: string) {
     const segments = path.split('/').slice(1);
     for (const [index, segment] of segments.entries()) {

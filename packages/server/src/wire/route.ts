@@ -10,7 +10,8 @@ import type { Reply, ReplyStyle } from './replies.ts';
  * Who may call a route:
  * - `open`: everybody;
  * - `profileApi`: everybody, until a client asks for profile tokens (contract section 9);
- * - `adminOrProfileToken`: who sends the admin token or a profile token of the client, whatever the client's setting;
+ * - `adminOrProfileToken`: who sends the admin token or a profile token of the client, whatever the
+ *   client's setting;
  * - `admin`: who sends the admin token;
  * - `edge`: another edge cluster, by the seal on its call.
  */
@@ -43,15 +44,24 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** One route. The guard is not optional: a route that nobody has thought about does not compile. */
 export interface Route {
   readonly method: Method;
-  /** As OpenAPI writes it: `/rest/v1/profiles/{tntId}`; a last `{name*}` stands for all that follows, slashes too. */
+  /**
+   * As OpenAPI writes it: `/rest/v1/profiles/{tntId}`; a last `{name*}` stands for all that
+   * follows, slashes too.
+   */
   readonly path: string;
   readonly guard: GuardKind;
   readonly style: ReplyStyle;
   readonly cors: CorsKind;
   readonly scope: RouteScope;
-  /** That it changes something, for a GET that does; HEAD, which must not, is then not answered (RFC 9110 section 9.3.2). */
+  /**
+   * That it changes something, for a GET that does; HEAD, which must not, is then not answered (RFC
+   * 9110 section 9.3.2).
+   */
   readonly writes?: true;
-  /** What a call counts as when it was answered with success (contract section 10); nothing by default. */
+  /**
+   * What a call counts as when it was answered with success (contract section 10); nothing by
+   * default.
+   */
   readonly counts?: UsageKind;
   /** What `/openapi.json` says about it. */
   readonly describe: Omit<RouteConfig, 'method' | 'path'>;
