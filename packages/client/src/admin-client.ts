@@ -24,6 +24,9 @@ import type {
   ServerView,
   TokenScope,
   UsageDay,
+  WebhookFailure,
+  WebhookView,
+  WebhookWanted,
 } from './replies.ts';
 import { jsonOf, type Request, requested, undefinedWhen404 } from './requested.ts';
 import { eventsOf } from './server-sent-events.ts';
@@ -265,6 +268,61 @@ export class AdminClient {
       yield* page.changes;
       after = page.next;
     }
+  }
+
+  /** The webhooks of the client (Quiver alone). */
+  async webhooks(options?: CallOptions): Promise<readonly WebhookView[]> {
+    const call = { path: this.#paths.webhooks };
+    return (await this.#ask<{ webhooks: readonly WebhookView[] }>(call, options, 'webhooks')).webhooks;
+  }
+
+  /** Makes a webhook, which sends changes from now on; the reply has its secret (Quiver alone). */
+  makeWebhook(wanted: WebhookWanted & { readonly url: string }, options?: CallOptions): Promise<WebhookView> {
+    return this.#ask<WebhookView>(
+      { method: 'POST', path: this.#paths.webhooks, json: wanted },
+      options,
+      'id',
+    );
+  }
+
+  /** Changes or pauses a webhook (Quiver alone). */
+  changeWebhook(id: string, wanted: WebhookWanted, options?: CallOptions): Promise<WebhookView> {
+    const path = this.#paths.webhook(id);
+    const call: Request = { method: 'PATCH', path, json: wanted, repeatable: 'always' };
+    return this.#ask<WebhookView>(call, options, 'id');
+  }
+
+  /** Removes a webhook (Quiver alone). */
+  async removeWebhook(id: string, options?: CallOptions): Promise<void> {
+    await this.#ask({ method: 'DELETE', path: this.#paths.webhook(id) }, options);
+  }
+
+  /** The secret of a webhook (Quiver alone). @param isNew whether to replace it by another */
+  async webhookSecret(id: string, isNew = false, options?: CallOptions): Promise<string> {
+    const path = this.#paths.webhook(id, '/secret');
+    const call: Request = isNew ? { method: 'POST', path } : { path };
+    return (await this.#ask<{ secret: string }>(call, options, 'secret')).secret;
+  }
+
+  /** Sends a message of the type `test` now (Quiver alone). */
+  testWebhook(
+    id: string,
+    options?: CallOptions,
+  ): Promise<{ readonly delivered: boolean; readonly status: number | null; readonly error: string | null }> {
+    return this.#ask({ method: 'POST', path: this.#paths.webhook(id, '/test') }, options, 'delivered');
+  }
+
+  /** Messages of a webhook that were given up, the oldest first (Quiver alone). */
+  async webhookFailures(id: string, options?: CallOptions): Promise<readonly WebhookFailure[]> {
+    const call = { path: this.#paths.webhook(id, '/failures') };
+    return (await this.#ask<{ failures: readonly WebhookFailure[] }>(call, options, 'failures')).failures;
+  }
+
+  /** Sends the messages that were given up once more; how many there are (Quiver alone). */
+  async redeliver(id: string, options?: CallOptions): Promise<number> {
+    const path = this.#paths.webhook(id, '/failures/redeliver');
+    const call: Request = { method: 'POST', path, repeatable: 'always' };
+    return (await this.#ask<{ redelivered: number }>(call, options, 'redelivered')).redelivered;
   }
 
   /** Lets a stuck batch go on (Quiver alone). */

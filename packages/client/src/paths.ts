@@ -36,6 +36,8 @@ export function pathsOf(client: string) {
     customerSources: `${admin}/customer-attributes`,
     customerSource: (source: string) => `${admin}/customer-attributes/${part('source', source)}`,
     changes: `${admin}/changes`,
+    webhooks: `${admin}/webhooks`,
+    webhook: (id: string, more = '') => `${admin}/webhooks/${part('webhook id', id)}${more}`,
     adminProfile: `${admin}/profiles`,
     profileExport: `${admin}/profiles/export`,
     profileImport: `${admin}/profiles/import`,

@@ -309,3 +309,43 @@ export interface ChangePage {
   /** Whether the feed went on behind `next`. */
   readonly more: boolean;
 }
+
+/** Where changes are sent (Quiver alone). */
+export interface WebhookView {
+  readonly id: string;
+  readonly url: string;
+  /** Null: all. */
+  readonly types: readonly ChangeType[] | null;
+  readonly paused: boolean;
+  readonly createdAt: string;
+  /** All changes up to here are delivered or given up. */
+  readonly cursor: string | null;
+  /** How many changes are tried again later. */
+  readonly waiting: number;
+  readonly deliveredAt: string | null;
+  readonly failedAt: string | null;
+  /** What was wrong last. */
+  readonly error: string | null;
+  /** Whether changes were kept no longer before they could be sent. */
+  readonly missed: boolean;
+  /** Only when it was just made. */
+  readonly secret?: string;
+}
+
+/** What may be said of a webhook. */
+export interface WebhookWanted {
+  readonly url?: string;
+  /** All by default. */
+  readonly types?: readonly ChangeType[] | null;
+  readonly paused?: boolean;
+}
+
+/** A message that was given up. */
+export interface WebhookFailure {
+  readonly cursor: string;
+  readonly at: string;
+  readonly attempts: number;
+  readonly error: string;
+  /** The body as it was sent. */
+  readonly message: unknown;
+}

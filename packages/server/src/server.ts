@@ -15,6 +15,9 @@ import { derivedKey } from './access/signing-key.ts';
 import type { BatchRunner } from './batches/batch-runner.ts';
 import { batchSweeper } from './batches/batch-sweeper.ts';
 import { feedUpkeep } from './changes/feed-upkeep.ts';
+import { webhookRunner } from './changes/webhooks/webhook-runner.ts';
+import { webhookSecrets } from './changes/webhooks/webhook-secret.ts';
+import { WebhookTarget } from './changes/webhooks/webhook-target.ts';
 import type { ServeConfig } from './config/config.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
 import { appConfig, createApp } from './http/app.ts';
@@ -269,6 +272,13 @@ class ServerProcess {
     this.#start(this.#runner);
     this.#start(usageSweeper({ usage: stores.usage, clients, log, now }));
     this.#start(feedUpkeep({ feed: stores.changes, log, now }));
+    this.#start(
+      webhookRunner({
+        ...{ webhooks: stores.webhooks, feed: stores.changes, clients, log, now },
+        target: new WebhookTarget(this.#parts.config.webhookAllow),
+        secretOf: webhookSecrets(derivedKey(this.#parts.signingKey, 'webhook secrets')),
+      }),
+    );
     if (exchange) this.#start(exchange.rounds());
   }
 

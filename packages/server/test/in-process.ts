@@ -46,6 +46,7 @@ export const CONFIG: ServeConfig = {
   keepAlive: 30,
   journal: 0,
   limits: DEFAULT_LIMITS,
+  webhookAllow: ['127.0.0.0/8'],
   changes: { age: 7 * 86_400_000, bytes: 512 * 1024 ** 2 },
   logLevel: 'silent',
   adminToken: undefined,

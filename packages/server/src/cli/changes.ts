@@ -76,7 +76,8 @@ function lineOf({ at, type, channel, profile, attributes, ids, from, overruled, 
   return `${parts.filter((part) => part !== '').join('  ')}\n`;
 }
 
-function typesOf(text: string): readonly ChangeType[] {
+/** Types of changes as a flag lists them. */
+export function typesOf(text: string): readonly ChangeType[] {
   return text.split(',').map((name) => {
     const type = CHANGE_TYPES.find((one) => one === name.trim());
     if (type === undefined) throw new InvalidArgumentError(`It must be some of ${CHANGE_TYPES.join(', ')}.`);

@@ -18,6 +18,7 @@ import { settingsCommand } from './settings.ts';
 import { suggestion } from './suggestion.ts';
 import { tokenCommand } from './token.ts';
 import { watchCommand } from './watch.ts';
+import { webhookCommand } from './webhook.ts';
 
 /** Adds them, and completion, which must come after all other commands of the program. */
 export function addClientCommands(program: Command, end: End): void {
@@ -30,6 +31,7 @@ export function addClientCommands(program: Command, end: End): void {
     deleteCommand,
     batchCommand,
     changesCommand,
+    webhookCommand,
     customersCommand,
     tokenCommand,
     settingsCommand,

@@ -77,6 +77,8 @@ export interface ServeConfig {
   readonly limits: ProfileLimits;
   /** How long changes are kept for the change feed, or that there is none (contract section 18). */
   readonly changes: { readonly age: number; readonly bytes: number } | 'off';
+  /** Private addresses or CIDR ranges that webhooks may reach all the same (contract section 19). */
+  readonly webhookAllow: readonly string[];
   readonly logLevel: LogLevel;
   /** `QUIVER_ADMIN_TOKEN`; undefined means the one in `dataDir`. */
   readonly adminToken: string | undefined;

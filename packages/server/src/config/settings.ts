@@ -341,6 +341,14 @@ export const SETTINGS = [
     schema: wholeNumber(1_000_000, 999_999_999),
   },
   {
+    name: 'webhook-allow',
+    value: '<address>',
+    fallback: [],
+    describe: 'private addresses or ranges that webhooks may reach',
+    repeatable: true,
+    schema: z.array(addressRange),
+  },
+  {
     name: 'log-level',
     value: '<level>',
     fallback: 'info',

@@ -13,6 +13,7 @@ import { ConsoleSessions } from '../access/console-sessions.ts';
 import { makeGuards } from '../access/guards.ts';
 import { sessionRoutes } from '../access/session-routes.ts';
 import { settingsRoutes } from '../access/settings-routes.ts';
+import { derivedKey } from '../access/signing-key.ts';
 import { tokenRoutes } from '../access/token-routes.ts';
 import { attributeNamesRoute } from '../admin/attribute-names-route.ts';
 import { profileAdminRoutes } from '../admin/profile-admin-routes.ts';
@@ -21,6 +22,9 @@ import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
 import { batchRoutes } from '../batches/batch-routes.ts';
 import { customerRoutes } from '../batches/customer-routes.ts';
 import { changesRoute } from '../changes/changes-route.ts';
+import { webhookRoutes } from '../changes/webhooks/webhook-routes.ts';
+import { webhookSecrets } from '../changes/webhooks/webhook-secret.ts';
+import { WebhookTarget } from '../changes/webhooks/webhook-target.ts';
 import type { ServeConfig } from '../config/config.ts';
 import { batchMboxRoute } from '../delivery/batch-mbox-routes.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
@@ -73,6 +77,7 @@ export type AppConfig = Pick<
   | 'node'
   | 'serverDomain'
   | 'trustedProxies'
+  | 'webhookAllow'
   | 'workers'
 > & {
   readonly store: Pick<ServeConfig['store'], 'kind'>;
@@ -81,10 +86,10 @@ export type AppConfig = Pick<
 /** Takes from the whole configuration what the app needs, so that no secret goes further. */
 export function appConfig(config: ServeConfig): AppConfig {
   const { allowedHosts, clients, cluster, corsOrigins, host, limits, locationHint, node } = config;
-  const { serverDomain, store, trustedProxies, workers } = config;
+  const { serverDomain, store, trustedProxies, webhookAllow, workers } = config;
   return {
     ...{ allowedHosts, clients, cluster, corsOrigins, host, limits, locationHint, node },
-    ...{ serverDomain, trustedProxies, workers, store: { kind: store.kind } },
+    ...{ serverDomain, trustedProxies, webhookAllow, workers, store: { kind: store.kind } },
   };
 }
 
@@ -194,6 +199,11 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ...customerRoutes({ ...batchParts, sources: stores.customerSources, rulesOf }), // admin
     // What was changed                           admin
     changesRoute({ ...parts, feed: stores.changes, profiles: stores.profiles, now }),
+    ...webhookRoutes({
+      ...{ webhooks: stores.webhooks, feed: stores.changes, now },
+      target: new WebhookTarget(config.webhookAllow),
+      secretOf: webhookSecrets(derivedKey(parts.signingKey, 'webhook secrets')),
+    }),
     // Who may do what
     ...tokenRoutes(access, now), //               admin
     ...settingsRoutes(access), //                 admin

@@ -9,6 +9,7 @@ import { type ClientStore, clientStore } from './kept/client-store.ts';
 import { type CustomerSourceStore, customerSourceStore } from './kept/customer-source-store.ts';
 import { type LoginStore, loginStore } from './kept/login-store.ts';
 import { type UsageStore, usageStore } from './kept/usage-store.ts';
+import { type WebhookStore, webhookStore } from './kept/webhook-store.ts';
 import type { ProfileLists } from './profile-lists.ts';
 import type { ProfileStore } from './profile-store.ts';
 import type { RecordStore } from './record-store.ts';
@@ -63,6 +64,7 @@ export interface Stores extends Engine {
   readonly usage: UsageStore;
   readonly attributeNames: AttributeNameStore;
   readonly customerSources: CustomerSourceStore;
+  readonly webhooks: WebhookStore;
 }
 
 /** The stores over an engine. */
@@ -75,5 +77,6 @@ export function storesOver(engine: Engine): Stores {
     usage: usageStore(records),
     attributeNames: attributeNameStore(records),
     customerSources: customerSourceStore(records),
+    webhooks: webhookStore(records),
   };
 }

@@ -1,0 +1,332 @@
+/** `/{client}/target/webhooks…` (contract section 19). */
+
+import { randomBytes } from 'node:crypto';
+import { CHANGE_TYPES, type ChangeType } from '../../domain/change.ts';
+import { QuiverError } from '../../errors.ts';
+import type { ChangeFeed } from '../../storage/change-feed.ts';
+import {
+  type DeadLetter,
+  MAX_WEBHOOKS,
+  type Webhook,
+  type WebhookProgress,
+  type WebhookStore,
+} from '../../storage/kept/webhook-store.ts';
+import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../../wire/admin-route.ts';
+import { readBody } from '../../wire/body.ts';
+import type { Call } from '../../wire/call.ts';
+import { type JsonObject, readJsonObject } from '../../wire/json.ts';
+import { emptyReply, jsonReply, type Reply } from '../../wire/replies.ts';
+import type { Route } from '../../wire/route.ts';
+import { z } from '../../wire/schema.ts';
+import type { SecretOf } from './webhook-secret.ts';
+import type { WebhookTarget } from './webhook-target.ts';
+
+export interface WebhookRouteParts {
+  readonly webhooks: WebhookStore;
+  readonly feed: ChangeFeed;
+  readonly target: WebhookTarget;
+  readonly secretOf: SecretOf;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+const PATH = '/{client}/target/webhooks';
+const MAX_BODY = 16 * 1024;
+const MAX_URL = 2048;
+const LISTED_FAILURES = 100;
+
+const WebhookView = z
+  .object({
+    id: z.string(),
+    url: z.string(),
+    types: z.array(z.enum(CHANGE_TYPES)).nullable().openapi({ description: 'Null: all.' }),
+    paused: z.boolean(),
+    createdAt: z.string(),
+    cursor: z
+      .string()
+      .nullable()
+      .openapi({ description: 'All changes up to here are delivered or given up.' }),
+    waiting: z.int().openapi({ description: 'Changes that are tried again later.' }),
+    deliveredAt: z.string().nullable(),
+    failedAt: z.string().nullable(),
+    error: z.string().nullable().openapi({ description: 'What was wrong last.' }),
+    missed: z.boolean().openapi({ description: 'Changes were kept no longer before they could be sent.' }),
+    secret: z.string().optional().openapi({ description: 'Only when it was made, and of the route secret.' }),
+  })
+  .openapi('Webhook', {
+    example: {
+      id: 'wh_4b7f0c2a9d1e',
+      url: 'https://example.com/hooks/quiver',
+      types: ['merged', 'removed'],
+      paused: false,
+      createdAt: '2026-08-18T17:53:39.003Z',
+      cursor: '9f2c41d07ab3-4711',
+      waiting: 0,
+      deliveredAt: null,
+      failedAt: null,
+      error: null,
+      missed: false,
+    },
+  });
+const Wanted = z.object({
+  url: z.string().openapi({ example: 'https://example.com/hooks/quiver' }),
+  types: z.array(z.enum(CHANGE_TYPES)).optional().openapi({ description: 'All by default.' }),
+  paused: z.boolean().optional(),
+});
+const Failure = z.object({
+  cursor: z.string(),
+  at: z.string(),
+  attempts: z.int(),
+  error: z.string(),
+  message: z.unknown().openapi({ description: 'The body as it was sent.' }),
+});
+
+export function webhookRoutes(parts: WebhookRouteParts): Route[] {
+  const { webhooks, feed, target, secretOf, now } = parts;
+
+  const found = async ({ client, param }: { client: string; param: string }): Promise<Webhook> => {
+    const webhook = await webhooks.find(client, param);
+    if (!webhook) throw new QuiverError('not-found', `No webhook ${param} for client ${client}`);
+    return webhook;
+  };
+  const named = (call: Call) => found({ client: call.client, param: call.param('webhookId') });
+  const viewed = async (client: string, webhook: Webhook, more: object = {}) => ({
+    ...viewOf(webhook, await webhooks.progress(client, webhook.id)),
+    ...more,
+  });
+
+  return [
+    {
+      ...described('GET', PATH, 'The webhooks of a client', z.object({ webhooks: z.array(WebhookView) })),
+      async handle({ client }) {
+        const all = await webhooks.list(client);
+        return jsonReply({ webhooks: await Promise.all(all.map((one) => viewed(client, one))) });
+      },
+    },
+    {
+      ...described('POST', PATH, 'Make a webhook, which sends changes from now on', WebhookView, 201, Wanted),
+      async handle({ client, request }): Promise<Reply> {
+        const sent = readJsonObject(await readBody(request, MAX_BODY));
+        const newest = await feed.newest();
+        if (newest === undefined)
+          throw new QuiverError('not-found', 'This server keeps no change feed (--changes)');
+        const webhook: Webhook = {
+          id: `wh_${randomBytes(6).toString('hex')}`,
+          url: urlOf(sent.url),
+          types: typesOf(sent.types),
+          isPaused: pausedOf(sent.paused) ?? false,
+          version: 1,
+          createdAt: now(),
+        };
+        if (!(await webhooks.add(client, webhook, newest))) {
+          throw new QuiverError('bad-request', `webhooks: a client may have ${MAX_WEBHOOKS}`);
+        }
+        return jsonReply(await viewed(client, webhook, { secret: secretOf(client, webhook) }), 201);
+      },
+    },
+    {
+      ...described('GET', `${PATH}/{webhookId}`, 'A webhook, and how far it is', WebhookView),
+      handle: async (call) => jsonReply(await viewed(call.client, await named(call))),
+    },
+    {
+      ...described(
+        'PATCH',
+        `${PATH}/{webhookId}`,
+        'Change or pause a webhook',
+        WebhookView,
+        200,
+        Wanted.partial(),
+      ),
+      async handle(call) {
+        const sent = readJsonObject(await readBody(call.request, MAX_BODY));
+        const { id } = await named(call);
+        const changes = changesOf(sent);
+        const changed = await webhooks.change(call.client, id, (one) => ({ ...one, ...changes }));
+        if (!changed) throw new QuiverError('not-found', `No webhook ${id} for client ${call.client}`);
+        return jsonReply(await viewed(call.client, changed));
+      },
+    },
+    {
+      ...described('DELETE', `${PATH}/{webhookId}`, 'Remove a webhook', undefined, 204),
+      async handle(call) {
+        await webhooks.remove(call.client, (await named(call)).id);
+        return emptyReply();
+      },
+    },
+    {
+      ...described(
+        'GET',
+        `${PATH}/{webhookId}/secret`,
+        'The secret that messages are signed with',
+        z.object({ secret: z.string() }),
+      ),
+      handle: async (call) => jsonReply({ secret: secretOf(call.client, await named(call)) }),
+    },
+    {
+      ...described(
+        'POST',
+        `${PATH}/{webhookId}/secret`,
+        'Make a new secret; the present one ends at once',
+        z.object({ secret: z.string() }),
+        201,
+      ),
+      async handle(call) {
+        const { id } = await named(call);
+        const changed = await webhooks.change(call.client, id, (one) => ({
+          ...one,
+          version: one.version + 1,
+        }));
+        if (!changed) throw new QuiverError('not-found', `No webhook ${id} for client ${call.client}`);
+        return jsonReply({ secret: secretOf(call.client, changed) }, 201);
+      },
+    },
+    {
+      ...described(
+        'POST',
+        `${PATH}/{webhookId}/test`,
+        'Send a message of the type `test` now, and tell what came of it',
+        z.object({ delivered: z.boolean(), status: z.int().nullable(), error: z.string().nullable() }),
+      ),
+      async handle(call) {
+        const webhook = await named(call);
+        const at = now();
+        const body = JSON.stringify({
+          type: 'test',
+          timestamp: new Date(at).toISOString(),
+          data: { client: call.client },
+        });
+        const id = `msg_test_${randomBytes(6).toString('hex')}`;
+        const sent = await target.send(webhook.url, secretOf(call.client, webhook), { id, body, at });
+        return jsonReply({ delivered: sent.isOk, status: sent.status ?? null, error: sent.error || null });
+      },
+    },
+    {
+      ...described(
+        'GET',
+        `${PATH}/{webhookId}/failures`,
+        `Messages that were given up, the oldest ${LISTED_FAILURES}`,
+        z.object({ failures: z.array(Failure) }),
+      ),
+      async handle(call) {
+        const letters = await webhooks.deadLetters(call.client, (await named(call)).id, LISTED_FAILURES);
+        return jsonReply({ failures: letters.map(failureView) });
+      },
+    },
+    {
+      ...described(
+        'POST',
+        `${PATH}/{webhookId}/failures/redeliver`,
+        'Send messages that were given up once more',
+        z.object({ redelivered: z.int() }),
+      ),
+      async handle(call) {
+        const { id } = await named(call);
+        const letters = await webhooks.deadLetters(call.client, id, 1000);
+        for (const letter of letters)
+          await webhooks.keepDeadLetter(call.client, id, { ...letter, isWanted: true });
+        return jsonReply({ redelivered: letters.length });
+      },
+    },
+  ];
+}
+
+function described(
+  method: Route['method'],
+  path: string,
+  summary: string,
+  schema: z.ZodType | undefined,
+  status = 200,
+  body?: z.ZodType,
+): Omit<Route, 'handle'> {
+  const hasId = path.includes('{webhookId}');
+  const params = hasId
+    ? ClientParam.extend({ webhookId: z.string().openapi({ example: 'wh_4b7f0c2a9d1e' }) })
+    : ClientParam;
+  return {
+    ...ADMIN_ROUTE,
+    method,
+    path,
+    describe: {
+      tags: ['Change feed'],
+      summary,
+      security: [{ bearer: [] }],
+      request: { params, ...(body && { body: { content: { 'application/json': { schema: body } } } }) },
+      responses: {
+        [status]: schema
+          ? { description: 'Done', content: { 'application/json': { schema } } }
+          : { description: 'Done' },
+        ...(body && { 400: AdminRefusal('A bad member; nothing was changed') }),
+        401: AdminRefusal('Not the admin'),
+        ...((hasId || method === 'POST') && { 404: AdminRefusal('No such webhook, or no feed is kept') }),
+      },
+    },
+  };
+}
+
+function changesOf(sent: JsonObject): Partial<Webhook> {
+  const isPaused = pausedOf(sent.paused);
+  return {
+    ...(sent.url !== undefined && { url: urlOf(sent.url) }),
+    ...(sent.types !== undefined && { types: typesOf(sent.types) }),
+    ...(isPaused !== undefined && { isPaused }),
+  };
+}
+
+function urlOf(value: unknown): string {
+  const url =
+    typeof value === 'string' && value.length <= MAX_URL && URL.canParse(value) ? new URL(value) : undefined;
+  if (
+    !url ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username !== '' ||
+    url.password !== '' ||
+    url.hash !== ''
+  ) {
+    throw new QuiverError(
+      'bad-request',
+      `url: must be an http or https URL of up to ${MAX_URL} characters, without user and fragment`,
+    );
+  }
+  return url.href;
+}
+
+function typesOf(value: unknown): readonly ChangeType[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  const isGood = Array.isArray(value) && value.length > 0 && value.every((one) => CHANGE_TYPES.includes(one));
+  if (!isGood)
+    throw new QuiverError('bad-request', `types: must be a list of some of ${CHANGE_TYPES.join(', ')}`);
+  return value as ChangeType[];
+}
+
+function pausedOf(value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new QuiverError('bad-request', 'paused: must be true or false');
+}
+
+function viewOf({ id, url, types, isPaused, createdAt }: Webhook, progress: WebhookProgress | undefined) {
+  return {
+    id,
+    url,
+    types: types ?? null,
+    paused: isPaused,
+    createdAt: timeText(createdAt),
+    cursor: progress?.cursor ?? null,
+    waiting: Object.keys(progress?.pending ?? {}).length,
+    deliveredAt: timeOrNull(progress?.deliveredAt),
+    failedAt: timeOrNull(progress?.failedAt),
+    error: progress?.error ?? null,
+    missed: progress?.hasMissed ?? false,
+  };
+}
+
+function failureView({ cursor, at, attempts, error, body }: DeadLetter) {
+  return { cursor, at: timeText(at), attempts, error, message: JSON.parse(body) as unknown };
+}
+
+function timeText(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function timeOrNull(at: number | undefined): string | null {
+  return at === undefined ? null : timeText(at);
+}
