@@ -11,9 +11,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildForNode, SERVER } from '../scripts/setup.mjs';
 
-import { openLmdbStores } from '../packages/server/dist/storage/lmdb/open-lmdb-stores.js';
-import { PlainRows } from '../packages/server/dist/storage/plain-rows.js';
+buildForNode();
+const built = (path) => import(join(SERVER, 'dist', 'storage', path));
+const { PlainRows } = await built('plain-rows.js');
+const { openLmdbStores } = await built('lmdb/open-lmdb-stores.js');
 
 const option = (name, otherwise) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -109,7 +112,7 @@ const say = (line) => process.stdout.write(`${line}\n`);
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const folders = await Promise.all([0, 1].map(() => mkdtemp(join(tmpdir(), 'quiver-bench-feed-'))));
 const places = await Promise.all(
-  folders.map((path, index) => openLmdbStores({ path, changes: index === 1 ? KEPT : 'off' })),
+  folders.map((path, index) => openLmdbStores({ path, dataDir: path, changes: index === 1 ? KEPT : 'off' })),
 );
 for (const stores of places) await applyRows(stores, PROFILES, (n) => id(n));
 const results = Object.fromEntries(Object.keys(WORKS).map((name) => [name, []]));

@@ -82,25 +82,32 @@ const Failure = z.object({
 });
 
 export function webhookRoutes(parts: WebhookRouteParts): Route[] {
-  const { webhooks, feed, target, secretOf, now } = parts;
+  return [...allRoutes(parts), ...oneRoutes(parts), ...secretRoutes(parts), ...messageRoutes(parts)];
+}
 
-  const found = async ({ client, param }: { client: string; param: string }): Promise<Webhook> => {
-    const webhook = await webhooks.find(client, param);
-    if (!webhook) throw new QuiverError('not-found', `No webhook ${param} for client ${client}`);
-    return webhook;
-  };
-  const named = (call: Call) => found({ client: call.client, param: call.param('webhookId') });
-  const viewed = async (client: string, webhook: Webhook, more: object = {}) => ({
-    ...viewOf(webhook, await webhooks.progress(client, webhook.id)),
-    ...more,
-  });
+/** The webhook that a path names. */
+async function named({ webhooks }: WebhookRouteParts, call: Call): Promise<Webhook> {
+  const id = call.param('webhookId');
+  return (await webhooks.find(call.client, id)) ?? none(call.client, id);
+}
 
+function none(client: string, id: string): never {
+  throw new QuiverError('not-found', `No webhook ${id} for client ${client}`);
+}
+
+async function viewed({ webhooks }: WebhookRouteParts, client: string, webhook: Webhook, more: object = {}) {
+  return { ...viewOf(webhook, await webhooks.progress(client, webhook.id)), ...more };
+}
+
+/** Lists and makes webhooks. */
+function allRoutes(parts: WebhookRouteParts): Route[] {
+  const { webhooks, feed, secretOf, now } = parts;
   return [
     {
       ...described('GET', PATH, 'The webhooks of a client', z.object({ webhooks: z.array(WebhookView) })),
       async handle({ client }) {
         const all = await webhooks.list(client);
-        return jsonReply({ webhooks: await Promise.all(all.map((one) => viewed(client, one))) });
+        return jsonReply({ webhooks: await Promise.all(all.map((one) => viewed(parts, client, one))) });
       },
     },
     {
@@ -121,12 +128,19 @@ export function webhookRoutes(parts: WebhookRouteParts): Route[] {
         if (!(await webhooks.add(client, webhook, newest))) {
           throw new QuiverError('bad-request', `webhooks: a client may have ${MAX_WEBHOOKS}`);
         }
-        return jsonReply(await viewed(client, webhook, { secret: secretOf(client, webhook) }), 201);
+        return jsonReply(await viewed(parts, client, webhook, { secret: secretOf(client, webhook) }), 201);
       },
     },
+  ];
+}
+
+/** Shows, changes and removes one. */
+function oneRoutes(parts: WebhookRouteParts): Route[] {
+  const { webhooks } = parts;
+  return [
     {
       ...described('GET', `${PATH}/{webhookId}`, 'A webhook, and how far it is', WebhookView),
-      handle: async (call) => jsonReply(await viewed(call.client, await named(call))),
+      handle: async (call) => jsonReply(await viewed(parts, call.client, await named(parts, call))),
     },
     {
       ...described(
@@ -139,20 +153,27 @@ export function webhookRoutes(parts: WebhookRouteParts): Route[] {
       ),
       async handle(call) {
         const sent = readJsonObject(await readBody(call.request, MAX_BODY));
-        const { id } = await named(call);
+        const { id } = await named(parts, call);
         const changes = changesOf(sent);
         const changed = await webhooks.change(call.client, id, (one) => ({ ...one, ...changes }));
-        if (!changed) throw new QuiverError('not-found', `No webhook ${id} for client ${call.client}`);
-        return jsonReply(await viewed(call.client, changed));
+        if (!changed) none(call.client, id);
+        return jsonReply(await viewed(parts, call.client, changed));
       },
     },
     {
       ...described('DELETE', `${PATH}/{webhookId}`, 'Remove a webhook', undefined, 204),
       async handle(call) {
-        await webhooks.remove(call.client, (await named(call)).id);
+        await webhooks.remove(call.client, (await named(parts, call)).id);
         return emptyReply();
       },
     },
+  ];
+}
+
+/** Its secret. */
+function secretRoutes(parts: WebhookRouteParts): Route[] {
+  const { webhooks, secretOf } = parts;
+  return [
     {
       ...described(
         'GET',
@@ -160,7 +181,7 @@ export function webhookRoutes(parts: WebhookRouteParts): Route[] {
         'The secret that messages are signed with',
         z.object({ secret: z.string() }),
       ),
-      handle: async (call) => jsonReply({ secret: secretOf(call.client, await named(call)) }),
+      handle: async (call) => jsonReply({ secret: secretOf(call.client, await named(parts, call)) }),
     },
     {
       ...described(
@@ -171,15 +192,22 @@ export function webhookRoutes(parts: WebhookRouteParts): Route[] {
         201,
       ),
       async handle(call) {
-        const { id } = await named(call);
+        const { id } = await named(parts, call);
         const changed = await webhooks.change(call.client, id, (one) => ({
           ...one,
           version: one.version + 1,
         }));
-        if (!changed) throw new QuiverError('not-found', `No webhook ${id} for client ${call.client}`);
+        if (!changed) none(call.client, id);
         return jsonReply({ secret: secretOf(call.client, changed) }, 201);
       },
     },
+  ];
+}
+
+/** Its messages. */
+function messageRoutes(parts: WebhookRouteParts): Route[] {
+  const { webhooks, target, secretOf, now } = parts;
+  return [
     {
       ...described(
         'POST',
@@ -188,7 +216,7 @@ export function webhookRoutes(parts: WebhookRouteParts): Route[] {
         z.object({ delivered: z.boolean(), status: z.int().nullable(), error: z.string().nullable() }),
       ),
       async handle(call) {
-        const webhook = await named(call);
+        const webhook = await named(parts, call);
         const at = now();
         const body = JSON.stringify({
           type: 'test',
@@ -208,7 +236,11 @@ export function webhookRoutes(parts: WebhookRouteParts): Route[] {
         z.object({ failures: z.array(Failure) }),
       ),
       async handle(call) {
-        const letters = await webhooks.deadLetters(call.client, (await named(call)).id, LISTED_FAILURES);
+        const letters = await webhooks.deadLetters(
+          call.client,
+          (await named(parts, call)).id,
+          LISTED_FAILURES,
+        );
         return jsonReply({ failures: letters.map(failureView) });
       },
     },
@@ -220,7 +252,7 @@ export function webhookRoutes(parts: WebhookRouteParts): Route[] {
         z.object({ redelivered: z.int() }),
       ),
       async handle(call) {
-        const { id } = await named(call);
+        const { id } = await named(parts, call);
         const letters = await webhooks.deadLetters(call.client, id, 1000);
         for (const letter of letters)
           await webhooks.keepDeadLetter(call.client, id, { ...letter, isWanted: true });

@@ -94,7 +94,6 @@ const DEAD: RecordKind = {
 };
 
 export function webhookStore(records: RecordStore): WebhookStore {
-  const lettersOf = (id: string) => ({ from: `${id} `, before: `${id}!` });
   return {
     async list(client) {
       return (await records.range(WEBHOOKS, client)).map(({ value }) => parsed<Webhook>(value));
@@ -147,6 +146,15 @@ export function webhookStore(records: RecordStore): WebhookStore {
       return advanced;
     },
 
+    ...deadLetters(records),
+  };
+}
+
+/** What could not be delivered. */
+function deadLetters(
+  records: RecordStore,
+): Pick<WebhookStore, 'deadLetters' | 'keepDeadLetter' | 'removeDeadLetter'> {
+  return {
     async deadLetters(client, id, limit) {
       const found = await records.range(DEAD, client, { ...lettersOf(id), limit });
       return found.map(({ value }) => parsed<DeadLetter>(value));
@@ -160,6 +168,11 @@ export function webhookStore(records: RecordStore): WebhookStore {
       await records.change(DEAD, client, `${id} ${cursor}`, () => undefined);
     },
   };
+}
+
+/** The keys of the dead letters of one webhook. */
+function lettersOf(id: string): { readonly from: string; readonly before: string } {
+  return { from: `${id} `, before: `${id}!` };
 }
 
 function parsed<Type>(value: string): Type {
