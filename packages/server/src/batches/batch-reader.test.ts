@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { workOf } from '../../test/work-of.ts';
 import { idProblem, parseTntId } from '../domain/visitor-id.ts';
 import { type BatchRow, cursorAfter, MAX_ROW_BYTES } from './batch-format.ts';
-import { BatchReader, readBatch } from './batch-reader.ts';
+import { BatchReader } from './batch-reader.ts';
 
 /** A row as short as it can be written: `update a x=1`, `skipped`, `failed 5: reason`. */
 function short(row: BatchRow): string {
@@ -257,18 +257,6 @@ describe('any bytes', () => {
       { numRuns: 300 },
     );
   });
-});
-
-test('steps hold as many rows as asked, however the file comes', async () => {
-  const file = Buffer.from(`batch=pcId,a\n${'1,x\n'.repeat(2500)}`);
-  for (const size of [1, 999, file.length]) {
-    const chunks = Array.from({ length: Math.ceil(file.length / size) }, (_, index) =>
-      file.subarray(index * size, (index + 1) * size),
-    );
-    const steps: number[] = [];
-    for await (const rows of readBatch(chunks)) steps.push(rows.length);
-    expect(steps).toEqual([1000, 1000, 500]);
-  }
 });
 
 // Counted, not timed: how often each piece of the code was run, and over how many bytes the runtime's own functions went. Bun has
