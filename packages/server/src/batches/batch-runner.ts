@@ -81,10 +81,10 @@ const STEPS_UNDER_WAY = 2;
  * How long a process that died keeps others from its batch, in milliseconds. A step that takes longer costs nothing but the work
  * of the next one, for the store refuses what is out of turn.
  */
-const LEASE = 2000;
+const LEASE_MS = 2000;
 /** How often an idle loop looks at its queue, in milliseconds. */
-const LOOK_EVERY = 1000;
-const PAUSES = [1000, 5000];
+const LOOK_EVERY_MS = 1000;
+const PAUSES_MS = [1000, 5000];
 
 export class BatchRunner {
   readonly #parts: BatchRunnerParts;
@@ -122,7 +122,7 @@ export class BatchRunner {
   async #lookAgainAndAgain(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      const due = setTimeout(LOOK_EVERY, undefined, { signal }).catch(() => undefined);
+      const due = setTimeout(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
       try {
         for (const client of await this.#parts.batches.queued(this.#parts.clients)) this.wake(client);
       } catch (error) {
@@ -150,7 +150,7 @@ export class BatchRunner {
     for (;;) {
       const batch = await batches.next(client);
       if (!batch || batch.state === 'stuck' || this.#stopped.signal.aborted) break;
-      if (!(await batches.lease(client, holder, now(), now() + LEASE))) return;
+      if (!(await batches.lease(client, holder, now(), now() + LEASE_MS))) return;
       const isDone = await this.#run(batch);
       if (!isDone) break;
     }
@@ -159,7 +159,7 @@ export class BatchRunner {
 
   /** Runs one batch to its end. False when it is not at its end: stopped, out of turn, or stuck. */
   async #run(batch: Batch): Promise<boolean> {
-    const pauses = this.#parts.pauses ?? PAUSES;
+    const pauses = this.#parts.pauses ?? PAUSES_MS;
     const { client, id } = batch;
     let current: Batch | undefined = batch;
     let consumedAtFailure = -1;
@@ -176,7 +176,7 @@ export class BatchRunner {
         if (failures > pauses.length) return this.#giveUp(batch, error);
         await this.#pauseAfterFailure(pauses[failures - 1]!);
         if (this.#stopped.signal.aborted) return false;
-        const until = this.#parts.now() + LEASE;
+        const until = this.#parts.now() + LEASE_MS;
         if (!(await this.#parts.batches.lease(client, this.#parts.holder, this.#parts.now(), until)))
           return false;
         current = await this.#reload(client, id);
@@ -286,7 +286,7 @@ export class BatchRunner {
       client,
       id,
       holder,
-      leaseUntil: now() + LEASE,
+      leaseUntil: now() + LEASE_MS,
       consumedBefore: cursor.rows,
       updates,
       failures: [

@@ -17,21 +17,21 @@ export interface BatchSweeperParts {
 }
 
 /** How long a batch is kept after it was accepted, in milliseconds. */
-const KEPT = 7 * 86_400_000;
-const LOOK_EVERY = 600_000;
+const KEPT_MS = 7 * 86_400_000;
+const LOOK_EVERY_MS = 600_000;
 /** Batches and failed rows that are removed in one write: a batch may have half a million of them. */
 const REMOVED_PER_STEP = 1000;
 
 /** Not started yet. */
 export function batchSweeper(parts: BatchSweeperParts): Rounds {
-  const { clients, log, now, lookEvery = LOOK_EVERY } = parts;
+  const { clients, log, now, lookEvery = LOOK_EVERY_MS } = parts;
   return new Rounds({
     every: lookEvery,
     atOnce: true,
     log,
     failure: 'old batches could not be removed; tried again later',
     async round(isStopped) {
-      for (const client of clients) await sweepClient(parts, client, now() - KEPT, isStopped);
+      for (const client of clients) await sweepClient(parts, client, now() - KEPT_MS, isStopped);
     },
   });
 }

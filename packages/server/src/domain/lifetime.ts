@@ -3,7 +3,7 @@
 import type { ChangeChannel } from './change.ts';
 import type { ClientRules, WhenTooLarge } from './client-rules.ts';
 
-const DAY = 24 * 60 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 export const DEFAULT_LIFETIME_DAYS = 14;
 
@@ -23,7 +23,7 @@ export interface WriteMoment extends WriteRules {
 
 /** When a profile that is written at this moment expires. */
 export function expiryOf(moment: WriteMoment): number {
-  return moment.now + moment.lifetimeDays * DAY;
+  return moment.now + moment.lifetimeDays * DAY_MS;
 }
 
 /** Whether a profile is gone for every reader: from the very millisecond of its expiry on. */

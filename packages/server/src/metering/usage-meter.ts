@@ -12,8 +12,8 @@ import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { UsageOfDay, UsageStore } from '../storage/kept/usage-store.ts';
 
-const DAY = 86_400_000;
-const FLUSH_EVERY = 1000;
+const DAY_MS = 86_400_000;
+const FLUSH_EVERY_MS = 1000;
 
 export interface UsageMeterParts {
   readonly usage: UsageStore;
@@ -41,7 +41,7 @@ export class UsageMeter {
   constructor(parts: UsageMeterParts) {
     this.#parts = parts;
     const failure = 'usage could not be stored';
-    this.#rounds = new Rounds({ every: FLUSH_EVERY, round: () => this.flush(), failure, log: parts.log });
+    this.#rounds = new Rounds({ every: FLUSH_EVERY_MS, round: () => this.flush(), failure, log: parts.log });
     this.#turnDay(parts.now());
     this.#registerCounters();
   }
@@ -61,7 +61,7 @@ export class UsageMeter {
   count(client: string, kind: UsageKind, calls = 1): void {
     if (calls === 0) return;
     const now = this.#parts.now();
-    if (now >= this.#dayEnds || now < this.#dayEnds - DAY) this.#turnDay(now);
+    if (now >= this.#dayEnds || now < this.#dayEnds - DAY_MS) this.#turnDay(now);
     add(this.#pending, client, kind, calls);
     add(this.#totals, client, kind, calls);
   }
@@ -90,7 +90,7 @@ export class UsageMeter {
     this.#earlier.push(...usageOf(this.#pending, this.#day));
     this.#pending = new Map();
     this.#day = dayOf(now);
-    this.#dayEnds = (Math.floor(now / DAY) + 1) * DAY;
+    this.#dayEnds = (Math.floor(now / DAY_MS) + 1) * DAY_MS;
   }
 
   #registerCounters(): void {

@@ -10,7 +10,7 @@ import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
 import { dayOf, PROFILE_API_KINDS } from './usage-meter.ts';
 
-const DAY = 86_400_000;
+const DAY_MS = 86_400_000;
 /** The days of a month, when none are named. */
 const DEFAULT_DAYS = 30;
 /** Days that are kept, and the most that can be asked for at once. */
@@ -89,7 +89,7 @@ export function usageRoutes(usage: UsageStore, flush: () => Promise<void>, now: 
           (await usage.read(call.client, from, to)).map(({ day, counts }) => [day, counts]),
         );
         const days: z.infer<typeof UsageReply>['days'] = [];
-        for (let at = Date.parse(from); at <= Date.parse(to); at += DAY) {
+        for (let at = Date.parse(from); at <= Date.parse(to); at += DAY_MS) {
           const day = dayOf(at);
           const counts = found.get(day) ?? {};
           days.push({
@@ -107,8 +107,8 @@ export function usageRoutes(usage: UsageStore, flush: () => Promise<void>, now: 
 
 function rangeOf({ query }: Call, now: number): { from: string; to: string } {
   const to = dayIn(lastValue(query, 'to'), 'to') ?? dayOf(now);
-  const from = dayIn(lastValue(query, 'from'), 'from') ?? dayOf(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY);
-  const days = (Date.parse(to) - Date.parse(from)) / DAY + 1;
+  const from = dayIn(lastValue(query, 'from'), 'from') ?? dayOf(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS);
+  const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
   if (days < 1) throw new QuiverError('bad-request', 'from: must not be after to');
   if (days > KEPT_DAYS)
     throw new QuiverError('bad-request', `to: must be at most ${KEPT_DAYS} days after from`);

@@ -14,12 +14,12 @@ export interface UsageSweeperParts {
   readonly now: () => number;
 }
 
-const LOOK_EVERY = 3_600_000;
+const LOOK_EVERY_MS = 3_600_000;
 
 /** Looks at the start and then every hour; not started yet. */
 export function usageSweeper({ usage, clients, log, now }: UsageSweeperParts): Rounds {
   return new Rounds({
-    every: LOOK_EVERY,
+    every: LOOK_EVERY_MS,
     atOnce: true,
     log,
     failure: 'old usage could not be removed; tried again later',

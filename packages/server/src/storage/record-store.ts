@@ -63,7 +63,7 @@ export interface SmallRecord {
 }
 
 /** Keys from `from` (included) to `before` (excluded); all of an owner's by default. */
-export interface KeyRange {
+export interface RecordRange {
   readonly from?: string;
   readonly before?: string;
   /** How many records, the first ones; {@link MAX_RANGE} by default, and never more. */
@@ -88,7 +88,7 @@ export interface RecordStore {
   get(kind: RecordKind, owner: string, key: string): Promise<string | undefined>;
 
   /** The records of an owner, in the order of their keys. */
-  range(kind: RecordKind, owner: string, range?: KeyRange): Promise<SmallRecord[]>;
+  range(kind: RecordKind, owner: string, range?: RecordRange): Promise<SmallRecord[]>;
 
   /**
    * Reads a record and replaces it in one step: no other change comes between.
@@ -106,7 +106,7 @@ export interface RecordStore {
   add(kind: RecordKind, owner: string, records: readonly SmallRecord[]): Promise<number>;
 
   /** Removes records. @returns how many */
-  remove(kind: RecordKind, owner: string, range?: KeyRange): Promise<number>;
+  remove(kind: RecordKind, owner: string, range?: RecordRange): Promise<number>;
 
   /**
    * A function that counts the changes which all processes have made to records of a kind that
@@ -127,6 +127,6 @@ export function requireRecordSize(owner: string, { key, value = '' }: Partial<Sm
 }
 
 /** How many records a range asks for. */
-export function rangeLimit({ limit = MAX_RANGE }: KeyRange): number {
+export function rangeLimit({ limit = MAX_RANGE }: RecordRange): number {
   return Math.min(limit, MAX_RANGE);
 }

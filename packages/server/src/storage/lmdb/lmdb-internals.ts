@@ -1,6 +1,6 @@
 /**
- * What this engine uses of `lmdb` beyond its published types, in one place, and a check at start that all of it is there and
- * means what it meant. No other file casts a table or a root database.
+ * What this engine uses of `lmdb` beyond its published types, in one place, and a check at start
+ * that all of it is there and means what it meant. No other file casts a table or a root database.
  */
 
 import type { Database, RootDatabase } from 'lmdb';
@@ -32,14 +32,20 @@ interface Unlisted {
   };
   ensureReadTxn(): void;
   addListener(event: 'begin-transaction', listener: () => void): void;
+  removeListener(event: 'begin-transaction', listener: () => void): void;
 }
 
-/** A value in memory that is longer than what is to be put; `lmdb` takes the bytes from `start` to `end`. */
+/**
+ * A value in memory that is longer than what is to be put; `lmdb` takes the bytes from `start` to
+ * `end`.
+ */
 export type PartlyUsed = Buffer & { start: number; end: number };
 
 /** Options of `open` that the types leave out. */
 export interface UnlistedOptions {
-  /** How many entries of the list of free pages are read at a time, and how many of them are kept. */
+  /**
+   * How many entries of the list of free pages are read at a time, and how many of them are kept.
+   */
   readonly maxFreeSpaceToLoad: number;
   readonly maxFreeSpaceToRetain: number;
 }
@@ -61,7 +67,10 @@ export function onSnapshot(table: unknown, listener: () => void): void {
   unlisted(table).addListener('begin-transaction', listener);
 }
 
-/** Puts behind the last key of the table; false, and nothing is put, when `key` would not be the last. */
+/**
+ * Puts behind the last key of the table; false, and nothing is put, when `key` would not be the
+ * last.
+ */
 export function putLast(table: Table, key: Buffer, value: Buffer): boolean {
   const done: unknown = table.putSync(key, value, { append: true });
   return done === true;
@@ -69,7 +78,8 @@ export function putLast(table: Table, key: Buffer, value: Buffer): boolean {
 
 /** A buffer that is used again and again as a value; set its `end` before each use. */
 export function partlyUsed(size: number): PartlyUsed {
-  // Slow: with memory of its own, because the library takes the start of that for the start of the buffer.
+  // Slow: with memory of its own, because the library takes the start of that for the start of the
+  // buffer.
   return Object.assign(Buffer.allocUnsafeSlow(size), { start: 0, end: 0 });
 }
 
@@ -78,7 +88,10 @@ export function treePages(table: Table): TreePages {
   return pagesOf(unlisted(table).db.stat());
 }
 
-/** The size of the whole file in pages, a page in bytes, and what the trees take up that no table name leads to. */
+/**
+ * The size of the whole file in pages, a page in bytes, and what the trees take up that no table
+ * name leads to.
+ */
 export function filePages(root: RootDatabase): {
   readonly pageBytes: number;
   readonly pages: number;
@@ -112,10 +125,27 @@ export function checkReading(root: RootDatabase, table: Table, key: Buffer): voi
     ['stat', () => treePages(table).entries > 0 && treePages(table).pages > 0],
     ['getStats', () => filePages(root).pages > 0 && filePages(root).pageBytes >= 512],
     ['ensureReadTxn', () => typeof ensureReadTxn === 'function'],
+    ['begin-transaction', () => tellsOfSnapshot(root, table, key)],
   ]);
 }
 
-/** As {@link checkReading}, for what it writes with; within a write transaction. @param scratch an empty table, empty again afterwards */
+/** Whether a listener is told when a read of a table begins a read transaction. */
+function tellsOfSnapshot(root: RootDatabase, table: Table, key: Buffer): boolean {
+  let isTold = false;
+  const listener = () => {
+    isTold = true;
+  };
+  unlisted(table).addListener('begin-transaction', listener);
+  root.resetReadTxn();
+  table.getBinaryFast(key);
+  unlisted(table).removeListener('begin-transaction', listener);
+  return isTold;
+}
+
+/**
+ * As {@link checkReading}, for what it writes with; within a write transaction. @param scratch an
+ * empty table, empty again afterwards
+ */
 export function checkWriting(scratch: Table): void {
   const [first, second] = [Buffer.from([0]), Buffer.from([1])];
   const value = partlyUsed(64);

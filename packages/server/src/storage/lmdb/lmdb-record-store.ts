@@ -12,8 +12,8 @@ import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import {
   type ChangeOutcome,
   type ChangeRecord,
-  type KeyRange,
   type RecordKind,
+  type RecordRange,
   type RecordStore,
   rangeLimit,
   requireRecordSize,
@@ -43,7 +43,7 @@ export class LmdbRecordStore implements RecordStore {
     return this.#environment.read(() => this.#valueAt(at));
   }
 
-  async range(kind: RecordKind, owner: string, range: KeyRange = {}): Promise<SmallRecord[]> {
+  async range(kind: RecordKind, owner: string, range: RecordRange = {}): Promise<SmallRecord[]> {
     const prefix = prefixOf(kind, owner).length;
     return this.#environment.read(() =>
       Array.from(this.#records.getRange(placesOf(kind, owner, range)), ({ key, value }) => ({
@@ -89,7 +89,7 @@ export class LmdbRecordStore implements RecordStore {
     });
   }
 
-  async remove(kind: RecordKind, owner: string, range: KeyRange = {}): Promise<number> {
+  async remove(kind: RecordKind, owner: string, range: RecordRange = {}): Promise<number> {
     const places = placesOf(kind, owner, range);
     // Most of the time there is nothing to remove, and nothing is written then.
     const isEmpty = this.#environment.read(() => this.#records.getKeysCount({ ...places, limit: 1 }) === 0);
@@ -193,7 +193,7 @@ function keyOf(kind: RecordKind, owner: string, key: string): Buffer {
 }
 
 /** Where the records of a range lie. */
-function placesOf(kind: RecordKind, owner: string, range: KeyRange) {
+function placesOf(kind: RecordKind, owner: string, range: RecordRange) {
   const { from = '', before } = range;
   const end = before === undefined ? ABOVE : Buffer.from(before);
   return {

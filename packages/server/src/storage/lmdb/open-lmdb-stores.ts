@@ -38,7 +38,7 @@ export interface LmdbStoresOptions {
 }
 
 /** In milliseconds. What others have written since is read at the next look: half a second's worth would be noticed. */
-const KEEP_UP_EVERY = 100;
+const KEEP_UP_EVERY_MS = 100;
 
 /** Reads what others have written, so that the first request after a pause need not. */
 function keepUp(environment: LmdbEnvironment): void {
@@ -50,7 +50,7 @@ function keepUp(environment: LmdbEnvironment): void {
 }
 
 /** How often the lock file is looked at, in milliseconds. */
-const LOOK_AT_LOCK_EVERY = 1000;
+const LOOK_AT_LOCK_EVERY_MS = 1000;
 
 function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Timeout {
   const numberOf = () => statSync(file, { throwIfNoEntry: false })?.ino;
@@ -59,7 +59,7 @@ function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Tim
     if (numberOf() === opened) return;
     clearInterval(timer);
     onGone(file);
-  }, LOOK_AT_LOCK_EVERY);
+  }, LOOK_AT_LOCK_EVERY_MS);
   return timer.unref();
 }
 
@@ -84,7 +84,7 @@ export async function openLmdbStores({
   const upkeep = new StoreUpkeep(environment, tables.records, log);
   const snapshots = new StoreSnapshots(environment, join(path, 'snapshots'), log);
   const profiles = new LmdbProfileStore(environment, tables, limits);
-  const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY);
+  const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY_MS);
   keepingUp.unref();
   const watching = onLockFileGone && watchLockFile(join(path, LOCK_FILE), onLockFileGone);
   return storesOver({

@@ -130,12 +130,12 @@ interface Remaining {
 }
 
 /** How long an attempt may be on its way, by the engine's clock, in milliseconds. */
-const DEADLINE = 8000;
+const DEADLINE_MS = 8000;
 /** How long a transaction is left alone by those who wait for it, in milliseconds. */
-const PATIENCE = 300;
+const PATIENCE_MS = 300;
 /** A cell of which nothing is left is kept for those who come late; for a replayed row of a batch as long as batches are kept. */
-const TOMBSTONE = 60_000;
-const TOMBSTONE_WITH_MARK = 7 * 86_400_000;
+const TOMBSTONE_MS = 60_000;
+const TOMBSTONE_WITH_MARK_MS = 7 * 86_400_000;
 
 export class Cells {
   readonly #cluster: RedisCluster;
@@ -216,7 +216,7 @@ export class Cells {
       for (const one of pending) await this.#carryOut(client, id, one, until);
       if (intent === undefined) continue;
       const age = Date.now() - Math.min(since, (JSON.parse(intent) as Intent).at);
-      const isSettled = await this.#settle(client, intent, age > PATIENCE, until, key);
+      const isSettled = await this.#settle(client, intent, age > PATIENCE_MS, until, key);
       if (!isSettled) await pause(wait * (0.5 + Math.random()));
       if (Date.now() > until) throw busy();
     }
@@ -255,7 +255,7 @@ export class Cells {
     const tx = newVersion();
     if (others.length === 0 && repoints.length === 0) return this.#change(target, tx, '', until, changes);
     const intent = JSON.stringify({ tx, home: id, at: Date.now() } satisfies Intent);
-    const deadline = Date.now() + DEADLINE;
+    const deadline = Date.now() + DEADLINE_MS;
     const prepared = await Promise.all(
       others.map(({ cell, change }) =>
         this.#run(prepareCell, [cell.key], [tx, deadline, cell.version, intent, ...listed(change)], until),
@@ -283,7 +283,7 @@ export class Cells {
     changes: readonly ProfileChange[],
   ): Promise<boolean> {
     const { key, text } = this.#outbox.of(cell.client, cell.key, changes);
-    const args = [newVersion(), Date.now() + DEADLINE, cell.version, text, ...listed(change)];
+    const args = [newVersion(), Date.now() + DEADLINE_MS, cell.version, text, ...listed(change)];
     const isDone = (await this.#run(changeCellByRow, [cell.key, key], args, until)) === 'done';
     if (isDone && text !== '') this.#outbox.hint(cell.key);
     return isDone;
@@ -308,7 +308,7 @@ export class Cells {
   ) {
     const { key, text } = this.#outbox.of(cell.client, cell.key, changes);
     const keys = [cell.key, noteKey(cell.key, operation), key];
-    const args = [operation, Date.now() + DEADLINE, cell.version, pending, text, ...listed(change)];
+    const args = [operation, Date.now() + DEADLINE_MS, cell.version, pending, text, ...listed(change)];
     const isDone = (await this.#run(changeCell, keys, args, until)) === 'done';
     if (isDone && text !== '') this.#outbox.hint(cell.key);
     return isDone;
@@ -362,7 +362,7 @@ export function pointerText({ home, birth }: CellPointer): string {
 export function removal(cell: Cell): CellEdit {
   const marks = [...cell.marks].filter(([field]) => isMarkOf(field, cell.id));
   const set = marks.map(([field, mark]): [string, string] => [`b${field}`, mark]);
-  return { ttl: marks.length === 0 ? TOMBSTONE : TOMBSTONE_WITH_MARK, clear: true, set };
+  return { ttl: marks.length === 0 ? TOMBSTONE_MS : TOMBSTONE_WITH_MARK_MS, clear: true, set };
 }
 
 /** Others kept changing the same profile. */

@@ -9,9 +9,9 @@ import { encodeProfile } from './packed-profile.ts';
 import { isMarkOf } from './row-marks.ts';
 
 /** The engine frees a profile so long after it has expired, in milliseconds: clocks differ. */
-const GRACE = 60_000;
+const GRACE_MS = 60_000;
 /** How long a pointer outlives the profile's present expiry, so that it need not be touched by every write. */
-const POINTER_SLACK = 100 * 86_400_000;
+const POINTER_SLACK_MS = 100 * 86_400_000;
 
 export class ProfileDraft {
   home: VisitorId;
@@ -75,7 +75,7 @@ export class ProfileDraft {
   }
 
   pointerTtl(now: number): number {
-    return Math.max(0, this.profile.expiresAt - now) + POINTER_SLACK;
+    return Math.max(0, this.profile.expiresAt - now) + POINTER_SLACK_MS;
   }
 
   /** Pointers made now live at least until then; the shortest counts. */
@@ -112,7 +112,7 @@ export class ProfileDraft {
           ...[...read.marks.keys()].filter((field) => !this.marks.has(field)).map((field) => `b${field}`),
         ]
       : [];
-    return { ttl: Math.max(0, profile.expiresAt - now) + GRACE, clear: !read, set, remove };
+    return { ttl: Math.max(0, profile.expiresAt - now) + GRACE_MS, clear: !read, set, remove };
   }
 }
 

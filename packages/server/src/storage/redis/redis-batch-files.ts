@@ -11,7 +11,7 @@ import { keepParts, noteFile, removeParts, writePart } from './lua-scripts.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 
 /** How long a part waits for the rest of its file, in milliseconds. */
-const UNFINISHED_KEPT = 60 * 60 * 1000;
+const UNFINISHED_KEPT_MS = 60 * 60 * 1000;
 const PARTS_AT_ONCE = 100;
 
 export class RedisBatchFiles implements BatchFileStore {
@@ -32,7 +32,7 @@ export class RedisBatchFiles implements BatchFileStore {
     const packer = new PartPacker(async (packed) => {
       parts += 1;
       const keys = [this.#partKey(file, parts - 1)];
-      await this.#cluster.write({ script: writePart, keys, args: [packed, UNFINISHED_KEPT] });
+      await this.#cluster.write({ script: writePart, keys, args: [packed, UNFINISHED_KEPT_MS] });
     });
     return {
       write: (chunk) => packer.write(chunk),

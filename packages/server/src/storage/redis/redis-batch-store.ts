@@ -58,7 +58,7 @@ interface Beside {
 }
 
 /** How long an operation is remembered, in milliseconds: longer than it may be sent again. */
-const NOTE_KEPT = 20_000;
+const NOTE_KEPT_MS = 20_000;
 const LISTED_AT_ONCE = 100;
 
 /** Clients whose queues are looked at at the same time. */
@@ -232,7 +232,7 @@ export class RedisBatchStore implements BatchStore {
           this.#failuresKey(client, turn),
           this.#noteKey(client),
         ],
-        args: [NOTE_KEPT, turn, batch.id, JSON.stringify({ ...batch, isLeaving: true }), room],
+        args: [NOTE_KEPT_MS, turn, batch.id, JSON.stringify({ ...batch, isLeaving: true }), room],
       });
       room -= Number(count);
       if (String(isGone) !== '1') return { gone, more: true };
@@ -268,7 +268,7 @@ export class RedisBatchStore implements BatchStore {
         this.#noteKey(client),
       ],
       args: [
-        NOTE_KEPT,
+        NOTE_KEPT_MS,
         turn,
         text,
         JSON.stringify(batch),

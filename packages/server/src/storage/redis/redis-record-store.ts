@@ -12,8 +12,8 @@ import { QuiverError } from '../../errors.ts';
 import {
   type ChangeOutcome,
   type ChangeRecord,
-  type KeyRange,
   type RecordKind,
+  type RecordRange,
   type RecordStore,
   rangeLimit,
   requireRecordSize,
@@ -50,7 +50,7 @@ export class RedisRecordStore implements RecordStore {
     return this.#get(kind, owner, key, latest(readMs(kind)));
   }
 
-  async range(kind: RecordKind, owner: string, range: KeyRange = {}): Promise<SmallRecord[]> {
+  async range(kind: RecordKind, owner: string, range: RecordRange = {}): Promise<SmallRecord[]> {
     const until = latest(readMs(kind));
     const page = ['LIMIT', 0, rangeLimit(range)] as const;
     const order = this.#key('record-order', kind, owner);
@@ -92,7 +92,7 @@ export class RedisRecordStore implements RecordStore {
     return Number(added);
   }
 
-  async remove(kind: RecordKind, owner: string, range: KeyRange = {}): Promise<number> {
+  async remove(kind: RecordKind, owner: string, range: RecordRange = {}): Promise<number> {
     const [, removed] = await this.#write(removeRecords, kind, owner, [...edgesOf(range), rangeLimit(range)]);
     return Number(removed);
   }
@@ -137,7 +137,7 @@ function marked(value: string | undefined): string {
 }
 
 /** A range as `ZRANGEBYLEX` takes it. */
-function edgesOf({ from = '', before }: KeyRange): [string, string] {
+function edgesOf({ from = '', before }: RecordRange): [string, string] {
   return [`[${from}`, before === undefined ? '+' : `(${before}`];
 }
 
