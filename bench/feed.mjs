@@ -122,7 +122,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
     const pair = [];
     for (const index of order) {
       pair[index] = await measured(() => work(places[index], round * 1013));
-      while (await places[index].upkeep());
+      while (await places[index].chores.steps.upkeep());
       await places[index].changes.upkeep(Date.now());
     }
     results[name].push({ off: pair[0], on: pair[1] });

@@ -27,6 +27,7 @@ const NAMES = [
   'damage',
   'stop',
   'one-person',
+  'feed',
   'fresh-reads',
   'model',
   'model-redis',

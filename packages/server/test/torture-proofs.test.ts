@@ -11,6 +11,7 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['backup', 'copy-of-the-live-file'],
     ['kill', 'half-updates'],
     ['one-person', 'read-then-write'],
+    ['feed', 'forgotten-changes'],
     ['fresh-reads', 'shared-snapshots'],
     ['expiry', 'a-millisecond-too-long'],
     ['http-differential', 'lenient-http'],

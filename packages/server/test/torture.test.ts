@@ -17,6 +17,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'stop',
     'full-disk',
     'one-person',
+    'feed',
     'fresh-reads',
     'model',
     'expiry',
