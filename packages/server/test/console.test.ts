@@ -6,6 +6,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { hasBrowser, launchBrowser } from './browser.ts';
 import { type Quiver, startQuiver } from './start-quiver.ts';
+import { until } from './until.ts';
 
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 /** What the browser itself says of an answer that is a refusal. */
@@ -184,14 +185,25 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
         { tntId: visitor, customerIds },
         { tntId: `sharer${width}`, thirdPartyId: 'undefined' },
       ]) {
-        const body = JSON.stringify({ context: { channel: 'web' }, id });
+        const pageLoad = { parameters: { 'user.categoryId': 'shoes' } };
+        const body = JSON.stringify({ context: { channel: 'web' }, id, execute: { pageLoad } });
         await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s`, { method: 'POST', body });
       }
+      const headers = { authorization: `Bearer ${quiver.adminToken}` };
+      const table = { method: 'POST', headers, body: `id,tier\n47:11-${width},gold\n` };
+      const accepted = await fetch(`${quiver.url}/demo/target/customer-attributes/crm`, table);
+      const { status } = (await accepted.json()) as { status: string };
+      await until('the customer attributes are set', async () => {
+        const batch = (await (await fetch(status, { headers })).json()) as { state: string };
+        return batch.state === 'complete';
+      });
       await open('demo/profiles');
       await page.getByLabel('Visitor id').fill(`crm:47:11-${width}`);
       await page.keyboard.press('Enter');
       await page.locator('.found', { hasText: 'customer id' }).waitFor();
       await page.getByRole('cell', { name: visitor }).waitFor();
+      await page.getByText('Affinity for shoes').waitFor();
+      await page.getByRole('cell', { name: 'gold' }).waitFor();
       await page.getByText('Show the JSON').click();
       await page.getByText(`"visitorId": "${visitor}"`).waitFor();
       await look('a profile found by a customer id');
