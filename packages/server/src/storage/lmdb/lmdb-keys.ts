@@ -209,6 +209,13 @@ export function parseLinkKey(key: Buffer): { since: number; id: VisitorId } {
   };
 }
 
+const NAMES: ReadonlySet<number> = new Set([KIND_NUMBER.thirdPartyId, KIND_NUMBER.customerId]);
+
+/** Whether a link is of an id that names a person, not a device. */
+export function isLinkOfName(key: Buffer): boolean {
+  return NAMES.has(key[2 * TIME_BYTES]!);
+}
+
 /** The range of the links of a group. */
 export function linksOf(group: number): { readonly start: Buffer; readonly end: Buffer } {
   return { start: numberKey(group), end: numberKey(group + 1) };

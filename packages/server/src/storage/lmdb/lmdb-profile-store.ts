@@ -11,7 +11,6 @@ import {
   planLinks,
   strongestFirst,
 } from '../../domain/linking.ts';
-import { personNames } from '../../domain/person-names.ts';
 import {
   merged,
   type Profile,
@@ -198,7 +197,7 @@ export class LmdbProfileStore implements ProfileStore {
       const key = located.homeKey.toString('latin1');
       const gone = isExpired(located.profile, now);
       (gone ? expired : living).set(key, located);
-      const names = () => personNames(this.#tables.idsOf(located));
+      const names = () => this.#tables.namesOf(located);
       return { id, profile: gone ? undefined : { key, names } };
     });
     return { known, living, expired };

@@ -20,6 +20,7 @@
 
 import { MAX_ATTRIBUTES_SIZE, NO_ATTRIBUTES, type PackedAttributes } from '../../domain/attributes.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
+import { addName, personNames } from '../../domain/person-names.ts';
 import { type Profile, withoutId } from '../../domain/profile.ts';
 import { readTime, TIME_BYTES } from '../../domain/time-bytes.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
@@ -33,6 +34,7 @@ import {
   expiryKey,
   handleKey,
   idKey,
+  isLinkOfName,
   linkKey,
   linksOf,
   numberKey,
@@ -117,6 +119,16 @@ export class ProfileTables {
       const { id, since } = parseLinkKey(key);
       return { ...id, since };
     });
+  }
+
+  /** The names of the person whose profile it is. Looks at every id, but makes no object of one that is no name. */
+  namesOf(located: LocatedProfile): Map<string, string> {
+    if (located.linkGroup === 0) return personNames([onlyIdOf(located)]);
+    const names = new Map<string, string>();
+    for (const key of this.links.getKeys(linksOf(located.linkGroup))) {
+      if (isLinkOfName(key)) addName(names, parseLinkKey(key).id);
+    }
+    return names;
   }
 
   /** The tntId that has named the profile longest. */

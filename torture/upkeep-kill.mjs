@@ -1,0 +1,115 @@
+/**
+ * kill -9 in the middle of merging, cleaning and folding, on Bun and Node in turn: a process writes to a store of small segments and tidies
+ * it all the while, and dies a moment after it has begun one of the three. What it had acknowledged must be there, and the
+ * store sound, for whoever opens it next.
+ */
+
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { bunPath } from '../scripts/setup.mjs';
+import { Journal } from './lanes.mjs';
+import { built, makeFolder, RUNTIMES, sabotageEnv } from './quiver-process.mjs';
+
+const WRITER = fileURLToPath(new URL('./upkeep-writer.mjs', import.meta.url));
+const WORKS = ['merging', 'cleaning', 'folding'];
+/** In milliseconds, from the beginning of the work. */
+const LONGEST_WAIT = 15;
+const STUCK_MS = 60_000;
+
+export default {
+  name: 'upkeep-kill',
+  bar: '60 kills while the store merges, cleans and folds: 0 acknowledged lost, 0 torn, the store sound every time',
+  sizes: { short: { kills: 6 }, long: { kills: 60 } },
+  sabotages: { 'removed-before-copied': { kills: 9 }, 'merged-too-early': { kills: 9 } },
+  async run(size, { say, sabotage }) {
+    const folder = await makeFolder('upkeep');
+    const journal = new Journal();
+    const seen = { kills: 0, merging: 0, cleaning: 0, folding: 0, lost: 0, torn: 0, damaged: 0 };
+    for (; seen.kills < size.kills; seen.kills += 1) {
+      const work = WORKS[seen.kills % WORKS.length];
+      await killDuring(work, { folder, journal, sabotage, life: seen.kills });
+      seen[work] += 1;
+      await look(folder, journal, seen);
+      say(
+        `${seen.kills + 1} kills, ${journal.acknowledged} acknowledged, ${seen.lost} lost, ${seen.damaged} damaged`,
+      );
+    }
+    const isMet = seen.lost + seen.torn + seen.damaged === 0;
+    return { seen: { ...seen, acknowledged: journal.acknowledged }, isMet };
+  },
+};
+
+async function killDuring(work, { folder, journal, sabotage, life }) {
+  const isBun = RUNTIMES[Math.floor(life / WORKS.length) % 2] === 'bun';
+  const child = spawn(isBun ? bunPath() : process.execPath, [WRITER, folder, `life${life}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...sabotageEnv(sabotage) },
+  });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  // After so much has been written that there is something of each work to do.
+  const ripe = journal.acknowledged + 1500 + Math.random() * 1500;
+  const stuck = new AbortController();
+  void setTimeout(STUCK_MS, undefined, { signal: stuck.signal }).then(
+    () => child.kill('SIGKILL'),
+    () => undefined,
+  );
+  let isDying = false;
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line === `@${work}` && journal.acknowledged >= ripe && !isDying) {
+      isDying = true;
+      void setTimeout(Math.random() * LONGEST_WAIT).then(() => child.kill('SIGKILL'));
+    }
+    const [, id, n] = /^(life\S+) (\d+)$/.exec(line) ?? [];
+    if (id !== undefined) journal.note(id, Number(n));
+  }
+  await ended;
+  stuck.abort();
+  if (!isDying) throw new Error(`no ${work} in ${STUCK_MS} ms`);
+}
+
+/** Opens the store as the next server would, and compares it with the journal. */
+async function look(folder, journal, seen) {
+  const { openLmdbStores } = await built('storage/lmdb/open-lmdb-stores.js');
+  if ((await damageOf(folder)).length > 0) seen.damaged += 1;
+  const store = await openLmdbStores({ path: folder, log: { segmentEntries: 64, mergeKeys: 16 } });
+  try {
+    for (const [id, n] of journal.last) {
+      const { first, second } = valuesOf(store, id);
+      if (first === undefined || first < n) seen.lost += 1;
+      if (first !== second) seen.torn += 1;
+    }
+  } finally {
+    await store.close();
+  }
+  // What was lost is counted once.
+  if (seen.lost > 0) journal.last.clear();
+}
+
+/** What the doctor would find. */
+async function damageOf(folder) {
+  const { LmdbEnvironment } = await built('storage/lmdb/lmdb-environment.js');
+  const { ProfileTables } = await built('storage/lmdb/profile-tables.js');
+  const { StoreCheck } = await built('storage/lmdb/store-check.js');
+  const environment = await LmdbEnvironment.open(folder);
+  try {
+    return new StoreCheck(environment, new ProfileTables(environment, { segmentEntries: 64 }).records).all();
+  } catch (error) {
+    return [error.message];
+  } finally {
+    await environment.close();
+  }
+}
+
+function valuesOf(store, id) {
+  try {
+    const found = store.profiles.find('demo', { kind: 'tntId', value: id }, Date.now());
+    const attributes = found === undefined ? {} : JSON.parse(found.attributes);
+    return { first: numberOf(attributes.first), second: numberOf(attributes.second) };
+  } catch {
+    return { first: undefined, second: undefined };
+  }
+}
+
+const numberOf = (attribute) => (attribute === undefined ? undefined : Number(attribute.value));
