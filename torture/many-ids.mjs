@@ -1,7 +1,8 @@
 /**
- * One person with 100,000 ids: to read the profile, to update it and to remove it cost what they change, and not what the person
- * has; to move one of its devices to another person blocks nobody for long. Measured as processor time of this process, which has the store open alone, so that the load
- * of the machine counts little.
+ * One person with 100,000 ids: to read the profile, to update it and to remove it cost what they
+ * change, and not what the person has; to move one of its devices to another person blocks nobody
+ * for long. Measured as processor time of this process, which has the store open alone, so that
+ * the load of the machine counts little.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -61,7 +62,10 @@ async function measure(folder, ids) {
   const tidy = async () => {
     for (let look = 0; look < 3; look += 1) while (await store.chores.steps.upkeep());
   };
-  /** Processor time of one of so many works done one after the other, in milliseconds; the median, for a collection of garbage may hit any. */
+  /**
+   * Processor time of one of so many works done one after the other, in milliseconds; the median,
+   * for a collection of garbage may hit any.
+   */
   const cost = async (count, work) => {
     const times = [];
     for (let n = 0; n < count; n += 1) {

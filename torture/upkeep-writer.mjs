@@ -1,6 +1,7 @@
 /**
- * A process for the torture `upkeep-kill`: writes to an embedded store, merges and cleans it all the while, and says on stdout what was
- * acknowledged (`name n`) and what the upkeep begins (`@merging`, `@cleaning`, `@folding`).
+ * A process for the torture `upkeep-kill`: writes to an embedded store, merges and cleans it all
+ * the while, and says on stdout what was acknowledged (`name n`) and what the upkeep begins
+ * (`@merging`, `@cleaning`, `@folding`).
  *
  *   upkeep-writer.mjs FOLDER NAME
  */
@@ -13,7 +14,8 @@ const { EntryLog } = await part('entry-log');
 const { PROFILE } = await part('record-entry');
 
 const tell = (line) => process.stdout.write(`${line}\n`);
-// Told where a key goes to the index, an entry is removed, or a large profile is written whole: in the middle of a transaction.
+// Told where a key goes to the index, an entry is removed, or a large profile is written whole: in
+// the middle of a transaction.
 for (const [method, what] of [
   ['isNewest', 'merging'],
   ['removeEntry', 'cleaning'],
@@ -46,7 +48,8 @@ async function write(lane) {
       ['first', String(n)],
       ['second', String(n)],
     ]);
-    // A large profile is a whole record and deltas of what has changed since, which soon outweigh it.
+    // A large profile is a whole record and deltas of what has changed since, which soon outweigh
+    // it.
     for (let at = 0; isLarge && at < (n === 1 ? 20 : 1); at += 1) {
       settings.set(`more-${(n + at) % 20}`, 'x'.repeat(500));
     }

@@ -1,6 +1,7 @@
 /**
- * A batch of 10,000 columns beside single updates: each step of it holds the writer for a few milliseconds, however wide its rows are, so
- * updates of others go on. How long they take is compared with how long they take without the batch, on the same server.
+ * A batch of 10,000 columns beside single updates: each step of it holds the writer for a few
+ * milliseconds, however wide its rows are, so updates of others go on. How long they take is
+ * compared with how long they take without the batch, on the same server.
  */
 
 import { ask, until, update, visit } from './lanes.mjs';
@@ -67,7 +68,9 @@ async function batch(url, body) {
   return Number(/<successfulUpdates>(\d+)</.exec(text)?.[1]);
 }
 
-/** How long updates of one profile take, one after the other, until `end`; in milliseconds, sorted. */
+/**
+ * How long updates of one profile take, one after the other, until `end`; in milliseconds, sorted.
+ */
 async function timesWhile(url, end) {
   const times = [];
   let running = true;

@@ -10,6 +10,7 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['stop', 'write-behind-and-exit'],
     ['backup', 'copy-of-the-live-file'],
     ['kill', 'half-updates'],
+    ['upkeep-kill', 'removed-before-copied'],
     ['one-person', 'read-then-write'],
     ['feed', 'forgotten-changes'],
     ['fresh-reads', 'shared-snapshots'],

@@ -14,6 +14,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'expressions',
     'fuzz',
     'kill',
+    'upkeep-kill',
     'stop',
     'full-disk',
     'one-person',

@@ -1,10 +1,11 @@
 /**
  * `quiver compact`: gives the disk back what the embedded store no longer needs.
  *
- * The engine never makes an open file shorter, so the store is rewritten: what is still live of the log is
- * appended again where much of a stretch is dead, the whole is copied without its free pages into a
- * new file beside it, the copy is read through, and then takes the place of the old file by one
- * rename. Until the rename nothing has changed; a crash leaves a folder that the next call removes.
+ * The engine never makes an open file shorter, so the store is rewritten: what is still live of
+ * the log is appended again where much of a stretch is dead, the whole is copied without its free
+ * pages into a new file beside it, the copy is read through, and then takes the place of the old
+ * file by one rename. Until the rename nothing has changed; a crash leaves a folder that the next
+ * call removes.
  */
 
 import { randomBytes } from 'node:crypto';

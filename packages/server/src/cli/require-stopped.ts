@@ -4,12 +4,18 @@ import { DataFolderFailure } from './data-folder-failure.ts';
 import { STORE_FOLDER } from './data-folder-names.ts';
 import { inspectApart, isDamage } from './inspect-store.ts';
 
-/** Whether a store is what a backup is restored for: to open it here could be refused, or end this process with a signal. */
+/**
+ * Whether a store is what a backup is restored for: to open it here could be refused, or end this
+ * process with a signal.
+ */
 function isDamaged(store: string): Promise<boolean> {
   return inspectApart(store).then(() => false, isDamage);
 }
 
-/** Refuses also while a program that knows nothing of the lock has the store open, such as an older Quiver. */
+/**
+ * Refuses also while a program that knows nothing of the lock has the store open, such as an older
+ * Quiver.
+ */
 export async function requireStopped(dataDir: string): Promise<void> {
   const store = join(dataDir, STORE_FOLDER);
   if (!hasEmbeddedStore(store) || (await isDamaged(store))) return;

@@ -1,10 +1,10 @@
 /**
- * Who uses a data folder. Servers, backups and the doctor share it. A restore and a compaction have
- * it alone, because they put another store in its place: what a server acknowledged meanwhile would
- * be in files that nobody opens again.
+ * Who uses a data folder. Servers, backups and the doctor share it. A restore and a compaction
+ * have it alone, because they put another store in its place: what a server acknowledged meanwhile
+ * would be in files that nobody opens again.
  *
- * The lock is a claim (`claims.ts`) in the folder itself, or, where that takes no sockets (a full disk, a foreign file system, a
- * long path), in the system's folder for temporary files.
+ * The lock is a claim (`claims.ts`) in the folder itself, or, where that takes no sockets (a full
+ * disk, a foreign file system, a long path), in the system's folder for temporary files.
  */
 
 import { createHash } from 'node:crypto';
@@ -18,7 +18,10 @@ export type FolderUse = 'serve' | 'backup' | 'doctor' | 'restore' | 'compact';
 /** The uses that put another store in the place of the one that is there. */
 const ALONE: ReadonlySet<string> = new Set<FolderUse>(['restore', 'compact']);
 
-/** Somebody else uses the data folder in a way that does not go together with what was wanted; nothing was changed. */
+/**
+ * Somebody else uses the data folder in a way that does not go together with what was wanted;
+ * nothing was changed.
+ */
 export class DataFolderInUse extends Error {
   override readonly name = 'DataFolderInUse';
 
@@ -48,7 +51,10 @@ export async function lockDataFolder(dataDir: string, use: FolderUse): Promise<C
   throw new DataFolderInUse(dataDir, taken);
 }
 
-/** Claims there count only when they are of somebody who may write to the data folder: anybody can make files there. */
+/**
+ * Claims there count only when they are of somebody who may write to the data folder: anybody can
+ * make files there.
+ */
 async function temporaryPlace(real: string): Promise<ClaimPlace> {
   const key = createHash('sha256').update(real).digest('hex').slice(0, 16);
   const folder = join(tmpdir(), `quiver-${key}`);

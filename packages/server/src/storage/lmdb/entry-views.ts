@@ -1,5 +1,6 @@
 /**
- * What one process knows of the entries of the log that the index does not have yet, as of two moments:
+ * What one process knows of the entries of the log that the index does not have yet, as of two
+ * moments:
  *
  *   seen    its present snapshot
  *   ahead   its write transaction: what that has read and appended beyond the snapshot
@@ -101,7 +102,10 @@ export class EntryViews {
     return number !== undefined && number > this.present.merged ? number : undefined;
   }
 
-  /** What the index gave for a key that is not recent, most likely; {@link NO_ENTRY} when that is not known. */
+  /**
+   * What the index gave for a key that is not recent, most likely; {@link NO_ENTRY} when that is
+   * not known.
+   */
   guess(key: ReusedKey): number {
     // What a transaction has beyond the snapshot may be in the index already.
     if (this.isWriting && (this.#hasUnlisted || this.ahead.merged !== this.seen.merged)) return NO_ENTRY;
@@ -169,7 +173,10 @@ export class EntryViews {
     ahead.bytes += length;
   }
 
-  /** Notes that the index knows of all entries up to `merged`, and whether it is damaged; within a write transaction. */
+  /**
+   * Notes that the index knows of all entries up to `merged`, and whether it is damaged; within a
+   * write transaction.
+   */
   putState(merged: number, isDamaged: boolean): void {
     const value = Buffer.alloc(TIME_BYTES + 1, isDamaged ? 1 : 0);
     writeTime(value, merged, 0);
@@ -181,7 +188,8 @@ export class EntryViews {
     const { seen } = this;
     const reached = this.#committed;
     if (reached === undefined || reached.to <= seen.to) return;
-    // Whoever has read everything up to the end of the transaction, and appended the rest, knows every number up to there.
+    // Whoever has read everything up to the end of the transaction, and appended the rest, knows
+    // every number up to there.
     if (this.#entries.getBinaryFast(this.#numberKey(reached.to)) === undefined) return;
     const keys = this.#aheadKeys;
     const numbers = this.#aheadNumbers;
@@ -230,13 +238,17 @@ export class EntryViews {
     this.#aheadNumbers.push(number);
   }
 
-  /** Leaves out what has been merged. Reading begins with the segment of the first recent entry, to know its weight. */
+  /**
+   * Leaves out what has been merged. Reading begins with the segment of the first recent entry, to
+   * know its weight.
+   */
   #startAt(view: View): void {
     const state = this.#meta.getBinaryFast(MERGED_KEY);
     const merged = state === undefined ? 0 : readTime(state, 0);
     view.isDamaged = state !== undefined && state[TIME_BYTES] === 1;
     if (merged > view.merged) {
-      // How many bytes the rest has is not known one by one; on average is good enough to decide when to merge.
+      // How many bytes the rest has is not known one by one; on average is good enough to decide
+      // when to merge.
       const before = view.to - view.merged;
       view.bytes = before <= 0 ? 0 : (view.bytes * Math.max(0, view.to - merged)) / before;
       if (view === this.seen) this.#dropMerged(merged);
@@ -252,7 +264,8 @@ export class EntryViews {
 
   #dropMerged(merged: number): void {
     const { recent, to } = this.seen;
-    // Entries that were merged before this process has read them: nobody knows of which keys they are.
+    // Entries that were merged before this process has read them: nobody knows of which keys they
+    // are.
     if (merged > to || recent.size > FORGOTTEN_ONE_BY_ONE) this.#known.clear();
     recent.dropBelow(merged + 1, (key) => this.#known.forget(key));
   }
@@ -270,7 +283,8 @@ export class EntryViews {
       if (number % this.#segments.entries === 0) view.segmentWeight = 0;
       view.segmentWeight += weightOf(length);
       if (number > view.merged) {
-        // The bytes are checked when they are read for what they say; a key that is not a key would stop everything here.
+        // The bytes are checked when they are read for what they say; a key that is not a key would
+        // stop everything here.
         if (KEY_AT + keyLengthOf(entry) > length) throw damaged(`entry ${number} is not as it was written`);
         view.bytes += length;
         this.#note(view, keyTextOf(entry), number, (flagsOf(entry) & INDEXED) !== 0);
@@ -279,7 +293,10 @@ export class EntryViews {
     }
   }
 
-  /** A missing entry would look like the end; to look behind it costs too much for every snapshot, so it is done for the first. */
+  /**
+   * A missing entry would look like the end; to look behind it costs too much for every snapshot,
+   * so it is done for the first.
+   */
   #requireEnd(to: number): void {
     for (const last of this.#entries.getKeys({ reverse: true, limit: 1 })) {
       if (readTime(last, 0) > to) throw damaged(`entry ${to + 1} is missing`);

@@ -3,8 +3,8 @@
  * search the tree.
  *
  * A direct-mapped table of fixed size: each key has one place, and a later key replaces an earlier
- * one. A place holds a hash of its key and not the key itself, so {@link KnownNumbers.get} returns a
- * guess: the entry of that number says which key it belongs to.
+ * one. A place holds a hash of its key and not the key itself, so {@link KnownNumbers.get} returns
+ * a guess: the entry of that number says which key it belongs to.
  *
  * `entry-views.ts` ensures that a key with a newer entry is either recent or not in here.
  */

@@ -1,4 +1,7 @@
-/** Of each key the number of its newest entry among those that the index does not have yet; numbers only rise. */
+/**
+ * Of each key the number of its newest entry among those that the index does not have yet; numbers
+ * only rise.
+ */
 export class RecentEntries {
   #numbers = new Map<string, number>();
   /** Bytes of all keys, so that long ones can be bounded too. */
