@@ -44,7 +44,10 @@ async function measure(folder, ids) {
   const { openLmdbStores } = await import('../packages/server/dist/storage/lmdb/open-lmdb-stores.js');
   const store = await openLmdbStores({ path: folder, limits: { ids: 1_000_000, mergedBytes: 1024 ** 2 } });
   let clock = Date.now();
-  const moment = () => ({ now: (clock += 1), lifetimeDays: 14 });
+  const moment = () => {
+    clock += 1;
+    return { now: clock, lifetimeDays: 14 };
+  };
   const person = (value) => ({ kind: 'thirdPartyId', value });
   const device = (of, n) => ({ kind: 'tntId', value: `${of}-device-${n}` });
   const visit = (who, id) =>
