@@ -18,7 +18,9 @@ LmdbEnvironment.prototype.writeUpkeep = async function (work) {
   const copies = waiting.splice(0);
   if (copies.length > 0) {
     await new Promise((resolve) => setTimeout(resolve, 30));
-    await writeUpkeep.call(this, () => copies.forEach((one) => one()));
+    await writeUpkeep.call(this, () => {
+      for (const one of copies) one();
+    });
   }
   return result;
 };
