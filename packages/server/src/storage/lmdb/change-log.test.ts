@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { changesAfter, describeChangeFeed, KEPT } from '../conformance/change-feed-conformance.ts';
 import { testAgainstModel } from '../conformance/model-comparison.ts';
 import { at, type StorePlace, settings, T0, tnt } from '../conformance/profile-store-conformance.ts';
 import type { Stores } from '../stores.ts';
+import { LmdbEnvironment } from './lmdb-environment.ts';
 import { copyEmbeddedStore, renewChangeFeed } from './lmdb-upkeep.ts';
 import { openLmdbStores } from './open-lmdb-stores.ts';
 
@@ -119,5 +120,25 @@ test('a feed that has grown too large loses its oldest changes', async () => {
   expect(changes.at(-1)!.id.value).toBe('a-visitor-with-a-long-id-11999');
   expect(changes.length).toBeLessThan(12_000);
   await stores.close();
+  // Of a feed that has its room the oldest go as well when the disk is nearly full.
+  const roomy = await openLmdbStores({ path, changes: KEPT });
+  expect(await roomy.changes.upkeep(T0)).toBe(false);
+  for (let n = 0; n < 24_000; n += 800) {
+    const names = (k: number) => settings({ [`attribute-${n + k}`.repeat(5)]: '1' });
+    await Promise.all(
+      Array.from({ length: 800 }, (_, k) =>
+        roomy.profiles.update('demo', tnt(`c${n + k}`), names(k), at(T0), true),
+      ),
+    );
+  }
+  const full = (await roomy.changes.figures())!;
+  expect(full.bytes).toBeGreaterThan(1_200_000);
+  const scarce = vi.spyOn(LmdbEnvironment.prototype, 'isSpaceScarce').mockReturnValue(true);
+  while (await roomy.changes.upkeep(T0));
+  while (await roomy.changes.upkeep(T0));
+  scarce.mockRestore();
+  expect((await roomy.changes.figures())!.bytes).toBeLessThan(full.bytes);
+  expect((await roomy.changes.figures())!.newest).toBe(full.newest);
+  await roomy.close();
   await place.dispose();
 });

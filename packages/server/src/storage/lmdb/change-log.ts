@@ -27,6 +27,8 @@ const FEED_KEY = Buffer.from('feed');
 /** Blocks that one step of upkeep removes, and of which one read or erasure looks into at a time. */
 const BLOCKS_PER_STEP = 64;
 
+/** What changes may take when space is scarce: profiles need it more. */
+const BYTES_WHEN_SCARCE = 1024 * 1024;
 const NO_KEYS: readonly Buffer[] = [];
 
 /** What the store says of its feed. */
@@ -235,7 +237,8 @@ export class ChangeLog implements ChangeFeed {
   #due(now: number): Buffer[] {
     const state = this.#state();
     const retention = this.#retention;
-    const isOver = retention !== undefined && this.#bytes() > retention.bytes;
+    const most = this.#environment.isSpaceScarce() ? BYTES_WHEN_SCARCE : retention?.bytes;
+    const isOver = retention !== undefined && most !== undefined && this.#bytes() > most;
     const due: Buffer[] = [];
     let before: { key: Buffer; goes: boolean } | undefined;
     // A block goes when another follows: the last number is read from the last.
