@@ -15,6 +15,7 @@ const FEATURES = [
   'journal',
   'portability',
   'changes',
+  'privacy',
 ];
 
 /** Forbids `from` to import anything of `src` but itself and `allowed`. */

@@ -18,6 +18,8 @@ import type {
   ImportCounts,
   JournalCall,
   ListedProfile,
+  PrivacyRequestView,
+  PrivacyType,
   ProfileExport,
   ProfilePage,
   ProfileView,
@@ -432,6 +434,36 @@ export class AdminClient {
     };
     // A file takes as long as the line needs for it.
     return this.#ask<ImportCounts>(call, { timeoutMs: 0, ...options }, 'imported');
+  }
+
+  /**
+   * Access to, erasure or suppression of persons (Quiver alone). It goes on by itself until its state is `complete`.
+   *
+   * @param identities each an id of a person
+   */
+  privacyRequest(
+    type: PrivacyType,
+    identities: readonly Partial<Readonly<Record<IdKind, string>>>[],
+    options?: CallOptions,
+  ): Promise<PrivacyRequestView> {
+    const call: Request = {
+      method: 'POST',
+      path: this.#paths.privacyRequests,
+      json: { type, identities },
+      repeatable: 'always',
+    };
+    return this.#ask<PrivacyRequestView>(call, options, 'state');
+  }
+
+  /** A request for privacy; undefined when there is none (Quiver alone). */
+  privacyStatus(id: string, options?: CallOptions): Promise<PrivacyRequestView | undefined> {
+    const call = { path: this.#paths.privacyRequest(id) };
+    return undefinedWhen404(() => this.#ask<PrivacyRequestView>(call, options, 'state'));
+  }
+
+  /** What is stored of an identity of an access request, counted from 1, as JSON text (Quiver alone). */
+  async privacyFile(id: string, n: number, options?: CallOptions): Promise<string> {
+    return (await requested(this.#connection, { path: this.#paths.privacyFile(id, n) }, options)).text;
   }
 
   /** Sets attributes of a profile (Quiver alone). */

@@ -41,6 +41,9 @@ export function pathsOf(client: string) {
     adminProfile: `${admin}/profiles`,
     profileExport: `${admin}/profiles/export`,
     profileImport: `${admin}/profiles/import`,
+    privacyRequests: `${admin}/privacy/requests`,
+    privacyRequest: (id: string) => `${admin}/privacy/requests/${part('request id', id)}`,
+    privacyFile: (id: string, n: number) => `${admin}/privacy/requests/${part('request id', id)}/files/${n}`,
     adminAttribute: `${admin}/profiles/attributes`,
     /** The fetch, as every program asks it. @throws QuiverArgumentError for what is not one id */
     profile(id: ProfileId) {

@@ -236,6 +236,31 @@ export interface AcceptedCustomerFile {
   readonly status: string;
 }
 
+/** What a request for privacy asks for. */
+export type PrivacyType = 'access' | 'erase' | 'suppress' | 'unsuppress';
+
+/** A request for privacy and how far it is. */
+export interface PrivacyRequestView {
+  readonly id: string;
+  readonly type: PrivacyType;
+  readonly state: 'running' | 'complete';
+  readonly createdAt: string;
+  readonly finishedAt: string | null;
+  /** In the order of the identities. */
+  readonly results: readonly {
+    readonly kind: IdKind;
+    /** Whether there was a profile. */
+    readonly found: boolean;
+    /** The keyed hash of the id. */
+    readonly reference: string;
+    /** Of an access request alone. */
+    readonly id?: string;
+    readonly file?: string;
+  }[];
+  /** What it waits for, in words. */
+  readonly waitingFor: readonly string[];
+}
+
 /** A batch as the Admin API shows it. */
 export interface BatchView {
   readonly id: string;

@@ -61,5 +61,5 @@ export async function undefinedWhen404<Reply>(run: () => Promise<Reply>): Promis
 
 /** Whether a 404 says that what was asked for is not there: a wrong address or client code is none of that. */
 function isNotFound({ status, message }: QuiverClientError): boolean {
-  return status === 404 && /^No (profile|attribute|batch|such batch)\b/i.test(message);
+  return status === 404 && /^No (profile|attribute|batch|such batch|privacy request)\b/i.test(message);
 }

@@ -8,18 +8,25 @@ import type { Registry } from 'prom-client';
 import { ClientAccess } from './access/client-access.ts';
 import { derivedKey } from './access/signing-key.ts';
 import { BatchRunner } from './batches/batch-runner.ts';
+import { forgetInBatches } from './batches/forget-in-batches.ts';
 import type { RulesOf } from './domain/client-rules.ts';
 import { EdgeBatchRows } from './edges/batch-rows.ts';
 import { ClientExchange } from './edges/client-exchange.ts';
 import type { EdgeLinks } from './edges/edge-links.ts';
 import { LocatedProfiles } from './edges/located-profiles.ts';
+import { privacyPeers } from './edges/privacy-peers.ts';
 import type { Log } from './log.ts';
 import { PlaceholderIds } from './metering/placeholder-ids.ts';
 import { UsageMeter } from './metering/usage-meter.ts';
+import { SUPPRESSION_KEY, suppressionsOf } from './privacy/privacy.ts';
+import { PrivacyRequests } from './privacy/privacy-requests.ts';
+import { suppressingProfiles } from './privacy/suppressing-store.ts';
+import type { Suppressions } from './privacy/suppressions.ts';
 import { AttributeNames, notingNames } from './service/attribute-names.ts';
 import { localProfiles } from './service/local-profiles.ts';
 import type { ProfileService } from './service/profile-service.ts';
 import type { BatchFileStore } from './storage/batch-file-store.ts';
+import { privacyRequestStore } from './storage/kept/privacy-request-store.ts';
 import type { ProfileStore } from './storage/profile-store.ts';
 import type { Stores } from './storage/stores.ts';
 
@@ -60,6 +67,10 @@ export interface Parts {
    * The profiles of this cluster in their store; what is written there leaves its attribute names.
    */
   readonly store: ProfileStore;
+  /** Which ids must not be stored. */
+  readonly suppressions: Suppressions;
+  /** What persons have asked for. */
+  readonly privacy: PrivacyRequests;
   /** The profiles of this cluster. */
   readonly localProfiles: ProfileService;
   /** The profiles of all clusters. */
@@ -84,14 +95,31 @@ export function makeParts(options: PartsOptions): Parts {
   const rulesOf: RulesOf = (client) => access.rulesOf(client);
   const usage = new UsageMeter({ usage: stores.usage, registry, log, now });
   const attributeNames = new AttributeNames(stores.attributeNames, log);
-  const store = notingNames(stores.profiles, attributeNames);
+  const suppressions = suppressionsOf(stores.records, derivedKey(options.signingKey, SUPPRESSION_KEY));
+  const store = notingNames(suppressingProfiles(stores.profiles, suppressions), attributeNames);
   const here = localProfiles({ store, rulesOf, now });
+  const profiles = edges ? profilesOfAll(here, store, edges, options) : here;
   return {
     ...{ stores, files, log, now, access, rulesOf, usage, attributeNames, store, edges, exchange },
     placeholders: new PlaceholderIds({ registry, usage, log, now, rulesOf }),
     localProfiles: here,
-    profiles: edges ? profilesOfAll(here, store, edges, options) : here,
+    ...{ profiles, suppressions },
+    privacy: privacyRequests(options, profiles, suppressions),
   };
+}
+
+function privacyRequests(
+  { stores, files, edges, log, now }: PartsOptions,
+  profiles: ProfileService,
+  suppressions: Suppressions,
+): PrivacyRequests {
+  return new PrivacyRequests({
+    ...{ suppressions, profiles, log, now },
+    requests: privacyRequestStore(stores.records),
+    peers: privacyPeers(edges?.peers ?? []),
+    feed: stores.changes,
+    forgetInBatches: (client, ids) => forgetInBatches({ batches: stores.batches, files }, client, ids),
+  });
 }
 
 function exchangeWith({ peers }: EdgeLinks, { clients, stores, log }: PartsOptions): ClientExchange {
@@ -109,9 +137,9 @@ function profilesOfAll(
 
 /** Makes what applies the batches of some clients; not started yet. */
 export function batchRunner(parts: Parts, clients: readonly string[]): BatchRunner {
-  const { stores, files, edges, attributeNames, rulesOf, placeholders, log, now } = parts;
+  const { stores, files, edges, attributeNames, rulesOf, placeholders, suppressions, log, now } = parts;
   return new BatchRunner({
-    ...{ batches: stores.batches, files, clients, rulesOf, placeholders, log, now },
+    ...{ batches: stores.batches, files, clients, rulesOf, placeholders, suppressions, log, now },
     holder: randomUUID(),
     noteNames: (client, names) => attributeNames.note(client, names),
     ...(edges && {

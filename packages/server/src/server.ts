@@ -19,6 +19,9 @@ import { webhookRunner } from './changes/webhooks/webhook-runner.ts';
 import { webhookSecrets } from './changes/webhooks/webhook-secret.ts';
 import { WebhookTarget } from './changes/webhooks/webhook-target.ts';
 import type { ServeConfig } from './config/config.ts';
+import { suppressionExchange } from './edges/privacy-peers.ts';
+import { Rounds } from './background.ts';
+import type { PrivacyRequests } from './privacy/privacy-requests.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
 import { appConfig, createApp } from './http/app.ts';
 import { HeadJournal } from './journal/head-journal.ts';
@@ -193,6 +196,24 @@ export function createServer(parts: ServerParts): QuiverServer {
   };
 }
 
+/** How often a process looks for privacy requests that wait for something, in milliseconds. */
+const PRIVACY_EVERY_MS = 5000;
+
+function privacyRounds(privacy: PrivacyRequests, clients: readonly string[], log: Log) {
+  const rounds = new Rounds({
+    ...{ every: PRIVACY_EVERY_MS, spread: 0.5, log },
+    failure: 'privacy requests could not be looked at',
+    round: () => privacy.goOn(clients),
+  });
+  return {
+    start: () => rounds.start(),
+    async stop() {
+      await rounds.stop();
+      await privacy.stop();
+    },
+  };
+}
+
 class ServerProcess {
   readonly #parts: ServerParts;
   readonly #metrics = new Registry();
@@ -224,6 +245,7 @@ class ServerProcess {
       registry: this.#metrics,
       now: Date.now,
     });
+    await parts.suppressions.requireKey();
     this.#start(parts.usage);
     if (role === 'background') this.#startBackground(parts);
     else await this.#serve(parts);
@@ -263,7 +285,7 @@ class ServerProcess {
   }
 
   #startBackground(parts: Parts): void {
-    const { stores, files, exchange, log, now } = parts;
+    const { stores, files, edges, exchange, suppressions, log, now } = parts;
     const { clients } = this.#parts.config;
     const { batches, chores } = stores;
     this.#runner = batchRunner(parts, clients);
@@ -280,6 +302,7 @@ class ServerProcess {
       }),
     );
     if (exchange) this.#start(exchange.rounds());
+    if (edges) this.#start(suppressionExchange({ peers: edges.peers, clients, suppressions, log }));
   }
 
   async #serve(parts: Parts): Promise<void> {
@@ -293,6 +316,7 @@ class ServerProcess {
       ...(journal && { journalAt: '/requests', journal: { watch: journal, source: this.#journalOfAll() } }),
       isDraining: () => this.#isDraining,
     });
+    this.#start(privacyRounds(parts.privacy, config.clients, log));
     const { host, port, tls, keepAlive } = config;
     const listener: Listener = await runtime.listen({
       ...{ host, port, keepAliveSeconds: keepAlive, answer: app.answer },

@@ -20,7 +20,7 @@ import type { Caller } from '../src/wire/request.ts';
 export type Json = any;
 
 export const ADMIN_TOKEN = 'test-admin-token';
-const SIGNING_KEY = 'a-signing-key-of-at-least-32-characters';
+export const SIGNING_KEY = 'a-signing-key-of-at-least-32-characters';
 
 export const CONFIG: ServeConfig = {
   host: '127.0.0.1',
@@ -177,6 +177,7 @@ export async function openInProcess(
     },
     async close() {
       await runner.stop();
+      await made.privacy.stop();
       await lmdb.close();
       await rm(folder, { recursive: true, force: true });
     },

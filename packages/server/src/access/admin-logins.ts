@@ -15,6 +15,7 @@
  * each. The right token alone is never written down and never waits for a disk.
  */
 
+import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
 import { QuiverError } from '../errors.ts';
 import { LOGIN_WINDOW_MS, type LoginStore } from '../storage/kept/login-store.ts';
@@ -25,6 +26,7 @@ const MAX_FAILURES = 10;
 export class AdminLogins {
   readonly #logins: Pick<LoginStore, 'failures' | 'fail'>;
   readonly #digest: Buffer;
+  readonly #addressKey: Buffer;
   readonly #now: () => number;
   /** By address: settled when the wrong guesses that came until now are counted. */
   readonly #counting = new Map<string, Promise<unknown>>();
@@ -33,6 +35,7 @@ export class AdminLogins {
   constructor(logins: Pick<LoginStore, 'failures' | 'fail'>, adminToken: string, now: () => number) {
     this.#logins = logins;
     this.#digest = digestOf(adminToken);
+    this.#addressKey = digestOf(`address ${adminToken}`);
     this.#now = now;
   }
 
@@ -43,7 +46,7 @@ export class AdminLogins {
    * @throws QuiverError `too-many-requests` after ten wrong ones within a minute, even for the right one, so that the reply reveals nothing
    */
   async prove(candidate: string, address: string | undefined): Promise<boolean> {
-    const guesser = guesserAt(address);
+    const guesser = this.#nameOf(guesserAt(address));
     const before = this.#counting.get(guesser);
     if (isSameSecret(candidate, this.#digest)) {
       await before;
@@ -59,6 +62,11 @@ export class AdminLogins {
       if (this.#counting.get(guesser) === settled) this.#counting.delete(guesser);
     }
     return false;
+  }
+
+  /** No address is written down: those who count under it know only its keyed hash. */
+  #nameOf(guesser: string): string {
+    return createHmac('sha256', this.#addressKey).update(guesser).digest('base64url');
   }
 
   async #count(guesser: string, before: Promise<unknown> | undefined): Promise<void> {

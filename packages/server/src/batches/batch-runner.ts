@@ -21,13 +21,15 @@ import type { WriteRules } from '../domain/lifetime.ts';
 import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { NowOrLater } from '../now-or-later.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { BatchRows, RowCollector } from '../storage/batch-rows.ts';
 import type { Batch, BatchStep, BatchStore, FailedRow } from '../storage/batch-store.ts';
-import { PlainRows } from '../storage/plain-rows.ts';
+import { PlainRows, withoutSuppressed } from '../storage/plain-rows.ts';
 import type { BatchCursor } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import { readCustomerHeader, readCustomerSteps } from './customer-steps.ts';
+import { namesAny } from './forget-in-batches.ts';
 import type { ResumePoint } from './line-reader.ts';
 import type { PlaceholderRows } from './row-parser.ts';
 import { type ReadStep, readSteps } from './step-reader.ts';
@@ -46,6 +48,8 @@ export interface BatchRunnerParts {
   readonly rowsElsewhere?: RowsElsewhere;
   /** Told the names of a batch's header before its rows are applied. */
   readonly noteNames?: (client: string, names: readonly string[]) => void | Promise<void>;
+  /** Says which ids must not be stored (contract section 22); none when it is left out. */
+  readonly suppressions?: SuppressedIds;
   /** Told of rows whose id is a placeholder; they are rows like any other when it is left out. */
   readonly placeholders?: { note(client: string, id: VisitorId): void };
   readonly log: Log;
@@ -55,6 +59,12 @@ export interface BatchRunnerParts {
   readonly rowsPerStep?: number;
   /** Pauses after the first and the second failure of a step, in milliseconds; 1 s and 5 s by default. */
   readonly pauses?: readonly number[];
+}
+
+/** Which ids are suppressed; `privacy/suppressions.ts` gives it. */
+export interface SuppressedIds {
+  /** Undefined when the client has none. */
+  of(client: string): NowOrLater<((id: VisitorId) => boolean) | undefined>;
 }
 
 /** Where the profiles of rows live; `edges/batch-rows.ts` gives it. */
@@ -279,7 +289,8 @@ export class BatchRunner {
     const { holder, now } = this.#parts;
     const rules = await this.#parts.rulesOf(client);
     const consumed = cursor.rows + (read?.rows ?? 0);
-    const all = read?.updates ?? PlainRows.of([], now());
+    const isSuppressed = read && (await this.#parts.suppressions?.of(client));
+    const all = withoutSuppressed(read?.updates ?? PlainRows.of([], now()), isSuppressed);
     const elsewhere = all.length > 0 ? await this.#parts.rowsElsewhere?.apply(batch, all) : undefined;
     const updates = elsewhere?.here ?? all;
     return {
@@ -290,9 +301,11 @@ export class BatchRunner {
       consumedBefore: cursor.rows,
       updates,
       failures: [
-        ...(read?.failures ?? []).map(({ line, start, next, reason, rawId }) => {
-          return { line, id: rawId, reason, notFound: false, start, next };
-        }),
+        ...(read?.failures ?? [])
+          .filter(({ rawId }) => !isSuppressed || !namesAny(all.kind, rawId, isSuppressed))
+          .map(({ line, start, next, reason, rawId }) => {
+            return { line, id: rawId, reason, notFound: false, start, next };
+          }),
         ...(elsewhere?.failures ?? []),
       ],
       appliedElsewhere: elsewhere?.applied ?? 0,

@@ -189,6 +189,27 @@ describe('all profiles', () => {
     expect((await quiver('export', path)).code).toBe(1);
   });
 
+  test('privacy sends a request and waits until it is complete', async () => {
+    const path = '/demo/target/privacy/requests';
+    const view = (state: string, waitingFor: string[] = []) =>
+      JSON.stringify({
+        ...{ id: 'r1', type: 'access', state, createdAt: '', finishedAt: null, waitingFor },
+        results: [{ kind: 'tntId', found: true, reference: 'x', id: 't1', file: `${path}/r1/files/1` }],
+      });
+    script = {
+      [`POST ${path}`]: { status: 202, text: view('running') },
+      [`GET ${path}/r1`]: [view('running', ['batch b1 is stuck']), view('complete')],
+      [`GET ${path}/r1/files/1`]: '{"profileAttributes":{}}',
+    };
+    const { code, stdout, stderr } = await quiver('privacy', 'access', '--tnt', 't1');
+    expect([code, stdout]).toEqual([0, '{"profileAttributes":{}}\n']);
+    expect(stderr).toContain('batch b1 is stuck');
+    expect(JSON.parse(asked[0]!.body)).toEqual({ type: 'access', identities: [{ tntId: 't1' }] });
+    script[`GET ${path}/r1`] = view('running', ['batch b1 is stuck']);
+    expect((await quiver('privacy', 'status', 'r1')).code).toBe(1);
+    expect((await quiver('privacy', 'erase')).code).toBe(2);
+  });
+
   test('delete removes, and says when there is none', async () => {
     script = { 'DELETE /rest/v1/profiles/thirdPartyId/crm-1': { status: 204, text: '' } };
     expect(await quiver('delete', 'crm-1')).toMatchObject({
@@ -825,6 +846,11 @@ test('every command has help with examples', () => {
     'get',
     'set',
     'delete',
+    'access',
+    'erase',
+    'suppress',
+    'unsuppress',
+    'status',
     'status',
     'failures',
     'retry',

@@ -13,6 +13,7 @@ import { getCommand } from './get.ts';
 import { healthCommand } from './health.ts';
 import { importCommand } from './import.ts';
 import { listCommand } from './list.ts';
+import { privacyCommand } from './privacy.ts';
 import { setCommand } from './set.ts';
 import { settingsCommand } from './settings.ts';
 import { suggestion } from './suggestion.ts';
@@ -29,6 +30,7 @@ export function addClientCommands(program: Command, end: End): void {
     getCommand,
     setCommand,
     deleteCommand,
+    privacyCommand,
     batchCommand,
     changesCommand,
     webhookCommand,

@@ -125,8 +125,9 @@ async function runBackup(config: LoadedConfig['config'], folder: string): Promis
 
 async function runRestore(config: LoadedConfig['config'], folder: string, force: boolean): Promise<number> {
   const { restore } = await import('./restore.ts');
-  const { manifest, keptAside } = await restore(config, folder, force);
+  const { manifest, keptAside, suppressed } = await restore(config, folder, force);
   writeNote(`${grouped(manifest.profiles)} profiles of ${shown(manifest.madeAt)} are in ${config.dataDir}`);
+  if (suppressed > 0) writeNote(`${grouped(suppressed)} profiles of suppressed persons were left out`);
   if (keptAside !== undefined) writeNote(`what was there is in ${keptAside}`);
   return 0;
 }

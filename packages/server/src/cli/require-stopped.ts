@@ -8,7 +8,7 @@ import { inspectApart, isDamage } from './inspect-store.ts';
  * Whether a store is what a backup is restored for: to open it here could be refused, or end this
  * process with a signal.
  */
-function isDamaged(store: string): Promise<boolean> {
+export function isDamaged(store: string): Promise<boolean> {
   return inspectApart(store).then(() => false, isDamage);
 }
 

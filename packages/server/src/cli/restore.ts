@@ -6,18 +6,21 @@ import { join, resolve } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
 import { isClaim } from '../locks/claims.ts';
 import { lockDataFolder } from '../locks/data-folder-lock.ts';
-import { inspectEmbeddedStore, renewChangeFeed } from '../server.ts';
+import { hasEmbeddedStore, inspectEmbeddedStore, renewChangeFeed } from '../server.ts';
 import { syncFolder } from '../storage/sync-folder.ts';
 import { type BackupManifest, checkBackup } from './backup-folder.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
 import { BATCHES_FOLDER, STORE_FOLDER } from './data-folder-names.ts';
-import { requireStopped } from './require-stopped.ts';
+import { isDamaged, requireStopped } from './require-stopped.ts';
+import { keepSuppressed } from './restore-suppressions.ts';
 
 /** What a restore came to. */
 export interface Restored {
   readonly manifest: BackupManifest;
   /** Where what was in the data folder is now; undefined when it was empty. */
   readonly keptAside: string | undefined;
+  /** How many profiles were left out, because they must not be stored (contract section 22). */
+  readonly suppressed: number;
 }
 
 /**
@@ -45,18 +48,19 @@ export async function restore(config: ServeConfig, source: string, force: boolea
   // From here on no server, backup or doctor begins in the folder, and none is at work there.
   const lock = await lockDataFolder(dataDir, 'restore');
   try {
-    return await replace(dataDir, from, manifest, force);
+    return await replace(config, from, manifest, force);
   } finally {
     await lock.release();
   }
 }
 
 async function replace(
-  dataDir: string,
+  config: ServeConfig,
   from: string,
   manifest: BackupManifest,
   force: boolean,
 ): Promise<Restored> {
+  const { dataDir } = config;
   const present = (await readdir(dataDir)).filter((name) => !isAside(name));
   if (present.length > 0) await requireStopped(dataDir);
   if (present.length > 0 && !force) {
@@ -68,6 +72,9 @@ async function replace(
   const draft = join(dataDir, `.restoring-${randomBytes(6).toString('hex')}`);
   try {
     await copyOut(from, draft, manifest);
+    const store = join(dataDir, STORE_FOLDER);
+    const isReadable = hasEmbeddedStore(store) && !(await isDamaged(store));
+    const suppressed = await keepSuppressed(config, isReadable ? dataDir : draft, draft);
     await giveToOwner(draft, dataDir);
     const keptAside = present.length > 0 ? join(dataDir, `${ASIDE}${Date.now()}`) : undefined;
     if (keptAside !== undefined) {
@@ -80,7 +87,7 @@ async function replace(
       await rename(join(draft, name), join(dataDir, name));
     }
     await syncFolder(dataDir);
-    return { manifest, keptAside };
+    return { manifest, keptAside, suppressed };
   } finally {
     await rm(draft, { recursive: true, force: true });
   }

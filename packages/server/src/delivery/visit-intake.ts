@@ -82,7 +82,7 @@ export class VisitIntake {
   }
 
   /**
-   * Stores a visit and meters it. For a visitor who has opted out nothing is stored or metered.
+   * Stores a visit and meters it. For a visitor who has opted out, or must not be stored, nothing is stored or metered.
    *
    * @throws QuiverError (rejects) `bad-request` when the attributes would total more than 64 KB, or an id is a
    *   placeholder that the client refuses;
@@ -91,9 +91,11 @@ export class VisitIntake {
   async take({ request, client }: Call, taken: VisitToTake): Promise<VisitTaken> {
     const { debugToken, sentTntId, metered } = taken;
     const visit = visitSeen(taken);
-    if (isOptedOut(request.headers)) {
-      return { tntId: sentTntId ?? undefined, edgeHost: undefined, cluster: undefined, trace: undefined };
-    }
+    const notStored = {
+      tntId: sentTntId ?? undefined,
+      ...{ edgeHost: undefined, cluster: undefined, trace: undefined },
+    };
+    if (isOptedOut(request.headers)) return notStored;
     const checked = this.#parts.checkIds(
       client,
       visit.ids.map((id) => ({ ...id, member: taken.memberOf(id.kind) })),
@@ -103,6 +105,8 @@ export class VisitIntake {
     if (isTraced) await this.#requireDebugToken(client, debugToken);
     const before = isTraced ? await this.#traced(client, visit) : null;
     const visited = await this.#parts.profiles.visit(client, visit);
+    // As a visitor who has opted out: who asks must not learn more.
+    if (visited.outcome === 'suppressed') return notStored;
     if (visited.outcome === 'too-large') {
       throw new QuiverError(
         'bad-request',

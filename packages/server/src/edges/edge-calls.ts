@@ -37,6 +37,7 @@ const Access = z.object({
   clients: z.array(ClientState),
   endedSessions: z.array(z.object({ session: z.string(), at: Time })).default([]),
 });
+const Suppression = z.object({ hash: z.string(), isSuppressed: z.boolean(), at: Time });
 const Row = z.object({
   state: Settings.optional(),
   line: z.int(),
@@ -85,7 +86,7 @@ export const EDGE_CALLS = {
       state: Settings.optional(),
     }),
     answer: z.object({
-      outcome: z.enum(['visited', 'too-large', 'too-many-ids', 'merge-too-large']),
+      outcome: z.enum(['visited', 'too-large', 'too-many-ids', 'merge-too-large', 'suppressed']),
       tntId: z.string(),
       node: z.int(),
     }),
@@ -116,6 +117,21 @@ export const EDGE_CALLS = {
     about: 'Settings and tokens of clients, and sessions of the console that were ended, both ways',
     ask: Access,
     answer: Access,
+  },
+  suppress: {
+    about:
+      'Which ids must not be stored, as keyed hashes: what is new, and then what differs from what the asker has',
+    ask: OfClient.extend({
+      decisions: z.array(Suppression),
+      digests: z.record(z.string(), z.string()).optional(),
+    }),
+    answer: z.object({ decisions: z.array(Suppression) }),
+  },
+  forget: {
+    about: 'Remove all that names some ids, beside the profile: changes, failed rows, files',
+    ask: OfClient.extend({ ids: z.array(Id) }),
+    /** What is still to be waited for. */
+    answer: z.object({ waitingFor: z.array(z.string()) }),
   },
   state: {
     about: 'How many profiles there are',

@@ -45,6 +45,8 @@ const LIMITS: Readonly<Partial<Record<EdgeCallName, number>>> = {
   clients: WRITE_LIMIT,
   state: WRITE_LIMIT,
   rows: ROWS_LIMIT,
+  suppress: WRITE_LIMIT,
+  forget: ROWS_LIMIT,
 };
 /** Room for the largest profile, escaped twice. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -52,6 +54,7 @@ const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 const ANSWER_BYTES: Readonly<Partial<Record<EdgeCallName, number>>> = {
   'hand-over': MAX_EDGE_BODY,
   clients: MAX_EDGE_BODY,
+  suppress: MAX_EDGE_BODY,
 };
 const FAILURES_TO_OPEN = 5;
 const FIRST_PAUSE = 1000;

@@ -23,6 +23,17 @@ import {
 } from './edge-calls.ts';
 import { ANSWER_HEADER, bodyDigest, type EdgeSeal } from './edge-seal.ts';
 
+/** What other clusters ask on behalf of a person; `privacy/` gives it. */
+export interface EdgePrivacy {
+  takeIn(client: string, decisions: EdgeAsk<'suppress'>['decisions']): Promise<void>;
+  unlike(
+    client: string,
+    digests: Readonly<Record<string, string>>,
+  ): Promise<EdgeAnswer<'suppress'>['decisions']>;
+  /** Removes what names ids in this cluster, beside the profile. @returns what is still to be waited for */
+  forget(client: string, ids: readonly VisitorId[]): Promise<string[]>;
+}
+
 export interface EdgeRouteParts {
   readonly seal: EdgeSeal;
   /** The profiles that live here. */
@@ -31,6 +42,7 @@ export interface EdgeRouteParts {
   /** Applies rows of a batch of another cluster, each once. */
   readonly rows: (ask: EdgeAsk<'rows'>, from: number) => Promise<RowOutcome[]>;
   readonly exchange: ClientExchange;
+  readonly privacy: EdgePrivacy;
   readonly figures: () => Promise<{ readonly profiles: number }>;
   readonly clients: readonly string[];
   readonly node: number;
@@ -88,6 +100,7 @@ function answersOf({
   store,
   rows,
   exchange,
+  privacy,
   figures,
   node,
   version,
@@ -142,6 +155,13 @@ function answersOf({
       return { outcomes: await rows(ask, from) };
     },
     clients: (theirs) => exchange.take(theirs),
+    async suppress({ client, decisions, digests }) {
+      await privacy.takeIn(client, decisions);
+      return { decisions: digests ? await privacy.unlike(client, digests) : [] };
+    },
+    async forget({ client, ids }) {
+      return { waitingFor: await privacy.forget(client, ids) };
+    },
     async state() {
       return { profiles: (await figures()).profiles, node, version };
     },

@@ -42,6 +42,9 @@ import { usageRoutes } from '../metering/usage-routes.ts';
 import type { NowOrLater } from '../now-or-later.ts';
 import type { Parts } from '../parts.ts';
 import { portabilityRoutes } from '../portability/portability-routes.ts';
+import { edgePrivacy } from '../privacy/privacy.ts';
+import { privacyRoutes } from '../privacy/privacy-routes.ts';
+import { suppressingForeignRows } from '../privacy/suppressing-store.ts';
 import { fetchRoutes } from '../profiles/fetch-routes.ts';
 import { removeRoutes } from '../profiles/remove-routes.ts';
 import { updateRoutes } from '../profiles/update-routes.ts';
@@ -212,8 +215,9 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ...profileAdminRoutes(profiles, stores.lists, now),
     ...portabilityRoutes({
       ...{ lists: stores.lists, store: parts.store, attributeNames: stores.attributeNames },
-      ...{ limits: config.limits, now },
+      ...{ limits: config.limits, suppressions: parts.suppressions, now },
     }),
+    ...privacyRoutes({ requests: parts.privacy, profiles }),
     attributeNamesRoute(stores.attributeNames),
     ...usageRoutes(stores.usage, () => usage.flush(), now),
     serverRoute(stores, parts),
@@ -250,12 +254,13 @@ function visitIntake({ config, profiles, rulesOf, placeholders, access, usage }:
 
 /** What other edge clusters may call; nothing where there are none. */
 function edgeCallRoutes(parts: AppParts): Route[] {
-  const { edges, exchange, config, stores, localProfiles, store, rulesOf, version, now } = parts;
+  const { edges, exchange, config, stores, localProfiles, store, rulesOf, version, now, suppressions } = parts;
   if (!edges || !exchange) return [];
   return edgeRoutes({
     ...{ seal: edges.seal, exchange, profiles: localProfiles, store, version, now },
     ...{ clients: config.clients, node: config.node, figures: stores.figures },
-    rows: rowsFromElsewhere(stores.batches, rulesOf),
+    rows: rowsFromElsewhere(suppressingForeignRows(stores.batches, suppressions), rulesOf),
+    privacy: edgePrivacy(suppressions, parts.privacy),
   });
 }
 

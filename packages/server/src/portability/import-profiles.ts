@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isExpired } from '../domain/lifetime.ts';
 import type { ProfileLimits } from '../domain/profile-limits.ts';
+import type { VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { ProfileStore } from '../storage/profile-store.ts';
 import { isJsonObject } from '../wire/json.ts';
@@ -21,6 +22,13 @@ export interface ImportCounts {
 
 export interface ImportParts {
   readonly store: Pick<ProfileStore, 'adopt'>;
+  /** Which ids must not be stored (contract section 22); `privacy/suppressions.ts` gives it. */
+  readonly suppressions: {
+    /** Undefined when the client has none. */
+    of(
+      client: string,
+    ): ((id: VisitorId) => boolean) | undefined | Promise<((id: VisitorId) => boolean) | undefined>;
+  };
   readonly limits: ProfileLimits;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -37,7 +45,7 @@ const AT_ONCE = 128;
  * @throws QuiverError `bad-request` for the first line that breaks a rule, and for a file without its last line; what came before is in
  */
 export async function importProfiles(
-  { store, limits, now }: ImportParts,
+  { store, suppressions, limits, now }: ImportParts,
   client: string,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<ImportCounts> {
@@ -52,6 +60,11 @@ export async function importProfiles(
     counts.profiles += 1;
     if (isExpired(adopted.profile, now())) {
       counts.expired += 1;
+      return;
+    }
+    const isSuppressed = await suppressions.of(client);
+    if (isSuppressed !== undefined && adopted.ids.some(isSuppressed)) {
+      counts.suppressed += 1;
       return;
     }
     const written = store

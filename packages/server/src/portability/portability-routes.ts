@@ -1,10 +1,8 @@
 /** Exports and imports of all profiles of a client (contract section 21). */
 
-import type { ProfileLimits } from '../domain/profile-limits.ts';
 import { QuiverError } from '../errors.ts';
 import type { AttributeNameStore } from '../storage/kept/attribute-name-store.ts';
 import type { ProfileLists } from '../storage/profile-lists.ts';
-import type { ProfileStore } from '../storage/profile-store.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import type { Call } from '../wire/call.ts';
 import { lastValue } from '../wire/parameters.ts';
@@ -15,16 +13,12 @@ import { unpackedBody } from '../wire/streamed-body.ts';
 import { timeText } from '../wire/time-text.ts';
 import { csvHeader, csvRow } from './csv.ts';
 import { type ExportRequest, exportStream } from './export-stream.ts';
-import { importProfiles } from './import-profiles.ts';
+import { type ImportParts, importProfiles } from './import-profiles.ts';
 import { EXPORT_VERSION, profileLine } from './profile-line.ts';
 
-export interface PortabilityParts {
+export interface PortabilityParts extends ImportParts {
   readonly lists: ProfileLists;
-  readonly store: Pick<ProfileStore, 'adopt'>;
   readonly attributeNames: AttributeNameStore;
-  readonly limits: ProfileLimits;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
 }
 
 const SNAPSHOT_HEADER = 'x-quiver-snapshot';

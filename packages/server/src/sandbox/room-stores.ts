@@ -260,6 +260,7 @@ function roomBatches(parts: RoomParts, note: (id: VisitorId) => void, overrides:
     giveUp: (_, id, reason) => batches.giveUp(room, id, reason),
     retry: (_, id) => batches.retry(room, id),
     failures: (_, id, fromLine, limit) => batches.failures(room, id, fromLine, limit),
+    dropFailures: (_, id, lines) => batches.dropFailures(room, id, lines),
     expire: (_, acceptedBefore, limit) => batches.expire(room, acceptedBefore, limit),
   };
 }

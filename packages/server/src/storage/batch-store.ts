@@ -167,6 +167,9 @@ export interface BatchStore {
   /** The failed rows of a batch in the order of the file, from line `fromLine` on. */
   failures(client: string, id: string, fromLine: number, limit: number): Promise<FailedRow[]>;
 
+  /** Removes the failed rows of some lines of a batch; what was counted stays counted. */
+  dropFailures(client: string, id: string, lines: readonly number[]): Promise<void>;
+
   /**
    * Removes completed batches that were accepted before, with their failed rows, in one small step: at most `limit` batches and failed
    * rows together. From its first step on a batch is unknown.

@@ -3,8 +3,8 @@
  * rows.
  */
 
-import type { IdKind } from '../domain/visitor-id.ts';
-import type { RowCollector, RowUpdate } from './batch-rows.ts';
+import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
+import type { BatchRows, RowCollector, RowUpdate } from './batch-rows.ts';
 
 export class PlainRows implements RowCollector {
   readonly kind: IdKind;
@@ -67,4 +67,19 @@ export class PlainRows implements RowCollector {
     const id = { kind: this.kind, value: this.#id };
     this.add({ line, start, next, rawId: this.#rawId, id, settings: this.#settings, nth });
   }
+}
+
+/** The rows without those of suppressed ids (contract section 22); the very same where there are none. */
+export function withoutSuppressed(
+  rows: BatchRows,
+  isSuppressed: ((id: VisitorId) => boolean) | undefined,
+): BatchRows {
+  if (isSuppressed === undefined || rows.length === 0) return rows;
+  const all = Array.from(rows);
+  const kept = all.filter(({ id }) => !isSuppressed(id));
+  if (kept.length === all.length) return rows;
+  const left = new PlainRows(rows.kind, []);
+  left.at = rows.at;
+  for (const row of kept) left.add(row);
+  return left;
 }

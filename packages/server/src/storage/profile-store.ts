@@ -38,8 +38,10 @@ export interface Visit extends VisitSettings {
 }
 
 export interface VisitOutcome {
-  /** `too-large`: the settings would pass 64 KB. As with the limits of linking, nothing at all was changed then, no link either. */
-  readonly outcome: 'visited' | 'too-large' | LimitOutcome;
+  /** `too-large`: the settings would pass 64 KB. As with the limits of linking, nothing at all was changed then, no link either. `suppressed`: an id of it must
+   * not be stored; no engine says so, but what stands before it (`privacy/suppressing-store.ts`).
+   */
+  readonly outcome: 'visited' | 'too-large' | LimitOutcome | 'suppressed';
   /** The tntId of the request, else the oldest of the profile; without a hint. Empty when nothing was changed. */
   readonly tntId: string;
 }

@@ -268,6 +268,14 @@ export class LmdbBatchStore implements BatchStore {
     });
   }
 
+  async dropFailures(client: string, id: string, lines: readonly number[]): Promise<void> {
+    await this.#environment.writeUpkeep(() => {
+      const turn = this.#turnOf(client, id);
+      if (turn === undefined) return;
+      for (const line of lines) this.#failures.removeSync(failureKey(client, turn, line));
+    });
+  }
+
   expire(client: string, acceptedBefore: number, limit: number): Promise<{ gone: string[]; more: boolean }> {
     return this.#environment.writeUpkeep(() => {
       const gone: string[] = [];

@@ -303,6 +303,14 @@ end
 return { 'done', seen or 'open' }
 `);
 
+export const dropFailures = script(`
+local removed = 0
+for i = 1, #ARGV do
+  removed = removed + redis.call('ZREMRANGEBYSCORE', KEYS[1], ARGV[i], ARGV[i])
+end
+return { 'done', removed }
+`);
+
 export const eraseChanges = script(`
 redis.call('HINCRBY', KEYS[1], 'w', 1)
 return { 'done', tostring(redis.call('XDEL', KEYS[2], unpack(ARGV))) }

@@ -27,7 +27,7 @@ import type {
 } from '../batch-store.ts';
 import { PlainRows } from '../plain-rows.ts';
 import { busy, newVersion } from './cells.ts';
-import { changeBatch, changeLease, expireBatch } from './lua-scripts.ts';
+import { changeBatch, changeLease, dropFailures, expireBatch } from './lua-scripts.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 import type { RedisRowWriter } from './redis-row-writer.ts';
 import { foreignMarks, queueMarks } from './row-marks.ts';
@@ -210,6 +210,16 @@ export class RedisBatchStore implements BatchStore {
     const range = ['ZRANGEBYSCORE', fromLine, '+inf', 'LIMIT', 0, limit] as const;
     const rows = await this.#cluster.read<Buffer[]>(latest(), key, ...range);
     return rows.map((row) => JSON.parse(String(row)) as FailedRow);
+  }
+
+  async dropFailures(client: string, id: string, lines: readonly number[]): Promise<void> {
+    const found = await this.#turned(client, id);
+    if (!found || lines.length === 0) return;
+    await this.#cluster.write({
+      script: dropFailures,
+      keys: [this.#failuresKey(client, found.turn)],
+      args: [...lines],
+    });
   }
 
   async expire(

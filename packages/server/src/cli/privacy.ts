@@ -1,0 +1,109 @@
+/** `quiver privacy`: access to, erasure and suppression of persons (contract section 22). */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { Command, Option } from 'commander';
+import type { IdKind, PrivacyRequestView, PrivacyType } from 'quiver-client';
+import { likelyKinds } from '../domain/visitor-id.ts';
+import { KIND_NAMES, kindName } from '../wire/kind-names.ts';
+import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
+import { shown, table, writeData, writeNote } from './terminal-text.ts';
+
+interface PrivacyOptions extends ConnectionOptions {
+  readonly kind?: IdKind;
+  readonly tnt?: boolean;
+}
+
+const ABOUT: Readonly<Record<PrivacyType, string>> = {
+  access: 'show all that is stored of a person',
+  erase: 'remove a person everywhere, and store nothing of them again',
+  suppress: 'store nothing of a person from now on',
+  unsuppress: 'let a person be stored again',
+};
+
+const EXAMPLES = `
+Needs the admin token. The kind of an id is told by its form unless --kind says it. The command waits until the
+request is complete; given up, it goes on by itself, and "quiver privacy status" shows how far it is.
+
+Examples:
+  quiver privacy access crm-1042 > person.json
+  quiver privacy erase crm-1042 --kind thirdPartyId
+  quiver privacy unsuppress crm-1042
+  quiver privacy status 20260818175339003-4c1fd1a0c6b3
+`;
+const LOOK_EVERY_MS = 300;
+
+/** The command, to be added to the program. */
+export function privacyCommand(end: End): Command {
+  const privacy = new Command('privacy').description('access to, erasure and suppression of persons');
+  for (const type of Object.keys(ABOUT) as PrivacyType[]) {
+    const command = new Command(type)
+      .description(ABOUT[type])
+      .argument('<id...>', 'ids of the persons')
+      .addOption(new Option('--kind <kind>', 'what the ids are').choices(KIND_NAMES))
+      .addOption(new Option('--tnt', 'the ids are tntIds').conflicts('kind'));
+    privacy.addCommand(
+      withConnection(command)
+        .addHelpText('after', EXAMPLES + CONNECTION_HELP)
+        .action((ids: string[], options: PrivacyOptions) => endWith(end, () => request(type, ids, options))),
+    );
+  }
+  const status = new Command('status')
+    .description('show how far a request is; exit code 1 while it is not complete')
+    .argument('<id>', 'of the request');
+  privacy.addCommand(
+    withConnection(status)
+      .addHelpText('after', EXAMPLES + CONNECTION_HELP)
+      .action((id: string, options: ConnectionOptions) => endWith(end, () => show(id, options))),
+  );
+  return privacy;
+}
+
+async function request(
+  type: PrivacyType,
+  ids: readonly string[],
+  options: PrivacyOptions,
+): Promise<ExitCode> {
+  const { admin } = connect(options);
+  const identities = ids.map((id) => ({ [kindOf(id, options)]: id }));
+  let view = await admin.privacyRequest(type, identities);
+  writeNote(`request ${shown(view.id)}`);
+  for (let said = ''; view.state !== 'complete'; ) {
+    await pause(LOOK_EVERY_MS);
+    view = (await admin.privacyStatus(view.id)) ?? view;
+    const waits = view.waitingFor.join('; ');
+    if (waits !== said && waits !== '') writeNote(`waits for: ${shown(waits)}`);
+    said = waits;
+  }
+  if (type !== 'access') {
+    writeData(table(linesOf(view)));
+    return EXIT.ok;
+  }
+  for (const [place, { found, file }] of view.results.entries()) {
+    if (found && file !== undefined) writeData(`${await admin.privacyFile(view.id, place + 1)}\n`);
+    else writeNote(`nothing is stored of ${shown(ids[place]!)}`);
+  }
+  return EXIT.ok;
+}
+
+async function show(id: string, options: ConnectionOptions): Promise<ExitCode> {
+  const view = await connect(options).admin.privacyStatus(id);
+  if (view === undefined) {
+    throw new ClientFailure(EXIT.refused, `no privacy request ${shown(id)} for client ${options.client}`);
+  }
+  writeData(table([['state', view.state], ...view.waitingFor.map((what) => ['waits for', shown(what)])]));
+  writeData(table(linesOf(view)));
+  return view.state === 'complete' ? EXIT.ok : EXIT.refused;
+}
+
+function linesOf({ results }: PrivacyRequestView): string[][] {
+  return results.map(({ kind, reference, found }) => [kind, reference, found ? 'found' : 'had no profile']);
+}
+
+function kindOf(id: string, { kind, tnt }: PrivacyOptions): IdKind {
+  if (tnt) return 'tntId';
+  if (kind !== undefined) return kind;
+  const [likeliest] = likelyKinds(id);
+  if (likeliest === undefined) throw new ClientFailure(EXIT.wrongUse, `${shown(id)}: is no id`);
+  return kindName(likeliest);
+}

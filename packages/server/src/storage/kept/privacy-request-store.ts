@@ -1,0 +1,78 @@
+/** Requests for privacy and how far each is (contract section 22). Errors and durability are those of `record-store.ts`. */
+
+import type { IdKind, VisitorId } from '../../domain/visitor-id.ts';
+import type { RecordKind, RecordStore } from '../record-store.ts';
+
+export const PRIVACY_TYPES = ['access', 'erase', 'suppress', 'unsuppress'] as const;
+export type PrivacyType = (typeof PRIVACY_TYPES)[number];
+
+/** What came of one identity. */
+export interface PrivacyResult {
+  readonly kind: IdKind;
+  /** The keyed hash of the id. */
+  readonly reference: string;
+  /** Whether there was a profile. */
+  readonly found: boolean;
+  /** The id, of an access request alone. */
+  readonly id?: string | undefined;
+}
+
+export interface PrivacyRequest {
+  readonly id: string;
+  readonly type: PrivacyType;
+  readonly state: 'running' | 'complete';
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly finishedAt: number | undefined;
+  /** When somebody last worked on it, in epoch milliseconds. */
+  readonly workedAt: number;
+  /** The identities as they were sent, and all ids of their profiles: empty once it is complete. */
+  readonly identities: readonly VisitorId[];
+  readonly ids: readonly VisitorId[];
+  readonly results: readonly PrivacyResult[];
+  /** What it waits for, in words. */
+  readonly waitingFor: readonly string[];
+}
+
+const DAY_MS = 86_400_000;
+/** Key: the id of the request, which begins with its time, so that requests lie in their order. */
+const REQUESTS: RecordKind = {
+  name: 'privacy-requests',
+  owner: 'client',
+  purpose: 'access',
+  most: 10_000,
+  keptMs: 30 * DAY_MS,
+};
+
+export interface PrivacyRequestStore {
+  find(client: string, id: string): Promise<PrivacyRequest | undefined>;
+  /** All that are kept, the oldest first. */
+  list(client: string): Promise<PrivacyRequest[]>;
+  /** Keeps a request in the place of what it was; false when there are too many. */
+  put(client: string, request: PrivacyRequest): Promise<boolean>;
+  /** Changes a request that is kept. */
+  change(client: string, id: string, change: (request: PrivacyRequest) => PrivacyRequest): Promise<void>;
+}
+
+export function privacyRequestStore(records: RecordStore): PrivacyRequestStore {
+  return {
+    async find(client, id) {
+      const kept = await records.get(REQUESTS, client, id);
+      return kept === undefined ? undefined : (JSON.parse(kept) as PrivacyRequest);
+    },
+
+    async list(client) {
+      return (await records.range(REQUESTS, client)).map(({ value }) => JSON.parse(value) as PrivacyRequest);
+    },
+
+    async put(client, request) {
+      return (await records.change(REQUESTS, client, request.id, () => JSON.stringify(request))) !== 'full';
+    },
+
+    async change(client, id, change) {
+      await records.change(REQUESTS, client, id, (kept) =>
+        kept === undefined ? kept : JSON.stringify(change(JSON.parse(kept) as PrivacyRequest)),
+      );
+    },
+  };
+}
