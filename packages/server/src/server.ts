@@ -12,6 +12,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import { derivedKey } from './access/signing-key.ts';
+import { Rounds } from './background.ts';
 import type { BatchRunner } from './batches/batch-runner.ts';
 import { batchSweeper } from './batches/batch-sweeper.ts';
 import { feedUpkeep } from './changes/feed-upkeep.ts';
@@ -19,16 +20,15 @@ import { webhookRunner } from './changes/webhooks/webhook-runner.ts';
 import { webhookSecrets } from './changes/webhooks/webhook-secret.ts';
 import { WebhookTarget } from './changes/webhooks/webhook-target.ts';
 import type { ServeConfig } from './config/config.ts';
-import { suppressionExchange } from './edges/privacy-peers.ts';
-import { Rounds } from './background.ts';
-import type { PrivacyRequests } from './privacy/privacy-requests.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
+import { suppressionExchange } from './edges/privacy-peers.ts';
 import { appConfig, createApp } from './http/app.ts';
 import { HeadJournal } from './journal/head-journal.ts';
 import { reportJournal, serverJournal } from './journal/server-journal.ts';
 import type { Log } from './log.ts';
 import { usageSweeper } from './metering/usage-sweeper.ts';
 import { batchRunner, makeParts, type Parts } from './parts.ts';
+import type { PrivacyRequests } from './privacy/privacy-requests.ts';
 import type { Listener, Runtime } from './runtime/runtime.ts';
 import { hasEmbeddedStore } from './storage/lmdb/lmdb-upkeep.ts';
 import { type LmdbStoresOptions, openLmdbStores } from './storage/lmdb/open-lmdb-stores.ts';
@@ -316,7 +316,7 @@ class ServerProcess {
       ...(journal && { journalAt: '/requests', journal: { watch: journal, source: this.#journalOfAll() } }),
       isDraining: () => this.#isDraining,
     });
-    this.#start(privacyRounds(parts.privacy, config.clients, log));
+    this.#start(privacyRounds(parts.privacy, config.clients, parts.log));
     const { host, port, tls, keepAlive } = config;
     const listener: Listener = await runtime.listen({
       ...{ host, port, keepAliveSeconds: keepAlive, answer: app.answer },

@@ -56,7 +56,11 @@ async function dropFailures(
 }
 
 /** Whether a file has a row of one of the ids. */
-async function hasRows(files: BatchFileStore, batch: Batch, isOne: (id: VisitorId) => boolean): Promise<boolean> {
+async function hasRows(
+  files: BatchFileStore,
+  batch: Batch,
+  isOne: (id: VisitorId) => boolean,
+): Promise<boolean> {
   if (batch.source !== undefined) return hasCustomerRows(files, batch, isOne);
   const reader = new BatchReader();
   const isHis = (row: BatchRow) => {
@@ -68,7 +72,11 @@ async function hasRows(files: BatchFileStore, batch: Batch, isOne: (id: VisitorI
   return reader.end().some(isHis);
 }
 
-async function hasCustomerRows(files: BatchFileStore, { id }: Batch, isOne: (id: VisitorId) => boolean): Promise<boolean> {
+async function hasCustomerRows(
+  files: BatchFileStore,
+  { id }: Batch,
+  isOne: (id: VisitorId) => boolean,
+): Promise<boolean> {
   const { header, end } = await readCustomerHeader(files.readFrom(id, 0));
   const options = { rowsPerStep: PAGE, now: () => 0, header, cursor: end };
   for await (const { updates, failures } of readCustomerSteps(files.readFrom(id, end.offset), options)) {

@@ -25,7 +25,11 @@ const ALL_IDS = Number.MAX_SAFE_INTEGER;
  * @returns how many profiles were removed
  * @throws DataFolderFailure when the ids were hashed with different keys
  */
-export async function keepSuppressed(config: ServeConfig, present: string, restored: string): Promise<number> {
+export async function keepSuppressed(
+  config: ServeConfig,
+  present: string,
+  restored: string,
+): Promise<number> {
   const known = await suppressedIn(config, present);
   const stores = await openStores({ ...config, dataDir: restored });
   try {

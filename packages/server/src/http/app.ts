@@ -254,7 +254,8 @@ function visitIntake({ config, profiles, rulesOf, placeholders, access, usage }:
 
 /** What other edge clusters may call; nothing where there are none. */
 function edgeCallRoutes(parts: AppParts): Route[] {
-  const { edges, exchange, config, stores, localProfiles, store, rulesOf, version, now, suppressions } = parts;
+  const { edges, exchange, config, stores, localProfiles, store, rulesOf, version, now, suppressions } =
+    parts;
   if (!edges || !exchange) return [];
   return edgeRoutes({
     ...{ seal: edges.seal, exchange, profiles: localProfiles, store, version, now },

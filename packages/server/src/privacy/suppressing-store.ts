@@ -1,8 +1,8 @@
 /** Stores that keep nothing of suppressed ids, whichever way it comes (contract section 22). */
 
 import type { VisitorId } from '../domain/visitor-id.ts';
-import { withoutSuppressed } from '../storage/plain-rows.ts';
 import type { BatchStore, ForeignRows, RowOutcome } from '../storage/batch-store.ts';
+import { withoutSuppressed } from '../storage/plain-rows.ts';
 import type { ProfileStore } from '../storage/profile-store.ts';
 import type { IsSuppressed, Suppressions } from './suppressions.ts';
 
@@ -33,7 +33,6 @@ export function suppressingProfiles(store: ProfileStore, checks: Checks): Profil
     remove: (...call) => store.remove(...call),
     removeAttribute: (...call) => store.removeAttribute(...call),
     release: (...call) => store.release(...call),
-    sweep: (...call) => store.sweep(...call),
     update: (client, id, ...rest) =>
       unless(checks, client, [id], () => store.update(client, id, ...rest), 'not-found' as const),
     visit: (client, visit, ...rest) =>
