@@ -31,6 +31,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
     tags: [
       { name: 'Delivery', description: 'Where visitors come from' },
       { name: 'Batches', description: 'Many profiles in a file' },
+      { name: 'Privacy', description: 'Access to, erasure and suppression of persons' },
       { name: 'Profiles', description: 'Fetch, update and remove' },
       { name: 'Access', description: 'Profile tokens and the settings of a client' },
       { name: 'Usage', description: 'What was counted' },
