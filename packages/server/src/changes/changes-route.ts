@@ -15,6 +15,12 @@ const MAX_LIMIT = 1000;
 const DEFAULT_LIMIT = 100;
 const MAX_WAIT_SECONDS = 60;
 const EVENT_STREAM = 'text/event-stream';
+/** An event as `/openapi.json` shows one. */
+const EVENT = `id: 9f2c41d07ab3-4711
+event: removed
+data: {"cursor":"9f2c41d07ab3-4711","type":"removed","at":"2026-08-18T17:53:39.003Z","channel":"removal","profile":{"kind":"tntId","id":"a1"}}
+
+`;
 const STREAM_HEADERS = { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' };
 
 const Query = z.object({
@@ -44,7 +50,22 @@ const Query = z.object({
 
 const Page = z
   .object({ changes: z.array(ChangeView), next: z.string(), more: z.boolean() })
-  .openapi('ChangePage');
+  .openapi('ChangePage', {
+    example: {
+      changes: [
+        {
+          cursor: '9f2c41d07ab3-4711',
+          type: 'updated',
+          at: '2026-08-18T17:53:39.003Z',
+          channel: 'visit',
+          profile: { kind: 'thirdPartyId', id: 'crm-4711' },
+          attributes: ['country'],
+        },
+      ],
+      next: '9f2c41d07ab3-4711',
+      more: false,
+    },
+  });
 
 export function changesRoute(parts: ChangeReaderParts): Route {
   const reader = new ChangeReader(parts);
@@ -62,7 +83,10 @@ export function changesRoute(parts: ChangeReaderParts): Route {
       responses: {
         200: {
           description: 'A page of the feed, or its events',
-          content: { 'application/json': { schema: Page }, [EVENT_STREAM]: { schema: z.string() } },
+          content: {
+            'application/json': { schema: Page },
+            [EVENT_STREAM]: { schema: z.string(), example: EVENT },
+          },
         },
         400: AdminRefusal('A bad parameter'),
         401: AdminRefusal('Not the admin'),

@@ -33,6 +33,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
       { name: 'Batches', description: 'Many profiles in a file' },
       { name: 'Privacy', description: 'Access to, erasure and suppression of persons' },
       { name: 'Profiles', description: 'Fetch, update and remove' },
+      { name: 'Change feed', description: 'What was changed of profiles, in order, and where it is sent' },
       { name: 'Access', description: 'Profile tokens and the settings of a client' },
       { name: 'Usage', description: 'What was counted' },
       { name: 'Console', description: 'Signing in to the console' },

@@ -35,6 +35,20 @@ const MAX_BODY = 16 * 1024;
 const MAX_URL = 2048;
 const LISTED_FAILURES = 100;
 
+const WEBHOOK = {
+  id: 'wh_4b7f0c2a9d1e',
+  url: 'https://example.com/hooks/quiver',
+  types: ['merged' as const, 'removed' as const],
+  paused: false,
+  createdAt: '2026-08-18T17:53:39.003Z',
+  cursor: '9f2c41d07ab3-4711',
+  waiting: 0,
+  deliveredAt: null,
+  failedAt: null,
+  error: null,
+  missed: false,
+};
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw3Kd1Qk0Zb5E=';
 const WebhookView = z
   .object({
     id: z.string(),
@@ -53,32 +67,47 @@ const WebhookView = z
     missed: z.boolean().openapi({ description: 'Changes were kept no longer before they could be sent.' }),
     secret: z.string().optional().openapi({ description: 'Only when it was made, and of the route secret.' }),
   })
-  .openapi('Webhook', {
-    example: {
-      id: 'wh_4b7f0c2a9d1e',
-      url: 'https://example.com/hooks/quiver',
-      types: ['merged', 'removed'],
-      paused: false,
-      createdAt: '2026-08-18T17:53:39.003Z',
-      cursor: '9f2c41d07ab3-4711',
-      waiting: 0,
-      deliveredAt: null,
-      failedAt: null,
-      error: null,
-      missed: false,
-    },
-  });
-const Wanted = z.object({
-  url: z.string().openapi({ example: 'https://example.com/hooks/quiver' }),
+  .openapi('Webhook', { example: WEBHOOK });
+const WebhookList = z
+  .object({ webhooks: z.array(WebhookView) })
+  .openapi({ example: { webhooks: [WEBHOOK] } });
+const WANTED = {
+  url: z.string(),
   types: z.array(z.enum(CHANGE_TYPES)).optional().openapi({ description: 'All by default.' }),
   paused: z.boolean().optional(),
-});
+};
+const Wanted = z
+  .object(WANTED)
+  .openapi({ example: { url: 'https://example.com/hooks/quiver', types: ['merged', 'removed'] } });
+const WantedChange = z
+  .object(WANTED)
+  .partial()
+  .openapi({ example: { paused: true } });
+const SecretReply = z.object({ secret: z.string() }).openapi({ example: { secret: SECRET } });
+const TestReply = z
+  .object({ delivered: z.boolean(), status: z.int().nullable(), error: z.string().nullable() })
+  .openapi({ example: { delivered: true, status: 204, error: null } });
+const Redelivered = z.object({ redelivered: z.int() }).openapi({ example: { redelivered: 3 } });
 const Failure = z.object({
   cursor: z.string(),
   at: z.string(),
   attempts: z.int(),
   error: z.string(),
   message: z.unknown().openapi({ description: 'The body as it was sent.' }),
+});
+
+const FailureList = z.object({ failures: z.array(Failure) }).openapi({
+  example: {
+    failures: [
+      {
+        cursor: '9f2c41d07ab3-4711',
+        at: '2026-08-18T17:53:39.003Z',
+        attempts: 9,
+        error: 'answered 500',
+        message: { type: 'profile.removed' },
+      },
+    ],
+  },
 });
 
 export function webhookRoutes(parts: WebhookRouteParts): Route[] {
@@ -104,7 +133,7 @@ function allRoutes(parts: WebhookRouteParts): Route[] {
   const { webhooks, feed, secretOf, now } = parts;
   return [
     {
-      ...described('GET', PATH, 'The webhooks of a client', z.object({ webhooks: z.array(WebhookView) })),
+      ...described('GET', PATH, 'The webhooks of a client', WebhookList),
       async handle({ client }) {
         const all = await webhooks.list(client);
         return jsonReply({ webhooks: await Promise.all(all.map((one) => viewed(parts, client, one))) });
@@ -149,7 +178,7 @@ function oneRoutes(parts: WebhookRouteParts): Route[] {
         'Change or pause a webhook',
         WebhookView,
         200,
-        Wanted.partial(),
+        WantedChange,
       ),
       async handle(call) {
         const sent = readJsonObject(await readBody(call.request, MAX_BODY));
@@ -179,7 +208,7 @@ function secretRoutes(parts: WebhookRouteParts): Route[] {
         'GET',
         `${PATH}/{webhookId}/secret`,
         'The secret that messages are signed with',
-        z.object({ secret: z.string() }),
+        SecretReply,
       ),
       handle: async (call) => jsonReply({ secret: secretOf(call.client, await named(parts, call)) }),
     },
@@ -188,7 +217,7 @@ function secretRoutes(parts: WebhookRouteParts): Route[] {
         'POST',
         `${PATH}/{webhookId}/secret`,
         'Make a new secret; the present one ends at once',
-        z.object({ secret: z.string() }),
+        SecretReply,
         201,
       ),
       async handle(call) {
@@ -213,7 +242,7 @@ function messageRoutes(parts: WebhookRouteParts): Route[] {
         'POST',
         `${PATH}/{webhookId}/test`,
         'Send a message of the type `test` now, and tell what came of it',
-        z.object({ delivered: z.boolean(), status: z.int().nullable(), error: z.string().nullable() }),
+        TestReply,
       ),
       async handle(call) {
         const webhook = await named(parts, call);
@@ -233,7 +262,7 @@ function messageRoutes(parts: WebhookRouteParts): Route[] {
         'GET',
         `${PATH}/{webhookId}/failures`,
         `Messages that were given up, the oldest ${LISTED_FAILURES}`,
-        z.object({ failures: z.array(Failure) }),
+        FailureList,
       ),
       async handle(call) {
         const letters = await webhooks.deadLetters(
@@ -249,7 +278,7 @@ function messageRoutes(parts: WebhookRouteParts): Route[] {
         'POST',
         `${PATH}/{webhookId}/failures/redeliver`,
         'Send messages that were given up once more',
-        z.object({ redelivered: z.int() }),
+        Redelivered,
       ),
       async handle(call) {
         const { id } = await named(parts, call);
