@@ -1,7 +1,16 @@
 /** Access, erasure and suppression (contract section 22): who is erased comes back by none of the ways in. */
 
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ADMIN_TOKEN, type InProcess, type Json, openInProcess } from './in-process.ts';
+import { derivedKey, ensureSigningKey } from '../src/access/signing-key.ts';
+import { backUp } from '../src/cli/backup.ts';
+import { keepSuppressed } from '../src/cli/restore-suppressions.ts';
+import { SUPPRESSION_KEY, suppressionsOf } from '../src/privacy/privacy.ts';
+import { suppressingProfiles } from '../src/privacy/suppressing-store.ts';
+import { openStores } from '../src/server.ts';
+import { ADMIN_TOKEN, CONFIG, type InProcess, type Json, openInProcess, SIGNING_KEY } from './in-process.ts';
 import { until } from './until.ts';
 
 const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
@@ -147,10 +156,6 @@ describe('who is erased', () => {
   test('does not come back when edge clusters hand over the profile', async () => {
     const ids = [{ kind: 'thirdPartyId', value: 'crm-1', since: 1 } as const];
     const profile = { thirdPartyId: 'crm-1', modifiedAt: 1, expiresAt: 2e12, attributes: Buffer.alloc(0) };
-    const { suppressingProfiles } = await import('../src/privacy/suppressing-store.ts');
-    const { suppressionsOf, SUPPRESSION_KEY } = await import('../src/privacy/privacy.ts');
-    const { derivedKey } = await import('../src/access/signing-key.ts');
-    const { SIGNING_KEY } = await import('./in-process.ts');
     const suppressions = suppressionsOf(quiver.stores.records, derivedKey(SIGNING_KEY, SUPPRESSION_KEY));
     await suppressingProfiles(quiver.stores.profiles, suppressions).adopt(
       'demo',
@@ -236,4 +241,33 @@ test.each([
 ])('refuses %j', async (body, message) => {
   const { status, json } = await ask('POST', PATH, body);
   expect([status, json.errors[0].message]).toEqual([400, message]);
+});
+
+test('who was erased after a backup is left out when it is restored, and stays suppressed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'quiver-restore-'));
+  const config = { ...CONFIG, dataDir: join(folder, 'data') };
+  const person = { kind: 'thirdPartyId', value: 'crm-1' } as const;
+  const moment = { now: Date.now(), lifetimeDays: 14 };
+  const opened = async (dataDir = config.dataDir) => {
+    const stores = await openStores({ ...config, dataDir });
+    const key = derivedKey(await ensureSigningKey(dataDir, config), SUPPRESSION_KEY);
+    return { stores, suppressions: suppressionsOf(stores.records, key) };
+  };
+  await mkdir(config.dataDir);
+  const before = await opened();
+  for (const id of [person, { ...person, value: 'crm-2' }]) {
+    await before.stores.profiles.update('demo', id, new Map([['a', '1']]), moment, true);
+  }
+  await backUp(config, join(folder, 'backup'));
+  await before.suppressions.decide('demo', [person], true, moment.now);
+  await before.stores.close();
+  // What `quiver restore` does with the copy of the backup before it takes the place of the data folder.
+  const restored = join(folder, 'backup');
+  expect(await keepSuppressed(config, config.dataDir, restored)).toBe(1);
+  const after = await opened(restored);
+  expect(await after.stores.profiles.find('demo', person, moment.now)).toBeUndefined();
+  expect(await after.stores.profiles.find('demo', { ...person, value: 'crm-2' }, moment.now)).toBeDefined();
+  expect((await after.suppressions.of('demo'))?.(person)).toBe(true);
+  await after.stores.close();
+  await rm(folder, { recursive: true });
 });

@@ -499,6 +499,16 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(await batches.failures('demo', 'b4', 0, 10)).toHaveLength(1);
       });
 
+      test('failed rows of some lines can be removed, and stay counted', async () => {
+        await accept('b1', { rows: 3 });
+        await lease();
+        await step('b1', 0, [failure(1), failure(2), failure(3)], { isLast: true });
+        for (let time = 0; time < 2; time += 1) await batches.dropFailures('demo', 'b1', [2, 4]);
+        await batches.dropFailures('demo', 'nobody', [2]);
+        expect((await batches.failures('demo', 'b1', 0, 10)).map(({ line }) => line)).toEqual([3]);
+        expect((await batches.find('demo', 'b1'))!.progress.failed).toBe(3);
+      });
+
       test('takes many failed rows in steps, the batch unknown from the first on', async () => {
         await accept('b1', { rows: 25 });
         await lease();
