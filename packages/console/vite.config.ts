@@ -14,6 +14,6 @@ export default defineConfig({
   },
   server: {
     // `npm run dev` beside a running server: the page from here, the API from there.
-    proxy: { '^/(console/session|rest|m2|[^/]+/target)(/|$|\\?)': 'http://127.0.0.1:8680' },
+    proxy: { '^/(console/session|requests|sandbox|rest|m2|[^/]+/target)(/|$|\\?)': 'http://127.0.0.1:8680' },
   },
 });

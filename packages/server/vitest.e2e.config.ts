@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** What measures memory or time, or brings a browser, and so wants the machine to itself. */
-const ALONE = ['batch-memory', 'bulk-meanwhile', 'console', 'every-client', 'install', 'torture-alone'].map(
+const ALONE = ['batch-memory', 'bulk-meanwhile', 'console', 'requests-page', 'every-client', 'install', 'torture-alone'].map(
   (name) => `test/${name}.test.ts`,
 );
 const common = { testTimeout: 60_000, hookTimeout: 60_000 };

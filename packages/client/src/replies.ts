@@ -96,7 +96,10 @@ export interface JournalCall {
   readonly reply: string;
   /** Milliseconds until the reply was there. */
   readonly ms: number;
-  readonly ids: readonly { readonly kind: IdKind; readonly value: string }[];
+  readonly ids: readonly {
+    readonly kind: 'tntId' | 'thirdPartyId' | 'ecid' | 'customerId';
+    readonly value: string;
+  }[];
   readonly changes: readonly {
     readonly what: string;
     readonly kind: string;

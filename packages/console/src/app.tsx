@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
 import { Redirect, Route, Switch } from 'wouter';
+import { useServer } from './api/queries.ts';
 import { useSession } from './api/session.ts';
 import { BatchPage } from './pages/batch-page.tsx';
 import { BatchesPage } from './pages/batches-page.tsx';
@@ -8,6 +9,7 @@ import { ImplementationPage } from './pages/implementation-page.tsx';
 import { NotFoundPage } from './pages/not-found-page.tsx';
 import { OverviewPage } from './pages/overview-page.tsx';
 import { ProfilesPage } from './pages/profiles-page.tsx';
+import { RequestsPage } from './pages/requests-page.tsx';
 import { SignInPage } from './pages/sign-in-page.tsx';
 import { Failure } from './parts/failure.tsx';
 import { Frame } from './parts/frame.tsx';
@@ -24,8 +26,17 @@ export function App() {
     );
   }
   if (session.data === null) return <SignInPage />;
-  const { clients } = session.data;
-  const first = `/${encodeURIComponent(clients[0] ?? 'demo')}/overview`;
+  return <SignedIn clients={session.data.clients} />;
+}
+
+function SignedIn({ clients }: { clients: readonly string[] }) {
+  const home = clients[0] ?? 'demo';
+  const server = useServer(home);
+  if (server.isPending) return <p className="loading">Loading…</p>;
+  // A sandbox makes a client when it is first named, and is looked at for what it is sent.
+  const isSandbox = server.data?.sandbox === true;
+  const first = `/${encodeURIComponent(home)}/${isSandbox ? 'requests' : 'overview'}`;
+  const served = server.data?.clients ?? clients;
   return (
     <Switch>
       <Route path="/">
@@ -34,9 +45,9 @@ export function App() {
       <Route path="/:client/*?">
         {(params) => {
           const client = decodeURIComponent(params.client);
-          if (!clients.includes(client)) return <NotFoundPage to={first} />;
+          if (!served.includes(client) && !isSandbox) return <NotFoundPage to={first} />;
           return (
-            <Frame client={client} clients={clients}>
+            <Frame client={client} clients={served.includes(client) ? served : [...served, client]}>
               <Pages key={client} client={client} />
             </Frame>
           );
@@ -60,6 +71,11 @@ function Pages({ client }: { client: string }) {
       <Route path="/:client/profiles">
         <Titled title="Profiles">
           <ProfilesPage client={client} />
+        </Titled>
+      </Route>
+      <Route path="/:client/requests">
+        <Titled title="Requests">
+          <RequestsPage client={client} />
         </Titled>
       </Route>
       <Route path="/:client/batches">

@@ -1,7 +1,9 @@
 /** Debian's Chromium for tests. */
 
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import axe, { type AxeResults } from 'axe-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 const CHROMIUM = '/usr/bin/chromium';
 /** Beside what a container needs: nothing that would make the browser look for hosts of its maker. */
@@ -15,6 +17,8 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+
 /** Whether there is a browser; a suite that needs one and finds none says so and is skipped. */
 export function hasBrowser(suite: string): boolean {
   const isThere = existsSync(CHROMIUM);
@@ -24,4 +28,27 @@ export function hasBrowser(suite: string): boolean {
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+}
+
+/** No violation of WCAG 2.2 AA, in the light and in the dark, and nothing wider than the window. */
+export async function lookAt(page: Page, what: string): Promise<void> {
+  const given = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches");
+  for (const colorScheme of given ? (['light', 'dark'] as const) : (['dark', 'light'] as const)) {
+    await page.emulateMedia({ colorScheme });
+    // Half-way through a transition colours are neither.
+    await page.evaluate('Promise.allSettled(document.getAnimations().map(({ finished }) => finished))');
+    await page.evaluate(axe.source);
+    const { violations }: AxeResults = await page.evaluate(
+      `axe.run(document, { runOnly: ${JSON.stringify(WCAG)} })`,
+    );
+    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    expect(told, `${what}, ${colorScheme}`).toEqual([]);
+  }
+  const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+  expect(overflow, `${what} is too wide`).toBeLessThanOrEqual(0);
+  const folder = process.env.QUIVER_SCREENSHOTS;
+  if (folder) {
+    const { width } = page.viewportSize()!;
+    await page.screenshot({ path: `${folder}/${what.replaceAll(' ', '-')}-${width}.png` });
+  }
 }

@@ -1,14 +1,12 @@
 /** The console in a real browser: Debian's Chromium, driven as a person would, at two widths, in the light and in the dark. */
 
 import { readFile } from 'node:fs/promises';
-import axe, { type AxeResults } from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { hasBrowser, launchBrowser } from './browser.ts';
+import { hasBrowser, launchBrowser, lookAt } from './browser.ts';
 import { type Quiver, startQuiver } from './start-quiver.ts';
 import { until } from './until.ts';
 
-const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 /** What the browser itself says of an answer that is a refusal. */
 const REFUSED = /^Failed to load resource: the server responded with a status of (40[14])/;
 
@@ -338,28 +336,7 @@ async function open(path: string): Promise<void> {
   if (await page.getByLabel('Admin token').isVisible()) await signIn();
 }
 
-/** No violation of WCAG 2.2 AA, in the light and in the dark, and nothing wider than the window. */
-async function look(what: string): Promise<void> {
-  const given = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches");
-  for (const colorScheme of given ? (['light', 'dark'] as const) : (['dark', 'light'] as const)) {
-    await page.emulateMedia({ colorScheme });
-    // Half-way through a transition colours are neither.
-    await page.evaluate('Promise.allSettled(document.getAnimations().map(({ finished }) => finished))');
-    await page.evaluate(axe.source);
-    const { violations }: AxeResults = await page.evaluate(
-      `axe.run(document, { runOnly: ${JSON.stringify(WCAG)} })`,
-    );
-    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-    expect(told, `${what}, ${colorScheme}`).toEqual([]);
-  }
-  const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-  expect(overflow, `${what} is too wide`).toBeLessThanOrEqual(0);
-  const folder = process.env.QUIVER_SCREENSHOTS;
-  if (folder) {
-    const { width } = page.viewportSize()!;
-    await page.screenshot({ path: `${folder}/${what.replaceAll(' ', '-')}-${width}.png` });
-  }
-}
+const look = (what: string) => lookAt(page, what);
 
 async function visit(tntId: string, thirdPartyId: string): Promise<void> {
   const marketingCloudVisitorId = `${thirdPartyId.slice(4)}0123456789012345678901234567890`;

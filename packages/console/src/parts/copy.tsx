@@ -70,7 +70,8 @@ export function curlCommand(props: {
   ].join(' \\\n  ');
 }
 
-function quoted(text: string): string {
+/** A text as a shell takes it. */
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -7,6 +7,7 @@ import { Mark } from './mark.tsx';
 const PAGES = [
   ['overview', 'Overview'],
   ['profiles', 'Profiles'],
+  ['requests', 'Requests'],
   ['batches', 'Batches'],
   ['edges', 'Edges'],
   ['implementation', 'Implementation'],
