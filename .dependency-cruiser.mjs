@@ -1,7 +1,7 @@
 /**
  * The floors of the house, lowest first; an import may go down or stay in its folder, never up.
  *
- *   errors, domain ← storage ← service, wire ← features ← http ← server.ts ← sandbox ← cli ← main.ts     (config, locks, runtime, background.ts and log.ts stand beside)
+ *   errors, domain ← storage ← service, wire ← features ← http ← server.ts ← sandbox ← recording ← cli ← main.ts     (config, locks, runtime, background.ts and log.ts stand beside)
  */
 const src = '^packages/server/src';
 const FEATURES = [
@@ -83,6 +83,14 @@ export default {
       '(log|background|version|server)\\.ts$',
       ...FEATURES.map((feature) => `${feature}/`),
       'http/',
+    ]),
+    floor('recording', 'recording/', [
+      ...ground,
+      'wire/',
+      'runtime/',
+      'log\\.ts$',
+      'journal/',
+      'sandbox/(start-sandbox|public-types)\\.ts$',
     ]),
     {
       name: 'engines-are-named-in-server-alone',

@@ -24,3 +24,10 @@ test('the shell script with curl', async () => {
   expect(stdout.trim().split('\n')).toHaveLength(17);
   expect(stdout).not.toContain('FAILED');
 });
+
+test("the tests with Node's own runner", async () => {
+  const args = ['--test', '--test-reporter=tap', 'plan.test.mjs'];
+  const { stdout } = await run(process.execPath, args, { cwd: `${EXAMPLES}/node-test` });
+  expect(stdout).toMatch(/^# fail 0$/m);
+  expect(stdout).toMatch(/^# pass 5$/m);
+});

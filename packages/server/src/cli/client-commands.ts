@@ -14,6 +14,7 @@ import { healthCommand } from './health.ts';
 import { importCommand } from './import.ts';
 import { listCommand } from './list.ts';
 import { privacyCommand } from './privacy.ts';
+import { recordCommand, replayCommand } from './record.ts';
 import { setCommand } from './set.ts';
 import { settingsCommand } from './settings.ts';
 import { suggestion } from './suggestion.ts';
@@ -40,6 +41,8 @@ export function addClientCommands(program: Command, end: End): void {
     edgesCommand,
     healthCommand,
     watchCommand,
+    recordCommand,
+    replayCommand,
   ];
   for (const make of makers) {
     const command = make(end);

@@ -1,0 +1,92 @@
+/** The profiles that a recording shows to have been there before it began, as a seed of the sandbox. */
+
+import { idsOfCall } from '../journal/call-ids.ts';
+import type { RouteName } from '../journal/journal-call.ts';
+import type { SeedProfile } from '../sandbox/public-types.ts';
+import { isJsonObject, type JsonObject } from '../wire/json.ts';
+import { rawPathOf } from '../wire/target.ts';
+import type { RecordedCall, Recording } from './recording.ts';
+
+/** The route that a recorded call is for, as far as a seed and a comparison need it. */
+export function routeOf({ method, target }: RecordedCall): RouteName | undefined {
+  const path = rawPathOf(target);
+  if (path.startsWith('/rest/v1/profiles/')) return method === 'DELETE' ? 'remove' : 'fetch';
+  if (path.endsWith('/profile/update')) return 'update';
+  if (path.endsWith('/batchUpdate')) return 'batch';
+  if (path.endsWith('/batchStatus')) return 'batchStatus';
+  if (path.endsWith('/authentication/token')) return 'token';
+  if (/^\/[^/]+\/target\//.test(path)) return 'admin';
+  return path.startsWith('/rest/') || path.startsWith('/m2/') ? 'visit' : undefined;
+}
+
+export function idsOf(call: RecordedCall) {
+  const { target, contentType = '', body = '', reply } = call;
+  return idsOfCall({ route: routeOf(call), url: target, contentType, body, reply });
+}
+
+export function replyObject({ reply }: RecordedCall): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(reply);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Derives it: a profile that a fetch showed, or that took an update, before any call of the recording made it. Of its attributes
+ * those count that changed before the recording began.
+ */
+export function seedOfRecording({ head, calls }: Recording): SeedProfile[] {
+  const seed = new Map<string, SeedProfile>();
+  const made = new Set<string>();
+  for (const { call } of calls) {
+    const route = routeOf(call);
+    const ids = idsOf(call);
+    const [id] = ids;
+    if (call.status !== 200 || !id) continue;
+    const key = `${id.kind} ${bare(id.value)}`;
+    if (route === 'visit') {
+      const known = ids.filter(({ kind, value }) => !seed.has(`${kind} ${bare(value)}`));
+      for (const { kind, value } of known) made.add(`${kind} ${bare(value)}`);
+    } else if (route === 'batch') {
+      // A batch of version 2 makes those that are not there; whether it did is not in its answer.
+      for (const { kind, value } of ids) made.add(`${kind} ${value}`);
+    } else if (route === 'update') {
+      const isKnown = call.reply.includes('<success>true</success>');
+      if (isKnown && !made.has(key) && !seed.has(key)) seed.set(key, { [id.kind]: id.value });
+    } else if (route === 'fetch' && !seed.has(key)) {
+      const profile = seededBy(call, id, Date.parse(head.startedAt));
+      // Attributes from before the recording show that a visit did not make it.
+      if (profile && (!made.has(key) || profile.modifiedAt !== undefined)) seed.set(key, profile);
+    }
+  }
+  return [...seed.values()];
+}
+
+function seededBy(
+  call: RecordedCall,
+  id: { readonly kind: string; readonly value: string },
+  startedAt: number,
+): SeedProfile | undefined {
+  const profile = replyObject(call);
+  if (!profile || !isJsonObject(profile.profileAttributes)) return undefined;
+  const before = Object.entries(profile.profileAttributes).flatMap(([name, attribute]) => {
+    if (!isJsonObject(attribute) || typeof attribute.value !== 'string') return [];
+    const changed = Date.parse(String(attribute.modifiedAt));
+    // Names of profile scripts cannot be set from outside.
+    return changed < startedAt && !name.startsWith('user.')
+      ? [{ name, value: attribute.value, changed }]
+      : [];
+  });
+  const modifiedAt = Math.max(...before.map(({ changed }) => changed));
+  return {
+    [id.kind]: id.value,
+    attributes: Object.fromEntries(before.map(({ name, value }) => [name, value])),
+    ...(before.length > 0 && { modifiedAt: new Date(modifiedAt).toISOString() }),
+  };
+}
+
+function bare(id: string): string {
+  return id.replace(/\.\d{1,4}(_\d{1,4})?$/, '');
+}

@@ -1,0 +1,196 @@
+/** `quiver record`: a server that forwards each call to another and keeps it, redacted (contract section 13). */
+
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import type { Log } from '../log.ts';
+import { currentRuntime } from '../runtime/current-runtime.ts';
+import { readBody, textOf } from '../wire/body.ts';
+import { errorToResponse } from '../wire/errors-to-response.ts';
+import { HeaderLines, type Outgoing, type Reply } from '../wire/replies.ts';
+import type { HttpRequest } from '../wire/request.ts';
+import { rawPathOf, rawQueryOf } from '../wire/target.ts';
+import { Pseudonyms, type PseudonymsOptions } from './pseudonyms.ts';
+import { type RecordedCall, recordingHead } from './recording.ts';
+import { Redaction } from './redaction.ts';
+
+/** As Adobe takes files of batches. */
+const MAX_BODY = 50 * 1024 * 1024;
+const UPSTREAM_TIMEOUT_MS = 60_000;
+/** Headers of a call that mean something to the other server; its Host is its own. */
+const FORWARDED = [
+  'content-type',
+  'accept',
+  'authorization',
+  'access_token',
+  'x-api-key',
+  'cookie',
+  'origin',
+  'user-agent',
+];
+/** Headers of an answer that mean something to the caller. */
+const RETURNED = [
+  'content-type',
+  'retry-after',
+  'set-cookie',
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+];
+const CARRIES_TOKEN = ['authorization', 'access_token'];
+
+export interface RecorderOptions extends PseudonymsOptions {
+  /** Scheme, host and port of the server that answers. */
+  readonly upstream: string;
+  /** The file; it must not be there yet. */
+  readonly out: string;
+  readonly host: string;
+  readonly port: number;
+  readonly log: Log;
+}
+
+export interface Recorder {
+  readonly url: string;
+  /** How many calls are in the file. */
+  readonly calls: number;
+  /** Stops listening; returns when all that was answered is on disk. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts it.
+ *
+ * @throws the system's error (rejects) when the file cannot be made, or is there, or when it cannot listen
+ */
+export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
+  const { upstream, out, host, port, log, keepsIds, keepsValues } = options;
+  const file = await open(out, 'wx', 0o600);
+  const redaction = new Redaction(new Pseudonyms({ keepsIds, keepsValues }));
+  const lines = new Lines(file);
+  await lines.add(recordingHead(upstream, { ids: !keepsIds, values: !keepsValues }));
+  let calls = 0;
+
+  async function answer(request: HttpRequest): Promise<Outgoing> {
+    const at = new Date();
+    const started = performance.now();
+    try {
+      const target = targetOf(request.url);
+      const body = await readBody(request, MAX_BODY);
+      const response = await forwarded(upstream, request, target, body);
+      const reply = new Uint8Array(await response.arrayBuffer());
+      const redacted = redaction.begin(target);
+      const isBatch =
+        request.method === 'POST' && /\/batchUpdate$|\/target\/batches$/.test(rawPathOf(target));
+      const contentType = request.headers.get('content-type');
+      const call: RecordedCall = {
+        at: at.toISOString(),
+        method: request.method,
+        target: redacted.target(target),
+        ...(contentType !== null && { contentType }),
+        ...(CARRIES_TOKEN.some((name) => request.headers.has(name)) && { hadToken: true }),
+        ...(body.byteLength > 0 && { body: redacted.body(textOf(body), isBatch) }),
+        status: response.status,
+        reply: redacted.body(new TextDecoder().decode(reply)),
+        ms: Math.round(performance.now() - started),
+      };
+      // The caller is answered when the call is in the file: what was answered is never missing.
+      await lines.add(call);
+      calls += 1;
+      return { body: reply, status: response.status, headers: new HeaderLines(returned(response)) };
+    } catch (error) {
+      return outgoing(errorToResponse(error, 'json', log));
+    }
+  }
+
+  try {
+    const listener = await (await currentRuntime()).listen({
+      host,
+      port,
+      tls: undefined,
+      keepAliveSeconds: 30,
+      answer,
+      refuse: (_request, _peer, refusal) => outgoing(errorToResponse(refusal, 'json', log)),
+    });
+    return {
+      url: `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`,
+      get calls() {
+        return calls;
+      },
+      async close() {
+        await listener.close();
+        await lines.close();
+      },
+    };
+  } catch (error) {
+    await lines.close();
+    throw error;
+  }
+}
+
+/** Sends a new request with what the call said: one that is passed on as it came could be read in two ways. */
+async function forwarded(
+  upstream: string,
+  { method, headers }: HttpRequest,
+  target: string,
+  body: Uint8Array,
+): Promise<Response> {
+  const sent = new Headers();
+  for (const name of FORWARDED) {
+    const value = headers.get(name);
+    if (value !== null) sent.set(name, value);
+  }
+  try {
+    return await fetch(upstream + target, {
+      method,
+      headers: sent,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(UPSTREAM_TIMEOUT_MS),
+      ...(body.byteLength > 0 && { body: body as Uint8Array<ArrayBuffer> }),
+    });
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new Response(JSON.stringify({ status: 502, message: `${upstream} does not answer: ${why}` }), {
+      status: 502,
+      headers: { 'content-type': 'application/json' },
+    });
+  }
+}
+
+function targetOf(url: string): string {
+  const query = rawQueryOf(url);
+  return query === '' ? rawPathOf(url) : `${rawPathOf(url)}?${query}`;
+}
+
+function returned({ headers }: Response): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of RETURNED) {
+    const value = headers.get(name);
+    if (value !== null) kept[name] = value;
+  }
+  return kept;
+}
+
+function outgoing({ body, status, headers }: Reply): Outgoing {
+  return { body, status, headers: new HeaderLines(headers) };
+}
+
+/** Lines of JSON, one behind the other. */
+class Lines {
+  readonly #file: FileHandle;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  add(value: unknown): Promise<void> {
+    const written = this.#last.then(() => this.#file.appendFile(`${JSON.stringify(value)}\n`));
+    this.#last = written.catch(() => {});
+    return written;
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#file.sync();
+    await this.#file.close();
+  }
+}
