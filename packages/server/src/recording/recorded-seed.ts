@@ -40,6 +40,9 @@ export function replyObject({ reply }: RecordedCall): JsonObject | undefined {
 export function seedOfRecording({ head, calls }: Recording): SeedProfile[] {
   const seed = new Map<string, SeedProfile>();
   const made = new Set<string>();
+  // Given in answers to visits, so nobody had them before.
+  const given = new Set<string>();
+  const seen = new Set<string>();
   for (const { call } of calls) {
     const route = routeOf(call);
     const ids = idsOf(call);
@@ -47,19 +50,23 @@ export function seedOfRecording({ head, calls }: Recording): SeedProfile[] {
     if (call.status !== 200 || !id) continue;
     const key = `${id.kind} ${bare(id.value)}`;
     if (route === 'visit') {
-      const known = ids.filter(({ kind, value }) => !seed.has(`${kind} ${bare(value)}`));
-      for (const { kind, value } of known) made.add(`${kind} ${bare(value)}`);
+      const named = new Set(idsOf({ ...call, reply: '' }).map(({ value }) => bare(value)));
+      for (const { kind, value } of ids) {
+        made.add(`${kind} ${bare(value)}`);
+        if (!named.has(bare(value)) && !seen.has(bare(value))) given.add(`${kind} ${bare(value)}`);
+      }
     } else if (route === 'batch') {
       // A batch of version 2 makes those that are not there; whether it did is not in its answer.
       for (const { kind, value } of ids) made.add(`${kind} ${value}`);
     } else if (route === 'update') {
       const isKnown = call.reply.includes('<success>true</success>');
       if (isKnown && !made.has(key) && !seed.has(key)) seed.set(key, { [id.kind]: id.value });
-    } else if (route === 'fetch' && !seed.has(key)) {
+    } else if (route === 'fetch' && !seed.has(key) && !given.has(key)) {
       const profile = seededBy(call, id, Date.parse(head.startedAt));
       // Attributes from before the recording show that a visit did not make it.
       if (profile && (!made.has(key) || profile.modifiedAt !== undefined)) seed.set(key, profile);
     }
+    for (const { value } of ids) seen.add(bare(value));
   }
   return [...seed.values()];
 }
