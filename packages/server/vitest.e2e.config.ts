@@ -1,9 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
 /** What measures memory or time, or brings a browser, and so wants the machine to itself. */
-const ALONE = ['batch-memory', 'bulk-meanwhile', 'console', 'requests-page', 'every-client', 'install', 'torture-alone'].map(
-  (name) => `test/${name}.test.ts`,
-);
+const ALONE = [
+  'batch-memory',
+  'bulk-meanwhile',
+  'console',
+  'requests-page',
+  'every-client',
+  'install',
+  'torture-alone',
+].map((name) => `test/${name}.test.ts`);
 const common = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /** End to end: started servers, killed writers, a real cluster, the real SDK. Most files wait more than they work, so two go side by side. */

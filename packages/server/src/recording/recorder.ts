@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import { readBody, textOf } from '../wire/body.ts';
 import { errorToResponse } from '../wire/errors-to-response.ts';
-import { HeaderLines, type Outgoing, type Reply } from '../wire/replies.ts';
+import { HeaderLines, type Outgoing } from '../wire/replies.ts';
 import type { HttpRequest } from '../wire/request.ts';
 import { rawPathOf, rawQueryOf } from '../wire/target.ts';
 import { Pseudonyms, type PseudonymsOptions } from './pseudonyms.ts';
@@ -47,7 +47,7 @@ export interface RecorderOptions extends PseudonymsOptions {
   readonly log: Log;
 }
 
-export interface Recorder {
+export interface CallRecorder {
   readonly url: string;
   /** How many calls are in the file. */
   readonly calls: number;
@@ -60,7 +60,7 @@ export interface Recorder {
  *
  * @throws the system's error (rejects) when the file cannot be made, or is there, or when it cannot listen
  */
-export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
+export async function startRecorder(options: RecorderOptions): Promise<CallRecorder> {
   const { upstream, out, host, port, log, keepsIds, keepsValues } = options;
   const file = await open(out, 'wx', 0o600);
   const redaction = new Redaction(new Pseudonyms({ keepsIds, keepsValues }));
@@ -68,47 +68,23 @@ export async function startRecorder(options: RecorderOptions): Promise<Recorder>
   await lines.add(recordingHead(upstream, { ids: !keepsIds, values: !keepsValues }));
   let calls = 0;
 
-  async function answer(request: HttpRequest): Promise<Outgoing> {
-    const at = new Date();
-    const started = performance.now();
+  async function answer(request: HttpRequest, _caller: unknown, refusal: unknown): Promise<Outgoing> {
     try {
-      const target = targetOf(request.url);
-      const body = await readBody(request, MAX_BODY);
-      const response = await forwarded(upstream, request, target, body);
-      const reply = new Uint8Array(await response.arrayBuffer());
-      const redacted = redaction.begin(target);
-      const isBatch =
-        request.method === 'POST' && /\/batchUpdate$|\/target\/batches$/.test(rawPathOf(target));
-      const contentType = request.headers.get('content-type');
-      const call: RecordedCall = {
-        at: at.toISOString(),
-        method: request.method,
-        target: redacted.target(target),
-        ...(contentType !== null && { contentType }),
-        ...(CARRIES_TOKEN.some((name) => request.headers.has(name)) && { hadToken: true }),
-        ...(body.byteLength > 0 && { body: redacted.body(textOf(body), isBatch) }),
-        status: response.status,
-        reply: redacted.body(new TextDecoder().decode(reply)),
-        ms: Math.round(performance.now() - started),
-      };
+      if (refusal) throw refusal;
+      const { call, outgoing } = await recorded(upstream, redaction, request);
       // The caller is answered when the call is in the file: what was answered is never missing.
       await lines.add(call);
       calls += 1;
-      return { body: reply, status: response.status, headers: new HeaderLines(returned(response)) };
+      return outgoing;
     } catch (error) {
-      return outgoing(errorToResponse(error, 'json', log));
+      const { body, status, headers } = errorToResponse(error, 'json', log);
+      return { body, status, headers: new HeaderLines(headers) };
     }
   }
 
   try {
-    const listener = await (await currentRuntime()).listen({
-      host,
-      port,
-      tls: undefined,
-      keepAliveSeconds: 30,
-      answer,
-      refuse: (_request, _peer, refusal) => outgoing(errorToResponse(refusal, 'json', log)),
-    });
+    const runtime = await currentRuntime();
+    const listener = await runtime.listen({ host, port, tls: undefined, keepAliveSeconds: 30, answer });
     return {
       url: `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`,
       get calls() {
@@ -123,6 +99,36 @@ export async function startRecorder(options: RecorderOptions): Promise<Recorder>
     await lines.close();
     throw error;
   }
+}
+
+/** Forwards a call. @returns it as it is kept, and the answer for the caller */
+async function recorded(
+  upstream: string,
+  redaction: Redaction,
+  request: HttpRequest,
+): Promise<{ readonly call: RecordedCall; readonly outgoing: Outgoing }> {
+  const at = new Date();
+  const started = performance.now();
+  const target = targetOf(request.url);
+  const body = await readBody(request, MAX_BODY);
+  const response = await forwarded(upstream, request, target, body);
+  const reply = new Uint8Array(await response.arrayBuffer());
+  const { status } = response;
+  const isBatch = request.method === 'POST' && /\/batchUpdate$|\/target\/batches$/.test(rawPathOf(target));
+  const contentType = request.headers.get('content-type');
+  redaction.begin(target);
+  const call: RecordedCall = {
+    at: at.toISOString(),
+    method: request.method,
+    target: redaction.target(target),
+    ...(contentType !== null && { contentType }),
+    ...(CARRIES_TOKEN.some((name) => request.headers.has(name)) && { hadToken: true }),
+    ...(body.byteLength > 0 && { body: redaction.body(textOf(body), isBatch) }),
+    status,
+    reply: redaction.body(new TextDecoder().decode(reply)),
+    ms: Math.round(performance.now() - started),
+  };
+  return { call, outgoing: { body: reply, status, headers: new HeaderLines(returned(response)) } };
 }
 
 /** Sends a new request with what the call said: one that is passed on as it came could be read in two ways. */
@@ -167,10 +173,6 @@ function returned({ headers }: Response): Record<string, string> {
     if (value !== null) kept[name] = value;
   }
   return kept;
-}
-
-function outgoing({ body, status, headers }: Reply): Outgoing {
-  return { body, status, headers: new HeaderLines(headers) };
 }
 
 /** Lines of JSON, one behind the other. */

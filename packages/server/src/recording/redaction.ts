@@ -151,10 +151,9 @@ export class Redaction {
   #asked: IdKind | undefined;
 
   /** @param target of the call whose bodies come next */
-  begin(target: string): this {
+  begin(target: string): void {
     const [, kind = ''] = /^\/rest\/v1\/profiles\/([^/?]+)\/[^/?]/.exec(target) ?? [];
     this.#asked = ID_KIND[kind];
-    return this;
   }
 
   #message(text: string): string {
