@@ -58,6 +58,8 @@ export const FORMAT_VERSION = 5;
 
 /** Pages at the beginning of the file that lead to all others. */
 const META_PAGES = 2;
+/** The unit in which the system counts what a file takes on the disk. */
+const BLOCK_BYTES = 512;
 const FORMAT_KEY = Buffer.from('format');
 /** Virtual only: the file grows as it is written. Beyond it the engine maps more by itself. */
 const MAP_SIZE = 256 * 1024 ** 3;
@@ -73,6 +75,10 @@ type Purpose = 'ordinary' | 'upkeep';
 
 /** How long a check waits for an empty write, in milliseconds: less than those who probe are used to wait. */
 const CHECK_LIMIT_MS = 2000;
+
+function noSpace(cause?: unknown): QuiverError {
+  return new QuiverError('insufficient-storage', 'No space left to store it; nothing was changed', { cause });
+}
 
 function notTaken(): QuiverError {
   return new QuiverError('unavailable', `The store has not taken a write for ${CHECK_LIMIT_MS} ms`);
@@ -253,11 +259,7 @@ export class LmdbEnvironment {
   /** What a caller of {@link write} gets when the engine could not commit. */
   #refusalOf(cause: unknown): unknown {
     this.#space.forget();
-    try {
-      this.#requireSpace('ordinary', cause);
-    } catch (refusal) {
-      return refusal;
-    }
+    if (this.#space.isDiskLow()) return noSpace(cause);
     return new QuiverError('not-done', 'The store could not write; nothing was changed', {
       cause,
       headers: { 'retry-after': '1' },
@@ -368,12 +370,8 @@ export class LmdbEnvironment {
     return statSync(join(this.#path, STORE_FILE)).size;
   }
 
-  #requireSpace(purpose: Purpose, cause?: unknown): void {
-    if (purpose === 'ordinary' && this.#space.look() === 'low') {
-      throw new QuiverError('insufficient-storage', 'No space left to store it; nothing was changed', {
-        cause,
-      });
-    }
+  #requireSpace(purpose: Purpose): void {
+    if (purpose === 'ordinary' && this.#space.look() === 'low') throw noSpace();
   }
 
   /** How much of the file is free, in bytes. */
@@ -387,8 +385,15 @@ export class LmdbEnvironment {
       const { pageBytes, pages, unnamed } = filePages(this.#root);
       let used = unnamed + META_PAGES;
       for (const name of this.#root.getKeys()) used += treePages(this.table(String(name))).pages;
-      return Math.max(0, pages - used) * pageBytes;
+      return Math.max(0, (pages - used) * pageBytes - this.#holeBytes());
     });
+  }
+
+  /** Bytes of the file that the disk does not hold yet, because their pages were never written: to use them takes space. */
+  #holeBytes(): number {
+    const { size, blocks } = statSync(join(this.#path, STORE_FILE));
+    // Windows counts no blocks.
+    return blocks ? Math.max(0, size - blocks * BLOCK_BYTES) : 0;
   }
 
   async #agreeOnFormat(): Promise<void> {

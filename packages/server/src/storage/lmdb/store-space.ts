@@ -47,18 +47,33 @@ export class StoreSpace {
     return this.#space;
   }
 
+  /**
+   * Whether the disk alone, without the free pages of the file, has less than the reserve. After a failed
+   * commit this tells a full disk from other causes: the engine may need pages beyond the end of the file
+   * although others within it are free.
+   */
+  isDiskLow(): boolean {
+    const { free, reserve } = this.#disk();
+    return free < reserve;
+  }
+
   /** Makes the next {@link look} a new one. */
   forget(): void {
     this.#lookedAt = Number.NEGATIVE_INFINITY;
   }
 
   #measure(): Space {
-    const { bavail, blocks, bsize } = statfsSync(this.#path);
-    const reserve = Math.min(RESERVED_BYTES, blocks * bsize * RESERVED_SHARE);
-    let free = bavail * bsize;
-    if (free >= SCARCE_TIMES * reserve) return 'ample';
-    free += this.#freePageBytes() * USABLE_SHARE;
+    const disk = this.#disk();
+    const { reserve } = disk;
+    if (disk.free >= SCARCE_TIMES * reserve) return 'ample';
+    const free = disk.free + this.#freePageBytes() * USABLE_SHARE;
     if (free >= SCARCE_TIMES * reserve) return 'ample';
     return free >= reserve ? 'scarce' : 'low';
+  }
+
+  /** Bytes that are free on the disk, and how many of them are kept back. */
+  #disk(): { readonly free: number; readonly reserve: number } {
+    const { bavail, blocks, bsize } = statfsSync(this.#path);
+    return { free: bavail * bsize, reserve: Math.min(RESERVED_BYTES, blocks * bsize * RESERVED_SHARE) };
   }
 }
