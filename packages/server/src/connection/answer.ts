@@ -1,17 +1,20 @@
-/** An answer, as it goes out. */
+/** An answer, as it is sent. */
 
 import { STATUS_CODES } from 'node:http';
 
-/** What goes out. */
+/** An answer to send. */
 export interface Answer {
   readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
   readonly status: number;
   readonly headers: {
-    /** The lines of the headers, each with its end; nothing about framing or the connection. */
+    /** The header lines, each with its line ending; nothing about framing or the connection. */
     readonly text: string;
-    /** The connection ends after this answer. */
+    /** Whether the connection closes after this answer. */
     readonly closes: boolean;
-    /** Half of the head goes out, then the connection ends: a fault of the sandbox. Not by default. */
+    /**
+     * Whether only half of the head is sent and the connection then closed: a fault of the sandbox.
+     * False by default.
+     */
     readonly isCut?: boolean;
   };
 }
@@ -22,9 +25,10 @@ export const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
  * The bytes of an answer: its head, and its body unless that is a stream.
  *
  * @param date the line of the Date header
- * @param keepAliveSeconds how long the connection stays open when nothing comes; undefined when it ends
- * @param isHead whether it goes to a HEAD: then without the body, with the framing that a GET would get
- * @param isOld whether it goes to a client of HTTP/1.0, which knows no chunks
+ * @param keepAliveSeconds how long the connection stays open when idle; undefined when it closes
+ * @param isHead whether the request was a HEAD: the body is left out, but the framing is that of a
+ *   GET
+ * @param isOld whether the client speaks HTTP/1.0, which has no chunks
  * @throws TypeError when a header cannot be sent
  */
 export function answerBytes(

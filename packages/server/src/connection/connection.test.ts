@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.useRealTimers());
 
-/** A connection over a socket that is none, and what has become of it. */
+/** A connection over a fake socket, with what it sent and how it ended. */
 function connect(answer: (request: IncomingRequest) => Answer | Promise<Answer> = ({ url }) => text(url)) {
   const state = { sent: '', takes: true, isPaused: false, isEnded: false, isClosed: false };
   const transport = {

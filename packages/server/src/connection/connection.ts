@@ -1,28 +1,27 @@
 /**
- * One connection: requests come in one after the other, each is answered before the next is begun.
+ * One connection: requests arrive one after the other, and each is answered before the next one
+ * begins.
  *
- * Reading goes through these states; beside them stands whether a request is being answered.
+ * Reading has these states. Whether a request is being answered is kept apart from them.
  *
- * idle    No byte of a request is here. Closed when the keep-alive time is over.
- * head    A part of a head is here. What is not whole in time gets 408.
- * body    The request was handed over, its body still arrives. Silence, and a body that takes too
- *         long in all, fail the body, so that the handler refuses it. The answer may go out before
- *         the body is whole; the rest is then dropped, and the connection closed when that rest is
- *         long in coming.
- * whole   The request is here to its end. What follows waits, up to {@link MAX_WAITING_BYTES}, until
- *         the answer is out and the client has taken it; then the state is idle again.
- * over    Nothing is read any more: the last answer goes out, our side is closed, and what still
- *         comes is dropped for a moment, so that a reset does not overtake the answer (RFC 9112
- *         section 9.6).
+ * idle    No byte of a request has arrived. Closed when the keep-alive time is over.
+ * head    Part of a head has arrived. If the rest is late, the answer is 408.
+ * body    The request has been handed over while its body still arrives. Silence, or a body that
+ *         takes too long in total, fails the body, so that the handler refuses it. The answer may
+ *         be sent before the body is complete; the rest is then dropped, and the connection is
+ *         closed when that rest takes too long.
+ * whole   The request is complete. Anything after it waits, up to {@link MAX_WAITING_BYTES}, until
+ *         the answer is sent and the client has received it; then the state is idle again.
+ * over    Nothing is read any more. The last answer is sent, our side is closed, and further input
+ *         is dropped for a moment, so that a reset does not overtake the answer (RFC 9112 section
+ *         9.6).
  * closed  The socket is gone.
  *
- * Requests on one connection never overlap: that keeps answers in order, no request starts before
+ * Requests on one connection never overlap. So answers keep their order, no request starts before
  * an unsafe one ahead of it is done (RFC 9112 section 9.3.2), and one connection holds at most one
  * answer and one piece of input. The price is that pipelined reads wait for each other.
  *
- * A little over 400 lines, because all of these states share what they know of the connection.
- *
- * Long because the states below belong together and every method changes them.
+ * Long because these states belong together and every method changes them.
  */
 
 import { QuiverError } from '../errors.ts';
@@ -59,14 +58,14 @@ export class Connection implements OpenConnection, BodySource {
   readonly #parser = new RequestParser(MAX_HEAD_BYTES);
   #reading: Reading = 'idle';
   #isAnswering = false;
-  /** The request at hand is the last one. */
+  /** The current request is the last one. */
   #isLast = false;
-  /** The client has not taken in all that was sent. */
+  /** The client has not yet received everything that was sent. */
   #isBlocked = false;
   /** The client has closed its side. */
   #hasEnded = false;
   #isPaused = false;
-  /** {@link #read} is at work. */
+  /** {@link #read} is running. */
   #isReading = false;
   #owesContinue = false;
   #isOld = false;
@@ -74,7 +73,7 @@ export class Connection implements OpenConnection, BodySource {
   #body: IncomingBody | undefined;
   #waiting: Buffer<ArrayBuffer> = NOTHING;
   #dropped = 0;
-  /** The second of {@link OpenConnections} at which the present state has lasted too long. */
+  /** The second of {@link OpenConnections} at which the current state has lasted too long. */
   #deadline: number;
   #bodyDeadline = NEVER;
   #sender: StreamSender | undefined;
@@ -87,12 +86,12 @@ export class Connection implements OpenConnection, BodySource {
     this.#deadline = open.second + HEAD_SECONDS;
   }
 
-  /** Whether it can be closed without a loss. */
+  /** Whether it can be closed without losing anything. */
   get isIdle(): boolean {
     return this.#reading === 'idle' && !this.#isAnswering && !this.#isBlocked && this.#waiting.length === 0;
   }
 
-  /** Bytes have arrived; nobody else may change or keep them. */
+  /** Bytes have arrived; the caller must not change or keep them. */
   received(chunk: Buffer<ArrayBuffer>): void {
     this.#service.arrived?.();
     if (this.#reading === 'over') this.#drop(chunk.length);
@@ -117,7 +116,7 @@ export class Connection implements OpenConnection, BodySource {
     }
   }
 
-  /** The client has taken in all that was sent. */
+  /** The client has received everything that was sent. */
   drained(): void {
     if (!this.#isBlocked) return;
     this.#isBlocked = false;
@@ -137,7 +136,10 @@ export class Connection implements OpenConnection, BodySource {
     this.#parser.free();
   }
 
-  /** Closes it if it is idle; once the listener closes, it ends by itself after what has arrived is answered. */
+  /**
+   * Closes the connection if it is idle. When the listener is closing, a busy connection closes
+   * itself after it has answered what has arrived.
+   */
   closeIdle(): void {
     if (!this.isIdle) return;
     this.#reading = 'over';
@@ -145,13 +147,13 @@ export class Connection implements OpenConnection, BodySource {
     this.#transport.close();
   }
 
-  /** Closes it, whatever is in flight. */
+  /** Closes the connection at once, whatever is in progress. */
   cut(): void {
     this.#transport.destroy();
     this.closed();
   }
 
-  /** Looks at the time; called every second. */
+  /** Checks the deadlines; called every second. */
   tick(second: number): void {
     if (second < this.#deadline) return;
     if (this.#reading === 'head') {
@@ -169,7 +171,7 @@ export class Connection implements OpenConnection, BodySource {
     }
   }
 
-  /** The body has a reader who waits for more of it. */
+  /** A reader waits for more of the body. */
   wanted(): void {
     if (this.#owesContinue) {
       this.#owesContinue = false;
@@ -178,12 +180,12 @@ export class Connection implements OpenConnection, BodySource {
     this.#resume();
   }
 
-  /** The body has a reader who falls behind. */
+  /** The reader of the body falls behind. */
   full(): void {
     this.#pause();
   }
 
-  /** Reads what waits and begins to answer it, until that is used up or has to wait longer. */
+  /** Reads waiting input and begins to answer it, until it is used up or has to wait. */
   #read(): void {
     this.#isReading = true;
     for (let count = 0; this.#waiting.length > 0 && this.#reading !== 'closed'; count += 1) {
@@ -206,7 +208,7 @@ export class Connection implements OpenConnection, BodySource {
     if (this.#hasEnded) this.#checkEnd();
   }
 
-  /** Reads on in one request. */
+  /** Reads more of one request. */
   #readSome(chunk: Buffer<ArrayBuffer>): void {
     const parser = this.#parser;
     const hadHead = parser.hasHead;
@@ -217,13 +219,13 @@ export class Connection implements OpenConnection, BodySource {
     } else if (parser.hasHead || parser.isHeadTooLong || parser.error) {
       this.#readHead(used);
     } else if (this.#reading === 'idle' && /[^\r\n]/.test(parser.text)) {
-      // Line breaks alone, between two requests, are no request yet (RFC 9112 section 2.2).
+      // Empty lines between two requests do not begin a request (RFC 9112 section 2.2).
       this.#reading = 'head';
       this.#wait(HEAD_SECONDS);
     }
   }
 
-  /** Begins to answer a request that is here whole and has no body. */
+  /** Begins to answer a complete request that has no body. */
   #begin(request: IncomingRequest): void {
     this.#waiting = NOTHING;
     this.#reading = 'whole';
@@ -232,7 +234,10 @@ export class Connection implements OpenConnection, BodySource {
     this.#answer(request);
   }
 
-  /** Begins to answer a request whose head is here. @param used how many bytes of the last chunk belong to it */
+  /**
+   * Begins to answer a request whose head is complete. @param used how many bytes of the last chunk
+   * belong to it
+   */
   #readHead(used: number): void {
     const parser = this.#parser;
     this.#repeated.forget();
@@ -262,7 +267,7 @@ export class Connection implements OpenConnection, BodySource {
     this.#answer(request);
   }
 
-  /** Hands on what has come of the body. */
+  /** Passes on the part of the body that has arrived. */
   #takeBody(): void {
     const parser = this.#parser;
     const { body, error, hasEnded } = parser;
@@ -287,7 +292,10 @@ export class Connection implements OpenConnection, BodySource {
     this.#settle();
   }
 
-  /** Answers what cannot be read, as far as it can be told what it is; then the connection ends. */
+  /**
+   * Answers a request that cannot be read, in the style of its route if that much is known; then
+   * the connection closes.
+   */
   #refuse(refusal: QuiverError): void {
     const { method, target, raw } = partOfHead(this.#parser);
     this.#isLast = true;
@@ -309,8 +317,8 @@ export class Connection implements OpenConnection, BodySource {
     const stream = body instanceof ReadableStream ? body : undefined;
     if (this.#reading === 'closed' || (stream && this.#isHead)) void stream?.cancel().catch(() => {});
     if (this.#reading === 'closed') return;
-    // Without chunks an old client knows the end of a stream by the end of the connection. Who was
-    // not told to send its body may or may not send it.
+    // Without chunks, an HTTP/1.0 client recognises the end of a stream by the end of the
+    // connection. A client that was not told to send its body may or may not send it.
     this.#isLast ||= this.#open.isClosing && this.#waiting.length === 0;
     this.#isLast ||= headers.closes || this.#owesContinue || (this.#isOld && stream !== undefined);
     this.#owesContinue = false;
@@ -319,7 +327,7 @@ export class Connection implements OpenConnection, BodySource {
     try {
       data = answerBytes(answer, this.#open.date, seconds, this.#isHead, this.#isOld);
     } catch (error) {
-      // An answer that cannot be sent must not be lost sight of.
+      // Report an answer that cannot be sent, and close the connection.
       this.cut();
       void Promise.reject(error);
       return;
@@ -331,7 +339,7 @@ export class Connection implements OpenConnection, BodySource {
     this.#write(data);
     if (stream && !this.#isHead) {
       this.#sender = new StreamSender(stream, (piece) => this.#write(piece));
-      // The status is out: only a cut connection says that this is not the whole.
+      // The status has been sent, so only a cut connection shows that the body is incomplete.
       this.#sender.send(!this.#isOld).then(
         () => this.#answered(),
         () => this.cut(),
@@ -341,7 +349,7 @@ export class Connection implements OpenConnection, BodySource {
     this.#answered();
   }
 
-  /** Sends half of the head of an answer and ends the connection. */
+  /** Sends half of the head of an answer and closes the connection. */
   #cutHead(data: string | Uint8Array): void {
     const text = Buffer.from(data as string);
     this.#write(text.subarray(0, text.indexOf('\r\n\r\n') / 2));
@@ -352,7 +360,7 @@ export class Connection implements OpenConnection, BodySource {
     this.#transport.close();
   }
 
-  /** The answer has been handed over whole. */
+  /** The whole answer has been handed over. */
   #answered(): void {
     this.#isAnswering = false;
     this.#sender = undefined;
@@ -365,7 +373,7 @@ export class Connection implements OpenConnection, BodySource {
     this.#settle();
   }
 
-  /** Goes on to the next request, or to the end, when the one at hand is done. */
+  /** Continues with the next request, or closes, when the current request is done. */
   #settle(): void {
     if (this.#isAnswering || this.#isBlocked || this.#reading === 'closed') return;
     if (this.#isLast) {
@@ -377,14 +385,14 @@ export class Connection implements OpenConnection, BodySource {
     }
   }
 
-  /** Reads what has waited. */
+  /** Reads the input that has waited. */
   #goOn(): void {
     if (this.#reading !== 'idle') return;
     this.#resume();
     this.#read();
   }
 
-  /** The last answer is out. */
+  /** The last answer has been sent. */
   #end(): void {
     this.#reading = 'over';
     this.#waiting = NOTHING;
@@ -395,14 +403,18 @@ export class Connection implements OpenConnection, BodySource {
     else this.#transport.end();
   }
 
-  /** What happens to a client that has closed its side, when all it sent has been looked at. */
+  /**
+   * Decides what to do with a client that has closed its side, once all its input has been read.
+   */
   #checkEnd(): void {
     if (this.#waiting.length > 0) return;
     if (this.#reading === 'head') this.#refuse(new QuiverError('bad-request', 'request: was cut short'));
     else this.closeIdle();
   }
 
-  /** @returns whether the client has taken it in; if not, nothing more is to be sent until `drained` */
+  /**
+   * @returns whether the client has received it; if not, nothing more may be sent until `drained`
+   */
   #write(data: string | Uint8Array): boolean {
     this.#isBlocked = !this.#transport.write(data);
     if (this.#isBlocked) this.#wait(SILENCE_SECONDS);

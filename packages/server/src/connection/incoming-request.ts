@@ -1,4 +1,4 @@
-/** A request as the application reads it: the members of `HttpRequest` (`wire/request.ts`). */
+/** A request as the application reads it, with the members of `HttpRequest` (`wire/request.ts`). */
 
 import { MAX_BODY_WAITING_BYTES } from './limits.ts';
 
@@ -11,7 +11,10 @@ export class IncomingHeaders {
     this.raw = raw;
   }
 
-  /** The value of a header, those of several joined as the Fetch standard says; null without one. */
+  /**
+   * The value of a header, several values joined as the Fetch standard says; null when it is
+   * absent.
+   */
   get(name: string): string | null {
     const raw = this.raw;
     const wanted = name.toLowerCase();
@@ -30,15 +33,15 @@ export class IncomingHeaders {
   }
 }
 
-/** What the body needs of the connection on which it arrives. */
+/** What a body needs from the connection on which it arrives. */
 export interface BodySource {
-  /** Somebody waits for more of the body. */
+  /** A reader waits for more of the body. */
   wanted(): void;
-  /** More has arrived than was read: nothing more should come for now. */
+  /** More has arrived than was read; stop reading for now. */
   full(): void;
 }
 
-/** The body of a request on its way in; read once, piece by piece or whole. */
+/** The body of a request as it arrives; it is read once, in pieces or whole. */
 export class IncomingBody implements AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
   readonly #source: BodySource;
   #waiting: Uint8Array<ArrayBuffer>[] = [];
@@ -64,14 +67,14 @@ export class IncomingBody implements AsyncIterableIterator<Uint8Array<ArrayBuffe
     if (!this.#isWhole && this.#waitingBytes > MAX_BODY_WAITING_BYTES) this.#source.full();
   }
 
-  /** No more will come; whoever reads the body is told. */
+  /** No more will arrive; reading the body fails with this error. */
   fail(error: Error): void {
     if (this.#hasEnded) return;
     this.#error ??= error;
     this.#wake();
   }
 
-  /** Drops what waits and what is still to come. */
+  /** Drops what waits and what still arrives. */
   discard(): void {
     this.#isUnwanted = true;
     this.#waiting = [];
@@ -98,7 +101,7 @@ export class IncomingBody implements AsyncIterableIterator<Uint8Array<ArrayBuffe
     return { done: false, value };
   }
 
-  /** The reader wants no more of it. */
+  /** The reader wants no more of the body. */
   async return(): Promise<IteratorResult<Uint8Array<ArrayBuffer>, undefined>> {
     this.discard();
     return { done: true, value: undefined };
@@ -142,7 +145,7 @@ export class IncomingRequest {
     this.#body = body;
   }
 
-  /** None with GET and HEAD: what comes with these has no meaning (RFC 9110 section 9.3.1). */
+  /** Null for GET and HEAD: a body of these has no meaning (RFC 9110 section 9.3.1). */
   get body(): IncomingBody | null {
     return this.method === 'GET' || this.method === 'HEAD' ? null : (this.#body ?? null);
   }

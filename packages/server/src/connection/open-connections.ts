@@ -1,13 +1,13 @@
-/** The open connections of a listener: their clock, their number, and how they end. */
+/** The open connections of a listener: their clock, their number, and closing them. */
 
-/** A connection, as far as its end is concerned. */
+/** What the listener needs of a connection to close it. */
 export interface OpenConnection {
   readonly isIdle: boolean;
-  /** Closes it if it is idle. */
+  /** Closes the connection if it is idle. */
   closeIdle(): void;
-  /** Closes it, whatever is in flight. */
+  /** Closes the connection at once, whatever is in progress. */
   cut(): void;
-  /** Looks at the time, in seconds since the start of the listener. */
+  /** Checks the deadlines. @param second seconds since the start of the listener */
   tick(second: number): void;
 }
 
@@ -18,7 +18,7 @@ export class OpenConnections {
   second = 0;
   /** The line of the Date header. */
   date = dateLine();
-  /** No connection gets another request answered. */
+  /** Set once the listener closes; no connection then answers another request. */
   isClosing = false;
   readonly #all = new Set<OpenConnection>();
   readonly #clock: NodeJS.Timeout;
@@ -29,10 +29,10 @@ export class OpenConnections {
   }
 
   /**
-   * Adds a connection. Where there are too many, the one that has been open longest of the idle ones
-   * is closed for it.
+   * Adds a connection. When there are too many, the idle connection that has been open longest is
+   * closed to make room.
    *
-   * @returns whether there is room; if not, the caller closes it
+   * @returns whether there is room; if not, the caller closes the new connection
    */
   add(connection: OpenConnection): boolean {
     if (this.#all.size >= MAX_CONNECTIONS) {
@@ -53,7 +53,7 @@ export class OpenConnections {
     if (this.#all.size === 0) this.#whenEmpty?.();
   }
 
-  /** Closes what is idle now, and the others after their answers; returns when none is left. */
+  /** Closes idle connections now and the others after their answers; resolves when none is left. */
   async close(): Promise<void> {
     this.isClosing = true;
     for (const connection of this.#all) connection.closeIdle();

@@ -1,10 +1,10 @@
 /**
- * Recognises a GET that differs from the one before it in its target alone, as most of one client do,
- * and so need not be parsed again.
+ * Recognises a GET that differs from the previous one only in its target, as most requests of one
+ * client do, and so need not be parsed again.
  *
- * This is no second parser. All that surrounds the target has been through the parser, byte for
- * byte, in a request that was accepted. The target has only characters that the parser accepts
- * there and that cannot end it, so the parser would read the whole in the same way.
+ * This is not a second parser. Everything around the target has been through the parser, byte for
+ * byte, in a request that was accepted. The target consists only of characters that the parser
+ * accepts there and that cannot end it. So the parser would read the whole in the same way.
  */
 
 import { type IncomingHeaders, IncomingRequest } from './incoming-request.ts';
@@ -12,11 +12,14 @@ import { MAX_REMEMBERED_BYTES, MAX_TARGET_BYTES } from './limits.ts';
 import { PLAIN_TARGET } from './request-head.ts';
 
 export class RepeatedGet {
-  /** What followed the target; empty when nothing is remembered. */
+  /** The text after the target; empty when nothing is remembered. */
   #rest = '';
   #headers: IncomingHeaders | undefined;
 
-  /** Remembers a request without a body, if its like can be recognised. @param text all of its bytes, as Latin-1 */
+  /**
+   * Remembers a request without a body, if a repetition of it can be recognised. @param text all of
+   * its bytes, as Latin-1
+   */
   remember({ method, url, headers }: IncomingRequest, text: string): void {
     const isFit = method === 'GET' && text.length <= MAX_REMEMBERED_BYTES && text.startsWith(`GET ${url} `);
     this.#rest = isFit ? text.slice(4 + url.length) : '';
@@ -27,7 +30,7 @@ export class RepeatedGet {
     this.#rest = '';
   }
 
-  /** The request that the bytes are, if they are one such and no more; undefined otherwise. */
+  /** Reads the bytes if they are exactly one such request; undefined otherwise. */
   read(chunk: Buffer): IncomingRequest | undefined {
     const rest = this.#rest;
     if (rest === '' || chunk.length > rest.length + MAX_TARGET_BYTES) return undefined;

@@ -1,6 +1,6 @@
 /**
- * What the parser found in a head, checked by the rules that llhttp leaves to the server: one Host,
- * a target that means one thing, a version and framing that are spoken here (RFC 9110, RFC 9112).
+ * Checks what the parser found in a head by the rules that llhttp leaves to the server: one Host,
+ * an unambiguous target, and a version and framing that are supported (RFC 9110, RFC 9112).
  */
 
 import { QuiverError } from '../errors.ts';
@@ -12,17 +12,17 @@ export interface RequestHead {
   readonly method: string;
   readonly target: string;
   readonly headers: IncomingHeaders;
-  /** HTTP/1.0: such a client knows neither chunks nor `100 Continue`. */
+  /** Whether the client speaks HTTP/1.0, which knows neither chunks nor `100 Continue`. */
   readonly isOld: boolean;
-  /** The connection may be used again after this request. */
+  /** Whether the connection may be used again after this request. */
   readonly keepsAlive: boolean;
-  /** The client waits for `100 Continue` before it sends the body. */
+  /** Whether the client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
 }
 
 /** A host name or an address, perhaps with a port; no user, no list. */
 const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i;
-/** Visible ASCII without `#` and backslash: a target that no program reads in two ways. */
+/** Visible ASCII without `#` and backslash: a target that all programs read in the same way. */
 export const PLAIN_TARGET = /^\/[!"$-[\]-~]*$/;
 /** The scheme and the authority of an absolute target. */
 const ABSOLUTE_START = /^https?:\/\/([^/?#]*)/i;
@@ -30,9 +30,9 @@ const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const TOKEN_THEN_BLANK = /^[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]+ /;
 
 /**
- * Reads a head that the parser has whole.
+ * Reads a head that the parser has completed.
  *
- * @throws QuiverError what is wrong with it
+ * @throws QuiverError that says what is wrong with it
  */
 export function readHead(parser: RequestParser): RequestHead {
   const { text, spans } = parser;
@@ -57,7 +57,10 @@ export function readHead(parser: RequestParser): RequestHead {
   return { method, target: plain, headers, isOld, keepsAlive, expectsContinue: expects };
 }
 
-/** What is known of a request whose head cannot be read, to refuse it as its route does. */
+/**
+ * What is known of a request whose head cannot be read, so that it is refused in the style of its
+ * route.
+ */
 export function partOfHead(parser: RequestParser): { method: string; target: string; raw: string[] } {
   const { spans, text } = parser;
   const target = spans.length > 0 ? text.slice(spans[0], spans[1]) : '';
@@ -65,7 +68,7 @@ export function partOfHead(parser: RequestParser): { method: string; target: str
   return { method: methodOf(parser), target: isKnown ? target : '/', raw: isKnown ? headersOf(parser) : [] };
 }
 
-/** Why the parser or its bounds refuse a message. */
+/** The reason why the parser or its limits refuse a message. */
 export function refusalOf(parser: RequestParser): QuiverError {
   const { error, text } = parser;
   if (!error || parser.isHeadTooLong) return tooLong(parser);
@@ -95,7 +98,7 @@ function methodOf({ text, spans }: RequestParser): string {
   return text.slice(0, spans[0] ?? 0).trim();
 }
 
-/** Names and values in turn, without the blanks around the values. */
+/** Names and values in turn, without whitespace around the values. */
 function headersOf({ text, spans }: RequestParser): string[] {
   const raw: string[] = [];
   for (let at = 2; at + 3 < spans.length; at += 4) {
@@ -107,7 +110,7 @@ function headersOf({ text, spans }: RequestParser): string[] {
 interface CheckedHeaders {
   readonly host: string | undefined;
   readonly expect: string | undefined;
-  /** `Connection: close` was sent. */
+  /** Whether `Connection: close` was sent. */
   readonly closes: boolean;
 }
 
@@ -126,7 +129,7 @@ function checkHeaders(raw: readonly string[], isOld: boolean): CheckedHeaders {
     } else if (name === 'expect') {
       expect = expect === undefined ? value : `${expect}, ${value}`;
     } else if (name === 'connection') {
-      // llhttp lets `keep-alive` of HTTP/1.0 win over it (RFC 9112 section 9.3).
+      // llhttp gives `keep-alive` of HTTP/1.0 precedence over `close` (RFC 9112 section 9.3).
       closes ||= CLOSE.test(value);
     } else if (name === 'transfer-encoding') {
       if (isOld) throw new QuiverError('bad-request', 'Transfer-Encoding: is not part of HTTP/1.0');
@@ -136,7 +139,7 @@ function checkHeaders(raw: readonly string[], isOld: boolean): CheckedHeaders {
     }
   }
   if (host === undefined && !isOld) throw new QuiverError('bad-request', 'Host: must be sent');
-  // An empty one says that the target has no authority (RFC 9112 section 3.2).
+  // An empty Host says that the target has no authority (RFC 9112 section 3.2).
   if (host !== undefined && host !== '' && !HOST.test(host)) {
     throw new QuiverError('bad-request', 'Host: must be one host name');
   }

@@ -1,16 +1,16 @@
 /**
  * llhttp, the parser of Node, as WebAssembly: the build that the package `undici` ships for its own
- * client. Both runtimes run the same bytes of it, so both read a request alike
- * (decision 0019 says why not the parser that each runtime contains).
+ * client. Both runtimes run the same bytes, so both parse requests alike (decision 0019 says why
+ * the parsers built into the runtimes are not used).
  *
- * Every connection has a parser state of its own in the module's memory. Bytes are copied into one
- * shared buffer and parsed in one synchronous call, during which `current` receives what was
- * found. Strict: no lenient flag is ever set.
+ * Every connection has its own parser state in the module's memory. Bytes are copied into one
+ * shared buffer and parsed in one synchronous call, during which `current` receives what was found.
+ * No lenient flag is ever set.
  */
 
 import wasm from 'undici/lib/llhttp/llhttp_simd-wasm.js';
 
-/** The members that are used of what the module exports; `start` checks that they exist. */
+/** The exports of the module that are used; `start` checks that they exist. */
 interface Llhttp {
   readonly memory: { readonly buffer: ArrayBuffer };
   _initialize(): void;
@@ -24,7 +24,7 @@ interface Llhttp {
   llhttp_get_error_pos(parser: number): number;
   llhttp_get_error_reason(parser: number): number;
 }
-/** A piece was found: which parser found it, where it starts in the module's memory, its length. */
+/** A piece was found: which parser found it, its start in the module's memory, its length. */
 type OnPiece = (parser: number, at: number, bytes: number) => number;
 
 const USED: readonly (keyof Llhttp)[] = [
@@ -44,9 +44,9 @@ const USED: readonly (keyof Llhttp)[] = [
 const REQUEST = 1;
 const BUFFER_BYTES = 65_536;
 const LINE_BYTES = 32;
-/** The parser stopped because a callback told it to. */
+/** A callback told the parser to stop. */
 const PAUSED = 21;
-/** Codes of errors that change the answer; 23 is the first line of HTTP/2. */
+/** Error codes that change the answer; 23 is the first line of HTTP/2. */
 const ABOUT: ReadonlyMap<number, ParseError['about']> = new Map([
   [6, 'method'],
   [7, 'target'],
@@ -54,7 +54,7 @@ const ABOUT: ReadonlyMap<number, ParseError['about']> = new Map([
   [23, 'version'],
 ]);
 
-/** The parser whose bytes are being read. */
+/** The parser that is running. */
 let current: RequestParser;
 const piece =
   (kind: Kind): OnPiece =>
@@ -101,15 +101,15 @@ export class RequestParser {
   text = '';
   /** Start and end in {@link text} of the target, then of each name and its value in turn. */
   readonly spans: number[] = [];
-  /** The head is whole. */
+  /** Whether the head is complete. */
   hasHead = false;
   /** The version of HTTP, 11 for 1.1. */
   version = 0;
-  /** The connection may be used again after this message (RFC 9112 section 9.3). */
+  /** Whether the connection may be used again after this message (RFC 9112 section 9.3). */
   keepsAlive = false;
-  /** The message is whole. */
+  /** Whether the message is complete. */
   hasEnded = false;
-  /** Pieces of the body that the last call found. */
+  /** The pieces of the body that the last call found. */
   body: Uint8Array<ArrayBuffer>[] = [];
   error: ParseError | undefined;
 
@@ -117,21 +117,21 @@ export class RequestParser {
   readonly #maxHeadBytes: number;
   #last: Kind | undefined;
   #chunk: Buffer<ArrayBuffer> | undefined;
-  /** Where in the chunk the bytes start that are being read. */
+  /** Where the bytes being parsed start in the chunk. */
   #from = 0;
-  /** Where in the chunk the first piece of the body starts. */
+  /** Where the first piece of the body starts in the chunk. */
   #bodyStart = 0;
 
-  /** @param maxHeadBytes a head that is longer by 64 KB is not even read to its end */
+  /** @param maxHeadBytes a head that is 64 KB longer than this is not even read to its end */
   constructor(maxHeadBytes: number) {
     this.#maxHeadBytes = maxHeadBytes;
     this.#state = llhttp.llhttp_alloc(REQUEST);
-    // The module's memory has a new buffer whenever it has grown.
+    // The module's memory gets a new buffer whenever it grows.
     if (memory.buffer !== llhttp.memory.buffer) memory = Buffer.from(llhttp.memory.buffer);
   }
 
   /**
-   * Reads on in the message until it ends, it cannot be read, or the chunk is used up.
+   * Parses more of the message until it ends, it cannot be read, or the chunk is used up.
    *
    * @returns how many bytes of the chunk belong to the message
    */
@@ -150,7 +150,7 @@ export class RequestParser {
       const used = code === 0 ? bytes : llhttp.llhttp_get_error_pos(this.#state) - buffer;
       const isError = code !== 0 && !(code === PAUSED && this.hasEnded);
       if (wasHead) {
-        // Of a head that makes no sense the line goes on, for whoever says what is wrong with it.
+        // When a head is invalid, keep the rest of its line, so that the refusal can quote it.
         const end = this.#bodyStart || from + used + (isError ? LINE_BYTES : 0);
         this.text += chunk.toString('latin1', from, Math.min(end, from + bytes));
       }
@@ -165,7 +165,7 @@ export class RequestParser {
     return this.text.length > this.#maxHeadBytes;
   }
 
-  /** Forgets the message, to read the next one. */
+  /** Forgets the message, ready for the next one. */
   reset(): void {
     llhttp.llhttp_reset(this.#state);
     this.text = '';
@@ -177,17 +177,17 @@ export class RequestParser {
     this.body = [];
   }
 
-  /** Gives its memory back; nothing may be called afterwards. */
+  /** Frees its memory; no method may be called afterwards. */
   free(): void {
     llhttp.llhttp_free(this.#state);
   }
 
   found(kind: Kind, at: number, bytes: number): number {
-    // Trailers say nothing that is read here.
+    // Trailers are not used.
     if (this.hasHead) return 0;
     const { spans } = this;
     const start = this.text.length + at;
-    // A piece may come in parts, where chunks meet.
+    // A piece may be split where two chunks meet.
     if (kind === this.#last && spans.at(-1) === start) {
       spans[spans.length - 1] = start + bytes;
     } else {
@@ -211,7 +211,8 @@ export class RequestParser {
     this.#bodyStart ||= start;
     const chunk = this.#chunk!;
     const last = this.body.at(-1);
-    // What the chunk has in one stretch stays one piece: whoever reads it may then give back the memory of the whole chunk.
+    // Bytes that are adjacent in the chunk stay one piece, so that a reader can free the memory of
+    // the whole chunk.
     if (last && last.byteOffset + last.length === chunk.byteOffset + start) {
       const lastStart = last.byteOffset - chunk.byteOffset;
       this.body[this.body.length - 1] = chunk.subarray(lastStart, start + bytes);

@@ -3,23 +3,24 @@ interface Reader {
   cancel(): Promise<void>;
 }
 
-/** Sends a stream as the body of an answer, no faster than the client takes it. */
+/** Sends a stream as the body of an answer, no faster than the client receives it. */
 export class StreamSender {
   readonly #reader: Reader;
   readonly #write: (data: string | Uint8Array) => boolean;
   #isClosed = false;
   #whenDrained: (() => void) | undefined;
 
-  /** @param write sends a piece; false when the next one has to wait for `drained` */
+  /** @param write sends a piece; returns false when the next one must wait for `drained` */
   constructor(stream: ReadableStream<Uint8Array>, write: (data: string | Uint8Array) => boolean) {
     this.#reader = stream.getReader();
     this.#write = write;
   }
 
   /**
-   * Sends all of it; rejects when the stream fails or the client is gone.
+   * Sends the whole stream; rejects when the stream fails or the client is gone.
    *
-   * @param inChunks whether in chunks (RFC 9112 section 7.1), or as it is, up to the end of the connection
+   * @param inChunks whether to send chunks (RFC 9112 section 7.1), or raw bytes up to the end of
+   *   the connection
    */
   async send(inChunks: boolean): Promise<void> {
     for (;;) {
@@ -33,13 +34,13 @@ export class StreamSender {
     if (inChunks) this.#write('0\r\n\r\n');
   }
 
-  /** The client has taken in all that was sent. */
+  /** The client has received everything that was sent. */
   drained(): void {
     this.#whenDrained?.();
     this.#whenDrained = undefined;
   }
 
-  /** The client is gone: lets go of the stream. */
+  /** Cancels the stream, because the client is gone. */
   close(): void {
     this.#isClosed = true;
     void this.#reader.cancel().catch(() => {});

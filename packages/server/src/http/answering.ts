@@ -1,6 +1,6 @@
 /**
- * What happens around every answer: the Host header is checked, errors become replies, headers are
- * added, the request is counted.
+ * What every answer has in common: the Host header is checked, errors become replies, headers are
+ * added, and the request is counted.
  */
 
 import type pino from 'pino';
@@ -13,10 +13,10 @@ import type { CorsPolicy } from './cors.ts';
 import type { RequestMeter } from './request-metrics.ts';
 
 /**
- * Answers a request; at once where nothing has to be waited for. Never throws.
+ * Answers a request, synchronously when nothing has to be awaited. Never throws.
  *
- * @param path the path as sent, which led to the route
- * @param refusal why the request could not be read, where it could not; then it goes no further
+ * @param path the path as sent, which matched the route
+ * @param refusal why the request could not be read, if so; it is then refused and not handled
  */
 export type Answering = (
   request: HttpRequest,
@@ -26,14 +26,14 @@ export type Answering = (
 ) => NowOrLater<Outgoing>;
 
 /**
- * What answers a request inside: may throw, and does not know of the headers that all replies of
- * the route have.
+ * Answers a request inside {@link answeringWith}: it may throw, and does not add the headers that
+ * all replies of the route have.
  */
 export type InnerAnswer = (
   request: HttpRequest,
   caller: Caller | undefined,
   path: string,
-  /** The Host header; null without one. */
+  /** The Host header; null when it is absent. */
   host: string | null,
 ) => NowOrLater<Reply>;
 
@@ -41,7 +41,7 @@ export interface AnsweringOptions {
   /** Refuses a Host header that is not a name of the server. */
   readonly requireKnownHost: (host: string | null) => void;
   readonly log: pino.Logger;
-  /** Hears of a request that was refused before it reached a route's guard. */
+  /** Called for a request that was refused before it reached a route's guard. */
   readonly unrouted: ((request: HttpRequest, reply: Reply) => void) | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface ReplyManner {
   readonly meter: RequestMeter;
 }
 
-/** Makes the function that puts everything that goes around an answer around it. */
+/** Makes the function that wraps an answer in the checks, headers and counting above. */
 export function answeringWith({ requireKnownHost, log, unrouted }: AnsweringOptions) {
   return ({ style, cors, headers, meter }: ReplyManner, answer: InnerAnswer): Answering => {
     const finish = finisher(headers);
@@ -74,7 +74,8 @@ export function answeringWith({ requireKnownHost, log, unrouted }: AnsweringOpti
       try {
         if (refusal) throw refusal;
         const host = request.headers.get('host');
-        // Two Host headers arrive joined by a comma (Bun, proxies); nobody can know which of them was meant.
+        // Two Host headers arrive joined by a comma (Bun, proxies), and it is unknown which one is
+        // meant.
         if (host?.includes(',')) throw new QuiverError('bad-request', 'Host: must be sent once');
         requireKnownHost(host);
         given = answer(request, caller, path, host);
@@ -89,11 +90,11 @@ export function answeringWith({ requireKnownHost, log, unrouted }: AnsweringOpti
 }
 
 /**
- * Makes the function that adds headers to a reply: `own`, which all replies of a route have. Those
- * of the reply itself win.
+ * Makes the function that adds headers to a reply: `own`, which all replies of a route have. A
+ * header of the reply itself wins.
  */
 function finisher(own: Readonly<Record<string, string>>) {
-  // Most replies of a route have the same headers: put together once, they cost nothing.
+  // Most replies of a route have the same headers, so the combined headers are cached.
   let known: Outgoing['headers'] | undefined;
   let knownOf: Reply['headers'] | undefined;
   let knownCors: Reply['headers'] | undefined;

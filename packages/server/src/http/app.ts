@@ -1,10 +1,10 @@
 /**
- * The whole server on one page: every group of routes, and what a request passes on its way.
+ * The whole server on one page: every group of routes, and the steps each request goes through.
  *
- * A request passes, in order (`entrance.ts`): the Host header is looked at, the client is found,
- * the guard of the route lets it in, the handler answers; then errors become replies, CORS and edge
- * headers are added, the request is counted. Routing is our own (`route-table.ts`), on the path as
- * sent.
+ * The steps of a request, in order (`entrance.ts`): the Host header is checked, the client is
+ * found, the guard of the route admits it, the handler answers; then errors become replies, CORS
+ * and edge headers are added, and the request is counted. Routing is our own (`route-table.ts`), on
+ * the path as sent.
  */
 
 import type { Registry } from 'prom-client';
@@ -67,7 +67,7 @@ import { requestMetrics } from './request-metrics.ts';
 import { rootRoute } from './root-route.ts';
 import { RouteTable } from './route-table.ts';
 
-/** What the app needs to know of the configuration; no secrets. */
+/** The part of the configuration that the app needs; no secrets. */
 export type AppConfig = Pick<
   ServeConfig,
   | 'allowedHosts'
@@ -86,7 +86,7 @@ export type AppConfig = Pick<
   readonly store: Pick<ServeConfig['store'], 'kind'>;
 };
 
-/** Takes from the whole configuration what the app needs, so that no secret goes further. */
+/** Picks from the whole configuration what the app needs, so that no secret is passed on. */
 export function appConfig(config: ServeConfig): AppConfig {
   const { allowedHosts, clients, cluster, corsOrigins, host, limits, locationHint, node } = config;
   const { serverDomain, store, trustedProxies, webhookAllow, workers } = config;
@@ -96,34 +96,35 @@ export function appConfig(config: ServeConfig): AppConfig {
   };
 }
 
-/** {@link Parts}, and what is the app's own. */
+/** {@link Parts}, and what only the app needs. */
 export interface AppParts extends Parts {
   readonly config: AppConfig;
-  /** Called with the client when a batch was queued. */
+  /** Called with the client when a batch has been queued. */
   readonly batchAccepted: (client: string) => void;
   readonly adminToken: string;
-  /** What console sessions are signed with, see `access/signing-key.ts`. */
+  /** The key that signs console sessions, see `access/signing-key.ts`. */
   readonly signingKey: string;
   readonly metrics: {
     readonly registry: Registry;
-    /** The metrics of all processes that serve, as text. */
+    /** The metrics of all serving processes, as text. */
     collectAll(): Promise<string>;
   };
-  /** Whether the server is on its way down. */
+  /** Whether the server is shutting down. */
   readonly isDraining: () => boolean;
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */
   readonly startedAt: number;
   /**
-   * Where the journal of calls is, as `/{client}/target/server` says; left out when none is kept.
+   * Where the journal of calls is, as `/{client}/target/server` reports it; absent when none is
+   * kept.
    */
   readonly journalAt?: '/requests' | '/sandbox/requests';
   /**
-   * The journal of a server (contract section 11); left out when it keeps none. A sandbox has its
+   * The journal of a server (contract section 11); absent when it keeps none. A sandbox has its
    * own.
    */
   readonly journal?: { readonly watch: Watch; readonly source: JournalSource };
-  /** The routes of a sandbox (contract section 13); a server has none. */
+  /** The routes of a sandbox (contract section 13); absent in a server. */
   readonly sandbox?: readonly Route[];
 }
 
@@ -131,23 +132,23 @@ export interface App {
   /**
    * Answers one request; never throws.
    *
-   * @param caller who sent it, where that is known
-   * @param refusal why the request could not be read, where it could not: it is then refused in the
-   *   style of the route that its path leads to
+   * @param caller the client's connection, if known
+   * @param refusal why the request could not be read, if so: it is then refused in the style of the
+   *   route that its path matches
    */
   answer(request: HttpRequest, caller?: Caller, refusal?: QuiverError): NowOrLater<Outgoing>;
-  /** Every route that is served. */
+  /** Every route of the server. */
   readonly routes: readonly Route[];
 }
 
-/** What {@link appRoutes} makes: all routes, and who may call them. */
+/** The result of {@link appRoutes}: all routes and their guards. */
 export interface AppRoutes {
   readonly routes: readonly Route[];
   readonly guards: EntranceOptions['guards'];
   readonly originOf: EntranceOptions['originOf'];
 }
 
-/** Makes every route and guard of the app. Opens nothing, starts nothing. */
+/** Makes every route and guard of the app. Opens and starts nothing. */
 export function appRoutes(parts: AppParts): AppRoutes {
   const doors = doorsOf(parts);
   const { originOf, ...entering } = doors;
@@ -158,7 +159,7 @@ export function appRoutes(parts: AppParts): AppRoutes {
   };
 }
 
-/** Where callers come from, and by what they are known. */
+/** How callers are located and identified. */
 type Doors = ReturnType<typeof doorsOf>;
 
 function doorsOf({ config, stores, adminToken, signingKey, exchange, now }: AppParts) {
@@ -234,7 +235,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ...(parts.journal
       ? journalRoutes({ source: parts.journal.source, base: '/requests', tag: 'Running it', version })
       : []), //                                   admin
-    ...(parts.sandbox ?? []), //                  admin; in a sandbox alone
+    ...(parts.sandbox ?? []), //                  admin; only in a sandbox
   ];
   return routes;
 }
@@ -252,7 +253,7 @@ function visitIntake({ config, profiles, rulesOf, placeholders, access, usage }:
   });
 }
 
-/** What other edge clusters may call; nothing where there are none. */
+/** The routes that other edge clusters call; none without edge clusters. */
 function edgeCallRoutes(parts: AppParts): Route[] {
   const { edges, exchange, config, stores, localProfiles, store, rulesOf, version, now, suppressions } =
     parts;
@@ -265,7 +266,7 @@ function edgeCallRoutes(parts: AppParts): Route[] {
   });
 }
 
-/** Puts the app together. Opens nothing, starts nothing. */
+/** Builds the app. Opens and starts nothing. */
 export function createApp(parts: AppParts): App {
   const { usage } = parts;
   return enterable(appRoutes(parts), parts, (client, kind) => usage.count(client, kind), {
@@ -274,10 +275,11 @@ export function createApp(parts: AppParts): App {
 }
 
 /**
- * Lets requests into routes.
+ * Makes the function that admits requests to routes.
  *
- * @param count counts a call that a client was answered with success
- * @param entered what the entrance does otherwise than for a server: see {@link EntranceOptions}
+ * @param count counts a successful call of a client
+ * @param entered what the entrance does differently from that of a server: see
+ *   {@link EntranceOptions}
  */
 export function enterable(
   { routes, guards, originOf }: AppRoutes,
@@ -316,7 +318,7 @@ export function enterable(
   };
 }
 
-/** Routes whose calls count as one kind, and never as mbox calls. */
+/** Routes whose calls count as the given kind, and never as mbox calls. */
 function counted(kind: UsageKind, routes: readonly Route[]): Route[] {
   return routes.map((route) => ({ ...route, counts: kind }));
 }

@@ -1,4 +1,7 @@
-/** `/console/`: the page for administrators, as it was built; the server reads it once and keeps it in memory. */
+/**
+ * `/console/`: the built pages for administrators; the server reads them once and keeps them in
+ * memory.
+ */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,9 +45,10 @@ interface BuiltFile {
 }
 
 /**
- * The page and its files; every other path under `/console/` is one of the page's own links and gets the page.
+ * The console's page and its files. Every other path under `/console/` is one of the page's own
+ * links and gets the page.
  *
- * @param folder where the built console is; that of this package by default
+ * @param folder where the built console is; the one of this package by default
  */
 export function consoleRoutes(folder = BUILT): Route[] {
   let built: ReadonlyMap<string, BuiltFile> | undefined;
@@ -56,7 +60,7 @@ export function consoleRoutes(folder = BUILT): Route[] {
       path: '/console',
       describe: {
         tags: ['Console'],
-        summary: 'Leads to the console',
+        summary: 'Redirects to the console',
         responses: { 308: { description: 'To `/console/`' } },
       },
       handle: () => new Reply(null, 308, { location: PREFIX }),
@@ -76,7 +80,8 @@ export function consoleRoutes(folder = BUILT): Route[] {
         },
       },
       handle(call) {
-        // What is not there yet may be built while the server runs; what is there stays as it is until the next start.
+        // A console that is missing may still be built while the server runs; once read, it stays
+        // the same until the next start.
         built ??= readBuilt(embedded()?.consoleFiles ?? filesIn(folder));
         if (!built)
           return new Reply(NOT_BUILT, 404, { ...SECURITY, 'content-type': 'text/plain;charset=UTF-8' });
@@ -89,7 +94,7 @@ export function consoleRoutes(folder = BUILT): Route[] {
 function fileReply(built: ReadonlyMap<string, BuiltFile>, call: Call): Reply {
   const { path, request } = call;
   const name = call.sentParam('path')!;
-  // A missing file must not come back as the page: a browser would take HTML for a script.
+  // A missing file must not return the page: a browser would read HTML as a script.
   if (name.startsWith('assets/') && !built.has(name))
     throw new QuiverError('not-found', `No such path: ${path}`);
   const { plain, brotli, headers } = built.get(name) ?? built.get('index.html')!;
@@ -98,7 +103,7 @@ function fileReply(built: ReadonlyMap<string, BuiltFile>, call: Call): Reply {
     : new Reply(plain, 200, headers);
 }
 
-/** Where each built file is, by its path within the console. */
+/** The location of each built file, by its path within the console. */
 function filesIn(folder: string): ReadonlyMap<string, string> {
   if (!existsSync(folder)) return new Map();
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
@@ -110,7 +115,10 @@ function filesIn(folder: string): ReadonlyMap<string, string> {
   );
 }
 
-/** All built files by their path; a few hundred kilobytes, packed once. Undefined when the page itself is not there. */
+/**
+ * All built files by their path; a few hundred kilobytes, compressed once. Undefined when the page
+ * itself is missing.
+ */
 function readBuilt(places: ReadonlyMap<string, string>): ReadonlyMap<string, BuiltFile> | undefined {
   if (!places.has('index.html')) return undefined;
   const files = new Map<string, BuiltFile>();
@@ -123,7 +131,7 @@ function readBuilt(places: ReadonlyMap<string, string>): ReadonlyMap<string, Bui
       headers: {
         ...SECURITY,
         'content-type': TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream',
-        // The names under assets/ change with what is in them.
+        // The names of files under assets/ change with their content.
         'cache-control': name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-store',
         vary: 'Accept-Encoding',
       },

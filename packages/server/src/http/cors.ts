@@ -1,5 +1,5 @@
 /**
- * Which pages may call from a browser: CORS as the Fetch standard has it, and the preflights of
+ * Which pages may call from a browser: CORS as the Fetch standard defines it, and the preflights of
  * Private Network Access (contract section 7).
  */
 
@@ -11,20 +11,23 @@ import type { CorsKind } from '../wire/route.ts';
 type Headers = Readonly<Record<string, string>>;
 
 export interface CorsPolicy {
-  /** The headers for the reply to a request; none when no page may read it. */
+  /** The headers for the reply to a request; undefined when no page may read it. */
   headersFor(request: HttpRequest): Headers | undefined;
   /**
-   * The headers of a preflight's reply, beside {@link CorsPolicy.headersFor}; undefined where OPTIONS
-   * is not answered at all.
+   * The additional headers of a preflight's reply, next to {@link CorsPolicy.headersFor}; undefined
+   * where OPTIONS is not answered at all.
    */
   readonly preflightHeaders: ((request: HttpRequest, methods: readonly string[]) => Headers) | undefined;
 }
 
-/** How long a browser remembers a preflight, in seconds: a day, which browsers cut to what they allow. */
+/**
+ * How long a browser may cache a preflight, in seconds: a day, which browsers cut to their own
+ * limit.
+ */
 const PREFLIGHT_SECONDS = '86400';
-/** More origins than this are not remembered, so that callers cannot fill the memory with names. */
+/** At most this many origins are remembered, so that callers cannot fill the memory with names. */
 const MAX_REMEMBERED_ORIGINS = 1000;
-/** An origin that is longer is answered but not remembered. */
+/** A longer origin is answered but not remembered. */
 const MAX_REMEMBERED_LENGTH = 300;
 
 const NO_PAGE: CorsPolicy = { headersFor: () => undefined, preflightHeaders: undefined };
@@ -44,12 +47,12 @@ export function corsPolicy(kind: CorsKind, origins: readonly string[]): CorsPoli
 }
 
 /**
- * Delivery and the mbox calls: every origin, `null` too, and with credentials. at.js sends each call
- * with `withCredentials`, and a browser then accepts neither `*` nor a missing
+ * Delivery and the mbox calls accept every origin, `null` too, with credentials. at.js sends each
+ * call with `withCredentials`, and a browser then accepts neither `*` nor a missing
  * `Access-Control-Allow-Credentials`. No route of this kind takes its authority from a cookie.
  */
 function visitorsPolicy(): CorsPolicy {
-  // The same object for the same origin: then the headers of a reply are put together once.
+  // The same object for the same origin, so that the headers of a reply are combined only once.
   const remembered = new Map<string, Headers>();
   return {
     headersFor(request) {
@@ -67,7 +70,8 @@ function visitorsPolicy(): CorsPolicy {
       return headers;
     },
     preflightHeaders(request, methods) {
-      // With credentials `*` is the name of a header (Fetch standard), so the names asked for are given back.
+      // With credentials, `*` is a literal header name (Fetch standard), so the requested names are
+      // echoed.
       const asked = request.headers.get('access-control-request-headers') ?? 'Content-Type';
       return { ...preflight(methods, asked), ...privateNetworkHeaders(request) };
     },
@@ -84,7 +88,8 @@ function configuredPolicy(origins: readonly string[]): CorsPolicy {
     return origin === null ? undefined : allowed.get(origin);
   };
   return {
-    // A cache must not hand one origin's reply to another, not even the one without the header.
+    // Without this, a cache could serve one origin's reply to another, even a reply without CORS
+    // headers.
     headersFor: (request) => headersOf(request) ?? BY_ORIGIN,
     preflightHeaders: (request, methods) => ({
       ...preflight(methods, ALLOWED_HEADERS),
@@ -97,10 +102,12 @@ function configuredPolicy(origins: readonly string[]): CorsPolicy {
 const ALLOWED_HEADERS = 'Authorization, access_token, Content-Type, *';
 
 /**
- * Makes the function that refuses what a page of another origin wants to write, unless its origin is configured.
+ * Makes the function that refuses writes from a page of another origin, unless that origin is
+ * configured.
  *
- * CORS keeps pages from reading a reply, not from sending: a form or an image goes out without asking. Browsers say of both where they come
- * from, and pages cannot change what they say; a request that says nothing comes from no browser.
+ * CORS keeps pages from reading a reply, not from sending a request: forms and images are sent
+ * without a preflight. Browsers state the origin of both, and pages cannot change that. A request
+ * without an origin does not come from a browser.
  *
  * @throws QuiverError (the function) `forbidden`, with the flag that would allow the origin
  */
@@ -132,8 +139,8 @@ function preflight(methods: readonly string[], headers: string): Headers {
 }
 
 /**
- * A page from the internet that calls an address on this machine or network is asked about first
- * (Private Network Access, WICG); without this header the browser sends nothing else.
+ * When a page from the internet calls an address on this machine or network, the browser asks first
+ * (Private Network Access, WICG); without this header it sends nothing else.
  */
 function privateNetworkHeaders(request: HttpRequest): Headers {
   return request.headers.get('access-control-request-private-network') === 'true'

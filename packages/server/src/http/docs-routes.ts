@@ -1,9 +1,10 @@
 /**
  * `/docs`: the description of the API as a page.
  *
- * Written here, as plain HTML without a script, and not by one of the known viewers: the most used one reports its installations
- * to a third party through a dependency, and the others need inline styles or fonts from elsewhere, which the policy below
- * forbids. Whoever wants to try requests out loads `/openapi.json` into the viewer of their choice.
+ * Written here as plain HTML without a script, instead of with one of the known viewers: the most
+ * widely used one reports its installations to a third party through a dependency, and the others
+ * need inline styles or external fonts, which the policy below forbids. To try requests, load
+ * `/openapi.json` into any viewer.
  */
 
 import { createHash } from 'node:crypto';
@@ -35,7 +36,7 @@ const HEADERS = {
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 };
 
-/** The page; `document` is asked once, at the first request. */
+/** The route of the page; `document` is called once, at the first request. */
 export function docsRoutes(document: () => OpenApiDocument): Route[] {
   let page: string | undefined;
   return [
@@ -59,7 +60,10 @@ export function docsRoutes(document: () => OpenApiDocument): Route[] {
   ];
 }
 
-/** What the page shows of an operation; the document's own types allow references everywhere, which these routes do not use. */
+/**
+ * The parts of an operation that the page shows. The document's own types allow references
+ * everywhere; these routes use none.
+ */
 interface Operation {
   readonly tags?: readonly string[];
   readonly summary?: string;

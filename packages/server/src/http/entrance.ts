@@ -1,7 +1,7 @@
 /**
- * The way of one request into its route and out again. In order: Host, client, page, guard,
- * handler; on the way out errors, CORS, the edge header, metrics (`answering.ts`). There is one
- * function for each route, made once, so that a request passes no chain of middleware.
+ * How a request reaches its route, and how its reply leaves. In order: Host, client, page, guard,
+ * handler; then errors, CORS, the edge header and metrics (`answering.ts`). Each route gets one
+ * function, made once, instead of a chain of middleware.
  */
 
 import type pino from 'pino';
@@ -26,39 +26,39 @@ import type { RequestMeter } from './request-metrics.ts';
 
 export interface EntranceOptions {
   readonly clients: readonly string[];
-  /** The address it listens on. */
+  /** The address the server listens on. */
   readonly host: string;
   readonly serverDomain: string;
-  /** Further names that it answers to. */
+  /** Further host names it accepts. */
   readonly allowedHosts: readonly string[];
-  /** Whether a client is served that is not among `clients`; none is by default. */
+  /** Whether a client outside `clients` is served too; by default none is. */
   readonly servesAlso?: (name: string) => boolean;
   readonly cluster: number;
   readonly corsOrigins: readonly string[];
   readonly guards: Readonly<Record<GuardKind, Guard | undefined>>;
   readonly meterOf: (method: string, route: string) => RequestMeter;
-  /** Counts a call that a client was answered with success. */
+  /** Counts a successful call of a client. */
   readonly count: (client: string, kind: UsageKind) => void;
   /** Scheme, host and port as the caller wrote them. */
   readonly originOf: (call: Call) => string;
   readonly log: pino.Logger;
-  /** Looks at every request and its reply; nothing does by default, and then it costs nothing. */
+  /** Sees every request and its reply; absent by default, at no cost. */
   readonly watch?: Watch | undefined;
 }
 
 export interface Entrance {
   /**
-   * Lets requests into the routes of one path; methods that it does not have get 405 with Allow, or
-   * a preflight.
+   * Admits requests to the routes of one path; other methods get 405 with Allow, or a preflight's
+   * reply.
    */
   at(routes: readonly Route[]): Answering;
-  /** Makes what answers paths that lead nowhere. */
+  /** Makes the answer for unknown paths. */
   unknownPath(style: ReplyStyle): Answering;
 }
 
 const NO_PARAMETERS: readonly Parameter[] = [];
 
-/** Long because the functions inside share what is made once for all routes. */
+/** Long because the functions inside share values that are made once for all routes. */
 export function makeEntrance(options: EntranceOptions): Entrance {
   const { meterOf, watch } = options;
   const answering = answeringWith({
@@ -113,7 +113,7 @@ export function makeEntrance(options: EntranceOptions): Entrance {
     at(routes) {
       const others = otherMethods(routes);
       const byMethod = new Map<string, Answering>(routes.map((route) => [route.method, into(route)]));
-      // Answered as a GET; the connection leaves out the body (RFC 9110 section 9.3.2).
+      // Answered like a GET; the connection drops the body (RFC 9110 section 9.3.2).
       if (routes.some(isAnsweredToHead)) byMethod.set('HEAD', byMethod.get('GET')!);
       return (request, caller, path, refusal) =>
         (byMethod.get(request.method) ?? others)(request, caller, path, refusal);
@@ -131,10 +131,10 @@ function isAnsweredToHead({ method, writes }: Route): boolean {
   return method === 'GET' && writes !== true;
 }
 
-/** Makes a call of a request that reached a route. */
+/** Makes the call object for a request that matched a route. */
 type CallOf = (request: HttpRequest, caller: Call['caller'], path: string, host: string | null) => Call;
 
-/** Makes the function that makes, for each route, the function that makes calls. */
+/** Makes the function that makes a {@link CallOf} for each route. */
 function callMaker(options: Pick<EntranceOptions, 'clients' | 'serverDomain' | 'servesAlso'>) {
   const clients = clientFinder(options);
   const queryOf = queryReader();
@@ -145,7 +145,7 @@ function callMaker(options: Pick<EntranceOptions, 'clients' | 'serverDomain' | '
     }
     const isInPath = parameters.has('client');
     if ((scope === 'client-of-path') !== routePath.startsWith('/{client}/')) {
-      throw new RangeError(`${routePath}: a path that starts with the client names it, see RouteScope`);
+      throw new RangeError(`${routePath}: a path that starts with {client} needs the matching RouteScope`);
     }
     return (request, caller, path, host) => {
       const query = queryOf(request.url);
@@ -161,8 +161,8 @@ function callMaker(options: Pick<EntranceOptions, 'clients' | 'serverDomain' | '
 }
 
 /**
- * Makes the function that reads the query of a URL. It keeps the last query: most fetches have the
- * same, such as `client=demo`.
+ * Makes the function that parses the query of a URL. It caches the last parsed query, because most
+ * fetches have the same one, such as `client=demo`.
  */
 function queryReader(): (url: string) => readonly Parameter[] {
   let lastText = '';
@@ -177,7 +177,7 @@ function queryReader(): (url: string) => readonly Parameter[] {
   };
 }
 
-/** The handler of a route behind its guard, and counted where the route counts. */
+/** A route's handler behind its guard, with counting if the route counts. */
 function guarded(route: Route, { guards, count }: Pick<EntranceOptions, 'guards' | 'count'>): Handler {
   const { counts } = route;
   const handle = counts === undefined ? route.handle : counted(route.handle, counts, count);
@@ -190,7 +190,7 @@ function guarded(route: Route, { guards, count }: Pick<EntranceOptions, 'guards'
   };
 }
 
-/** A handler whose calls count when they are answered with success, below status 400. */
+/** A handler whose successful calls (status below 400) are counted. */
 function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count']): Handler {
   const noted = (given: Reply, { client }: Call): Reply => {
     if (given.status < 400) count(client, kind);
@@ -202,10 +202,7 @@ function counted(handle: Handler, kind: UsageKind, count: EntranceOptions['count
   };
 }
 
-/**
- * A route's answer as `watch` gives it; what the route throws has become a reply before `watch`
- * sees it.
- */
+/** A route's answer wrapped by `watch`, which sees errors of the route as replies. */
 function watched(
   enter: Handler,
   route: Route,

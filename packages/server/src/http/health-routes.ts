@@ -1,4 +1,4 @@
-/** What probes and scrapers ask (contract section 11). */
+/** The routes for probes and scrapers (contract section 11). */
 
 import type { Registry } from 'prom-client';
 import type { Stores } from '../storage/stores.ts';
@@ -12,7 +12,10 @@ export interface HealthParts {
   readonly metrics: { readonly registry: Registry; collectAll(): Promise<string> };
 }
 
-/** `/healthz`: the process is up. `/readyz`: it can serve. `/metrics`: for Prometheus. */
+/**
+ * `/healthz`: the process is up. `/readyz`: it can serve requests. `/metrics`: metrics for
+ * Prometheus.
+ */
 export function healthRoutes({ stores, isDraining, metrics }: HealthParts): Route[] {
   const shared = { method: 'GET', guard: 'open', style: 'plain', cors: 'none', scope: 'server' } as const;
   return [
@@ -25,7 +28,7 @@ export function healthRoutes({ stores, isDraining, metrics }: HealthParts): Rout
     {
       ...shared,
       path: '/readyz',
-      describe: describe('Whether requests can be served, writes too', {
+      describe: describe('Whether requests can be served, including writes', {
         200: 'ready\n',
         503: 'not ready: draining\n',
       }),

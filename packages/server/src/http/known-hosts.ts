@@ -1,10 +1,10 @@
 /**
- * Which names a server answers to.
+ * Which host names a server accepts.
  *
- * A page anywhere on the web can make its own name lead to 127.0.0.1 (DNS rebinding): to the
- * browser what it then reads there is the page's own, and only the Host header still tells. So a
- * server that this machine alone reaches answers to its own names and no others. One that others
- * reach has whatever names they give it, unless it is told which.
+ * Any web page can make its own host name resolve to 127.0.0.1 (DNS rebinding). The browser then
+ * treats what it reads there as the page's own data, and only the Host header reveals the
+ * difference. So a server that only this machine can reach accepts only its own names. A server
+ * that others can reach accepts any name, unless `--allow-host` lists the names.
  */
 
 import { isIP } from 'node:net';
@@ -12,20 +12,20 @@ import { isLoopback } from '../config/loopback.ts';
 import { QuiverError } from '../errors.ts';
 
 export interface KnownHostsOptions {
-  /** The address it listens on. */
+  /** The address the server listens on. */
   readonly host: string;
-  /** Lower case; every name under it is known too. */
+  /** Lower case; every name under it is accepted too. */
   readonly serverDomain: string;
   /** `--allow-host`: names in lower case; `*.example.com` stands for all names under it. */
   readonly allowedHosts: readonly string[];
 }
 
-/** Names that were found known: more are not remembered. */
+/** At most this many accepted names are remembered. */
 const MAX_REMEMBERED = 1000;
 
 /**
- * Makes the function that refuses a request whose Host header is none of the server's names. No
- * browser sends a request without one, so that passes.
+ * Makes the function that refuses a request whose Host header is none of the server's names.
+ * Requests without a Host pass, because no browser sends one.
  *
  * @throws QuiverError (the function) `misdirected`, with the flag that would allow the name
  */
@@ -42,7 +42,7 @@ export function hostGuard({
 
   function isKnown(name: string): boolean {
     if (isLoopback(name) || names.has(name) || endings.some((ending) => name.endsWith(ending))) return true;
-    // What leads to an address cannot be made to lead elsewhere.
+    // A page cannot rebind an IP address, only a name.
     return !isOnLoopback && isIP(name) !== 0;
   }
 
@@ -59,7 +59,7 @@ export function hostGuard({
   };
 }
 
-/** The name in a Host header: without port, brackets and a last dot. */
+/** The name in a Host header, without port, brackets and trailing dot. */
 function nameIn(host: string): string {
   const [, bracketed, name = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::[0-9]*)?$/.exec(host.toLowerCase()) ?? [];
   return bracketed ?? name.replace(/\.$/, '');

@@ -1,4 +1,4 @@
-/** `/openapi.json`: OpenAPI 3.1, written from the table of routes. */
+/** `/openapi.json`: OpenAPI 3.1, generated from the table of routes. */
 
 import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { JSON_HEADERS, Reply } from '../wire/replies.ts';
@@ -7,7 +7,9 @@ import { z } from '../wire/schema.ts';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
-/** Writes the description of all routes. It describes only; handlers check what they read themselves. */
+/**
+ * Generates the description of all routes. It only describes; handlers validate their own input.
+ */
 export function openApiDocument(routes: readonly Route[], version: string): OpenApiDocument {
   const registry = new OpenAPIRegistry();
   registry.registerComponent('securitySchemes', 'bearer', {
@@ -35,15 +37,15 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
       { name: 'Profiles', description: 'Fetch, update and remove' },
       { name: 'Change feed', description: 'What was changed of profiles, in order, and where it is sent' },
       { name: 'Access', description: 'Profile tokens and the settings of a client' },
-      { name: 'Usage', description: 'What was counted' },
+      { name: 'Usage', description: 'Counted calls' },
       { name: 'Console', description: 'Signing in to the console' },
-      { name: 'Sandbox', description: 'The handles of a sandbox, for tests' },
+      { name: 'Sandbox', description: 'Controls of a sandbox, for tests' },
       { name: 'Running it', description: 'Probes, metrics, and this description' },
     ],
   });
 }
 
-/** The route of the document; `document` is asked once, at the first request. */
+/** The route of the document; `document` is called once, at the first request. */
 export function openApiRoute(document: () => OpenApiDocument): Route {
   let text: string | undefined;
   return {

@@ -2,9 +2,10 @@ import type { Log } from '../log.ts';
 import type { RequestMeter } from './request-metrics.ts';
 
 /**
- * Adds a line a request to the log at level `debug`, and nothing at all below it.
+ * Adds a line per request to the log at level `debug`; at higher levels it does nothing.
  *
- * The line has the route, not the path or the query: those bear ids and values of visitors.
+ * The line has the route, not the path or the query, because those contain ids and values of
+ * visitors.
  */
 export function loggedMeters(
   meterOf: (method: string, route: string) => RequestMeter,

@@ -1,13 +1,14 @@
 /**
- * What `/metrics` says of requests, under the names that dashboards know.
+ * The request metrics of `/metrics`, under names that common dashboards know.
  *
- * The counts are plain numbers, turned into metrics when somebody asks: the counters and histograms of prom-client hash their
- * labels at every request, which took longer than the fetch itself.
+ * The counts are plain numbers and become metrics only when `/metrics` is read. The counters and
+ * histograms of prom-client hash their labels on every request, which took longer than the fetch
+ * itself.
  */
 
 import type { Registry } from 'prom-client';
 
-/** Notes one answered request: its status, and how long it took in seconds. */
+/** Records one answered request: its status, and its duration in seconds. */
 export type RequestMeter = (status: number, seconds: number) => void;
 
 /** Upper bounds in seconds. */
@@ -15,7 +16,7 @@ const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 interface RequestCount {
   readonly labels: { readonly method: string; readonly route: string; readonly status: string };
-  /** Requests in each bucket, not in those below it; the last is beyond all bounds. */
+  /** Requests in each bucket, excluding lower buckets; the last is for values above all bounds. */
   readonly buckets: Float64Array;
   count: number;
   seconds: number;
@@ -81,7 +82,9 @@ function durationsOf({ labels, buckets, count, seconds }: RequestCount): Sample[
   return samples;
 }
 
-/** Adds a metric whose samples are made on demand, in the form in which prom-client's own hand theirs over. */
+/**
+ * Adds a metric whose samples are made on demand, in the format that prom-client's own metrics use.
+ */
 function register(
   registry: Registry,
   name: string,

@@ -1,4 +1,4 @@
-/** `/`: where a person, and a program, begin. */
+/** `/`: the entry point for people and programs. */
 
 import { jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
@@ -24,7 +24,10 @@ const RootReply = z
     },
   });
 
-/** The route; browsers, which ask for HTML, are led to the console, and programs get the addresses of the rest. */
+/**
+ * The route of `/`: browsers, which ask for HTML, are redirected to the console; programs get the
+ * addresses of the other routes.
+ */
 export function rootRoute(version: string): Route {
   const places = { console: '/console/', docs: '/docs', openapi: '/openapi.json', ready: '/readyz' };
   return {
@@ -39,7 +42,7 @@ export function rootRoute(version: string): Route {
       summary: 'What this is, and where the rest is',
       responses: {
         200: { description: 'For programs', content: { 'application/json': { schema: RootReply } } },
-        302: { description: 'A browser, which asks for HTML, is led to `/console/`' },
+        302: { description: 'A browser, which asks for HTML, is redirected to `/console/`' },
       },
     },
     handle({ request }) {
@@ -50,7 +53,7 @@ export function rootRoute(version: string): Route {
   };
 }
 
-/** Whether `Accept` asks for HTML by name, and for JSON less (RFC 9110 section 12.5.1). */
+/** Whether `Accept` names HTML and prefers it to JSON (RFC 9110 section 12.5.1). */
 export function prefersHtml(accept: string): boolean {
   const ranges = new Map(
     accept.split(',').map((range) => {

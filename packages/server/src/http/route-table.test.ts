@@ -39,7 +39,7 @@ test.each([
   ['/rest/v1/profiles/', undefined],
   ['/rest/v1/profiles/thirdPartyId/', undefined],
   ['/rest/v1/profiles/thirdPartyId/a%2Fb', '/rest/v1/profiles/thirdPartyId/{thirdPartyId}'],
-  // Where the literal leads nowhere the parameter does.
+  // Where the literal leads to no route, the parameter does.
   ['/rest/v1/profiles/thirdPartyId/attributes/x', '/rest/v1/profiles/{tntId}/attributes/{name}'],
   ['/rest/v1/profiles/abc/attributes/x', '/rest/v1/profiles/{tntId}/attributes/{name}'],
   ['/rest/v1/profiles/abc/other/x', undefined],
@@ -72,7 +72,7 @@ test('it finds what a regular expression a path finds, whatever was added in whi
       const matching = paths.filter((one) =>
         new RegExp(`^${one.replace(/\{\w+\}/g, '[^/]+')}$`).test(target),
       );
-      // The better of two is the one whose first different segment is the literal one.
+      // The better match is the one that has a literal at the first segment where they differ.
       const best = matching.sort((one, other) => (rankOf(one) < rankOf(other) ? -1 : 1))[0];
       expect(tableOf(paths).find(target)).toBe(best);
     }),

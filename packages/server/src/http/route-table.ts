@@ -1,18 +1,24 @@
 /**
- * Which route a path leads to: our own, for the look into the table is a part of every request, and the table is small and known.
+ * Finds the route of a path. This is our own code because the lookup is part of every request and
+ * the table is small and known.
  *
- * Paths are matched as they were sent, segment by segment, nothing decoded. A literal segment goes before a parameter, a parameter before
- * what takes all the rest, and where the better one leads nowhere the next is tried. A parameter is never empty.
+ * Paths are matched as they were sent, segment by segment, without decoding. A literal segment
+ * takes precedence over a parameter, and a parameter over one that takes the rest; when the better
+ * match leads to no route, the next is tried. A parameter is never empty.
  */
 export class RouteTable<Target> {
   readonly #root = new Branch<Target>();
-  /** Where the paths of literals lead that end in a slash: most requests need no other step than this and their last segment. */
+  /**
+   * The branches after literal paths that end in a slash: most requests only need this lookup and
+   * their last segment.
+   */
   readonly #afterLiterals = new Map<string, Branch<Target>>();
 
   /**
-   * Adds a path as OpenAPI writes it, with `{name}` for one segment and, at its end, `{name*}` for all that follows.
+   * Adds a path in OpenAPI notation, with `{name}` for one segment and, at the end, `{name*}` for
+   * the rest.
    *
-   * @throws RangeError when the same paths lead somewhere already
+   * @throws RangeError when an equivalent path has been added already
    */
   add(path: string, target: Target): void {
     let branch = this.#root;
@@ -32,11 +38,11 @@ export class RouteTable<Target> {
         branch = next;
       }
     }
-    if (branch.target !== undefined) throw new RangeError(`${path} leads somewhere already`);
+    if (branch.target !== undefined) throw new RangeError(`${path} has a target already`);
     branch.target = target;
   }
 
-  /** What was added for a path; undefined when nothing was. */
+  /** The target of a path; undefined when none was added. */
   find(path: string): Target | undefined {
     const last = path.lastIndexOf('/') + 1;
     const branch = this.#afterLiterals.get(path.slice(0, last));
@@ -48,9 +54,9 @@ export class RouteTable<Target> {
   }
 
   /**
-   * The path without one slash at its end: what a path means that leads nowhere as it is (contract
-   * section 11). A slash that stands where an id is missing stays, as in
-   * `/rest/v1/profiles/thirdPartyId/`: without it the word would be taken for an id.
+   * The path without one trailing slash: the form in which an otherwise unknown path is looked up
+   * again (contract section 11). A slash stays where an id is missing, as in
+   * `/rest/v1/profiles/thirdPartyId/`; without it the last word would be taken for an id.
    */
   withoutLastSlash(path: string): string {
     if (path.length < 2 || !path.endsWith('/')) return path;
@@ -68,7 +74,7 @@ class Branch<Target> {
   target: Target | undefined;
 }
 
-/** What `branch` has for the path from `start` on, which is just behind a slash. */
+/** The target in `branch` for the path from `start`, which is just after a slash. */
 function targetOf<Target>(branch: Branch<Target>, path: string, start: number): Target | undefined {
   const slash = path.indexOf('/', start);
   const segment = slash === -1 ? path.slice(start) : path.slice(start, slash);

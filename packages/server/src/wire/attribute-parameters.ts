@@ -7,13 +7,14 @@ import { ATTRIBUTE_PREFIX, type Parameter, readableValue } from './parameters.ts
 
 export interface SentAttributes {
   readonly settings: AttributeSettings;
-  /** How many parameters named an attribute, those with an empty value among them. */
+  /** How many parameters named an attribute, including those with an empty value. */
   readonly count: number;
 }
 
 /**
- * Reads the attributes that parameters set. An empty value counts as not sent; of a name that is given
- * several times the last value wins, and stands where it was given.
+ * Reads the attributes that parameters set. A parameter with an empty value counts as not sent.
+ * When a name is given several times, its last value wins and takes the position of that last
+ * parameter.
  *
  * @throws QuiverError `bad-request` that names the parameter and the rule it breaks
  */

@@ -1,9 +1,12 @@
 /**
- * Bodies that are read whole must have come by a time; one clock looks after all of them, for a timer of its own for each costs more than
- * to read it.
+ * A deadline for bodies that are read whole. One clock serves all of them, because a timer per body
+ * costs more than reading the body.
  */
 
-/** A body that is awaited, between the one that began before it and the one that began after. */
+/**
+ * A body that is still arriving; it is linked to the bodies that began just before and just after
+ * it.
+ */
 class Awaited {
   before: Awaited = this;
   after: Awaited = this;
@@ -15,7 +18,7 @@ class Awaited {
     this.refuse = refuse;
   }
 
-  /** It has come, or is awaited no more; may be called twice, for what was refused may still come. */
+  /** Stops waiting for the body; may be called twice, because a refused body may still arrive. */
   end(): void {
     this.before.after = this.after;
     this.after.before = this.before;
@@ -27,20 +30,20 @@ class Awaited {
 const TICK = 1000;
 const nothing = () => {};
 
-/** The bodies that are awaited, the oldest first. */
+/** The bodies that are still arriving, the oldest first. */
 export class AwaitedBodies {
-  /** Stands before the first and after the last. */
+  /** Sentinel of the circular list: its neighbours are the first and the last body. */
   readonly #ends = new Awaited(nothing);
   readonly #ticks: number;
   #tick = 0;
   #clock: NodeJS.Timeout | undefined;
 
-  /** @param ms how long a body may take; up to a second is added to it */
+  /** @param ms how long a body may take; the refusal may come up to a second later */
   constructor(ms: number) {
     this.#ticks = Math.ceil(ms / TICK) + 1;
   }
 
-  /** Awaits one more; `refuse` is called when it is late, unless it has ended by then. */
+  /** Starts waiting for a body; `refuse` is called when it is late, unless it has ended by then. */
   await(refuse: () => void): Awaited {
     const awaited = new Awaited(refuse);
     awaited.late = this.#tick + this.#ticks;

@@ -1,9 +1,10 @@
 /**
- * Bounds the bytes of large bodies that a process holds in memory at the same time (contract section 7).
+ * Bounds the bytes of large bodies that a process holds in memory at the same time (contract
+ * section 7).
  *
- * A small body is not counted: what all connections together can hold of those is bounded by their
- * number. A large one is counted from when its length is known, or from when it has grown large, until
- * it has been read and handed over.
+ * Small bodies are not counted, because the number of connections already bounds their total. A
+ * large body is counted from the moment its length is known or it has grown large until it has been
+ * read and handed over.
  */
 
 import { QuiverError } from '../errors.ts';
@@ -21,11 +22,11 @@ export class BodyBudget {
   }
 
   /**
-   * Counts what one body takes.
+   * Counts the bytes of one body.
    *
    * @param before how many bytes of it were counted already; 0 at first
-   * @param bytes how many it has, or is known to have
-   * @returns how many are counted now, to be given to the next call and to {@link release}
+   * @param bytes how many bytes it has, or is known to have
+   * @returns how many bytes are counted now; pass this to the next call and to {@link release}
    * @throws QuiverError `unavailable` when there is no room; what was counted before stays counted
    */
   take(before: number, bytes: number): number {
@@ -38,7 +39,7 @@ export class BodyBudget {
     return bytes;
   }
 
-  /** Gives back what was counted of one body. */
+  /** Releases the counted bytes of one body. */
   release(counted: number): void {
     this.#heldBytes -= counted;
   }

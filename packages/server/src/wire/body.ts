@@ -1,4 +1,4 @@
-/** Request bodies, read with a bound on what really comes. */
+/** Reads request bodies, with a limit on the bytes that really arrive. */
 
 import { gunzip } from 'node:zlib';
 import { QuiverError } from '../errors.ts';
@@ -7,7 +7,7 @@ import { BodyBudget } from './body-budget.ts';
 import { isGzipped } from './content-encoding.ts';
 import type { HttpRequest } from './request.ts';
 
-/** A body that is read whole must have come by then, in milliseconds. */
+/** How long a body that is read whole may take, in milliseconds. */
 const MOST_TIME_MS = 30_000;
 
 const awaitedBodies = new AwaitedBodies(MOST_TIME_MS);
@@ -17,15 +17,16 @@ export const MAX_HELD_BODY_BYTES = 256 * 1024 * 1024;
 const budget = new BodyBudget(MAX_HELD_BODY_BYTES);
 
 /**
- * Reads a body whole, unpacked when it comes as gzip.
+ * Reads a whole body and unpacks it when it is gzip.
  *
- * The bound is on the bytes that arrive, whatever Content-Length claims and whether or not the body is chunked, and on what
- * they unpack to; reading stops at the first byte beyond it. A Content-Length beyond it is refused before anything is read.
+ * The limit applies to the bytes that arrive, whatever Content-Length claims and whether or not the
+ * body is chunked, and to the unpacked bytes. Reading stops at the first byte beyond it. A larger
+ * Content-Length is refused before anything is read.
  *
  * @param maxBytes the most bytes
- * @throws QuiverError `body-too-large`; `bad-request` when the body is cut short or is not gzip; `request-timeout` when it
- *   takes more than 30 seconds; `unsupported-media-type` for any other Content-Encoding; `unavailable` when too many large
- *   bodies come at the same time
+ * @throws QuiverError `body-too-large`; `bad-request` when the body is cut short or is not gzip;
+ *   `request-timeout` when it takes more than 30 seconds; `unsupported-media-type` for any other
+ *   Content-Encoding; `unavailable` when too many large bodies arrive at the same time
  */
 export async function readBody(request: HttpRequest, maxBytes: number): Promise<Uint8Array> {
   const isGzip = isGzipped(request);
@@ -39,7 +40,8 @@ async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8A
   let counted = budget.take(0, Number(length ?? 0));
   try {
     if (length !== null) {
-      // To read it piece by piece takes longer; a connection lets no more come than was said.
+      // Reading it in pieces is slower. The connection delivers no more bytes than Content-Length
+      // says.
       const whole = new Uint8Array(await request.arrayBuffer());
       if (whole.byteLength > maxBytes) throw tooLarge(maxBytes);
       return whole;
@@ -76,7 +78,7 @@ function inTime(reading: Promise<Uint8Array>): Promise<Uint8Array> {
   });
 }
 
-/** What is unpacked at a time is bounded by the threads that do it, so it is not counted. */
+/** Not counted in the budget, because the number of threads that unpack bounds it. */
 function unzipped(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     gunzip(bytes, { maxOutputLength: maxBytes }, (error, unpacked) => {
@@ -87,7 +89,7 @@ function unzipped(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   });
 }
 
-/** What a body is refused with that ended early; a reason that is known already stays. */
+/** The refusal of a body that ended early; a reason that is already known is kept. */
 export function cutShort(cause: unknown): QuiverError {
   if (cause instanceof QuiverError) return cause;
   return new QuiverError('bad-request', 'body: was cut short', { cause });
@@ -108,7 +110,10 @@ export function textOf(bytes: Uint8Array): string {
   }
 }
 
-/** The refusal of a body that trickles; the connection goes with it. @param ms how long it may take */
+/**
+ * The refusal of a body that arrives too slowly; it also closes the connection. @param ms how long
+ * it may take
+ */
 export function tooSlow(ms: number): QuiverError {
   return new QuiverError('request-timeout', `body: must arrive within ${ms / 1000} seconds`, {
     headers: { connection: 'close' },

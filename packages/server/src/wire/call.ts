@@ -4,7 +4,7 @@ import type { Parameter } from './parameters.ts';
 import type { PathParameters } from './path-parameters.ts';
 import type { Caller, HttpRequest } from './request.ts';
 
-/** What the guard of calls between edge clusters found in the seal of a call. */
+/** What the guard of calls between edge clusters read from the seal of a call. */
 export interface SealedCall {
   /** The number of the calling cluster. */
   readonly from: number;

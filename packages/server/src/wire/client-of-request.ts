@@ -2,20 +2,20 @@
 
 import { QuiverError } from '../errors.ts';
 
-/** What the rule needs to know; a part of the configuration. */
+/** What the rule needs to know; part of the configuration. */
 export interface ServedClients {
   /** Client codes served; the first is the default. */
   readonly clients: readonly string[];
   /** Lower case, for instance `tt.omtrdc.net`. */
   readonly serverDomain: string;
-  /** Whether a client is served that is not among them, as in a sandbox; none is by default. */
+  /** Whether a client outside the list is served too, as in a sandbox; by default none is. */
   readonly servesAlso?: ((name: string) => boolean) | undefined;
 }
 
 /** A client code (contract section 1). */
 export const CLIENT_CODE = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
-/** Where a request may say which client it is for. */
+/** The places of a request that may name its client. */
 export interface ClientClues {
   /** The Host header as sent; null when there is none. */
   readonly host: string | null;
@@ -28,10 +28,7 @@ export interface ClientClues {
   readonly path: string | undefined;
 }
 
-/**
- * Hosts seen: more than this many are not remembered, so that a caller cannot fill the memory with
- * names.
- */
+/** At most this many hosts are remembered, so that a caller cannot fill the memory with names. */
 const MAX_REMEMBERED_HOSTS = 1000;
 /** What some public clients write in the path instead of a client code. */
 const ANY_CLIENT = 'client';
@@ -39,12 +36,13 @@ const EDGE_LABEL = /^mboxedge[0-9]+$/;
 
 export interface ClientFinder {
   /**
-   * The client of a request that may say it in several places, always one that is served.
+   * Finds the client of a request that may name it in several places; the result is always a client
+   * that is served.
    *
-   * @throws QuiverError `not-found` when it names a client that is not served
+   * @throws QuiverError `not-found` when the request names a client that is not served
    */
   find(clues: ClientClues): string;
-  /** The client with a code. @throws QuiverError `not-found` when it is not served */
+  /** The client with this code. @throws QuiverError `not-found` when it is not served */
   named(name: string): string;
 }
 
@@ -54,10 +52,10 @@ export interface ClientFinder {
  * client.
  *
  * Public clients put the word `client` in the path, or another client's code. So the literal word
- * means the first client; and while only one client is served, so does any name. With several, a
- * name that is not served is refused: a typing error must not write into another tenant.
+ * means the first client, and while only one client is served, any name does. When several are
+ * served, an unknown name is refused, so that a typo cannot write into another tenant.
  *
- * The calls of the Admin API are for the client that their path names and no other: `named`.
+ * Calls of the Admin API use `named`: they are for the client that their path names and no other.
  */
 export function clientFinder(rules: ServedClients): ClientFinder {
   const named = new Set(rules.clients);

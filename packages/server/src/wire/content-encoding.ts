@@ -4,9 +4,10 @@ import { QuiverError } from '../errors.ts';
 import type { HttpRequest } from './request.ts';
 
 /**
- * Whether a body comes as gzip, or as `x-gzip`, its old name.
+ * Whether a body is sent as gzip, or as `x-gzip`, its old name.
  *
- * @throws QuiverError `unsupported-media-type` for any other Content-Encoding (RFC 9110 section 15.5.16)
+ * @throws QuiverError `unsupported-media-type` for any other Content-Encoding (RFC 9110 section
+ *   15.5.16)
  */
 export function isGzipped({ headers }: Pick<HttpRequest, 'headers'>): boolean {
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? '';

@@ -4,14 +4,15 @@ import type pino from 'pino';
 import { QuiverError } from '../errors.ts';
 import { type Reply, type ReplyStyle, refusal } from './replies.ts';
 
-/** How long a caller waits before it asks again after a 503, in seconds. */
+/** How long a caller should wait before it retries after a 503, in seconds. */
 const RETRY_AFTER = '1';
 
 /**
- * Turns what was thrown into a reply in the style of the route.
+ * Turns a thrown value into a reply in the style of the route.
  *
- * A `QuiverError` says what it says; anything else is a bare 500 that shows only the instance id under which the log has the
- * rest. From 500 on it is logged.
+ * A `QuiverError` becomes its status and message. Anything else becomes a bare 500 that shows only
+ * the instance id; the log has the details under that id. Every reply with status 500 or above is
+ * logged.
  */
 export function errorToResponse(thrown: unknown, style: ReplyStyle, log: pino.Logger): Reply {
   if (!(thrown instanceof QuiverError)) {

@@ -1,24 +1,26 @@
 /**
- * JSON of a request, read so that every name comes through to the letter.
+ * Reads the JSON of a request, keeping every name exactly as it was sent.
  *
- * `JSON.parse` makes `__proto__` an ordinary own property; it stays one as long as objects are walked with `Object.entries` and
- * never copied name by name. Names that look like array indexes (`1`, `42`) come first and in ascending order: that is the
- * order of JavaScript objects, and the order in the text is not known any more.
+ * `JSON.parse` makes `__proto__` an ordinary own property; it stays one as long as objects are
+ * walked with `Object.entries` and never copied name by name. Names that look like array indexes
+ * (`1`, `42`) come first and in ascending order. That is how JavaScript orders properties; the
+ * order in the text is lost.
  */
 
 import { QuiverError } from '../errors.ts';
 import { textOf } from './body.ts';
 
-/** The most levels of objects and lists within each other. */
+/** The most levels to which objects and lists may be nested. */
 const MAX_JSON_DEPTH = 32;
 
-/** A JSON object, its values not looked at yet. */
+/** A JSON object whose values have not been checked yet. */
 export type JsonObject = { readonly [name: string]: unknown };
 
 /**
  * Reads a body that must be one JSON object.
  *
- * @throws QuiverError `bad-request` when it is not UTF-8, not JSON, deeper than {@link MAX_JSON_DEPTH}, or not an object
+ * @throws QuiverError `bad-request` when it is not UTF-8, not JSON, deeper than
+ *   {@link MAX_JSON_DEPTH}, or not an object
  */
 export function readJsonObject(body: Uint8Array): JsonObject {
   const text = textOf(body);
@@ -35,27 +37,30 @@ export function readJsonObject(body: Uint8Array): JsonObject {
   return value;
 }
 
-/** Whether a parsed value is an object: no list, not null. */
+/** Whether a parsed value is an object, not a list and not null. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
- * Says why a JSON value cannot be stored as text. What can is a string, as it is, and numbers and
+ * Says why a JSON value cannot be stored as text. Strings are stored as they are; numbers and
  * booleans as `String` prints them, which is how JSON writes them (contract sections 5 and 7).
  *
- * @returns a phrase that completes "profile.age: …"; undefined when the value is good
+ * @returns a phrase that completes "profile.age: …"; undefined when the value can be stored
  */
 export function scalarProblem(value: unknown): string | undefined {
   if (typeof value === 'string') return value.isWellFormed() ? undefined : 'must be well-formed Unicode';
   if (typeof value === 'boolean') return undefined;
   if (typeof value !== 'number') return 'must be a string, a number, true or false';
-  // JSON.parse has rounded 9007199254740993, and has made 1e999 Infinity.
+  // By now JSON.parse has rounded 9007199254740993 and turned 1e999 into Infinity.
   const isExact = Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
   return isExact ? undefined : 'must be sent as a string to be kept exactly';
 }
 
-/** Counts brackets outside strings, before anything is parsed: a deep text would cost the parser its stack. */
+/**
+ * Counts brackets outside strings before anything is parsed, because deep nesting would overflow
+ * the parser's stack.
+ */
 function isTooDeep(text: string): boolean {
   let depth = 0;
   let inString = false;

@@ -9,7 +9,7 @@ export function kindName(kind: IdKind): KindName {
   return kind === 'ecid' ? 'marketingCloudVisitorId' : kind;
 }
 
-/** The kind of a name; undefined for what is none. */
+/** The kind with this name; undefined for an unknown name. */
 export function kindOfName(name: unknown): IdKind | undefined {
   const known = KIND_NAMES.find((one) => one === name);
   return known === 'marketingCloudVisitorId' ? 'ecid' : known;

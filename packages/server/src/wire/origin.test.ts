@@ -41,7 +41,7 @@ test.each<[Record<string, string>, string, string]>([
   );
   const find = reachedFinder(['10.0.0.0/8']);
   expect(find(call(headers, { address: PROXY, secure: false }))).toEqual({ origin, prefix });
-  // Anybody else is not believed.
+  // The same headers from any other address are ignored.
   expect(find(call(headers, { address: '192.0.2.1', secure: true }))).toEqual({
     origin: 'https://inner:8680',
     prefix: '',

@@ -1,4 +1,7 @@
-/** The address under which the caller reached us: what a link back to us must begin with (contract section 6). */
+/**
+ * The address at which the caller reached this server; links back to the server begin with it
+ * (contract section 6).
+ */
 
 import type { Call } from './call.ts';
 import { proxyTrust } from './trusted-proxies.ts';
@@ -6,15 +9,18 @@ import { proxyTrust } from './trusted-proxies.ts';
 export interface Reached {
   /** Scheme, host and port as the caller wrote them: `https://demo.example.com:8443`. */
   readonly origin: string;
-  /** The path before which a proxy keeps Quiver, without a slash at its end: `/quiver`; empty without one. */
+  /**
+   * The path under which a proxy serves Quiver, without a trailing slash: `/quiver`; empty without
+   * one.
+   */
   readonly prefix: string;
 }
 
 /**
- * Makes the function that tells under which address a caller reached us.
+ * Makes the function that says at which address a caller reached this server.
  *
- * `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` count only from a trusted proxy; the first of
- * several values is the caller's own. One that is malformed is ignored.
+ * `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` count only from a trusted proxy. The first of
+ * several values is the one the caller used. A malformed value is ignored.
  *
  * @param trustedProxies addresses, or ranges such as `10.0.0.0/8`
  */
@@ -36,7 +42,7 @@ export function reachedFinder(trustedProxies: readonly string[]): (call: Call) =
   };
 }
 
-/** The host with the port that the proxy names; the port that belongs to the scheme is left out. */
+/** The host with the port that the proxy names; the default port of the scheme is left out. */
 function withPort(host: string, port: string | undefined, scheme: 'http' | 'https'): string {
   if (port === undefined || !/^[1-9][0-9]{0,4}$/.test(port) || Number(port) > 65_535) return host;
   const name = host.replace(/:[0-9]*$/, '');
@@ -47,10 +53,12 @@ function withPort(host: string, port: string | undefined, scheme: 'http' | 'http
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 const DEFAULT_PORTS = { http: 80, https: 443 } as const;
 
-/** A longer prefix would leave the address of a batch's status too little room. */
+/** A longer prefix would leave too little room for the address of a batch's status. */
 const MAX_PREFIX = 100;
 
-/** `/quiver`, without markup and without what would begin a query or a fragment. */
+/**
+ * A prefix such as `/quiver`, without markup and without characters that begin a query or fragment.
+ */
 function prefixOf(sent: string | undefined): string {
   if (sent === undefined || sent.length > MAX_PREFIX) return '';
   const prefix = sent.endsWith('/') ? sent.slice(0, -1) : sent;

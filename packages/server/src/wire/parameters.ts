@@ -1,29 +1,33 @@
 /**
  * Parameters of a query or a form (`application/x-www-form-urlencoded`), read strictly.
  *
- * URLSearchParams keeps a bad escape as text and turns bad UTF-8 into U+FFFD; here both are refused,
- * because what is stored must be what was meant. There is one exception: a public connector sends
- * values of attributes unencoded, so in a `profile.…` value a `%` that starts no escape is itself.
- * `+` is a space, order is kept, a name given twice stands there twice (contract section 5).
+ * URLSearchParams keeps a bad escape as text and turns bad UTF-8 into U+FFFD. Here both are
+ * refused, because what is stored must be what was meant. There is one exception: a public
+ * connector sends attribute values unencoded, so in a `profile.…` value a `%` that starts no escape
+ * stands for itself. `+` is a space, the order is kept, and a name given twice appears twice
+ * (contract section 5).
  */
 
 import { QuiverError } from '../errors.ts';
 
-/** Stands for a value that could not be decoded: whoever reads it refuses it, and nobody else minds. */
+/**
+ * Stands for a value that could not be decoded; the request is refused only if a handler reads that
+ * value.
+ */
 export const UNREADABLE = Symbol('unreadable');
 
 /** One name with its value, both decoded. */
 export type Parameter = readonly [name: string, value: string | typeof UNREADABLE];
 
-/** What the names of parameters that set attributes start with. */
+/** The prefix of parameters that set attributes. */
 export const ATTRIBUTE_PREFIX = 'profile.';
 
 /**
  * Reads a query (without its question mark) or a form body.
  *
- * A parameter that no route reads may be anything: pages send their own address unencoded. So a value
- * with a bad escape is refused where it is read, and a name with one is left out unless it would set
- * an attribute.
+ * Parameters that no route reads may contain anything; pages send their own address unencoded. So a
+ * value with a bad escape is refused only where it is read, and a name with one is dropped unless
+ * it would set an attribute.
  *
  * @throws QuiverError `bad-request` when the name of an attribute has a bad escape
  */
@@ -49,7 +53,8 @@ export function readParameters(text: string): Parameter[] {
 }
 
 /**
- * The value of a name, the last one when it was given more than once; undefined when it was not given.
+ * The value of a name, the last one when it was given more than once; undefined when it was not
+ * given.
  *
  * @throws QuiverError `bad-request` when the value has a bad escape or does not make UTF-8
  */
@@ -60,7 +65,10 @@ export function lastValue(parameters: readonly Parameter[], name: string): strin
   return undefined;
 }
 
-/** The value of a parameter. @throws QuiverError `bad-request` when it has a bad escape or does not make UTF-8 */
+/**
+ * The value of a parameter. @throws QuiverError `bad-request` when it has a bad escape or does not
+ * make UTF-8
+ */
 export function readableValue([name, value]: Parameter): string {
   if (value === UNREADABLE) throw unreadable(name);
   return value;

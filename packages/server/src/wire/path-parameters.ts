@@ -1,9 +1,8 @@
 /**
  * The parameters in the path of a route, by name.
  *
- * A path such as `/m2/{client}/profile/update` says in which segment each parameter stands. That is
- * worked out once for each route; a request's path is only cut where a handler asks for a
- * parameter.
+ * A path such as `/m2/{client}/profile/update` says in which segment each parameter stands. This is
+ * computed once per route; a request's path is only split when a handler asks for a parameter.
  */
 
 import { decodeSegment } from './target.ts';
@@ -11,14 +10,14 @@ import { decodeSegment } from './target.ts';
 export class PathParameters {
   /** The segment of each parameter, counted from 0. */
   readonly #segments = new Map<string, number>();
-  /** The parameter that is the last segment; it is found from the end, without counting. */
+  /** The parameter in the last segment; it is found from the end, without counting. */
   readonly #last: string | undefined;
-  /** The parameter that takes all that is left of a path, slashes too. */
+  /** The parameter that takes the rest of a path, slashes included. */
   readonly #rest: string | undefined;
 
   /**
-   * @param path as OpenAPI writes it: `/rest/v1/profiles/{tntId}`; a last `{name*}` takes all that
-   *   follows
+   * @param path in OpenAPI notation: `/rest/v1/profiles/{tntId}`; a final `{name*}` takes the rest
+   *   of the path
    */
   constructor(path: string) {
     const segments = path.split('/').slice(1);
@@ -38,7 +37,7 @@ export class PathParameters {
   /**
    * A parameter as it was sent, still percent-encoded.
    *
-   * @param path one that leads to the route, as it was sent
+   * @param path a path that matches the route, as it was sent
    * @throws RangeError when the route has no such parameter
    */
   sent(path: string, name: string): string {
@@ -54,8 +53,8 @@ export class PathParameters {
   /**
    * A parameter, percent-decoded once and strictly (contract section 4).
    *
-   * @param path one that leads to the route, as it was sent
-   * @throws QuiverError `bad-request` when an escape is bad or does not make UTF-8
+   * @param path a path that matches the route, as it was sent
+   * @throws QuiverError `bad-request` when an escape is malformed or does not decode to UTF-8
    * @throws RangeError when the route has no such parameter
    */
   value(path: string, name: string): string {

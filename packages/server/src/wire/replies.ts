@@ -1,10 +1,13 @@
-/** The replies of the API: JSON and XML, never cached, never sniffed. */
+/**
+ * The replies of the API, as JSON and XML. They tell browsers not to cache them and not to guess
+ * their type.
+ */
 
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import { xmlResponse } from './xml.ts';
 
-/** How a route speaks, and so how it refuses. */
+/** The format of a route's replies, which is also the format of its refusals. */
 export type ReplyStyle = 'json' | 'xml' | 'batch-xml' | 'admin' | 'plain';
 
 export const JSON_HEADERS = {
@@ -21,13 +24,16 @@ type Headers = Readonly<Record<string, string>>;
 type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
 
 /**
- * What a handler answers. The entrance adds headers, and only then a Response is made of it, where one is wanted: to add them to a Response
- * that is there costs as much again as the Response.
+ * What a handler returns. The entrance adds headers to it, and only then builds a Response where
+ * one is needed; adding headers to an existing Response costs as much as creating it.
  */
 export class Reply {
   readonly body: Body;
   readonly status: number;
-  /** Names in lower case. The same object every time, where they are always the same: then they are put together once. */
+  /**
+   * Names in lower case. Pass the same object each time when the headers never change, so that they
+   * are combined only once.
+   */
   readonly headers: Headers;
 
   constructor(body: Body, status: number, headers: Headers) {
@@ -37,19 +43,22 @@ export class Reply {
   }
 }
 
-/** Says which edge cluster's data a reply is, where it is not this one's (contract section 8). */
+/**
+ * The header that names the edge cluster a reply's data came from, when it is another one (contract
+ * section 8).
+ */
 export function edgeHeader(cluster: number | undefined): Headers {
   return cluster === undefined ? NONE : { 'x-quiver-edge': String(cluster) };
 }
 
-/** A reply with all its headers, as it goes out; to a HEAD without the body. */
+/** A reply with all its headers, ready to be sent; without a body when it answers a HEAD. */
 export interface Outgoing {
   readonly body: Body;
   readonly status: number;
   readonly headers: HeaderLines;
 }
 
-/** Headers, and the lines of them as they are sent: made when first asked for, and kept. */
+/** Headers and their text on the wire; the text is built when first needed and then kept. */
 export class HeaderLines {
   /** Names in lower case. */
   readonly values: Headers;
@@ -60,21 +69,24 @@ export class HeaderLines {
   }
 
   /**
-   * A line for each header but `connection`, which the connection writes itself.
+   * One line per header except `connection`, which the connection writes itself.
    *
-   * @throws TypeError for a name or a value that cannot stand in a header
+   * @throws TypeError for a name or a value that a header cannot contain
    */
   get text(): string {
     this.#text ??= linesOf(this.values);
     return this.#text;
   }
 
-  /** Whether the connection ends with this reply. */
+  /** Whether the connection closes after this reply. */
   get closes(): boolean {
     return this.values.connection === 'close';
   }
 
-  /** Whether the connection ends in the midst of the head, so that the client gets no reply: `connection: cut`. */
+  /**
+   * Whether the connection is cut in the middle of the head, so that the client gets no reply:
+   * `connection: cut`.
+   */
   get isCut(): boolean {
     return this.values.connection === 'cut';
   }
@@ -92,7 +104,7 @@ function linesOf(values: Headers): string {
 }
 
 const NONE: Headers = {};
-/** What every reply of a kind bears, and what this one bears beside it. */
+/** The headers of every reply of a kind, combined with those of this reply. */
 function withHeaders(ofKind: Headers, own: Headers): Headers {
   return own === NONE ? ofKind : { ...ofKind, ...own };
 }
@@ -102,7 +114,7 @@ export function jsonReply(value: unknown, status = 200, headers: Headers = NONE)
   return new Reply(JSON.stringify(value), status, withHeaders(JSON_HEADERS, headers));
 }
 
-/** The XML reply of an update, true or false (contract section 5); 200 by default. */
+/** The XML reply of an update with `success` true or false (contract section 5); 200 by default. */
 export function updateReply(success: boolean, message: string, status = 200, headers: Headers = NONE): Reply {
   const text = xmlResponse([
     ['success', String(success)],
@@ -112,7 +124,7 @@ export function updateReply(success: boolean, message: string, status = 200, hea
   return xmlReply(text, status, headers);
 }
 
-/** The XML reply to an upload, true or false (contract section 6); 200 by default. */
+/** The XML reply to an upload with `success` true or false (contract section 6); 200 by default. */
 export function batchReply(
   success: boolean,
   statusUrl: string,
@@ -136,7 +148,7 @@ export function xmlReply(text: string, status = 200, headers: Headers = NONE): R
   return new Reply(text, status, withHeaders(XML_HEADERS, headers));
 }
 
-/** A reply for people and probes. */
+/** A plain-text reply for people and probes. */
 export function plainReply(
   text: string | ReadableStream<Uint8Array>,
   status = 200,
@@ -145,12 +157,15 @@ export function plainReply(
   return new Reply(text, status, withHeaders(PLAIN_HEADERS, headers));
 }
 
-/** 204: done, and nothing to say. */
+/** A 204 reply: success without content. */
 export function emptyReply(headers: Headers = NONE): Reply {
   return new Reply(null, 204, withHeaders(EMPTY_HEADERS, headers));
 }
 
-/** A refusal as Adobe's Admin API has it (contract section 9); its code is the name of the status: `NotFound`. */
+/**
+ * A refusal in the format of Adobe's Admin API (contract section 9); its code is the name of the
+ * status, such as `NotFound`.
+ */
 function adminRefusal(status: number, message: string, headers: Headers): Reply {
   const errorCode = (STATUS_CODES[status] ?? 'Error').replaceAll(/[^A-Za-z]/g, '');
   const refused = {
@@ -163,8 +178,8 @@ function adminRefusal(status: number, message: string, headers: Headers): Reply 
 }
 
 /**
- * A refusal in the shape of its route: `{"status":…,"message":…}`, the update's XML with `success` false, the Admin API's list of errors,
- * or a line of text.
+ * A refusal in the format of its route: `{"status":…,"message":…}`, the update's XML with `success`
+ * false, the Admin API's list of errors, or a line of text.
  */
 export function refusal(style: ReplyStyle, status: number, message: string, headers: Headers = NONE): Reply {
   if (style === 'admin') return adminRefusal(status, message, headers);

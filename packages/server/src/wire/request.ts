@@ -9,17 +9,19 @@ export interface HttpRequest {
   /** The target as it was sent (`/a?b`), or an absolute URL that ends in it. */
   readonly url: string;
   readonly headers: {
-    /** The value of a header, those of several joined with commas; null without one. */
+    /** The value of a header, several values joined with commas; null when it is absent. */
     get(name: string): string | null;
     has(name: string): boolean;
   };
-  /** The body as it arrives, to be read once; null when there is none, as with every GET and HEAD. */
+  /**
+   * The body as it arrives, to be read once; null when there is none, as with every GET and HEAD.
+   */
   readonly body: AsyncIterable<Uint8Array<ArrayBuffer>> | null;
-  /** The body whole, instead of {@link body}. */
+  /** Reads the whole body; use this or {@link body}, not both. */
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-/** Who is at the other end of the connection. */
+/** The client at the other end of the connection. */
 export interface Caller {
   readonly address: string;
   /** Whether the connection itself is encrypted. */

@@ -1,4 +1,4 @@
-/** What a route is: everything that the server must know before it lets a request in. */
+/** What a route is: everything the server must know before it accepts a request for it. */
 
 import type { RouteConfig } from '@asteasolutions/zod-to-openapi';
 import type { UsageKind } from '../domain/usage-kind.ts';
@@ -9,17 +9,17 @@ import type { Reply, ReplyStyle } from './replies.ts';
 /**
  * Who may call a route:
  * - `open`: everybody;
- * - `profileApi`: everybody, until a client asks for profile tokens (contract section 9);
- * - `adminOrProfileToken`: who sends the admin token or a profile token of the client, whatever the
- *   client's setting;
- * - `admin`: who sends the admin token;
- * - `edge`: another edge cluster, by the seal on its call.
+ * - `profileApi`: everybody, unless the client requires profile tokens (contract section 9);
+ * - `adminOrProfileToken`: callers with the admin token or a profile token of the client, whatever
+ *   the client's setting;
+ * - `admin`: callers with the admin token;
+ * - `edge`: another edge cluster, identified by the seal on its call.
  */
 export type GuardKind = 'open' | 'profileApi' | 'adminOrProfileToken' | 'admin' | 'edge';
 
 /**
- * Whose pages may call a route from a browser:
- * - `none`: no page but Quiver's own;
+ * Which web pages may call a route from a browser:
+ * - `none`: only Quiver's own pages;
  * - `visitors`: every page, with credentials, as at.js sends them (contract section 7);
  * - `everybody`: every page, without credentials;
  * - `configured`: pages of the origins in `--cors-origin`.
@@ -28,7 +28,7 @@ export type CorsKind = 'none' | 'visitors' | 'everybody' | 'configured';
 
 /**
  * Which client a route serves:
- * - `client`: the one that the request names somewhere (`client-of-request.ts`);
+ * - `client`: the one that the request names (`client-of-request.ts`);
  * - `client-of-path`: the one in the path's parameter `{client}` and no other, as in the Admin API;
  * - `server`: none.
  *
@@ -41,12 +41,12 @@ export type Handler = (call: Call) => NowOrLater<Reply>;
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** One route. The guard is not optional: a route that nobody has thought about does not compile. */
+/** One route. The guard is required, so a route without one does not compile. */
 export interface Route {
   readonly method: Method;
   /**
-   * As OpenAPI writes it: `/rest/v1/profiles/{tntId}`; a last `{name*}` stands for all that
-   * follows, slashes too.
+   * In OpenAPI notation: `/rest/v1/profiles/{tntId}`; a final `{name*}` stands for the rest of the
+   * path, slashes included.
    */
   readonly path: string;
   readonly guard: GuardKind;
@@ -54,14 +54,11 @@ export interface Route {
   readonly cors: CorsKind;
   readonly scope: RouteScope;
   /**
-   * That it changes something, for a GET that does; HEAD, which must not, is then not answered (RFC
-   * 9110 section 9.3.2).
+   * Set for a GET that changes something. HEAD, which must not change anything, is then not
+   * answered (RFC 9110 section 9.3.2).
    */
   readonly writes?: true;
-  /**
-   * What a call counts as when it was answered with success (contract section 10); nothing by
-   * default.
-   */
+  /** What a successful call counts as (contract section 10); by default it is not counted. */
   readonly counts?: UsageKind;
   /** What `/openapi.json` says about it. */
   readonly describe: Omit<RouteConfig, 'method' | 'path'>;

@@ -1,7 +1,9 @@
-/** Zod, with what a schema says about itself in `/openapi.json`: `.openapi('Profile', { example })`. */
+/**
+ * Zod with `.openapi('Profile', { example })`, which adds what `/openapi.json` says about a schema.
+ */
 
 import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
-// As a namespace: Bun, when a test runner loads it, does not find the member `z` of this package.
+// Imported as a namespace, because Bun under a test runner does not find the package's export `z`.
 import * as z from 'zod';
 
 extendZodWithOpenApi(z);

@@ -1,4 +1,7 @@
-/** What routes for the admin that serve no single client have in common: those of the sandbox and of the journal. */
+/**
+ * What admin routes that serve no single client have in common: those of the sandbox and of the
+ * journal.
+ */
 
 import { QuiverError } from '../errors.ts';
 import { AdminRefusal } from './admin-route.ts';
@@ -21,7 +24,7 @@ const REFUSED = {
   401: AdminRefusal('Not the admin'),
 };
 
-/** Makes a route without what it does. */
+/** Makes a route from its description, without its handler. */
 export type RouteMaker = (
   method: Route['method'],
   path: string,
@@ -29,7 +32,7 @@ export type RouteMaker = (
   request?: Route['describe']['request'],
 ) => Omit<Route, 'handle'>;
 
-/** @param tag under which the API description lists them */
+/** @param tag the heading under which the API description lists them */
 export function serverAdminRoute(tag: string): RouteMaker {
   return (method, path, summary, request = {}) => ({
     method,
@@ -52,17 +55,17 @@ export async function jsonOf({ request }: Call) {
   return readJsonObject(await readBody(request, MAX_BODY));
 }
 
-/** A parameter of the query, the last one of that name. */
+/** A query parameter; when it is given several times, the last value. */
 export function parameter({ request }: Call, name: string): string | undefined {
   return lastValue(readParameters(rawQueryOf(request.url)), name);
 }
 
-/** The client that a call is about; undefined for all. */
+/** The client that a call asks about; undefined for all clients. */
 export function clientOf(call: Call): string | undefined {
   return parameter(call, 'client') || undefined;
 }
 
-/** @throws QuiverError `bad-request` */
+/** A query parameter that must be a whole number. @throws QuiverError `bad-request` */
 export function numberOf(call: Call, name: string, min: number, max: number): number | undefined {
   const text = parameter(call, name);
   if (text === undefined) return undefined;

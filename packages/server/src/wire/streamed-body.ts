@@ -1,4 +1,4 @@
-/** Request bodies of any length, taken in chunk by chunk. */
+/** Reads request bodies of any length chunk by chunk. */
 
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -8,10 +8,10 @@ import { isGzipped } from './content-encoding.ts';
 import type { HttpRequest } from './request.ts';
 
 /**
- * The chunks of a body as they come, unpacked when it comes as gzip.
+ * Yields the chunks of a body as they arrive, unpacked when it is gzip.
  *
- * @throws QuiverError `bad-request` when the body is cut short or is not gzip; `unsupported-media-type` for any other
- *   Content-Encoding
+ * @throws QuiverError `bad-request` when the body is cut short or is not gzip;
+ *   `unsupported-media-type` for any other Content-Encoding
  */
 export async function* unpackedBody(request: HttpRequest): AsyncGenerator<Uint8Array> {
   const isGzip = isGzipped(request);

@@ -2,7 +2,10 @@
 let lastTime = Number.NaN;
 let lastText = '';
 
-/** A time as Quiver's own API writes it, such as `2026-08-18T17:53:39.003Z`. @param at epoch milliseconds */
+/**
+ * Formats a time as Quiver's own API does, such as `2026-08-18T17:53:39.003Z`. @param at epoch
+ * milliseconds
+ */
 export function timeText(at: number): string {
   if (at !== lastTime) {
     lastTime = at;

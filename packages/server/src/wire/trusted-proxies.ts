@@ -1,10 +1,10 @@
-/** Whom the configuration trusts to say where a request came from. */
+/** Which proxies the configuration trusts to say where a request came from. */
 
 import { BlockList, isIP } from 'node:net';
 import type { Call } from './call.ts';
 
 /**
- * Makes the function that tells whether an address is that of a trusted proxy.
+ * Makes the function that says whether an address belongs to a trusted proxy.
  *
  * @param trustedProxies addresses, or ranges such as `10.0.0.0/8`
  */
@@ -24,12 +24,12 @@ export function proxyTrust(trustedProxies: readonly string[]): (address: string)
 }
 
 /**
- * Makes the function that gives the address a call came from: that of the connection, or what
- * trusted proxies say of it in `X-Forwarded-For`.
+ * Makes the function that finds the address a call came from: that of the connection, or the one
+ * that trusted proxies report in `X-Forwarded-For`.
  *
- * Each proxy writes behind what it was sent, so the list is read from its end, as far as trusted
- * proxies wrote it; what stands before that anybody may have made up. Undefined where the runtime
- * does not know.
+ * Each proxy appends to what it received, so the list is read from its end as long as trusted
+ * proxies wrote it. Anything before that may be forged. The result is undefined where the runtime
+ * does not know the address.
  */
 export function callerFinder(trustedProxies: readonly string[]): (call: Call) => string | undefined {
   const isTrusted = proxyTrust(trustedProxies);
@@ -48,12 +48,14 @@ export function callerFinder(trustedProxies: readonly string[]): (call: Call) =>
   };
 }
 
-/** An IPv4 address that came in over an IPv6 socket, as it is written otherwise. */
+/** Converts an IPv4 address that arrived over an IPv6 socket to its usual form. */
 function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-/** Some proxies write the port behind the address: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+/**
+ * Removes the port that some proxies append to the address: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+ */
 function withoutPort(entry: string): string {
   const [, bracketed, v4] = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/.exec(entry) ?? [];
   return bracketed ?? v4 ?? entry;

@@ -3,7 +3,7 @@
 /** Elements in order: a name and its text. */
 export type XmlElements = readonly (readonly [name: string, text: string])[];
 
-/** `<response>…</response>` with the elements given, each with escaped text. */
+/** `<response>…</response>` with the given elements, their text escaped. */
 export function xmlResponse(elements: XmlElements): string {
   let inner = '';
   for (const [name, text] of elements) inner += `<${name}>${escapeXml(text)}</${name}>`;
@@ -20,7 +20,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\r': '&#13;',
 };
 
-/** Text for XML: markup is escaped, and characters that XML 1.0 cannot hold (section 2.2) become U+FFFD. */
+/** Escapes text for XML; characters that XML 1.0 cannot contain (section 2.2) become U+FFFD. */
 export function escapeXml(text: string): string {
   return text
     .toWellFormed()
