@@ -1,22 +1,30 @@
-/** Work that comes round again and again in the background of a process, started and stopped like any other part. */
+/**
+ * Work that repeats in the background of a process; it is started and stopped like any other part.
+ */
 
 import type { Log } from './log.ts';
 
 export interface RoundsOptions {
   /** Milliseconds from the end of one round to the beginning of the next. */
   readonly every: number;
-  /** Up to which share of `every` a pause is longer or shorter, so that processes that started together part; 0 by default. */
+  /**
+   * How much a pause may vary, as a share of `every`, so that processes that started together do
+   * not run in step; 0 by default.
+   */
   readonly spread?: number;
-  /** Whether the first round begins at the start, not a pause later; false by default. */
+  /** Whether the first round begins at the start instead of after a pause; false by default. */
   readonly atOnce?: boolean;
-  /** One round. A long one asks between its steps whether it should end. What it throws is logged, and the next round comes. */
+  /**
+   * One round. A long round should check between its steps whether to stop. An error is logged, and
+   * the next round follows.
+   */
   readonly round: (isStopped: () => boolean) => Promise<void>;
-  /** What the log says of a round that failed. */
+  /** The log message of a failed round. */
   readonly failure: string;
   readonly log: Log;
 }
 
-/** Rounds that never overlap; nothing of them keeps the process alive. */
+/** Runs rounds that never overlap and do not keep the process alive. */
 export class Rounds {
   readonly #options: RoundsOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -32,7 +40,7 @@ export class Rounds {
     else this.#pause();
   }
 
-  /** Stops after the step under way. */
+  /** Stops after the current step. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);

@@ -1,8 +1,10 @@
 /**
- * The one error of the house: a closed set of codes, each with the HTTP status it is answered with.
+ * The one error class of the project: a closed set of codes, each with the HTTP status of its
+ * reply.
  *
- * `message` is public: it goes to the caller as it is, so it names the member and the rule and never a secret. Whatever else
- * is known (the cause) is for the log, found there under `instance`, the id that a 500 shows to the caller.
+ * `message` is public: it is sent to the caller unchanged, so it names the member and the rule and
+ * never a secret. The cause goes only to the log, under `instance`, the id that a 500 shows to the
+ * caller.
  */
 import { randomUUID } from 'node:crypto';
 
@@ -14,23 +16,26 @@ const STATUS_OF_CODE = {
   'not-found': 404,
   'method-not-allowed': 405,
   'request-timeout': 408,
-  /** It was there and is kept no longer. */
+  /** It existed, but is no longer kept. */
   gone: 410,
   'body-too-large': 413,
   'url-too-long': 414,
   'unsupported-media-type': 415,
   'expectation-failed': 417,
-  /** The request is for a name that this server does not have (RFC 9110 section 15.5.20). */
+  /** The request is for a host name that this server does not have (RFC 9110 section 15.5.20). */
   misdirected: 421,
   'too-many-requests': 429,
   'headers-too-large': 431,
-  /** The store did not do it and has said so: nothing changed, the caller may send it again. */
+  /** The store has reported that it did nothing: nothing changed, the caller may retry. */
   'not-done': 503,
-  /** The store cannot tell whether it was done; sending it again is safe, for every write of Quiver is idempotent. */
+  /**
+   * The store cannot tell whether the write was done. Retrying is safe, because every write of
+   * Quiver is idempotent.
+   */
   unknown: 503,
-  /** Something needed for a true answer could not be reached. */
+  /** Something that a correct answer needs could not be reached. */
   unavailable: 503,
-  /** No space to store it: nothing changed (RFC 4918 section 11.5). */
+  /** No space to store it; nothing changed (RFC 4918 section 11.5). */
   'insufficient-storage': 507,
   internal: 500,
   'not-implemented': 501,
@@ -40,9 +45,11 @@ const STATUS_OF_CODE = {
 export type ErrorCode = keyof typeof STATUS_OF_CODE;
 
 export interface QuiverErrorOptions {
-  /** What lies beneath; logged, never shown. */
+  /** The underlying error; logged, never shown. */
   readonly cause?: unknown;
-  /** Response headers that belong to this refusal, in lower case, for instance `allow` or `retry-after`. */
+  /**
+   * Response headers of this refusal, names in lower case, for instance `allow` or `retry-after`.
+   */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -51,7 +58,7 @@ export class QuiverError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Ties what the caller saw to the line in the log. */
+  /** Links the caller's reply to the line in the log. */
   readonly instance: string = randomUUID();
 
   constructor(code: ErrorCode, message: string, options: QuiverErrorOptions = {}) {

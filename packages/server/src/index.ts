@@ -1,4 +1,7 @@
-/** What `quiver-server` exports. One line an export; each also stands in `exports` of the package if it has a path of its own. */
+/**
+ * The exports of `quiver-server`, one per line; an export with its own path is also listed in
+ * `exports` of the package.
+ */
 
 export { run } from './cli/run.ts';
 export { quiverVersion } from './version.ts';

@@ -3,7 +3,10 @@ import type { LogLevel } from './config/config.ts';
 
 export type Log = pino.Logger;
 
-/** The log: JSON lines on stderr, times in ISO 8601. Secrets never reach it; what may bear one is not logged whole. */
+/**
+ * The log: JSON lines on stderr with times in ISO 8601. Secrets never reach it: objects that may
+ * contain one are not logged whole.
+ */
 export function makeLog(level: LogLevel, worker?: number): Log {
   return pino(
     {

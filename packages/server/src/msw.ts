@@ -1,4 +1,7 @@
-/** `quiver-server/msw`: Mock Service Worker hands calls to Adobe Target to a sandbox (contract section 13). */
+/**
+ * `quiver-server/msw`: lets Mock Service Worker send calls to Adobe Target to a sandbox (contract
+ * section 13).
+ */
 
 import { type HttpHandler, http } from 'msw';
 import type { RunningSandbox } from './sandbox/public-types.ts';
@@ -7,8 +10,9 @@ import { type TargetHandlersOptions, targetHandlersOf } from './sandbox/target-h
 export type { TargetHandlersOptions } from './sandbox/target-handlers.ts';
 
 /**
- * Handlers for `setupServer` of MSW 3 or 2. Calls to `*.tt.omtrdc.net`, by http or https, are answered in this process by the
- * sandbox, so clients with Adobe's hosts built in work unchanged and nothing leaves the machine.
+ * Handlers for `setupServer` of MSW 3 or 2. Calls to `*.tt.omtrdc.net`, by http or https, are
+ * answered in this process by the sandbox. Clients with built-in Adobe hosts work unchanged, and
+ * nothing leaves the machine.
  *
  * ```ts
  * const adobe = setupServer(...targetHandlers(quiver));

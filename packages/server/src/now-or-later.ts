@@ -1,16 +1,16 @@
 /**
- * Values that are known at once or only later.
+ * Values that are known now or only later.
  *
- * Most fetches find everything in memory. Waiting for a promise anyway would cost each of them
- * several turns of the event loop's queue, so the hot paths work on values for as long as they can.
+ * Most fetches find everything in memory. Awaiting a promise anyway would cost each of them several
+ * turns of the microtask queue, so the hot paths work on plain values as long as they can.
  */
 
 /** A value, or a promise of one. */
 export type NowOrLater<Value> = Value | Promise<Value>;
 
 /**
- * Whether a value comes later. The five steps that every fetch passes ask this before they call
- * {@link whenKnown}, so that the engine can inline the step that follows: `whenKnown` itself calls
+ * Whether a value comes later. The five steps of every fetch ask this before they call
+ * {@link whenKnown}, so that the engine can inline the step that follows. `whenKnown` itself calls
  * a different function at each place, which made a fetch 4 % slower (`bench/notes/house.md`).
  */
 export function isLater<Value>(value: NowOrLater<Value>): value is Promise<Value> {
@@ -18,10 +18,10 @@ export function isLater<Value>(value: NowOrLater<Value>): value is Promise<Value
 }
 
 /**
- * Goes on with a value: at once when it is known, otherwise when its promise is fulfilled.
+ * Continues with a value: at once when it is known, otherwise when its promise is fulfilled.
  *
- * `next` gets `one` and `two` after the value. Passing them here instead of closing over them saves
- * hot paths an object for each request.
+ * `next` receives `one` and `two` after the value. Passing them here instead of closing over them
+ * saves hot paths an object per request.
  */
 export function whenKnown<Value, Next, One = undefined, Two = undefined>(
   value: NowOrLater<Value>,
@@ -45,8 +45,8 @@ export function whenKnown<Value, Next, One, Two>(
 }
 
 /**
- * Handles the rejection of a promise, with `one` as in {@link whenKnown}; a value that is known
- * passes.
+ * Handles the rejection of a promise, with `one` as in {@link whenKnown}; a known value passes
+ * through.
  */
 export function recovered<Value, One = undefined>(
   value: NowOrLater<Value>,

@@ -1,2 +1,5 @@
-/** The folder of this package, seen from its sources, from what is compiled of them, and from what it ships: all keep this file one down. */
+/**
+ * The folder of this package. The sources, the compiled files and the shipped files all keep this
+ * file one level below it.
+ */
 export const PACKAGE_FOLDER = new URL('../', import.meta.url);

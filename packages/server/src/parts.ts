@@ -1,6 +1,6 @@
 /**
- * The parts that stand between the stores and the routes, put together in one place for the server,
- * a sandbox, the demonstration and the tests. Nothing is opened and nothing is started here.
+ * Builds the parts between the stores and the routes, in one place for the server, a sandbox, the
+ * demo and the tests. Opens and starts nothing.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -34,12 +34,12 @@ export interface PartsOptions {
   readonly stores: Stores;
   /** Where uploaded batches are kept. */
   readonly files: BatchFileStore;
-  /** The clients that are served. */
+  /** The client codes that are served. */
   readonly clients: readonly string[];
-  /** The number of this edge cluster, and of its node. */
+  /** The numbers of this edge cluster and of its node. */
   readonly cluster: number;
   readonly node: number;
-  /** The other edge clusters; left out where there are none. */
+  /** The other edge clusters; undefined without any. */
   readonly edges?: EdgeLinks | undefined;
   /**
    * The secret from which the keys of tokens and sessions are derived, see `access/signing-key.ts`.
@@ -63,23 +63,18 @@ export interface Parts {
   readonly usage: UsageMeter;
   readonly placeholders: PlaceholderIds;
   readonly attributeNames: AttributeNames;
-  /**
-   * The profiles of this cluster in their store; what is written there leaves its attribute names.
-   */
+  /** The profiles of this cluster in their store; writes to it record attribute names. */
   readonly store: ProfileStore;
-  /** Which ids must not be stored. */
+  /** Decides which ids must not be stored. */
   readonly suppressions: Suppressions;
-  /** What persons have asked for. */
+  /** The privacy requests of persons. */
   readonly privacy: PrivacyRequests;
   /** The profiles of this cluster. */
   readonly localProfiles: ProfileService;
   /** The profiles of all clusters. */
   readonly profiles: ProfileService;
   readonly edges: EdgeLinks | undefined;
-  /**
-   * What this cluster and the others tell one another of settings, tokens and sessions; there
-   * whenever `edges` is.
-   */
+  /** Shares settings, tokens and sessions with the other clusters; present whenever `edges` is. */
   readonly exchange: ClientExchange | undefined;
 }
 
@@ -135,7 +130,7 @@ function profilesOfAll(
   return new LocatedProfiles({ cluster, node, profiles: here, store, peers, log, now });
 }
 
-/** Makes what applies the batches of some clients; not started yet. */
+/** Makes the runner that applies the batches of some clients; it is not started yet. */
 export function batchRunner(parts: Parts, clients: readonly string[]): BatchRunner {
   const { stores, files, edges, attributeNames, rulesOf, placeholders, suppressions, log, now } = parts;
   return new BatchRunner({

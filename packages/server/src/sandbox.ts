@@ -8,6 +8,7 @@ export type * from './sandbox/public-types.ts';
 /**
  * Starts a sandbox on loopback in this process.
  *
- * @throws QuiverError (rejects) that names the option and its rule; the system's error when it cannot listen
+ * @throws QuiverError (rejects) that names the option and its rule; the system's error when it
+ *   cannot listen
  */
 export const startSandbox: (options?: StartSandboxOptions) => Promise<RunningSandbox> = start;

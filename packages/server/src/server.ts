@@ -47,8 +47,8 @@ export {
 } from './storage/lmdb/lmdb-upkeep.ts';
 
 /**
- * What a process is for: to answer requests, or what goes on without one: applying batches,
- * cleaning up. Apart, for the rows of a batch would keep requests waiting.
+ * What a process does: `serving` answers requests; `background` applies batches and cleans up. They
+ * are separate because the rows of a batch would delay requests.
  */
 export type ServerRole = 'serving' | 'background';
 
@@ -62,54 +62,53 @@ export interface ServerParts {
   /** When the server was started, in epoch milliseconds. */
   readonly startedAt: number;
   readonly role: ServerRole;
-  /** Says something that every other process hears; see {@link QuiverServer.hear}. */
+  /** Sends a message to every other process; see {@link QuiverServer.hear}. */
   readonly tellOthers: (news: string) => void;
-  /** Called when the store takes no writes, and again every few seconds as long as it does not. */
+  /** Called when the store accepts no writes, and again every few seconds while that lasts. */
   readonly storeStalled?: () => void;
-  /** Called when this process must not go on with the store, with one line that says why. */
+  /** Called with a one-line reason when this process must stop using the store. */
   readonly storeLost?: (reason: string) => void;
   /** Which of the server's processes this is, from 0. */
   readonly place: number;
   /**
-   * Gives what every process, this one included, reports on a matter; this one alone by default.
+   * Collects the reports of every process, this one included, on a subject; by default only this
+   * one's.
    */
   readonly askAll?: (about: string, query?: string) => Promise<readonly unknown[]>;
 }
 
 export interface QuiverServer {
-  /**
-   * What this process has to say on a matter of {@link ServerParts.askAll}; undefined for nothing.
-   */
+  /** The report of this process on a subject of {@link ServerParts.askAll}; undefined for none. */
   report(about: string, query: string): unknown;
-  /** Opens everything; when this returns a serving process listens. */
+  /** Opens everything; when this returns, a serving process listens. */
   start(): Promise<void>;
-  /** Takes what another process has told. */
+  /** Receives a message from another process. */
   hear(news: string): void;
-  /** Stops accepting, answers what is in flight, flushes and closes. */
+  /** Stops accepting, answers requests in progress, flushes and closes. */
   close(): Promise<void>;
 }
 
-/** The news that a batch was queued; the client follows. */
+/** The message that a batch was queued; the client code follows. */
 const BATCH_ACCEPTED = 'batch accepted: ';
 
-/** What to tell of the store while it is open. */
+/** Callbacks about the store while it is open. */
 export interface StoreHooks extends Pick<LmdbStoresOptions, 'onStall' | 'onLockFileGone' | 'changes'> {
-  /** Told what is amiss with a cluster. */
+  /** Receives problems of a Redis Cluster. */
   readonly log?: Log;
 }
 
 /**
  * Opens the store that the configuration names.
  *
- * @param signingKey of the server; left out by a command that only looks into the store
- * @param hooks what to tell of the store while it is open; by default nobody is told
+ * @param signingKey that of the server; absent in a command that only reads the store
+ * @param hooks callbacks about the store while it is open; none by default
  */
 export async function openStores(
   config: ServeConfig,
   signingKey?: string,
   hooks: StoreHooks = {},
 ): Promise<Stores> {
-  // Whoever only looks into the store leaves its feed as it is.
+  // A command that only reads the store leaves its change feed as it is.
   const { log, changes = signingKey === undefined ? undefined : config.changes, ...trouble } = hooks;
   const { store } = config;
   if (store.kind === 'lmdb') {
@@ -120,7 +119,8 @@ export async function openStores(
     await noteStore(config.dataDir);
     return stores;
   }
-  // Only here: who keeps profiles in the data folder has no need of the client library.
+  // Imported only here, because a server that keeps profiles in the data folder does not need the
+  // client library.
   const { openRedisStores } = await import('./storage/redis/open-redis-stores.ts');
   const password = config.storePassword ?? store.password;
   return openRedisStores({
@@ -135,33 +135,33 @@ export async function openStores(
     changes,
     allowUnsafe: config.allowUnsafeStore,
     found: (flaws) => log && logFlaws(log, flaws),
-    // Tokens that one process signs must be good at every other.
+    // Tokens that one process signs must be valid at every other.
     sharedKeyMark: signingKey && derivedKey(signingKey, 'mark of the store').toString('base64url'),
   });
 }
 
 function logFlaws(log: Log, flaws: readonly string[]): void {
-  if (flaws.length === 0) log.info('the store has all that it must have again');
+  if (flaws.length === 0) log.info('the store meets all requirements again');
   else
-    log.error({ flaws }, 'the store would lose what it acknowledges, or does not let Quiver do what it must');
+    log.error({ flaws }, 'the store may lose acknowledged writes, or denies Quiver a command that it needs');
 }
 
-/** Says in the data folder that it has a store. */
+/** A file in the data folder that records that it has a store. */
 const STORE_NOTE = 'store-was-made';
 
-/** Whether the embedded store of a data folder is missing, although there was one. */
+/** Whether the embedded store of a data folder is missing although it existed before. */
 export function hasLostStore(dataDir: string): boolean {
   return !hasEmbeddedStore(join(dataDir, 'store')) && existsSync(join(dataDir, STORE_NOTE));
 }
 
 /**
- * Refuses a data folder that had a store and has none any more: it would be served as if nobody had
- * ever come.
+ * Refuses a data folder whose store has disappeared; otherwise the server would start with an empty
+ * store as if there had never been any profiles.
  */
 function requireStoreThatWas(dataDir: string, path: string): void {
   if (!hasLostStore(dataDir)) return;
   throw new StoreDamagedError(
-    `${path} had a store and has none any more; restore a backup, or remove ${join(dataDir, STORE_NOTE)} to begin with an empty one`,
+    `${path} had a store that is now missing; restore a backup, or remove ${join(dataDir, STORE_NOTE)} to start with an empty one`,
   );
 }
 
@@ -174,7 +174,7 @@ async function noteStore(dataDir: string): Promise<void> {
   });
 }
 
-/** Makes a process of a server; it opens nothing until it is started. */
+/** Makes one process of a server; it opens nothing until it is started. */
 export function createServer(parts: ServerParts): QuiverServer {
   const server = new ServerProcess(parts);
   let closing: Promise<void> | undefined;
@@ -196,13 +196,13 @@ export function createServer(parts: ServerParts): QuiverServer {
   };
 }
 
-/** How often a process looks for privacy requests that wait for something, in milliseconds. */
+/** How often a process checks for privacy requests that are waiting, in milliseconds. */
 const PRIVACY_EVERY_MS = 5000;
 
 function privacyRounds(privacy: PrivacyRequests, clients: readonly string[], log: Log) {
   const rounds = new Rounds({
     ...{ every: PRIVACY_EVERY_MS, spread: 0.5, log },
-    failure: 'privacy requests could not be looked at',
+    failure: 'privacy requests could not be checked',
     round: () => privacy.goOn(clients),
   });
   return {
@@ -218,9 +218,9 @@ class ServerProcess {
   readonly #parts: ServerParts;
   readonly #metrics = new Registry();
   readonly #journal: HeadJournal | undefined;
-  /** What is open, in the order in which it was opened. */
+  /** Functions that close what is open, in the order in which it was opened. */
   readonly #closers: (() => Promise<void>)[] = [];
-  /** Told when the process goes down. */
+  /** Called when the process shuts down. */
   readonly #closeListeners = new Set<() => void>();
   #isDraining = false;
   #runner: BatchRunner | undefined;
@@ -266,7 +266,7 @@ class ServerProcess {
     return stores;
   }
 
-  /** The other edge clusters; undefined where there are none. */
+  /** The links to the other edge clusters; undefined without any. */
   #linkEdges({ spentCalls }: Stores): EdgeLinks | undefined {
     const { config, log } = this.#parts;
     const { cluster, peers, edgeTimeout, edgeSecret } = config;
@@ -358,7 +358,7 @@ class ServerProcess {
 
   async closeAll(): Promise<void> {
     this.#isDraining = true;
-    // Streams would keep their connections open.
+    // Open streams would keep their connections open.
     for (const listener of [...this.#closeListeners]) listener();
     for (const close of this.#closers.reverse()) await close();
   }

@@ -106,7 +106,7 @@ test('a folder that had a store and has none any more is refused', async () => {
   expect(await checkStore(config)).toMatchObject([
     { state: 'problem', text: expect.stringContaining('had a store') },
   ]);
-  await expect(openStores(config)).rejects.toThrow(/had a store and has none any more; restore a backup/);
+  await expect(openStores(config)).rejects.toThrow(/had a store that is now missing; restore a backup/);
   await rm(join(dataDir, 'store-was-made'));
   await (await openStores(config)).close();
 });

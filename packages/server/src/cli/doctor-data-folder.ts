@@ -77,7 +77,7 @@ export async function checkStore(config: ServeConfig): Promise<Finding[]> {
   const path = join(config.dataDir, STORE_FOLDER);
   if (config.store.kind !== 'lmdb') return [await checkCluster(config)];
   if (hasLostStore(config.dataDir)) {
-    return [{ name, state: 'problem', text: `${path} had a store and has none any more; restore a backup` }];
+    return [{ name, state: 'problem', text: `${path} had a store that is now missing; restore a backup` }];
   }
   if (!hasEmbeddedStore(path)) return [{ name, state: 'ok', text: 'none yet; made at the first start' }];
   const { profiles, bytes, freeBytes, processes, unfinished } = await inspectApart(path);

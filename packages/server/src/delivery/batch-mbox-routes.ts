@@ -1,6 +1,6 @@
 /**
- * `POST /rest/v2/batchmbox`, the API between the single mbox call and Delivery (contract section 7): the
- * deprecated npm package `@adobe/target-node-client` speaks it.
+ * `POST /rest/v2/batchmbox`, the API between the single mbox call and Delivery (contract section
+ * 7); the deprecated npm package `@adobe/target-node-client` uses it.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -71,7 +71,7 @@ export function batchMboxRoute(intake: VisitIntake): Route {
       memberOf: memberOfId,
       sentTntId: sent.id?.tntId,
       metered: { execute: { mboxes: sent.mboxes.map(() => ({})) } },
-      // This API carries the token in a header, and asks for the trace in the body.
+      // This API sends the token in a header and requests the trace in the body.
       debugToken: sent.trace?.enabled ? debugTokenIn(request.headers) : undefined,
       attributesMember: 'profileParameters',
     });
@@ -101,7 +101,7 @@ export function batchMboxRoute(intake: VisitIntake): Route {
   };
 }
 
-/** The debug token is the whole header; `Bearer` before it is taken too. */
+/** The debug token is the whole header, with or without `Bearer` before it. */
 function debugTokenIn(headers: Call['request']['headers']): SentDebugToken {
   const text = (headers.get('authorization') ?? '').replace(/^Bearer +/i, '');
   return { member: 'Authorization', text };
@@ -109,7 +109,7 @@ function debugTokenIn(headers: Call['request']['headers']): SentDebugToken {
 
 const DESCRIBE = {
   tags: ['Delivery'],
-  summary: 'Take in a visit, in the batch mbox form',
+  summary: 'Record a visit, in the batch mbox form',
   description: 'Deprecated at Adobe. The profile parameters of the request and of its mboxes are stored.',
   request: {
     query: z.object({ client: ClientCode, sessionId: SessionId }),

@@ -1,4 +1,7 @@
-/** The answer to a Delivery request: the ids, and the same lists back, without content (contract section 7). */
+/**
+ * The reply to a Delivery request: the ids, and the request's lists without content (contract
+ * section 7).
+ */
 
 import { randomUUID } from 'node:crypto';
 import type { DeliveryRequest } from './delivery-schema.ts';
@@ -6,7 +9,10 @@ import type { Trace } from './visit-intake.ts';
 
 export interface DeliveryReplyParts {
   readonly client: string;
-  /** With a hint, if hints are on; undefined for a visitor who has opted out and sent none. */
+  /**
+   * Includes a location hint, if hints are on; undefined for a visitor who has opted out and sent
+   * no tntId.
+   */
   readonly tntId: string | undefined;
   readonly edgeHost: string | undefined;
   readonly trace: Trace | undefined;
@@ -16,7 +22,7 @@ const NO_OPTIONS: readonly never[] = [];
 
 type Mboxes = NonNullable<DeliveryRequest['execute']>['mboxes'];
 
-/** The reply as it goes into JSON: members that are undefined are left out. */
+/** The reply as a JSON value; undefined members are left out. */
 export function deliveryReply(request: DeliveryRequest, parts: DeliveryReplyParts) {
   const { client, tntId, edgeHost, trace } = parts;
   const { id, execute, prefetch, notifications } = request;
@@ -47,8 +53,9 @@ export function deliveryReply(request: DeliveryRequest, parts: DeliveryReplyPart
 }
 
 /**
- * The mboxes of the request, without content. `options` is there and empty, because the Python SDK
- * walks through it unasked; the trace stands in each, because SDKs drop members of the reply itself.
+ * The mboxes of the request, without content. `options` is present and empty because the Python SDK
+ * iterates over it unconditionally. The trace is repeated in each mbox because SDKs drop unknown
+ * members of the reply itself.
  */
 function mboxesBack(mboxes: Mboxes, trace: Trace | undefined) {
   return mboxes?.map(({ index, name }) => {

@@ -1,4 +1,7 @@
-/** Delivery, where visitors come from: Adobe's Delivery API and its older mbox form (contract section 7). */
+/**
+ * Delivery, which records visits: Adobe's Delivery API and its older mbox form (contract section
+ * 7).
+ */
 
 import { readBody } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
@@ -17,17 +20,17 @@ import { checkSessionId, memberName, memberOfId, visitOf } from './visit.ts';
 import type { SentDebugToken, VisitIntake } from './visit-intake.ts';
 
 /**
- * The most bytes of a Delivery or mbox body (ours: Adobe allows 60 MB). A request at all limits at once,
- * a hundred mboxes with a hundred parameters of 5,000 characters each, would come close to 60 MB; those
- * that sites send have a few KB. Parsing JSON holds up every other request of the process, for 4 MB some
- * tens of milliseconds.
+ * The largest body of a Delivery or mbox call, in bytes; Adobe allows 60 MB. A request that reached
+ * all limits at once, with a hundred mboxes of a hundred parameters of 5,000 characters each, would
+ * come close to 60 MB; real sites send a few KB. Parsing JSON blocks every other request of the
+ * process, for some tens of milliseconds at 4 MB.
  */
 export const MAX_DELIVERY_BODY = 4 * 1024 * 1024;
 
 /**
- * Delivery and the legacy mbox call: open to every page, as at Adobe.
+ * Delivery and the legacy mbox call, open to every page, as at Adobe.
  *
- * Long because both handlers stand in it, and both descriptions.
+ * Long because it contains both handlers and both descriptions.
  */
 export function deliveryRoutes(intake: VisitIntake): Route[] {
   async function deliver(call: Call): Promise<Reply> {
@@ -94,7 +97,7 @@ export function deliveryRoutes(intake: VisitIntake): Route[] {
   ];
 }
 
-/** The token of a Delivery request; null counts as not sent. */
+/** The debug token of a Delivery request; null counts as not sent. */
 function debugTokenOf(text: string | null | undefined): SentDebugToken | undefined {
   return typeof text === 'string' ? { member: 'trace.authorizationToken', text } : undefined;
 }
@@ -108,7 +111,7 @@ export const ClientCode = z.string().optional().openapi({ description: 'Client c
 const Refusal = z
   .object({ status: z.int(), message: z.string() })
   .openapi({ example: { status: 400, message: 'context.channel: must be "web" or "mobile"' } });
-/** The refusal of a visit. */
+/** The description of a refused visit. */
 export const REFUSED = {
   description: 'Refused; nothing was stored',
   content: { 'application/json': { schema: Refusal } },
@@ -118,10 +121,10 @@ const ReplyPart = z.looseObject({});
 
 const DELIVERY = {
   tags: ['Delivery'],
-  summary: 'Take in a visit',
+  summary: 'Record a visit',
   description:
-    'Finds, makes, links and updates the profile of the visitor, durably, before it answers. The lists come back without ' +
-    'content: Quiver keeps profiles, it does not choose content. Names of profile parameters that look like whole numbers are ' +
+    'Finds, creates, links and updates the profile of the visitor durably before it answers. The lists are returned without ' +
+    'content, because Quiver keeps profiles and does not choose content. Names of profile parameters that look like whole numbers are ' +
     'stored before the others of their part.',
   request: {
     query: z.object({ client: ClientCode, sessionId: SessionId }),
@@ -159,15 +162,15 @@ const DELIVERY = {
         },
       },
     },
-    204: { description: 'Taken in; `context.beacon` asked for no answer' },
+    204: { description: 'Recorded; `context.beacon` asked for no answer' },
     400: REFUSED,
-    403: { ...REFUSED, description: 'The debug token is not the present one; nothing was stored' },
+    403: { ...REFUSED, description: 'The debug token is not the current one; nothing was stored' },
   },
 };
 
 const MBOX = {
   tags: ['Delivery'],
-  summary: 'Take in a visit, in the older mbox form',
+  summary: 'Record a visit, in the older mbox form',
   request: {
     params: z.object({ sessionId: SessionId }),
     query: z.object({ client: ClientCode }),

@@ -1,8 +1,10 @@
 /**
- * The members of a Delivery request that Quiver reads (contract section 7); all others are let through unseen.
+ * The members of a Delivery request that Quiver reads (contract section 7); all others are accepted
+ * unread.
  *
- * The schema checks and describes; what is read afterwards is the parsed JSON itself, for a schema library that copies objects
- * loses names such as `__proto__`. An optional member may be null, which counts as not sent.
+ * The schema checks and describes. Handlers then read the parsed JSON itself, because a schema
+ * library that copies objects loses names such as `__proto__`. An optional member may be null,
+ * which counts as not sent.
  */
 
 import { QuiverError } from '../errors.ts';
@@ -10,10 +12,10 @@ import { z } from '../wire/schema.ts';
 
 export const MAX_MBOXES = 50;
 export const MAX_PROFILE_PARAMETERS = 50;
-/** Of a profile parameter and of an mbox parameter, in characters. */
+/** The longest value of a profile parameter or mbox parameter, in characters. */
 export const MAX_PARAMETER_VALUE = 5000;
 
-// Checked by profile-parameters.ts, to the letter and in order.
+// Checked by profile-parameters.ts, which preserves names and their order.
 const ProfileParameters = z
   .unknown()
   .optional()
@@ -111,10 +113,11 @@ export const MboxCallSchema = z
   });
 
 /**
- * Holds a parsed body against a schema.
+ * Checks a parsed body against a schema.
  *
- * @returns the body itself, untouched, under the schema's type
- * @throws QuiverError `bad-request` that names the first member at fault, as a path such as `execute.mboxes[3].name`
+ * @returns the body itself, unchanged, with the schema's type
+ * @throws QuiverError `bad-request` that names the first invalid member, as a path such as
+ *   `execute.mboxes[3].name`
  */
 export function checkMembers<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
   const outcome = schema.safeParse(body);
@@ -127,7 +130,7 @@ export function checkMembers<Schema extends z.ZodType>(schema: Schema, body: unk
   return body as z.infer<Schema>;
 }
 
-/** Whether a path leads to a member that was not sent. */
+/** Whether a path points to a member that was not sent. */
 function isMissing(body: unknown, path: readonly PropertyKey[]): boolean {
   let value: unknown = body;
   for (const step of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[step];

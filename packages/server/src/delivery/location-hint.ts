@@ -1,6 +1,6 @@
-/** How the cluster is named to a visitor (contract section 8). */
+/** How replies name the cluster to a visitor (contract section 8). */
 
-/** What the naming depends on; a part of the configuration. */
+/** The part of the configuration that decides the naming. */
 export interface LocationRules {
   readonly locationHint: 'none' | 'cluster' | 'adobe';
   readonly cluster: number;
@@ -9,23 +9,24 @@ export interface LocationRules {
 }
 
 export interface LocationNames {
-  /** A tntId without a hint, made into the one that is sent out. */
+  /** Adds the location hint to a tntId that has none. */
   readonly tntIdOf: (value: string, place?: HintPlace) => string;
-  /** The host to send later requests to; undefined unless hints are as Adobe sends them. */
+  /** The host for the visitor's later requests; undefined unless hints are sent in Adobe's form. */
   readonly edgeHostOf: (place?: HintPlace) => string | undefined;
 }
 
-/** Where a profile lives, when that is not here. */
+/** Where a profile lives, if that is another cluster. */
 export interface HintPlace {
   readonly cluster?: number;
   readonly node?: number;
 }
 
 /**
- * The names of this cluster: `none` names it nowhere, `cluster` behind the dot of a tntId, `adobe` there and as `edgeHost`.
+ * Makes the names of this cluster: `none` does not name it, `cluster` adds it after the dot of a
+ * tntId, and `adobe` does that and also sends `edgeHost`.
  *
- * Only `adobe` may send what Adobe's SDKs act upon: they take `.28_20` or an `edgeHost` as leave to send the visitor's next call
- * to `mboxedge28.tt.omtrdc.net`, wherever they were pointed at first.
+ * Only `adobe` may send what Adobe's SDKs act upon: on `.28_20` or an `edgeHost` they send the
+ * visitor's next call to `mboxedge28.tt.omtrdc.net`, whatever host they were configured with.
  */
 export function locationNames({ locationHint, cluster, node, serverDomain }: LocationRules): LocationNames {
   if (locationHint === 'none') return { tntIdOf: (value) => value, edgeHostOf: nowhere };

@@ -1,6 +1,6 @@
 /**
- * The mbox calls under `/m2/{client}/` that pages, e-mails and older apps send (contract section 7): ids,
- * mbox and attributes as parameters of a query or a form. They differ in what they answer.
+ * The mbox calls under `/m2/{client}/` that pages, e-mails and older apps send (contract section
+ * 7): ids, mbox and attributes are parameters of a query or a form. They differ in their replies.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -27,24 +27,24 @@ import { StrictMboxCallSchema } from './strict-schema.ts';
 import { checkSessionId, visitOf } from './visit.ts';
 import type { VisitIntake, VisitTaken } from './visit-intake.ts';
 
-/** The most bytes of a form: what a single update may have. */
+/** The largest form, in bytes; the same as for a single update. */
 const MAX_FORM_BYTES = 60 * 1024;
 
-/** The parameters that name a visitor, and the member of a visit that each stands for. */
+/** The parameters that name a visitor, and the member of a visit that each one sets. */
 const IDS = [
   { parameter: 'mbox3rdPartyId', member: 'thirdPartyId', kind: 'thirdPartyId' },
   { parameter: 'mboxMCGVID', member: 'marketingCloudVisitorId', kind: 'ecid' },
   { parameter: 'mboxPC', member: 'tntId', kind: 'tntId' },
 ] as const satisfies readonly { parameter: string; member: string; kind: IdKind }[];
 
-/** A visit taken in, and what its answer may show of the request. */
+/** A recorded visit, and the parts of the request that the reply may show. */
 interface MboxCallTaken extends VisitTaken {
   readonly sessionId: string;
   readonly ids: { readonly [Member in (typeof IDS)[number]['member']]?: string };
 }
 
 interface MboxPage {
-  /** What follows `/m2/{client}/`. */
+  /** The path after `/m2/{client}/`. */
   readonly path: string;
   readonly summary: string;
   readonly style: ReplyStyle;
@@ -57,7 +57,7 @@ interface MboxPage {
 const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
 const EMPTY_PAGE = '<!doctype html><title></title>';
 
-/** Content that is empty, and never cached. */
+/** Empty content that is never cached. */
 function emptyContent(
   type: string,
   body: string | Uint8Array<ArrayBuffer>,
@@ -76,7 +76,7 @@ const HTML = 'text/html;charset=UTF-8';
 const PAGES: readonly MboxPage[] = [
   {
     path: 'rest/standard',
-    summary: 'Take in a visit; the content is empty',
+    summary: 'Record a visit; the content is empty',
     style: 'plain',
     type: HTML,
     example: '',
@@ -84,7 +84,7 @@ const PAGES: readonly MboxPage[] = [
   },
   {
     path: 'ubox/raw',
-    summary: 'Take in a visit, of an e-mail or an app; the content is empty',
+    summary: 'Record a visit from an e-mail or an app; the content is empty',
     style: 'plain',
     type: HTML,
     example: '',
@@ -92,7 +92,7 @@ const PAGES: readonly MboxPage[] = [
   },
   {
     path: 'ubox/image',
-    summary: 'Take in a visit; the content is a transparent pixel',
+    summary: 'Record a visit; the content is a transparent pixel',
     style: 'plain',
     type: 'image/gif',
     example: 'GIF89a…',
@@ -100,7 +100,7 @@ const PAGES: readonly MboxPage[] = [
   },
   {
     path: 'ubox/page',
-    summary: 'Take in a visit; the content is an empty page',
+    summary: 'Record a visit; the content is an empty page',
     style: 'plain',
     type: HTML,
     example: EMPTY_PAGE,
@@ -108,7 +108,7 @@ const PAGES: readonly MboxPage[] = [
   },
   {
     path: 'mbox/json',
-    summary: 'Take in a visit, as at.js 1.x sends it; there are no offers',
+    summary: 'Record a visit, as at.js 1.x sends it; there are no offers',
     style: 'json',
     type: 'application/json',
     example: '',
@@ -117,7 +117,7 @@ const PAGES: readonly MboxPage[] = [
   },
 ];
 
-/** GET and POST of each. */
+/** A GET and a POST route for each. */
 export function mboxPageRoutes(intake: VisitIntake): Route[] {
   return PAGES.flatMap((page) =>
     (['GET', 'POST'] as const).map((method) => ({
@@ -154,7 +154,7 @@ async function takeIn(intake: VisitIntake, call: Call, sent: readonly Parameter[
   const ids: Record<string, string> = {};
   for (const { parameter, member, kind } of IDS) {
     const text = lastValue(sent, parameter);
-    // at.js 1.x sends the parameter empty while it has no id.
+    // at.js 1.x sends this parameter empty until it has an id.
     if (text === undefined || text === '') continue;
     const problem = idProblem(kind, text);
     if (problem !== undefined) throw new QuiverError('bad-request', `${parameter}: ${problem}`);
@@ -173,7 +173,10 @@ async function takeIn(intake: VisitIntake, call: Call, sent: readonly Parameter[
   return { ...taken, sessionId, ids };
 }
 
-/** What scripts see of a call as parameters of its mbox: all but attributes and what cannot be decoded. */
+/**
+ * The parameters that profile scripts see as parameters of the mbox: all except attributes and
+ * values that cannot be decoded.
+ */
 function parametersOf(sent: readonly Parameter[]): NamedTexts {
   return sent.flatMap(
     ([name, value]): NamedTexts =>
@@ -181,7 +184,7 @@ function parametersOf(sent: readonly Parameter[]): NamedTexts {
   );
 }
 
-/** What is sent of categories; one that cannot be decoded says nothing. */
+/** The categories that were sent; a value that cannot be decoded is ignored. */
 function categoryValuesOf(sent: readonly Parameter[]): string[] {
   return sent.flatMap(([name, value]) =>
     name === CATEGORY_PARAMETER && value !== UNREADABLE ? [value] : [],
@@ -201,7 +204,7 @@ const PARAMETERS = z.object({
   'profile.country': z
     .string()
     .optional()
-    .openapi({ description: 'Any attribute, named behind `profile.`.', example: 'france' }),
+    .openapi({ description: 'Any attribute; its name follows `profile.`.', example: 'france' }),
 });
 
 function describe({ summary, type, example }: MboxPage, method: Method) {

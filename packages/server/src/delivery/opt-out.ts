@@ -1,4 +1,7 @@
-/** The opt-out of a visitor: a cookie that says that nothing may be kept of the browser (contract section 7). */
+/**
+ * The opt-out of a visitor: a cookie after which nothing about the browser is stored (contract
+ * section 7).
+ */
 
 import type { Call } from '../wire/call.ts';
 import { PLAIN_HEADERS, Reply } from '../wire/replies.ts';
@@ -18,7 +21,7 @@ export function isOptedOut(headers: Call['request']['headers']): boolean {
   return cookie !== null && OPTED_OUT.test(cookie);
 }
 
-/** @param isSecure whether the caller reached us by https */
+/** @param isSecure whether the caller reached this server by https */
 export function optOutRoute(isSecure: (call: Call) => boolean): Route {
   return {
     method: 'GET',
@@ -31,13 +34,14 @@ export function optOutRoute(isSecure: (call: Call) => boolean): Route {
       tags: ['Delivery'],
       summary: 'Opt this browser out',
       description:
-        'Sets the cookie `disableClient` for two years. Of a visit that brings it nothing is stored or metered.',
+        'Sets the cookie `disableClient` for two years. Visits that send it are neither stored nor metered.',
       responses: {
         200: { description: 'Opted out', content: { 'text/plain': { schema: z.string(), example: DONE } } },
       },
     },
     handle(call) {
-      // A page of another site is only sent the cookie with SameSite=None, which browsers take over https alone.
+      // Pages of other sites only get the cookie with SameSite=None, which browsers accept over
+      // https alone.
       const secure = isSecure(call);
       const scope = secure ? 'SameSite=None; Secure' : 'SameSite=Lax';
       return new Reply(secure ? DONE : DONE_HERE, 200, {

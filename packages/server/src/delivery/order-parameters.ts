@@ -1,14 +1,20 @@
-/** What the order and the product of a mbox are to a profile script: parameters of the mbox (contract section 7). */
+/**
+ * The order and the product of an mbox as profile scripts see them: as parameters of the mbox
+ * (contract section 7).
+ */
 
 import type { NamedTexts } from '../domain/script-input.ts';
 import { isJsonObject, type JsonObject } from '../wire/json.ts';
 
-/** The most characters of the id of a purchased product; a longer one is cut. */
+/** The longest id of a purchased product, in characters; a longer id is cut. */
 const MAX_PRODUCT_ID = 50;
-/** The most characters of all of them, joined by commas. */
+/** The longest list of product ids, joined by commas, in characters. */
 const MAX_PRODUCT_IDS = 250;
 
-/** The parameters of a part's `order` and `product`; members of a wrong type count as not sent. */
+/**
+ * Converts the `order` and `product` of a part to parameters; members of a wrong type count as not
+ * sent.
+ */
 export function orderParameters({ order, product }: JsonObject): NamedTexts {
   const parameters: [string, string][] = [];
   const add = (name: string, value: unknown) => {

@@ -8,8 +8,9 @@ import { isJsonObject, scalarProblem } from '../wire/json.ts';
 import { type DeliveryRequest, MAX_PARAMETER_VALUE, MAX_PROFILE_PARAMETERS } from './delivery-schema.ts';
 
 /**
- * All that a Delivery request sets, in the order of contract section 7, which is the order in which later values win:
- * `execute.pageLoad`, `execute.mboxes`, `prefetch.mboxes`, `prefetch.views`, `prefetch.pageLoad`, `notifications`.
+ * All attributes that a Delivery request sets, in the order of contract section 7, in which later
+ * values win: `execute.pageLoad`, `execute.mboxes`, `prefetch.mboxes`, `prefetch.views`,
+ * `prefetch.pageLoad`, `notifications`.
  *
  * @throws QuiverError `bad-request` that names the part and the rule
  */
@@ -25,7 +26,7 @@ export function profileParametersOf(request: DeliveryRequest): Map<string, strin
   return settings;
 }
 
-/** A part of a request that may bear profile parameters. */
+/** A part of a request that may contain profile parameters. */
 type Bearer = { readonly profileParameters?: unknown };
 
 function addListed(
@@ -40,12 +41,13 @@ function addListed(
 }
 
 /**
- * Adds the profile parameters of one part; a name that is there already takes the new value and the later place. An empty value
- * counts as not sent.
+ * Adds the profile parameters of one part. A name that is already present takes the new value and
+ * the later position. An empty value counts as not sent.
  *
- * @param sent what the member holds; undefined and null are none
- * @param path the part's path, for a refusal; empty at the top
- * @throws QuiverError `bad-request` when it is no object, has more than 50 members, or breaks a rule on names or values
+ * @param sent the member's value; undefined and null count as not sent
+ * @param path the part's path, for a refusal; empty for the top level
+ * @throws QuiverError `bad-request` when it is not an object, has more than 50 members, or breaks a
+ *   rule on names or values
  */
 export function addProfileParameters(settings: Map<string, string>, sent: unknown, path: string): void {
   if (sent === undefined || sent === null) return;
@@ -70,7 +72,7 @@ export function addProfileParameters(settings: Map<string, string>, sent: unknow
   }
 }
 
-/** A name for a message, cut where it is long. */
+/** A name for an error message, cut if it is long. */
 function shown(name: string): string {
   return quoted(name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name);
 }

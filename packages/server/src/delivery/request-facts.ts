@@ -1,4 +1,7 @@
-/** What a Delivery request says for profile scripts and sessions (contract section 16), read of the parsed JSON. */
+/**
+ * Extracts from the parsed JSON what a Delivery request tells profile scripts and sessions
+ * (contract section 16).
+ */
 
 import type { MboxFacts, NamedTexts, RequestFacts } from '../domain/script-input.ts';
 import { isJsonObject, type JsonObject } from '../wire/json.ts';
@@ -6,7 +9,7 @@ import type { HttpRequest } from '../wire/request.ts';
 import type { DeliveryRequest } from './delivery-schema.ts';
 import { orderParameters } from './order-parameters.ts';
 
-/** What Adobe calls the mbox that a page load stands for. */
+/** Adobe's name of the mbox that a page load stands for. */
 const GLOBAL_MBOX = 'target-global-mbox';
 /** The headers that `user.header` may read. */
 const READABLE_HEADERS = [
@@ -61,7 +64,10 @@ export function deliveryFacts(
   };
 }
 
-/** An older mbox call: the mboxes that it names, and what its parameters say beside ids and attributes. */
+/**
+ * Makes the facts of an older mbox call: the mboxes that it names, and its parameters other than
+ * ids and attributes.
+ */
 export function mboxCallFacts(
   mboxes: readonly (string | null | undefined)[],
   sessionId: string,
@@ -99,7 +105,7 @@ function mboxFacts(name: string | null | undefined, details: JsonObject, common:
   return { name: name ?? '', parameters: [...common, ...orderParameters(details), ...parameters] };
 }
 
-/** What the context says, under the names that at.js 1.x gave it as parameters of every mbox. */
+/** The facts of the context, under the parameter names that at.js 1.x sent with every mbox. */
 function contextParameters(context: JsonObject): NamedTexts {
   const window = memberOf(context, 'window');
   const screen = memberOf(context, 'screen');
@@ -113,7 +119,7 @@ function contextParameters(context: JsonObject): NamedTexts {
   });
 }
 
-/** The members that are texts, numbers or booleans, as texts. */
+/** The members that are strings, numbers or booleans, as text. */
 function textsOf(members: JsonObject): NamedTexts {
   return Object.entries(members).flatMap(
     ([name, value]): NamedTexts =>

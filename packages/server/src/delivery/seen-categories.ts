@@ -1,4 +1,7 @@
-/** The categories that a visit says the visitor looks at: the parameter `user.categoryId` (contract section 15). */
+/**
+ * The categories that a visitor looks at, as the parameter `user.categoryId` of a visit names them
+ * (contract section 15).
+ */
 
 import { categoriesOf, MAX_CATEGORY_VALUE } from '../domain/category-affinity.ts';
 import { atMostCharacters } from '../domain/visitor-id.ts';
@@ -14,7 +17,10 @@ type Part = { readonly parameters?: unknown } | null | undefined;
 
 const NONE: readonly string[] = [];
 
-/** All categories of a Delivery request, in the order in which its profile parameters count (contract section 7). */
+/**
+ * All categories of a Delivery request, in the order in which its profile parameters count
+ * (contract section 7).
+ */
 export function categoriesIn({ execute, prefetch, notifications }: DeliveryRequest): readonly string[] {
   const values: string[] = [];
   addValue(values, execute?.pageLoad);
@@ -26,20 +32,26 @@ export function categoriesIn({ execute, prefetch, notifications }: DeliveryReque
   return categoriesOfValues(values);
 }
 
-/** All categories of the mboxes of an older form. @param parts each with its `parameters` */
+/** All categories of the mboxes of an older call. @param parts each with its `parameters` */
 export function categoriesInParts(parts: readonly Part[]): readonly string[] {
   const values: string[] = [];
   addValues(values, parts);
   return categoriesOfValues(values);
 }
 
-/** The categories of values, of which one that comes again says nothing new: page parameters go with every mbox of a page. */
+/**
+ * The distinct categories of several values; repetitions are dropped because page parameters are
+ * sent with every mbox of a page.
+ */
 export function categoriesOfValues(values: readonly string[]): readonly string[] {
   if (values.length === 0) return NONE;
   return [...new Set(values)].flatMap(categoriesOf);
 }
 
-/** Checks the categories of a page's query or form. @throws QuiverError `bad-request` when they are too long */
+/**
+ * Checks the categories of a page's query or form. @throws QuiverError `bad-request` when they are
+ * too long
+ */
 export function checkCategories(value: string): void {
   if (atMostCharacters(value, MAX_CATEGORY_VALUE)) return;
   throw new QuiverError(

@@ -1,7 +1,7 @@
 /**
- * What `checking: strict` asks of a visit beyond what Quiver reads: the rules of the OpenAPI
- * description of Adobe's Delivery API (contract section 7). A member that the description does not
- * name may be anything.
+ * The additional checks of a visit under `checking: strict`: the rules of the OpenAPI description
+ * of Adobe's Delivery API (contract section 7). Members that the description does not name may have
+ * any value.
  */
 
 import { isIP } from 'node:net';
@@ -14,9 +14,9 @@ import { z } from '../wire/schema.ts';
 import { MAX_MBOXES, MAX_PARAMETER_VALUE, MAX_PROFILE_PARAMETERS } from './delivery-schema.ts';
 import { CATEGORY_PARAMETER } from './seen-categories.ts';
 
-/** The most characters of the ids of purchased products, joined by commas. */
+/** The longest list of purchased product ids, joined by commas, in characters. */
 const MAX_PRODUCT_IDS = 250;
-/** Order members that Adobe derives; they may not be sent as parameters of an mbox. */
+/** Order members that Adobe derives; they must not be sent as parameters of an mbox. */
 const RESERVED_PARAMETERS = ['orderId', 'orderTotal', 'productPurchasedIds'];
 
 const int32 = z.int32();
@@ -47,7 +47,7 @@ function mboxParameterProblem(sent: unknown): string | undefined {
   return parameterProblem(sent) ?? categoryProblem(sent);
 }
 
-/** What is wrong with the categories among parameters (contract section 15). */
+/** What is wrong with the categories among the parameters (contract section 15). */
 function categoryProblem(sent: unknown): string | undefined {
   const value = isJsonObject(sent) ? sent[CATEGORY_PARAMETER] : undefined;
   if (value === undefined) return undefined;
@@ -56,7 +56,7 @@ function categoryProblem(sent: unknown): string | undefined {
   return `the value of "${CATEGORY_PARAMETER}" must have at most ${MAX_CATEGORY_VALUE} characters`;
 }
 
-/** A member that `problemOf` looks at; null counts as not sent. */
+/** A member that `problemOf` checks; null counts as not sent. */
 function checkedBy(problemOf: (sent: unknown) => string | undefined) {
   return z
     .unknown()
@@ -106,7 +106,9 @@ const Mboxes = z
 const View = Details.extend({ name: text(128).nullish(), key: text(512).nullish() });
 const ViewName = z.looseObject({ name: text(128).nullish(), key: text(512).nullish() });
 
-/** Names that Adobe keeps for itself, and characters that an mbox may not have in a notification. */
+/**
+ * Excludes names that Adobe reserves, and characters that an mbox of a notification must not have.
+ */
 const NotifiedMbox = notBlank(250)
   .regex(/^[\p{L}\p{N}\s_\-,./=`:;&!@#$%^*()+|?~[\]{}]*$/u, 'has a character that mbox names must not have')
   .refine((name) => !name.endsWith('-clicked'), 'must not end in "-clicked"')
@@ -189,7 +191,7 @@ const CustomerId = z.looseObject({
   authenticatedState: z.enum(['unknown', 'authenticated', 'logged_out']),
 });
 
-/** A Delivery request under `checking: strict`, beside the rules that hold for every visit. */
+/** A Delivery request under `checking: strict`; the rules for every visit apply as well. */
 export const StrictDeliverySchema = z.looseObject({
   requestId: text(128).nullish(),
   impressionId: text(128).nullish(),
@@ -251,7 +253,7 @@ export const StrictDeliverySchema = z.looseObject({
   preview: z.looseObject({ token: z.string().nullish() }).nullish(),
 });
 
-/** The batch mbox call under `checking: strict`: each mbox has an index of its own. */
+/** The batch mbox call under `checking: strict`: each mbox has its own index. */
 export const StrictBatchMboxSchema = z.looseObject({
   mboxes: z
     .array(z.looseObject({ mbox: notBlank(250), indexId: int32, parameters: checkedBy(categoryProblem) }))

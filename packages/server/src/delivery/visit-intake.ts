@@ -1,4 +1,4 @@
-/** Takes in visits: what Delivery and the older mbox calls have in common (contract section 7). */
+/** Records visits; shared by Delivery and the older mbox calls (contract section 7). */
 
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import type { ClientRules, RulesOf } from '../domain/client-rules.ts';
@@ -13,40 +13,43 @@ import type { DeliveryRequest } from './delivery-schema.ts';
 import { type LocationRules, locationNames } from './location-hint.ts';
 import { isOptedOut } from './opt-out.ts';
 
-/** What a request asked content for, or said of content; of an mbox call its one mbox. */
+/** The parts of a request that ask for content or report on it; for an mbox call, its one mbox. */
 export type TakenIn = Pick<DeliveryRequest, 'execute' | 'notifications'>;
 
 export interface VisitIntakeParts {
   readonly profiles: Pick<ProfileService, 'find' | 'visit'>;
   readonly location: LocationRules;
   readonly rulesOf: RulesOf;
-  /** Counts placeholder ids, and refuses them where the client wants that. */
+  /** Counts placeholder ids, and refuses them if the client wants that. */
   readonly checkIds: CheckIds;
-  /** Whether a token is the client's present debug token. */
+  /** Whether a token is the client's current debug token. */
   readonly isDebugToken: (client: string, token: string) => Promise<boolean>;
-  /** Called for every request that was taken in, to be metered. */
+  /** Called for every recorded request, to meter it. */
   readonly takenIn: (client: string, request: TakenIn) => void;
 }
 
 /** A profile as a trace shows it; null when there is none. */
 type TracedProfile = { readonly modifiedAt: number; readonly profileAttributes: unknown } | null;
 
-/** What a debug token opens: the profile around the visit, as two reads saw it. */
+/** What a debug token reveals: the profile before and after the visit, as two reads saw it. */
 export interface Trace {
   readonly clientCode: string;
   readonly profile: { readonly before: TracedProfile; readonly after: TracedProfile };
 }
 
 export interface VisitTaken {
-  /** With a location hint, if hints are on; undefined when the visitor has opted out and sent none. */
+  /**
+   * Includes a location hint, if hints are on; undefined when the visitor has opted out and sent no
+   * tntId.
+   */
   readonly tntId: string | undefined;
   readonly edgeHost: string | undefined;
-  /** The edge cluster that has the profile, when that is not this one. */
+  /** The edge cluster that has the profile, if it is another one. */
   readonly cluster: number | undefined;
   readonly trace: Trace | undefined;
 }
 
-/** A debug token, and what the request calls it. */
+/** A debug token, and the name of the member that sent it. */
 export interface SentDebugToken {
   readonly member: string;
   readonly text: string;
@@ -56,14 +59,14 @@ export interface VisitToTake {
   readonly visit: Visit;
   /** Categories that the visitor looks at, in the order in which they count; none by default. */
   readonly categories?: readonly string[] | undefined;
-  /** What the request calls an id of a kind, for a refusal. */
+  /** The request's name for an id of a kind, for a refusal. */
   readonly memberOf: (kind: IdKind) => string;
   /** The tntId as it was sent. */
   readonly sentTntId: string | null | undefined;
   readonly metered: TakenIn;
-  /** What the request calls its attributes, for the refusal of too many: `profileParameters`. */
+  /** The request's name for its attributes, for the refusal of too many: `profileParameters`. */
   readonly attributesMember: string;
-  /** The debug token that came with the request, and where; undefined without one. */
+  /** The debug token of the request, and the member that sent it; undefined without one. */
   readonly debugToken?: SentDebugToken | undefined;
 }
 
@@ -76,17 +79,18 @@ export class VisitIntake {
     this.#names = locationNames(parts.location);
   }
 
-  /** The rules that the client of a call has chosen; at once where they are known. */
+  /** The rules that the client of a call has chosen; returned synchronously when they are known. */
   rulesOf(client: string): ClientRules | Promise<ClientRules> {
     return this.#parts.rulesOf(client);
   }
 
   /**
-   * Stores a visit and meters it. For a visitor who has opted out, or must not be stored, nothing is stored or metered.
+   * Stores a visit and meters it. If the visitor has opted out or must not be stored, nothing is
+   * stored or metered.
    *
-   * @throws QuiverError (rejects) `bad-request` when the attributes would total more than 64 KB, or an id is a
-   *   placeholder that the client refuses;
-   *   `forbidden` when a debug token was sent that is not the present one; what the store throws
+   * @throws QuiverError (rejects) `bad-request` when the attributes would total more than 64 KB, or
+   *   an id is a placeholder that the client refuses; `forbidden` when a debug token was sent that
+   *   is not the current one; errors of the store
    */
   async take({ request, client }: Call, taken: VisitToTake): Promise<VisitTaken> {
     const { debugToken, sentTntId, metered } = taken;
@@ -105,7 +109,7 @@ export class VisitIntake {
     if (isTraced) await this.#requireDebugToken(client, debugToken);
     const before = isTraced ? await this.#traced(client, visit) : null;
     const visited = await this.#parts.profiles.visit(client, visit);
-    // As a visitor who has opted out: who asks must not learn more.
+    // Same as for a visitor who has opted out, so that the reply does not reveal the suppression.
     if (visited.outcome === 'suppressed') return notStored;
     if (visited.outcome === 'too-large') {
       throw new QuiverError(
@@ -144,7 +148,7 @@ export class VisitIntake {
   }
 }
 
-/** The visit with what it says of categories; the very same where it says nothing. */
+/** The visit together with its categories; the same object when it names none. */
 function visitSeen({ visit, categories }: VisitToTake): Visit {
   if (categories === undefined || categories.length === 0) return visit;
   return { ...visit, seen: { categories, notesSessions: false } };

@@ -1,4 +1,7 @@
-/** A visitor's ids, as Delivery and the legacy mbox call send them, made into a visit (contract sections 3 and 7). */
+/**
+ * Makes a visit from a visitor's ids, as Delivery and the legacy mbox call send them (contract
+ * sections 3 and 7).
+ */
 
 import { randomFillSync } from 'node:crypto';
 import {
@@ -34,22 +37,23 @@ const MEMBERS: readonly { member: Exclude<keyof SentIds, 'customerIds'>; kind: I
   { member: 'tntId', kind: 'tntId' },
 ];
 
-/** What an mbox call names an id of a kind. */
+/** An mbox call's name for an id of a kind. */
 export function memberName(kind: IdKind): string {
   return MEMBERS.find((member) => member.kind === kind)?.member ?? 'customerIds';
 }
 
-/** What a request names an id of a kind that has its ids in `id`. */
+/** The name of an id of a kind in a request that has its ids in `id`. */
 export function memberOfId(kind: IdKind): string {
   return `id.${memberName(kind)}`;
 }
 
 /**
- * Makes a visit out of the ids sent and what it sets. A visitor without any id gets a new tntId.
+ * Makes a visit from the ids and attributes that were sent. A visitor without any id gets a new
+ * tntId.
  *
- * @param path where the ids stand in the request, for a refusal: `id.` or nothing
- * @param facts makes what else the request says
- * @param aliases whose customer ids count; null: all
+ * @param path where the ids are in the request, for a refusal: `id.` or empty
+ * @param facts makes the other facts of the request
+ * @param aliases whose customer ids count; null for all
  * @throws QuiverError `bad-request` that names the malformed id
  */
 export function visitOf(
@@ -81,9 +85,10 @@ export function visitOf(
 }
 
 /**
- * The customer id that counts among those sent: the first that is authenticated and has a known alias (contract section 3).
+ * The customer id that counts: the first that is authenticated and has a known alias (contract
+ * section 3).
  *
- * @throws QuiverError `bad-request` when it is malformed; the others may be as they like
+ * @throws QuiverError `bad-request` when it is malformed; the others are not checked
  */
 function customerIn(
   sent: SentIds['customerIds'],
@@ -114,14 +119,17 @@ function newTntId(): string {
 }
 
 const TNT_ID_BYTES = 16;
-/** Random bytes for many ids: every visit is given one, and to draw them singly costs more than to make the id. */
+/**
+ * Random bytes for many ids. Every visit gets a new id, and drawing the bytes of each id singly
+ * costs more than making the id.
+ */
 const random = Buffer.allocUnsafe(256 * TNT_ID_BYTES);
 let randomAt = random.length;
 
 /**
  * Checks a session id: 1 to 128 printable characters, no space, `?`, `/`, `{` or `}`.
  *
- * @param member what the request calls it, for a refusal
+ * @param member the request's name for it, for a refusal
  * @throws QuiverError `bad-request`
  */
 export function checkSessionId(

@@ -1,6 +1,7 @@
 /**
- * Rows of a batch whose profiles live in other edge clusters (contract section 8): each goes to the cluster that has its profile, in steps that may come
- * twice and are applied once; rows whose profile nobody has stay, to be made here or to be counted as not found.
+ * Rows of a batch whose profiles live in other edge clusters (contract section 8). Each row goes to
+ * the cluster that has its profile, in steps that may be repeated and are applied once. Rows whose
+ * profile no cluster has stay here, to be created or counted as not found.
  */
 
 import type { WriteRules } from '../domain/lifetime.ts';
@@ -14,7 +15,7 @@ import type { ProfileStore } from '../storage/profile-store.ts';
 import type { EdgeAsk } from './edge-calls.ts';
 import { type EdgePeer, PeerSilent } from './edge-peer.ts';
 
-/** What of a step goes out in one call, in rows and in characters. */
+/** How much of a step is sent in one call, in rows and in characters. */
 const ROWS_PER_CALL = 1000;
 const CHARACTERS_PER_CALL = 8_000_000;
 
@@ -32,7 +33,7 @@ export class EdgeBatchRows {
     this.#parts = parts;
   }
 
-  /** As `RowsElsewhere` of `batches/batch-runner.ts` says it. */
+  /** See `RowsElsewhere` of `batches/batch-runner.ts`. */
   async apply(batch: Batch, rows: BatchRows) {
     const all = [...rows];
     const homes = await this.#homesOf(batch.client, all);
@@ -52,7 +53,10 @@ export class EdgeBatchRows {
     return { here: PlainRows.of(here, rows.at), failures, applied };
   }
 
-  /** The other clusters where ids live, by their values: all ids of a batch are of one kind. */
+  /**
+   * The clusters where ids live, other than this one, by the id's value; all ids of a batch are of
+   * one kind.
+   */
   async #homesOf(client: string, rows: readonly RowUpdate[]): Promise<Map<string, EdgePeer>> {
     const { store, peers, now } = this.#parts;
     const ids = [...new Map(rows.map(({ id }) => [id.value, id])).values()];
@@ -67,7 +71,8 @@ export class EdgeBatchRows {
           const { known } = await peer.ask('known', { client, ids: unknown });
           for (const place of known) {
             const { value } = unknown[place]!;
-            // Twins: the lowest number is where they will be one.
+            // When two clusters have it, the one with the lower number will keep the merged
+            // profile.
             if ((homes.get(value)?.cluster ?? Number.POSITIVE_INFINITY) > peer.cluster)
               homes.set(value, peer);
           }
@@ -81,7 +86,7 @@ export class EdgeBatchRows {
     return homes;
   }
 
-  /** Sends rows to where they live; those that could not be applied. */
+  /** Sends rows to the cluster where they live. @returns the rows that could not be applied */
   async #send(peer: EdgePeer, batch: Batch, rows: readonly RowUpdate[], at: number): Promise<FailedRow[]> {
     const failures: FailedRow[] = [];
     for (const group of groupsOf(rows)) {

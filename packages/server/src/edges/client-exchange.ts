@@ -1,8 +1,10 @@
 /**
- * Settings and tokens of clients and the ends of console sessions, the same in all clusters: what is changed at one is told to all others at once, and every second each cluster
- * tells every other what it has, and takes what is newer there, so that what was missed is made good. What was set at one is true at all that it
- * can reach within a second (contract section 8). Settings and each of the tokens go apart: of each the one that was changed last stays; of two that were
- * changed in one millisecond the one that sorts last.
+ * Keeps settings, tokens and ended console sessions the same in all clusters. A change is sent to
+ * all other clusters at once. In addition, every second each cluster sends every other all it has
+ * and takes over what is newer there, so that missed changes are recovered. A change takes effect
+ * within a second at every cluster that can be reached (contract section 8). Settings and tokens
+ * are exchanged one by one: the latest change wins, and of two changes in the same millisecond the
+ * one that sorts last.
  */
 
 import { Rounds } from '../background.ts';
@@ -16,7 +18,7 @@ const EVERY = 1000;
 const MAX_TRIES = 20;
 const FAILURE = 'settings and tokens could not be exchanged with the other edge clusters';
 
-/** Ends of sessions that are told, the last ones: a bound on what a call takes. */
+/** How many ended sessions are sent, the latest ones; this bounds the size of a call. */
 const MAX_ENDED_SESSIONS = 1000;
 
 export interface ClientExchangeParts {
@@ -36,7 +38,7 @@ export class ClientExchange {
     this.#parts = parts;
   }
 
-  /** The rounds that go on in the background; not started yet. */
+  /** The exchange that repeats in the background; not started yet. */
   rounds(): Rounds {
     const { peers, log } = this.#parts;
     return new Rounds({
@@ -50,7 +52,10 @@ export class ClientExchange {
     });
   }
 
-  /** Tells every other cluster what is here now; what changes while they are told is told next. Nobody waits for it. */
+  /**
+   * Sends the current state to every other cluster. Changes made meanwhile are sent next. The
+   * caller does not wait for it.
+   */
   tell(): void {
     this.#hasMore = true;
     this.#telling ??= this.#tellAll().finally(() => {
@@ -71,12 +76,12 @@ export class ClientExchange {
     try {
       await this.take(await peer.ask('clients', await this.#all()));
     } catch (error) {
-      // The breaker says it once; the next round comes.
+      // The circuit breaker logs this once; the next round retries.
       if (!(error instanceof PeerSilent)) throw error;
     }
   }
 
-  /** Takes what is newer of what another cluster has; gives what is here then. */
+  /** Takes over what is newer in another cluster's state. @returns the state here afterwards */
   async take({ clients, endedSessions }: SentAccess): Promise<SentAccess> {
     for (const one of clients) {
       if (this.#parts.clients.includes(one.client)) await this.#takeOne(one);
@@ -112,7 +117,7 @@ export class ClientExchange {
   }
 }
 
-/** The record with whatever is newer there; the very same one when nothing is. */
+/** The record with everything that is newer there; the same object when nothing is. */
 function newestOf(ours: ClientRecord, theirs: SentClient): ClientRecord {
   const takesSettings =
     isLater(theirs.settings.changedAt, ours.settings.changedAt) ||

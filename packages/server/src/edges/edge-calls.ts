@@ -1,4 +1,7 @@
-/** What edge clusters ask one another: each call a POST of JSON to `/edge/v1/{name}`, answered from the asked cluster's own store alone. */
+/**
+ * The calls between edge clusters: each is a POST of JSON to `/edge/v1/{name}`, answered only from
+ * the called cluster's own store.
+ */
 
 import { listAttributes, listState, packAttributes } from '../domain/attributes.ts';
 import { ID_KINDS } from '../domain/visitor-id.ts';
@@ -6,7 +9,7 @@ import type { LinkedProfile } from '../storage/profile-store.ts';
 import { z } from '../wire/schema.ts';
 
 export const EDGE_PATH = '/edge/v1/';
-/** Room for the rows of a step of a batch. */
+/** Large enough for the rows of one step of a batch. */
 export const MAX_EDGE_BODY = 64 * 1024 * 1024;
 
 const Time = z.int();
@@ -18,7 +21,7 @@ const Profile = z.object({
   expiresAt: Time,
   /** Oldest first. */
   attributes: z.array(z.object({ name: z.string().min(1), value: z.string(), modifiedAt: Time })),
-  /** The state of the visitor, and behind how many of the attributes each entry lies. */
+  /** The state of the visitor, and for each entry after how many of the attributes it comes. */
   state: z
     .array(z.object({ name: z.string().min(1), value: z.string(), modifiedAt: Time, before: z.int() }))
     .optional(),
@@ -50,10 +53,10 @@ const Row = z.object({
 const OfClient = z.object({ client: z.string() });
 const OfId = OfClient.extend({ id: Id });
 
-/** Of each call what is asked and what is answered. */
+/** The request and the answer of each call. */
 export const EDGE_CALLS = {
   find: {
-    about: 'What a fetch sends of a profile',
+    about: 'A profile, as a fetch returns it',
     ask: OfId,
     answer: z.object({
       found: z.object({ modifiedAt: Time, expiresAt: Time, attributes: z.string() }).optional(),
@@ -62,16 +65,16 @@ export const EDGE_CALLS = {
   known: {
     about: 'Which ids name a profile',
     ask: OfClient.extend({ ids: z.array(Id) }),
-    /** The places of those that do. */
+    /** The positions of the ids that are known. */
     answer: z.object({ known: z.array(z.int()) }),
   },
   update: {
-    about: 'Set attributes of a profile that is there',
+    about: 'Set attributes of an existing profile',
     ask: OfId.extend({ settings: Settings }),
     answer: z.object({ outcome: z.enum(['updated', 'created', 'not-found', 'too-large']) }),
   },
   visit: {
-    about: 'Take in a visitor',
+    about: 'Record a visit',
     ask: OfClient.extend({
       ids: z.array(Id).min(1),
       freshTntId: Id,
@@ -98,11 +101,15 @@ export const EDGE_CALLS = {
     answer: z.object({ outcome: z.enum(['removed', 'no-profile', 'no-attribute']) }),
   },
   'hand-over': {
-    about: 'A whole profile with all its ids; it stays until it is released',
+    about: 'A whole profile with all its ids; it is kept until it is released',
     ask: OfId,
     answer: z.object({ profile: Profile.optional() }),
   },
-  adopt: { about: 'Take in a profile', ask: OfClient.extend({ profile: Profile }), answer: z.object({}) },
+  adopt: {
+    about: 'Store a profile that another cluster hands over',
+    ask: OfClient.extend({ profile: Profile }),
+    answer: z.object({}),
+  },
   release: {
     about: 'Remove a profile that was adopted, if it has not changed',
     ask: OfClient.extend({ profile: Profile }),
@@ -119,8 +126,7 @@ export const EDGE_CALLS = {
     answer: Access,
   },
   suppress: {
-    about:
-      'Which ids must not be stored, as keyed hashes: what is new, and then what differs from what the asker has',
+    about: 'Ids that must not be stored, as keyed hashes: new ones, then those that the caller lacks',
     ask: OfClient.extend({
       decisions: z.array(Suppression),
       digests: z.record(z.string(), z.string()).optional(),
@@ -128,9 +134,9 @@ export const EDGE_CALLS = {
     answer: z.object({ decisions: z.array(Suppression) }),
   },
   forget: {
-    about: 'Remove all that names some ids, beside the profile: changes, failed rows, files',
+    about: 'Remove all other data that names some ids: changes, failed rows, files',
     ask: OfClient.extend({ ids: z.array(Id) }),
-    /** What is still to be waited for. */
+    /** What has not finished yet. */
     answer: z.object({ waitingFor: z.array(z.string()) }),
   },
   state: {
@@ -147,7 +153,7 @@ export type SentProfile = z.infer<typeof Profile>;
 export type SentClient = z.infer<typeof ClientState>;
 export type SentAccess = z.infer<typeof Access>;
 
-/** A profile as a call carries it. */
+/** Converts a profile to the form in which a call sends it. */
 export function sentProfile({ profile, ids }: LinkedProfile): SentProfile {
   const { thirdPartyId, modifiedAt, expiresAt, attributes } = profile;
   const state = listState(attributes);
@@ -161,7 +167,7 @@ export function sentProfile({ profile, ids }: LinkedProfile): SentProfile {
   };
 }
 
-/** What {@link sentProfile} was made of. */
+/** Converts the result of {@link sentProfile} back. */
 export function profileOf({
   ids,
   attributes,

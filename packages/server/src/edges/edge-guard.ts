@@ -3,11 +3,11 @@ import type { Call } from '../wire/call.ts';
 import { type EdgeSeal, edgeRefusal } from './edge-seal.ts';
 
 /**
- * Makes the guard of calls between clusters. It lets a sealed call in once, and leaves what the
- * seal says in the call.
+ * Makes the guard of calls between clusters. It accepts each sealed call once and stores the
+ * content of the seal in the call.
  *
- * @throws QuiverError (the guard, rejects) `forbidden`; `unavailable` when it cannot be recorded that
- *   the call was seen
+ * @throws QuiverError (the guard, rejects) `forbidden`; `unavailable` when the call cannot be
+ *   recorded as seen
  */
 export function edgeGuard(seal: EdgeSeal, spent: SpentCallStore): (call: Call) => Promise<void> {
   return async (call) => {

@@ -12,17 +12,20 @@ export interface EdgeLinksParts {
   readonly peers: readonly { readonly cluster: number; readonly url: string }[];
   /** How long a lookup in another cluster may take, in milliseconds. */
   readonly edgeTimeout: number;
-  /** 32 bytes that all clusters have. */
+  /** The 32-byte secret that all clusters share. */
   readonly key: Uint8Array;
   readonly registry: Registry;
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Where calls that were let in are noted, for all processes of this cluster. */
+  /** Where accepted calls are recorded, for all processes of this cluster. */
   readonly spent: SpentCallStore;
 }
 
-/** What ties this cluster to the others: the seal that they share, the guard that opens it, and a line to each. */
+/**
+ * The connection of this cluster to the others: the shared seal, the guard that opens it, and one
+ * peer per cluster.
+ */
 export interface EdgeLinks {
   readonly seal: EdgeSeal;
   readonly guard: (call: Call) => Promise<void>;

@@ -1,11 +1,11 @@
 /**
- * Another edge cluster, as this one asks it.
+ * Another edge cluster, as this one calls it. A circuit breaker stops calls while it does not
+ * answer:
  *
- *   breaker   what holds                                     what moves it
- *   --------  ---------------------------------------------  -------------------------------------------------------
- *   closed    every call goes out                            five failures in a row → open
- *   open      calls fail at once, nothing is waited for      a pause of 1 s, twice as long each time up to 10 s → trial
- *   trial     one call goes out, the others fail at once     it succeeds → closed; it fails → open
+ *   closed  Every call is sent. Five failures in a row → open.
+ *   open    Calls fail at once, without waiting. After a pause of 1 s, which doubles each time up to
+ *           10 s → trial.
+ *   trial   One call is sent, the others fail at once. It succeeds → closed; it fails → open.
  */
 
 import { Counter, Gauge, type Registry } from 'prom-client';
@@ -31,7 +31,7 @@ export interface EdgePeerOptions {
   readonly log: Log;
 }
 
-/** Beyond lookups: a write must reach a disk, maybe with rows of a batch. */
+/** For calls other than lookups: a write must reach a disk, perhaps with many rows of a batch. */
 const WRITE_LIMIT = 2500;
 const ROWS_LIMIT = 20_000;
 const LIMITS: Readonly<Partial<Record<EdgeCallName, number>>> = {
@@ -48,9 +48,12 @@ const LIMITS: Readonly<Partial<Record<EdgeCallName, number>>> = {
   suppress: WRITE_LIMIT,
   forget: ROWS_LIMIT,
 };
-/** Room for the largest profile, escaped twice. */
+/** Large enough for the largest profile with every character escaped twice. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
-/** What may have more: a profile with any number of ids, the settings of any number of clients. */
+/**
+ * Calls with larger answers: a profile with any number of ids, the settings of any number of
+ * clients.
+ */
 const ANSWER_BYTES: Readonly<Partial<Record<EdgeCallName, number>>> = {
   'hand-over': MAX_EDGE_BODY,
   clients: MAX_EDGE_BODY,
@@ -59,7 +62,7 @@ const ANSWER_BYTES: Readonly<Partial<Record<EdgeCallName, number>>> = {
 const FAILURES_TO_OPEN = 5;
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 10_000;
-/** Errors of a connection on which nothing was sent. */
+/** Connection errors after which nothing was sent. */
 const NOT_SENT = new Set([
   'ECONNREFUSED',
   'ConnectionRefused',
@@ -69,12 +72,12 @@ const NOT_SENT = new Set([
   'FailedToOpenSocket',
 ]);
 
-/** A cluster could not be asked, or did not answer. */
+/** A cluster could not be reached, or did not answer. */
 export class PeerSilent extends Error {
   readonly cluster: number;
-  /** Whether what was asked may have been done all the same. */
+  /** Whether the call may have been carried out nevertheless. */
   readonly mayBeDone: boolean;
-  /** Whether it has refused this one call, and would take others. */
+  /** Whether it refused only this call and would accept others. */
   readonly hasRefused: boolean;
 
   constructor(
@@ -92,7 +95,7 @@ export class PeerSilent extends Error {
     this.hasRefused = hasRefused;
   }
 
-  /** What a caller is told whose write went to that cluster. */
+  /** The error for a caller whose write went to that cluster. */
   asWriteError(): QuiverError {
     const [code, what] = this.mayBeDone
       ? (['unknown', 'has not said whether it was done'] as const)
@@ -117,15 +120,15 @@ export class EdgePeer {
     options.metrics.open.set({ cluster: this.cluster }, 0);
   }
 
-  /** Whether calls go out just now. */
+  /** Whether calls are sent at present. */
   get isClosed(): boolean {
     return this.#failures < FAILURES_TO_OPEN;
   }
 
   /**
-   * Asks the cluster.
+   * Calls the cluster.
    *
-   * @throws PeerSilent when it does not answer, or not in time, or has not understood
+   * @throws PeerSilent when it does not answer in time or did not understand the call
    * @throws QuiverError `insufficient-storage` when it has no room
    */
   async ask<Name extends EdgeCallName>(name: Name, ask: EdgeAsk<Name>): Promise<EdgeAnswer<Name>> {
@@ -158,7 +161,7 @@ export class EdgePeer {
     try {
       response = await fetch(this.url + path, {
         method: 'POST',
-        // Packed it would have to be unpacked before anybody knows who has sent it.
+        // A compressed answer would have to be unpacked before its sender is verified.
         headers: { authorization, 'content-type': 'application/json', 'accept-encoding': 'identity' },
         body,
         redirect: 'error',
@@ -175,7 +178,7 @@ export class EdgePeer {
       throw new QuiverError('insufficient-storage', `No space left at edge cluster ${this.cluster}`);
     }
     if (response.status !== 200) {
-      // 403 is what it says to all calls: another secret, or another time.
+      // A 403 means that it refuses all calls: the secrets or the clocks differ.
       throw new PeerSilent(this.cluster, `answered ${response.status}: ${text.slice(0, 200)}`, {
         mayBeDone: response.status >= 500,
         hasRefused: response.status < 500 && response.status !== 403,
@@ -220,7 +223,7 @@ export interface EdgeMetrics {
   readonly open: Gauge<'cluster'>;
 }
 
-/** Registers what `/metrics` says of other clusters. */
+/** Registers the metrics about other clusters. */
 export function edgeMetrics(registry: Registry): EdgeMetrics {
   return {
     calls: new Counter({
@@ -240,9 +243,9 @@ export function edgeMetrics(registry: Registry): EdgeMetrics {
 }
 
 /**
- * Reads an answer of which nobody knows yet who has sent it.
+ * Reads an answer whose sender has not been verified yet.
  *
- * @throws Error when it has more than so many bytes, of which no more are read then, or is packed
+ * @throws Error when it is compressed or exceeds `mostBytes`; reading stops at that limit
  */
 async function readAnswer({ body, headers }: Response, mostBytes: number): Promise<string> {
   if (body === null) return '';
@@ -254,7 +257,7 @@ async function readAnswer({ body, headers }: Response, mostBytes: number): Promi
   let bytes = 0;
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
-    // To leave the loop cancels the rest.
+    // Leaving the loop cancels the rest of the stream.
     if (bytes > mostBytes) throw new Error(`its answer has more than ${mostBytes} bytes`);
     chunks.push(chunk);
   }

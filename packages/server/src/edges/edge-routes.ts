@@ -1,4 +1,7 @@
-/** What other edge clusters may ask of this one. Nothing here asks a further cluster: a call goes one hop (contract section 8). */
+/**
+ * The routes that other edge clusters call. They never call a further cluster: a call goes one hop
+ * (contract section 8).
+ */
 
 import type { SentId, VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
@@ -23,14 +26,17 @@ import {
 } from './edge-calls.ts';
 import { ANSWER_HEADER, bodyDigest, type EdgeSeal } from './edge-seal.ts';
 
-/** What other clusters ask on behalf of a person; `privacy/` gives it. */
+/** The calls of other clusters for privacy requests; `privacy/` implements them. */
 export interface EdgePrivacy {
   takeIn(client: string, decisions: EdgeAsk<'suppress'>['decisions']): Promise<void>;
   unlike(
     client: string,
     digests: Readonly<Record<string, string>>,
   ): Promise<EdgeAnswer<'suppress'>['decisions']>;
-  /** Removes what names ids in this cluster, beside the profile. @returns what is still to be waited for */
+  /**
+   * Removes all data of this cluster that names the ids, except the profile. @returns what has not
+   * finished yet
+   */
   forget(client: string, ids: readonly VisitorId[]): Promise<string[]>;
 }
 
@@ -39,7 +45,7 @@ export interface EdgeRouteParts {
   /** The profiles that live here. */
   readonly profiles: ProfileService;
   readonly store: Pick<ProfileStore, 'findLinked' | 'adopt' | 'release'>;
-  /** Applies rows of a batch of another cluster, each once. */
+  /** Applies rows of another cluster's batch, each once. */
   readonly rows: (ask: EdgeAsk<'rows'>, from: number) => Promise<RowOutcome[]>;
   readonly exchange: ClientExchange;
   readonly privacy: EdgePrivacy;
@@ -53,7 +59,7 @@ export interface EdgeRouteParts {
 
 type Answers = { [Name in EdgeCallName]: (ask: EdgeAsk<Name>, from: number) => Promise<EdgeAnswer<Name>> };
 
-/** What is known of clients that are not served here. */
+/** The answers for clients that are not served here. */
 const NOTHING: Readonly<Partial<Record<EdgeCallName, object>>> = {
   find: {},
   known: { known: [] },
@@ -61,7 +67,7 @@ const NOTHING: Readonly<Partial<Record<EdgeCallName, object>>> = {
 };
 const ALL_IDS = Number.MAX_SAFE_INTEGER;
 
-/** One route a call. */
+/** One route per call. */
 export function edgeRoutes(parts: EdgeRouteParts): Route[] {
   const { seal } = parts;
   const answers = answersOf(parts);
@@ -174,7 +180,7 @@ function describeCall(name: EdgeCallName): Route['describe'] {
   return {
     tags: ['Between edge clusters'],
     summary: about,
-    description: 'Sealed with the secret of the clusters; nothing else opens it.',
+    description: 'Must be sealed with the secret that the clusters share; no other credential is accepted.',
     request: { body: { required: true, content: { 'application/json': { schema: ask } } } },
     responses: {
       200: { description: 'The answer', content: { 'application/json': { schema: answer } } },

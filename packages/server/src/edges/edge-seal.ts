@@ -1,27 +1,31 @@
 /**
- * The seal on calls between edge clusters: who calls whom, when, and with what, under a secret that only they share.
+ * The seal on calls between edge clusters: it states who calls whom, when and with what body,
+ * signed with a secret that only they share.
  *
- * `Authorization: Quiver-Edge <from>.<to>.<time>.<nonce>.<digest>.<signature>`: two cluster numbers, epoch milliseconds, 16 random bytes, SHA-256 of the body, and
- * HMAC-SHA256 over method, path and all of these (bytes as base64url). A call is let in when its signature is right, it is meant for this cluster, comes
- * from one that the configuration names, was sealed less than five seconds ago by the clock here, and was not let in before, by whatever process
- * of this cluster (`storage/spent-call-store.ts`). The answer bears a
- * signature over the call's nonce and the body, so that nobody in between can make one up.
+ * `Authorization: Quiver-Edge <from>.<to>.<time>.<nonce>.<digest>.<signature>`: two cluster
+ * numbers, epoch milliseconds, 16 random bytes, SHA-256 of the body, and HMAC-SHA256 over method,
+ * path and all of these (bytes as base64url).
+ *
+ * A call is accepted when its signature is valid, it is addressed to this cluster, it comes from a
+ * configured cluster, it was sealed less than five seconds ago by the local clock, and no process
+ * of this cluster has accepted it before (`storage/spent-call-store.ts`). The answer carries a
+ * signature over the call's nonce and the body, so that nobody in between can forge one.
  */
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { QuiverError } from '../errors.ts';
 import type { SealedCall } from '../wire/call.ts';
 
-/** How far two clocks may be apart, and how long a call may be under way, in milliseconds. */
+/** How far two clocks may differ, and how long a call may be in transit, in milliseconds. */
 const SKEW = 5000;
 /** 16 bytes as base64url. */
 const NONCE = /^[\w-]{22}$/;
 const SCHEME = 'Quiver-Edge ';
-/** Bears the signature of an answer. */
+/** The header with the signature of an answer. */
 export const ANSWER_HEADER = 'x-quiver-edge-signature';
 
 export interface EdgeSealOptions {
-  /** 32 bytes that all clusters have. */
+  /** The 32-byte secret that all clusters share. */
   readonly key: Uint8Array;
   readonly cluster: number;
   /** The numbers of the other clusters. */
@@ -46,9 +50,9 @@ export class EdgeSeal {
   }
 
   /**
-   * Opens the seal of a call; the guard finds out whether it was seen before (`edge-guard.ts`).
+   * Verifies the seal of a call; the guard checks whether it was seen before (`edge-guard.ts`).
    *
-   * @throws QuiverError `forbidden`, with what is wrong where the caller holds the secret, and without where it does not
+   * @throws QuiverError `forbidden`; it says what is wrong only when the caller knows the secret
    */
   open(authorization: string | null, method: string, path: string): SealedCall {
     const { cluster, peers, now } = this.#options;
@@ -90,7 +94,7 @@ export function bodyDigest(body: string | Uint8Array): string {
   return createHash('sha256').update(body).digest('base64url');
 }
 
-/** Why a call was refused, for one who holds the secret. */
+/** The refusal of a call whose caller knows the secret, with the reason. */
 export function edgeRefusal(why: string): QuiverError {
   return new QuiverError('forbidden', `edge call: ${why}`);
 }

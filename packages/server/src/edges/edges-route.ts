@@ -1,4 +1,4 @@
-/** The edge clusters as an administrator sees them. */
+/** The edge clusters, as administrators see them. */
 
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { jsonReply } from '../wire/replies.ts';
@@ -11,14 +11,14 @@ const EdgesReply = z
     edges: z.array(
       z.object({
         cluster: z.int(),
-        /** Null for the cluster that was asked. */
+        /** Null for the cluster that answers. */
         url: z.string().nullable(),
         reachable: z.boolean(),
         /** Milliseconds; null when it did not answer. */
         roundTripMs: z.number().nullable(),
         profiles: z.int().nullable(),
         version: z.string().nullable(),
-        /** Why it could not be asked. */
+        /** Why it could not be reached. */
         problem: z.string().nullable(),
       }),
     ),
@@ -55,7 +55,7 @@ export interface EdgesRouteParts {
   readonly version: string;
 }
 
-/** Served with and without peers: without, it shows this cluster alone. */
+/** The route exists with and without peers; without peers it lists only this cluster. */
 export function edgesRoute({ cluster, peers, figures, version }: EdgesRouteParts): Route {
   return {
     ...ADMIN_ROUTE,
@@ -63,7 +63,7 @@ export function edgesRoute({ cluster, peers, figures, version }: EdgesRouteParts
     path: '/{client}/target/edges',
     describe: {
       tags: ['Running it'],
-      summary: 'The edge clusters: which answer, how fast, how many profiles',
+      summary: 'The edge clusters: whether they answer, how fast, and how many profiles they have',
       security: [{ bearer: [] }],
       request: { params: ClientParam },
       responses: {

@@ -1,13 +1,17 @@
 /**
- * The profiles of all edge clusters, wherever each lives (contract section 8).
+ * The profiles of all edge clusters, wherever each one lives (contract section 8).
  *
- * A lookup goes to the cluster that the hint names, then to this one, then to where it was found before, then to all others at once, and ends at the first
- * that has it. "No such profile" counts only when every cluster has said so, twice: a profile that was moved between two answers would be missed once. When one
- * could not be asked and none of the others has it, nobody knows: 503.
+ * A lookup asks the cluster that the location hint names, then this one, then the one where the
+ * profile was found before, then all others at once, and ends at the first that has it. "No such
+ * profile" is only answered when every cluster has said so twice, because a profile that is moved
+ * between two answers could be missed once. When a cluster could not be reached and none of the
+ * others has the profile, the answer is 503.
  *
- * A write goes to where the lookup found the profile. A visit whose ids name profiles in several clusters brings these to the cluster of the strongest first
- * (`profile-moves.ts`), and acts there as if they had always been. Ids that nobody knew are looked up again behind a visit that made them known:
- * another cluster may have done the same at the same moment, and then twins are made one.
+ * A write goes to where the lookup found the profile. When the ids of a visit name profiles in
+ * several clusters, these are first moved to the cluster of the strongest id (`profile-moves.ts`);
+ * the visit then acts as if they had always been there. After a visit with ids that were unknown,
+ * these are looked up again: another cluster may have created a profile for them at the same
+ * moment, and the two are then merged.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -49,7 +53,7 @@ export interface LocatedProfilesParts {
   readonly now: () => number;
 }
 
-/** Between looks for twins that failed, in milliseconds. */
+/** Pauses between failed searches for duplicates, in milliseconds. */
 const TWIN_PAUSES = [500, 2000, 8000];
 const RETRY_AFTER = { 'retry-after': '1' };
 
@@ -134,7 +138,7 @@ export class LocatedProfiles implements ProfileService {
 
   async visit(client: string, visit: Visit): Promise<TakenVisit> {
     const { ids, freshTntId } = visit;
-    // Nobody can know a visitor without an id.
+    // A visitor without an id is unknown everywhere.
     if (ids[0] === freshTntId) return this.#parts.profiles.visit(client, visit);
     const homes = await this.#homesOf(client, visit);
     const known = strongestFirst(ids).flatMap((id) => homes.get(id) ?? []);
@@ -167,7 +171,7 @@ export class LocatedProfiles implements ProfileService {
     return { ...visited, cluster: target.cluster };
   }
 
-  /** Where each id of a visit lives; undefined when nobody knows it. */
+  /** Where each id of a visit lives; undefined for an id that is unknown. */
   async #homesOf(client: string, { ids, hint }: Visit): Promise<Map<VisitorId, ProfilePlace | undefined>> {
     const homes = await Promise.all(
       ids.map(async (id): Promise<[VisitorId, ProfilePlace | undefined]> => {
@@ -179,7 +183,7 @@ export class LocatedProfiles implements ProfileService {
     return new Map(homes);
   }
 
-  /** What a visit has just made known, another cluster may have made known too. */
+  /** Checks whether another cluster has created a profile for the same ids at the same time. */
   async #lookForTwins(client: string, ids: readonly VisitorId[], home: ProfilePlace): Promise<void> {
     const all = [this.#own, ...Array.from(this.#peers.values(), peerPlace)];
     const others = all.filter(({ cluster }) => cluster !== home.cluster);
@@ -191,26 +195,29 @@ export class LocatedProfiles implements ProfileService {
     }
   }
 
-  /** Makes twins one, at the cluster of the lowest number, so that all who see them do the same. */
+  /**
+   * Merges duplicates at the cluster with the lowest number, so that all who notice them do the
+   * same.
+   */
   async #unite(client: string, id: VisitorId, places: readonly ProfilePlace[]): Promise<void> {
     const [to, ...others] = [...places].sort((one, other) => one.cluster - other.cluster);
     for (const from of others) await moveProfile(client, id, from, to!);
     if (others.length > 0) this.#homes.forget(client, id);
   }
 
-  /** Goes on behind an answer that was given. */
+  /** Runs after the reply has been sent. */
   #behindIt(work: () => Promise<void>): void {
     void this.#tried(work);
   }
 
-  /** Tries a few times; then it is left to whoever reads both twins. */
+  /** Tries a few times; after that, the next request that reads both duplicates merges them. */
   async #tried(work: () => Promise<void>): Promise<void> {
     for (const wait of [...TWIN_PAUSES, undefined]) {
       try {
         return await work();
       } catch (error) {
         if (wait === undefined) {
-          this.#parts.log.warn({ err: error }, 'other edge clusters could not be asked for twins');
+          this.#parts.log.warn({ err: error }, 'could not check other edge clusters for duplicate profiles');
         } else {
           await pause(wait, undefined, { ref: false });
         }
@@ -218,7 +225,10 @@ export class LocatedProfiles implements ProfileService {
     }
   }
 
-  /** Does something where the profile lives; once more when it has moved in between. */
+  /**
+   * Performs an operation where the profile lives; repeats it once when the profile has moved
+   * meanwhile.
+   */
   async #atHome<Name extends EdgeCallName, Result>(
     client: string,
     sent: SentId,
@@ -251,10 +261,10 @@ export class LocatedProfiles implements ProfileService {
   }
 
   /**
-   * Looks for a profile.
+   * Searches all clusters for a profile.
    *
    * @returns undefined when every cluster has said that it has none
-   * @throws QuiverError `unavailable` when one could not be asked and no other has it
+   * @throws QuiverError `unavailable` when one could not be reached and no other has it
    */
   async #search<Result>(
     client: string,
@@ -311,7 +321,9 @@ export class LocatedProfiles implements ProfileService {
     );
   }
 
-  /** The first that has it; when a second has it too they are made one behind the answer. */
+  /**
+   * The first cluster that has it; when a second one has it too, they are merged after the reply.
+   */
   async #firstOf<Answer extends { readonly place: { readonly cluster: number } }>(
     client: string,
     id: VisitorId,
@@ -341,7 +353,7 @@ export class LocatedProfiles implements ProfileService {
     return { id, hinted: this.#hinted(hint) };
   }
 
-  /** The cluster that a hint names, when it is another that is known. A hint is only a hint. */
+  /** The cluster that a hint names, if it is a known other cluster. The hint may be wrong. */
   #hinted(hint: string | undefined): EdgePeer | undefined {
     const [, cluster] = /^([0-9]{1,4})(?:_[0-9]+)?$/.exec(hint ?? '') ?? [];
     return cluster === undefined ? undefined : this.#peers.get(Number(cluster));
@@ -362,7 +374,7 @@ interface WriteAtHome<Name extends EdgeCallName, Result> {
   readonly here: () => Promise<{ readonly outcome: Result }>;
   readonly call: readonly [Name, (id: VisitorId) => EdgeAsk<Name>];
   readonly resultOf: (answer: EdgeAnswer<Name>) => Result;
-  /** What says that there is no such profile. */
+  /** The result when there is no such profile. */
   readonly missed: Result;
 }
 

@@ -1,4 +1,7 @@
-/** The other edge clusters as requests for privacy need them, and what was missed there (contract section 22). */
+/**
+ * What privacy requests need from the other edge clusters, including what those missed while they
+ * were away (contract section 22).
+ */
 
 import { Rounds } from '../background.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
@@ -30,10 +33,15 @@ export interface SuppressionExchangeParts {
   readonly log: Log;
 }
 
-/** A cluster that was away, or is new, takes over what the others know; in milliseconds. */
+/**
+ * How often suppressed ids are fetched from the others, for a cluster that was away or is new; in
+ * milliseconds.
+ */
 const EVERY_MS = 30_000;
 
-/** Asks the other clusters again and again for suppressed ids that are not known here; not started yet. */
+/**
+ * Repeatedly asks the other clusters for suppressed ids that are not known here; not started yet.
+ */
 export function suppressionExchange({ peers, clients, suppressions, log }: SuppressionExchangeParts): Rounds {
   return new Rounds({
     every: EVERY_MS,
@@ -49,7 +57,7 @@ export function suppressionExchange({ peers, clients, suppressions, log }: Suppr
             const { decisions } = await peer.ask('suppress', { client, decisions: [], digests });
             await suppressions.takeIn(client, decisions);
           } catch (error) {
-            // The breaker says it once; the next round comes.
+            // The circuit breaker logs this once; the next round retries.
             if (!(error instanceof PeerSilent)) throw error;
           }
         }

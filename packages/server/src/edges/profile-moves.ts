@@ -1,12 +1,14 @@
 /**
- * Brings a profile from one cluster to another, or two of one visitor together:
+ * Moves a profile from one cluster to another, or merges two profiles of one visitor:
  *
- *   handed over   a copy goes out; the profile stays, is read and written       → adopted
- *   adopted       it lives at both; of each attribute the newest counts          → released, when it has not changed since; else handed over anew
- *   released      it lives at the new cluster alone
+ *   handed over   a copy is sent; the original is still read and written
+ *                 → adopted
+ *   adopted       it lives in both clusters; the newest value of each attribute counts
+ *                 → released if it has not changed since, otherwise handed over again
+ *   released      it lives only in the new cluster
  *
- * Each step may come twice, and from two who do the same at once. Whoever stops in between leaves a profile in two clusters, which become one when somebody
- * reads both (contract section 8).
+ * Each step may be repeated, even by two processes at once. An interrupted move leaves a profile in
+ * two clusters; they are merged when a request reads both (contract section 8).
  */
 
 import type { VisitorId } from '../domain/visitor-id.ts';
@@ -29,7 +31,7 @@ const ALL_IDS = Number.MAX_SAFE_INTEGER;
 /**
  * Moves the profile that an id names, with all its ids.
  *
- * @throws QuiverError `not-done` when it kept changing; it may live in both then
+ * @throws QuiverError `not-done` when it kept changing; it may then live in both clusters
  */
 export async function moveProfile(
   client: string,
@@ -77,7 +79,7 @@ export function peerPlace(peer: EdgePeer): ProfilePlace {
   };
 }
 
-/** An answer, or the error of a write that has none. */
+/** The answer, or the error for a write that got none. */
 export async function heard<Answer>(asked: Promise<Answer>): Promise<Answer> {
   try {
     return await asked;

@@ -1,4 +1,7 @@
-/** In which other cluster profiles were found, so that the next request goes there first. A hint to oneself: it may be wrong. */
+/**
+ * Remembers in which other cluster profiles were found, so that the next lookup asks there first.
+ * The memory may be out of date.
+ */
 
 import type { VisitorId } from '../domain/visitor-id.ts';
 

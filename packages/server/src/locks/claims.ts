@@ -1,17 +1,20 @@
 /**
- * Claims: how processes that share something agree on who may use it, held by the kernel and never by a file that can grow stale.
+ * Claims: how processes that share a resource agree on who may use it. The kernel holds a claim, so
+ * it cannot go stale as a lock file can.
  *
- * A claim is a Unix socket on which its holder listens. Its name says what the holder does and which process it is. The kernel
- * answers for a holder that is stopped, and no longer for one that is dead, however it died.
+ * A claim is a Unix socket on which its holder listens. Its name says what the holder does and
+ * which process it is. The kernel accepts connections for a holder that is stopped, but not for one
+ * that is dead, however it died.
  *
- *   named     listening under its final name: everybody who looks sees it
- *   held      it looked after it was named, and saw no claim that it conflicts with
- *   given up  it saw one: the name is taken back, and tried again after a random pause
- *   released  the holder has ended it, or died
+ *   named     listening under its final name, visible to all
+ *   held      it looked after it was named, and saw no conflicting claim
+ *   given up  it saw one: the name is removed, and tried again after a random pause
+ *   released  the holder has released it, or died
  *
- * Everybody is named first and looks afterwards, so of two that come at the same moment at least one sees the other: both may
- * give up, which the random pause resolves; both can never hold. A socket gets its final name only when it listens. So one that
- * refuses a connection belongs to a dead process, and whoever sees it removes it.
+ * Each process is named first and looks afterwards. So of two simultaneous claims at least one sees
+ * the other: both may give up, which the random pause resolves, but both can never hold. A socket
+ * gets its final name only once it listens. So a socket that refuses a connection belongs to a dead
+ * process, and any process that sees it removes it.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -20,9 +23,9 @@ import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-/** Somebody who has a claim. */
+/** A process that has a claim. */
 export interface Holder {
-  /** What for, in the words of those who share the thing. */
+  /** What the resource is used for, in the words of the programs that share it. */
   readonly use: string;
   readonly pid: number;
 }
@@ -31,26 +34,29 @@ export interface Claim {
   release(): Promise<void>;
 }
 
-/** Where claims on one thing are made. */
+/** A place where claims on one resource are made. */
 export interface ClaimPlace {
-  /** Makes a claim visible to everybody. Rejects with the system's error when the place takes none. */
+  /**
+   * Makes a claim visible to all. Rejects with the system's error when the place accepts no claims.
+   */
   name(name: string): Promise<Claim>;
   /** The names of all claims whose holders live. */
   names(): Promise<string[]>;
 }
 
 const TRIES = 6;
-/** The shortest pause before the next try; the longest is twice that. */
+/** The shortest pause before the next try; the longest is twice as long. */
 const PAUSE_MS = 40;
 
 /**
  * Takes a claim.
  *
- * @param places the first that takes claims gets it; claims in all of them count
+ * @param places the claim is made in the first place that accepts claims; existing claims in all of
+ *   them count
  * @param use letters, digits and `.:-`, not `_`
  * @param conflicts whether a holder must be gone before this claim may be held
  * @returns the claim, or the holders that it conflicts with
- * @throws Error of the system when none of the places takes claims
+ * @throws Error of the system when none of the places accepts claims
  */
 export async function takeClaim(
   places: readonly ClaimPlace[],
@@ -87,23 +93,29 @@ function holderOf(name: string): Holder | undefined {
   return use === undefined || pid === undefined ? undefined : { use, pid: Number(pid) };
 }
 
-/** The address of a Unix socket has 104 bytes on some systems; Node cuts a longer one without a word. */
+/**
+ * Some systems limit the address of a Unix socket to 104 bytes; Node silently truncates a longer
+ * one.
+ */
 const MAX_PATH_BYTES = 100;
 const CLAIM_PREFIX = '.lock-';
-/** A socket that does not listen yet; it is renamed when it does. */
+/** The prefix of a socket that does not listen yet; it is renamed once it does. */
 const DRAFT_PREFIX = '.locking-';
 
-/** Whether an entry of a folder is a claim, or what one has left. */
+/** Whether an entry of a folder is a claim or a leftover of one. */
 export function isClaim(fileName: string): boolean {
   return fileName.startsWith(CLAIM_PREFIX) || fileName.startsWith(DRAFT_PREFIX);
 }
 
-/** Claims as sockets in a folder, seen by all processes that see the folder, in other containers too. */
+/**
+ * Claims as sockets in a folder, visible to all processes that see the folder, in other containers
+ * too.
+ */
 export class FolderPlace implements ClaimPlace {
   readonly #folder: string;
   readonly #owners: ReadonlySet<number> | undefined;
 
-  /** @param owners who may make claims there, as user ids; everybody by default */
+  /** @param owners user ids that may make claims there; all by default */
   constructor(folder: string, owners?: ReadonlySet<number>) {
     this.#folder = folder;
     this.#owners = owners;
@@ -118,7 +130,7 @@ export class FolderPlace implements ClaimPlace {
     }
     const server = await listen(draft);
     try {
-      // Other users that can reach the folder must be able to ask whether the holder lives.
+      // Other users that can reach the folder must be able to check whether the holder lives.
       await chmod(draft, 0o666);
       await rename(draft, path);
     } catch (error) {
@@ -152,7 +164,10 @@ export class FolderPlace implements ClaimPlace {
   }
 }
 
-/** Claims of one network namespace in the abstract namespace of Linux, which needs no folder and forgets the dead by itself. */
+/**
+ * Claims in the abstract socket namespace of Linux, one per network namespace. It needs no folder,
+ * and the kernel removes the claims of dead processes.
+ */
 export class NamespacePlace implements ClaimPlace {
   readonly #prefix: string;
 
@@ -166,10 +181,11 @@ export class NamespacePlace implements ClaimPlace {
   }
 
   async names(): Promise<string[]> {
-    // Where the kernel shows no list, a server is still seen by a look at its port, though not in the moment of a race.
+    // Where the kernel shows no list, a running server is still found by probing its port, except
+    // when two servers start at the same moment.
     const list = await readFile('/proc/net/unix', 'latin1').catch(() => '');
     const start = `@${this.#prefix}`;
-    // Node fills the address up with zeros, which the kernel shows as @.
+    // Node pads the address with zeros, which the kernel shows as @.
     return list
       .split('\n')
       .map((line) => line.slice(line.lastIndexOf(' ') + 1))
@@ -183,7 +199,7 @@ function listen(path: string): Promise<Server> {
     const server = createServer((socket) => socket.destroy());
     server.unref();
     server.once('error', reject);
-    // In a worker of node:cluster it would be the supervisor that listens otherwise.
+    // Otherwise the supervisor would listen instead of a node:cluster worker.
     server.listen({ path, exclusive: true }, () => resolve(server));
   });
 }
@@ -194,7 +210,10 @@ function close(server: Server): Promise<void> {
   });
 }
 
-/** Whether the holder of a socket lives. Only a refusal says that it does not: one that is stopped or busy may have a full queue. */
+/**
+ * Whether the holder of a socket lives. Only a refused connection proves that it does not: a holder
+ * that is stopped or busy may have a full queue.
+ */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path });

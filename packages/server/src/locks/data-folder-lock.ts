@@ -1,10 +1,11 @@
 /**
- * Who uses a data folder. Servers, backups and the doctor share it. A restore and a compaction
- * have it alone, because they put another store in its place: what a server acknowledged meanwhile
- * would be in files that nobody opens again.
+ * The lock of a data folder. Servers, backups and the doctor share it. A restore and a compaction
+ * need it exclusively, because they replace the store: writes that a server acknowledged meanwhile
+ * would be in files that are never opened again.
  *
- * The lock is a claim (`claims.ts`) in the folder itself, or, where that takes no sockets (a full
- * disk, a foreign file system, a long path), in the system's folder for temporary files.
+ * The lock is a claim (`claims.ts`) in the folder itself, or, where the folder does not allow
+ * sockets (a full disk, a foreign file system, a long path), in the system's folder for temporary
+ * files.
  */
 
 import { createHash } from 'node:crypto';
@@ -15,12 +16,12 @@ import { type Claim, type ClaimPlace, FolderPlace, type Holder, takeClaim } from
 
 export type FolderUse = 'serve' | 'backup' | 'doctor' | 'restore' | 'compact';
 
-/** The uses that put another store in the place of the one that is there. */
+/** The uses that replace the store. */
 const ALONE: ReadonlySet<string> = new Set<FolderUse>(['restore', 'compact']);
 
 /**
- * Somebody else uses the data folder in a way that does not go together with what was wanted;
- * nothing was changed.
+ * Another process uses the data folder in a way that conflicts with the requested use; nothing was
+ * changed.
  */
 export class DataFolderInUse extends Error {
   override readonly name = 'DataFolderInUse';
@@ -40,8 +41,8 @@ function wordsFor(use: string, dataDir: string, who: string): string {
 /**
  * Takes the lock of a data folder for this process, which holds it until it releases it or dies.
  *
- * @param dataDir a folder that exists
- * @throws DataFolderInUse when what others do there does not go together with `use`
+ * @param dataDir an existing folder
+ * @throws DataFolderInUse when another process there conflicts with `use`
  */
 export async function lockDataFolder(dataDir: string, use: FolderUse): Promise<Claim> {
   const real = await realpath(dataDir);
@@ -52,8 +53,8 @@ export async function lockDataFolder(dataDir: string, use: FolderUse): Promise<C
 }
 
 /**
- * Claims there count only when they are of somebody who may write to the data folder: anybody can
- * make files there.
+ * Claims there count only when their owner may write to the data folder, because any user can
+ * create files there.
  */
 async function temporaryPlace(real: string): Promise<ClaimPlace> {
   const key = createHash('sha256').update(real).digest('hex').slice(0, 16);

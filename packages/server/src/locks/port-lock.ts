@@ -1,7 +1,8 @@
 /**
- * Who serves on a port. Workers share their port (SO_REUSEPORT on Bun), so the kernel would let two servers of one user share it too,
- * each with a store of its own: half of the requests would find nothing. A look at the port before the start is no proof either,
- * when two servers look at the same moment. So a server claims its port (`claims.ts`) as long as it lives.
+ * The lock of a port. Workers share their port (SO_REUSEPORT on Bun), so the kernel would also let
+ * two servers of one user share it, each with its own store, and half of the requests would find
+ * nothing. Probing the port before the start is not enough when two servers probe at the same
+ * moment. So a server claims its port (`claims.ts`) as long as it lives.
  */
 
 import { lookup } from 'node:dns/promises';
@@ -28,7 +29,7 @@ export class PortInUse extends Error {
  * Claims a port of an address until it is released or this process dies.
  *
  * @param host an address, or a name of this machine
- * @throws PortInUse when another server has it, on this address or on all addresses
+ * @throws PortInUse when another server has claimed it, on this address or on all addresses
  */
 export async function lockPort(host: string, port: number): Promise<Claim> {
   const address = isIP(host) === 0 ? (await lookup(host)).address : host;
@@ -45,7 +46,7 @@ function isAny(address: string): boolean {
 
 async function placeFor(port: number) {
   if (process.platform === 'linux') return new NamespacePlace(`quiver-port-${port}/`);
-  // Only servers of one user can share a port.
+  // Only servers of the same user can share a port.
   const folder = join(tmpdir(), `quiver-ports-${process.getuid?.() ?? 0}`, String(port));
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return new FolderPlace(folder);

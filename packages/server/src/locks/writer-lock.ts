@@ -1,9 +1,10 @@
 /**
- * Who holds the writer lock of an embedded store: a mutex of the engine in its lock file, in shared memory, which the kernel frees when
- * its owner dies and nobody frees while its owner is stopped or waits for its disk.
+ * Finds who holds the writer lock of an embedded store. The lock is a mutex of the engine in its
+ * lock file, in shared memory. The kernel frees it when its owner dies; it stays locked while its
+ * owner is stopped or waits for its disk.
  *
- * To be asked by a process that has not opened the store itself: closing a file drops all locks that the process has on it, those of
- * the engine too (fcntl).
+ * Only call this from a process that has not opened the store: closing a file drops all locks that
+ * the process has on it, including those of the engine (fcntl).
  */
 
 import { readFile } from 'node:fs/promises';
@@ -12,18 +13,24 @@ import { setTimeout } from 'node:timers/promises';
 
 export interface WriterLockHolder {
   readonly pid: number;
-  /** The command line, as the list of processes shows it. */
+  /** The command line, as the process list shows it. */
   readonly command: string;
-  /** What the kernel says of it, for instance `T (stopped)` or `D (disk sleep)`. */
+  /** The kernel's state of the process, for instance `T (stopped)` or `D (disk sleep)`. */
   readonly state: string;
-  /** The last commit to the store: the same holder after the same commit is still in the same transaction. */
+  /**
+   * The last commit to the store. The same holder after the same commit is still in the same
+   * transaction.
+   */
   readonly lastCommit: string;
 }
 
 const MAGIC = 0xbeefc0de;
 const MAGIC_AT = 0;
 const LAST_COMMIT_AT = 8;
-/** Where the writers' mutex begins, and with it the id of the thread that has it; glibc's layout, by processor. */
+/**
+ * The offset of the writers' mutex, which starts with the id of the thread that holds it; glibc's
+ * layout, by processor.
+ */
 const MUTEX_AT: Readonly<Record<string, number>> = { x64: 64, arm64: 128 };
 /** The two highest bits say that others wait, and that the owner has died. */
 const THREAD_BITS = 0x3fffffff;
@@ -32,7 +39,8 @@ const THREAD_BITS = 0x3fffffff;
  * Finds the process that holds the writer lock now.
  *
  * @param lockFile the engine's lock file
- * @returns undefined when nobody holds it, or when that cannot be found out here: it can on Linux, for processes of the same container
+ * @returns undefined when no process holds it, or when the holder cannot be determined; that is
+ *   possible only on Linux, for processes of the same container
  */
 export async function writerLockHolder(lockFile: string): Promise<WriterLockHolder | undefined> {
   const mutexAt = MUTEX_AT[process.arch];
@@ -45,26 +53,31 @@ export async function writerLockHolder(lockFile: string): Promise<WriterLockHold
     const status = await readFile(`/proc/${thread}/status`, 'utf8');
     const pid = Number(/^Tgid:\s+(\d+)$/m.exec(status)![1]);
     const state = /^State:\s+(.*)$/m.exec(status)![1]!;
-    // After a power cut the file names a thread of before, and another process may have its number now.
+    // After a power cut the file names an old thread, whose number may now belong to another
+    // process.
     const mapped = await readFile(`/proc/${pid}/maps`, 'utf8');
     if (!mapped.includes(`/${basename(lockFile)}\n`)) return undefined;
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim();
     return { pid, command, state, lastCommit: String(file.readBigUInt64LE(LAST_COMMIT_AT)) };
   } catch {
-    // It has let go of the lock and ended in between, or may not be looked at.
+    // It has released the lock and ended in between, or access is denied.
     return undefined;
   }
 }
 
-/** How long a holder may stay in one transaction before it counts as stuck, in milliseconds. A disk may take seconds for one commit. */
+/**
+ * How long a holder may stay in one transaction before it counts as stuck, in milliseconds. A slow
+ * disk may need seconds for one commit.
+ */
 const STUCK_AFTER_MS = 5000;
 const LOOK_EVERY_MS = 50;
 
 /**
- * Waits until the writer lock is free or its holder has gone on.
+ * Waits until the writer lock is free or its holder has made progress.
  *
  * @param lockFile as for {@link writerLockHolder}
- * @returns undefined at once when nobody holds it; the holder when it has been in one transaction for five seconds
+ * @returns undefined at once when no process holds it; the holder when it has been in one
+ *   transaction for five seconds
  */
 export async function stuckWriterLockHolder(lockFile: string): Promise<WriterLockHolder | undefined> {
   const first = await writerLockHolder(lockFile);
@@ -77,7 +90,7 @@ export async function stuckWriterLockHolder(lockFile: string): Promise<WriterLoc
   return first;
 }
 
-/** One line on a holder that others cannot wait for. */
+/** One line on a holder that blocks all others. */
 export function stuckHolderProblem(lockFile: string, { pid, command, state }: WriterLockHolder): string {
   const who = `process ${pid} (${command}; ${state})`;
   const advice = `let it go on (kill -CONT ${pid}) or end it (kill -KILL ${pid})`;

@@ -1,4 +1,4 @@
-/** Fetch: a profile by any of its ids (contract section 4). */
+/** Fetches a profile by any of its ids (contract section 4). */
 
 import { formatTime } from '../domain/attributes.ts';
 import type { SentId } from '../domain/visitor-id.ts';
@@ -11,7 +11,7 @@ import { noProfileFound } from './not-found.ts';
 import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
 import { ClientQuery, idParameter, ProfileReply, refusalResponse } from './profile-schemas.ts';
 
-/** The three fetches. */
+/** The three routes that fetch a profile. */
 export function fetchRoutes(profiles: ProfileService): Route[] {
   return PROFILE_PATHS.map((address) => fetchRoute(profiles, address));
 }
@@ -52,7 +52,10 @@ function fetchRoute(profiles: ProfileService, address: ProfilePath): Route {
   };
 }
 
-/** The reply, put together as text around that of the attributes: this is the hot path of the whole server. */
+/**
+ * The reply, assembled as text around the stored text of the attributes, because this is the hot
+ * path of the server.
+ */
 function profileReply(profile: FetchedProfile | undefined, client: string, sent: SentId): Reply {
   if (!profile) throw new QuiverError('not-found', noProfileFound(client, sent.kind, sent.text));
   const { modifiedAt, attributes, cluster } = profile;
@@ -63,7 +66,9 @@ function profileReply(profile: FetchedProfile | undefined, client: string, sent:
 
 const headersOfClusters = new Map<number, Reply['headers']>();
 
-/** The very same object for each cluster, as replies want it. */
+/**
+ * The same object for each cluster every time, so that a reply's headers are combined only once.
+ */
 function headersOf(cluster: number): Reply['headers'] {
   const known = headersOfClusters.get(cluster);
   if (known) return known;

@@ -1,4 +1,7 @@
-/** The texts of "not found" (contract sections 4 and 5). A public client reads them, so they stay as they are to the letter. */
+/**
+ * The texts of "not found" (contract sections 4 and 5). A public client parses them, so they must
+ * not change.
+ */
 
 import type { IdKind } from '../domain/visitor-id.ts';
 

@@ -1,4 +1,6 @@
-/** How a path addresses a profile: the three ways of contract section 4, used by fetch and removal. */
+/**
+ * How a path addresses a profile: the three ways of contract section 4, used by fetch and removal.
+ */
 
 import type { IdKind, SentId } from '../domain/visitor-id.ts';
 import type { Call } from '../wire/call.ts';
@@ -6,7 +8,7 @@ import type { Call } from '../wire/call.ts';
 /** One way to address a profile. */
 export interface ProfilePath {
   readonly kind: Exclude<IdKind, 'customerId'>;
-  /** As OpenAPI writes it. */
+  /** In OpenAPI notation. */
   readonly path: string;
   /** The name of the path parameter. */
   readonly parameter: string;
@@ -26,7 +28,10 @@ export const PROFILE_PATHS: readonly ProfilePath[] = [
   },
 ];
 
-/** The id in the path of a call, decoded once. @throws QuiverError `bad-request` when an escape is bad */
+/**
+ * The id in the path of a call, decoded once. @throws QuiverError `bad-request` when an escape is
+ * bad
+ */
 export function sentIdIn(call: Call, { kind, parameter }: ProfilePath): SentId {
   return { kind, text: call.param(parameter) };
 }

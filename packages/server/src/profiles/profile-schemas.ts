@@ -1,4 +1,7 @@
-/** What `/openapi.json` says about the profile routes: schemas and examples, used for description and never on a request. */
+/**
+ * Schemas and examples of the profile routes for `/openapi.json`; they only describe and never
+ * validate a request.
+ */
 
 import { z } from '../wire/schema.ts';
 import type { ProfilePath } from './profile-paths.ts';

@@ -1,4 +1,7 @@
-/** What a single update says: whom it is for and what it sets, out of its parameters (contract section 5). */
+/**
+ * Reads a single update from its parameters: which profile it addresses and what it sets (contract
+ * section 5).
+ */
 
 import type { AttributeSettings } from '../domain/attributes.ts';
 import { idProblem, type SentId } from '../domain/visitor-id.ts';
@@ -9,24 +12,28 @@ import { lastValue, type Parameter, ATTRIBUTE_PREFIX as PREFIX } from '../wire/p
 
 export interface ProfileUpdate {
   readonly id: SentId;
-  /** May be empty: all values were. */
+  /** Empty when all values were empty. */
   readonly settings: AttributeSettings;
 }
 
-/** Parameters that address a profile, strongest first: with both given the thirdPartyId names the profile, and nothing is linked. */
+/**
+ * Parameters that address a profile, strongest first: when both are given, thirdPartyId names the
+ * profile, and nothing is linked.
+ */
 const ID_PARAMETERS = [
   { name: 'mbox3rdPartyId', kind: 'thirdPartyId' },
   { name: 'mboxPC', kind: 'tntId' },
 ] as const;
 
 /**
- * Reads an update out of its parameters, those of the query first, then those of the body, so that the body wins.
+ * Reads an update from its parameters: those of the query first, then those of the body, so that
+ * the body wins.
  *
- * An empty id counts as not given. An empty value sets nothing, but it is a profile attribute all the same: an update with nothing
- * but empty values is a good one that changes nothing.
+ * An empty id counts as not given. A profile attribute with an empty value is accepted but sets
+ * nothing, so an update that has only empty values is valid and changes nothing.
  *
- * @throws QuiverError `bad-request` when there is no id or no profile attribute, when an id is malformed, or a name is empty, too
- *   long, or starts with `user.`
+ * @throws QuiverError `bad-request` when there is no id or no profile attribute, when an id is
+ *   malformed, or when a name is empty, too long, or starts with `user.`
  */
 export function profileUpdateOf(parameters: readonly Parameter[]): ProfileUpdate {
   return { id: idOf(parameters), settings: settingsOf(parameters) };
@@ -53,8 +60,8 @@ function settingsOf(parameters: readonly Parameter[]): AttributeSettings {
 }
 
 /**
- * The parameters of a flat JSON body. Numbers and booleans count as the text they print as. What is not a parameter of an update may
- * be anything.
+ * The parameters of a flat JSON body. Numbers and booleans count as the text they print as. Members
+ * that are not parameters of an update may have any value.
  *
  * @throws QuiverError `bad-request` when an id or an attribute is null, a list or an object
  */

@@ -1,4 +1,4 @@
-/** Removal of a profile or of one of its attributes (contract section 9, beyond Adobe). */
+/** Removes a profile or one of its attributes (contract section 9, not part of Adobe's API). */
 
 import { QuiverError } from '../errors.ts';
 import type { ProfileService } from '../service/profile-service.ts';
@@ -9,7 +9,10 @@ import { noAttributeFound, noProfileFound } from './not-found.ts';
 import { PROFILE_PATHS, type ProfilePath, sentIdIn } from './profile-paths.ts';
 import { ClientQuery, idParameter, refusalResponse } from './profile-schemas.ts';
 
-/** A removal of the profile and one of an attribute, for each way to address a profile. */
+/**
+ * For each way to address a profile, a route that removes the profile and one that removes an
+ * attribute.
+ */
 export function removeRoutes(profiles: ProfileService): Route[] {
   return PROFILE_PATHS.flatMap((address) => [
     removeProfileRoute(profiles, address),
@@ -37,7 +40,7 @@ function removeProfileRoute(profiles: ProfileService, address: ProfilePath): Rou
     describe: {
       tags: ['Profiles'],
       summary: `Remove a profile by its ${address.parameter}`,
-      description: 'The profile goes, and every id that names it.',
+      description: 'Removes the profile and every id that names it.',
       security: [{ bearer: [] }],
       request: { params: idParameter(address), query: ClientQuery },
       responses: {

@@ -17,18 +17,20 @@ import { targetLength } from '../wire/target.ts';
 import { noProfileFound } from './not-found.ts';
 import { jsonParameters, type ProfileUpdate, profileUpdateOf } from './profile-update.ts';
 
-/** The most characters of path and query of a GET. */
+/** The longest path and query of a GET, in characters. */
 export const MAX_UPDATE_URL = 8 * 1024;
-/** The most bytes of body of a POST. */
+/** The largest body of a POST, in bytes. */
 export const MAX_UPDATE_BODY = 60 * 1024;
 
 const PATH = '/m2/{client}/profile/update';
 
 const SUBMITTED = 'Request successfully submitted';
-/** What most updates are answered with. */
+/** The reply to most updates. */
 const UPDATED = updateReply(true, SUBMITTED);
 
-/** The update by GET and by POST. @param checkIds refuses ids that the client does not want */
+/**
+ * The update routes, by GET and by POST. @param checkIds refuses ids that the client does not want
+ */
 export function updateRoutes(profiles: ProfileService, rulesOf: RulesOf, checkIds: CheckIds): Route[] {
   const update = async (client: string, parameters: readonly Parameter[]) => {
     const sent = profileUpdateOf(parameters);
@@ -92,7 +94,10 @@ async function answerUpdate(
   return cluster === undefined ? UPDATED : updateReply(true, SUBMITTED, 200, edgeHeader(cluster));
 }
 
-/** The parameters in a body: a form unless the type says JSON. An empty body has none, whatever its type says. */
+/**
+ * The parameters in a body: a form unless the Content-Type says JSON. An empty body has none,
+ * whatever its type.
+ */
 async function bodyParameters({ request }: Call): Promise<Parameter[]> {
   const body = await readBody(request, MAX_UPDATE_BODY);
   if (body.byteLength === 0) return [];
@@ -114,14 +119,14 @@ const UPDATE_REQUEST = {
       mbox3rdPartyId: z
         .string()
         .optional()
-        .openapi({ description: 'Comes before mboxPC.', example: 'crm-4711' }),
+        .openapi({ description: 'Takes precedence over mboxPC.', example: 'crm-4711' }),
       'profile.country': z
         .string()
         .optional()
         .openapi({
           description:
             'Any attribute: what follows `profile.` is its name, 1 to 128 characters, not starting with `user.`. ' +
-            'Of a name given twice the last counts; empty values are ignored.',
+            'When a name is given twice, the last value counts; empty values are ignored.',
           example: 'france',
         }),
     })
@@ -161,10 +166,10 @@ function describeUpdate(summary: string) {
   return {
     tags: ['Profiles'],
     summary,
-    description: 'Durable, and visible to the very next fetch. Updates only: it never makes a profile.',
+    description: 'Durable, and visible to the next fetch. It never creates a profile.',
     request: UPDATE_REQUEST,
     responses: {
-      200: xml('Done; or, with `success` false, there is no such profile', true, SUBMITTED),
+      200: xml('Done; with `success` false, there is no such profile', true, SUBMITTED),
       400: xml('Refused; nothing was changed', false, 'mboxPC or mbox3rdPartyId: must be given'),
       413: xml('The body is too large', false, `body: must have at most ${MAX_UPDATE_BODY} bytes`),
       415: xml('An unknown Content-Encoding', false, 'Content-Encoding: must be gzip or absent, not br'),

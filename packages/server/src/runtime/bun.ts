@@ -1,4 +1,4 @@
-/** Bun's side: sockets of `Bun.listen`, and workers that share the port through SO_REUSEPORT. */
+/** The Bun side: sockets of `Bun.listen`, and workers that share the port through SO_REUSEPORT. */
 
 import { spawn } from 'node:child_process';
 import { Connection } from '../connection/connection.ts';
@@ -7,7 +7,10 @@ import type { Transport } from '../connection/service.ts';
 import { ownCommand } from './own-command.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Linux deals connections out to all that share a port; elsewhere one process would get them all, or none could share. */
+/**
+ * Linux distributes connections among all sockets that share a port. Other systems give them all to
+ * one process or refuse to share.
+ */
 const SHARES_PORT = process.platform === 'linux';
 
 type Socket = Bun.Socket<BunTransport> & { pause(): void; resume(): void };
@@ -56,9 +59,9 @@ class BunTransport implements Transport {
   connection!: Connection;
   readonly secure: boolean;
   readonly #socket: Socket;
-  /** What the system has not taken yet. */
+  /** Bytes that the system has not accepted yet. */
   #rest: Buffer[] = [];
-  /** What follows once the system has taken all. */
+  /** Called once the system has accepted everything. */
   #then: (() => void) | undefined;
 
   constructor(socket: Socket, secure: boolean) {
@@ -66,7 +69,7 @@ class BunTransport implements Transport {
     this.secure = secure;
   }
 
-  /** Asked of the system only when somebody wants it: most requests do not need it. */
+  /** Read from the system only when needed, because most requests do not need it. */
   get address(): string {
     return this.#socket.remoteAddress;
   }
@@ -77,7 +80,7 @@ class BunTransport implements Transport {
       return false;
     }
     const sent = this.#socket.write(data as string);
-    // Latin-1 text may have fewer characters than bytes, so the length says nothing until then.
+    // Latin-1 text may have fewer characters than bytes, so only a Buffer's length can be compared.
     if (sent === data.length && typeof data !== 'string') return true;
     const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
     if (sent >= bytes || sent < 0) return true;
@@ -85,7 +88,7 @@ class BunTransport implements Transport {
     return false;
   }
 
-  /** The system takes more. */
+  /** The system accepts more data. */
   sendRest(): void {
     if (this.#rest.length === 0) return;
     while (this.#rest.length > 0) {

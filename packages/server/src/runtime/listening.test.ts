@@ -15,7 +15,7 @@ afterEach(async () => {
   listener = undefined;
 });
 
-/** Listens with these answers, by path. */
+/** Listens with one answer per path. */
 async function listen(answers: Readonly<Record<string, Service['answer']>>, seconds = 30): Promise<void> {
   const runtime = await currentRuntime();
   listener = await runtime.listen({
@@ -31,7 +31,7 @@ async function listen(answers: Readonly<Record<string, Service['answer']>>, seco
 }
 const notFound: Service['answer'] = ({ url }) => text(`no ${url}`, 404);
 
-/** A connection: what was received so far, byte by byte. */
+/** Opens a connection and collects what it receives, byte by byte. */
 async function open(): Promise<{ socket: Socket; received: () => string; closed: () => boolean }> {
   const socket = connect(listener!.port, '127.0.0.1');
   sockets.push(socket);
@@ -52,7 +52,7 @@ async function allOf(text: string): Promise<string> {
   return received().replace(/Date: [^\r]+/g, 'Date: now');
 }
 
-/** Everything of a body, piece by piece. */
+/** Reads a whole body piece by piece. */
 async function readAll({ body }: IncomingRequest): Promise<string> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body ?? []) pieces.push(piece);
@@ -145,7 +145,7 @@ describe('a connection', () => {
       closes: false,
     };
     await listen({ '/bad': () => ({ body: '', status: 200, headers: bad }), '/': () => text('ok') });
-    // The test runner would take it for a failure of its own.
+    // Otherwise the test runner would report it as its own failure.
     const others = process.listeners('unhandledRejection');
     process.removeAllListeners('unhandledRejection');
     const heard = once(process, 'unhandledRejection');
@@ -213,7 +213,7 @@ describe('a connection', () => {
       const length = 64 * 1024 * 1024;
       socket.write(post('/', `Content-Length: ${length}\r\n${CLOSE.trim()}`));
       socket.write(Buffer.alloc(length));
-      // What the two kernels take is far less; the rest waits here.
+      // The two kernels buffer far less than this; the rest waits here.
       await vi.waitFor(async () => {
         const before = socket.bytesWritten - socket.writableLength;
         await new Promise((resolve) => setTimeout(resolve, 200));

@@ -1,15 +1,21 @@
-/** What the supervisor and its workers say to each other, as JSON over the channel between the processes. */
+/**
+ * The messages between the supervisor and its workers, sent as JSON over the channel between the
+ * processes.
+ */
 
 export type ToWorker<Assignment> =
-  /** Once, after its `hello`: begin to serve. */
+  /** Sent once, after the worker's `hello`: begin to serve. */
   | { readonly type: 'start'; readonly assignment: Assignment }
   /** Drain, close, exit. */
   | { readonly type: 'shutdown' }
-  /** Another worker has said this to all. */
+  /** A message that another worker has sent to all workers. */
   | { readonly type: 'news'; readonly news: string }
-  /** Report on a matter. */
+  /** A request to report on a subject. */
   | { readonly type: 'report'; readonly round: number; readonly about: string; readonly query: string }
-  /** The report of each worker, as you asked with `ask-all`; undefined when one did not answer in time. */
+  /**
+   * The reports of all workers, requested with `ask-all`; undefined when one did not answer in
+   * time.
+   */
   | {
       readonly type: 'all-reports';
       readonly question: number;
@@ -17,19 +23,28 @@ export type ToWorker<Assignment> =
     };
 
 export type FromWorker =
-  /** It listens; what is sent before may be lost (`node:cluster` does not keep it). */
+  /**
+   * The worker is listening for messages; earlier messages may be lost (`node:cluster` does not
+   * keep them).
+   */
   | { readonly type: 'hello' }
   | { readonly type: 'ready' }
-  /** Say this to all other workers. Nobody answers for it: who dies or is not there yet does not hear it. */
+  /**
+   * A message for all other workers. Delivery is not guaranteed: a worker that dies or has not
+   * started does not receive it.
+   */
   | { readonly type: 'news'; readonly news: string }
-  /** The store takes no writes; said again every few seconds as long as it does not. */
+  /** The store accepts no writes; repeated every few seconds while that lasts. */
   | { readonly type: 'store-stalled' }
-  /** No process may go on with the store: the whole server ends. */
+  /** No process may continue to use the store; the whole server ends. */
   | { readonly type: 'store-lost'; readonly reason: string }
-  /** It cannot start and ends now; `exitCode` is what the whole server ends with when it was starting. */
+  /**
+   * The worker cannot start and exits. While the server is starting, the whole server ends with
+   * `exitCode`.
+   */
   | { readonly type: 'failed'; readonly reason: string; readonly exitCode: number }
   | { readonly type: 'report'; readonly round: number; readonly report: unknown }
-  /** What does every worker, this one included, report on a matter? */
+  /** Asks every worker, this one included, to report on a subject. */
   | {
       readonly type: 'ask-all';
       readonly question: number;

@@ -1,4 +1,7 @@
-/** Node's side: sockets of `node:net` and `node:tls`, and workers of `node:cluster` that share the port. */
+/**
+ * The Node side: sockets of `node:net` and `node:tls`, and workers of `node:cluster` that share the
+ * port.
+ */
 
 import cluster from 'node:cluster';
 import { createServer, type Socket } from 'node:net';
@@ -26,7 +29,8 @@ export const nodeRuntime: Runtime = {
     const server = tls
       ? createSecureServer({ ...options, ...tls, handshakeTimeout: HANDSHAKE_MS }, accept)
       : createServer(options, accept);
-    // Left to itself a worker whose supervisor died exits at once, with requests in flight and the store open.
+    // By default, a worker whose supervisor died exits at once, with requests in progress and the
+    // store open.
     if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -46,8 +50,9 @@ export const nodeRuntime: Runtime = {
   },
 
   startWorker(role, listensAlone) {
-    // Dealt out one at a time, each connection waits for a turn of a worker that is busy with those it has. That is the price of an even share
-    // among many; one worker takes all that come, by itself.
+    // Round-robin makes each connection wait for a turn of a worker that is busy with others. That
+    // is the price of an even distribution; a single worker accepts connections itself and need not
+    // pay it.
     cluster.schedulingPolicy = listensAlone ? cluster.SCHED_NONE : cluster.SCHED_RR;
     cluster.setupPrimary({ exec: process.argv[1]!, args: ['worker', role] });
     return cluster.fork().process;
@@ -67,7 +72,7 @@ class NodeTransport implements Transport {
     socket.on('data', (chunk: Buffer<ArrayBuffer>) => this.connection.received(chunk));
     socket.on('drain', () => this.connection.drained());
     socket.on('end', () => this.connection.ended());
-    // The socket closes after an error.
+    // The socket closes by itself after an error.
     socket.on('error', () => {});
     socket.on('close', () => this.connection.closed());
   }

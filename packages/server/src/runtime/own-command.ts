@@ -1,8 +1,10 @@
 import { embedded } from '../embedded.ts';
 
-/** The command line that runs this program once more, with other arguments: same runtime, same main file. */
+/**
+ * The command line that runs this program again with other arguments: same runtime, same main file.
+ */
 export function ownCommand(...args: string[]): [command: string, ...args: string[]] {
-  // A single executable is its own main file.
+  // A single executable is also its main file.
   return embedded() === undefined
     ? [process.execPath, process.argv[1]!, ...args]
     : [process.execPath, ...args];

@@ -1,12 +1,12 @@
-/** What all workers report of one matter: asked for by one worker, collected by the supervisor. */
+/** Collects the reports of all workers on one subject: a worker asks, the supervisor collects. */
 
 const TIMEOUT_MS = 3000;
 
 /**
  * One round of collecting: every worker is asked, and the round ends with the last answer.
  *
- * A part of the answers would mislead (to Prometheus a sum over some workers looks like a counter that fell), so a round has all
- * of them or fails.
+ * Incomplete answers would mislead (to Prometheus, a sum over some workers looks like a counter
+ * that fell), so a round has all of them or fails.
  */
 export class ReportRound {
   readonly #waitingFor: Set<number>;
@@ -16,8 +16,9 @@ export class ReportRound {
   #finished = false;
 
   /**
-   * @param workers the process ids asked
-   * @param finish called once, with the report of each worker, or undefined when one did not answer in time
+   * @param workers the process ids that are asked
+   * @param finish called once, with the reports of all workers, or with undefined when one did not
+   *   answer in time
    */
   constructor(workers: Iterable<number>, finish: (reports: readonly unknown[] | undefined) => void) {
     this.#waitingFor = new Set(workers);
@@ -32,7 +33,7 @@ export class ReportRound {
     this.#endWhenWhole();
   }
 
-  /** A worker that died has nothing to report any more; the others are still a whole. */
+  /** A worker has died; the round is complete without it. */
   drop(worker: number): void {
     if (this.#waitingFor.delete(worker)) this.#endWhenWhole();
   }

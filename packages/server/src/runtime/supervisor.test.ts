@@ -75,7 +75,7 @@ async function begin(workers: number, writerLockFile?: string): Promise<void> {
     onServing: (port) => served.push(port),
     ...(writerLockFile !== undefined && { writerLockFile }),
   });
-  // The proof of the port is a matter of the kernel, not of the clock.
+  // Proving the port free takes the kernel's time, so fake timers do not help.
   while (children.length < workers) await new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -183,7 +183,8 @@ describe('serving', () => {
     async () => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
       const folder = await mkdtemp(join(tmpdir(), 'quiver-holder-'));
-      // A holder counts only when it has a file of this name in its memory: a library that both processes below have stands for it.
+      // A process counts as the holder only if it has mapped a file of this name; a library that
+      // both processes below have mapped stands in for it.
       const mapped = (pid: number) =>
         readFileSync(`/proc/${pid}/maps`, 'utf8').match(/(?<=\/)[^/\n]+\.so[^/\n]*$/gm)!;
       const ofParent = mapped(process.ppid);
@@ -199,14 +200,15 @@ describe('serving', () => {
       const stall = async () => {
         children[0]!.say({ type: 'store-stalled' });
         children[0]!.say({ type: 'store-stalled' });
-        // The look at the file and at the process takes turns of the real event loop; its line in the log ends it.
+        // Reading the file and the process takes turns of the real event loop; a log line marks the
+        // end.
         looks += 1;
-        const lines = () => logged.filter((line) => line.includes('writes wait for a process')).length;
+        const lines = () => logged.filter((line) => line.includes('writes are blocked by a process')).length;
         while (lines() < looks) await new Promise((resolve) => setImmediate(resolve));
         await vi.advanceTimersByTimeAsync(5000);
       };
       try {
-        // The second worker's process id is one of a process that there is.
+        // The second worker's process id must be that of an existing process.
         lastPid = process.pid - 2;
         await begin(2, lockFile);
         for (const child of children) child.serve();

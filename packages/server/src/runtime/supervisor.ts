@@ -1,19 +1,25 @@
 /**
- * The supervising process: claims the port, proves it free, starts the workers, replaces those that die, and ends them all.
+ * The supervising process: claims the port, proves that it is free, starts the workers, replaces
+ * those that die, and finally stops all of them.
  *
- * starting   no worker has been ready yet. A worker that says why it cannot start ends the server with that reason, and so
- *            does the first that crashes, and the fifth that dies otherwise without a word.
- * serving    from the moment every worker was ready once. A worker that dies is replaced: at once, then after pauses that
- *            double up to five seconds while they keep dying young. A reason given is logged, and tried again.
- * stopping   from the first SIGTERM, SIGINT or SIGHUP (a terminal that was closed), or from giving up. No worker is replaced; each drains. What has not ended after
- *            the watchdog's time is killed, and the exit code is not 0.
+ * starting   Not every worker has been ready yet. The server ends when a worker reports why it
+ *            cannot start (with that reason), when a worker crashes, and at the fifth worker that
+ *            dies in any other way without a reason.
+ * serving    Every worker has been ready once. A worker that dies is replaced: at once, then after
+ *            pauses that double up to five seconds while workers keep dying young. If a worker
+ *            reports a reason, it is logged and the start is tried again.
+ * stopping   Entered on the first SIGTERM, SIGINT or SIGHUP (a closed terminal), or after giving up.
+ *            No worker is replaced; each drains. Workers that have not ended after the watchdog's
+ *            time are killed, and the exit code is not 0.
  *
- * A worker that holds the writer lock of the store and does not go on is killed and replaced, in any state: all others wait for it.
- * Another process that does the same ends the start.
+ * In any state, a worker that holds the writer lock of the store and makes no progress is killed
+ * and replaced, because all others wait for it. If another process does the same, the start is
+ * aborted.
  *
- * The claim keeps other Quiver servers away as long as this one lives (`locks/port-lock.ts`), the proof is about all other programs.
- * Between proof and start one of those can still take the port. Workers on Node then fail with that reason; on Bun a program of
- * the same user that shares ports too would go unseen.
+ * The claim keeps other Quiver servers away as long as this one lives (`locks/port-lock.ts`); the
+ * proof covers all other programs. Between proof and start, another program can still take the
+ * port. Workers on Node then fail with that reason. On Bun, a program of the same user that also
+ * shares ports would go unnoticed.
  *
  * Long because starting, replacing and ending workers share one state.
  */
@@ -35,22 +41,25 @@ export interface SupervisorOptions<Assignment> {
   /** How many of them listen; all by default. */
   readonly listening?: number;
   readonly host: string;
-  /** 0 takes a free one, the same for all workers. */
+  /** 0 picks a free port, the same for all workers. */
   readonly port: number;
   readonly log: pino.Logger;
-  /** What a worker is told to do. `number` counts places from 0; a replacement gets the place of the one that died. */
+  /**
+   * The assignment of a worker. `number` counts places from 0; a replacement gets the place of the
+   * worker that died.
+   */
   assignmentFor(number: number, port: number): Assignment;
-  /** What a worker is for, as the list of processes shows it; `serving` by default. */
+  /** The role of a worker, as the process list shows it; `serving` by default. */
   roleOf?(number: number): string;
-  /** Ends the line that says that a worker crashed at its start; empty by default. */
+  /** Appended to the message that a worker crashed at its start; empty by default. */
   readonly crashAdvice?: string;
-  /** The lock file of the embedded store; left out where there is none. */
+  /** The lock file of the embedded store; absent without one. */
   readonly writerLockFile?: string;
-  /** Called once, when every worker serves. */
+  /** Called once, when every worker is serving. */
   onServing(port: number): void;
 }
 
-/** How the server ended; with a reason when it gave up. */
+/** How the server ended; with a reason if it gave up. */
 export interface Ending {
   readonly exitCode: number;
   readonly reason?: string;
@@ -62,23 +71,29 @@ interface Worker {
   readonly place: number;
   readonly startedAt: number;
   isReady: boolean;
-  /** It has said why it cannot start. */
+  /** Whether it has reported why it cannot start. */
   hasFailed: boolean;
 }
 
 const MAX_SILENT_DEATHS = 5;
-/** Signals of a program that fails by itself, and would again: nobody else sends them. */
+/** Signals of a program that crashed by itself and would crash again; nobody else sends them. */
 const CRASHES: ReadonlySet<string> = new Set(['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGTRAP', 'SIGFPE', 'SIGABRT']);
 const MAX_PAUSE_MS = 5000;
-/** Who dies younger is taken for a sign of trouble that stays. */
+/** A worker that dies younger suggests a lasting problem. */
 const YOUNG_MS = 10_000;
-/** Longer than the watchdog of a worker itself, which knows better what hangs. */
+/** Longer than a worker's own watchdog, which knows better what hangs. */
 const WATCHDOG_MS = 11_000;
-/** How long a holder of the writer lock has from the first report that others wait, before it is killed. */
+/**
+ * How long a holder of the writer lock has from the first report that others wait until it is
+ * killed.
+ */
 const HOLDER_GRACE_MS = 4000;
-/** Each stops the server in the same way. */
+/** Each of these stops the server in the same way. */
 const ENDING_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-/** Ctrl-C reaches a process from the terminal and again from the program that started it: that is one signal, not two. */
+/**
+ * Ctrl-C reaches a process from the terminal and again from the program that started it; both count
+ * as one signal.
+ */
 const SAME_SIGNAL_MS = 500;
 
 /** Runs the server until it ends; see the states above. */
@@ -102,13 +117,13 @@ interface ClaimedPort {
 }
 
 /**
- * Claims a port on which nobody listens.
+ * Claims a port on which no program listens.
  *
- * @param port 0 takes a free one
- * @throws PortInUse, or the system's error, when it cannot be had
+ * @param port 0 picks a free one
+ * @throws PortInUse, or the system's error, when the port is not available
  */
 async function claimPort(host: string, port: number): Promise<ClaimedPort> {
-  // Two servers may find the same free port: the kernel gives it away again after the look.
+  // Two servers may find the same free port, because the kernel releases it after the check.
   const found = port === 0 ? await provenFree(host, 0) : port;
   let claim: Claim;
   try {
@@ -149,7 +164,7 @@ class Supervisor<Assignment> {
   #youngDeaths = 0;
   #ending: Ending = { exitCode: 0 };
   #firstSignalAt = 0;
-  /** Who held the writer lock at the last look. */
+  /** The holder of the writer lock at the last check. */
   #holder: WriterLockHolder | undefined;
   #lookedForHolderAt = Number.NEGATIVE_INFINITY;
   #finish: (ending: Ending) => void = () => {};
@@ -179,7 +194,7 @@ class Supervisor<Assignment> {
     const pid = child.pid ?? 0;
     const worker: Worker = { child, pid, place, startedAt: Date.now(), isReady: false, hasFailed: false };
     this.#workers.set(pid, worker);
-    // A worker that opens the store behind a holder that does not go on is blocked and says nothing.
+    // A worker that opens the store while such a holder blocks it hangs without a message.
     const looking = setInterval(() => {
       if (worker.isReady) clearInterval(looking);
       else void this.#lookForHolder(false);
@@ -193,7 +208,7 @@ class Supervisor<Assignment> {
   }
 
   #tell(worker: Worker, message: ToWorker<Assignment>): void {
-    // A worker that is gone hears nothing; its exit says what there is to say.
+    // A worker that is gone receives nothing; its exit is handled elsewhere.
     if (worker.child.connected) worker.child.send(message, () => {});
   }
 
@@ -232,9 +247,11 @@ class Supervisor<Assignment> {
   }
 
   /**
-   * Names who holds the writer lock that others wait for; kills it when it is a worker that was in the same transaction before.
+   * Logs which process holds the writer lock that others wait for. Kills it when it is a worker
+   * that was in the same transaction at the last check.
    *
-   * @param isWaitedFor whether somebody has said so; else only a holder that was in the same transaction before counts
+   * @param isWaitedFor whether a worker reported waiting; otherwise only a holder still in the same
+   *   transaction counts
    */
   async #lookForHolder(isWaitedFor: boolean): Promise<void> {
     const { writerLockFile, log } = this.#options;
@@ -247,8 +264,7 @@ class Supervisor<Assignment> {
     const before = this.#holder;
     this.#holder = holder;
     if (holder === undefined) {
-      if (isWaitedFor)
-        log.error('writes wait; who holds the writer lock of the store could not be found out');
+      if (isWaitedFor) log.error('writes are blocked; cannot determine which process holds the writer lock');
       return;
     }
     const { pid, command, state } = holder;
@@ -256,7 +272,7 @@ class Supervisor<Assignment> {
     if (isWaitedFor || isStuck)
       log.error(
         { holder: pid, command, state },
-        'writes wait for a process that holds the writer lock of the store',
+        'writes are blocked by a process that holds the writer lock of the store',
       );
     if (!isStuck) return;
     const worker = this.#workers.get(pid);
@@ -324,7 +340,7 @@ class Supervisor<Assignment> {
     this.#replaceLater(worker);
   }
 
-  /** @param last how the last worker ended that died before it could serve */
+  /** @param last how the last worker that died before it could serve ended */
   #reasonToGiveUp(last: string): string | undefined {
     if (CRASHES.has(last)) {
       const { crashAdvice = '' } = this.#options;
@@ -370,7 +386,7 @@ class Supervisor<Assignment> {
   }
 
   #kill(why: string): void {
-    this.#options.log.error({ why, workers: this.#workers.size }, 'killing what has not ended');
+    this.#options.log.error({ why, workers: this.#workers.size }, 'killing workers that have not ended');
     if (this.#ending.exitCode === 0) this.#ending = { exitCode: 1 };
     for (const { child } of this.#workers.values()) child.kill('SIGKILL');
   }
@@ -383,10 +399,11 @@ class Supervisor<Assignment> {
 }
 
 /**
- * Proves that nobody listens on the port, by listening on it alone for a moment: workers share their port, so a port that another
- * program shares would be shared with that program, unseen.
+ * Proves that no other program listens on the port, by listening on it exclusively for a moment.
+ * Workers share their port, so they would also share it unnoticed with another program that shares
+ * ports.
  *
- * @returns the port, a free one for 0
+ * @returns the port; a free one for 0
  */
 async function provenFree(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -400,11 +417,11 @@ async function provenFree(host: string, port: number): Promise<number> {
   });
 }
 
-/** One line on why a port cannot be listened on. */
+/** One line on why it is impossible to listen on a port. */
 export function listenProblem(error: unknown, host: string, port: number): string {
   if (error instanceof PortInUse) return error.message;
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  // Bun gives no code for an address that it cannot make sense of.
+  // Bun gives no code for an address that it cannot parse.
   switch (/failed to listen at/i.test(code) ? 'ENOTFOUND' : code) {
     case 'EADDRINUSE':
       return `port ${port} on ${host} is in use by another program; choose another with --port`;

@@ -1,4 +1,7 @@
-/** The folder for temporary files, from which a single executable loads the engine of the embedded store. */
+/**
+ * The folder for temporary files, from which a single executable loads the engine of the embedded
+ * store.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -6,9 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Why the engine could not be unpacked into a folder and loaded from there, as one line; undefined when it can.
+ * Why the engine cannot be unpacked into a folder and loaded from there, as one line; undefined
+ * when it can.
  *
- * @param folder where Bun unpacks it, which is the folder for temporary files, by default
+ * @param folder where Bun unpacks it; by default the folder for temporary files
  */
 export function temporaryFolderProblem(
   folder: string = process.env.BUN_TMPDIR || tmpdir(),
@@ -23,14 +27,16 @@ export function temporaryFolderProblem(
   }
 }
 
-/** Runs a script of one line from a folder: a file system that is mounted `noexec` refuses it, even to root. */
+/**
+ * Runs a one-line script from a folder: a file system mounted `noexec` refuses it, even to root.
+ */
 function runsPrograms(folder: string): boolean {
   if (process.platform === 'win32') return true;
   const own = mkdtempSync(join(folder, 'quiver-'));
   try {
     const script = join(own, 'runs');
     writeFileSync(script, '#!/bin/sh\n', { mode: 0o700 });
-    // Anything else that goes wrong, such as a missing shell, says nothing about the folder.
+    // Other failures, such as a missing shell, say nothing about the folder.
     return (
       (spawnSync(script, { stdio: 'ignore' }).error as NodeJS.ErrnoException | undefined)?.code !== 'EACCES'
     );

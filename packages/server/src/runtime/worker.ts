@@ -1,47 +1,52 @@
 /**
- * One worker process: told by its supervisor what to serve, and when to end.
+ * One worker process; its supervisor says what to serve and when to end.
  *
- * waiting    until the assignment comes.
- * serving    until the supervisor says `shutdown`, SIGTERM comes, or the supervisor is gone.
- * stopping   draining and closing; exit code 0 when that ends well, 1 when the watchdog had to end it.
+ * waiting    until the assignment arrives.
+ * serving    until the supervisor sends `shutdown`, SIGTERM arrives, or the supervisor is gone.
+ * stopping   draining and closing; exit code 0 when that succeeds, 1 when the watchdog ended it.
  */
 
 import type pino from 'pino';
 import type { FromWorker, ToWorker } from './messages.ts';
 
-/** What a worker runs. */
+/** The server that a worker runs. */
 export interface WorkerServer {
   start(): Promise<unknown>;
   /** Drains and closes. */
   close(): Promise<void>;
-  /** Another worker has said something to all. */
+  /** Receives a message that another worker sent to all. */
   hear(news: string): void;
-  /** What this process has to say on a matter, as JSON can hold it; undefined for nothing. */
+  /** The report of this process on a subject, as a JSON value; undefined for none. */
   report(about: string, query: string): unknown;
 }
 
-/** What a worker can say to its supervisor. */
+/** The messages that a worker can send to its supervisor. */
 export interface SupervisorLine {
-  /** Gives what every worker, this one included, reports on a matter. Rejects when one does not answer in time. */
+  /**
+   * Collects the reports of all workers, this one included, on a subject. Rejects when one does not
+   * answer in time.
+   */
   askAll(about: string, query?: string): Promise<readonly unknown[]>;
-  /** Says something that every other worker hears. */
+  /** Sends a message to every other worker. */
   tellOthers(news: string): void;
-  /** Says that the store takes no writes. */
+  /** Reports that the store accepts no writes. */
   storeStalled(): void;
-  /** Says why no process may go on with the store. */
+  /** Reports why no process may continue to use the store. */
   storeLost(reason: string): void;
 }
 
 export interface WorkerHooks<Assignment> {
   /** Makes the server; opens nothing. */
   create(assignment: Assignment, supervisor: SupervisorLine): { server: WorkerServer; log: pino.Logger };
-  /** One line on why it cannot start, and the exit code for that. */
+  /** One line on why it cannot start, and the matching exit code. */
   explain(error: unknown, assignment: Assignment): { reason: string; exitCode: number };
 }
 
 const WATCHDOG_MS = 10_000;
 
-/** Runs a worker until its process ends. Long because its steps share what has been started so far. */
+/**
+ * Runs a worker until its process ends. Long because its steps share what has been started so far.
+ */
 export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
   const questions = new Questions();
   let running: { server: WorkerServer; log: pino.Logger } | undefined;
@@ -60,7 +65,7 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
       await running.server.start();
       if (!isStopping) tell({ type: 'ready' });
     } catch (error) {
-      // The end that was asked for while it started is no failure.
+      // A shutdown that was requested during the start is not a failure.
       if (isStopping) return;
       const { reason, exitCode } = hooks.explain(error, assignment);
       tell({ type: 'failed', reason, exitCode }, () => process.exit(exitCode));
@@ -71,16 +76,16 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
     if (isStopping) return;
     isStopping = true;
     setTimeout(() => {
-      running?.log.error('it did not end in time: killed by the watchdog');
+      running?.log.error('the worker did not end in time: killed by the watchdog');
       process.exit(1);
     }, WATCHDOG_MS).unref();
     try {
-      // What is half open cannot be closed yet.
+      // A half-opened server cannot be closed yet.
       await starting;
       await running?.server.close();
       process.exit(0);
     } catch (error) {
-      running?.log.error({ err: error }, 'it did not close well');
+      running?.log.error({ err: error }, 'the server did not close cleanly');
       process.exit(1);
     }
   }
@@ -109,7 +114,8 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
     tell({ type: 'report', round, report: (await running?.server.report(about, query)) ?? null });
   }
 
-  // A terminal sends Ctrl-C, and its own end, to every process of the group; the supervisor says what follows from it.
+  // A terminal sends Ctrl-C and hangups to every process of the group; the supervisor decides what
+  // follows.
   process.on('SIGINT', () => {});
   process.on('SIGHUP', () => {});
   process.on('SIGTERM', () => void stop());
@@ -118,20 +124,20 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
 }
 
 /**
- * The embedded engine rejects promises that nobody holds when its disk is full, beside the one that the caller holds; ending the
- * process for it would take down requests that can still be answered.
+ * When its disk is full, the embedded engine rejects promises that no caller holds, in addition to
+ * the caller's. Ending the process for those would abort requests that can still be answered.
  */
 function logStrayRejections(log: pino.Logger): void {
-  process.on('unhandledRejection', (reason) => log.error({ err: reason }, 'a rejection nobody handled'));
+  process.on('unhandledRejection', (reason) => log.error({ err: reason }, 'unhandled promise rejection'));
 }
 
-/** Says something to the supervisor; `then` runs when it is on its way or cannot be. */
+/** Sends a message to the supervisor; `then` runs when it has been sent or cannot be. */
 function tell(message: FromWorker, then: () => void = () => {}): void {
   if (process.connected && process.send) process.send(message, undefined, undefined, then);
   else then();
 }
 
-/** What this worker has asked the supervisor and not heard yet. */
+/** Questions to the supervisor that have not been answered yet. */
 class Questions {
   readonly #waiting = new Map<
     number,

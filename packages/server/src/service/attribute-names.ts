@@ -1,5 +1,6 @@
 /**
- * Which attribute names each client has ever set; what is known already costs a look into a set.
+ * Records which attribute names each client has ever set; checking a known name is one lookup in a
+ * set.
  */
 
 import { listAttributes } from '../domain/attributes.ts';
@@ -19,11 +20,11 @@ export class AttributeNames {
   }
 
   /**
-   * Notes names that were set; when it returns, or what it returns resolves, they are in the
-   * store.
+   * Records names that were set. They are in the store when it returns, or when the returned
+   * promise resolves.
    *
-   * Never throws: what was set is set, and a name that could not be noted is noted when it is set
-   * again.
+   * Never throws: the attributes themselves are stored, and a name that could not be recorded is
+   * recorded when it is set again.
    */
   note(client: string, names: Iterable<string>): Promise<void> | undefined {
     let known = this.#known.get(client);
@@ -46,21 +47,22 @@ export class AttributeNames {
       await this.#store.add(client, fresh);
       for (const name of fresh) known.add(name);
     } catch (error) {
-      this.#log.error({ err: error, client }, 'attribute names could not be noted');
+      this.#log.error({ err: error, client }, 'attribute names could not be recorded');
     }
   }
 }
 
 /**
- * What came of a write, once its names are noted: as a rule they are, and nothing is waited for.
+ * The outcome of a write, once its names are recorded. Usually they are recorded already and there
+ * is nothing to await.
  */
 function after<Outcome>(noted: Promise<void> | undefined, outcome: Outcome): Outcome | Promise<Outcome> {
   return noted === undefined ? outcome : noted.then(() => outcome);
 }
 
 /**
- * The store, with the names noted that its updates and visits have set, before their caller hears
- * of it.
+ * Wraps the store so that the names set by its updates and visits are recorded before the caller
+ * gets the outcome.
  */
 export function notingNames(store: ProfileStore, names: AttributeNames): ProfileStore {
   return {

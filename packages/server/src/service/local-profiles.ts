@@ -8,21 +8,21 @@ import type { Done, ProfileService } from './profile-service.ts';
 
 export interface LocalProfilesOptions {
   readonly store: ProfileStore;
-  /** How each client's profiles are written. */
+  /** The rules by which each client's profiles are written. */
   readonly rulesOf: (client: string) => NowOrLater<WriteRules>;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
 /**
- * Serves the profiles of a store: takes location hints off, knows the time and each client's
- * lifetime.
+ * Serves the profiles of a store: removes location hints from ids, and adds the time and each
+ * client's lifetime.
  */
 export function localProfiles({ store, rulesOf, now }: LocalProfilesOptions): ProfileService {
   const momentOf = ({ lifetimeDays, whenTooLarge = 'refuse' }: WriteRules): WriteMoment => {
     return { now: now(), lifetimeDays, whenTooLarge };
   };
-  /** Writes at the moment at which the rules are known. */
+  /** Performs a write at the moment when the rules are known. */
   const written = <Outcome>(client: string, write: (moment: WriteMoment) => Promise<Outcome>) =>
     whenKnown(rulesOf(client), (rules) => write(momentOf(rules)));
   const isMalformed = ({ kind, text }: SentId) => idProblem(kind, text) !== undefined;

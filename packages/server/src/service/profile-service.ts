@@ -1,8 +1,8 @@
 /**
- * The profiles, as every feature asks for them: a client, and an id as it was sent.
+ * The profile operations that every feature uses; they take a client and an id as it was sent.
  *
- * `local-profiles.ts` serves the profiles of this edge cluster. Where there are other clusters,
- * `edges/located-profiles.ts` stands before it and goes to where the profile lives.
+ * `local-profiles.ts` serves the profiles of this edge cluster. When there are other clusters,
+ * `edges/located-profiles.ts` wraps it and calls the cluster where the profile lives.
  */
 
 import type { AttributeSettings } from '../domain/attributes.ts';
@@ -18,39 +18,41 @@ import type {
   VisitOutcome,
 } from '../storage/profile-store.ts';
 
-/** Where something was found or done; `cluster` is left out when it is this one. */
+/** Where something was found or done; `cluster` is absent when it is this one. */
 export interface Elsewhere {
   readonly cluster?: number;
 }
 
-/** What came of a write. */
+/** The outcome of a write. */
 export interface Done<Outcome> extends Elsewhere {
   readonly outcome: Outcome;
 }
 
-/** A profile as a fetch sends it. */
+/** A profile, as a fetch returns it. */
 export type FetchedProfile = FoundProfile & Elsewhere;
 
-/** What came of a visit; `node` names the node that took it in when that was in another cluster. */
+/**
+ * The outcome of a visit; `node` names the node that handled it when that was in another cluster.
+ */
 export type TakenVisit = VisitOutcome & Elsewhere & { readonly node?: number };
 
 /** Every method throws what the store throws; see `storage/profile-store.ts`. */
 export interface ProfileService {
   /**
-   * The profile that an id names; undefined when the id is malformed or unknown, or its profile has
-   * expired. Changes nothing.
+   * Finds the profile that an id names; undefined when the id is malformed or unknown, or its
+   * profile has expired. Changes nothing.
    */
   find(client: string, id: SentId): NowOrLater<FetchedProfile | undefined>;
   /**
-   * As {@link find}, with the ids that name the profile: at most `limit` of them. The id must be
-   * well formed.
+   * As {@link find}, with at most `limit` of the ids that name the profile. The id must be well
+   * formed.
    */
   findLinked(client: string, id: SentId, limit: number): Promise<LinkedProfile | undefined>;
   /**
-   * Sets attributes of a profile that exists; see {@link ProfileStore.update}. The id must be
-   * well formed.
+   * Sets attributes of an existing profile; see {@link ProfileStore.update}. The id must be well
+   * formed.
    *
-   * @param through how the change came, for the change feed; `update` by default
+   * @param through how the change arrived, for the change feed; `update` by default
    */
   update(
     client: string,
@@ -58,7 +60,7 @@ export interface ProfileService {
     settings: AttributeSettings,
     through?: ChangeChannel,
   ): Promise<Done<UpdateOutcome>>;
-  /** Takes in a visitor; see {@link ProfileStore.visit}. */
+  /** Records a visit; see {@link ProfileStore.visit}. */
   visit(client: string, visit: Visit): Promise<TakenVisit>;
   /** Removes a profile; false when there is none. */
   remove(client: string, id: SentId): Promise<Done<boolean>>;
