@@ -1,18 +1,17 @@
 /**
- * Proving to be the admin by the admin token, and what guessing costs: ten wrong ones a minute from
- * one address, then 429 whatever is sent.
+ * Checks the admin token and limits guessing: after ten wrong tokens a minute from one address, the
+ * answer is 429 whatever is sent.
  *
- * A guess is counted before its answer is known to anybody:
+ * A guess is counted before its answer is sent:
  *
- *   what was sent   what happens
- *   --------------  --------------------------------------------------------------------------------------------------------
- *   a wrong token   it waits until all wrong ones that came before it, from this address to this process, are counted, is
- *                   counted in the store, and then refused: 401, or 429 when it is one too many
- *   the right one   it waits for the same, then for the count of all processes: 429 when there were ten
+ * - A wrong token waits until all earlier wrong tokens from this address to this process are
+ *   counted. It is then counted in the store and refused: 401, or 429 when it exceeds the limit.
+ * - The right token waits for the same, then for the count of all processes: 429 when there were
+ *   ten.
  *
- * So many guesses at the same moment help nobody: in one process at most ten are told apart from
- * the right token, and of those that reach other processes at the same moment at most one more at
- * each. The right token alone is never written down and never waits for a disk.
+ * So sending many guesses at the same moment does not help. One process reveals for at most ten of
+ * them whether they are the right token, and each other process that is reached at the same moment
+ * for at most one more. A lone right token is never written and never waits for a disk.
  */
 
 import { createHmac } from 'node:crypto';
@@ -28,7 +27,7 @@ export class AdminLogins {
   readonly #digest: Buffer;
   readonly #addressKey: Buffer;
   readonly #now: () => number;
-  /** By address: settled when the wrong guesses that came until now are counted. */
+  /** By address: settled when all wrong guesses so far are counted. */
   readonly #counting = new Map<string, Promise<unknown>>();
 
   /** @param now epoch milliseconds */
@@ -42,8 +41,10 @@ export class AdminLogins {
   /**
    * Whether `candidate` is the admin token; a wrong one is counted against the address.
    *
-   * @param address who asks; where the runtime does not know, all such callers count as one
-   * @throws QuiverError `too-many-requests` after ten wrong ones within a minute, even for the right one, so that the reply reveals nothing
+   * @param address the caller's address; where the runtime does not know it, all such callers count
+   *   as one
+   * @throws QuiverError `too-many-requests` after ten wrong tokens within a minute, even for the
+   *   right one, so that the reply reveals nothing
    */
   async prove(candidate: string, address: string | undefined): Promise<boolean> {
     const guesser = this.#nameOf(guesserAt(address));
@@ -64,7 +65,7 @@ export class AdminLogins {
     return false;
   }
 
-  /** No address is written down: those who count under it know only its keyed hash. */
+  /** Addresses are not stored; guesses are counted under a keyed hash. */
   #nameOf(guesser: string): string {
     return createHmac('sha256', this.#addressKey).update(guesser).digest('base64url');
   }
@@ -81,8 +82,8 @@ export class AdminLogins {
 }
 
 /**
- * What one guesser has for an address: of IPv6 the network, for everybody has as many addresses in
- * it as they like.
+ * The address under which guesses are counted. For IPv6 it is the network, because everybody can
+ * use any number of addresses in theirs.
  */
 function guesserAt(address: string | undefined): string {
   if (address === undefined || address === '') return 'unknown';

@@ -1,14 +1,17 @@
-/** The admin token: made at the first start, kept readable by its owner alone (contract section 9). */
+/**
+ * The admin token: created at the first start, in a file that only its owner can read (contract
+ * section 9).
+ */
 
 import { join } from 'node:path';
 import { ensureSecretFile } from './secret-file.ts';
 
-/** Where the token is kept in the data folder. */
+/** The file of the token in the data folder. */
 export const ADMIN_TOKEN_FILE = 'admin-token';
 
 export interface AdminToken {
   readonly token: string;
-  /** Whether it was made just now, so that it is shown this once. */
+  /** Whether it was created just now; it is then shown once. */
   readonly created: boolean;
 }
 
@@ -16,7 +19,8 @@ export interface AdminToken {
  * The admin token of a data folder; see {@link ensureSecretFile}.
  *
  * @param dataDir an existing folder
- * @param given the token of the environment; when given it is the token, and no file is read or written
+ * @param given the token from the environment; if set, it is the token, and no file is read or
+ *   written
  */
 export async function ensureAdminToken(dataDir: string, given: string | undefined): Promise<AdminToken> {
   if (given !== undefined && given !== '') return { token: given, created: false };

@@ -1,16 +1,17 @@
 /**
- * What holds for each client, kept in memory: its settings and its present tokens (contract section 9).
+ * Caches the settings and current tokens of each client (contract section 9).
  *
- * Where the store counts changes in memory that all processes of a machine share, what is kept holds for as long as that number is the one
- * it was read at. So once a change has been answered, every process goes by it with its next request.
+ * Where the store counts changes in memory that all processes of a machine share, a cached value is
+ * valid while that count stays the same. So once a change has been answered, every process applies
+ * it from its next request.
  *
- * Over a network to ask the store takes a round trip, and what is kept holds for a while:
+ * Over a network, asking the store costs a round trip, so cached values are used for a while:
  *
- *   age of what is kept   what a question gets
- *   -------------------   --------------------------------------------------------------
- *   under 0.25 s          it, at once
- *   under 0.5 s           it, at once; the store is asked beside
- *   older, or nothing     what the store says; an error when the store cannot say
+ *   age of the cached value   result
+ *   -----------------------   --------------------------------------------------
+ *   under 0.25 s              the cached value
+ *   under 0.5 s               the cached value; the store is asked in parallel
+ *   older, or none            the store's answer, or an error if it has none
  */
 
 import { randomUUID } from 'node:crypto';
@@ -25,14 +26,14 @@ import { digestOf, isSameSecret } from './same-secret.ts';
 
 const FRESH_MS = 250;
 const USABLE_MS = 500;
-/** How long a debug token is good, as at Adobe. */
+/** How long a debug token is valid, as at Adobe. */
 const DEBUG_TOKEN_SECONDS = 6 * 3600;
-/** Where the record keeps the token of each scope. */
+/** The member of the record that holds the token of each scope. */
 const KEPT_AS = { profile_api: 'token', debug_tools: 'debugToken' } as const;
-/** How often a change is tried again that another process was ahead of. */
+/** How often a change is retried when another process was faster. */
 const MAX_TRIES = 20;
 
-/** The present token of a client for one scope. */
+/** The current token of a client for one scope. */
 export interface PresentToken extends TokenFacts {
   readonly text: string;
   readonly digest: Buffer;
@@ -42,7 +43,7 @@ export interface CurrentClient {
   readonly record: ClientRecord;
   readonly settings: JsonObject & ClientSettings;
   readonly rules: ClientRules;
-  /** The present token of each scope; undefined where there is none. */
+  /** The current token of each scope; undefined where there is none. */
   readonly tokens: Readonly<Record<TokenScope, PresentToken | undefined>>;
 }
 
@@ -50,7 +51,10 @@ export interface CurrentClient {
 interface Asked {
   /** Monotonic milliseconds. */
   readonly at: number;
-  /** How many changes there were; undefined where the store does not count, and for what must be asked anew. */
+  /**
+   * The number of changes at that time; undefined where the store does not count, and for values
+   * that must be read again.
+   */
   readonly changes: number | undefined;
 }
 
@@ -66,7 +70,7 @@ interface Asking {
 
 export interface ClientAccessOptions {
   readonly clients: ClientStore;
-  /** What profile tokens are signed with, 32 bytes. */
+  /** The 32-byte key that signs profile tokens. */
   readonly tokenKey: Uint8Array;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -84,9 +88,10 @@ export class ClientAccess {
   }
 
   /**
-   * What holds for a client that is served: every change that was answered on this machine, and over a network what is less than a second old.
+   * The settings and tokens of a client that is served. They include every change that was answered
+   * on this machine; over a network they are less than a second old.
    *
-   * @throws QuiverError `unavailable` (throws or rejects) when the store cannot say
+   * @throws QuiverError `unavailable` (throws or rejects) when the store cannot answer
    */
   current(client: string): NowOrLater<CurrentClient> {
     const kept = this.#kept.get(client);
@@ -98,13 +103,14 @@ export class ClientAccess {
     if (age < FRESH_MS) return kept!.current;
     const answer = this.#ask(client, undefined);
     if (age >= USABLE_MS) return answer;
-    // Whoever needs the answer asks again and hears of the failure.
+    // A caller that needs the answer asks again and gets the error.
     answer.catch(() => undefined);
     return kept!.current;
   }
 
   /**
-   * What holds for a client this moment, asked of the store: for those who look at it, so that another process cannot have been told of something newer.
+   * The settings and tokens of a client as they are in the store now. For viewing them, so that no
+   * other process has answered with anything newer.
    *
    * @throws QuiverError (rejects) `unavailable`
    */
@@ -119,18 +125,23 @@ export class ClientAccess {
     return whenKnown(current, ({ rules }) => rules);
   }
 
-  /** Whether `text` is the client's present token for a scope, and has not expired. */
+  /** Whether `text` is the client's current token for a scope and has not expired. */
   isPresentToken({ tokens }: CurrentClient, scope: TokenScope, text: string): boolean {
     const token = tokens[scope];
     return token !== undefined && isSameSecret(text, token.digest) && token.expiresAt > this.#options.now();
   }
 
-  /** Whether `text` is or was a token of whatever client and scope, expired and ended ones too. */
+  /**
+   * Whether `text` is or was a token of any client and scope, including expired and revoked ones.
+   */
   hasSigned(text: string): Promise<boolean> {
     return isSignedToken(this.#options.tokenKey, text);
   }
 
-  /** Replaces the settings by what `change` makes of them. What is there is what the store says now, not what is kept here. */
+  /**
+   * Replaces the settings with the result of `change`, which receives the members that are in the
+   * store now, not the cached ones.
+   */
   changeSettings(client: string, change: (members: JsonObject) => JsonObject): Promise<CurrentClient> {
     return this.#change(client, (record, now) => ({
       ...record,
@@ -142,9 +153,10 @@ export class ClientAccess {
   }
 
   /**
-   * Makes a new token, which ends the present one of its scope.
+   * Makes a new token, which revokes the current one of its scope.
    *
-   * @param seconds how long it is good; a profile token by default as the settings say, a debug token six hours
+   * @param seconds how long it is valid; by default what the settings say for a profile token, and
+   *   six hours for a debug token
    */
   renewToken(client: string, scope: TokenScope, seconds: number | undefined): Promise<CurrentClient> {
     const kept = KEPT_AS[scope];
@@ -161,7 +173,7 @@ export class ClientAccess {
     });
   }
 
-  /** Ends the present token of a scope. */
+  /** Revokes the current token of a scope. */
   endToken(client: string, scope: TokenScope): Promise<CurrentClient> {
     const kept = KEPT_AS[scope];
     return this.#change(client, (record, now) => ({
@@ -180,7 +192,7 @@ export class ClientAccess {
       const changed = change(await clients.find(client), now());
       if (await clients.replace(client, changed)) {
         this.#options.changed?.();
-        // Others may have changed another client meanwhile, so nothing is said of how many changes there were.
+        // Others may have changed another client meanwhile, so the number of changes is unknown.
         const asked = this.#askedNow(undefined);
         return this.#keep(client, { ...changed, revision: changed.revision + 1 }, asked);
       }
@@ -188,7 +200,10 @@ export class ClientAccess {
     throw new QuiverError('not-done', 'Others change the settings of this client at the same time');
   }
 
-  /** Asks the store; those who ask meanwhile share the answer, unless something has changed since it was asked for. */
+  /**
+   * Asks the store. Concurrent callers share the answer, unless something has changed since the
+   * store was asked.
+   */
   #ask(client: string, changes: number | undefined): Promise<CurrentClient> {
     const asking = this.#asking.get(client);
     if (asking?.asked.changes === changes && asking !== undefined) return asking.answer;
@@ -212,7 +227,7 @@ export class ClientAccess {
     const current =
       known?.record.revision === record.revision ? known : await this.#currentOf(client, record);
     const kept = this.#kept.get(client);
-    // An answer that was overtaken by a change made here is old news.
+    // Ignore an answer that is older than a change made here.
     if (kept && kept.asked.at > asked.at) return kept.current;
     this.#kept.set(client, { current, asked });
     return current;

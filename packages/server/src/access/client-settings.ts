@@ -1,4 +1,7 @@
-/** The settings of a client (contract section 9): what Quiver goes by, and what it only keeps. */
+/**
+ * The settings of a client (contract section 9): those that Quiver uses, and those that it only
+ * stores.
+ */
 
 import { distance } from 'fastest-levenshtein';
 import {
@@ -17,18 +20,21 @@ import { aliasProblem, MAX_ALIAS } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { JsonObject } from '../wire/json.ts';
 
-/** What Quiver goes by; a client's object may have more members, which are stored and returned. */
+/**
+ * The settings that Quiver uses; a client's object may have more members, which are stored and
+ * returned.
+ */
 export interface ClientSettings {
-  /** Whether the profile APIs ask for a profile token. */
+  /** Whether the profile APIs require a profile token. */
   readonly enableProfileApiAuthentication: boolean;
   /** How long a profile lives after a write, 1 to 90 days. */
   readonly profileLifetimeDays: number;
-  /** How long a new profile token is good, 1 to 3650 days. */
+  /** How long a new profile token is valid, 1 to 3650 days. */
   readonly tokenLifetimeDays: number;
   readonly whenTooLarge: WhenTooLarge;
   readonly checking: Checking;
   readonly unknownUpdate: UnknownUpdate;
-  /** The aliases whose customer ids name a visitor; null: all. */
+  /** The aliases whose customer ids name a visitor; null for all. */
   readonly customerIdAliases: readonly string[] | null;
   readonly placeholderIds: PlaceholderRule;
 }
@@ -46,7 +52,7 @@ export const DEFAULT_CLIENT_SETTINGS: ClientSettings = {
   placeholderIds: 'warn',
 };
 
-/** The most bytes of a client's settings, the members that Quiver only keeps included. */
+/** The largest settings of a client, in bytes, including members that Quiver only stores. */
 export const MAX_SETTINGS_SIZE = 64 * 1024;
 
 type Rule = readonly [holds: (value: unknown) => boolean, rule: string];
@@ -72,8 +78,8 @@ const RULES: { readonly [Name in keyof ClientSettings]: Rule } = {
 };
 
 /**
- * Members of Adobe's settings that take one of a few words. Quiver does not act on them, but a client
- * that would be refused there is refused here.
+ * Members of Adobe's settings that accept only certain words. Quiver does not use them, but refuses
+ * what Adobe refuses.
  */
 const ADOBE_RULES: Readonly<Record<string, Rule>> = {
   crossDomain: oneOf(['enabled', 'disabled', 'x-only']),
@@ -98,12 +104,12 @@ export function checkClientSettings(members: JsonObject): void {
   }
 }
 
-/** All members, those that were never set with their defaults. */
+/** All members, with defaults for those that were never set. */
 export function withDefaults(members: JsonObject): JsonObject & ClientSettings {
   return { ...DEFAULT_CLIENT_SETTINGS, ...members };
 }
 
-/** What the rest of the server goes by. */
+/** The rules that the rest of the server uses. */
 export function rulesOf(settings: ClientSettings): ClientRules {
   const { profileLifetimeDays, whenTooLarge, checking, unknownUpdate, customerIdAliases, placeholderIds } =
     settings;
@@ -114,15 +120,16 @@ export function rulesOf(settings: ClientSettings): ClientRules {
 }
 
 /**
- * Warns of names that look like a misspelt setting of Quiver: they are stored and returned like any
- * other member, and change nothing.
+ * Warns about names that look like a misspelt setting of Quiver. They are stored and returned like
+ * any other member and have no effect.
  *
- * @returns one sentence a name, for instance `profileLifetimeDay: is no setting of Quiver; did you mean profileLifetimeDays?`
+ * @returns one sentence per name, for instance
+ *   `profileLifetimeDay: is no setting of Quiver; did you mean profileLifetimeDays?`
  */
 export function misspeltSettings(members: JsonObject): string[] {
   const known = Object.keys(DEFAULT_CLIENT_SETTINGS);
   return Object.entries(members).flatMap(([name, value]) => {
-    // Null takes a member away: that is how a misspelt one goes.
+    // Null removes a member; this must work for misspelt ones too.
     if (value === null || known.includes(name) || Object.hasOwn(ADOBE_RULES, name) || name.length > MAX_NAME)
       return [];
     const meant = known.find((setting) => isMisspelling(name, setting));
@@ -130,12 +137,18 @@ export function misspeltSettings(members: JsonObject): string[] {
   });
 }
 
-/** A name of this many letters or more that is a part of a setting's is likely meant for it: `profileLifetime`. */
+/**
+ * A name of at least this many letters that is part of a setting's name probably means that
+ * setting: `profileLifetime`.
+ */
 const PART_OF_NAME = 8;
-/** A longer name is no misspelling, and comparing it would take long. */
+/** A longer name is not a misspelling, and comparing it would take long. */
 const MAX_NAME = 64;
 
-/** Whether one name is the other but for case, dashes or two letters, or a large part of it. */
+/**
+ * Whether two names differ only in case, dashes or two letters, or one is a large part of the
+ * other.
+ */
 function isMisspelling(name: string, setting: string): boolean {
   const plain = (text: string) => text.replaceAll(/[-_ .]/g, '').toLowerCase();
   const [sent, known] = [plain(name), plain(setting)];

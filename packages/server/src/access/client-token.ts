@@ -1,13 +1,16 @@
-/** Tokens of a client (contract section 9): JSON Web Tokens (RFC 7519), so that the present one can be shown again without being kept. */
+/**
+ * Tokens of a client (contract section 9): JSON Web Tokens (RFC 7519), so that the current one can
+ * be shown again without being stored.
+ */
 
 import { compactVerify, SignJWT } from 'jose';
 import type { TokenFacts } from '../storage/kept/client-store.ts';
 
-/** What a token is good for: the profile APIs, or the trace of a visit. */
+/** What a token permits: calling the profile APIs, or seeing the trace of a visit. */
 export const TOKEN_SCOPES = ['profile_api', 'debug_tools'] as const;
 export type TokenScope = (typeof TOKEN_SCOPES)[number];
 
-/** The token that stands for `facts`; the same facts give the same token, to the letter. */
+/** The token for `facts`; equal facts give exactly the same token. */
 export function signToken(
   key: Uint8Array,
   client: string,

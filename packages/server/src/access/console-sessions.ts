@@ -1,9 +1,10 @@
 /**
- * Sessions of the console: a signed cookie, twelve hours, and for each a token against forged requests (CSRF) that only the page
- * knows.
+ * Sessions of the console: a signed cookie, valid for twelve hours, and for each session a token
+ * against forged requests (CSRF) that only the page knows.
  *
- * Only the end of one is stored, for as long as its cookie would be good: whoever still has the cookie opens nothing with it, at any process
- * of this edge cluster at once, and at other clusters within a second. A changed admin token or signing key ends all sessions.
+ * Only the end of a session is stored, for as long as its cookie would be valid. The cookie of an
+ * ended session is refused by every process of this edge cluster at once, and by other clusters
+ * within a second. Changing the admin token or the signing key ends all sessions.
  */
 
 import { createHmac, randomUUID } from 'node:crypto';
@@ -18,7 +19,7 @@ const AUDIENCE = 'quiver-console';
 
 export interface ConsoleSession {
   readonly id: string;
-  /** To be sent as `X-Quiver-CSRF` with whatever changes something. */
+  /** Must be sent as `X-Quiver-CSRF` with every request that changes something. */
   readonly csrfToken: string;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
@@ -47,7 +48,7 @@ export class ConsoleSessions {
     this.#now = now;
   }
 
-  /** Begins a session; what the cookie holds, and the session. */
+  /** Begins a session. @returns the content of the cookie, and the session */
   async begin(): Promise<{ cookie: string; session: ConsoleSession }> {
     const id = randomUUID();
     const issuedAt = Math.floor(this.#now() / 1000);
@@ -63,7 +64,8 @@ export class ConsoleSessions {
   }
 
   /**
-   * The session of a request's `Cookie` header; undefined without one that is genuine, has not expired and was not ended.
+   * The session of a request's `Cookie` header; undefined unless it is genuine, has not expired and
+   * was not ended.
    *
    * @throws QuiverError (rejects) `unavailable` when the store cannot say whether it was ended
    */
@@ -72,7 +74,10 @@ export class ConsoleSessions {
     return session && !(await this.#logins.hasEnded(session.id)) ? session : undefined;
   }
 
-  /** Ends the session of a request's `Cookie` header, if there is one; when this returns it is good at no process. */
+  /**
+   * Ends the session of a request's `Cookie` header, if there is one; when this returns, no process
+   * accepts it any more.
+   */
   async end(cookieHeader: string | null): Promise<void> {
     const session = await this.#genuine(cookieHeader);
     if (!session) return;
@@ -92,7 +97,7 @@ export class ConsoleSessions {
       });
       return this.#sessionOf(payload.jti!, payload.exp!);
     } catch {
-      // Whatever is wrong with it, it opens nothing.
+      // An invalid cookie grants nothing, whatever is wrong with it.
       return undefined;
     }
   }
@@ -101,7 +106,7 @@ export class ConsoleSessions {
     return { id, csrfToken: this.#csrfToken(id), expiresAt: expires * 1000 };
   }
 
-  /** Whether the request bears the session's token against forgery. */
+  /** Whether the request carries the session's CSRF token. */
   isGenuine(session: ConsoleSession, csrfHeader: string | null): boolean {
     return csrfHeader !== null && isSameSecret(csrfHeader, digestOf(session.csrfToken));
   }

@@ -1,4 +1,7 @@
-/** Who may pass (contract section 9): one guard a kind, each throws the refusal. */
+/**
+ * Checks who may call a route (contract section 9): one guard per kind, each of which throws the
+ * refusal.
+ */
 
 import { QuiverError } from '../errors.ts';
 import { isLater, type NowOrLater, whenKnown } from '../now-or-later.ts';
@@ -9,7 +12,7 @@ import type { AdminLogins } from './admin-logins.ts';
 import type { ClientAccess, CurrentClient } from './client-access.ts';
 import type { ConsoleSessions } from './console-sessions.ts';
 
-/** Lets a call through, or throws a `QuiverError`: `unauthorized`, `forbidden` or `too-many-requests`. */
+/** Admits a call, or throws a `QuiverError`: `unauthorized`, `forbidden` or `too-many-requests`. */
 export type Guard = (call: Call) => NowOrLater<void>;
 
 export interface GuardParts {
@@ -22,7 +25,10 @@ export interface GuardParts {
   readonly callerOf: (call: Call) => string | undefined;
 }
 
-/** Says how to do it right, the same whatever was wrong, so it tells nothing to those who guess. */
+/**
+ * Says how to authenticate. The text is the same whatever was wrong, so it reveals nothing to
+ * attackers.
+ */
 const UNAUTHORIZED =
   'Unauthorized: send the admin token as "Authorization: Bearer <token>"; quiver commands read it from QUIVER_TOKEN';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
@@ -43,11 +49,12 @@ export function makeGuards(
     );
   }
 
-  /** Whether the admin sent it, by token or by the console's session. */
+  /** Whether the admin sent the call, authenticated by token or by the console's session. */
   async function isAdmin(call: Call): Promise<boolean> {
     const token = bearerToken(call.request);
     if (token !== undefined) {
-      // Who shows a profile token, expired or of another client, does not guess the admin token.
+      // A caller with a profile token, even an expired one or one of another client, is not
+      // guessing the admin token.
       return !(await access.hasSigned(token)) && logins.prove(token, parts.callerOf(call));
     }
     return isOfConsole(call, parts);
@@ -73,9 +80,10 @@ export function makeGuards(
 }
 
 /**
- * Whether a call comes with a session of the console.
+ * Whether a call belongs to a session of the console.
  *
- * @throws QuiverError `forbidden` when it would change something and another page might have sent it
+ * @throws QuiverError `forbidden` when it would change something and another page might have sent
+ *   it
  */
 async function isOfConsole(call: Call, { sessions, originOf }: GuardParts): Promise<boolean> {
   const { headers, method } = call.request;
@@ -90,8 +98,8 @@ async function isOfConsole(call: Call, { sessions, originOf }: GuardParts): Prom
 }
 
 /**
- * Refuses what a page of another origin has sent. Browsers say where a request comes from whenever it may change something; who says
- * nothing is no browser.
+ * Refuses requests from a page of another origin. Browsers state the origin of every request that
+ * may change something; a request without one does not come from a browser.
  *
  * @throws QuiverError `forbidden`
  */

@@ -1,19 +1,19 @@
-/** A secret that lives in a file of the data folder, readable by its owner alone. */
+/** A secret in a file of the data folder that only its owner can read. */
 
 import { randomBytes } from 'node:crypto';
 import { link, open, readFile, unlink } from 'node:fs/promises';
 
 export interface KeptSecret {
   readonly secret: string;
-  /** Whether it was made just now. */
+  /** Whether it was created just now. */
   readonly created: boolean;
 }
 
 /**
- * The secret of a file, made from 32 random bytes when there is none.
+ * The secret in a file, created from 32 random bytes when there is none.
  *
- * The file comes into being whole, with mode 0600, or not at all; of several processes that start at once one makes it and the
- * others read it.
+ * The file is created completely, with mode 0600, or not at all. Of several processes that start at
+ * once, one creates it and the others read it.
  *
  * @param file its folder must exist
  * @throws Error when it cannot be read or written, or is empty
@@ -24,14 +24,14 @@ export async function ensureSecretFile(file: string): Promise<KeptSecret> {
   const secret = randomBytes(32).toString('base64url');
   if (await writeOnce(file, secret)) return { secret, created: true };
   const others = await readSecret(file);
-  if (others === undefined) throw new Error(`${file} went away while it was read`);
+  if (others === undefined) throw new Error(`${file} disappeared while it was read`);
   return { secret: others, created: false };
 }
 
 async function readSecret(file: string): Promise<string | undefined> {
   try {
     const secret = (await readFile(file, 'utf8')).trim();
-    if (secret === '') throw new Error(`${file} is empty: delete it, and a new one is made`);
+    if (secret === '') throw new Error(`${file} is empty; delete it to create a new one`);
     return secret;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
@@ -39,7 +39,10 @@ async function readSecret(file: string): Promise<string | undefined> {
   }
 }
 
-/** Writes beside and links into place: a link fails when the name is taken, where a rename would put out another's secret. */
+/**
+ * Writes a temporary file and links it to the final name: a link fails when the name is taken,
+ * while a rename would overwrite another process's secret.
+ */
 async function writeOnce(file: string, secret: string): Promise<boolean> {
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   const handle = await open(draft, 'wx', 0o600);

@@ -1,4 +1,4 @@
-/** Signing in to the console and out of it. */
+/** Signs in to the console and out of it. */
 
 import { QuiverError } from '../errors.ts';
 import { readBody } from '../wire/body.ts';
@@ -16,7 +16,7 @@ import {
 } from './console-sessions.ts';
 import { requireSameOrigin } from './guards.ts';
 
-/** The most bytes of a login. */
+/** The largest body of a login, in bytes. */
 const MAX_LOGIN = 4096;
 
 export interface SessionRoutesParts {
@@ -36,7 +36,7 @@ const SessionReply = z
     clients: z.array(z.string()).openapi({ description: 'Client codes served.' }),
     csrfToken: z
       .string()
-      .openapi({ description: 'To be sent as `X-Quiver-CSRF` with whatever changes something.' }),
+      .openapi({ description: 'Must be sent as `X-Quiver-CSRF` with every request that changes something.' }),
     expiresAt: z.string(),
   })
   .openapi('ConsoleSession', {
@@ -98,7 +98,7 @@ export function sessionRoutes({
 
 function route(method: Method, summary: string, request: object = {}): Omit<Route, 'handle'> {
   return {
-    // Whoever signs in has nothing to show yet.
+    // A caller who signs in has no credential yet.
     guard: 'open',
     style: 'json',
     cors: 'none',

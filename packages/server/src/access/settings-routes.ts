@@ -24,12 +24,12 @@ const SettingsSchema = z
     enableProfileApiAuthentication: z
       .boolean()
       .optional()
-      .openapi({ description: 'Whether the profile APIs ask for a profile token; false at first.' }),
+      .openapi({ description: 'Whether the profile APIs require a profile token; false by default.' }),
     profileLifetimeDays: z.int().optional().openapi({
       minimum: 1,
       maximum: 90,
       description:
-        'Days that a profile lives after a write, 14 at first. Holds for a profile from its next write.',
+        'Days that a profile lives after a write, 14 by default. A new value applies to a profile from its next write.',
     }),
     tokenLifetimeDays: z
       .int()
@@ -37,25 +37,26 @@ const SettingsSchema = z
       .openapi({
         minimum: 1,
         maximum: MAX_TOKEN_LIFETIME_DAYS,
-        description: `Days that a new profile token is good, ${DEFAULT_CLIENT_SETTINGS.tokenLifetimeDays} at first.`,
+        description: `Days that a new profile token is valid, ${DEFAULT_CLIENT_SETTINGS.tokenLifetimeDays} by default.`,
       }),
     whenTooLarge: z.enum(WHEN_TOO_LARGE).optional().openapi({
       description:
-        'What a write does that would take the attributes above 64 KB: `refuse` changes nothing and says so, `drop-oldest` removes the oldest attributes, as at Adobe.',
+        'What happens to a write that would grow the attributes beyond 64 KB: `refuse` changes nothing and answers with an error, `drop-oldest` removes the oldest attributes, as at Adobe.',
     }),
     checking: z.enum(CHECKINGS).optional().openapi({
-      description: "`strict` refuses a visit wherever the OpenAPI description of Adobe's Delivery API does.",
+      description:
+        "`strict` refuses every visit that violates the OpenAPI description of Adobe's Delivery API.",
     }),
     unknownUpdate: z.enum(UNKNOWN_UPDATES).optional().openapi({
-      description: 'Whether a single update of an unknown profile is told so, or answered with success.',
+      description: 'Whether a single update of an unknown profile is answered with an error or with success.',
     }),
     customerIdAliases: z.array(z.string().min(1).max(MAX_ALIAS)).max(MAX_ALIASES).nullish().openapi({
       description:
-        'The aliases (`integrationCode`) whose customer ids name a visitor; of all aliases when it is null, as it is at first.',
+        'The aliases (`integrationCode`) whose customer ids name a visitor; null, the default, means all aliases.',
     }),
     placeholderIds: z.enum(PLACEHOLDER_RULES).optional().openapi({
       description:
-        'What becomes of a write whose id is a placeholder such as `undefined`: `warn` takes, counts and logs it, `refuse` answers 400.',
+        'What happens to a write whose id is a placeholder such as `undefined`: `warn` accepts, counts and logs it, `refuse` answers 400.',
     }),
   })
   .openapi('ClientSettings', { example: { ...DEFAULT_CLIENT_SETTINGS } });
@@ -64,7 +65,10 @@ export function settingsRoutes(access: ClientAccess): Route[] {
   const reply = (settings: JsonObject, headers: Readonly<Record<string, string>> = {}) =>
     jsonReply(settings, 200, { 'content-type': ADMIN_MEDIA_TYPE, ...headers });
 
-  /** A route that puts what `change` makes of the stored and the sent members in their place. */
+  /**
+   * A route that replaces the settings with the result of `change`, which receives the stored and
+   * the sent members.
+   */
   const changing = (
     method: Method,
     summary: string,
@@ -80,7 +84,7 @@ export function settingsRoutes(access: ClientAccess): Route[] {
       });
       const warnings = misspeltSettings(sent);
       if (warnings.length === 0) return reply(settings);
-      // A header is Latin-1 at most, and names may be anything.
+      // A header is Latin-1 at most, and names may contain anything.
       return reply(settings, { [WARNING_HEADER]: asciiText(warnings.join(' ')) });
     },
   });
@@ -92,10 +96,10 @@ export function settingsRoutes(access: ClientAccess): Route[] {
     },
     changing(
       'PUT',
-      'Replace the settings; members that are not sent go back to their defaults',
+      'Replace the settings; members that are not sent return to their defaults',
       (_, sent) => sent,
     ),
-    changing('PATCH', 'Change some settings; null takes a member back to its default', patched),
+    changing('PATCH', 'Change some settings; null resets a member to its default', patched),
     {
       ...ADMIN_ROUTE,
       method: 'GET',
@@ -114,7 +118,7 @@ export function settingsRoutes(access: ClientAccess): Route[] {
   ];
 }
 
-/** Where the reply to a change says that a name looks misspelt. */
+/** The header in which the reply to a change warns about names that look misspelt. */
 const WARNING_HEADER = 'x-quiver-warning';
 
 function asciiText(text: string): string {
@@ -123,9 +127,9 @@ function asciiText(text: string): string {
 
 const describeAtjsSettings = {
   tags: ['Access'],
-  summary: 'The settings that at.js asks about',
+  summary: 'The settings that at.js reads',
   description:
-    "The members of the settings that are Adobe's, and `profileLifetime`: days that a profile lives after a write.",
+    "Adobe's members of the settings, and `profileLifetime`: days that a profile lives after a write.",
   security: [{ bearer: [] }],
   request: { params: ClientParam },
   responses: {
@@ -143,7 +147,9 @@ const describeAtjsSettings = {
   },
 };
 
-/** The stored members with those sent in their place; a null removes one (RFC 7396, on the first level). */
+/**
+ * The stored members overwritten by those sent; a null removes one (RFC 7396, on the first level).
+ */
 function patched(stored: JsonObject, sent: JsonObject): JsonObject {
   const members = { ...stored, ...sent };
   return Object.fromEntries(

@@ -1,4 +1,7 @@
-/** Tokens of a client over Adobe's Admin API (contract section 9): make, show, and (ours) end one. */
+/**
+ * Tokens of a client over Adobe's Admin API (contract section 9): create, show, and (our addition)
+ * revoke one.
+ */
 
 import { QuiverError } from '../errors.ts';
 import { ADMIN_MEDIA_TYPE, ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
@@ -19,7 +22,7 @@ const TokenReply = z
     accessToken: z.string(),
     tokenType: z.literal('bearer'),
     scope: z.enum(TOKEN_SCOPES),
-    expiresIn: z.int().openapi({ description: 'Seconds that are left.' }),
+    expiresIn: z.int().openapi({ description: 'Remaining seconds.' }),
   })
   .openapi('ClientToken', {
     example: {
@@ -33,7 +36,7 @@ const TokenReply = z
 const ScopeQuery = z.object({
   authorizationScope: z.string().optional().openapi({
     description:
-      '`profile_api` for a profile token; `debug_tools` for a debug token, which opens the trace of a visit. `scope` means the same.',
+      '`profile_api` for a profile token; `debug_tools` for a debug token, which reveals the trace of a visit. `scope` means the same.',
     example: 'profile_api',
   }),
   scope: z.string().optional().openapi({ example: 'profile_api' }),
@@ -43,7 +46,7 @@ const ExpiresInQuery = z.object({
     .string()
     .optional()
     .openapi({
-      description: `Seconds that the token is good, 1 to ${MAX_SECONDS}; by default \`tokenLifetimeDays\` of the settings, for a debug token 6 hours.`,
+      description: `Seconds that the token is valid, 1 to ${MAX_SECONDS}; by default \`tokenLifetimeDays\` of the settings, for a debug token 6 hours.`,
       example: '2592000',
     }),
 });
@@ -76,7 +79,7 @@ export function tokenRoutes(access: ClientAccess, now: () => number): Route[] {
       ...ADMIN_ROUTE,
       method: 'GET',
       path: PATH,
-      describe: describe('Show the present token', 200, ScopeQuery, TokenReply),
+      describe: describe('Show the current token', 200, ScopeQuery, TokenReply),
       async handle(call) {
         const scope = scopeOf(call);
         const token = (await access.latest(call.client)).tokens[scope];
@@ -89,7 +92,7 @@ export function tokenRoutes(access: ClientAccess, now: () => number): Route[] {
       method: 'POST',
       path: PATH,
       describe: describe(
-        'Make a new token, which ends the present one of its scope at once',
+        'Create a new token, which revokes the current one of its scope at once',
         201,
         NewTokenQuery,
         TokenReply,
@@ -104,7 +107,7 @@ export function tokenRoutes(access: ClientAccess, now: () => number): Route[] {
       ...ADMIN_ROUTE,
       method: 'DELETE',
       path: PATH,
-      describe: describe('End the present token', 204, ScopeQuery),
+      describe: describe('Revoke the current token', 204, ScopeQuery),
       async handle(call) {
         const scope = scopeOf(call);
         const { tokens } = await access.latest(call.client);
@@ -147,7 +150,7 @@ function describe(summary: string, status: number, query: z.ZodObject, schema?: 
       [status]: { description: summary, ...(content && { content }) },
       401: AdminRefusal('Not the admin'),
       ...(status === 201
-        ? { 400: AdminRefusal('A bad scope or time') }
+        ? { 400: AdminRefusal('An invalid scope or time') }
         : { 404: AdminRefusal('There is none') }),
     },
   };

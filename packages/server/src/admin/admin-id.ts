@@ -1,4 +1,4 @@
-/** An id as an administrator types it: of a kind that is said, or told by its form. */
+/** An id as an administrator types it, with its kind given or guessed from its form. */
 
 import { idProblem, likelyKinds, type SentId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
@@ -6,9 +6,11 @@ import { KIND_NAMES, kindOfName } from '../wire/kind-names.ts';
 import { lastValue, type Parameter } from '../wire/parameters.ts';
 
 /**
- * What `id` and `kind` of a query may mean, likeliest first (`likelyKinds`); just one when the kind is said.
+ * The possible meanings of `id` and `kind` of a query, likeliest first (`likelyKinds`); only one
+ * when the kind is given.
  *
- * @throws QuiverError `bad-request` when there is no id, no such kind, or the id is of no kind
+ * @throws QuiverError `bad-request` when there is no id, the kind is unknown, or the id fits no
+ *   kind
  */
 export function typedIds(query: readonly Parameter[]): SentId[] {
   const text = lastValue(query, 'id');

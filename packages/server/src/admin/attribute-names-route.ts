@@ -1,4 +1,4 @@
-/** The attribute names seen, as Adobe's Admin API tells them (contract section 9). */
+/** The attribute names seen, as Adobe's Admin API lists them (contract section 9). */
 
 import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../storage/kept/attribute-name-store.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';

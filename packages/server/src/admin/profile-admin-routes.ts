@@ -1,4 +1,7 @@
-/** Profiles as people look at them and mend them: found by any id, with all that names them. For the console. */
+/**
+ * Shows and corrects profiles for administrators: found by any id, with all ids that name them. For
+ * the console.
+ */
 
 import { attributeNameProblem } from '../domain/attribute-name.ts';
 import { type AttributeSettings, attributesSize, MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
@@ -23,11 +26,12 @@ import { visitorView } from './visitor-view.ts';
 
 /** The most ids that are shown of a profile. */
 const SHOWN_IDS = 1000;
-/** Room for the attributes of the largest profile, escaped. */
+/** Large enough for the attributes of the largest profile, escaped. */
 const MAX_BODY = 512 * 1024;
 
 /**
- * Long because one handler follows the other: view, change, removal, removal of an attribute.
+ * Long because it lists one handler after the other: view, change, removal, removal of an
+ * attribute.
  *
  * @param now epoch milliseconds
  */
@@ -125,7 +129,10 @@ function viewOf(client: string, id: SentId, { profile, ids }: LinkedProfile, now
   };
 }
 
-/** Attributes to set, by the rules of the single update (contract section 5): empty values set nothing. */
+/**
+ * The attributes to set, by the rules of the single update (contract section 5): empty values set
+ * nothing.
+ */
 function settingsOf(body: Uint8Array): AttributeSettings {
   const { attributes } = readJsonObject(body);
   if (!isJsonObject(attributes)) throw new QuiverError('bad-request', 'attributes: must be an object');

@@ -1,4 +1,4 @@
-/** What `/openapi.json` says about the profiles that administrators look at. */
+/** What `/openapi.json` says about the profile routes for administrators. */
 
 import { MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
 import { AdminRefusal, ClientParam } from '../wire/admin-route.ts';
@@ -16,7 +16,8 @@ const IdQuery = z.object({
     example: 'crm-4711',
   }),
   kind: Kind.optional().openapi({
-    description: 'Its kind. Told by its form when it is not said: then the other kinds are tried too.',
+    description:
+      'Its kind. If absent it is guessed from the form of the id, and the other kinds are tried as well.',
     example: 'thirdPartyId',
   }),
 });
@@ -69,18 +70,18 @@ const ProfileView = z
   });
 
 const ListQuery = z.object({
-  prefix: z.string().optional().openapi({ description: 'Ids that begin with it.', example: 'crm-' }),
+  prefix: z.string().optional().openapi({ description: 'Only ids that begin with this.', example: 'crm-' }),
   writtenSince: z.string().optional().openapi({
-    description: 'Profiles whose `modifiedAt` is not before it.',
+    description: 'Only profiles whose `modifiedAt` is at or after this.',
     example: '2026-08-18T00:00:00.000Z',
   }),
   attribute: z.string().optional().openapi({
     description: '`name:value`; `%` and `:` of the name as `%25` and `%3A`.',
     example: 'country:france',
   }),
-  cursor: z.string().optional().openapi({ description: '`next` of the page before.' }),
+  cursor: z.string().optional().openapi({ description: '`next` of the previous page.' }),
   limit: z.string().optional().openapi({ description: '1 to 1,000; 50 by default.', example: '50' }),
-  show: z.enum(['attributes']).optional().openapi({ description: 'With all attributes.' }),
+  show: z.enum(['attributes']).optional().openapi({ description: 'Includes all attributes.' }),
 });
 
 const LIST_EXAMPLE = {
@@ -115,7 +116,10 @@ const ProfileList = z
         attributes: ListedAttributes.optional(),
       }),
     ),
-    next: z.string().optional().openapi({ description: 'Where the next page begins; absent at the end.' }),
+    next: z
+      .string()
+      .optional()
+      .openapi({ description: 'The cursor of the next page; absent on the last page.' }),
   })
   .openapi('ProfileList', { example: LIST_EXAMPLE });
 
@@ -137,7 +141,7 @@ export const DESCRIBE = {
     ...shared,
     summary: 'A profile with all its ids, found by any of them; without an id a list of profiles',
     description:
-      'Changes nothing, and is not counted. Of the profiles of this edge cluster. A page of the list can be short and have `next`.',
+      'Changes nothing and is not counted. Covers the profiles of this edge cluster. A page of the list may have fewer entries than the limit and still have `next`.',
     request: { params: ClientParam, query: IdQuery.partial().extend(ListQuery.shape) },
     responses: {
       200: {
@@ -151,8 +155,8 @@ export const DESCRIBE = {
   },
   change: {
     ...shared,
-    summary: 'Set attributes of a profile that is there',
-    description: 'By the rules of the single update; an empty value sets nothing.',
+    summary: 'Set attributes of an existing profile',
+    description: 'The rules of the single update apply; an empty value sets nothing.',
     request: {
       ...request,
       body: { required: true, content: { 'application/json': { schema: AttributeChange } } },

@@ -21,7 +21,7 @@ const MOST_PAGE = 1000;
 /** Longer than any cursor that a store makes. */
 const MAX_CURSOR = 4096;
 
-/** Answers with a page. @param now epoch milliseconds */
+/** Replies with one page. @param now epoch milliseconds */
 export function profileList(lists: Pick<ProfileLists, 'page'>, now: () => number): Handler {
   return async ({ client, query }: Call) => {
     const show = given(query, 'show');
@@ -34,7 +34,7 @@ export function profileList(lists: Pick<ProfileLists, 'page'>, now: () => number
   };
 }
 
-/** The attributes of a profile for people, oldest first. */
+/** The attributes of a profile in readable form, oldest first. */
 export function attributeViews(attributes: PackedAttributes) {
   return listAttributes(attributes).map(attributeView);
 }

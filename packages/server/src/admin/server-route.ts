@@ -1,4 +1,4 @@
-/** What a server is and how much it holds, for the console. */
+/** Describes a server and how much it stores, for the console. */
 
 import type { ServeConfig } from '../config/config.ts';
 import type { Stores } from '../storage/stores.ts';
@@ -11,7 +11,7 @@ export interface ServerFacts {
   readonly version: string;
   /** Epoch milliseconds. */
   readonly startedAt: number;
-  /** Where its journal of calls is; left out when it keeps none. */
+  /** The path of its journal of calls; absent when it keeps none. */
   readonly journalAt?: '/requests' | '/sandbox/requests';
   readonly config: Pick<ServeConfig, 'cluster' | 'locationHint' | 'serverDomain' | 'workers' | 'clients'> & {
     readonly store: Pick<ServeConfig['store'], 'kind'>;
@@ -26,16 +26,18 @@ const ServerReply = z
     locationHint: z.enum(['none', 'cluster', 'adobe']),
     serverDomain: z
       .string()
-      .openapi({ description: 'What follows the client code in a host name that names a client.' }),
+      .openapi({ description: 'The part after the client code in a host name that names a client.' }),
     store: z
       .object({ kind: z.enum(['lmdb', 'redis']), profiles: z.int(), bytes: z.int() })
-      .openapi({ description: 'Profiles of all clients, expired ones that were not freed yet included.' }),
+      .openapi({
+        description: 'Profiles of all clients, including expired ones that have not been removed yet.',
+      }),
     workers: z.int(),
     clients: z.array(z.string()),
     requests: z
       .enum(['/requests', '/sandbox/requests'])
       .nullable()
-      .openapi({ description: 'Where the journal of calls is; null when none is kept.' }),
+      .openapi({ description: 'The path of the journal of calls; null when none is kept.' }),
     sandbox: z.boolean().openapi({ description: 'Whether this is a sandbox, for tests.' }),
   })
   .openapi('Server', {

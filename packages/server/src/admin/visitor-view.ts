@@ -1,4 +1,7 @@
-/** What the admin API shows of a visitor beside the attributes: session, categories, customer attributes (contract sections 14 and 15). */
+/**
+ * What the admin API shows of a visitor in addition to the attributes: session, categories,
+ * customer attributes (contract sections 14 and 15).
+ */
 
 import type { PackedAttributes } from '../domain/attributes.ts';
 import { listCustomerAttributes } from '../domain/customer-attributes.ts';
@@ -7,7 +10,7 @@ import { notesAt } from '../domain/visit-notes.ts';
 import { z } from '../wire/schema.ts';
 import { timeText } from '../wire/time-text.ts';
 
-/** The members of a profile's view; each is left out where nothing is kept. */
+/** The members of a profile's view; each is absent when nothing is stored for it. */
 export const VISITOR_VIEW = {
   session: z
     .object({
@@ -18,7 +21,7 @@ export const VISITOR_VIEW = {
       landingPage: z.string().optional(),
     })
     .optional()
-    .openapi({ description: 'The session of the last call, where sessions are noted.' }),
+    .openapi({ description: 'The session of the last call, if sessions are recorded.' }),
   categoryAffinities: z
     .array(z.object({ category: z.string(), score: z.number() }))
     .optional()
@@ -28,7 +31,7 @@ export const VISITOR_VIEW = {
     .optional(),
 };
 
-/** @param now epoch milliseconds: a session may have ended by then */
+/** @param now epoch milliseconds; the session may have ended by then */
 export function visitorView(attributes: PackedAttributes, now: number) {
   const notes = notesAt(attributes, now);
   const customerAttributes = listCustomerAttributes(attributes);

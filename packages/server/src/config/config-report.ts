@@ -1,16 +1,16 @@
-/** The configuration as a person reads it: every value, and where it came from. */
+/** The configuration in readable form: every value, and where it came from. */
 
 import { type LoadedConfig, SECRETS, type SettingOrigin } from './load-config.ts';
 import { SETTINGS, type SettingName, variableOf } from './settings.ts';
 
 export interface ConfigLine {
   readonly name: string;
-  /** Of a secret only that it is set. */
+  /** For a secret, only that it is set. */
   readonly value: string;
   readonly origin: SettingOrigin;
 }
 
-/** One line a setting, in the order of the help; the secrets, which have no flag, come last. */
+/** One line per setting, in the order of the help; the secrets, which have no flag, come last. */
 export function configReport({ config, origins }: LoadedConfig): ConfigLine[] {
   const settings = SETTINGS.map(({ name }) => ({
     name,
@@ -28,7 +28,7 @@ export function configReport({ config, origins }: LoadedConfig): ConfigLine[] {
   return [...settings, ...secrets];
 }
 
-/** Where the store is, without user and password. */
+/** The location of the store, without user and password. */
 export function storePlace({ store }: Pick<LoadedConfig['config'], 'store'>): string {
   if (store.kind === 'lmdb') return 'lmdb';
   const nodes = store.seeds.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`);
@@ -40,7 +40,7 @@ function printed(value: unknown): string {
   return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
-/** A time as its setting writes it. @param ms a whole number of minutes */
+/** Formats a time as its setting is written. @param ms a whole number of minutes */
 function timeOf(ms: number): string {
   if (ms % 86_400_000 === 0) return `${ms / 86_400_000}d`;
   return ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 60_000}m`;

@@ -1,6 +1,6 @@
 /**
- * What `quiver serve` runs with: read once, checked, frozen. How the values come in (flags, variables, file) is in
- * `settings.ts` and `load-config.ts`.
+ * The configuration of `quiver serve`: read once, checked, frozen. `settings.ts` and
+ * `load-config.ts` define how the values are read from flags, variables and the file.
  */
 
 /** How tntIds and `edgeHost` name the cluster (contract section 8). */
@@ -8,7 +8,7 @@ import type { ProfileLimits } from '../domain/profile-limits.ts';
 
 export type LocationHint = 'none' | 'cluster' | 'adobe';
 
-/** `trace` and `fatal` are left out: nothing of Quiver writes them. */
+/** `trace` and `fatal` are left out because Quiver never logs at these levels. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
 /** Where profiles are kept. */
@@ -20,7 +20,7 @@ export type StoreLocation =
 
 export interface RedisLocation {
   readonly kind: 'redis';
-  /** Some nodes of the cluster; the others are learned from them. */
+  /** Some nodes of the cluster; the client discovers the others from them. */
   readonly seeds: readonly { readonly host: string; readonly port: number }[];
   readonly isEncrypted: boolean;
   readonly username: string | undefined;
@@ -33,32 +33,37 @@ export interface Peer {
   readonly url: string;
 }
 
-/** The whole configuration (contract section 11). Paths are absolute; lists hold no duplicates. */
+/**
+ * The whole configuration (contract section 11). Paths are absolute; lists contain no duplicates.
+ */
 export interface ServeConfig {
   readonly host: string;
-  /** 0 takes a free port. */
+  /** 0 picks a free port. */
   readonly port: number;
   /** Folder of the embedded store, the admin token and the signing key. */
   readonly dataDir: string;
   readonly store: StoreLocation;
-  /** What the keys of a Redis store begin with. */
+  /** The prefix of the keys in a Redis store. */
   readonly storePrefix: string;
-  /** Whether to start on a Redis store that would lose what was acknowledged. */
+  /** Whether to start on a Redis store that may lose acknowledged writes. */
   readonly allowUnsafeStore: boolean;
   /** Client codes served, at least one; the first is the default client (contract section 2). */
   readonly clients: readonly string[];
   /** Lower case, without a leading dot. */
   readonly serverDomain: string;
-  /** Further names, in lower case, that the server answers to; `*.example.com` stands for all under it. */
+  /**
+   * Further names, in lower case, that the server accepts; `*.example.com` stands for all names
+   * under it.
+   */
   readonly allowedHosts: readonly string[];
   readonly cluster: number;
   readonly node: number;
   readonly locationHint: LocationHint;
-  /** Addresses or CIDR ranges whose `X-Forwarded-*` is believed. */
+  /** Addresses or CIDR ranges whose `X-Forwarded-*` headers are trusted. */
   readonly trustedProxies: readonly string[];
   /** Both PEM files, or undefined for plain http. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
-  /** Whether to serve https with a certificate made for this machine; never beside `tls`. */
+  /** Whether to serve https with a certificate made for this machine; excludes `tls`. */
   readonly tlsDev: boolean;
   /** Origins, as browsers send them, whose pages may call the profile APIs. */
   readonly corsOrigins: readonly string[];
@@ -67,23 +72,28 @@ export interface ServeConfig {
   readonly edgeTimeout: number;
   /** Shared by all clusters; set whenever there are peers. */
   readonly edgeSecret: string | undefined;
-  /** Processes that serve, 1 to 64. */
+  /** Number of serving processes, 1 to 64. */
   readonly workers: number;
-  /** For how many seconds an idle connection stays open, 1 to 3600. */
+  /** How many seconds an idle connection stays open, 1 to 3600. */
   readonly keepAlive: number;
-  /** Of how many calls each worker keeps head and outcome; 0 keeps none. */
+  /** For how many calls each worker keeps head and outcome; 0 keeps none. */
   readonly journal: number;
-  /** What one profile may grow to by linking. */
+  /** How large one profile may become by linking. */
   readonly limits: ProfileLimits;
-  /** How long changes are kept for the change feed, or that there is none (contract section 18). */
+  /** How long changes are kept for the change feed, or `off` for no feed (contract section 18). */
   readonly changes: { readonly age: number; readonly bytes: number } | 'off';
-  /** Private addresses or CIDR ranges that webhooks may reach all the same (contract section 19). */
+  /**
+   * Private addresses or CIDR ranges that webhooks may reach nevertheless (contract section 19).
+   */
   readonly webhookAllow: readonly string[];
   readonly logLevel: LogLevel;
   /** `QUIVER_ADMIN_TOKEN`; undefined means the one in `dataDir`. */
   readonly adminToken: string | undefined;
-  /** `QUIVER_STORE_PASSWORD`; wins over the one in `--store`. */
+  /** `QUIVER_STORE_PASSWORD`; takes precedence over the one in `--store`. */
   readonly storePassword: string | undefined;
-  /** `QUIVER_SIGNING_KEY`; undefined means one derived from the edge secret, else the one in `dataDir`. */
+  /**
+   * `QUIVER_SIGNING_KEY`; undefined means one derived from the edge secret, else the one in
+   * `dataDir`.
+   */
   readonly signingKey: string | undefined;
 }

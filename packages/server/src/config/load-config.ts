@@ -1,11 +1,14 @@
-/** Reads the configuration: flags win over `QUIVER_*` variables, those over the file, that over the defaults (contract section 11). */
+/**
+ * Reads the configuration: flags override `QUIVER_*` variables, these override the file, and that
+ * the defaults (contract section 11).
+ */
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { LocationHint, LogLevel, Peer, ServeConfig, StoreLocation } from './config.ts';
 import { SETTINGS, type Setting, type SettingName, variableOf } from './settings.ts';
 
-/** A wrong value: the message is one line that names it. `quiver` ends with exit code 2. */
+/** An invalid value; the message is one line that names it. `quiver` ends with exit code 2. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -13,7 +16,7 @@ export class ConfigError extends Error {
 export type SettingOrigin = 'default' | 'file' | 'variable' | 'flag';
 
 export interface Sources {
-  /** What the command line gave, by the name of the setting. */
+  /** The values of the command line, by the name of the setting. */
   readonly flags: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The JSON file of `--config` or `QUIVER_CONFIG`. */
@@ -24,15 +27,16 @@ export interface LoadedConfig {
   readonly config: ServeConfig;
   /** Where each setting came from. */
   readonly origins: ReadonlyMap<SettingName, SettingOrigin>;
-  /** Variables that start with `QUIVER_` and mean nothing: likely a slip of the pen, worth a warning. */
+  /** Variables that start with `QUIVER_` but are unknown: likely a typo, so a warning is logged. */
   readonly unknownVariables: readonly string[];
 }
 
 type Given = { readonly text: string | readonly string[] | undefined; readonly origin: SettingOrigin };
 
 /**
- * Have variables alone: a command line can be read by everybody on the machine, and a file is copied and checked in. Each may come in a
- * file of its own as well, named by the variable with `_FILE` behind it.
+ * Secrets come from environment variables only: everybody on the machine can read a command line,
+ * and a file is copied and checked in. Each secret may also be in its own file, named by the
+ * variable with the suffix `_FILE`.
  */
 export const SECRETS = [
   { name: 'admin-token', member: 'adminToken', min: 16 },
@@ -41,13 +45,16 @@ export const SECRETS = [
   { name: 'store-password', member: 'storePassword', min: 1 },
 ] as const;
 
-/** Known without being settings: where the file is, which runtime to take, and what the client commands read. */
+/**
+ * Known variables that are not settings: the path of the file, the runtime to use, and what the
+ * client commands read.
+ */
 const OTHER_VARIABLES = ['QUIVER_CONFIG', 'QUIVER_RUNTIME', 'QUIVER_URL', 'QUIVER_TOKEN'];
 
 /**
  * Reads, checks and freezes the configuration.
  *
- * @throws ConfigError for the first wrong value: its name, its rule, where it came from
+ * @throws ConfigError for the first invalid value: its name, its rule, where it came from
  */
 export function loadConfig(sources: Sources): LoadedConfig {
   const file = readConfigFile(sources.file);
@@ -138,7 +145,10 @@ function parse(setting: Setting, { text, origin }: Given): unknown {
   throw new ConfigError(`--${setting.name}: ${issue.message}${came}${place}`);
 }
 
-/** The file's members, each as text; a name that is no setting is an error, for a misspelt one would be silently nothing. */
+/**
+ * The members of the file, each as text. An unknown name is an error, because a misspelt setting
+ * would silently have no effect.
+ */
 function readConfigFile(path: string | undefined): ReadonlyMap<string, Given['text']> {
   if (path === undefined) return new Map();
   let members: unknown;
@@ -188,7 +198,10 @@ function secretsOf(env: Sources['env']): Secrets {
   ) as Secrets;
 }
 
-/** A secret of a variable, or of the file that the variable with `_FILE` behind it names; blanks around it are cut. */
+/**
+ * A secret from a variable, or from the file named by the variable with the suffix `_FILE`;
+ * surrounding whitespace is removed.
+ */
 function secret(env: Sources['env'], name: string, min: number): string | undefined {
   const file = env[`${name}_FILE`] ?? '';
   const given = env[name] ?? '';
@@ -209,7 +222,7 @@ function readSecret(name: string, file: string): string {
   }
 }
 
-/** Each cluster has one number, and they share a secret. */
+/** Each cluster has its own number, and all share a secret. */
 function checkPeers({ peers, cluster, edgeSecret }: ServeConfig): void {
   if (peers.length > 0 && edgeSecret === undefined) {
     throw new ConfigError('--peer: needs QUIVER_EDGE_SECRET, 32 characters or more');

@@ -5,8 +5,8 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
 /**
- * Whether only this machine reaches what listens there. A name counts as loopback only when it is
- * `localhost`.
+ * Whether only this machine can reach a server that listens there. The only name that counts as
+ * loopback is `localhost`.
  */
 export function isLoopback(host: string): boolean {
   const family = isIP(host);

@@ -1,29 +1,29 @@
 /**
- * What HTTP_PROXY and its kin in the environment mean: to the server nothing, to the client
- * commands a way to servers elsewhere.
+ * How HTTP_PROXY and similar variables are used: the server ignores them, and the client commands
+ * use them for servers on other machines.
  *
- * Bun's fetch obeys these variables, and Node's does when told to. Calls between edge clusters
- * carry profiles, and are for the peers that the configuration names: a variable that somebody set
- * for something else must not lead them past a third party.
+ * Bun's fetch obeys these variables, and so does Node's if configured. Calls between edge clusters
+ * carry profiles and are meant for the configured peers only. A variable that was set for another
+ * purpose must not send them through a third party.
  */
 
 import { isLoopback } from './loopback.ts';
 
 const VARIABLES = /^(https?|all)_proxy$/i;
 
-/** Makes this process, and those that it starts from now on, take no proxy from the environment. */
+/** Makes this process, and those that it starts afterwards, ignore proxies from the environment. */
 export function ignoreProxies(env: NodeJS.ProcessEnv = process.env): void {
   for (const name of Object.keys(env)) if (VARIABLES.test(name)) delete env[name];
 }
 
-/** A proxy that a request goes through, and the variable that says so. */
+/** A proxy that a request uses, and the variable that names it. */
 export interface ProxyInUse {
   readonly variable: string;
   /** Without user and password. */
   readonly url: string;
 }
 
-/** The proxy that this runtime's fetch takes for a URL; undefined when it goes straight there. */
+/** The proxy that this runtime's fetch uses for a URL; undefined for a direct connection. */
 export function proxyFor(url: string, env: NodeJS.ProcessEnv = process.env): ProxyInUse | undefined {
   if (process.versions.bun === undefined && env.NODE_USE_ENV_PROXY !== '1') return undefined;
   const { protocol, hostname } = new URL(url);
@@ -36,7 +36,7 @@ export function proxyFor(url: string, env: NodeJS.ProcessEnv = process.env): Pro
   return { variable, url: plain === '' ? '(no URL)' : plain };
 }
 
-/** Whether a URL is of this machine itself, where no proxy can be of any use. */
+/** Whether a URL points to this machine, where a proxy is useless. */
 export function isOfThisMachine(url: string): boolean {
   const { hostname } = new URL(url);
   return isLoopback(hostname.replace(/^\[(.*)\]$/, '$1')) || hostname.endsWith('.localhost');

@@ -1,7 +1,8 @@
 /**
- * Every setting of `quiver serve`, once: its flag, its variable, its place in the file, its rule (contract section 11).
+ * Every setting of `quiver serve`, defined once: its flag, its variable, its member of the file,
+ * its rule (contract section 11).
  *
- * A value always arrives as text, wherever it comes from, and goes through the one schema here.
+ * A value is always text, wherever it comes from, and is checked by the one schema here.
  */
 
 import { isIP } from 'node:net';
@@ -11,20 +12,20 @@ import { DEFAULT_LIMITS } from '../domain/profile-limits.ts';
 import type { LogLevel, Peer, RedisLocation, StoreLocation } from './config.ts';
 
 export interface Setting {
-  /** As the flag and the file write it, without dashes: `server-domain`. */
+  /** The name as the flag and the file use it, without dashes: `server-domain`. */
   readonly name: string;
-  /** What stands for the value in the help: `<port>`. */
+  /** The placeholder of the value in the help: `<port>`. */
   readonly value: string;
   readonly describe: string;
   /** The default as text, or as a list of texts; undefined when there is none. */
   readonly fallback: string | readonly string[] | undefined;
-  /** A flag without a value means `yes`. */
+  /** Whether the flag without a value means `yes`. */
   readonly switch?: true;
   /** May be given several times: repeated flags, a comma-separated variable, a list in the file. */
   readonly repeatable?: true;
-  /** All values that it may have, when they are few: for completion in the shell. */
+  /** All allowed values, when they are few; for shell completion. */
   readonly choices?: readonly string[];
-  /** Read from the text, or list of texts; its error message completes `--name: …`. */
+  /** Parses the text, or list of texts; its error message completes `--name: …`. */
   readonly schema: z.ZodType;
 }
 
@@ -75,7 +76,10 @@ const addressRange = z.string().refine((text) => {
   return bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }, 'must be an IP address or a range such as 10.0.0.0/8');
 
-/** `redis://user:password@h1:p1,h2:p2`; user and password percent-encoded, an IPv6 address in brackets. */
+/**
+ * `redis://user:password@h1:p1,h2:p2`; user and password percent-encoded, an IPv6 address in
+ * brackets.
+ */
 function redisLocation(text: string): RedisLocation | undefined {
   const [, tls, login, nodes] = /^redis(s?):\/\/(?:([^@/]*)@)?([^@/]+)\/?$/.exec(text) ?? [];
   if (nodes === undefined) return undefined;
@@ -102,7 +106,7 @@ const store = z.string().transform((text, context): StoreLocation => {
   if (text === 'lmdb') return { kind: 'lmdb' };
   const location = redisLocation(text);
   if (location) return location;
-  // The text may bear a password, so it is not repeated.
+  // The text may contain a password, so it is not repeated.
   context.addIssue({
     code: 'custom',
     message: 'must be lmdb or redis://host:port,… (or rediss://, with user:password@ before the first host)',
@@ -149,7 +153,7 @@ export const SETTINGS = [
     name: 'port',
     value: '<port>',
     fallback: '8680',
-    describe: 'where to listen; 0 takes a free port and prints it',
+    describe: 'port to listen on; 0 picks a free one and prints it',
     schema: wholeNumber(0, 65_535),
   },
   {
@@ -177,14 +181,14 @@ export const SETTINGS = [
     name: 'store-prefix',
     value: '<text>',
     fallback: 'quiver',
-    describe: 'what the keys of a redis store begin with',
+    describe: 'prefix of the keys in a redis store',
     schema: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -'),
   },
   {
     name: 'allow-unsafe-store',
     value: '<yes|no>',
     fallback: 'no',
-    describe: 'start on a redis store that would lose what was acknowledged',
+    describe: 'start on a redis store that may lose acknowledged writes',
     switch: true,
     choices: YES_OR_NO,
     schema: yesOrNo,
@@ -193,7 +197,7 @@ export const SETTINGS = [
     name: 'client',
     value: '<code>',
     fallback: ['demo'],
-    describe: 'client codes served, the first is the default client',
+    describe: 'client codes served; the first is the default client',
     repeatable: true,
     schema: z.array(clientCode).min(1, 'must name at least one client'),
   },
@@ -201,14 +205,14 @@ export const SETTINGS = [
     name: 'server-domain',
     value: '<domain>',
     fallback: 'tt.omtrdc.net',
-    describe: 'client codes are looked for before this domain in the Host header',
+    describe: 'domain that follows the client code in the Host header',
     schema: domain,
   },
   {
     name: 'allow-host',
     value: '<name>',
     fallback: [],
-    describe: 'further names that the Host header may have; *.<domain> allows all names under it',
+    describe: 'further names accepted in the Host header; *.<domain> allows all names under it',
     repeatable: true,
     schema: z.array(hostName),
   },
@@ -230,7 +234,7 @@ export const SETTINGS = [
     name: 'location-hint',
     value: '<form>',
     fallback: undefined,
-    describe: 'what tntIds say of their cluster: none (default), cluster (default with peers) or adobe',
+    describe: 'how tntIds name their cluster: none (default), cluster (default with peers) or adobe',
     choices: locationHints,
     schema: z.enum(locationHints, 'must be none, cluster or adobe'),
   },
@@ -238,7 +242,7 @@ export const SETTINGS = [
     name: 'trust-proxy',
     value: '<address>',
     fallback: [],
-    describe: 'addresses or ranges whose X-Forwarded-* is believed',
+    describe: 'addresses or ranges whose X-Forwarded-* headers are trusted',
     repeatable: true,
     schema: z.array(addressRange),
   },
@@ -292,7 +296,7 @@ export const SETTINGS = [
     name: 'workers',
     value: '<number>',
     fallback: String(Math.min(availableParallelism(), MAX_WORKERS)),
-    describe: 'processes that serve',
+    describe: 'number of serving processes',
     schema: wholeNumber(1, MAX_WORKERS),
   },
   {
@@ -300,7 +304,7 @@ export const SETTINGS = [
     value: '<seconds>',
     fallback: '30',
     describe:
-      'how long an idle connection stays open; longer than the idle time of a load balancer before it',
+      'how long an idle connection stays open; set it longer than the idle timeout of a load balancer in front',
     schema: wholeNumber(1, 3600),
   },
   {
@@ -308,21 +312,21 @@ export const SETTINGS = [
     value: '<number>',
     fallback: '0',
     describe:
-      'of how many calls each worker keeps head and outcome, for the console and quiver watch; 0 for none',
+      'how many calls each worker remembers (head and outcome) for the console and quiver watch; 0 for none',
     schema: wholeNumber(0, 10_000),
   },
   {
     name: 'max-ids',
     value: '<number>',
     fallback: String(DEFAULT_LIMITS.ids),
-    describe: 'ids that one profile may have; a visit that would add one more is refused',
+    describe: 'most ids per profile; a visit that would add another is refused',
     schema: wholeNumber(2, 1_000_000),
   },
   {
     name: 'max-merged-bytes',
     value: '<bytes>',
     fallback: String(DEFAULT_LIMITS.mergedBytes),
-    describe: 'bytes that the attributes of one profile may have after a merge',
+    describe: 'most bytes of attributes per profile after a merge',
     schema: wholeNumber(65_536, 16_777_216),
   },
   {
@@ -337,7 +341,7 @@ export const SETTINGS = [
     name: 'changes-bytes',
     value: '<bytes>',
     fallback: String(512 * 1024 ** 2),
-    describe: 'bytes that these changes may take; the oldest go first',
+    describe: 'most bytes of these changes; the oldest are removed first',
     schema: wholeNumber(1_000_000, 999_999_999),
   },
   {
@@ -352,7 +356,7 @@ export const SETTINGS = [
     name: 'log-level',
     value: '<level>',
     fallback: 'info',
-    describe: `${logLevels.join(', ')}; debug has a line a request`,
+    describe: `${logLevels.join(', ')}; debug logs every request`,
     choices: logLevels,
     schema: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
   },

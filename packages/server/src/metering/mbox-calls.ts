@@ -1,6 +1,6 @@
-/** How many mbox calls a request counts as (contract section 10). */
+/** Counts how many mbox calls a request is (contract section 10). */
 
-/** The parts of a Delivery request that count. */
+/** The parts of a Delivery request that are counted. */
 export interface CountedRequest {
   readonly execute?:
     | { readonly pageLoad?: unknown; readonly mboxes?: readonly unknown[] | null | undefined }
@@ -9,7 +9,7 @@ export interface CountedRequest {
   readonly notifications?: readonly CountedNotification[] | null | undefined;
 }
 
-/** A notification names an mbox, the page load, or a view. */
+/** A notification that names an mbox, the page load, or a view. */
 interface CountedNotification {
   readonly mbox?: unknown;
   readonly pageLoad?: unknown;
@@ -17,8 +17,9 @@ interface CountedNotification {
 }
 
 /**
- * Counts the mbox calls of one request: one for `execute.pageLoad`, one for each mbox of `execute`, one for each mbox or page load
- * that a notification names, and one for a view. A prefetch is free.
+ * Counts the mbox calls of one request: one for `execute.pageLoad`, one for each mbox of `execute`,
+ * one for each mbox or page load that a notification names, and one for a view. A prefetch is not
+ * counted.
  */
 export function mboxCallsOf({ execute, notifications }: CountedRequest): number {
   let calls = (execute?.pageLoad ? 1 : 0) + (execute?.mboxes?.length ?? 0);

@@ -1,4 +1,7 @@
-/** Counts, logs and, where a client wants it, refuses placeholder ids (contract section 3). */
+/**
+ * Counts and logs placeholder ids, and refuses them for clients that want that (contract section
+ * 3).
+ */
 
 import { Counter, type Registry } from 'prom-client';
 import type { RulesOf } from '../domain/client-rules.ts';
@@ -8,7 +11,7 @@ import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { UsageMeter } from './usage-meter.ts';
 
-/** One line in the log for each client and kind in this time, in milliseconds. */
+/** At most one log line per client and kind in this time, in milliseconds. */
 const LOG_EVERY_MS = 60_000;
 
 export interface PlaceholderIdsParts {
@@ -23,14 +26,14 @@ export interface PlaceholderIdsParts {
 export class PlaceholderIds {
   readonly #parts: PlaceholderIdsParts;
   readonly #total: Counter<'client' | 'kind'>;
-  /** By client and kind; there are few of either. */
+  /** By client and kind; there are few of each. */
   readonly #logged = new Map<string, { at: number; since: number }>();
 
   constructor(parts: PlaceholderIdsParts) {
     this.#parts = parts;
     this.#total = new Counter({
       name: 'quiver_placeholder_ids_total',
-      help: 'Ids such as undefined or the zero UUID that came with a write; refused ones too.',
+      help: 'Ids such as undefined or the zero UUID sent with a write, including refused ones.',
       labelNames: ['client', 'kind'],
       registers: [parts.registry],
     });
@@ -48,7 +51,7 @@ export class PlaceholderIds {
     throw new QuiverError('bad-request', `${member}: ${placeholderProblem(shown(kind, value))}`);
   }
 
-  /** Counts one that has been recognized, and logs it if none of its kind was logged a moment ago. */
+  /** Counts a recognised placeholder id, and logs it unless one of its kind was logged recently. */
   note(client: string, { kind, value }: VisitorId): void {
     this.#total.inc({ client, kind });
     this.#parts.usage.count(client, 'placeholderIds');
@@ -57,7 +60,7 @@ export class PlaceholderIds {
     this.#logged.set(key, logged);
     logged.since += 1;
     const now = this.#parts.now();
-    // A clock that was set back must not silence it for long.
+    // If the clock was set back, logging must not stay off for long.
     if (Math.abs(now - logged.at) < LOG_EVERY_MS) return;
     this.#parts.log.warn(
       { client, kind, id: shown(kind, value), count: logged.since },

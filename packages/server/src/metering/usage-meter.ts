@@ -1,8 +1,9 @@
 /**
  * Counts usage in memory and adds it to the store once a second (contract section 10).
  *
- * A count is exact once it is in the store, over all processes and restarts. What a process has counted since it last told the store, a
- * second's worth while the store answers, is lost when the process is killed; a process that is stopped tells it first.
+ * A count is exact once it is in the store, across all processes and restarts. If a process is
+ * killed, the counts since its last report to the store are lost, about a second's worth while the
+ * store responds. A process that is stopped reports first.
  */
 
 import { Counter, type Registry } from 'prom-client';
@@ -28,11 +29,11 @@ type Counts = Partial<Record<UsageKind, number>>;
 export class UsageMeter {
   readonly #parts: UsageMeterParts;
   readonly #rounds: Rounds;
-  /** Since the process started, for `/metrics`. */
+  /** Counts since the process started, for `/metrics`. */
   readonly #totals = new Map<string, Counts>();
-  /** What the store has not been told yet, of the day that runs. */
+  /** Counts of the current day that the store does not have yet. */
   #pending = new Map<string, Counts>();
-  /** The same of days that are over, and what the store has refused. */
+  /** Counts of past days, and those that the store has refused. */
   #earlier: UsageOfDay[] = [];
   #day = '';
   #dayEnds = 0;
@@ -46,12 +47,12 @@ export class UsageMeter {
     this.#registerCounters();
   }
 
-  /** Begins to tell the store once a second. */
+  /** Starts to report to the store once a second. */
   start(): void {
     this.#rounds.start();
   }
 
-  /** Tells the store what is left. */
+  /** Stops after a last report to the store. */
   async stop(): Promise<void> {
     await this.#rounds.stop();
     await this.flush();
@@ -66,7 +67,7 @@ export class UsageMeter {
     add(this.#totals, client, kind, calls);
   }
 
-  /** Tells the store what was counted; what it has refused is told again with the next. */
+  /** Reports the counts to the store; counts that it refused are sent again next time. */
   flush(): Promise<void> {
     this.#flushing = this.#flushing.then(() => this.#flush());
     return this.#flushing;
@@ -108,7 +109,7 @@ export class UsageMeter {
     });
     new Counter({
       name: 'quiver_profile_api_calls_total',
-      help: 'Calls of the profile APIs that were answered with success.',
+      help: 'Calls of the profile APIs that succeeded.',
       labelNames: ['client', 'kind'],
       registers,
       collect() {

@@ -1,4 +1,4 @@
-/** What was counted, for who runs the server (contract section 10). */
+/** The counted usage, for the operator of the server (contract section 10). */
 
 import { QuiverError } from '../errors.ts';
 import type { UsageStore } from '../storage/kept/usage-store.ts';
@@ -11,9 +11,9 @@ import { z } from '../wire/schema.ts';
 import { dayOf, PROFILE_API_KINDS } from './usage-meter.ts';
 
 const DAY_MS = 86_400_000;
-/** The days of a month, when none are named. */
+/** How many days are returned when no range is given. */
 const DEFAULT_DAYS = 30;
-/** Days that are kept, and the most that can be asked for at once. */
+/** How many days are kept; also the longest range. */
 export const KEPT_DAYS = 400;
 
 const Day = z.string().optional();
@@ -28,7 +28,7 @@ const UsageReply = z
         mboxCalls: z.int(),
         placeholderIds: z
           .int()
-          .openapi({ description: 'Ids such as `undefined` that came with a write; refused ones too.' }),
+          .openapi({ description: 'Ids such as `undefined` sent with a write, including refused ones.' }),
         profileApiCalls: z.object(Object.fromEntries(PROFILE_API_KINDS.map((kind) => [kind, z.int()]))),
       }),
     ),
@@ -50,9 +50,10 @@ const UsageReply = z
   });
 
 /**
- * The usage of a client, a day.
+ * The usage of a client per day.
  *
- * @param flush tells the store what this process has counted; the others tell it within a second
+ * @param flush reports what this process has counted to the store; the others report within a
+ *   second
  * @param now epoch milliseconds
  */
 export function usageRoutes(usage: UsageStore, flush: () => Promise<void>, now: () => number): Route[] {
@@ -63,7 +64,7 @@ export function usageRoutes(usage: UsageStore, flush: () => Promise<void>, now: 
       path: '/{client}/target/usage',
       describe: {
         tags: ['Usage'],
-        summary: 'Mbox calls and calls of the profile APIs, a day',
+        summary: 'Mbox calls and calls of the profile APIs per day',
         description: `Every day of the range, in UTC; at most ${KEPT_DAYS} days. Calls of the profile APIs never count as mbox calls.`,
         security: [{ bearer: [] }],
         request: {
@@ -78,7 +79,7 @@ export function usageRoutes(usage: UsageStore, flush: () => Promise<void>, now: 
         },
         responses: {
           200: { description: 'The counts', content: { 'application/json': { schema: UsageReply } } },
-          400: AdminRefusal('No such day, or too many'),
+          400: AdminRefusal('An invalid day, or too many days'),
           401: AdminRefusal('Not the admin'),
         },
       },

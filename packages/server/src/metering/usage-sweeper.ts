@@ -1,4 +1,4 @@
-/** Forgets usage that is older than Quiver keeps it. */
+/** Removes usage that is older than Quiver keeps it. */
 
 import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';
@@ -16,13 +16,13 @@ export interface UsageSweeperParts {
 
 const LOOK_EVERY_MS = 3_600_000;
 
-/** Looks at the start and then every hour; not started yet. */
+/** Runs at the start and then every hour; not started yet. */
 export function usageSweeper({ usage, clients, log, now }: UsageSweeperParts): Rounds {
   return new Rounds({
     every: LOOK_EVERY_MS,
     atOnce: true,
     log,
-    failure: 'old usage could not be removed; tried again later',
+    failure: 'old usage could not be removed; will retry',
     async round(isStopped) {
       const before = dayOf(now() - KEPT_DAYS * 86_400_000);
       for (const client of clients) while (!isStopped() && (await usage.expire(client, before)));
