@@ -27,11 +27,9 @@ const ServerReply = z
     serverDomain: z
       .string()
       .openapi({ description: 'The part after the client code in a host name that names a client.' }),
-    store: z
-      .object({ kind: z.enum(['lmdb', 'redis']), profiles: z.int(), bytes: z.int() })
-      .openapi({
-        description: 'Profiles of all clients, including expired ones that have not been removed yet.',
-      }),
+    store: z.object({ kind: z.enum(['lmdb', 'redis']), profiles: z.int(), bytes: z.int() }).openapi({
+      description: 'Profiles of all clients, including expired ones that have not been removed yet.',
+    }),
     workers: z.int(),
     clients: z.array(z.string()),
     requests: z
