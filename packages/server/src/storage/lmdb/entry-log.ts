@@ -78,6 +78,7 @@ export class EntryLog {
   readonly #recentKeyBytes: number;
   #length = 0;
   #lastRead = NO_ENTRY;
+  #isDistrusted = false;
 
   constructor(environment: LmdbEnvironment, options: EntryLogOptions = {}) {
     this.#recentKeys = options.recentKeys ?? RECENT_KEYS;
@@ -285,7 +286,12 @@ export class EntryLog {
 
   /** Whether the index was found damaged, so that a key which is not in it may have been lost. */
   get isDamaged(): boolean {
-    return this.#views.present.isDamaged;
+    return this.#isDistrusted || this.#views.present.isDamaged;
+  }
+
+  /** As {@link setDamaged} with true, but for this process alone and until it ends; nothing is written. */
+  distrust(): void {
+    this.#isDistrusted = true;
   }
 
   /** Says within the store whether the index is damaged; within a write transaction. */

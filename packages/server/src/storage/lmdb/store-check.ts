@@ -56,6 +56,8 @@ export class StoreCheck {
     const { log } = this.#records;
     const isDamaged = damage.length > 0;
     if (this.#environment.read(() => log.isDamaged) !== isDamaged) {
+      // What cannot be written for every process holds in this one all the same.
+      if (isDamaged) log.distrust();
       await this.#environment.writeUpkeep(() => log.setDamaged(isDamaged));
     }
     return damage;

@@ -1,9 +1,11 @@
-import { mkdtemp, rm, stat, truncate } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { requireWholeFile } from './store-file.ts';
+
+const PAGE_BYTES = 4096;
 
 let path: string;
 beforeEach(async () => {
@@ -38,4 +40,33 @@ test('a file that is cut before a root of its trees is refused', async () => {
   await expect(requireWholeFile(path)).rejects.toThrow('is cut short');
   await truncate(join(path, 'data.mdb'), 100);
   await expect(requireWholeFile(path)).rejects.toThrow('does not begin as a store does');
+});
+
+test('a file with another page in place of a root, of all tables or of one, is refused', async () => {
+  const store = open<Buffer, string>({ path, encoding: 'binary', noSubdir: false, maxDbs: 32 });
+  const names = Array.from({ length: 3 }, (_, n) => `table ${n}`);
+  const tables = names.map((name) => store.openDB<Buffer, string>({ name, encoding: 'binary' }));
+  for (const table of tables) for (let n = 0; n < 50; n += 1) table.putSync(`key ${n}`, Buffer.alloc(500));
+  await store.flushed;
+  await store.close();
+  const file = join(path, 'data.mdb');
+  const sound = await readFile(file);
+  const pages = sound.length / PAGE_BYTES;
+  let refused = 0;
+  for (let page = 2; page < pages; page += 1) {
+    const spoiled = Buffer.from(sound);
+    sound.copy(
+      spoiled,
+      page * PAGE_BYTES,
+      (page === 2 ? 3 : 2) * PAGE_BYTES,
+      (page === 2 ? 4 : 3) * PAGE_BYTES,
+    );
+    await writeFile(file, spoiled);
+    await requireWholeFile(path).catch((error: Error) => {
+      expect(error.message).toContain(`page ${page} is not what was written`);
+      refused += 1;
+    });
+  }
+  // The root of the free pages, that of the tables, and one for each table.
+  expect(refused).toBe(2 + names.length);
 });

@@ -3,11 +3,15 @@
  * process would end.
  *
  * The file says how many pages were ever in use, but it may be shorter in good health: pages at its end that were used and freed
- * within one transaction are never written. So it must be long enough for the roots of its two trees, which are always written. A
- * cut that leaves both in place is found when what was behind it is read.
+ * within one transaction are never written. So it must be long enough for the roots of its two trees,
+ * which are always written. A cut that leaves both in place is found when what was behind it is read.
+ *
+ * Every page begins with its own number. The roots are checked for it, those of the tables too: with
+ * another page in place of a root, a whole table would look empty, which no later check could tell from
+ * a table that is.
  */
 
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { StoreDamagedError } from '../store-damaged-error.ts';
@@ -55,34 +59,96 @@ async function requireWholeOnce(path: string): Promise<void> {
     const head = Buffer.alloc(HEAD_BYTES);
     const { bytesRead } = await handle.read(head, 0, HEAD_BYTES, 0);
     const { size } = await handle.stat();
-    const needed = bytesRead === HEAD_BYTES ? bytesNeeded(head) : undefined;
-    if (needed === undefined) {
+    const newest = bytesRead === HEAD_BYTES ? newestMeta(head) : undefined;
+    if (newest === undefined) {
       throw new StoreDamagedError(`${file} does not begin as a store does; restore a backup`);
     }
+    const needed = (Math.max(1, ...newest.roots) + 1) * newest.pageBytes;
     if (size < needed) {
       throw new StoreDamagedError(
         `${file} is cut short: it has ${size} bytes and needs ${needed} or more; restore a backup`,
       );
     }
+    await requireRoots(handle, file, newest);
   } finally {
     await handle.close();
   }
 }
 
-/** How long a file must at least be, by the newer of the two pages that say so; undefined when neither does. */
-function bytesNeeded(head: Buffer): number | undefined {
+interface Meta {
+  readonly pageBytes: number;
+  /** The roots of the trees that are not empty; that of the tables comes last. */
+  readonly roots: readonly number[];
+  readonly hasTables: boolean;
+}
+
+/** The newer of the two pages that say where the trees are; undefined when neither does. */
+function newestMeta(head: Buffer): Meta | undefined {
   let newest = -1;
-  let needed: number | undefined;
+  let meta: Meta | undefined;
   for (let from = 0; ; ) {
     const at = head.indexOf(MAGIC, from);
-    if (at === -1 || at + TRANSACTION_AT + 8 > head.length) return needed;
+    if (at === -1 || at + TRANSACTION_AT + 8 > head.length) return meta;
     from = at + MAGIC.length;
     const transaction = Number(head.readBigUInt64LE(at + TRANSACTION_AT));
     if (transaction <= newest) continue;
     newest = transaction;
-    const roots = ROOTS_AT.map((place) => head.readBigUInt64LE(at + place)).filter(
-      (root) => root !== NO_PAGE,
-    );
-    needed = (Math.max(1, ...roots.map(Number)) + 1) * head.readUInt32LE(at + PAGE_BYTES_AT);
+    const roots = ROOTS_AT.map((place) => head.readBigUInt64LE(at + place));
+    meta = {
+      pageBytes: head.readUInt32LE(at + PAGE_BYTES_AT),
+      roots: roots.filter((root) => root !== NO_PAGE).map(Number),
+      hasTables: roots[1] !== NO_PAGE,
+    };
   }
+}
+
+/**
+ * A page: its number, the transaction that wrote it, four numbers of two bytes, then the places of its
+ * nodes. Places count from the end of this head.
+ */
+const PAGE_HEAD_BYTES = 24;
+const PAGE_FLAGS_AT = 18;
+const PLACES_BYTES_AT = 20;
+const LEAF = 0x02;
+/** A node: its size in four bytes, flags, length of the key, key, value. */
+const NODE_HEAD_BYTES = 8;
+const NODE_FLAGS_AT = 4;
+const KEY_LENGTH_AT = 6;
+/** The value is a table; where its root is. */
+const IS_TABLE = 0x02;
+const TABLE_ROOT_AT = 40;
+
+/** @throws StoreDamagedError when another page is in the place of a root */
+async function requireRoots(
+  handle: FileHandle,
+  file: string,
+  { pageBytes, roots, hasTables }: Meta,
+): Promise<void> {
+  const page = Buffer.alloc(pageBytes);
+  const requirePage = async (number: number): Promise<void> => {
+    const { bytesRead } = await handle.read(page, 0, pageBytes, number * pageBytes);
+    if (bytesRead === pageBytes && Number(page.readBigUInt64LE(0)) === number) return;
+    throw new StoreDamagedError(
+      `${file} is damaged: page ${number} is not what was written; restore a backup`,
+    );
+  };
+  for (const root of roots) await requirePage(root);
+  if (!hasTables) return;
+  for (const root of rootsOfTables(page)) await requirePage(root);
+}
+
+/** The roots of all tables, where the page that lists them is the only one of its tree. */
+function rootsOfTables(page: Buffer): number[] {
+  if ((page.readUInt16LE(PAGE_FLAGS_AT) & LEAF) === 0) return [];
+  const end = Math.min(PAGE_HEAD_BYTES + page.readUInt16LE(PLACES_BYTES_AT), page.length);
+  const roots: number[] = [];
+  for (let place = PAGE_HEAD_BYTES; place + 2 <= end; place += 2) {
+    const node = PAGE_HEAD_BYTES + page.readUInt16LE(place);
+    if (node + NODE_HEAD_BYTES > page.length) continue;
+    const root = node + NODE_HEAD_BYTES + page.readUInt16LE(node + KEY_LENGTH_AT) + TABLE_ROOT_AT;
+    if ((page.readUInt16LE(node + NODE_FLAGS_AT) & IS_TABLE) === 0 || root + 8 > page.length) continue;
+    const number = page.readBigUInt64LE(root);
+    if (number !== NO_PAGE) roots.push(Number(number));
+  }
+  return roots;
 }
