@@ -162,7 +162,7 @@ test.each<[string, (backup: string) => Promise<void>, RegExp, number]>([
 
 test.each<[string, (source: string) => string, RegExp]>([
   ['a folder that is not empty', (source) => source.replace(/[^/]+$/, ''), /is not empty/],
-  ['a folder within the data folder', (source) => join(source, 'backup'), /lies in the data folder itself/],
+  ['a folder within the data folder', (source) => join(source, 'backup'), /is inside the data folder/],
 ])('backup refuses %s', async (name, target, reason) => {
   const source = await makeDataFolder(`backed up into ${name}`);
   expect(await runQuiver(['backup', '--data', source, target(source)])).toMatchObject({
@@ -179,7 +179,7 @@ test('backup refuses a folder that a link leads into the data folder', async () 
   const target = join(link, 'sub', 'backup');
   expect(await runQuiver(['backup', '--data', source, target])).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/lies in the data folder itself/),
+    stderr: expect.stringMatching(/is inside the data folder/),
   });
   expect((await readdir(source)).sort()).toEqual(before);
 });
@@ -242,7 +242,7 @@ describe('doctor', () => {
       'a token that others can read',
       (source) => chmod(join(source, 'admin-token'), 0o644),
       'admin-token',
-      /can be read by others/,
+      /is readable by other users/,
     ],
     [
       'a clock behind the last write',
@@ -279,7 +279,7 @@ describe('doctor', () => {
         await mkdir(join(source, 'batches'), { recursive: true });
       },
       'batches',
-      /demo-1-1 is queued, but its file is not there/,
+      /demo-1-1 is queued, but its file is missing/,
     ],
   ])('%s is a problem, exit code 1', async (name, spoil, check, text) => {
     const source = await makeDataFolder(`sick of ${name}`);

@@ -83,7 +83,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
     await quiver.stop();
 
     const again = await start(runtime, folder, '--demo');
-    expect(again.stdout()).toMatch(/^Demo +demo has something in the store already/m);
+    expect(again.stdout()).toMatch(/^Demo +demo already has data in the store/m);
     expect(await ask(again, `usage?from=${from}&to=${to}`)).toEqual(usage);
     expect(await ask<{ batches: unknown[] }>(again, 'batches')).toMatchObject({ batches: { length: 3 } });
   });
@@ -99,7 +99,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
     await first.stop();
 
     const quiver = await start(runtime, folder, '--demo');
-    expect(quiver.stdout()).toMatch(/^Demo +demo has something in the store already/m);
+    expect(quiver.stdout()).toMatch(/^Demo +demo already has data in the store/m);
     expect(await ask(quiver, 'server')).toMatchObject({ store: { profiles: 1 } });
     expect(await ask(quiver, 'batches')).toMatchObject({ batches: [] });
   });

@@ -111,7 +111,7 @@ test.each([
 
 test('serve --sandbox refuses what a sandbox does not take', async () => {
   const { code, stderr } = await runQuiver(['serve', '--sandbox', '--workers', '2'], { runtime: 'node' });
-  expect([code, stderr.trim()]).toEqual([2, 'quiver: --workers: a sandbox does not take it']);
+  expect([code, stderr.trim()]).toEqual([2, 'quiver: --workers: not available in a sandbox']);
 });
 
 test('a server has none of the routes of a sandbox', async () => {

@@ -1,6 +1,6 @@
 /**
- * A backup on disk: a data folder, and `quiver-backup.json`, which lists every file with its size and digest. The list is written last, so
- * a folder without it is no backup.
+ * A backup on disk: a data folder, and `quiver-backup.json`, which lists every file with its size
+ * and digest. The list is written last, so a folder without it is not a finished backup.
  */
 
 import { createHash } from 'node:crypto';
@@ -12,14 +12,14 @@ import { LOCK_FILE } from '../storage/store-file-names.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
 
 const MANIFEST_FILE = 'quiver-backup.json';
-/** The layout of a backup that this program writes and reads. */
+/** The layout version of a backup that this program writes and reads. */
 const BACKUP_FORMAT = 1;
 
 const manifestSchema = z.object({
   format: z.number().int(),
   /** When the copy of the store was made, ISO 8601. */
   madeAt: z.string(),
-  /** Of the program that made it. */
+  /** The version of the program that made it. */
   version: z.string(),
   profiles: z.number().int(),
   unfinishedBatches: z.number().int(),
@@ -27,7 +27,7 @@ const manifestSchema = z.object({
 });
 export type BackupManifest = z.infer<typeof manifestSchema>;
 
-/** Lists what lies in `folder`, writes the list, and has it on disk when this returns. */
+/** Writes the list of all files in `folder`; it is on disk when this returns. */
 export async function sealBackup(
   folder: string,
   facts: Pick<BackupManifest, 'madeAt' | 'version' | 'profiles' | 'unfinishedBatches'>,
@@ -47,11 +47,12 @@ export async function sealBackup(
 /**
  * Reads the list of a backup and compares every file with it.
  *
- * @throws DataFolderFailure when it is no backup, a newer one, or not as it was made
+ * @throws DataFolderFailure when it is not a backup, has a newer format, or has changed since it
+ *   was made
  */
 export async function checkBackup(folder: string): Promise<BackupManifest> {
   const text = await readFile(join(folder, MANIFEST_FILE), 'utf8').catch((cause: unknown) => {
-    throw new DataFolderFailure('refused', `${folder} is no finished backup: it has no ${MANIFEST_FILE}`, {
+    throw new DataFolderFailure('refused', `${folder} is not a finished backup: it has no ${MANIFEST_FILE}`, {
       cause,
     });
   });
@@ -88,7 +89,10 @@ function damaged(folder: string, what: string): DataFolderFailure {
   return new DataFolderFailure('refused', `the backup in ${folder} is damaged: ${what}`);
 }
 
-/** Paths of all files, relative to the folder, in a fixed order; the engine's lock file is no part of it. */
+/**
+ * Paths of all files, relative to the folder, in a fixed order; the engine's lock file is not
+ * included.
+ */
 async function filesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries

@@ -1,9 +1,9 @@
 /**
- * `quiver backup`: a copy of the data folder that can be served from, made while the server runs.
+ * `quiver backup`: copies the data folder while the server runs; the copy can be served from.
  *
- * The store is copied by its engine, as it is at one moment. The files of batches lie outside of it: those that are there before are
- * taken, then the store, then those that have come since. A batch that came and went in between has its file in neither; then the
- * store is copied once more.
+ * The engine copies the store as it is at one moment. The files of batches are outside of it: those
+ * that exist before are copied, then the store, then files that were added meanwhile. The file of a
+ * batch that came and went in between is in neither copy; then the store is copied once more.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -27,11 +27,11 @@ import { BATCH_FILE_END, BATCHES_FOLDER, SECRET_FILES, STORE_FOLDER } from './da
 const MAX_TRIES = 20;
 
 /**
- * Makes a backup in `target`, which comes into being whole or not at all.
+ * Makes a backup in `target`, completely or not at all.
  *
- * @param target a folder that does not exist yet, or is empty
- * @throws DataFolderInUse while a restore is at work
- * @throws DataFolderFailure when there is nothing to back up, or the target cannot take it
+ * @param target a folder that does not exist yet or is empty
+ * @throws DataFolderInUse while a restore is running
+ * @throws DataFolderFailure when there is nothing to back up, or the target cannot be written
  */
 export async function backUp(config: ServeConfig, target: string): Promise<BackupManifest> {
   const from = requireEmbedded(config);
@@ -58,7 +58,7 @@ async function makeBackup(from: string, to: string): Promise<BackupManifest> {
       unfinishedBatches: facts.unfinished.length,
     });
     await syncFolders(draft);
-    // An empty folder gives way to a rename; one that is not makes it fail.
+    // A rename replaces an empty folder, and fails for one that is not empty.
     await rename(draft, to);
     await syncFolder(dirname(to));
     return manifest;
@@ -67,12 +67,12 @@ async function makeBackup(from: string, to: string): Promise<BackupManifest> {
   }
 }
 
-/** The data folder of a configuration, if its store is the embedded one and is there. */
+/** The data folder of a configuration whose store is embedded and exists. */
 function requireEmbedded({ store, dataDir }: ServeConfig): string {
   if (store.kind !== 'lmdb') {
     throw new DataFolderFailure(
       'wrong-use',
-      'backup is for the embedded store; Redis is backed up by its own means',
+      'backup only works on the embedded store; back up Redis with its own tools',
     );
   }
   if (!hasEmbeddedStore(join(dataDir, STORE_FOLDER))) {
@@ -83,7 +83,7 @@ function requireEmbedded({ store, dataDir }: ServeConfig): string {
 
 async function requireFresh(from: string, to: string): Promise<void> {
   if (!relative(await realpath(from), await realPlace(to)).startsWith('..')) {
-    throw new DataFolderFailure('refused', `${to} lies in the data folder itself`);
+    throw new DataFolderFailure('refused', `${to} is inside the data folder`);
   }
   const names = await readdir(to).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
@@ -92,7 +92,7 @@ async function requireFresh(from: string, to: string): Promise<void> {
   if (names.length > 0) throw new DataFolderFailure('refused', `${to} is not empty`);
 }
 
-/** Where a path leads, links followed as far as it exists. */
+/** The real path, with links resolved as far as it exists. */
 async function realPlace(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -115,17 +115,20 @@ async function copyStoreWithBatches(
     await copyEmbeddedStore(join(from, STORE_FOLDER), store);
     await takeBatchFiles(join(from, BATCHES_FOLDER), batches);
     const facts = await inspectEmbeddedStore(store, true);
-    // It belongs to the copy only while that is open.
+    // The lock file belongs to the copy only while that is open.
     await rm(join(store, LOCK_FILE), { force: true });
     const taken = new Set(await readdir(batches));
     if (facts.unfinished.every(({ id }) => taken.has(`${id}${BATCH_FILE_END}`))) return { facts, madeAt };
     await rm(store, { recursive: true });
   }
-  const reason = `batches came and went ${MAX_TRIES} times while the store was copied; try again later`;
+  const reason = `batches were finished during all ${MAX_TRIES} attempts to copy the store; try again later`;
   throw new DataFolderFailure('refused', reason);
 }
 
-/** Copies the files of batches that are not in `to` yet; what goes away meanwhile belongs to a batch that is done. */
+/**
+ * Copies the files of batches that are not in `to` yet; a file that disappears meanwhile belongs to
+ * a finished batch.
+ */
 async function takeBatchFiles(from: string, to: string): Promise<void> {
   const taken = new Set(await readdir(to));
   const names = await readdir(from).catch(() => []);
@@ -135,7 +138,7 @@ async function takeBatchFiles(from: string, to: string): Promise<void> {
   }
 }
 
-/** Copies a file and has it on disk; nothing happens when it is not there. */
+/** Copies a file to disk, if it exists. */
 async function copyIfThere(from: string, to: string): Promise<void> {
   try {
     await copyFile(from, to);

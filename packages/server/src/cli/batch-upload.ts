@@ -4,13 +4,14 @@ import { type BatchStatus, type QuiverClient, QuiverClientError } from 'quiver-c
 import type { BatchVersion } from '../storage/batch-store.ts';
 import { writeNote } from './terminal-text.ts';
 
-/** How often a batch is sent again to a server that is busy. */
+/** How often a batch is sent again when the server is busy. */
 const BUSY_RETRIES = 4;
 
 /**
- * Asks for a batch that is not there, so that a wrong address, client or token shows before the file is sent.
+ * Asks for a batch that does not exist, so that a wrong address, client or token is reported before
+ * the file is sent.
  *
- * @throws QuiverClientError when it does; a server that is busy is taken for the right one
+ * @throws QuiverClientError when one of them is wrong; a busy server counts as success
  */
 export async function expectWelcome(server: QuiverClient, version: BatchVersion): Promise<void> {
   try {
@@ -33,7 +34,7 @@ export function uploadBatch(
 ): Promise<string> {
   return server.uploadBatch(() => streamOf(content()), {
     version,
-    // A file takes as long as the line needs for it.
+    // No limit, because the time depends on the size of the file and the speed of the connection.
     timeoutMs: 0,
     retries: BUSY_RETRIES,
     onRetry: (status, waitMs) =>
@@ -42,9 +43,9 @@ export function uploadBatch(
 }
 
 /**
- * Waits for the end of a batch. A server that goes away is given a minute to come back.
+ * Waits for the end of a batch. A server that stops responding gets a minute to come back.
  *
- * @param consumed told how many rows are through
+ * @param consumed called with the number of rows processed so far
  */
 export function waitForBatch(
   server: QuiverClient,
@@ -55,7 +56,7 @@ export function waitForBatch(
   return server.waitForBatch(id, { version, onStatus: (status) => consumed(status.consumed ?? 0) });
 }
 
-/** Chunks as a stream, taken no faster than they are sent. */
+/** Chunks as a stream that is read no faster than it is sent. */
 export function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]();
   return new ReadableStream({

@@ -1,4 +1,4 @@
-/** `quiver batch`: what became of uploaded batches (contract sections 6 and 9). */
+/** `quiver batch`: the status of uploaded batches (contract sections 6 and 9). */
 
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
@@ -49,24 +49,24 @@ Examples:
 /** The command with its subcommands, to be added to the program. */
 export function batchCommand(end: End): Command {
   const status = new Command('status')
-    .description('how far one batch has come, or the latest of them')
+    .description('show the status of one batch, or of the latest ones')
     .argument('[id]', 'batch id')
-    .option('--json', 'the reply of the server as it is')
+    .option('--json', 'print the unchanged reply of the server')
     .addHelpText('after', ADMIN + STATUS_EXAMPLES + CONNECTION_HELP)
     .action((id: string | undefined, options: StatusOptions) => endWith(end, () => showStatus(id, options)));
   const failures = new Command('failures')
-    .description('the failed rows of a batch: line, id and reason')
+    .description('show the failed rows of a batch: line, id and reason')
     .argument('<id>', 'batch id')
-    .option('--json', 'one JSON object a row')
-    .option('--file <path>', 'write them as a batch that can be sent again, - for stdout')
+    .option('--json', 'print one JSON object per row')
+    .option('--file <path>', 'write them as a batch that can be sent again; - for stdout')
     .addHelpText('after', ADMIN + FAILURES_EXAMPLES + CONNECTION_HELP)
     .action((id: string, options: FailuresOptions) => endWith(end, () => showFailures(id, options)));
   const retry = new Command('retry')
-    .description('let a stuck batch go on from where it is')
+    .description('resume a stuck batch where it stopped')
     .argument('<id>', 'batch id')
     .addHelpText('after', ADMIN + RETRY_EXAMPLES + CONNECTION_HELP)
     .action((id: string, options: ConnectionOptions) => endWith(end, () => retryBatch(id, options)));
-  const command = new Command('batch').description('status, failed rows and retry of uploaded batches');
+  const command = new Command('batch').description('show and retry uploaded batches');
   for (const part of [status, failures, retry]) command.addCommand(withConnection(part));
   return command;
 }
@@ -151,7 +151,7 @@ async function retryBatch(id: string, options: ConnectionOptions): Promise<ExitC
   try {
     await connect(options).admin.retryBatch(id);
   } catch (error) {
-    // The batch is not stuck: said in the server's words alone.
+    // If the batch is not stuck, only the server's own message is shown.
     if (!(error instanceof QuiverClientError) || error.status !== 400) throw error;
     throw new ClientFailure(EXIT.refused, error.message, { cause: error });
   }

@@ -11,7 +11,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What becomes of a command, or a server, whose output fails. */
+/** The exit of a command, or a server, whose output fails. */
 function failing(code: string, stream: 'stdout' | 'stderr', isServer = false) {
   const exit = vi.spyOn(process, 'exit').mockImplementation((() => undefined) as () => never);
   let said = '';

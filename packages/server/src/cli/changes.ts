@@ -1,4 +1,4 @@
-/** `quiver changes`: what was changed of profiles, in order (contract section 18). */
+/** `quiver changes`: the changes of profiles, in order (contract section 18). */
 
 import { Command, InvalidArgumentError } from 'commander';
 import type { Change, ChangeType } from 'quiver-client';
@@ -27,19 +27,19 @@ Examples:
   quiver changes --after 9f2c41d07ab3-4711 --profile --json
 `;
 
-/** As many as a page may have. */
+/** The largest page, in changes. */
 const PAGE = 1000;
 
 /** The command, to be added to the program. */
 export function changesCommand(end: End): Command {
   const command = new Command('changes')
-    .description('show what was changed of profiles, in order')
-    .option('--after <cursor>', 'go on behind this cursor, or now; the oldest change that is kept by default')
-    .option('--types <types>', `some of ${CHANGE_TYPES.join(', ')}, with commas`, typesOf)
-    .option('--limit <number>', 'show at most so many', countOf)
-    .option('--profile', 'with --json: each change with the profile as it is now')
-    .option('--follow', 'go on with what comes')
-    .option('--json', 'each change as the server has it, a line each');
+    .description('show changes of profiles, in order')
+    .option('--after <cursor>', 'start after this cursor, or at now; by default at the oldest change kept')
+    .option('--types <types>', `some of ${CHANGE_TYPES.join(', ')}, separated by commas`, typesOf)
+    .option('--limit <number>', 'show at most this many', countOf)
+    .option('--profile', 'with --json: add the current profile to each change')
+    .option('--follow', 'keep showing new changes')
+    .option('--json', 'print each change as one line of JSON');
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
     .action((options: ChangesOptions) => endWith(end, () => showChanges(options)));
@@ -60,7 +60,7 @@ async function showChanges(options: ChangesOptions): Promise<ExitCode> {
     left -= page.changes.length;
     if (!page.more && !follow) break;
   }
-  if (after !== undefined) writeNote(`go on with --after ${after}`);
+  if (after !== undefined) writeNote(`continue with --after ${after}`);
   return EXIT.ok;
 }
 
@@ -76,7 +76,7 @@ function lineOf({ at, type, channel, profile, attributes, ids, from, overruled, 
   return `${parts.filter((part) => part !== '').join('  ')}\n`;
 }
 
-/** Types of changes as a flag lists them. */
+/** Parses a flag that lists types of changes. */
 export function typesOf(text: string): readonly ChangeType[] {
   return text.split(',').map((name) => {
     const type = CHANGE_TYPES.find((one) => one === name.trim());
@@ -86,6 +86,7 @@ export function typesOf(text: string): readonly ChangeType[] {
 }
 
 function countOf(text: string): number {
-  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  if (!/^[1-9][0-9]{0,8}$/.test(text))
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
   return Number(text);
 }

@@ -7,7 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { addClientCommands } from './client-commands.ts';
 
-/** What the stand-in for a server was asked. */
+/** The requests that the stand-in for a server received. */
 interface Asked {
   readonly line: string;
   readonly query: URLSearchParams;
@@ -21,12 +21,12 @@ interface Answer {
   readonly headers?: Record<string, string>;
 }
 
-/** Answers by `METHOD /path`; a list is used up, its last answer stays. */
+/** Answers by `METHOD /path`; a list is used in order, and its last answer repeats. */
 type Script = Record<string, Answer | string | (Answer | string)[]>;
 
 let server: Server;
 let url: string;
-/** Where nobody listens. */
+/** A URL at which no server listens. */
 let nowhere: string;
 let asked: Asked[] = [];
 let script: Script = {};
@@ -379,7 +379,7 @@ describe('quiver set', () => {
     ['no =', ['a', 'b'], 'b: expected name=value'],
     ['no name', ['a', '=b'], '=b: expected name=value'],
     ['no value', ['a', 'b='], 'b=: an empty value would be ignored'],
-    ['the prefix', ['a', 'profile.b=c'], 'profile.b=c: attribute names go without "profile."'],
+    ['the prefix', ['a', 'profile.b=c'], 'profile.b=c: write attribute names without "profile."'],
     [
       'an ECID',
       ['1'.repeat(38), 'b=c'],
@@ -641,8 +641,8 @@ describe('quiver import', () => {
       ['x', '--csv', '--key', 'a'],
       'quiver: --csv needs --as thirdPartyId or --as pcId\n',
     ],
-    ['--key without --csv', ['x', '--key', 'a'], 'quiver: --key and --as go with --csv\n'],
-    ['--delimiter without --csv', ['x', '--delimiter', ';'], 'quiver: --delimiter goes with --csv\n'],
+    ['--key without --csv', ['x', '--key', 'a'], 'quiver: --key and --as only work with --csv\n'],
+    ['--delimiter without --csv', ['x', '--delimiter', ';'], 'quiver: --delimiter only works with --csv\n'],
     ...[';;', '', '"', '\n', '\uFEFF'].map((delimiter): [string, string[], string] => [
       `--delimiter ${JSON.stringify(delimiter)}`,
       ['x', '--csv', '--key', 'a', '--as', 'pcId', '--delimiter', delimiter],

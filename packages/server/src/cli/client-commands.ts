@@ -1,4 +1,4 @@
-/** The commands that talk to a running server, as a group. */
+/** The commands that call a running server, as a group. */
 
 import type { Command } from 'commander';
 import { batchCommand } from './batch.ts';
@@ -22,7 +22,7 @@ import { tokenCommand } from './token.ts';
 import { watchCommand } from './watch.ts';
 import { webhookCommand } from './webhook.ts';
 
-/** Adds them, and completion, which must come after all other commands of the program. */
+/** Adds them and completion, which must come after all other commands of the program. */
 export function addClientCommands(program: Command, end: End): void {
   const makers = [
     importCommand,
@@ -52,7 +52,7 @@ export function addClientCommands(program: Command, end: End): void {
   addCompletion(program);
 }
 
-/** Commands made apart from the program take over how it reports wrong use. */
+/** Makes commands that were created separately report wrong use as the program does. */
 function settle(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent).helpOption('--help', 'print this help').allowExcessArguments(false);
   for (const part of command.commands) settle(part, command);

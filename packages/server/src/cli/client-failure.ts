@@ -1,13 +1,13 @@
-/** How a client command ends when it does not end well. */
+/** How a client command reports failure. */
 
 import { QuiverArgumentError, QuiverClientError } from 'quiver-client';
 import { proxyFor } from '../config/proxies.ts';
 import { QuiverError } from '../errors.ts';
 
-/** The exit codes of the commands that talk to a running server. */
+/** The exit codes of the commands that call a running server. */
 export const EXIT = {
   ok: 0,
-  /** The server said no: nothing found, not allowed, a batch is stuck. */
+  /** The server refused: nothing found, not allowed, or a batch is stuck. */
   refused: 1,
   /** Wrong use, or a file that cannot be sent. */
   wrongUse: 2,
@@ -17,7 +17,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends a command with one line for the person who gave it, and an exit code. */
+/** Ends a command with one line for the user, and an exit code. */
 export class ClientFailure extends Error {
   override readonly name = 'ClientFailure';
   readonly exitCode: ExitCode;
@@ -28,10 +28,10 @@ export class ClientFailure extends Error {
   }
 }
 
-/** Tells the program which exit code a command came to. */
+/** Receives the exit code of a command. */
 export type End = (exitCode: number) => void;
 
-/** Runs what a command does; a failure becomes one line on stderr and its exit code. */
+/** Runs a command; a failure becomes one line on stderr and an exit code. */
 export async function endWith(end: End, run: () => Promise<ExitCode>): Promise<void> {
   try {
     end(await run());
@@ -47,12 +47,12 @@ function asClientFailure(error: unknown): ClientFailure | undefined {
   if (error instanceof ClientFailure) return error;
   if (error instanceof QuiverClientError) return failureOf(error);
   if (error instanceof QuiverArgumentError) return new ClientFailure(EXIT.wrongUse, error.message);
-  // The rules of the batch format speak of files as the server does.
+  // The rules of the batch format throw the server's errors for files as well.
   if (error instanceof QuiverError) return new ClientFailure(EXIT.wrongUse, error.message);
   return undefined;
 }
 
-/** What the server, or its absence, made of a call. */
+/** The failure for a call that the server refused or did not answer. */
 function failureOf(error: QuiverClientError): ClientFailure {
   const { kind, status } = error;
   const message = error.message + wayTo(error.url);
@@ -63,7 +63,7 @@ function failureOf(error: QuiverClientError): ClientFailure {
   return new ClientFailure(exitCode, message, { cause: error });
 }
 
-/** Behind what failed: the proxy that it went through, for it may be what failed. */
+/** Names the proxy of a failed call, because the proxy may be the cause. */
 function wayTo(url: string): string {
   const proxy = url === '' ? undefined : proxyFor(url);
   return proxy === undefined ? '' : ` (through the proxy ${proxy.url} of ${proxy.variable})`;

@@ -1,11 +1,10 @@
 /**
- * `quiver compact`: gives the disk back what the embedded store no longer needs.
+ * `quiver compact`: frees disk space that the embedded store no longer needs.
  *
- * The engine never makes an open file shorter, so the store is rewritten: what is still live of
- * the log is appended again where much of a stretch is dead, the whole is copied without its free
- * pages into a new file beside it, the copy is read through, and then takes the place of the old
- * file by one rename. Until the rename nothing has changed; a crash leaves a folder that the next
- * call removes.
+ * The engine never shrinks an open file, so the store is rewritten. Live records of the log are
+ * appended again where much of a section is dead. The store is copied without its free pages into a
+ * new file, and the copy is read through. One rename then replaces the old file. Until that rename
+ * nothing has changed; a crash leaves a folder that the next call removes.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -22,26 +21,29 @@ import { requireStopped } from './require-stopped.ts';
 const DRAFT = '.compacting-';
 
 /**
- * Makes the store of a data folder as small as what it holds.
+ * Shrinks the store of a data folder to the size of its content.
  *
- * @throws DataFolderInUse when a server, a backup or the doctor is at work in the folder
+ * @throws DataFolderInUse when a server, a backup or the doctor is using the folder
  * @throws DataFolderFailure when there is no embedded store
- * @throws StoreDamagedError when the store is damaged; it is left as it is
+ * @throws StoreDamagedError when the store is damaged; it is left unchanged
  */
 export async function compact({ dataDir, store }: ServeConfig): Promise<CompactedStore> {
   if (store.kind !== 'lmdb') {
-    throw new DataFolderFailure('wrong-use', 'compact is for the embedded store; Redis has its own means');
+    throw new DataFolderFailure(
+      'wrong-use',
+      'compact only works on the embedded store; Redis has its own tools',
+    );
   }
   const path = join(dataDir, STORE_FOLDER);
   if (!hasEmbeddedStore(path)) throw new DataFolderFailure('refused', `there is no store in ${dataDir}`);
-  // From here on no server, backup or doctor begins in the folder, and none is at work there.
+  // From here on, no server, backup or doctor is using the folder or can start to.
   const lock = await lockDataFolder(dataDir, 'compact');
   try {
     await requireStopped(dataDir);
     for (const name of await readdir(dataDir)) {
       if (name.startsWith(DRAFT)) await rm(join(dataDir, name), { recursive: true });
     }
-    // In a process of its own, which a file that is cut short may end with a signal.
+    // In a separate process, because reading a truncated file may end it with a signal.
     await inspectApart(path);
     const draft = join(dataDir, `${DRAFT}${randomBytes(6).toString('hex')}`);
     try {

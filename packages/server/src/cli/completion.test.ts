@@ -57,7 +57,7 @@ describe('bash', () => {
       ['load', '--log-level', ''],
       ['silent', 'error', 'warn', 'info', 'debug'],
     ],
-    // A value that may be left out.
+    // An optional value.
     [
       ['load', '--tls-dev', ''],
       ['yes', 'no', '--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help', 'file one'],
@@ -75,7 +75,7 @@ describe('bash', () => {
     ],
     [['load', 'status', '--j'], []],
     [['completion', 'z'], ['zsh']],
-    // Nothing that was typed is run.
+    // Typed text is never executed.
     [
       ['load', '$(touch proof)', ''],
       ['--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help', 'file one'],
@@ -126,7 +126,7 @@ test('PowerShell: the words of each command, the choices of each flag, files whe
   expect(lines).toContain(
     `    'load --loose' = @('--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help')`,
   );
-  // Nothing that is null goes into the pipe: a method of null is an error at every key press.
+  // No null is piped, because calling a method on null fails at every key press.
   expect(lines.join()).not.toContain('$null');
   expect(lines.join()).toContain('$words | Where-Object { $_ -and');
   expect(lines.join()).not.toContain('worker');

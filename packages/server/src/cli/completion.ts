@@ -1,8 +1,8 @@
 /**
  * `quiver completion`: completes commands, flags, choices and files in the shell.
  *
- * The scripts are made of the commands themselves and stand alone: no process is started for a key press, and nothing that was
- * typed is evaluated.
+ * The scripts are generated from the commands and are self-contained: no process is started at a
+ * key press, and typed text is never evaluated.
  */
 
 import { Argument, Command, InvalidArgumentError, type Option } from 'commander';
@@ -18,7 +18,7 @@ Examples:
   quiver completion powershell | Out-String | Invoke-Expression     # in $PROFILE for all
 `;
 
-/** Adds the command to a program that has all its others. */
+/** Adds the command to a program that already has all others. */
 export function addCompletion(program: Command): void {
   const shells = Object.keys(SCRIPTS);
   const command = new Command('completion')
@@ -26,7 +26,7 @@ export function addCompletion(program: Command): void {
     .addArgument(
       new Argument('<shell>', 'which shell').choices(shells).argParser((shell: string) => {
         if (shells.includes(shell)) return shell;
-        throw new InvalidArgumentError(`It is not known${suggestion(shell, shells)}`);
+        throw new InvalidArgumentError(`Unknown shell${suggestion(shell, shells)}`);
       }),
     )
     .addHelpText('after', EXAMPLES)
@@ -50,7 +50,7 @@ interface Completed {
   readonly description: string;
   readonly commands: readonly Command[];
   readonly options: readonly Option[];
-  /** What its first argument may be: one of these, or a file. */
+  /** The possible first arguments: one of these, or a file. */
   readonly choices: readonly string[];
   readonly takesFile: boolean;
 }
@@ -79,18 +79,21 @@ function optionTakesFile({ flags }: Option): boolean {
   return isFile(/<(\w+)>/.exec(flags)?.[1] ?? '');
 }
 
-/** What the value of a flag may be; empty where that is not known. */
+/** The possible values of a flag; empty if unknown. */
 function choicesOf({ argChoices, long }: Option): readonly string[] {
   const setting = (SETTINGS as readonly Setting[]).find(({ name }) => `--${name}` === long);
   return argChoices ?? setting?.choices ?? [];
 }
 
-/** What may follow the command itself: its parts, what its argument may be, its flags. */
+/** The words that may follow the command itself: subcommands, arguments, flags. */
 function wordsOf({ commands, choices, options }: Completed): string[] {
   return [...commands.map((part) => part.name()), ...choices, ...options.map(({ long }) => long ?? '')];
 }
 
-/** What may follow a flag. Where its value may be left out, that is what may follow the command as well. */
+/**
+ * The words that may follow a flag. If its value is optional, these include the words that may
+ * follow the command.
+ */
 function wordsAfter(option: Option, completed: Completed): string[] {
   return [...choicesOf(option), ...(option.optional ? wordsOf(completed) : [])];
 }
@@ -103,7 +106,8 @@ function bashScript(program: Command): string {
   const all = completedOf(program);
   const name = program.name();
   const commandPaths = all.filter(({ path }) => path.length > 0).map(({ path }) => path);
-  // What stands before the last word of each path, a blank, the last word: how the loop below comes to know it.
+  // For each path: the words before the last one, a space, the last word. The loop below recognises
+  // paths by this.
   const steps = commandPaths.map((path) => singleQuoted(`${path.slice(0, -1).join(' ')} ${path.at(-1)}`));
   const values = all.flatMap((completed) =>
     completed.options.filter(takesValue).map((option) => {
@@ -142,7 +146,7 @@ complete -F _${name} ${name}
 `;
 }
 
-/** Words as one bash word that its field separator, a line feed, takes apart again. */
+/** Quotes words as one bash word that is split again at line feeds, the field separator. */
 function bashWords(words: readonly string[]): string {
   return `$'${words.join('\\n')}'`;
 }
@@ -158,7 +162,7 @@ function fishScript(program: Command): string {
     if (choices.length > 0) lines.push(`${start} -a ${singleQuoted(choices.join(' '))}`);
     if (takesFile) lines.push(`${start} -F`);
     for (const option of options) {
-      // Where the value may be left out, fish offers values behind --flag= and goes on behind a blank.
+      // If the value is optional, fish offers values after --flag= and moves on after a space.
       const value = option.required ? (optionTakesFile(option) ? ' -r -F' : ' -x') : '';
       const values = choicesOf(option);
       const among = values.length > 0 ? ` -a ${singleQuoted(values.join(' '))}` : '';
@@ -169,7 +173,10 @@ function fishScript(program: Command): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** True where the words so far lead to the command and not on to one of its own commands. */
+/**
+ * A condition that is true when the words so far lead to the command and not to one of its
+ * subcommands.
+ */
 function fishCondition(path: readonly string[], commands: readonly Command[]): string {
   if (path.length === 0) return '__fish_use_subcommand';
   const seen = path.map((word) => `__fish_seen_subcommand_from ${word}`);
@@ -179,7 +186,7 @@ function fishCondition(path: readonly string[], commands: readonly Command[]): s
   );
 }
 
-/** For bash, zsh and fish alike, as long as there is no quote in it; those become typographic ones. */
+/** Quotes text for bash, zsh and fish alike; quotes inside become typographic ones. */
 function singleQuoted(text: string): string {
   return `'${text.replaceAll("'", '’').replaceAll('\\', '')}'`;
 }

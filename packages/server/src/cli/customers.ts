@@ -1,4 +1,4 @@
-/** `quiver customers`: files of customer attributes, and the sources they came from (contract section 17). */
+/** `quiver customers`: files of customer attributes, and their sources (contract section 17). */
 
 import { constants, createReadStream } from 'node:fs';
 import { access } from 'node:fs/promises';
@@ -47,23 +47,23 @@ Examples:
 /** The command with its subcommands, to be added to the program. */
 export function customersCommand(end: End): Command {
   const upload = new Command('upload')
-    .description('upload a file of customer attributes, and wait until it is applied')
+    .description('upload a file of customer attributes and wait until it is applied')
     .argument('<source>', 'the alias of the ids: 1 to 50 characters, no dot')
     .argument('<file>', 'CSV, also gzipped or zipped, - for stdin')
     .addOption(
       new Option(
         '--ids <kind>',
-        'what the first column holds; said by the first upload, customerId by default',
+        'what the first column contains; only for the first upload, customerId by default',
       ).choices(SOURCE_IDS),
     )
-    .option('--no-wait', 'end when the server has it on disk')
+    .option('--no-wait', 'return once the server has stored the file')
     .addHelpText('after', ADMIN + UPLOAD_EXAMPLES + CONNECTION_HELP)
     .action((source: string, file: string, options: UploadOptions) =>
       endWith(end, () => uploadFile(source, file, options)),
     );
   const list = new Command('list')
-    .description('the sources of customer attributes')
-    .option('--json', 'the reply of the server as it is')
+    .description('show the sources of customer attributes')
+    .option('--json', 'print the unchanged reply of the server')
     .addHelpText('after', ADMIN + LIST_EXAMPLES + CONNECTION_HELP)
     .action((options: ListOptions) => endWith(end, () => listSources(options)));
   const command = new Command('customers').description('files of customer attributes, and their sources');
@@ -79,7 +79,7 @@ async function uploadFile(
   if (file !== '-') await requireReadable(file);
   const server = connect(options);
   const content = () => streamOf(file === '-' ? process.stdin : createReadStream(file));
-  // What comes through a pipe comes once.
+  // Standard input can only be read once.
   const body = file === '-' ? content() : content;
   const accepted = await server.admin.uploadCustomerAttributes(source, body, ids);
   writeNote(`${grouped(accepted.rows)} rows of ${shown(source)} are on disk: batch ${accepted.batchId}`);
@@ -93,7 +93,7 @@ async function uploadFile(
   return batch.failed > 0 ? EXIT.rowsFailed : EXIT.ok;
 }
 
-/** @throws ClientFailure `wrongUse` when the file cannot be read: nothing is sent then */
+/** @throws ClientFailure `wrongUse` when the file cannot be read; nothing has been sent then */
 async function requireReadable(file: string): Promise<void> {
   try {
     await access(file, constants.R_OK);

@@ -1,6 +1,6 @@
 /**
- * The commands on a data folder, as a group: backup, restore, compact, doctor. What does the work is loaded when it is asked for: the supervisor of a server has
- * this file in memory as long as it runs.
+ * The commands on a data folder, as a group: backup, restore, compact, doctor. Their code is loaded
+ * only when needed, because the supervisor of a server keeps this module in memory.
  */
 
 import { Command } from 'commander';
@@ -13,9 +13,11 @@ import { shown, table, writeData, writeNote } from './terminal-text.ts';
 
 type Options = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** What the program lends: its settings as flags, and the configuration that they make. */
+/**
+ * What the program provides: its settings as flags, and the configuration that results from them.
+ */
 export interface SettingFlags {
-  /** Adds the flags of some settings, of all when none is named, and `--config`. */
+  /** Adds the flags of the named settings (by default all), and `--config`. */
   add(command: Command, names?: readonly SettingName[]): Command;
   load(options: Options): LoadedConfig;
 }
@@ -63,7 +65,7 @@ Examples:
 Exit codes: 0 no problem, warnings perhaps; 1 a problem; 2 wrong use.
 `;
 
-/** Adds them to the program. */
+/** Adds the commands to the program. */
 export function addDataFolderCommands(
   program: Command,
   end: (exitCode: number) => void,
@@ -72,30 +74,30 @@ export function addDataFolderCommands(
   const where: readonly SettingName[] = ['data', 'store'];
   const backup = new Command('backup')
     .description('copy the data folder while the server runs')
-    .argument('<folder>', 'where the backup goes')
+    .argument('<folder>', 'the folder of the backup')
     .addHelpText('after', BACKUP_HELP)
     .action(async (folder: string, options: Options) => {
       const { config } = settings.load(options);
       end(await exitCodeOf(() => runBackup(config, folder)));
     });
   const restoring = new Command('restore')
-    .description('make a data folder of a backup')
+    .description('restore a backup into the data folder')
     .argument('<folder>', 'the backup')
-    .option('--force', 'replace a data folder that is not empty; it is kept aside')
+    .option('--force', 'replace a data folder that is not empty; the old content is kept aside')
     .addHelpText('after', RESTORE_HELP)
     .action(async (folder: string, options: Options) => {
       const { config } = settings.load(options);
       end(await exitCodeOf(() => runRestore(config, folder, Boolean(options.force))));
     });
   const compacting = new Command('compact')
-    .description('make the file of a stopped store as small as what it holds')
+    .description('shrink the file of a stopped store')
     .addHelpText('after', COMPACT_HELP)
     .action(async (options: Options) => {
       const { config } = settings.load(options);
       end(await exitCodeOf(() => runCompact(config)));
     });
   const doctor = new Command('doctor')
-    .description('look at what Quiver stands on: data folder, space, store, clock, limits')
+    .description('check what Quiver depends on: data folder, space, store, clock, limits')
     .option('--json', 'the findings as JSON')
     .addHelpText('after', DOCTOR_HELP)
     .action(async (options: Options) => {
@@ -128,7 +130,7 @@ async function runRestore(config: LoadedConfig['config'], folder: string, force:
   const { manifest, keptAside, suppressed } = await restore(config, folder, force);
   writeNote(`${grouped(manifest.profiles)} profiles of ${shown(manifest.madeAt)} are in ${config.dataDir}`);
   if (suppressed > 0) writeNote(`${grouped(suppressed)} profiles of suppressed persons were left out`);
-  if (keptAside !== undefined) writeNote(`what was there is in ${keptAside}`);
+  if (keptAside !== undefined) writeNote(`the old content is in ${keptAside}`);
   return 0;
 }
 

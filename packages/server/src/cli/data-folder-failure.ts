@@ -1,13 +1,13 @@
-/** How a command on the data folder ends when it does not end well. */
+/** How a command on the data folder reports failure. */
 
 import { DataFolderInUse } from '../locks/data-folder-lock.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
 import { systemProblem } from './system-problem.ts';
 
 const EXIT_CODES = {
-  /** It was not done: a server is running, a folder is not empty, the disk said no. */
+  /** It was not done: a server is running, a folder is not empty, or the disk refused. */
   refused: 1,
-  /** Wrong use: the store is not one that this command works on. */
+  /** Wrong use: the command does not work on this kind of store. */
   'wrong-use': 2,
   'newer-format': StoreFormatError.exitCode,
 } as const;
@@ -22,12 +22,12 @@ export class DataFolderFailure extends Error {
   }
 }
 
-/** What to do when the store looks damaged: the end of a line that says so. */
+/** The advice at the end of a line that reports a damaged store. */
 export function doctorAdvice(dataDir: string): string {
-  return `look with: quiver doctor --data ${dataDir}`;
+  return `check with: quiver doctor --data ${dataDir}`;
 }
 
-/** Runs what a command does; a failure becomes one line on stderr and its exit code. */
+/** Runs a command; a failure becomes one line on stderr and an exit code. */
 export async function exitCodeOf(run: () => Promise<number>): Promise<number> {
   try {
     return await run();

@@ -1,4 +1,4 @@
-/** Who visits in a demonstration: always the same people, so that a guide can name them. */
+/** The visitors of a demo: always the same, so that a guide can name them. */
 
 import { createHash } from 'node:crypto';
 import type { SentIds } from '../delivery/visit.ts';
@@ -6,7 +6,7 @@ import type { SentIds } from '../delivery/visit.ts';
 export interface DemoVisit {
   readonly ids: SentIds;
   readonly attributes: Readonly<Record<string, string>>;
-  /** How long before the demonstration, in hours. */
+  /** How long before the demo, in hours. */
   readonly hoursAgo: number;
 }
 
@@ -17,10 +17,16 @@ const CATEGORIES = ['shoes', 'books', 'garden', 'kitchen', 'cameras', 'bicycles'
 const DEVICES = ['phone', 'laptop', 'tablet'] as const;
 const CHANNELS = ['search', 'newsletter', 'direct', 'friend'] as const;
 
-/** The person that the guide and the banner point to; has three devices, and more attributes than the others. */
+/**
+ * The person that the guide and the banner mention; has three devices and more attributes than the
+ * others.
+ */
 export const DEMO_PERSON = personId(1);
 
-/** All visits, the oldest first. @param longestAgo hours, at least one; nobody came earlier */
+/**
+ * All visits, the oldest first. @param longestAgo the age of the earliest visit in hours, at least
+ * one
+ */
 export function demoVisits(longestAgo: number): DemoVisit[] {
   const visits = [
     ...range(PERSONS).flatMap((person) => visitsOfPerson(person + 1)),
@@ -31,22 +37,22 @@ export function demoVisits(longestAgo: number): DemoVisit[] {
     .sort((one, other) => other.hoursAgo - one.hoursAgo);
 }
 
-/** `crm-1001` for the first. */
+/** The id of a person: `crm-1001` for the first. */
 export function personId(person: number): string {
   return `crm-${1000 + person}`;
 }
 
-/** Numbers from 0 to below 1, the same in every run. */
+/** Pseudo-random numbers from 0 to below 1, the same in every run. */
 export function steadyChance(seed: string): number {
   return createHash('sha256').update(seed).digest().readUInt32BE() / 2 ** 32;
 }
 
-/** A tntId in the form of a made one. */
+/** A tntId in the form of a generated one. */
 export function demoTntId(name: string): string {
   return createHash('sha256').update(`tntId of ${name}`).digest('hex').slice(0, 32);
 }
 
-/** Each device comes alone first, then signs in: that links it to the person. */
+/** Each device visits anonymously first and then signs in, which links it to the person. */
 function visitsOfPerson(person: number): DemoVisit[] {
   const thirdPartyId = personId(person);
   const began = 24 + Math.floor(steadyChance(`${thirdPartyId} began`) * 240);
@@ -101,7 +107,7 @@ function shopping(of: string): Record<string, string> {
   };
 }
 
-/** 38 digits, as Experience Cloud ids are. */
+/** 38 digits, the form of Experience Cloud ids. */
 function ecidOf(of: string): string {
   const digits = BigInt(`0x${createHash('sha256').update(`ecid of ${of}`).digest('hex')}`).toString();
   return digits.slice(0, 38);

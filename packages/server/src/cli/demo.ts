@@ -1,8 +1,8 @@
 /**
- * `quiver serve --demo`: something to look at in the first client, before the server starts.
+ * `quiver serve --demo`: fills the first client with example data before the server starts.
  *
- * It comes in by the same ways as everything else: visits through the profile service, batches as uploads that the background worker
- * applies once it runs, usage through the meter.
+ * The data goes through the usual ways: visits through the profile service, batches as uploads that
+ * the background worker applies once it runs, usage through the meter.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -22,22 +22,22 @@ import { DEMO_PERSON, demoTntId, demoVisits, personId, steadyChance } from './de
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const DAYS_OF_USAGE = 30;
-/** Profiles live 14 days by default; the oldest here should not vanish while somebody looks. */
+/** Profiles live 14 days by default; the oldest one must not expire while a user looks at it. */
 const LONGEST_AGO = 12 * 24;
 
 /**
- * Fills the first client, unless it has anything in the store already.
+ * Fills the first client, unless it already has anything in the store.
  *
  * @param now epoch milliseconds
- * @returns what it did, as a sentence for the banner
- * @throws what the store throws; what was written until then stays
+ * @returns what was done, as a sentence for the banner
+ * @throws errors of the store; what was written until then stays
  */
 export async function fillDemo(config: ServeConfig, log: Log, now: number): Promise<string> {
   const client = config.clients[0]!;
   const stores = await openStores(config);
   try {
     if (await hasAnything(stores, client, now)) {
-      return `${client} has something in the store already and was left as it is`;
+      return `${client} already has data in the store and was left unchanged`;
     }
     const files = stores.batchFiles;
     await files.start();
@@ -45,7 +45,7 @@ export async function fillDemo(config: ServeConfig, log: Log, now: number): Prom
     const { clients, cluster, node } = config;
     const parts = makeParts({
       ...{ stores, files, clients, cluster, node, log },
-      // Nothing is signed here.
+      // Nothing is signed with this key.
       signingKey: randomBytes(32).toString('base64url'),
       registry: new Registry(),
       now: () => clock.at,
@@ -59,12 +59,12 @@ export async function fillDemo(config: ServeConfig, log: Log, now: number): Prom
   }
 }
 
-/** What the parts take for the present time, in epoch milliseconds. */
+/** The current time for the parts, in epoch milliseconds. */
 interface Clock {
   at: number;
 }
 
-/** Every write leaves its attribute names, every call its count. */
+/** Every write records its attribute names, and every call is counted. */
 async function hasAnything(stores: Stores, client: string, now: number): Promise<boolean> {
   const found = await Promise.all([
     stores.attributeNames.list(client),
@@ -87,7 +87,7 @@ async function addVisits(
   }
 }
 
-/** Less on weekends, and of today only what fits into its hours so far. */
+/** Less on weekends, and for today only the share of the hours so far. */
 async function addUsage({ usage }: Parts, clock: Clock, client: string, now: number): Promise<void> {
   for (let ago = DAYS_OF_USAGE - 1; ago >= 0; ago -= 1) {
     clock.at = now - ago * DAY;
@@ -126,7 +126,7 @@ function demoBatches(): { version: BatchVersion; text: string }[] {
     return `${id},${points},${points > 3000 ? 'gold' : points > 1200 ? 'silver' : ''}`;
   });
   const strangers = Array.from({ length: 80 }, (_, index) => {
-    // A third of them never came: v1 updates only who is there.
+    // A third of the rows name unknown ids: v1 only updates existing profiles.
     const id = demoTntId(index % 3 === 0 ? `nobody ${index}` : `stranger ${index}`);
     return `${id},${index % 2 === 0 ? 'summer' : 'autumn'}`;
   });

@@ -1,10 +1,10 @@
 /**
- * The certificate of `--tls-dev` (contract section 11): pages and phones want https, also from a server on
- * somebody's desk.
+ * The certificate of `--tls-dev` (contract section 11): pages and phones require https even from a
+ * server on a developer's machine.
  *
- * An authority of this data folder signs the certificate, so that trusting the authority once is
- * enough: a certificate for other names, or a new one after it has run out, is signed by the same.
- * All files are in `tls/` of the data folder, the keys readable by their owner alone.
+ * A certificate authority in this data folder signs the certificate. It needs to be trusted only
+ * once, because it also signs certificates for other names and replacements of expired ones. All
+ * files are in `tls/` of the data folder; only the owner can read the keys.
  */
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
@@ -15,9 +15,9 @@ import type { ServeConfig } from '../config/config.ts';
 
 const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3650;
-/** The most that browsers and Apple's systems accept. */
+/** The longest lifetime that browsers and Apple's systems accept. */
 const CERTIFICATE_DAYS = 397;
-/** A certificate that runs out sooner is replaced at the start. */
+/** A certificate that expires within this many days is replaced at the start. */
 const RENEW_DAYS = 30;
 
 interface Pair {
@@ -28,15 +28,15 @@ interface Pair {
 export interface DevCertificate {
   readonly certFile: string;
   readonly keyFile: string;
-  /** What a browser, a phone or a program must be told to trust. */
+  /** The certificate that a browser, a phone or a program must trust. */
   readonly authorityFile: string;
 }
 
 /**
- * The certificate for the names under which a configuration is reached, made or renewed where it must be.
+ * The certificate for the names of a configuration; created or renewed if necessary.
  *
- * @throws Error when the files cannot be read or written, or when an authority is there that cannot be
- *   used: what was told to trust it would not trust another
+ * @throws Error when the files cannot be read or written, or when an existing authority cannot be
+ *   used: clients that trust it would not trust a new one
  */
 export async function ensureDevCertificate(config: ServeConfig): Promise<DevCertificate> {
   const folder = join(config.dataDir, 'tls');
@@ -74,7 +74,7 @@ function devNames({ clients, serverDomain, host }: ServeConfig): string[] {
     '127.0.0.1',
     '::1',
     ...(isWildcardAddress(host) ? [] : [host]),
-    // Browsers take no wildcard right under a top-level name.
+    // Browsers accept no wildcard directly under a top-level name.
     ...clients.map((client) => `${client}.localhost`),
     serverDomain,
     `*.${serverDomain}`,
@@ -110,7 +110,7 @@ async function makeCertificate(names: readonly string[], authority: Pair): Promi
       { name: 'subjectAltName', altNames: names.map(altName) },
     ],
   });
-  // Servers send the chain; the authority itself need not be in it.
+  // Servers send the chain; the authority itself need not be part of it.
   return { cert: made.cert, key: made.private };
 }
 
@@ -126,7 +126,7 @@ function isAddress(name: string): boolean {
 
 function validFor(days: number) {
   const now = Date.now();
-  // A clock that is a little behind must not find it not yet valid.
+  // The certificate must already be valid on a device whose clock is a little behind.
   return { notBeforeDate: new Date(now - DAY_MS), notAfterDate: new Date(now + (days - 1) * DAY_MS) };
 }
 
@@ -147,7 +147,7 @@ function isSignedBy({ cert }: Pair, authority: Pair): boolean {
   return new X509Certificate(cert).verify(new X509Certificate(authority.cert).publicKey);
 }
 
-/** A certificate and its key; `none` when neither is there, `broken` when they do not make a pair. */
+/** A certificate and its key; `none` when neither exists, `broken` when they do not match. */
 async function readPair(folder: string, name: string): Promise<Pair | 'none' | 'broken'> {
   const cert = await readIfThere(join(folder, `${name}.pem`));
   const key = await readIfThere(join(folder, `${name}-key.pem`));

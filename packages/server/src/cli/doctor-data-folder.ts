@@ -1,4 +1,4 @@
-/** What the doctor looks at in the data folder. */
+/** The doctor's checks of the data folder. */
 
 import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,15 +11,21 @@ import type { Finding } from './doctor-finding.ts';
 import { inspectApart } from './inspect-store.ts';
 
 const MiB = 1024 ** 2;
-/** Below the first the store refuses writes (or below a tenth of a small disk); below the second it is time to do something. */
+/**
+ * Below the first limit (or a tenth of a small disk) the store refuses writes; below the second the
+ * doctor warns.
+ */
 const RESERVED = 64 * MiB;
 const RESERVED_SHARE = 0.1;
 const SCARCE = 1024 * MiB;
-/** Less than this of free space within the file is not worth a word. */
+/** Less free space than this within the file is not reported. */
 const MUCH_FREE = 256 * MiB;
-/** A clock this far behind what it has stamped itself is wrong, in milliseconds. */
+/** A clock that is this far behind the latest stored time is wrong, in milliseconds. */
 const CLOCK_TOLERANCE = 60_000;
-/** File systems on which memory-mapped locks do not hold, or whose files are gone after a restart, by their magic number. */
+/**
+ * File systems where memory-mapped locks do not work, or files do not survive a restart, by their
+ * magic number.
+ */
 const UNFIT = new Map([
   [0x6969, 'NFS'],
   [0xff534d42, 'CIFS'],
@@ -32,7 +38,7 @@ export async function checkFolder({ dataDir, store }: ServeConfig): Promise<Find
   const found = await stat(dataDir).catch(() => undefined);
   if (!found) {
     await access(await nearestFolder(dataDir), constants.W_OK);
-    return [{ name, state: 'ok', text: `${dataDir} does not exist yet and can be made` }];
+    return [{ name, state: 'ok', text: `${dataDir} does not exist yet and can be created` }];
   }
   if (!found.isDirectory()) return [{ name, state: 'problem', text: `${dataDir} is not a folder` }];
   await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -40,12 +46,12 @@ export async function checkFolder({ dataDir, store }: ServeConfig): Promise<Find
   const findings: Finding[] = [
     open === 0
       ? { name, state: 'ok', text: `${dataDir}, its owner's alone` }
-      : { name, state: 'warning', text: `${dataDir} is open to others; chmod 700 ${dataDir}` },
+      : { name, state: 'warning', text: `${dataDir} is accessible to other users; chmod 700 ${dataDir}` },
   ];
   for (const secret of SECRET_FILES) {
     const file = await stat(join(dataDir, secret)).catch(() => undefined);
     if (file && (file.mode & 0o077) !== 0) {
-      const text = `${join(dataDir, secret)} can be read by others; chmod 600 ${join(dataDir, secret)}, then replace it`;
+      const text = `${join(dataDir, secret)} is readable by other users; chmod 600 ${join(dataDir, secret)}, then replace it`;
       findings.push({ name: secret, state: 'problem', text });
     }
   }
@@ -63,7 +69,7 @@ export async function checkSpace({ dataDir }: ServeConfig): Promise<Finding> {
   const text = `${grouped(Math.floor(free / MiB))} MiB free`;
   const name = 'free space';
   if (free < Math.min(RESERVED, blocks * bsize * RESERVED_SHARE)) {
-    return { name, state: 'problem', text: `${text}: writes are refused with 507 until there is more` };
+    return { name, state: 'problem', text: `${text}: writes are refused with 507 until there is more space` };
   }
   if (files > 0 && ffree < 1000)
     return { name, state: 'warning', text: `${text}, but only ${ffree} more files` };
@@ -79,13 +85,13 @@ export async function checkStore(config: ServeConfig): Promise<Finding[]> {
   if (hasLostStore(config.dataDir)) {
     return [{ name, state: 'problem', text: `${path} had a store that is now missing; restore a backup` }];
   }
-  if (!hasEmbeddedStore(path)) return [{ name, state: 'ok', text: 'none yet; made at the first start' }];
+  if (!hasEmbeddedStore(path)) return [{ name, state: 'ok', text: 'none yet; created at the first start' }];
   const { profiles, bytes, freeBytes, processes, unfinished } = await inspectApart(path);
   const use = processes.length === 0 ? 'not in use' : `in use by process ${processes.join(', ')}`;
   const text = `every record could be read; ${grouped(profiles)} profiles, ${grouped(Math.ceil(bytes / MiB))} MiB, ${use}`;
   const isSparse = freeBytes >= MUCH_FREE && freeBytes > bytes / 2;
   const more = isSparse
-    ? `; ${grouped(Math.floor(freeBytes / MiB))} MiB of it free, which quiver compact gives back`
+    ? `; ${grouped(Math.floor(freeBytes / MiB))} MiB of it free, which quiver compact releases`
     : '';
   return [{ name, state: 'ok', text: text + more }, ...(await batchFindings(config, unfinished))];
 }
@@ -95,7 +101,7 @@ async function checkCluster(config: ServeConfig): Promise<Finding> {
   try {
     await stores.check();
     const { profiles, bytes } = await stores.figures();
-    const text = `${storePlace(config)} takes writes; ${grouped(profiles)} profiles, ${grouped(Math.ceil(bytes / MiB))} MiB in all masters`;
+    const text = `${storePlace(config)} accepts writes; ${grouped(profiles)} profiles, ${grouped(Math.ceil(bytes / MiB))} MiB in all masters`;
     return { name: 'store', state: 'ok', text };
   } finally {
     await stores.close();
@@ -111,7 +117,7 @@ async function batchFindings(
   const findings: Finding[] = [];
   for (const { client, id, state, reason } of unfinished) {
     if (!files.has(`${id}${BATCH_FILE_END}`)) {
-      findings.push({ name, state: 'problem', text: `${id} is queued, but its file is not there` });
+      findings.push({ name, state: 'problem', text: `${id} is queued, but its file is missing` });
     } else if (state === 'stuck') {
       findings.push({ name, state: 'warning', text: `${id} is stuck (${reason}); quiver batch retry ${id}` });
     } else if (!clients.includes(client)) {
@@ -119,11 +125,14 @@ async function batchFindings(
     }
   }
   if (findings.length > 0) return findings;
-  const text = unfinished.length === 0 ? 'none waiting' : `${unfinished.length} on their way`;
+  const text = unfinished.length === 0 ? 'none waiting' : `${unfinished.length} in progress`;
   return [{ name, state: 'ok', text }];
 }
 
-/** The clock must not be behind what it has stamped: times of attributes never step back, and lifetimes would last longer. */
+/**
+ * The clock must not be behind times that it has stamped before: attribute times never go back, and
+ * profiles would live longer.
+ */
 export async function checkClock({ dataDir }: ServeConfig): Promise<Finding> {
   const name = 'clock';
   const now = Date.now();
@@ -131,7 +140,7 @@ export async function checkClock({ dataDir }: ServeConfig): Promise<Finding> {
   const behind = (written?.mtimeMs ?? 0) - now;
   if (behind > CLOCK_TOLERANCE) {
     const text = `${new Date(now).toISOString()} is ${Math.ceil(behind / 1000)} s before the last write to the store`;
-    return { name, state: 'problem', text: `${text}; set it right before you serve` };
+    return { name, state: 'problem', text: `${text}; correct it before you start the server` };
   }
   return { name, state: 'ok', text: new Date(now).toISOString() };
 }

@@ -1,11 +1,11 @@
-/** One thing that the doctor has looked at. */
+/** One finding of the doctor. */
 
-/** `warning`: it works, but somebody should know; `problem`: it does not work, or would lose something. */
+/** `warning`: it works, but needs attention; `problem`: it does not work, or would lose data. */
 type FindingState = 'ok' | 'warning' | 'problem';
 
 export interface Finding {
   readonly name: string;
   readonly state: FindingState;
-  /** What was seen, and what to do about it when it is not well. */
+  /** What was found, and what to do about it if it is a problem. */
   readonly text: string;
 }

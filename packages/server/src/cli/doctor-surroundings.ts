@@ -1,4 +1,7 @@
-/** What the doctor looks at outside of the data folder: the program, its limits, the engine's settings, who can reach it. */
+/**
+ * The doctor's checks outside of the data folder: the program, its limits, the engine's settings,
+ * who can reach it.
+ */
 
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -8,7 +11,7 @@ import { embeddedStoreSettings } from '../server.ts';
 import { quiverVersion, runtimeVersion } from '../version.ts';
 import type { Finding } from './doctor-finding.ts';
 
-/** A connection takes one file; fewer are soon used up. */
+/** Every connection needs one file, so fewer than this are soon used up. */
 const FEW_FILES = 4096;
 const OLDEST_NODE = [20, 19] as const;
 
@@ -21,7 +24,7 @@ export async function checkProgram({ workers }: ServeConfig): Promise<Finding> {
     return {
       name: 'program',
       state: 'problem',
-      text: `${text}; Node ${OLDEST_NODE.join('.')} is the oldest that works`,
+      text: `${text}; Node ${OLDEST_NODE.join('.')} is the oldest supported version`,
     };
   }
   const cores = availableParallelism();
@@ -41,7 +44,7 @@ export async function checkLimits(): Promise<Finding | Finding[]> {
       ? {
           name: 'open files',
           state: 'warning',
-          text: `at most ${files}, and a connection takes one; ulimit -n ${FEW_FILES} or LimitNOFILE=`,
+          text: `at most ${files}, and every connection needs one; ulimit -n ${FEW_FILES} or LimitNOFILE=`,
         }
       : { name: 'open files', state: 'ok', text: `at most ${files}` },
   ];
@@ -67,18 +70,18 @@ export async function checkEngine({ store }: ServeConfig): Promise<Finding> {
     return {
       name: 'engine',
       state: 'ok',
-      text: 'Redis; its settings are looked at whenever a server starts',
+      text: 'Redis; its settings are checked at every start of a server',
     };
   }
   return { name: 'engine', state: 'ok', text: `lmdb: ${embeddedStoreSettings()}` };
 }
 
-/** Whether others than this machine can reach the port, and what they would send in the clear. */
+/** Whether other machines can reach the port, and whether they would send data unencrypted. */
 export async function checkReach({ host, port, tls, tlsDev }: ServeConfig): Promise<Finding> {
   const where = `${host}:${port}`;
-  if (isLoopback(host)) return { name: 'reach', state: 'ok', text: `${where}, this machine alone` };
+  if (isLoopback(host)) return { name: 'reach', state: 'ok', text: `${where}, only this machine` };
   if (tls === undefined && !tlsDev) {
-    const text = `${where} can be reached from other machines, in the clear; --tls-cert, or a proxy before it`;
+    const text = `${where} can be reached from other machines unencrypted; use --tls-cert, or a proxy in front of it`;
     return { name: 'reach', state: 'warning', text };
   }
   return { name: 'reach', state: 'ok', text: `${where}, https` };

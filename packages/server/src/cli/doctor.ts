@@ -1,4 +1,4 @@
-/** `quiver doctor`: looks at all that Quiver stands on, and changes nothing but what it can take back. */
+/** `quiver doctor`: checks what Quiver depends on, and changes nothing that it cannot undo. */
 
 import type { ServeConfig } from '../config/config.ts';
 import type { Claim } from '../locks/claims.ts';
@@ -21,7 +21,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   reach: checkReach,
 };
 
-/** Runs every check; one that cannot be made is a problem itself. While a restore is at work in the data folder, that is all it says. */
+/**
+ * Runs every check; a check that fails to run is itself a problem. While a restore uses the data
+ * folder, only that is reported.
+ */
 export async function diagnose(config: ServeConfig): Promise<Finding[]> {
   let lock: Claim | undefined;
   try {
@@ -29,7 +32,7 @@ export async function diagnose(config: ServeConfig): Promise<Finding[]> {
   } catch (error) {
     if (error instanceof DataFolderInUse)
       return [{ name: 'data folder', state: 'problem', text: error.message }];
-    // No folder, or none that can be read: the checks say so.
+    // The folder is missing or unreadable; the checks report that.
   }
   try {
     return await runChecks(config);

@@ -1,4 +1,4 @@
-/** `quiver edges`: the edge clusters as the asked server sees them (contract section 8). */
+/** `quiver edges`: the edge clusters as the called server sees them (contract section 8). */
 
 import { Command } from 'commander';
 import type { EdgeView } from 'quiver-client';
@@ -26,8 +26,8 @@ Examples:
 /** The command, to be added to the program. */
 export function edgesCommand(end: End): Command {
   const command = new Command('edges')
-    .description('show the edge clusters: which answer, how fast, how many profiles')
-    .option('--json', 'the reply of the server as it is');
+    .description('show the edge clusters: whether they answer, how fast, and how many profiles they have')
+    .option('--json', 'print the unchanged reply of the server');
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
     .action((options: EdgesOptions) => endWith(end, () => showEdges(options)));
@@ -43,7 +43,7 @@ async function showEdges(options: EdgesOptions): Promise<ExitCode> {
 const HEAD = ['CLUSTER', 'ROUND TRIP', 'PROFILES', 'VERSION', 'WHERE'];
 
 function lineOf({ cluster, url, reachable, roundTripMs, profiles, version, problem }: EdgeView): string[] {
-  const where = url === null ? 'the one asked' : shown(url);
+  const where = url === null ? 'this one' : shown(url);
   if (!reachable) return [String(cluster), '-', '-', '-', `${where}: ${shown(problem ?? 'no answer')}`];
   const roundTrip = url === null ? '-' : `${roundTripMs} ms`;
   return [String(cluster), roundTrip, grouped(profiles ?? 0), shown(version ?? ''), where];

@@ -26,7 +26,7 @@ Examples:
   quiver export --url http://old:8680 | quiver import - --url http://new:8680
 `;
 
-/** How often an export goes on after a broken connection without a line in between. */
+/** How often an export is resumed after a broken connection without receiving a line in between. */
 const MOST_TRIES = 5;
 const PAUSE_MS = 500;
 
@@ -34,7 +34,7 @@ const PAUSE_MS = 500;
 export function exportCommand(end: End): Command {
   const command = new Command('export')
     .description('write all profiles of a client to a file')
-    .argument('[file]', 'where to; stdout by default')
+    .argument('[file]', 'the file to write; stdout by default')
     .addOption(new Option('--format <format>', 'what to write').choices(['ndjson', 'csv']).default('ndjson'));
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
@@ -69,7 +69,7 @@ async function exportAll(file: string | undefined, options: ExportOptions): Prom
       const mayGoOn =
         options.format === 'ndjson' && from?.after !== undefined && !isRefusal(error) && tries <= MOST_TRIES;
       if (!mayGoOn) throw asFailure(error, file);
-      writeNote('the connection broke; the export goes on behind the last whole line');
+      writeNote('the connection broke; resuming the export after the last complete line');
       await pause(PAUSE_MS);
     }
   }
@@ -94,7 +94,7 @@ function asFailure(error: unknown, file: string | undefined): unknown {
   );
 }
 
-/** Pieces of a stream that end where a line does; what comes behind the last line end is left out. */
+/** Chunks of a stream that end at a line end; text after the last line end is dropped. */
 async function* wholeLines(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   let open: Buffer = Buffer.alloc(0);
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
@@ -111,7 +111,7 @@ function countLines(bytes: Uint8Array): number {
   return lines;
 }
 
-/** The last line that has a position or is the end. */
+/** The last line that has a position or marks the end. */
 function lastLine(bytes: Uint8Array): { readonly end?: unknown; readonly position?: unknown } {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength - 1);
   return JSON.parse(text.subarray(text.lastIndexOf(LF) + 1).toString()) as object;

@@ -1,10 +1,10 @@
-/** What a person should know before others can reach the server: said in the banner, when it listens beyond loopback. */
+/** Warnings for the banner when the server listens beyond loopback. */
 
 import { withDefaults } from '../access/client-settings.ts';
 import type { ServeConfig } from '../config/config.ts';
 import type { ClientStore } from '../storage/kept/client-store.ts';
 
-/** One sentence for each thing that stands open, for a server that listens beyond loopback. */
+/** One sentence per open access, for a server that listens beyond loopback. */
 export async function openDoors(config: ServeConfig, clients: Pick<ClientStore, 'find'>): Promise<string[]> {
   const records = await Promise.all(config.clients.map((client) => clients.find(client)));
   const open = config.clients.filter(
@@ -13,11 +13,11 @@ export async function openDoors(config: ServeConfig, clients: Pick<ClientStore, 
   return [
     `others can reach ${config.host}`,
     ...(config.adminToken === undefined
-      ? ['the admin token is the one that was made here; set QUIVER_ADMIN_TOKEN to one of your own']
+      ? ['the admin token was generated on this machine; set QUIVER_ADMIN_TOKEN to your own']
       : []),
     ...(open.length > 0
       ? [
-          `whoever reaches it reads and updates the profiles of ${open.join(', ')}; close that with: quiver settings enableProfileApiAuthentication=true`,
+          `anyone who reaches it can read and update the profiles of ${open.join(', ')}; to prevent that: quiver settings enableProfileApiAuthentication=true`,
         ]
       : []),
   ];

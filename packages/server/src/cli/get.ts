@@ -37,7 +37,7 @@ export function getCommand(end: End): Command {
   const command = new Command('get')
     .description('show a profile')
     .argument('<id>', 'tntId, thirdPartyId or ECID')
-    .option('--json', 'the reply of the server as it is');
+    .option('--json', 'print the unchanged reply of the server');
   return withConnection(withKind(command))
     .addHelpText('after', KIND_HELP + EXAMPLES + CONNECTION_HELP)
     .action((id: string, options: GetOptions) => endWith(end, () => get(id, options)));

@@ -34,7 +34,7 @@ async function portOf(listening: Server): Promise<string> {
   return String((listening.address() as AddressInfo).port);
 }
 
-/** Answers with the statuses in turn; the last one stays. */
+/** Answers with the statuses in order; the last one repeats. */
 function answering(...statuses: number[]): RequestListener {
   return ({ headers }, response) => {
     const status = statuses.length > 1 ? statuses.shift()! : statuses[0]!;
@@ -74,7 +74,7 @@ describe('the server that is asked', () => {
       vi.stubEnv('QUIVER_PORT', port);
       vi.stubEnv('QUIVER_TLS_CERT', files.certFile);
       expect(await run(['health'])).toBe(0);
-      // A URL that somebody gave is checked.
+      // The certificate is verified for a URL that was given explicitly.
       expect(await run(['health', '--url', `https://127.0.0.1:${port}`])).toBe(4);
     } finally {
       rmSync(folder, { recursive: true });

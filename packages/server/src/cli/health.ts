@@ -1,4 +1,7 @@
-/** `quiver health`: asks a server whether it can serve, for the health checks of containers and services. */
+/**
+ * `quiver health`: asks a server whether it can serve requests, for health checks of containers and
+ * services.
+ */
 
 import { request } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,7 +13,7 @@ import { writeNote } from './terminal-text.ts';
 
 type HealthOptions = ConnectionOptions & { readonly wait?: number };
 
-/** A check that takes longer has failed. */
+/** A check that takes longer fails. */
 const TIMEOUT_MS = 5000;
 const EVERY_MS = 250;
 
@@ -27,8 +30,8 @@ Examples:
 /** The command, to be added to the program. */
 export function healthCommand(end: End): Command {
   const command = new Command('health')
-    .description('ask a server whether it can serve')
-    .option('--wait <seconds>', 'ask again until it serves, for so many seconds', secondsOf);
+    .description('ask a server whether it can serve requests')
+    .option('--wait <seconds>', 'repeat until it serves, for this many seconds', secondsOf);
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
     .action((options: HealthOptions) =>
@@ -40,7 +43,10 @@ export function healthCommand(end: End): Command {
     );
 }
 
-/** What `/readyz` says once the server serves. @throws QuiverClientError the last failure, when the time is up */
+/**
+ * The reply of `/readyz` once the server is ready. @throws QuiverClientError the last failure, when
+ * the time is up
+ */
 async function readiness(options: HealthOptions, isOfHere: boolean): Promise<string> {
   const isUnchecked = isOfHere && options.url.startsWith('https:');
   const server = connect(
@@ -60,7 +66,7 @@ async function readiness(options: HealthOptions, isOfHere: boolean): Promise<str
   }
 }
 
-/** A GET that takes any certificate: for a call to this machine that carries no secret. */
+/** A GET that accepts any certificate: for a call to this machine that sends no secret. */
 function uncheckedFetch(url: string, { signal }: RequestInit): Promise<Response> {
   return new Promise((resolve, reject) => {
     const call = request(

@@ -1,4 +1,4 @@
-/** Reads the file that is to be imported to its end before anything is sent. */
+/** Reads the whole file that is to be imported before anything is sent. */
 
 import { type BatchHeader, grouped, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from '../batches/batch-format.ts';
 import { BatchReader } from '../batches/batch-reader.ts';
@@ -7,7 +7,7 @@ import { QuiverError } from '../errors.ts';
 import { ClientFailure, EXIT } from './client-failure.ts';
 import type { ImportSource } from './import-source.ts';
 
-/** A row that will not be applied, by the line of the file that the person gave. */
+/** A row that will not be applied, by the line in the user's file. */
 export interface BadRow {
   readonly line: number;
   readonly id: string;
@@ -18,21 +18,21 @@ export interface CheckedFile {
   readonly header: BatchHeader;
   readonly bytes: number;
   readonly rows: number;
-  /** Rows that cannot be read, the first {@link KEPT_BAD_ROWS} of them. */
+  /** Rows that cannot be read, at most the first {@link KEPT_BAD_ROWS}. */
   readonly badRows: readonly BadRow[];
   readonly badCount: number;
-  /** Rows without any value. */
+  /** Number of rows without any value. */
   readonly skipped: number;
-  /** The batches that it makes, one unless it is over the limits. */
+  /** The batches that the file is split into; one unless it exceeds the limits. */
   readonly parts: readonly BatchPart[];
-  /** Whether the file as it is makes one batch. */
+  /** Whether the unchanged file is one batch. */
   readonly isOneBatch: boolean;
 }
 
-/** The most rows that are named; more are counted. */
+/** The most rows that are listed; further ones are only counted. */
 export const KEPT_BAD_ROWS = 1000;
 
-/** @throws ClientFailure `wrongUse` when the file is no batch; never for a row */
+/** @throws ClientFailure `wrongUse` when the file is not a batch; never for a bad row */
 export async function checkFile(source: ImportSource): Promise<CheckedFile> {
   const reader = new BatchReader();
   const found = new Findings(source);
@@ -88,7 +88,7 @@ class Findings {
   }
 }
 
-/** What was found, for the person: `people.batch: 500,000 rows, 2 of them bad, 43,000,000 bytes`. */
+/** A summary for the user: `people.batch: 500,000 rows, 2 of them bad, 43,000,000 bytes`. */
 export function summaryOf(
   source: ImportSource,
   { rows, badCount, bytes, skipped, parts }: CheckedFile,

@@ -1,4 +1,7 @@
-/** The file that `quiver import` was given, as a batch on disk that can be read twice: once to check, once to send. */
+/**
+ * The file of `quiver import`, as a batch on disk that can be read twice: once to check, once to
+ * send.
+ */
 
 import { createReadStream, rmSync } from 'node:fs';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
@@ -15,23 +18,23 @@ export interface CsvColumns {
 }
 
 export interface ImportSource {
-  /** What messages call the file. */
+  /** The name of the file in messages. */
   readonly name: string;
-  /** Reads it, or the part from byte `start` up to `end`. */
+  /** Reads the file, or the part from byte `start` up to `end`. */
   read(start?: number, end?: number): AsyncIterable<Uint8Array>;
-  /** The line of the given file that a line of the batch came from. */
+  /** The line of the user's file that a line of the batch came from. */
   lineOf(batchLine: number): number;
-  /** Records of a table that made no row. */
+  /** Records of a table that did not become a row. */
   readonly refused: readonly RefusedRecord[];
-  /** Removes what was put aside. */
+  /** Removes temporary files. */
   close(): Promise<void>;
 }
 
 /**
- * Opens a file, or stdin for `-`. What cannot be read twice is put aside in a temporary folder first, a table as the batch that it
- * makes.
+ * Opens a file, or stdin for `-`. Input that cannot be read twice is first copied to a temporary
+ * folder; a table is copied as the batch made from it.
  *
- * @throws ClientFailure `wrongUse` when it cannot be read; QuiverError when the table is not one
+ * @throws ClientFailure `wrongUse` when it cannot be read; QuiverError when it is not a valid table
  */
 export async function openSource(file: string, columns: CsvColumns | undefined): Promise<ImportSource> {
   const name = file === '-' ? 'stdin' : file;
@@ -62,7 +65,7 @@ export async function openSource(file: string, columns: CsvColumns | undefined):
     return {
       name,
       read: (start = 0, end) => createReadStream(aside.path, range(start, end)),
-      // A batch made of a table has one line a row, the header being the first.
+      // A batch made from a table has one line per row, after the header.
       lineOf: (line) => (columns === undefined ? line : (lines[line - 2] ?? line)),
       refused,
       close: aside.remove,
@@ -114,7 +117,10 @@ interface Aside {
   remove(): Promise<void>;
 }
 
-/** A file of our own, which nobody else may read, and which goes away even when the person gives up. */
+/**
+ * A temporary file that no other user can read; it is removed even when the user interrupts the
+ * command.
+ */
 async function putAside(): Promise<Aside> {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-import-'));
   const path = join(folder, 'file.batch');

@@ -1,4 +1,7 @@
-/** `quiver import`: checks a file of profile updates, sends it and waits for the end (contract section 6). */
+/**
+ * `quiver import`: checks a file of profile updates, sends it and waits for the end (contract
+ * section 6).
+ */
 
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';
@@ -25,7 +28,7 @@ interface ImportOptions extends ConnectionOptions {
 }
 
 const EXAMPLES = `
-FILE is a batch: "batch=" and a header row whose first column is pcId or thirdPartyId, then a row a profile, every cell
+FILE is a batch: "batch=" and a header row whose first column is pcId or thirdPartyId, then a row per profile, every cell
 percent-encoded. With --csv it is an ordinary table with quotes (RFC 4180), its lines ended by LF, CRLF or CR; a first
 line such as "sep=;" says the delimiter as --delimiter does. A file over 50,000,000 bytes or 500,000 rows
 is sent as several batches. Rows that cannot be read are named; they fail alone, the others go on.
@@ -47,12 +50,12 @@ export function importCommand(end: End): Command {
     .description('create or update many profiles from a file')
     .argument('<file>', 'the file, - for stdin')
     .option('--check', 'only check the file')
-    .option('--v1', 'update only; by default profiles that are not found are created')
+    .option('--v1', 'only update; by default, missing profiles are created')
     .option('--csv', 'the file is a CSV table')
-    .option('--key <column>', 'the column of the table that holds the ids')
+    .option('--key <column>', 'the column of the table with the ids')
     .option(
       '--delimiter <character>',
-      'what stands between two cells of the table, tab for a tab (default: ",")',
+      'the separator between two cells of the table, tab for a tab (default: ",")',
     )
     .addOption(new Option('--as <kind>', 'what the ids are').choices(['thirdPartyId', 'pcId']));
   return withConnection(command)
@@ -83,10 +86,13 @@ async function importSource(source: ImportSource, options: ImportOptions): Promi
   return report(badRowsOf(source, checked), source.refused.length);
 }
 
-/** Lets a signal end the process by its exit handlers, which remove what was put aside. @returns undoes it */
+/**
+ * Lets a signal end the process through its exit handlers, which remove temporary files. @returns a
+ * function that undoes this
+ */
 function leaveOnSignals(): () => void {
   const leave = (signal: NodeJS.Signals) => {
-    writeNote('given up; batches that were accepted go on, see "quiver batch status"');
+    writeNote('interrupted; accepted batches are still applied, see "quiver batch status"');
     process.exit(128 + constants.signals[signal]);
   };
   process.once('SIGINT', leave).once('SIGTERM', leave);
@@ -96,8 +102,8 @@ function leaveOnSignals(): () => void {
 function columnsOf({ csv, key, as, delimiter }: ImportOptions): CsvColumns | undefined {
   const wrong = (what: string) => new ClientFailure(EXIT.wrongUse, what);
   if (!csv) {
-    if (key !== undefined || as !== undefined) throw wrong('--key and --as go with --csv');
-    if (delimiter !== undefined) throw wrong('--delimiter goes with --csv');
+    if (key !== undefined || as !== undefined) throw wrong('--key and --as only work with --csv');
+    if (delimiter !== undefined) throw wrong('--delimiter only works with --csv');
     return undefined;
   }
   if (key === undefined) throw wrong('--csv needs --key <column>, the column that holds the ids');
@@ -112,7 +118,7 @@ function columnsOf({ csv, key, as, delimiter }: ImportOptions): CsvColumns | und
   return { key, as, delimiter: character };
 }
 
-/** What one batch came to. */
+/** The outcome of one batch. */
 interface Sent {
   readonly id: string;
   readonly part: BatchPart | undefined;
@@ -163,7 +169,8 @@ async function upload(
   const notes: string[] = [];
   try {
     for (const part of isOneBatch ? [undefined] : parts) {
-      // The file as it is where that will do: the server's lines are then those of the file.
+      // The unchanged file where possible, so that the line numbers of the server are those of the
+      // file.
       const content = () =>
         counted(part === undefined ? source.read() : partBytes(header, part, source.read));
       const id = await uploadBatch(server, version, content);
@@ -212,7 +219,10 @@ function countRows(sent: readonly Sent[], version: BatchVersion, refused: number
   ];
 }
 
-/** The failed rows as the admin API names them; where the token does not open it, as far as the check and the status do. */
+/**
+ * The failed rows as the admin API lists them; if the token does not permit that, those known from
+ * the check and the status.
+ */
 async function failedRows(
   server: QuiverClient,
   source: ImportSource,
@@ -225,7 +235,7 @@ async function failedRows(
     return found;
   } catch (error) {
     if (!(error instanceof QuiverClientError)) throw error;
-    writeNote(`the server does not tell why rows failed: ${error.message}`);
+    writeNote(`the server does not say why rows failed: ${error.message}`);
   }
   const unexplained = sent.flatMap(({ counts }) => counts.failedIds);
   for (const { id } of checked.badRows) {
@@ -255,7 +265,7 @@ function badRowsOf(source: ImportSource, checked: CheckedFile): BadRow[] {
   return [...source.refused, ...checked.badRows].sort((a, b) => a.line - b.line);
 }
 
-/** Names the bad rows, the first of them. @returns the exit code they make */
+/** Lists the first bad rows. @returns the resulting exit code */
 function report(rows: readonly BadRow[], count: number): ExitCode {
   const named = rows.slice(0, KEPT_BAD_ROWS);
   writeData(

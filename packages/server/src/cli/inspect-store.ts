@@ -1,6 +1,7 @@
 /**
- * Looks at an embedded store in a process of its own: the engine maps its file into memory, and a file that is cut short ends whoever
- * touches what is not there, with a signal and not with an error.
+ * Inspects an embedded store in a separate process. The engine maps its file into memory, and
+ * accessing the missing part of a truncated file ends the process with a signal instead of an
+ * error.
  */
 
 import { spawn } from 'node:child_process';
@@ -27,10 +28,10 @@ export function inspectStoreCommand(): Command {
 }
 
 /**
- * Reads a whole store and says what is in it.
+ * Reads a whole store and reports its content.
  *
- * @throws StoreDamagedError when it is damaged, also when the attempt ended the process that made it; Error when something else is
- *   in the way
+ * @throws StoreDamagedError when it is damaged, also when reading it ended the process; Error for
+ *   any other failure
  */
 export async function inspectApart(folder: string): Promise<EmbeddedStoreFacts> {
   const [command, ...args] = ownCommand(NAME, folder);

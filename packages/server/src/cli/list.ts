@@ -1,4 +1,7 @@
-/** `quiver list`: profiles, what was written last first, or those whose ids begin with something (contract section 21). */
+/**
+ * `quiver list`: profiles, the last written first, or those whose ids begin with a prefix (contract
+ * section 21).
+ */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { IdKind, ListedProfile } from 'quiver-client';
@@ -31,17 +34,17 @@ Examples:
 export function listCommand(end: End): Command {
   const command = new Command('list')
     .description('list profiles')
-    .argument('[prefix]', 'what their ids begin with')
-    .addOption(new Option('--kind <kind>', 'with a prefix: ids of this kind alone').choices(KIND_NAMES))
+    .argument('[prefix]', 'the beginning of their ids')
+    .addOption(new Option('--kind <kind>', 'with a prefix: only ids of this kind').choices(KIND_NAMES))
     .option('--attribute <name=value>', 'profiles whose attribute has exactly this value')
-    .option('--since <time>', 'profiles that changed then or later, ISO 8601')
+    .option('--since <time>', 'profiles that changed at this time or later, ISO 8601')
     .addOption(
       new Option('--limit <n>', 'the most profiles to list').default(50).argParser((text) => {
         if (/^[1-9][0-9]{0,8}$/.test(text)) return Number(text);
-        throw new InvalidArgumentError('It must be a whole number from 1 on.');
+        throw new InvalidArgumentError('It must be a whole number of at least 1.');
       }),
     )
-    .option('--json', 'each profile with its attributes as JSON, a line each');
+    .option('--json', 'print each profile with its attributes as one line of JSON');
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
     .action((prefix: string | undefined, options: ListOptions) => endWith(end, () => list(prefix, options)));
@@ -50,7 +53,7 @@ export function listCommand(end: End): Command {
 async function list(prefix: string | undefined, options: ListOptions): Promise<ExitCode> {
   const { kind, limit, json } = options;
   if (kind !== undefined && prefix === undefined) {
-    throw new ClientFailure(EXIT.wrongUse, '--kind goes with a prefix');
+    throw new ClientFailure(EXIT.wrongUse, '--kind only works with a prefix');
   }
   const query = {
     prefix,

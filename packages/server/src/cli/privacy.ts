@@ -15,10 +15,10 @@ interface PrivacyOptions extends ConnectionOptions {
 }
 
 const ABOUT: Readonly<Record<PrivacyType, string>> = {
-  access: 'show all that is stored of a person',
-  erase: 'remove a person everywhere, and store nothing of them again',
-  suppress: 'store nothing of a person from now on',
-  unsuppress: 'let a person be stored again',
+  access: 'show everything stored about a person',
+  erase: 'remove a person everywhere and store nothing about them again',
+  suppress: 'store nothing about a person from now on',
+  unsuppress: 'allow a person to be stored again',
 };
 
 const EXAMPLES = `
@@ -35,12 +35,12 @@ const LOOK_EVERY_MS = 300;
 
 /** The command, to be added to the program. */
 export function privacyCommand(end: End): Command {
-  const privacy = new Command('privacy').description('access to, erasure and suppression of persons');
+  const privacy = new Command('privacy').description('give access to, erase and suppress persons');
   for (const type of Object.keys(ABOUT) as PrivacyType[]) {
     const command = new Command(type)
       .description(ABOUT[type])
       .argument('<id...>', 'ids of the persons')
-      .addOption(new Option('--kind <kind>', 'what the ids are').choices(KIND_NAMES))
+      .addOption(new Option('--kind <kind>', 'the kind of the ids').choices(KIND_NAMES))
       .addOption(new Option('--tnt', 'the ids are tntIds').conflicts('kind'));
     privacy.addCommand(
       withConnection(command)
@@ -49,8 +49,8 @@ export function privacyCommand(end: End): Command {
     );
   }
   const status = new Command('status')
-    .description('show how far a request is; exit code 1 while it is not complete')
-    .argument('<id>', 'of the request');
+    .description('show the progress of a request; exit code 1 while it is not complete')
+    .argument('<id>', 'the id of the request');
   privacy.addCommand(
     withConnection(status)
       .addHelpText('after', EXAMPLES + CONNECTION_HELP)

@@ -1,4 +1,4 @@
-/** The command line: which commands there are, their flags and their help. */
+/** The command line: its commands, flags and help. */
 
 import { Command, Option } from 'commander';
 import { type LoadedConfig, loadConfig } from '../config/load-config.ts';
@@ -57,7 +57,7 @@ Examples:
   quiver serve --help
 `;
 
-/** The program with all its commands. @param end is told the exit code */
+/** The program with all its commands. @param end is called with the exit code */
 export function makeProgram(end: (exitCode: number | undefined) => void): Command {
   const program = new Command('quiver')
     .description('Visitor-profile server, compatible with the profile APIs of Adobe Target')
@@ -78,28 +78,29 @@ export function makeProgram(end: (exitCode: number | undefined) => void): Comman
   withSettings(program.command('serve'))
     .description('serve the profile APIs')
     .addHelpText('after', SERVE_EXAMPLES)
-    .option('--demo', 'fill the first client with made-up visitors, unless it has something in the store')
-    .option('--sandbox', 'as quiver sandbox does')
+    .option('--demo', 'fill the first client with made-up visitors, unless it already has data')
+    .option('--sandbox', 'same as quiver sandbox')
     .action(async (options: Options & { demo?: true; sandbox?: true }) =>
       end(
         await (options.sandbox ? runSandbox(options) : serve(load(options), { demo: options.demo ?? false })),
       ),
     );
   withSettings(program.command('sandbox'), SANDBOX_SETTINGS)
-    .description('serve for tests: a store that vanishes, and handles on state, clock, faults and journal')
+    .description('serve for tests: a temporary store, with control of state, clock, faults and journal')
     .addHelpText('after', SANDBOX_EXAMPLES)
     .option('--seed <file>', 'profiles to start from; quiver.seed.yaml, .json or .ndjson by default')
-    .option('--now <time>', 'where the clock stands, ISO 8601; it runs with the system without')
+    .option('--now <time>', 'stop the clock at this time, ISO 8601; by default it runs with the system')
     .option('--ids <how>', 'random, or seed:<text> for the same tntIds in every run')
     .option('--beyond-loopback', 'allow a --host that others can reach')
     .action(async (options: Options) => end(await runSandbox(options)));
   withSettings(program.command('config'))
-    .description('show every value of the configuration and where it came from')
+    .description('show every value of the configuration and its source')
     .addHelpText('after', CONFIG_EXAMPLES)
     .action((options: Options) => {
       process.stdout.write(config(load(options)));
     });
-  // Its role is told again by the supervisor; on the command line it is for people who look at the processes.
+  // The supervisor tells the worker its role again; on the command line it is for people who read
+  // the process list.
   program
     .command('worker', { hidden: true })
     .argument('<role>')
@@ -116,7 +117,7 @@ export function makeProgram(end: (exitCode: number | undefined) => void): Comman
   return program;
 }
 
-/** In place of commander's own, which shows the help of all for a command that is not known. */
+/** Replaces commander's own help command, which shows the general help for an unknown command. */
 function addHelp(program: Command): void {
   program
     .helpCommand(false)
@@ -127,7 +128,7 @@ function addHelp(program: Command): void {
       let command = program;
       for (const name of path) {
         const part = command.commands.find((one) => one.name() === name);
-        // The command says itself what it does not know.
+        // The command itself reports an unknown subcommand.
         if (part === undefined && command.commands.length > 0) {
           await command.parseAsync([name], { from: 'user' });
         }
@@ -137,7 +138,7 @@ function addHelp(program: Command): void {
     });
 }
 
-/** Only here: a server has no need of the sandbox. */
+/** Imported only here, because a server does not need the sandbox. */
 async function runSandbox(options: Options): Promise<number> {
   const { sandbox } = await import('./sandbox.ts');
   return sandbox(load(options), options as SandboxFlags);

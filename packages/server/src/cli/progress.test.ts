@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { afterEach, expect, test, vi } from 'vitest';
 import { startProgress } from './progress.ts';
 
-/** A terminal that keeps what it is told to show. */
+/** A terminal that records what it is told to show. */
 class Terminal extends Writable {
   readonly isTTY = true;
   readonly columns = 120;

@@ -1,31 +1,31 @@
-/** Shows on stderr how far something has come: a bar on a terminal, a line now and then elsewhere. */
+/** Shows progress on stderr: a bar on a terminal, an occasional line elsewhere. */
 
 import { SingleBar } from 'cli-progress';
 import { grouped } from '../batches/batch-format.ts';
 import { writeNote } from './terminal-text.ts';
 
 export interface Progress {
-  /** Says how much is done. */
+  /** Reports how much is done. */
   at(done: number): void;
-  /** Takes the bar away; safe to call twice. */
+  /** Removes the bar; safe to call twice. */
   stop(): void;
 }
 
 export interface ProgressOptions {
-  /** What is going on: `applying`. */
+  /** The current activity: `applying`. */
   readonly label: string;
   readonly total: number;
-  /** What is counted: `rows`. */
+  /** The unit of the count: `rows`. */
   readonly unit: string;
   readonly stream?: NodeJS.WriteStream;
   /** Milliseconds; the system's clock by default. */
   readonly now?: () => number;
 }
 
-/** How often a line is written where there is no terminal, in milliseconds. */
+/** How often a line is written when there is no terminal, in milliseconds. */
 const LINE_EVERY = 5000;
 
-/** Starts to show; nothing is shown for what is done at once. */
+/** Starts to show progress; nothing is shown for work that is done at once. */
 export function startProgress(options: ProgressOptions): Progress {
   const stream = options.stream ?? process.stderr;
   return stream.isTTY && process.env.TERM !== 'dumb' ? bar(options, stream) : lines(options);
@@ -73,14 +73,14 @@ function lines({ label, total, unit, now = Date.now }: ProgressOptions): Progres
   };
 }
 
-/** How fast it goes, and how long it will take at that pace. @param elapsed milliseconds */
+/** The rate, and the remaining time at that rate. @param elapsed milliseconds */
 function pace(done: number, total: number, elapsed: number): { rate: string; left: string } {
   if (done === 0 || elapsed <= 0) return { rate: '-', left: '-' };
   const perSecond = (done * 1000) / elapsed;
   return { rate: grouped(Math.round(perSecond)), left: duration((total - done) / perSecond) };
 }
 
-/** `1 h 2 min`, `3 min 4 s`, `5 s`. */
+/** Formats a duration: `1 h 2 min`, `3 min 4 s`, `5 s`. */
 function duration(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;

@@ -1,4 +1,7 @@
-/** `quiver record` and `quiver replay`: what a real integration sends, kept and tried again (contract section 13). */
+/**
+ * `quiver record` and `quiver replay`: what a real integration sends, kept and tried again
+ * (contract section 13).
+ */
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';

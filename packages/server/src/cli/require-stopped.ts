@@ -5,15 +5,15 @@ import { STORE_FOLDER } from './data-folder-names.ts';
 import { inspectApart, isDamage } from './inspect-store.ts';
 
 /**
- * Whether a store is what a backup is restored for: to open it here could be refused, or end this
- * process with a signal.
+ * Whether a store is so damaged that a restore is needed; opening it in this process could fail, or
+ * end the process with a signal.
  */
 export function isDamaged(store: string): Promise<boolean> {
   return inspectApart(store).then(() => false, isDamage);
 }
 
 /**
- * Refuses also while a program that knows nothing of the lock has the store open, such as an older
+ * Refuses also while a program that does not use the lock has the store open, such as an older
  * Quiver.
  */
 export async function requireStopped(dataDir: string): Promise<void> {

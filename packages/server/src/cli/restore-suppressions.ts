@@ -1,6 +1,7 @@
 /**
- * Keeps suppressed persons away when a backup is restored (contract section 22): what was suppressed since the backup was made is
- * carried over from the data folder that is replaced, and nobody who is suppressed stays in what is restored.
+ * Keeps suppressed persons out when a backup is restored (contract section 22). Suppressions made
+ * since the backup are copied from the data folder that is replaced, and the restored folder keeps
+ * no profile of a suppressed person.
  */
 
 import { join } from 'node:path';
@@ -18,10 +19,11 @@ const PAGE = 1000;
 const ALL_IDS = Number.MAX_SAFE_INTEGER;
 
 /**
- * Makes a restored data folder know what the present one knows of suppressed ids, and removes who is suppressed from it.
+ * Copies the suppressed ids of the current data folder to a restored one, and removes the profiles
+ * of suppressed persons from it.
  *
- * @param present the data folder that is to be replaced; one without a store has nothing to tell
- * @param restored a data folder that nobody serves from yet
+ * @param present the data folder that is to be replaced; one without a store has no suppressions
+ * @param restored a data folder that no server uses yet
  * @returns how many profiles were removed
  * @throws DataFolderFailure when the ids were hashed with different keys
  */

@@ -1,4 +1,4 @@
-/** `quiver restore`: makes a data folder of a backup. */
+/** `quiver restore`: restores a backup into the data folder. */
 
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -14,38 +14,39 @@ import { BATCHES_FOLDER, STORE_FOLDER } from './data-folder-names.ts';
 import { isDamaged, requireStopped } from './require-stopped.ts';
 import { keepSuppressed } from './restore-suppressions.ts';
 
-/** What a restore came to. */
+/** The result of a restore. */
 export interface Restored {
   readonly manifest: BackupManifest;
-  /** Where what was in the data folder is now; undefined when it was empty. */
+  /** Where the old content of the data folder is now; undefined when it was empty. */
   readonly keptAside: string | undefined;
-  /** How many profiles were left out, because they must not be stored (contract section 22). */
+  /** How many profiles were left out because they must not be stored (contract section 22). */
   readonly suppressed: number;
 }
 
 /**
  * Restores a backup into the data folder.
  *
- * The backup is copied beside what is there and tried out; only then it takes its place, by renames within the folder (which may be a
- * mount, so it cannot be renamed itself). Should the power go between two of them, everything is still there under one of two names.
+ * The backup is copied next to the existing content and checked. Only then it replaces that
+ * content, by renames within the folder (which may be a mount point, so it cannot be renamed
+ * itself). If the power fails between two renames, everything still exists under one of two names.
  *
- * @param force lets it replace a data folder that is not empty; what was there is kept aside
- * @throws DataFolderInUse when a server, a backup or the doctor is at work in the folder
- * @throws DataFolderFailure when it is not empty, or the backup is not whole
+ * @param force whether to replace a data folder that is not empty; the old content is kept aside
+ * @throws DataFolderInUse when a server, a backup or the doctor is using the folder
+ * @throws DataFolderFailure when the folder is not empty, or the backup is incomplete
  */
 export async function restore(config: ServeConfig, source: string, force: boolean): Promise<Restored> {
   const { dataDir, store } = config;
   if (store.kind !== 'lmdb') {
     throw new DataFolderFailure(
       'wrong-use',
-      'restore is for the embedded store; Redis is restored by its own means',
+      'restore only works on the embedded store; restore Redis with its own tools',
     );
   }
   const from = resolve(source);
   if (from === dataDir) throw new DataFolderFailure('refused', `${from} is the data folder itself`);
   const manifest = await checkBackup(from);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  // From here on no server, backup or doctor begins in the folder, and none is at work there.
+  // From here on, no server, backup or doctor is using the folder or can start to.
   const lock = await lockDataFolder(dataDir, 'restore');
   try {
     return await replace(config, from, manifest, force);
@@ -82,7 +83,7 @@ async function replace(
       await giveToOwner(keptAside, dataDir);
       for (const name of present) await rename(join(dataDir, name), join(keptAside, name));
     }
-    // The store comes last: without it the folder is nothing that serves old profiles with new keys.
+    // The store comes last, so that an interrupted restore never serves old profiles with new keys.
     for (const name of (await readdir(draft)).sort((a) => (a === STORE_FOLDER ? 1 : -1))) {
       await rename(join(draft, name), join(dataDir, name));
     }
@@ -93,7 +94,10 @@ async function replace(
   }
 }
 
-/** What stays where it is: locks, what an earlier restore kept aside or left, and what every new ext4 disk has. */
+/**
+ * Entries that stay in place: locks, leftovers of earlier restores, and what every new ext4 disk
+ * contains.
+ */
 function isAside(name: string): boolean {
   return name.startsWith(ASIDE) || name.startsWith('.restoring-') || name === 'lost+found' || isClaim(name);
 }
@@ -107,13 +111,15 @@ async function copyOut(from: string, draft: string, { files }: BackupManifest): 
     await chmod(join(draft, path), 0o600);
     await syncFolder(join(draft, path));
   }
-  // A store that cannot be opened and read must not take the place of one that can.
+  // A store that cannot be opened and read must not replace one that can.
   await inspectEmbeddedStore(join(draft, STORE_FOLDER), true);
   await renewChangeFeed(join(draft, STORE_FOLDER));
   for (const name of [STORE_FOLDER, BATCHES_FOLDER, '.']) await syncFolder(join(draft, name));
 }
 
-/** What an administrator has put into somebody's data folder belongs to that somebody. */
+/**
+ * Files that an administrator restores into another user's data folder must belong to that user.
+ */
 async function giveToOwner(folder: string, dataDir: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(dataDir);

@@ -1,4 +1,7 @@
-/** Runs the command line; apart from the program, so that its types need nothing of the library that reads command lines. */
+/**
+ * Runs the command line. Separate from the program, so that its types do not depend on the command
+ * line library.
+ */
 
 import { CommanderError } from 'commander';
 import { ConfigError } from '../config/load-config.ts';
@@ -14,7 +17,7 @@ const WRONG_USE = 2;
  * Runs one command line to its end.
  *
  * @param args without the runtime and the script
- * @returns the exit code; undefined for a worker, whose process goes on until its supervisor ends it
+ * @returns the exit code; undefined for a worker, whose process runs until its supervisor ends it
  */
 export async function run(args: readonly string[]): Promise<number | undefined> {
   let exitCode: number | undefined = 0;

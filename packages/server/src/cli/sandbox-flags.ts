@@ -2,7 +2,7 @@
 
 import type { SettingName } from '../config/settings.ts';
 
-/** Those that a server has not. */
+/** The flags that a server does not have. */
 export interface SandboxFlags {
   readonly seed?: string;
   readonly now?: string;
@@ -10,7 +10,7 @@ export interface SandboxFlags {
   readonly beyondLoopback?: true;
 }
 
-/** Settings that a sandbox takes; the others are of a server whose data lasts. */
+/** The settings that a sandbox accepts; the others only make sense for lasting data. */
 export const SANDBOX_SETTINGS: readonly SettingName[] = [
   'port',
   'host',

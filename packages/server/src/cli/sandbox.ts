@@ -1,4 +1,6 @@
-/** `quiver sandbox`: Quiver for tests in any language, until a signal ends it (contract section 13). */
+/**
+ * `quiver sandbox`: Quiver for tests in any language, until a signal ends it (contract section 13).
+ */
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -11,24 +13,27 @@ import { startFrom } from '../sandbox/start-sandbox.ts';
 import { quiverVersion } from '../version.ts';
 import { SANDBOX_SETTINGS, type SandboxFlags } from './sandbox-flags.ts';
 
-/** Seed files that are taken from the working folder without being named, the first that is there. */
+/**
+ * Seed files that are read from the working folder without being named; the first that exists is
+ * used.
+ */
 const SEED_FILES = ['quiver.seed.yaml', 'quiver.seed.json', 'quiver.seed.ndjson'];
 
 /**
  * Runs until SIGINT, SIGTERM or SIGHUP.
  *
  * @returns the exit code: 0 after a signal, 1 when it cannot listen
- * @throws ConfigError for a setting or a flag that a sandbox does not take
+ * @throws ConfigError for a setting or a flag that a sandbox does not accept
  */
 export async function sandbox(
   { config, origins, unknownVariables }: LoadedConfig,
   flags: SandboxFlags,
 ): Promise<number> {
   const log = makeLog(config.logLevel);
-  for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
+  for (const name of unknownVariables) log.warn({ variable: name }, 'unknown variable');
   for (const [name, origin] of origins) {
     if (origin !== 'default' && !SANDBOX_SETTINGS.includes(name)) {
-      throw new ConfigError(`--${name}: a sandbox does not take it`);
+      throw new ConfigError(`--${name}: not available in a sandbox`);
     }
   }
   if (!isLoopback(config.host) && flags.beyondLoopback !== true) {
@@ -66,7 +71,7 @@ async function readSeedFile(file: string): Promise<string> {
   }
 }
 
-/** A refusal names the option of `startSandbox`, which is the flag, or a place in the seed. */
+/** A refusal names the option of `startSandbox`, which is also the flag, or a place in the seed. */
 function messageOf({ message }: QuiverError, seedFile: string | undefined): string {
   if (/^(now|ids|clients?):/.test(message)) return `--${message}`;
   return `--seed: ${seedFile ?? ''}: ${message.replace(/^seed: /, '')}`;
@@ -81,7 +86,7 @@ function banner(
   }: { clients: readonly string[]; seedFile: string | undefined; isTokenShown: boolean },
 ): string {
   const lines = [
-    ['Quiver', `${quiverVersion()}, a sandbox: everything is gone when it ends`],
+    ['Quiver', `${quiverVersion()}, a sandbox: all data is deleted when it ends`],
     ['API', url],
     ['Sandbox', `${url}/sandbox`],
     ['Docs', `${url}/docs`],

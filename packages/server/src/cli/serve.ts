@@ -1,4 +1,4 @@
-/** `quiver serve`: starts the server and says where it is. */
+/** `quiver serve`: starts the server and prints its address. */
 
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -35,8 +35,8 @@ const CANNOT_LISTEN = 1;
 /**
  * Serves until a signal ends it.
  *
- * @param demo whether to fill the first client with something to look at; not by default
- * @returns the exit code: 0 after a signal, when every worker ended well
+ * @param demo whether to fill the first client with example data; false by default
+ * @returns the exit code: 0 after a signal, when every worker ended cleanly
  * @throws ConfigError when the certificate or the data folder cannot be used
  */
 export async function serve(
@@ -47,9 +47,9 @@ export async function serve(
   const runtime = await currentRuntime();
   const config = runtime.sharesPort ? wanted : { ...wanted, workers: 1 };
   const log = makeLog(config.logLevel);
-  for (const name of unknownVariables) log.warn({ variable: name }, 'this variable means nothing to Quiver');
+  for (const name of unknownVariables) log.warn({ variable: name }, 'unknown variable');
   await checkTls(config.tls);
-  // Before anything is written: a second start by mistake must leave no trace.
+  // Checked before anything is written, because an accidental second start must leave no trace.
   const problem = engineProblem(config) ?? (await portProblem(config.host, config.port));
   if (problem !== undefined) {
     process.stderr.write(`quiver: ${problem}\n`);
@@ -70,7 +70,10 @@ export async function serve(
   }
 }
 
-/** An executable unpacks its engine when it starts; said once here, where each worker would crash. */
+/**
+ * An executable unpacks its engine when it starts. A problem is reported once here; otherwise each
+ * worker would crash.
+ */
 function engineProblem({ store }: ServeConfig): string | undefined {
   return embedded() !== undefined && store.kind === 'lmdb' ? temporaryFolderProblem() : undefined;
 }
@@ -85,7 +88,7 @@ async function serveFrom(runtime: Runtime, config: ServeConfig, log: Log, demo: 
   const warnings = isLoopback(config.host) ? [] : await doorsOf(config);
   const ending = await supervise<Assignment>({
     runtime,
-    // One more works in the background, so that a batch does not keep those waiting who serve.
+    // One additional worker does background work, so that a batch does not delay requests.
     workers: config.workers + 1,
     listening: config.workers,
     roleOf: (place) => roleOf(config, place),
@@ -122,12 +125,15 @@ interface BannerFacts {
   readonly admin: AdminToken;
   readonly version: string;
   readonly warnings: readonly string[];
-  /** What became of `--demo`. */
+  /** The outcome of `--demo`. */
   readonly demonstration: string | undefined;
   readonly devCertificate: DevCertificate | undefined;
 }
 
-/** What a person needs to know at the start; the admin token itself on the first start only (contract section 11). */
+/**
+ * What a user needs to know at the start; the admin token itself only at the first start (contract
+ * section 11).
+ */
 function banner(config: ServeConfig, facts: BannerFacts): string {
   const { admin, version, warnings, demonstration, devCertificate } = facts;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
@@ -153,13 +159,13 @@ function banner(config: ServeConfig, facts: BannerFacts): string {
 function tokenPlace({ dataDir, adminToken }: ServeConfig, { token, created }: AdminToken): string {
   const file = join(dataDir, ADMIN_TOKEN_FILE);
   if (created) return `${token} (shown this once, kept in ${file})`;
-  return adminToken === undefined ? `in ${file}` : 'the one that QUIVER_ADMIN_TOKEN gave';
+  return adminToken === undefined ? `in ${file}` : 'the one in QUIVER_ADMIN_TOKEN';
 }
 
-/** Opens the store for a moment, before the workers do. */
+/** Opens the store briefly, before the workers do. */
 async function doorsOf(config: ServeConfig): Promise<string[]> {
   const doors = await beforeWorkers(config, async () => {
-    // Only here: the supervisor has no need of the server's parts otherwise.
+    // Imported only here, because the supervisor does not need the server's parts otherwise.
     const { openStores } = await import('../server.ts');
     const stores = await openStores(config);
     try {
@@ -178,7 +184,10 @@ function demonstrate(config: ServeConfig, log: Log, now: number): Promise<string
   });
 }
 
-/** Undefined when the store has another format: the workers say so, with the exit code for it. */
+/**
+ * Undefined when the store has another format; the workers report that, with the matching exit
+ * code.
+ */
 async function beforeWorkers<Result>(
   config: ServeConfig,
   work: () => Promise<Result>,
@@ -193,7 +202,7 @@ async function beforeWorkers<Result>(
   }
 }
 
-/** Makes the data folder when it is missing, and keeps a restore away from it. */
+/** Creates the data folder if it is missing, and locks it against a restore. */
 async function lockedDataFolder({ dataDir }: ServeConfig): Promise<Claim> {
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -217,7 +226,7 @@ async function openDataFolder(config: ServeConfig): Promise<{ admin: AdminToken;
 
 async function devCertificateOf(config: ServeConfig): Promise<DevCertificate> {
   try {
-    // Only here: a server with a certificate of its own never needs the library.
+    // Imported only here, because a server with its own certificate never needs the library.
     const { ensureDevCertificate } = await import('./dev-certificate.ts');
     return await ensureDevCertificate(config);
   } catch (error) {
@@ -225,7 +234,10 @@ async function devCertificateOf(config: ServeConfig): Promise<DevCertificate> {
   }
 }
 
-/** Every worker would fail with a certificate that is none; said once, before any is started. */
+/**
+ * Every worker would fail with an invalid certificate; this reports it once, before any worker is
+ * started.
+ */
 async function checkTls(tls: ServeConfig['tls']): Promise<void> {
   if (tls === undefined) return;
   const cert = await readPem('--tls-cert', tls.certFile);

@@ -1,4 +1,4 @@
-/** A running server as the client commands reach it, and the flags that say where it is. */
+/** How the client commands reach a running server, and the flags that say where it is. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
@@ -9,14 +9,14 @@ import {
 } from 'quiver-client';
 import { ignoreProxies, isOfThisMachine } from '../config/proxies.ts';
 
-/** What the flags of every client command say. */
+/** The flags of every client command. */
 export interface ConnectionOptions {
   readonly url: string;
   readonly client: string;
   readonly token?: string;
 }
 
-/** Help that all client commands end with. */
+/** The end of the help of all client commands. */
 export const CONNECTION_HELP = `
 QUIVER_URL, QUIVER_CLIENT and QUIVER_TOKEN stand for --url, --client and --token. Without a URL it is the server that serve would
 start with the same QUIVER_HOST, QUIVER_PORT and QUIVER_TLS_….
@@ -37,7 +37,7 @@ export function withConnection(command: Command): Command {
       new Option('--client <code>', 'client code')
         .env('QUIVER_CLIENT')
         .default('demo')
-        // For `serve` the variable may list several, the first being the default client.
+        // For `serve` the variable may list several clients, the first being the default.
         .argParser((codes) => codes.split(',')[0]!.trim()),
     )
     .addOption(
@@ -47,17 +47,22 @@ export function withConnection(command: Command): Command {
     );
 }
 
-/** The server that `quiver serve` starts with these variables, as a process of the same machine or container reaches it. */
+/**
+ * The URL at which a process of the same machine or container reaches the server that
+ * `quiver serve` starts with these variables.
+ */
 export function urlOfServerHere(env: Readonly<Record<string, string | undefined>> = process.env): string {
   const isEncrypted = (env.QUIVER_TLS_CERT ?? '') !== '' || env.QUIVER_TLS_DEV === 'yes';
   const host = env.QUIVER_HOST || '127.0.0.1';
   const reached = ANY_ADDRESS[host] ?? (host.includes(':') ? `[${host}]` : host);
   const url = URL.parse(`${isEncrypted ? 'https' : 'http'}://${reached}:${env.QUIVER_PORT || 8680}`);
-  // The server says what is wrong with a bad value.
+  // The server itself reports an invalid value.
   return url === null || env.QUIVER_PORT === '0' ? 'http://127.0.0.1:8680' : url.href.slice(0, -1);
 }
 
-/** Addresses that stand for all of the machine, and loopback in their place. */
+/**
+ * Addresses that stand for all addresses of the machine, with the loopback address to use instead.
+ */
 const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' };
 
 function serverUrl(text: string): string {
@@ -73,7 +78,7 @@ function serverUrl(text: string): string {
   return url.href.slice(0, end);
 }
 
-/** The server that the flags name. */
+/** Connects to the server that the flags name. */
 export function connect(
   { url, client, token }: ConnectionOptions,
   settings: Pick<ClientOptions, 'fetch'> = {},
@@ -82,10 +87,13 @@ export function connect(
   return new QuiverClient({ url, client, token, ...settings });
 }
 
-/** Keeps a reply as it came, for `--json`. */
+/** Keeps the unchanged text of a reply, for `--json`. */
 export class ReplyText implements Pick<CallOptions, 'onReply'> {
   text = '';
-  /** What the server has done as asked, but doubts that it was meant; null for nothing. */
+  /**
+   * A warning of the server about a call that it carried out but that may be a mistake; null if
+   * there is none.
+   */
   warning: string | null = null;
 
   readonly onReply = ({ text, headers }: RawReply): void => {

@@ -72,7 +72,7 @@ function attributeOf(setting: string): [name: string, value: string] {
   const name = setting.slice(0, equals);
   const wrong = (what: string) => new ClientFailure(EXIT.wrongUse, `${shown(setting)}: ${what}`);
   if (equals < 1) throw wrong('expected name=value');
-  if (name.startsWith('profile.')) throw wrong('attribute names go without "profile."');
+  if (name.startsWith('profile.')) throw wrong('write attribute names without "profile."');
   if (equals === setting.length - 1) throw wrong('an empty value would be ignored');
   return [name, setting.slice(equals + 1)];
 }

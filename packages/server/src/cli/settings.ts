@@ -39,8 +39,8 @@ export function settingsCommand(end: End): Command {
   const command = new Command('settings')
     .description('show or change the settings of a client')
     .argument('[name=value...]', 'settings to change')
-    .option('--json', 'the reply of the server as it is')
-    .option('--force', 'store a name that looks like a misspelt setting too');
+    .option('--json', 'print the unchanged reply of the server')
+    .option('--force', 'store even a name that looks like a misspelt setting');
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
     .action((changes: string[], options: SettingsOptions) => endWith(end, () => settings(changes, options)));
@@ -48,7 +48,7 @@ export function settingsCommand(end: End): Command {
 
 async function settings(changes: readonly string[], options: SettingsOptions): Promise<ExitCode> {
   const changed = Object.fromEntries(changes.map(changeOf));
-  // A script that meant a setting must not go on as if it was set.
+  // A script that misspells a setting must not continue as if it were set.
   const [misspelt] = options.force ? [] : misspeltSettings(changed);
   if (misspelt !== undefined) {
     throw new ClientFailure(EXIT.wrongUse, `${shown(misspelt)} Nothing was changed; --force stores it`);

@@ -26,11 +26,11 @@ test.each<[args: string[], says: string]>([
   [['batch', 'stats'], "unknown command 'stats' (Did you mean status?)"],
   [
     ['completion', 'powershel'],
-    "command-argument value 'powershel' is invalid for argument 'shell'. It is not known (Did you mean powershell?)",
+    "command-argument value 'powershel' is invalid for argument 'shell'. Unknown shell (Did you mean powershell?)",
   ],
   [
     ['completion', 'tcl'],
-    "command-argument value 'tcl' is invalid for argument 'shell'. It is not known: it must be bash, zsh, fish or powershell",
+    "command-argument value 'tcl' is invalid for argument 'shell'. Unknown shell: it must be bash, zsh, fish or powershell",
   ],
 ])('%j', async (args, says) => {
   expect(await quiver(...args)).toEqual({ code: 2, stdout: '', stderr: `quiver: ${says}\n` });

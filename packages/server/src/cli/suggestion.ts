@@ -1,10 +1,13 @@
-/** What a person may have meant by a word that is not known. */
+/** Suggests what an unknown word may have meant. */
 
 import { distance } from 'fastest-levenshtein';
 
 const MOST_DIFFERENCES = 2;
 
-/** ` (Did you mean powershell?)` where one of few words is close, else all words: `: it must be bash, zsh or fish`. */
+/**
+ * ` (Did you mean powershell?)` when one of the words is close, else a list of all words:
+ * `: it must be bash, zsh or fish`.
+ */
 export function suggestion(word: string, words: readonly string[]): string {
   const close = words
     .map((known) => ({ known, differences: distance(word.slice(0, 64), known) }))

@@ -1,33 +1,34 @@
-/** What the operating system refused, for people. */
+/** Explains errors of the operating system to users. */
 
 const RULES: Readonly<Record<string, string>> = {
-  EACCES: 'this user may not do that',
-  EPERM: 'this user may not do that',
-  EEXIST: 'something of that name is there already',
+  EACCES: 'permission denied for this user',
+  EPERM: 'permission denied for this user',
+  EEXIST: 'the name already exists',
   EISDIR: 'it is a folder',
-  ENOENT: 'there is no such file or folder',
+  ENOENT: 'no such file or folder',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of the path is not a folder',
-  EROFS: 'it can only be read',
+  EROFS: 'the file system is read-only',
   EMFILE: 'too many files are open; see ulimit -n',
 };
 
-/** What an error code of the operating system means; undefined for those that are not known here. */
+/** What an error code of the operating system means; undefined for unknown codes. */
 export function ruleOf(code: string): string | undefined {
   return RULES[code];
 }
 
 /**
- * One line on what was refused and why: `cannot open /etc/shadow: this user may not do that (EACCES)`.
+ * One line on what was refused and why:
+ * `cannot open /etc/shadow: permission denied for this user (EACCES)`.
  *
- * @returns undefined when the error is not one of the operating system's: then it is a mistake of the program
+ * @returns undefined when it is not an error of the operating system, and so a bug of the program
  */
 export function systemProblem(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, syscall, path, dest, message } = error as NodeJS.ErrnoException & { dest?: string };
   if (code === undefined || syscall === undefined) return undefined;
   const where = [path, dest].filter((part) => part !== undefined).join(' to ');
-  // A folder that is there already is no error of mkdir, so this is something else.
+  // mkdir does not fail for an existing folder, so the name is taken by something else.
   const rule = code === 'EEXIST' && syscall === 'mkdir' ? 'it is a file, not a folder' : ruleOf(code);
   if (rule === undefined || where === '') return message.replaceAll(/\s+/g, ' ');
   return `cannot ${syscall} ${where}: ${rule} (${code})`;

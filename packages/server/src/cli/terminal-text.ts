@@ -1,22 +1,22 @@
-/** What the client commands write: data on stdout, all else on stderr. */
+/** What the client commands print: data on stdout, everything else on stderr. */
 
 /** Writes data; each line ends with a line feed. */
 export function writeData(text: string): void {
   process.stdout.write(text);
 }
 
-/** Writes one line for the person, not for a program. */
+/** Writes one line for the user, not for a program. */
 export function writeNote(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
 /**
- * A value as it may be shown on a terminal, so that no value can move the cursor, end a line or hide
- * what it is. To be used for all that came from a file or a server.
+ * A value in a form that is safe to print on a terminal: it cannot move the cursor, end a line or
+ * disguise itself. Use this for everything that came from a file or a server.
  */
 export { visibleText as shown } from '../domain/visible-text.ts';
 
-/** Rows of cells in aligned columns, two blanks between, the last column not padded. */
+/** Rows of cells in aligned columns, separated by two spaces; the last column is not padded. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows) {

@@ -33,24 +33,24 @@ const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_
 /** The command with its subcommands, to be added to the program. */
 export function tokenCommand(end: End): Command {
   const make = new Command('new')
-    .description('make a new profile token; the present one ends at once')
+    .description('create a new profile token; this revokes the current one at once')
     .option(
       '--expires-in <time>',
-      'how long it is good, for instance 12h or 30d; as the settings say by default',
+      'how long it is valid, for instance 12h or 30d; by default as in the settings',
       timeOf,
     )
-    .option('--json', 'the reply of the server as it is')
+    .option('--json', 'print the unchanged reply of the server')
     .action((options: NewOptions) => endWith(end, () => makeToken(options)));
   const show = new Command('show')
-    .description('show the present profile token')
-    .option('--json', 'the reply of the server as it is')
+    .description('show the current profile token')
+    .option('--json', 'print the unchanged reply of the server')
     .action((options: ShowOptions) => endWith(end, () => showToken(options)));
   const finish = new Command('end')
-    .description('end the present profile token')
+    .description('revoke the current profile token')
     .action((options: TokenOptions) => endWith(end, () => endToken(options)));
-  const command = new Command('token').description('make, show and end the tokens of a client');
+  const command = new Command('token').description('create, show and revoke the tokens of a client');
   for (const part of [make, show, finish]) {
-    part.option('--debug', 'the debug token instead of the profile token');
+    part.option('--debug', 'use the debug token instead of the profile token');
     command.addCommand(withConnection(part).addHelpText('after', EXAMPLES + CONNECTION_HELP));
   }
   return command.addHelpText('after', EXAMPLES);
@@ -60,7 +60,7 @@ async function makeToken(options: NewOptions): Promise<ExitCode> {
   const reply = new ReplyText();
   const token = await connect(options).admin.newToken(scopeOf(options), options.expiresIn, reply);
   printToken(token, reply, options);
-  writeNote(`the token before, if there was one, has ended`);
+  writeNote(`any earlier token has been revoked`);
   return EXIT.ok;
 }
 
@@ -76,7 +76,7 @@ async function showToken(options: ShowOptions): Promise<ExitCode> {
 
 async function endToken(options: TokenOptions): Promise<ExitCode> {
   await connect(options).admin.endToken(scopeOf(options));
-  writeNote(`the ${options.debug ? 'debug' : 'profile'} token of ${options.client} has ended`);
+  writeNote(`the ${options.debug ? 'debug' : 'profile'} token of ${options.client} has been revoked`);
   return EXIT.ok;
 }
 
@@ -90,7 +90,7 @@ function printToken(
   { json }: ShowOptions,
 ): void {
   writeData(json ? `${text}\n` : `${accessToken}\n`);
-  writeNote(`good for ${timeText(expiresIn)}`);
+  writeNote(`valid for ${timeText(expiresIn)}`);
 }
 
 function timeOf(text: string): number {

@@ -1,4 +1,7 @@
-/** The id that a person gives to `quiver get` and `quiver set`, whose kind is told by its form unless a flag says it. */
+/**
+ * The id argument of `quiver get` and `quiver set`; its kind is guessed from its form unless a flag
+ * names it.
+ */
 
 import { type Command, Option } from 'commander';
 import { type ProfileId, profileId } from 'quiver-client';
@@ -12,7 +15,7 @@ export interface KindOptions {
   readonly tnt?: boolean;
 }
 
-/** Adds `--third-party`, `--ecid` and `--tnt`, of which one may be given. */
+/** Adds `--third-party`, `--ecid` and `--tnt`, which exclude each other. */
 export function withKind(command: Command): Command {
   return command
     .addOption(new Option('--third-party', 'the id is a thirdPartyId').conflicts(['ecid', 'tnt']))
@@ -20,17 +23,19 @@ export function withKind(command: Command): Command {
     .addOption(new Option('--tnt', 'the id is a tntId').conflicts(['thirdParty', 'ecid']));
 }
 
-/** Help on how a kind is told. */
+/** Help on how the kind is guessed. */
 export const KIND_HELP = `
 Without a flag the form of the id tells which kind comes first: 38 digits are an ECID; 32 hex digits, or an id with a
 location hint such as .28_20, a tntId; any other a thirdPartyId. The other kinds are tried after it. The console finds
 profiles by the same rule, and also by a customer id with its alias, such as crm:4711.
 `;
 
-/** The kinds of id that the profile APIs address a profile by; customer ids are not among them. */
+/** The kinds of id by which the profile APIs address a profile; customer ids are not among them. */
 export type AddressedKind = Exclude<IdKind, 'customerId'>;
 
-/** The kinds that an id may be of, likeliest first. @throws ClientFailure for an id of no kind */
+/**
+ * The possible kinds of an id, likeliest first. @throws ClientFailure for an id that fits no kind
+ */
 export function kindsOf(id: string, { thirdParty, ecid, tnt }: KindOptions): readonly AddressedKind[] {
   if (thirdParty) return ['thirdPartyId'];
   if (ecid) return ['ecid'];
@@ -51,13 +56,16 @@ export function sentId(kind: AddressedKind, id: string): ProfileId {
   return profileId(kind === 'ecid' ? 'marketingCloudVisitorId' : kind, id);
 }
 
-/** A kind by which nothing was found, and what the server said to it. */
+/** A kind for which nothing was found, and the server's reply. */
 export interface Miss {
   readonly kind: AddressedKind;
   readonly message: string;
 }
 
-/** Nobody has the id: as the server says where one kind was asked for, else one line for all kinds. */
+/**
+ * No profile has the id: the server's message if only one kind was tried, else one line for all
+ * kinds.
+ */
 export function notFound(id: string, misses: readonly Miss[], { client }: { readonly client: string }) {
   const names = misses.map(({ kind }) => KIND_LABELS[kind]);
   const message =

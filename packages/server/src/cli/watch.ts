@@ -1,4 +1,4 @@
-/** `quiver watch`: the calls that a server is sent, as they come (contract sections 11 and 13). */
+/** `quiver watch`: shows the calls to a server as they arrive (contract sections 11 and 13). */
 
 import { Command } from 'commander';
 import { type JournalCall, QuiverClientError } from 'quiver-client';
@@ -21,9 +21,9 @@ Examples:
 /** The command, to be added to the program. */
 export function watchCommand(end: End): Command {
   const command = new Command('watch')
-    .description('show the calls that a sandbox, or a server with --journal, is sent, as they come')
-    .option('--all', 'those of all clients')
-    .option('--json', 'each call as the journal has it, a line each');
+    .description('show the calls to a sandbox, or to a server with --journal, as they arrive')
+    .option('--all', 'show the calls of all clients')
+    .option('--json', 'print each call as one line of JSON');
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
     .action((options: WatchOptions) => endWith(end, () => watch(options)));
@@ -35,7 +35,7 @@ async function watch(options: WatchOptions): Promise<ExitCode> {
   if (!requests) {
     throw new ClientFailure(
       EXIT.refused,
-      `${options.url} keeps no journal: start it with --journal 1000, or a sandbox`,
+      `${options.url} keeps no journal; start it with --journal 1000, or use a sandbox`,
     );
   }
   try {

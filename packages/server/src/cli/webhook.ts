@@ -1,4 +1,4 @@
-/** `quiver webhook`: where changes are sent (contract section 19). */
+/** `quiver webhook`: the targets to which changes are sent (contract section 19). */
 
 import { Command } from 'commander';
 import type { WebhookView } from 'quiver-client';
@@ -45,23 +45,23 @@ export function webhookCommand(end: End): Command {
     add(name, describe)
       .argument('<id>', 'the webhook, as quiver webhook list shows it')
       .action((id: string, options: ConnectionOptions) => endWith(end, () => run(id, options)));
-  add('list', 'show the webhooks and how far they are')
-    .option('--json', 'the reply of the server as it is')
+  add('list', 'show the webhooks and their progress')
+    .option('--json', 'print the unchanged reply of the server')
     .action((options: ListOptions) => endWith(end, () => list(options)));
-  add('add', 'make a webhook and show its secret')
+  add('add', 'create a webhook and show its secret')
     .argument('<url>', 'where to send changes')
-    .option('--types <types>', 'some types of changes, with commas; all by default', typesOf)
-    .option('--json', 'the reply of the server as it is')
+    .option('--types <types>', 'types of changes, separated by commas; all by default', typesOf)
+    .option('--json', 'print the unchanged reply of the server')
     .action((url: string, options: AddOptions) => endWith(end, () => make(url, options)));
   ofOne('test', 'send a message of the type test now', test);
   ofOne('pause', 'send nothing until it is resumed', (id, options) => pause(id, options, true));
-  ofOne('resume', 'go on where it was paused', (id, options) => pause(id, options, false));
+  ofOne('resume', 'resume where it was paused', (id, options) => pause(id, options, false));
   ofOne('secret', 'show the secret that messages are signed with', secret).option(
     '--new',
-    'make a new one; the present one ends at once',
+    'create a new one; the current one is revoked at once',
   );
-  ofOne('failures', 'show messages that were given up, a line of JSON each', failures);
-  ofOne('redeliver', 'send messages that were given up once more', redeliver);
+  ofOne('failures', 'show undeliverable messages, one line of JSON each', failures);
+  ofOne('redeliver', 'send undeliverable messages again', redeliver);
   ofOne('remove', 'remove a webhook', remove);
   return command.addHelpText('after', EXAMPLES);
 }
@@ -97,7 +97,7 @@ async function test(id: string, options: ConnectionOptions): Promise<ExitCode> {
 
 async function pause(id: string, options: ConnectionOptions, paused: boolean): Promise<ExitCode> {
   await connect(options).admin.changeWebhook(id, { paused });
-  writeNote(paused ? 'it is paused' : 'it goes on');
+  writeNote(paused ? 'paused' : 'resumed');
   return EXIT.ok;
 }
 
@@ -114,12 +114,12 @@ async function failures(id: string, options: ConnectionOptions): Promise<ExitCod
 
 async function redeliver(id: string, options: ConnectionOptions): Promise<ExitCode> {
   const count = await connect(options).admin.redeliver(id);
-  writeNote(`${count} messages are sent once more`);
+  writeNote(`${count} messages will be sent again`);
   return EXIT.ok;
 }
 
 async function remove(id: string, options: ConnectionOptions): Promise<ExitCode> {
   await connect(options).admin.removeWebhook(id);
-  writeNote('it is removed');
+  writeNote('removed');
   return EXIT.ok;
 }

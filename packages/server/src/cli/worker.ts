@@ -1,4 +1,4 @@
-/** `quiver worker`: what `serve` starts for each of its workers; not for people. */
+/** `quiver worker`: the command that `serve` runs for each of its workers; not for users. */
 
 import type { ServeConfig } from '../config/config.ts';
 import { ignoreProxies } from '../config/proxies.ts';
@@ -13,16 +13,16 @@ import { StoreFormatError } from '../storage/store-format-error.ts';
 import { doctorAdvice } from './data-folder-failure.ts';
 import { isDamage } from './inspect-store.ts';
 
-/** What the supervisor tells a worker to serve. */
+/** The supervisor's instructions for a worker. */
 export interface Assignment {
-  /** With the port that was found for all. */
+  /** Includes the port that was found for all workers. */
   readonly config: ServeConfig;
   readonly adminToken: string;
   readonly signingKey: string;
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */
   readonly startedAt: number;
-  /** Its place among the workers, from 0. */
+  /** The worker's place, from 0. */
   readonly place: number;
   readonly role: ServerRole;
 }
@@ -60,7 +60,10 @@ export async function worker(): Promise<void> {
   });
 }
 
-/** A worker holds the lock of the data folder itself: it outlives a supervisor that was killed by as long as it drains. */
+/**
+ * A worker also holds the lock of the data folder itself, because after its supervisor was killed
+ * it still runs while it drains.
+ */
 function holdingDataFolder(dataDir: string, server: QuiverServer): QuiverServer {
   let lock: Claim | undefined;
   return {
