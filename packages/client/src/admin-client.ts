@@ -1,4 +1,7 @@
-/** The Admin API: tokens and settings, as Adobe has them too, and what only Quiver has. All of it needs the admin token. */
+/**
+ * The Admin API: tokens and settings as at Adobe, and what only Quiver has. All of it needs the
+ * admin token.
+ */
 
 import { type CallOptions, type Connection, type RequestBody, refusalOf } from './connection.ts';
 import type { pathsOf } from './paths.ts';
@@ -33,32 +36,32 @@ import type {
 import { jsonOf, type Request, requested, undefinedWhen404 } from './requested.ts';
 import { eventsOf } from './server-sent-events.ts';
 
-/** Which profiles a list is to show; all conditions must be met. */
+/** The conditions of a list of profiles; all must be met. */
 export interface ListQuery {
-  /** Ids that begin with it. */
+  /** Only ids that begin with this. */
   readonly prefix?: string | undefined;
-  /** With a prefix: ids of this kind alone. */
+  /** With a prefix: only ids of this kind. */
   readonly kind?: IdKind | undefined;
-  /** Profiles that changed at that time or later, ISO 8601. */
+  /** Only profiles that changed at this time or later, ISO 8601. */
   readonly writtenSince?: string | undefined;
   readonly attribute?: { readonly name: string; readonly value: string } | undefined;
-  /** The most profiles of a page, 1 to 1,000; 50 by default. */
+  /** The most profiles per page, 1 to 1,000; 50 by default. */
   readonly limit?: number | undefined;
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly cursor?: string | undefined;
-  /** Whether each comes with all its attributes. */
+  /** Whether to include all attributes of each profile. */
   readonly withAttributes?: boolean | undefined;
 }
 
-/** What of the change feed is wanted. */
+/** Which part of the change feed to return. */
 export interface ChangesWanted {
-  /** A cursor, or `now`; the oldest change that is kept by default. */
+  /** A cursor, or `now`; by default the oldest change that is kept. */
   readonly after?: string | undefined;
-  /** The types wanted; all by default. */
+  /** The types to return; all by default. */
   readonly types?: readonly ChangeType[] | undefined;
-  /** With `profile` each change has the state of its profile; none by default. */
+  /** `profile` adds the state of its profile to each change; absent by default. */
   readonly include?: 'profile' | undefined;
-  /** The most changes of a page, 1 to 1,000; 100 by default. */
+  /** The most changes per page, 1 to 1,000; 100 by default. */
   readonly limit?: number | undefined;
 }
 
@@ -76,16 +79,17 @@ export class AdminClient {
     this.#paths = paths;
   }
 
-  /** The present token; undefined when there is none. */
+  /** The current token; undefined when there is none. */
   token(scope: TokenScope = 'profile_api', options?: CallOptions): Promise<ClientToken | undefined> {
     const call = { path: this.#paths.token, query: { authorizationScope: scope } };
     return undefinedWhen404(() => this.#ask<ClientToken>(call, options, 'accessToken'));
   }
 
   /**
-   * Makes a new token; the present one of that scope ends at once. Not sent again when the reply is lost.
+   * Creates a new token, which revokes the current one of that scope at once. Not retried when the
+   * reply is lost.
    *
-   * @param expiresInSeconds of a profile token; as the settings say by default
+   * @param expiresInSeconds the lifetime of a profile token; by default that of the settings
    */
   newToken(
     scope: TokenScope = 'profile_api',
@@ -97,7 +101,7 @@ export class AdminClient {
     return this.#ask<ClientToken>(call, options, 'accessToken');
   }
 
-  /** Ends the present token of a scope (Quiver alone). */
+  /** Revokes the current token of a scope (only Quiver). */
   async endToken(scope: TokenScope = 'profile_api', options?: CallOptions): Promise<void> {
     await this.#ask(
       { method: 'DELETE', path: this.#paths.token, query: { authorizationScope: scope } },
@@ -114,7 +118,7 @@ export class AdminClient {
     );
   }
 
-  /** Changes the settings that are given; null takes one back to its default. Returns all of them. */
+  /** Changes the given settings; null resets one to its default. Returns all settings. */
   changeSettings(changes: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<ClientSettings> {
     const call: Request = {
       method: 'PATCH',
@@ -135,19 +139,19 @@ export class AdminClient {
     return reply.mboxProfileAttributes;
   }
 
-  /** The server itself (Quiver alone). */
+  /** Describes the server itself (only Quiver). */
   server(options?: CallOptions): Promise<ServerView> {
     return this.#ask<ServerView>({ path: this.#paths.server }, options, 'version');
   }
 
-  /** The edge clusters, the one that was asked first (Quiver alone). */
+  /** The edge clusters, the called one first (only Quiver). */
   async edges(options?: CallOptions): Promise<readonly EdgeView[]> {
     return (await this.#ask<{ edges: readonly EdgeView[] }>({ path: this.#paths.edges }, options, 'edges'))
       .edges;
   }
 
   /**
-   * What was counted, a day (Quiver alone).
+   * The counted usage per day (only Quiver).
    *
    * @param range first and last day, `2026-11-24`, UTC; the last 30 days by default
    */
@@ -159,24 +163,24 @@ export class AdminClient {
     return (await this.#ask<{ days: readonly UsageDay[] }>(call, options, 'days')).days;
   }
 
-  /** The latest batches (Quiver alone). */
+  /** The latest batches (only Quiver). */
   async batches(options?: CallOptions): Promise<readonly BatchView[]> {
     const call = { path: this.#paths.batches };
     return (await this.#ask<{ batches: readonly BatchView[] }>(call, options, 'batches')).batches;
   }
 
-  /** One batch; undefined when there is none (Quiver alone). */
+  /** One batch; undefined when there is none (only Quiver). */
   batch(id: string, options?: CallOptions): Promise<BatchView | undefined> {
     return undefinedWhen404(() => this.#ask<BatchView>({ path: this.#paths.batch(id) }, options, 'state'));
   }
 
-  /** Some failed rows of a batch, from a line on (Quiver alone). */
+  /** Some failed rows of a batch, starting at a line (only Quiver). */
   async failures(id: string, fromLine = 1, options?: CallOptions): Promise<FailuresPage> {
     const call = { path: this.#paths.failures(id), query: { fromLine: String(fromLine) } };
     return this.#ask<FailuresPage>(call, options, 'failures');
   }
 
-  /** All failed rows of a batch, asked for page by page (Quiver alone). */
+  /** All failed rows of a batch, fetched page by page (only Quiver). */
   async *failedRows(id: string, options?: CallOptions): AsyncGenerator<FailedRow, void, undefined> {
     for (let line: number | undefined = 1; line !== undefined; ) {
       const page: FailuresPage = await this.failures(id, line, options);
@@ -185,16 +189,17 @@ export class AdminClient {
     }
   }
 
-  /** The failed rows of a batch as a file that can be sent again (Quiver alone). */
+  /** The failed rows of a batch as a file that can be sent again (only Quiver). */
   async failuresFile(id: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
     return this.#open({ path: this.#paths.failures(id), query: { format: 'file' } }, options);
   }
 
   /**
-   * The last calls that the server was sent, oldest first: of a sandbox, or of a server with `--journal` (Quiver alone).
+   * The last calls to the server, oldest first: to a sandbox, or to a server with `--journal` (only
+   * Quiver).
    *
-   * @param at where they are, as {@link server} says
-   * @param ofAll whether those of all clients; of this one alone by default
+   * @param at the path of the journal, as {@link server} reports it
+   * @param ofAll whether to include all clients; by default only this one
    */
   async requests(
     at: NonNullable<ServerView['requests']>,
@@ -205,7 +210,10 @@ export class AdminClient {
     return (await this.#ask<{ requests: readonly JournalCall[] }>(call, options, 'requests')).requests;
   }
 
-  /** As {@link requests}: each call from now on, until the server or the signal of the options ends it (Quiver alone). */
+  /**
+   * As {@link requests}, but yields each call from now on, until the server or the signal of the
+   * options ends it (only Quiver).
+   */
   async *requestsFromNow(
     at: NonNullable<ServerView['requests']>,
     ofAll = false,
@@ -216,7 +224,7 @@ export class AdminClient {
     for await (const data of eventsOf(body, options?.signal)) yield JSON.parse(data);
   }
 
-  /** Forgets the calls that the server was sent (Quiver alone). See {@link requests}. */
+  /** Deletes the recorded calls (only Quiver). See {@link requests}. */
   async forgetRequests(
     at: NonNullable<ServerView['requests']>,
     ofAll = false,
@@ -240,8 +248,8 @@ export class AdminClient {
   }
 
   /**
-   * A page of the change feed (Quiver alone). Rejects with `refused` and status 410 when changes behind the cursor are kept no
-   * longer.
+   * A page of the change feed (only Quiver). Rejects with `refused` and status 410 when changes
+   * after the cursor are no longer kept.
    *
    * @param waitSeconds how long an empty page waits for a change, 0 to 60; 0 by default
    */
@@ -260,7 +268,9 @@ export class AdminClient {
     return this.#ask<ChangePage>(call, { ...time, ...options }, 'next');
   }
 
-  /** All changes from a place on, also those to come, until the signal ends it (Quiver alone). */
+  /**
+   * All changes from a cursor on, including future ones, until the signal ends it (only Quiver).
+   */
   async *followChanges(
     wanted: ChangesWanted = {},
     options?: CallOptions,
@@ -272,13 +282,16 @@ export class AdminClient {
     }
   }
 
-  /** The webhooks of the client (Quiver alone). */
+  /** The webhooks of the client (only Quiver). */
   async webhooks(options?: CallOptions): Promise<readonly WebhookView[]> {
     const call = { path: this.#paths.webhooks };
     return (await this.#ask<{ webhooks: readonly WebhookView[] }>(call, options, 'webhooks')).webhooks;
   }
 
-  /** Makes a webhook, which sends changes from now on; the reply has its secret (Quiver alone). */
+  /**
+   * Creates a webhook, which sends changes from now on; the reply contains its secret (only
+   * Quiver).
+   */
   makeWebhook(wanted: WebhookWanted & { readonly url: string }, options?: CallOptions): Promise<WebhookView> {
     return this.#ask<WebhookView>(
       { method: 'POST', path: this.#paths.webhooks, json: wanted },
@@ -287,26 +300,26 @@ export class AdminClient {
     );
   }
 
-  /** Changes or pauses a webhook (Quiver alone). */
+  /** Changes, pauses or resumes a webhook (only Quiver). */
   changeWebhook(id: string, wanted: WebhookWanted, options?: CallOptions): Promise<WebhookView> {
     const path = this.#paths.webhook(id);
     const call: Request = { method: 'PATCH', path, json: wanted, repeatable: 'always' };
     return this.#ask<WebhookView>(call, options, 'id');
   }
 
-  /** Removes a webhook (Quiver alone). */
+  /** Removes a webhook (only Quiver). */
   async removeWebhook(id: string, options?: CallOptions): Promise<void> {
     await this.#ask({ method: 'DELETE', path: this.#paths.webhook(id) }, options);
   }
 
-  /** The secret of a webhook (Quiver alone). @param isNew whether to replace it by another */
+  /** The secret of a webhook (only Quiver). @param isNew whether to replace it with a new one */
   async webhookSecret(id: string, isNew = false, options?: CallOptions): Promise<string> {
     const path = this.#paths.webhook(id, '/secret');
     const call: Request = isNew ? { method: 'POST', path } : { path };
     return (await this.#ask<{ secret: string }>(call, options, 'secret')).secret;
   }
 
-  /** Sends a message of the type `test` now (Quiver alone). */
+  /** Sends a message of the type `test` now (only Quiver). */
   testWebhook(
     id: string,
     options?: CallOptions,
@@ -314,36 +327,38 @@ export class AdminClient {
     return this.#ask({ method: 'POST', path: this.#paths.webhook(id, '/test') }, options, 'delivered');
   }
 
-  /** Messages of a webhook that were given up, the oldest first (Quiver alone). */
+  /** The undeliverable messages of a webhook, oldest first (only Quiver). */
   async webhookFailures(id: string, options?: CallOptions): Promise<readonly WebhookFailure[]> {
     const call = { path: this.#paths.webhook(id, '/failures') };
     return (await this.#ask<{ failures: readonly WebhookFailure[] }>(call, options, 'failures')).failures;
   }
 
-  /** Sends the messages that were given up once more; how many there are (Quiver alone). */
+  /** Sends the undeliverable messages again; returns their number (only Quiver). */
   async redeliver(id: string, options?: CallOptions): Promise<number> {
     const path = this.#paths.webhook(id, '/failures/redeliver');
     const call: Request = { method: 'POST', path, repeatable: 'always' };
     return (await this.#ask<{ redelivered: number }>(call, options, 'redelivered')).redelivered;
   }
 
-  /** Lets a stuck batch go on (Quiver alone). */
+  /** Resumes a stuck batch (only Quiver). */
   async retryBatch(id: string, options?: CallOptions): Promise<void> {
     await this.#ask({ method: 'POST', path: this.#paths.retry(id), repeatable: 'always' }, options);
   }
 
-  /** The sources of customer attributes (Quiver alone). */
+  /** The sources of customer attributes (only Quiver). */
   async customerSources(options?: CallOptions): Promise<readonly CustomerSourceView[]> {
     const call = { path: this.#paths.customerSources };
     return (await this.#ask<{ sources: readonly CustomerSourceView[] }>(call, options, 'sources')).sources;
   }
 
   /**
-   * Uploads a CSV file of customer attributes, as it is, gzipped or zipped. When this returns the server has it on disk, and applies
-   * it as a batch (Quiver alone). Sent again only when the server refused because it was busy.
+   * Uploads a CSV file of customer attributes, plain, gzipped or zipped. When this resolves, the
+   * server has stored the file; it then applies it as a batch (only Quiver). Retried only when the
+   * server refused because it was busy.
    *
-   * @param content the bytes, or what makes them anew for each try
-   * @param ids what the first column holds; said by the first upload of a source, `customerId` by default
+   * @param content the bytes, or a function that makes them for each try
+   * @param ids what the first column contains; set by the first upload of a source, `customerId` by
+   *   default
    */
   uploadCustomerAttributes(
     source: string,
@@ -359,21 +374,21 @@ export class AdminClient {
       body: content,
       repeatable: 'refused',
     };
-    // A file takes as long as the line needs for it.
+    // No limit, because the time depends on the size of the file and the speed of the connection.
     return this.#ask<AcceptedCustomerFile>(call, { timeoutMs: 0, ...options }, 'batchId');
   }
 
   /**
-   * A profile with all its ids; undefined when there is none (Quiver alone).
+   * A profile with all its ids; undefined when there is none (only Quiver).
    *
-   * @param kind of the id; told by its form by default
+   * @param kind the kind of the id; by default it is guessed from the id's form
    */
   async profile(id: string, kind?: IdKind, options?: CallOptions): Promise<ProfileView | undefined> {
     const call = { path: this.#paths.adminProfile, query: { id: textOf('id', id), kind } };
     return undefinedWhen404(() => this.#ask<ProfileView>(call, options, 'attributes'));
   }
 
-  /** A page of the profiles of the client (Quiver alone). */
+  /** A page of the profiles of the client (only Quiver). */
   profilePage(query: ListQuery = {}, options?: CallOptions): Promise<ProfilePage> {
     const { prefix, kind, writtenSince, attribute, limit, cursor, withAttributes } = query;
     const call: Request = {
@@ -391,7 +406,7 @@ export class AdminClient {
     return this.#ask<ProfilePage>(call, options, 'profiles');
   }
 
-  /** All profiles that meet conditions, asked for page by page (Quiver alone). */
+  /** All profiles that meet the conditions, fetched page by page (only Quiver). */
   async *profiles(
     query: Omit<ListQuery, 'cursor'> = {},
     options?: CallOptions,
@@ -405,9 +420,9 @@ export class AdminClient {
   }
 
   /**
-   * Every profile of the client, as NDJSON or as a table (Quiver alone).
+   * Every profile of the client, as NDJSON or as a table (only Quiver).
    *
-   * @param from the snapshot and the position behind which an export goes on; a new one by default
+   * @param from the snapshot and the position at which to resume an export; a new export by default
    */
   async exportProfiles(
     format: 'ndjson' | 'csv' = 'ndjson',
@@ -420,9 +435,10 @@ export class AdminClient {
   }
 
   /**
-   * Takes in an export (Quiver alone). To send the same twice is to send it once.
+   * Imports an export (only Quiver). Sending the same export twice has the same effect as sending
+   * it once.
    *
-   * @param body an export as NDJSON; a function makes it anew for each try
+   * @param body an export as NDJSON, or a function that makes it for each try
    */
   importProfiles(body: RequestBody | (() => RequestBody), options?: CallOptions): Promise<ImportCounts> {
     const call: Request = {
@@ -432,14 +448,15 @@ export class AdminClient {
       body,
       repeatable: typeof body === 'function' ? 'always' : 'never',
     };
-    // A file takes as long as the line needs for it.
+    // No limit, because the time depends on the size of the file and the speed of the connection.
     return this.#ask<ImportCounts>(call, { timeoutMs: 0, ...options }, 'imported');
   }
 
   /**
-   * Access to, erasure or suppression of persons (Quiver alone). It goes on by itself until its state is `complete`.
+   * Requests access to, erasure or suppression of persons (only Quiver). The server continues on
+   * its own until the state is `complete`.
    *
-   * @param identities each an id of a person
+   * @param identities the ids of the persons
    */
   privacyRequest(
     type: PrivacyType,
@@ -455,18 +472,21 @@ export class AdminClient {
     return this.#ask<PrivacyRequestView>(call, options, 'state');
   }
 
-  /** A request for privacy; undefined when there is none (Quiver alone). */
+  /** The status of a privacy request; undefined when there is none (only Quiver). */
   privacyStatus(id: string, options?: CallOptions): Promise<PrivacyRequestView | undefined> {
     const call = { path: this.#paths.privacyRequest(id) };
     return undefinedWhen404(() => this.#ask<PrivacyRequestView>(call, options, 'state'));
   }
 
-  /** What is stored of an identity of an access request, counted from 1, as JSON text (Quiver alone). */
+  /**
+   * The stored data of an identity of an access request, counted from 1, as JSON text (only
+   * Quiver).
+   */
   async privacyFile(id: string, n: number, options?: CallOptions): Promise<string> {
     return (await requested(this.#connection, { path: this.#paths.privacyFile(id, n) }, options)).text;
   }
 
-  /** Sets attributes of a profile (Quiver alone). */
+  /** Sets attributes of a profile (only Quiver). */
   async setAttributes(
     id: string,
     kind: IdKind,
@@ -479,13 +499,13 @@ export class AdminClient {
     await this.#ask(call, options);
   }
 
-  /** Removes an attribute of a profile (Quiver alone). */
+  /** Removes an attribute of a profile (only Quiver). */
   async removeAttribute(id: string, kind: IdKind, name: string, options?: CallOptions): Promise<void> {
     const query = { id: textOf('id', id), kind, name: textOf('name', name) };
     await this.#ask({ method: 'DELETE', path: this.#paths.adminAttribute, query }, options);
   }
 
-  /** Removes a profile with all its ids (Quiver alone). */
+  /** Removes a profile with all its ids (only Quiver). */
   async removeProfile(id: string, kind: IdKind, options?: CallOptions): Promise<void> {
     await this.#ask(
       { method: 'DELETE', path: this.#paths.adminProfile, query: { id: textOf('id', id), kind } },
@@ -495,12 +515,12 @@ export class AdminClient {
 
   async #ask<Reply>(call: Request, options?: CallOptions, member?: string): Promise<Reply> {
     const reply = await requested(this.#connection, call, options);
-    // 204: the server has nothing to say.
+    // A 204 reply has no body.
     return reply.text === '' ? (undefined as Reply) : jsonOf<Reply>(reply, member);
   }
 }
 
-/** The name of an attribute before the colon that ends it. */
+/** Escapes the name of an attribute, which a colon ends. */
 function escaped(name: string): string {
   return name.replaceAll('%', '%25').replaceAll(':', '%3A');
 }

@@ -1,14 +1,17 @@
-/** Puts records into batch files: percent-encoded cells, one header for all, within the limits of one file. */
+/**
+ * Encodes records into batch files: percent-encoded cells, one header for all rows, within the
+ * limits of one file.
+ */
 
-/** What one row sets. */
+/** The content of one row. */
 export interface ProfileRecord {
-  /** A tntId or a thirdPartyId, as the batch says. */
+  /** A tntId or a thirdPartyId, depending on the batch. */
   readonly id: string;
-  /** Values by the names of attributes, without `profile.`; an empty value sets nothing. */
+  /** Values by attribute name, without `profile.`; an empty value sets nothing. */
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** What the ids of a batch are. */
+/** The kind of the ids of a batch. */
 export type BatchKey = 'thirdPartyId' | 'pcId';
 
 /** The limits of one batch file: under 50 MB, at most 500,000 rows. */
@@ -23,15 +26,18 @@ export interface BatchLimits {
 export interface EncodedBatch {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly rows: number;
-  /** The place among all records of its first one, from 0: with a failed row's line it tells which record failed. */
+  /**
+   * The index of its first record among all records, from 0; together with the line of a failed row
+   * it tells which record failed.
+   */
   readonly firstRecord: number;
 }
 
-/** Records on their way into one file. */
+/** The records of a file that is being built. */
 class OpenBatch {
   readonly rows: { readonly id: string; readonly cells: ReadonlyMap<string, string> }[] = [];
   readonly columns = new Set<string>();
-  /** Of the header's names and of all cells, all ASCII, without commas and line ends. */
+  /** The size of the header's names and of all cells, all ASCII, without commas and line ends. */
   #textBytes: number;
   readonly #key: BatchKey;
 
@@ -40,7 +46,7 @@ class OpenBatch {
     this.#textBytes = `batch=${key}`.length;
   }
 
-  /** How large the file would be with this row. */
+  /** The size of the file if this row were added. */
   bytesWith(id: string, cells: ReadonlyMap<string, string>): number {
     let text = this.#textBytes + id.length;
     let columns = this.columns.size;
@@ -50,7 +56,7 @@ class OpenBatch {
       columns += 1;
       text += name.length;
     }
-    // The header and each row: a comma a column, and a line feed.
+    // The header and each row have a comma per column, and a line feed.
     return text + (this.rows.length + 2) * (columns + 1);
   }
 
@@ -76,11 +82,12 @@ class OpenBatch {
 }
 
 /**
- * Turns records into batch files, each as full as the limits allow. Records of one file may have different attributes: its header
- * names all of them. Holds no more than one file in memory.
+ * Encodes records into batch files, each as full as the limits allow. Records of one file may have
+ * different attributes; its header names all of them. At most one file is kept in memory.
  *
- * @param key what the ids of the records are
- * @throws RangeError for a record that no file takes: without an id, without an attribute, or too large
+ * @param key the kind of the records' ids
+ * @throws RangeError for a record that fits into no file: without an id, without an attribute, or
+ *   too large
  */
 export async function* encodeBatches(
   records: AsyncIterable<ProfileRecord> | Iterable<ProfileRecord>,

@@ -1,46 +1,55 @@
-/** Sends the calls: addresses, headers, time limits, and which calls are sent again. */
+/** Sends calls: addresses, headers, time limits, and retries. */
 
 import { QuiverClientError } from './errors.ts';
 import { messageOf } from './reply-text.ts';
 
-/** Where the server is, and how to call it. */
+/** The address of the server, and how to call it. */
 export interface ConnectionOptions {
   /** The server, for instance `http://127.0.0.1:8680` or `https://acme.tt.omtrdc.net`. */
   readonly url: string;
   /** The client code. */
   readonly client: string;
   /**
-   * A profile token, or the admin token for what needs it; sent as `Authorization: Bearer`. A function is asked before each try.
-   * None by default.
+   * A profile token, or the admin token for calls that need it; sent as `Authorization: Bearer`. A
+   * function is called before each try. None by default.
    */
   readonly token?: string | (() => string | undefined | Promise<string | undefined>) | undefined;
   /** Headers of every call, for instance `X-Api-Key` for Adobe's Admin API; none by default. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** How long one try may take, in milliseconds, the reply included; 30,000 by default, 0 for no limit. */
+  /**
+   * How long one try may take, in milliseconds, including the reply; 30,000 by default, 0 for no
+   * limit.
+   */
   readonly timeoutMs?: number;
-  /** How often a call that may be sent again is; 3 by default, 0 for never. */
+  /** How often a call is retried, if that is safe; 3 by default, 0 for never. */
   readonly retries?: number;
-  /** Sends the requests: `fetch` of the runtime by default. One of your own brings proxies, certificates or tests. */
+  /**
+   * Sends the requests; by default the `fetch` of the runtime. Replace it to use proxies or
+   * certificates, or in tests.
+   */
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
 
-/** What may be said for one call. */
+/** Options of one call. */
 export interface CallOptions {
-  /** Ends the call; it then rejects with the signal's reason. */
+  /** Aborts the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** In place of that of the client. */
+  /** Overrides that of the client. */
   readonly timeoutMs?: number;
-  /** In place of that of the client. */
+  /** Overrides that of the client. */
   readonly retries?: number;
-  /** Told before a call is sent again: after which status (0 without a reply), and how long it waits, in milliseconds. */
+  /**
+   * Called before a retry, with the status of the last reply (0 without one) and the delay in
+   * milliseconds.
+   */
   readonly onRetry?: (status: number, waitMs: number) => void;
-  /** Told the reply as it came, before it is read. */
+  /** Called with the unchanged reply, before it is parsed. */
   readonly onReply?: (reply: RawReply) => void;
 }
 
-/** A reply as it came. */
+/** An unchanged reply. */
 export interface RawReply {
-  /** The server that gave it. */
+  /** The server that sent it. */
   readonly url: string;
   readonly status: number;
   readonly headers: Headers;
@@ -48,24 +57,27 @@ export interface RawReply {
 }
 
 /**
- * When a call may be sent again:
- * - `always`: carried out twice it leaves the same as once.
+ * When a call may be retried:
+ * - `always`: repeating it has no further effect.
  * - `refused`: only when the server has answered 429 or 503, not when the reply was lost.
  * - `never`.
  */
 export type Repeatable = 'always' | 'refused' | 'never';
 
-/** What can be sent as a body; a stream needs a runtime whose fetch sends streams, which browsers do over HTTP/2 alone. */
+/**
+ * The types of a body; a stream needs a runtime whose fetch can send streams, which browsers do
+ * only over HTTP/2.
+ */
 export type RequestBody = string | Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 
 /** One call. */
 export interface Call {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** From the root of the server, encoded. */
+  /** Relative to the root of the server, encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A function makes the body anew for each try. */
+  /** A function makes the body for each try. */
   readonly body?: RequestBody | (() => RequestBody) | undefined;
   /** `always` for GET and DELETE, else `never`. */
   readonly repeatable?: Repeatable;
@@ -73,16 +85,19 @@ export interface Call {
 
 const FIRST_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 2000;
-/** A server that wants to be left alone for longer is told to the caller, who knows better. */
+/** If a server asks for a longer delay, the call fails and the caller decides. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-/** One client's part of one server. */
+/** The connection of one client to one server. */
 export class Connection {
   readonly url: string;
   readonly client: string;
   readonly #options: ConnectionOptions;
 
-  /** @throws TypeError when `url` is not one of http or https, or holds a user, a query or a fragment */
+  /**
+   * @throws TypeError when `url` is not an http or https URL, or contains a user, a query or a
+   *   fragment
+   */
   constructor(options: ConnectionOptions) {
     const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) {
@@ -99,7 +114,7 @@ export class Connection {
   }
 
   /**
-   * Sends a call and reads the whole reply, whatever its status is.
+   * Sends a call and reads the whole reply, whatever its status.
    *
    * @throws QuiverClientError `unreachable` or `timeout`
    */
@@ -114,7 +129,10 @@ export class Connection {
     return reply;
   }
 
-  /** As {@link send}; the body of the reply is left to the caller, and the time limit ends when it begins. */
+  /**
+   * As {@link send}, but the caller reads the body of the reply; the time limit ends when the body
+   * begins.
+   */
   open(call: Call, options: CallOptions = {}): Promise<Response> {
     return this.#tries(call, options, (response) => Promise.resolve(response));
   }
@@ -155,7 +173,8 @@ export class Connection {
     const { token, headers: own } = this.#options;
     const bearer = typeof token === 'function' ? await token() : token;
     signal?.throwIfAborted();
-    // The query names the client where the path might be taken for another: a client not served is then refused.
+    // The query names the client in case the path could mean another one; a client that is not
+    // served is then refused.
     const parameters = new URLSearchParams({ client: this.client, ...withoutUndefined(query) });
     const content = typeof body === 'function' ? body() : body;
     const limit = new AbortController();
@@ -164,7 +183,7 @@ export class Connection {
     const timer = timeoutMs > 0 ? setTimeout(() => limit.abort(TIME_IS_UP), timeoutMs) : undefined;
     const init: RequestInit & { duplex?: 'half' } = {
       method,
-      // A token must not follow to another address.
+      // A token must not be sent to another address.
       redirect: 'error',
       headers: { ...own, ...(bearer && { authorization: `Bearer ${bearer}` }), ...headers },
       signal: limit.signal,
@@ -194,7 +213,7 @@ export class Connection {
 
 const TIME_IS_UP = 'time is up';
 
-/** What a refusal throws. */
+/** The error for a refusal. */
 export function refusalOf({ url, status, text, headers }: RawReply): QuiverClientError {
   return new QuiverClientError('refused', messageOf(text), {
     url,
@@ -203,7 +222,9 @@ export function refusalOf({ url, status, text, headers }: RawReply): QuiverClien
   });
 }
 
-/** `Retry-After` in milliseconds, given as seconds or as a date (RFC 9110 section 10.2.3). */
+/**
+ * `Retry-After` in milliseconds; the header contains seconds or a date (RFC 9110 section 10.2.3).
+ */
 function retryAfterMs(headers: Headers): number | undefined {
   const text = headers.get('retry-after')?.trim();
   if (!text) return undefined;
@@ -212,7 +233,7 @@ function retryAfterMs(headers: Headers): number | undefined {
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
-/** Waits. @throws the reason of the signal, at once when it is given */
+/** Waits. @throws the signal's reason as soon as it aborts */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason as Error);
@@ -234,10 +255,10 @@ function withoutUndefined(query: Readonly<Record<string, string | undefined>>): 
   );
 }
 
-/** What Bun advises those who call its fetch themselves. */
+/** Bun's advice to people who call its fetch themselves. */
 const BUN_ADVICE = / (For more information, pass|Was there a typo|Is the computer able)\b.*$/;
 
-/** What went wrong beneath a failed fetch; Node hides it in the cause, Bun says it itself. */
+/** The underlying reason of a failed fetch; Node puts it into the cause, Bun into the message. */
 function networkReason(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
   const { cause, code, message } = error as { cause?: unknown; code?: unknown; message?: unknown };

@@ -1,13 +1,14 @@
 /**
  * Why a call failed:
- * - `refused`: the server answered, with a status that is not a success; `status` has it.
- * - `unreachable`: there was no reply; whether the call was carried out is not known.
+ * - `refused`: the server answered with an error; `status` has its status.
+ * - `unreachable`: there was no reply; it is unknown whether the call was carried out.
  * - `timeout`: as `unreachable`, because the time was up.
- * - `unexpected`: the reply is not one of these APIs, for instance the page of a proxy.
+ * - `unexpected`: the reply does not come from these APIs; it is, for instance, the page of a
+ *   proxy.
  */
 export type FailureKind = 'refused' | 'unreachable' | 'timeout' | 'unexpected';
 
-/** A call that failed. The message is one line and names the reason that the server gave. */
+/** A call that failed. The message is one line with the reason that the server gave. */
 export class QuiverClientError extends Error {
   override readonly name = 'QuiverClientError';
   readonly kind: FailureKind;
@@ -15,7 +16,7 @@ export class QuiverClientError extends Error {
   readonly status: number;
   /** The server that was called. */
   readonly url: string;
-  /** What `Retry-After` said, in milliseconds; undefined when it said nothing. */
+  /** The value of `Retry-After` in milliseconds; undefined without one. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -36,7 +37,7 @@ export class QuiverClientError extends Error {
   }
 }
 
-/** A call that cannot be sent as it was made: a wrong or missing id, name or value. Nothing was sent. */
+/** A call with invalid arguments: a wrong or missing id, name or value. Nothing was sent. */
 export class QuiverArgumentError extends TypeError {
   override readonly name = 'QuiverArgumentError';
 }

@@ -1,4 +1,4 @@
-/** What the package exports. */
+/** The exports of the package. */
 
 export { AdminClient, type ChangesWanted, type ListQuery } from './admin-client.ts';
 export {

@@ -1,11 +1,11 @@
-/** Where the server has what, relative to its root, each part encoded. */
+/** The paths of the server, relative to its root, each part encoded. */
 
 import { QuiverArgumentError } from './errors.ts';
 import { onlyId, type ProfileId, textOf } from './profile-id.ts';
 
 /**
- * One part of a path, encoded. `.` and `..` are refused: every fetch takes them as steps in the path, also as `%2E`, and the
- * call would reach another resource.
+ * One part of a path, encoded. `.` and `..` are refused, because every fetch resolves them as path
+ * steps, even as `%2E`, and the call would reach another resource.
  */
 function part(name: string, value: string): string {
   if (value === '.' || value === '..')
@@ -13,7 +13,10 @@ function part(name: string, value: string): string {
   return encodeURIComponent(textOf(name, value));
 }
 
-/** The paths of one client; of those that name it, none is good when it is empty, as for calls that are of no client. */
+/**
+ * The paths of one client. With an empty client, as for calls of no client, only paths that do not
+ * contain it are valid.
+ */
 export function pathsOf(client: string) {
   const code = client === '' ? '' : part('client', client);
   const admin = `/${code}/target`;
@@ -45,13 +48,16 @@ export function pathsOf(client: string) {
     privacyRequest: (id: string) => `${admin}/privacy/requests/${part('request id', id)}`,
     privacyFile: (id: string, n: number) => `${admin}/privacy/requests/${part('request id', id)}/files/${n}`,
     adminAttribute: `${admin}/profiles/attributes`,
-    /** The fetch, as every program asks it. @throws QuiverArgumentError for what is not one id */
+    /** The path of a fetch. @throws QuiverArgumentError unless `id` is exactly one id */
     profile(id: ProfileId) {
       const [kind, value] = onlyId(id);
       const ofKind = kind === 'tntId' ? '' : `${kind}/`;
       return `/rest/v1/profiles/${ofKind}${part(kind, value)}`;
     },
-    /** One attribute of a profile. @throws QuiverArgumentError for what is not one id, or not a name */
+    /**
+     * The path of one attribute. @throws QuiverArgumentError unless `id` is exactly one id and
+     * `name` is valid
+     */
     profileAttribute(id: ProfileId, name: string) {
       return `${this.profile(id)}/attributes/${part('attribute name', name)}`;
     },

@@ -6,13 +6,16 @@ export type ProfileId =
   | { readonly thirdPartyId: string }
   | { readonly marketingCloudVisitorId: string };
 
-/** The kinds of ids. A customer id is `<id>` of an integration code, as a visit names it (Quiver alone). */
+/**
+ * The kinds of ids. A customer id is `<id>` of an integration code, as a visit names it (only
+ * Quiver).
+ */
 export type IdKind = 'tntId' | 'thirdPartyId' | 'customerId' | 'marketingCloudVisitorId';
 
 /** The kinds by which a fetch finds a profile. */
 export type FetchKind = Exclude<IdKind, 'customerId'>;
 
-/** An id of a kind. */
+/** Makes an id of a kind. */
 export function profileId(kind: FetchKind, id: string): ProfileId {
   return { [kind]: id } as ProfileId;
 }
@@ -20,10 +23,11 @@ export function profileId(kind: FetchKind, id: string): ProfileId {
 const FETCH_KINDS: readonly FetchKind[] = ['tntId', 'thirdPartyId', 'marketingCloudVisitorId'];
 
 /**
- * The one id that a caller gave, for callers whose types were not checked.
+ * Returns the one id that a caller gave, for callers without type checks.
  *
- * @param kinds the kinds that the call allows; those of a fetch by default
- * @throws QuiverArgumentError when it is not exactly one id of these kinds, or is empty; the message names the kinds
+ * @param kinds the kinds that the call allows; by default those of a fetch
+ * @throws QuiverArgumentError unless it is exactly one non-empty id of these kinds; the message
+ *   names the kinds
  */
 export function onlyId<Kind extends FetchKind = FetchKind>(
   id: unknown,
@@ -38,7 +42,7 @@ export function onlyId<Kind extends FetchKind = FetchKind>(
   return [kind, textOf(kind, value)];
 }
 
-/** A text that a call cannot do without. @throws QuiverArgumentError when it is no string or empty */
+/** A required text. @throws QuiverArgumentError unless it is a non-empty string */
 export function textOf(name: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
   throw new QuiverArgumentError(`${name}: must be a string that is not empty`);

@@ -9,7 +9,7 @@ import {
 
 type Answer = Response | Error | ((signal: AbortSignal) => Promise<Response>);
 
-/** A client whose requests get the answers in turn, and what it sent. */
+/** A client whose requests get the given answers in order, and a record of what it sent. */
 function scripted(answers: Answer[], options: { timeoutMs?: number; retries?: number } = {}) {
   const sent: { url: URL; init: RequestInit }[] = [];
   const quiver = new QuiverClient({
@@ -33,7 +33,7 @@ const json = (value: unknown, status = 200, headers: Record<string, string> = {}
 const xml = (text: string, status = 200) => new Response(`<response>${text}</response>`, { status });
 const PROFILE = { client: 'acme', visitorId: 'a', modifiedAt: 'x', profileAttributes: {} };
 const LOST = new TypeError('fetch failed');
-/** An answer that does not come. */
+/** An answer that never comes. */
 const silent = (signal: AbortSignal) =>
   new Promise<Response>((_, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason as Error)),
@@ -124,7 +124,7 @@ describe('what is sent again', () => {
     expect(await quiver.fetchProfile({ tntId: 'a' }, { onRetry })).toEqual(PROFILE);
     expect(sent).toHaveLength(4);
     expect(waits.map(([status]) => status)).toEqual([503, 0, 429]);
-    // As the server said; where nothing was said, a little longer each time.
+    // As long as the server said; without a value, a little longer each time.
     expect([waits[0]![1], waits[2]![1]]).toEqual([0, 0]);
     expect(waits[1]![1]).toBeGreaterThanOrEqual(200);
   });
@@ -262,7 +262,7 @@ describe('batches', () => {
       expect(batch.firstRecord).toBe(rows);
       rows += batch.rows;
       expect(batch.bytes.length).toBeLessThanOrEqual(1000);
-      // With the record after it, it would have been too large.
+      // With the next record it would have been too large.
       const more = records.slice(batch.firstRecord, rows + 1);
       for await (const larger of encodeBatches(more, 'pcId')) sizes.push(larger.bytes.length);
     }
@@ -333,7 +333,7 @@ describe('what cannot be sent is refused before anything is', () => {
     [null, KINDS],
     [{ tntId: '' }, 'tntId: must be a string that is not empty'],
     [{ thirdPartyId: 7 }, 'thirdPartyId: must be a string that is not empty'],
-    // A fetch would take them as steps in the path, and remove or show something else.
+    // A fetch would resolve them as path steps, and remove or show something else.
     [{ thirdPartyId: '.' }, 'thirdPartyId: "." cannot be a part of a URL'],
     [{ tntId: '..' }, 'tntId: ".." cannot be a part of a URL'],
   ];
@@ -440,7 +440,7 @@ test('the calls that a server is sent, until the signal ends it', async () => {
   const stream = new ReadableStream<Uint8Array>({
     start(controller) {
       const text = `: the journal\n\n${event(1)}${event(2)}`;
-      // An event may come in pieces.
+      // An event may arrive in pieces.
       for (const part of [text.slice(0, 40), text.slice(40)])
         controller.enqueue(new TextEncoder().encode(part));
     },

@@ -1,4 +1,4 @@
-/** The client: visits, and the profile APIs. */
+/** The client for visits and the profile APIs. */
 
 import { AdminClient } from './admin-client.ts';
 import { attributeText } from './attribute-text.ts';
@@ -20,66 +20,72 @@ import { elementOf, messageOf, unescapeXml } from './reply-text.ts';
 import { jsonOf, type Request, requested, undefinedWhen404 } from './requested.ts';
 import { namesVisitor, sentVisit, type Visit, type VisitReply } from './visit.ts';
 
-/** `v1` updates only, `v2` creates profiles that are not found. */
+/** `v1` only updates, `v2` also creates missing profiles. */
 export type BatchVersion = 'v1' | 'v2';
 
-/** What may be said for a batch. */
+/** Options of a batch. */
 export interface BatchOptions extends CallOptions {
   /** `v2` by default. */
   readonly version?: BatchVersion;
 }
 
-/** What may be said while a batch is waited for. */
+/** Options of waiting for a batch. */
 export interface WaitOptions extends BatchOptions {
-  /** Told each status that the server gives. */
+  /** Called with each status that the server reports. */
   readonly onStatus?: (status: BatchStatus) => void;
-  /** How long the server may be away in between, in milliseconds; 60,000 by default. */
+  /** How long the server may be unreachable in between, in milliseconds; 60,000 by default. */
   readonly awayMs?: number;
 }
 
-/** What may be said for records that are sent. */
+/** Options of sending records. */
 export interface SendOptions extends WaitOptions, BatchLimits {
-  /** What the ids are; `thirdPartyId` by default. */
+  /** The kind of the ids; `thirdPartyId` by default. */
   readonly key?: BatchKey;
 }
 
 /** A batch that was applied. */
 export interface AppliedBatch extends BatchStatus {
-  /** The place among all records of its first one, from 0: line `n` of the batch is record `firstRecord + n - 2`. */
+  /**
+   * The index of its first record among all records, from 0: line `n` of the batch is record
+   * `firstRecord + n - 2`.
+   */
   readonly firstRecord: number;
 }
 
-/** How often a status is asked for: often at first, for small batches are done at once. */
+/** Polling starts with a short interval, because small batches are done at once. */
 const FIRST_POLL_MS = 50;
 const SLOWEST_POLL_MS = 1000;
 
 /**
  * Calls Quiver, or Adobe Target, for one client code.
  *
- * Every method rejects with a `QuiverClientError`, and with the reason of the signal when it is given one that aborts. Calls that
- * can be sent again safely are, after 429, 503 or a lost connection: reads, updates, removals, settings, and visits that name
- * the visitor. A batch, a new token and a visit without an id are sent again only when the server said that it was busy.
+ * Every method rejects with a `QuiverClientError`, or with the signal's reason if its signal
+ * aborts. Calls that are safe to repeat are retried after 429, 503 or a lost connection: reads,
+ * updates, removals, settings, and visits that name the visitor. A batch, a new token and a visit
+ * without an id are retried only when the server said that it was busy.
  *
  * @example
+ * ```ts
  * const quiver = new QuiverClient({ url: 'http://127.0.0.1:8680', client: 'demo' });
- * await quiver.visit({ id: { thirdPartyId: 'crm-1' }, execute: { pageLoad: { profileParameters: { plan: 'gold' } } } });
+ * await quiver.updateProfile({ thirdPartyId: 'crm-1' }, { plan: 'gold' });
  * const profile = await quiver.fetchProfile({ thirdPartyId: 'crm-1' });
+ * ```
  */
 export class QuiverClient {
   /** The Admin API. */
   readonly admin: AdminClient;
   readonly #connection: Connection;
-  /** Where the server has what, for {@link request} and links. */
+  /** The paths of the server, for {@link request} and links. */
   readonly paths: ReturnType<typeof pathsOf>;
 
-  /** @throws TypeError when `url` is not one of http or https, or `client` is empty */
+  /** @throws TypeError when `url` is not an http or https URL, or `client` is empty */
   constructor(options: ConnectionOptions) {
     this.#connection = new Connection(options);
     this.paths = pathsOf(options.client);
     this.admin = new AdminClient(this.#connection, this.paths);
   }
 
-  /** The server, without a slash at the end. */
+  /** The address of the server, without a trailing slash. */
   get url(): string {
     return this.#connection.url;
   }
@@ -90,9 +96,11 @@ export class QuiverClient {
   }
 
   /**
-   * Reports a visit. Profile parameters are sent as text. Returns the visitor's ids; undefined in answer to a beacon.
+   * Reports a visit. Profile parameters are sent as text. Returns the visitor's ids; undefined for
+   * a beacon.
    *
-   * @throws QuiverArgumentError for an id of an unknown kind, or one that is no text; ids that are undefined count as not given
+   * @throws QuiverArgumentError for an id of an unknown kind, or one that is not a string; ids that
+   *   are undefined count as not given
    */
   async visit({ sessionId, ...visit }: Visit, options?: CallOptions): Promise<VisitReply | undefined> {
     const call: Request = {
@@ -100,14 +108,14 @@ export class QuiverClient {
       path: this.paths.delivery,
       query: { sessionId: sessionId ?? crypto.randomUUID().replaceAll('-', '') },
       json: { context: { channel: 'web' }, ...sentVisit(visit) },
-      // Without an id each try would make a visitor.
+      // Without an id, each try would create a visitor.
       repeatable: namesVisitor(visit.id) ? 'always' : 'refused',
     };
     const reply = await requested(this.#connection, call, options);
     return reply.status === 204 ? undefined : jsonOf<VisitReply>(reply, 'requestId');
   }
 
-  /** A profile by one of its ids; undefined when there is none. */
+  /** A profile, by one of its ids; undefined when there is none. */
   fetchProfile(id: ProfileId, options?: CallOptions): Promise<Profile | undefined> {
     return undefinedWhen404(async () =>
       jsonOf<Profile>(
@@ -118,11 +126,11 @@ export class QuiverClient {
   }
 
   /**
-   * Sets attributes of a profile; empty values set nothing. Returns whether there is such a profile: an update creates none.
-   * Adobe says true in any case.
+   * Sets attributes of an existing profile; empty values set nothing. Returns whether the profile
+   * exists; Adobe always returns true.
    *
-   * @throws QuiverArgumentError for an id of another kind than tntId and thirdPartyId, and for a value that is no string, number or
-   *   boolean, `undefined` too; nothing is sent then
+   * @throws QuiverArgumentError for an id of another kind than tntId and thirdPartyId, and for a
+   *   value that is not a string, number or boolean, including `undefined`; nothing is sent then
    */
   async updateProfile(
     id: ProfileId,
@@ -147,20 +155,21 @@ export class QuiverClient {
     throw new QuiverClientError('refused', message, { status: reply.status });
   }
 
-  /** Removes a profile with all its ids; false when there was none (Quiver alone). */
+  /** Removes a profile with all its ids; false when there was none (only Quiver). */
   async removeProfile(id: ProfileId, options?: CallOptions): Promise<boolean> {
     return this.#removed(this.paths.profile(id), options);
   }
 
-  /** Removes one attribute; false when there was no such profile or attribute (Quiver alone). */
+  /** Removes one attribute; false when there was no such profile or attribute (only Quiver). */
   async removeAttribute(id: ProfileId, name: string, options?: CallOptions): Promise<boolean> {
     return this.#removed(this.paths.profileAttribute(id, name), options);
   }
 
   /**
-   * Sends records as batches, as many as they need, and waits until each was applied.
+   * Sends records in as many batches as needed, and waits until each is applied.
    *
-   * @throws RangeError for a record that no batch takes; batches that were sent before it stay sent
+   * @throws RangeError for a record that fits into no batch; batches that were sent before it stay
+   *   sent
    */
   async *updateProfiles(
     records: AsyncIterable<ProfileRecord> | Iterable<ProfileRecord>,
@@ -177,9 +186,10 @@ export class QuiverClient {
   }
 
   /**
-   * Sends one batch file as it is. When this returns the server has it on disk, and applies it by itself.
+   * Sends one batch file unchanged. When this resolves, the server has stored the batch; it then
+   * applies it in the background.
    *
-   * @param content the bytes, or what makes them anew for each try
+   * @param content the bytes, or a function that makes them for each try
    * @returns the batch's id
    */
   async uploadBatch(content: RequestBody | (() => RequestBody), options: BatchOptions = {}): Promise<string> {
@@ -190,7 +200,7 @@ export class QuiverClient {
       body: content,
       repeatable: 'refused',
     };
-    // Fifty megabytes take their time.
+    // Fifty megabytes take a while.
     const reply = await requested(this.#connection, call, { timeoutMs: 600_000, ...options });
     const url = elementOf(reply.text, 'batchStatus');
     const id = url !== undefined && URL.canParse(url) ? new URL(url).searchParams.get('batchId') : null;
@@ -198,7 +208,7 @@ export class QuiverClient {
     throw refusalOf(reply);
   }
 
-  /** How far a batch is; undefined when there is none. */
+  /** The status of a batch; undefined when there is none. */
   batchStatus(id: string, options: BatchOptions = {}): Promise<BatchStatus | undefined> {
     const path = this.paths.batchStatus(options.version ?? 'v2');
     return undefinedWhen404(async () => {
@@ -207,7 +217,10 @@ export class QuiverClient {
     });
   }
 
-  /** Waits until a batch is complete or stuck. A server that goes away is given a minute to come back. */
+  /**
+   * Waits until a batch is complete or stuck. A server that stops responding gets a minute to come
+   * back.
+   */
   async waitForBatch(id: string, options: WaitOptions = {}): Promise<BatchStatus> {
     let lastAnswer = Date.now();
     for (let wait = FIRST_POLL_MS; ; wait = Math.min(wait * 1.5, SLOWEST_POLL_MS)) {
@@ -226,7 +239,7 @@ export class QuiverClient {
   }
 
   /**
-   * Any other call, with the client's address, token, time limit and retries.
+   * Sends any other call, with the client's address, token, time limit and retries.
    *
    * @returns the reply when its status is a success
    */

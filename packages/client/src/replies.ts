@@ -1,11 +1,11 @@
-/** What the server answers. Times are ISO 8601 texts. */
+/** The replies of the server. Times are ISO 8601 strings. */
 
 import type { IdKind } from './profile-id.ts';
 
-/** A profile as a fetch gives it; its attributes come oldest first. */
+/** A profile, as a fetch returns it; its attributes are listed oldest first. */
 export interface Profile {
   readonly client: string;
-  /** The id that was asked for, as it was given. */
+  /** The id of the request, as it was given. */
   readonly visitorId: string;
   readonly modifiedAt: string;
   readonly profileAttributes: Readonly<
@@ -13,49 +13,55 @@ export interface Profile {
   >;
 }
 
-/** How far a batch is. */
+/** The status of a batch. */
 export interface BatchStatus {
   readonly batchId: string;
-  /** `incomplete` is waiting or running; `stuck` cannot go on without help. */
+  /** `incomplete` is waiting or running; `stuck` cannot continue without help. */
   readonly status: 'complete' | 'incomplete' | 'stuck' | (string & {});
   /** All counts are of rows. */
   readonly size: number;
-  /** Absent where the server does not tell, as Adobe's does not in every case. */
+  /** Absent where the server does not report it, as Adobe's does not in every case. */
   readonly consumed?: number;
   readonly successful?: number;
   /** Rows of a v1 batch that had no profile. */
   readonly notFound?: number;
   readonly failed?: number;
-  /** The ids of failed rows, as far as the server names them: at most 1,000. */
+  /** The ids of failed rows that the server lists: at most 1,000. */
   readonly failedIds: readonly string[];
 }
 
-/** What a token is for: the profile APIs, or the trace of a visit. */
+/** What a token permits: calling the profile APIs, or seeing the trace of a visit. */
 export type TokenScope = 'profile_api' | 'debug_tools';
 
 /** A token of a client. */
 export interface ClientToken {
   readonly accessToken: string;
-  /** Seconds that are left. */
+  /** Remaining seconds. */
   readonly expiresIn: number;
 }
 
-/** The settings of a client that Quiver knows; members that it does not know are kept and come back. */
+/** The settings of a client that Quiver knows; unknown members are stored and returned. */
 export interface ClientSettings {
   readonly enableProfileApiAuthentication?: boolean;
-  /** Days that a profile lives after its last write. */
+  /** Days that a new profile token is valid. */
   readonly profileLifetimeDays?: number;
-  /** Days that a new profile token is good. */
+  /** What happens to a write that would make a profile too large (only Quiver). */
   readonly tokenLifetimeDays?: number;
-  /** What becomes of a write that would make a profile too large (Quiver alone). */
+  /** Whether visits must comply with Adobe's description (only Quiver). */
   readonly whenTooLarge?: 'refuse' | 'drop-oldest';
-  /** How closely visits are held to Adobe's description (Quiver alone). */
+  /**
+   * How an update of an unknown profile is answered (only Quiver); `success` hides that it is
+   * unknown.
+   */
   readonly checking?: 'lenient' | 'strict';
-  /** What an update of an unknown profile is answered (Quiver alone); with `success` no client can tell. */
+  /**
+   * What an update of an unknown profile is answered (Quiver alone); with `success` no client can
+   * What happens to a write with an id such as `undefined` (only Quiver).
+   */
   readonly unknownUpdate?: 'tell' | 'success';
   /** Integration codes whose authenticated customer ids name a person (Quiver alone). */
   readonly customerIdAliases?: readonly string[] | null;
-  /** What becomes of ids such as `undefined` (Quiver alone). */
+  /** A description of the server itself. */
   readonly placeholderIds?: 'warn' | 'refuse';
   readonly [member: string]: unknown;
 }
@@ -71,7 +77,9 @@ export interface ServerView {
   /** What a client's own host name ends in; absent where the server does not tell. */
   readonly serverDomain?: string;
   readonly clients?: readonly string[];
-  /** Where its journal of calls is; null when it keeps none, absent where the server does not tell. */
+  /**
+   * Where its journal of calls is; null when it keeps none, absent where the server does not tell.
+   */
   readonly requests?: '/requests' | '/sandbox/requests' | null;
   /** Whether it is a sandbox, for tests. */
   readonly sandbox?: boolean;
@@ -83,7 +91,7 @@ export interface JournalCall {
   readonly id: number;
   /** ISO 8601. */
   readonly at: string;
-  /** Absent for a call that reached no route. */
+  /** Only in a sandbox, like the reply; a server keeps neither. */
   readonly route?: string;
   readonly client: string;
   readonly method: string;
@@ -109,7 +117,7 @@ export interface JournalCall {
   }[];
   /** The fault of a sandbox that struck it. */
   readonly fault?: string;
-  /** Why it was refused or found nothing. */
+  /** Null for the cluster that was called. */
   readonly reason?: string;
 }
 
@@ -122,7 +130,7 @@ export interface EdgeView {
   readonly roundTripMs: number | null;
   readonly profiles: number | null;
   readonly version: string | null;
-  /** Why it could not be asked. */
+  /** The usage of one day. */
   readonly problem: string | null;
 }
 
@@ -139,7 +147,7 @@ export interface UsageDay {
   readonly profileApiCalls: Readonly<Record<(typeof PROFILE_API_KINDS)[number], number>>;
 }
 
-/** One attribute as the Admin API shows it. */
+/** A profile, as the Admin API shows it: with all its ids and its time of expiry. */
 export interface AttributeView {
   readonly name: string;
   readonly value: string;
@@ -184,27 +192,30 @@ export interface ListedProfile {
   /** The id that was found by its prefix, else the oldest. */
   readonly kind: IdKind;
   readonly id: string;
-  /** The ten oldest. */
+  /** Present if they were requested. */
   readonly ids: readonly { readonly kind: IdKind; readonly id: string; readonly since: string }[];
   readonly idCount: number;
   readonly modifiedAt: string;
   readonly expiresAt: string;
   readonly sizeBytes: number;
   readonly attributeCount: number;
-  /** Where they were asked for. */
+  /** The cursor of the next page; absent on the last page. */
   readonly attributes?: readonly AttributeView[];
 }
 
-/** A page of a list; it can be short, even empty, and have `next`. */
+/** An export, as it arrives. */
 export interface ProfilePage {
   readonly profiles: readonly ListedProfile[];
   /** Where the next page begins; absent at the end. */
   readonly next?: string;
 }
 
-/** An export as it comes. */
+/** The result of an import. */
 export interface ProfileExport {
-  /** With it, and the `position` of the last whole line, an export goes on after a broken connection. */
+  /**
+   * With it, and the `position` of the last whole line, an export goes on after a broken
+   * Left out because they have expired.
+   */
   readonly snapshot: string;
   readonly body: ReadableStream<Uint8Array>;
 }
@@ -254,7 +265,7 @@ export interface PrivacyRequestView {
     readonly kind: IdKind;
     /** Whether there was a profile. */
     readonly found: boolean;
-    /** The keyed hash of the id. */
+    /** A batch, as the Admin API shows it. */
     readonly reference: string;
     /** Of an access request alone. */
     readonly id?: string;
@@ -280,7 +291,7 @@ export interface BatchView {
   readonly acceptedAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
-  /** Why it is stuck. */
+  /** Whether it is a row of a v1 batch whose profile does not exist. */
   readonly reason: string | null;
 }
 
@@ -316,33 +327,41 @@ export interface Change {
   readonly cursor: string;
   readonly type: ChangeType;
   readonly at: string;
-  /** How it came: `visit`, `update`, `batch`, `console`, `script`, `removal`, `edge` or `expiry`. */
+  /**
+   * How it came: `visit`, `update`, `batch`, `console`, `script`, `removal`, `edge` or `expiry`.
+   */
   readonly channel: string;
   /** An id that named the profile right after the change. */
   readonly profile: KindOfId;
   /** `created`, `updated`: names of attributes that were set or removed. */
   readonly attributes?: readonly string[];
-  /** `linked`: ids that joined. `moved`: ids that left; without it the whole profile left. */
+  /** Whether the feed has more changes after `next`. */
   readonly ids?: readonly KindOfId[];
-  /** `merged`: ids of the profile that became part of this one, and names of which its values gave way. */
+  /**
+   * `merged`: ids of the profile that became part of this one, and names of which its values gave
+   * A webhook: a URL to which changes are sent (only Quiver).
+   */
   readonly from?: readonly KindOfId[];
   readonly overruled?: readonly string[];
-  /** With `include: 'profile'`: the profile as it was when the feed was read; null when the id named none. */
+  /**
+   * With `include: 'profile'`: the profile as it was when the feed was read; null when the id named
+   * none.
+   */
   readonly state?: Pick<ProfileView, 'ids' | 'modifiedAt' | 'expiresAt' | 'attributes'> | null;
 }
 
 export interface ChangePage {
   readonly changes: readonly Change[];
   readonly next: string;
-  /** Whether the feed went on behind `next`. */
+  /** The last error. */
   readonly more: boolean;
 }
 
-/** Where changes are sent (Quiver alone). */
+/** Only present when it has just been created. */
 export interface WebhookView {
   readonly id: string;
   readonly url: string;
-  /** Null: all. */
+  /** The settings of a webhook. */
   readonly types: readonly ChangeType[] | null;
   readonly paused: boolean;
   readonly createdAt: string;

@@ -1,4 +1,7 @@
-/** Reads the replies of these APIs that are XML, and what an error reply says, whichever form it has. */
+/**
+ * Reads the replies of these APIs that are XML, and what an error reply says, whichever form it
+ * has.
+ */
 
 /** The text of the first element of that name; undefined without one. */
 export function elementOf(xml: string, name: string): string | undefined {
@@ -17,7 +20,10 @@ export function unescapeXml(text: string): string {
   });
 }
 
-/** What an error reply says: the XML of the profile APIs, their JSON, the Admin API's list of errors; else its first 200 characters. */
+/**
+ * What an error reply says: the XML of the profile APIs, their JSON, the Admin API's list of
+ * errors; else its first 200 characters.
+ */
 export function messageOf(text: string): string {
   const inXml = elementOf(text, 'message');
   if (inXml !== undefined && inXml !== '') return inXml;

@@ -1,4 +1,4 @@
-/** Asks and expects a success. */
+/** Sends a call and expects a success. */
 
 import { type Call, type CallOptions, type Connection, type RawReply, refusalOf } from './connection.ts';
 import { QuiverClientError } from './errors.ts';
@@ -11,7 +11,10 @@ export interface Request extends Omit<Call, 'body'> {
   readonly json?: unknown;
 }
 
-/** Sends a call. @throws QuiverClientError `refused` when the status is no success, `unreachable` or `timeout` without a reply */
+/**
+ * Sends a call. @throws QuiverClientError `refused` when the status is no success, `unreachable` or
+ * `timeout` without a reply
+ */
 export async function requested(
   connection: Connection,
   { json, headers, ...call }: Request,
@@ -49,7 +52,10 @@ export function jsonOf<Reply>({ url, text, status }: RawReply, member?: string):
   });
 }
 
-/** Runs a call; undefined when it was refused with 404, unless that says that the client is not served. */
+/**
+ * Runs a call; undefined when it was refused with 404, unless that says that the client is not
+ * served.
+ */
 export async function undefinedWhen404<Reply>(run: () => Promise<Reply>): Promise<Reply | undefined> {
   try {
     return await run();
@@ -59,7 +65,10 @@ export async function undefinedWhen404<Reply>(run: () => Promise<Reply>): Promis
   }
 }
 
-/** Whether a 404 says that what was asked for is not there: a wrong address or client code is none of that. */
+/**
+ * Whether a 404 says that what was asked for is not there: a wrong address or client code is none
+ * of that.
+ */
 function isNotFound({ status, message }: QuiverClientError): boolean {
   return status === 404 && /^No (profile|attribute|batch|such batch|privacy request)\b/i.test(message);
 }

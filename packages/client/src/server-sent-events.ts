@@ -1,4 +1,7 @@
-/** Reads server-sent events, of which each has one line of data, as the journal of Quiver sends them. */
+/**
+ * Reads server-sent events, of which each has one line of data, as the journal of Quiver sends
+ * them.
+ */
 
 /**
  * The data of each event, until the stream ends.

@@ -1,4 +1,7 @@
-/** What a page or an app reports, and the answer: the members of Adobe's Delivery API that Quiver reads. Others are let through. */
+/**
+ * What a page or an app reports, and the answer: the members of Adobe's Delivery API that Quiver
+ * reads. Others are let through.
+ */
 
 import { attributeText } from './attribute-text.ts';
 import { QuiverArgumentError } from './errors.ts';
@@ -66,7 +69,10 @@ export interface VisitReply {
 
 const ID_MEMBERS: readonly string[] = ['tntId', 'thirdPartyId', 'marketingCloudVisitorId', 'customerIds'];
 
-/** Whether a visit names its visitor: without any id each call makes a new one. @throws QuiverArgumentError for what is no id */
+/**
+ * Whether a visit names its visitor: without any id each call makes a new one. @throws
+ * QuiverArgumentError for what is no id
+ */
 export function namesVisitor(ids: VisitorIds | undefined): boolean {
   if (ids === undefined) return false;
   const allowed = ID_MEMBERS.join(', ');
@@ -84,7 +90,10 @@ export function namesVisitor(ids: VisitorIds | undefined): boolean {
   return isNamed;
 }
 
-/** A visit whose profile parameters are text, as Adobe's description of the API asks for. @throws QuiverArgumentError for other values */
+/**
+ * A visit whose profile parameters are text, as Adobe's description of the API asks for. @throws
+ * QuiverArgumentError for other values
+ */
 export function sentVisit(visit: Visit): Visit {
   const { execute, prefetch, notifications } = visit;
   return {

@@ -296,7 +296,7 @@ describe('doctor', () => {
     const { code, stdout } = await runQuiver(['doctor', '--data', source, '--host', '0.0.0.0']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^warning +data folder .*chmod 700/m);
-    expect(stdout).toMatch(/^warning +reach .*in the clear/m);
+    expect(stdout).toMatch(/^warning +reach .*unencrypted/m);
   });
 });
 

@@ -873,6 +873,8 @@ test('every command has help with examples', () => {
     'edges',
     'health',
     'watch',
+    'record',
+    'replay',
     'completion',
   ]);
   for (const command of leaves) {

@@ -1,8 +1,8 @@
-/** Which calls of a journal somebody looks for. */
+/** Decides which calls of a journal match a filter. */
 
 import type { CallFilter, JournalCall } from './journal-call.ts';
 
-/** Says how a call differs from a filter, a phrase a member; nothing when it is let through. */
+/** Says how a call differs from a filter, one phrase per member; empty when it matches. */
 export function mismatches(call: JournalCall, filter: CallFilter): string[] {
   const problems: string[] = [];
   const { id, since, tntId, thirdPartyId, ecid, customerId, ...plain } = filter;
@@ -26,7 +26,7 @@ export function mismatches(call: JournalCall, filter: CallFilter): string[] {
   return problems;
 }
 
-/** A tntId is the same with and without its location hint. */
+/** Whether two tntIds are the same apart from their location hints. */
 function isSameId(value: string, wanted: string): boolean {
   return value === wanted || value.replace(/\.\d{1,4}(_\d{1,4})?$/, '') === wanted;
 }

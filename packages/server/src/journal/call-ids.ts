@@ -1,4 +1,7 @@
-/** Which ids a recorded call named, read from the request and its reply when somebody asks. */
+/**
+ * Finds the ids that a recorded call named; they are read from the request and its reply when
+ * needed.
+ */
 
 import type { IdKind } from '../domain/visitor-id.ts';
 import { isJsonObject, type JsonObject } from '../wire/json.ts';
@@ -9,12 +12,12 @@ export interface ReadableCall {
   readonly route: RouteName | undefined;
   readonly url: string;
   readonly contentType: string;
-  /** As far as it is kept. */
+  /** The part that was kept. */
   readonly body: string;
   readonly reply: string;
 }
 
-/** What members and parameters call ids. */
+/** The names of ids in members and parameters. */
 const KIND_OF: Readonly<Record<string, IdKind>> = {
   tntId: 'tntId',
   mboxPC: 'tntId',
@@ -27,7 +30,7 @@ const KIND_OF: Readonly<Record<string, IdKind>> = {
 /** The most rows of a batch whose ids are read. */
 const MAX_ROWS = 1000;
 
-/** The ids of a call, those of the reply included, each once. What cannot be read names nobody. */
+/** The ids of a call, including those of the reply, each once. Unreadable input yields no ids. */
 export function idsOfCall(call: ReadableCall): NamedId[] {
   const ids = [...inPath(call), ...inParameters(rawQueryOf(call.url)), ...inBody(call), ...inReply(call)];
   return ids.filter(

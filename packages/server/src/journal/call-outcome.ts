@@ -1,6 +1,8 @@
-/** What a journal shows of a call beside its ids. */
+/** What a journal shows of a call in addition to its ids. */
 
-/** The headers that a call shows; none that lets others in, such as `Authorization` and `Cookie`. */
+/**
+ * The headers that a journal shows; none that grants access, such as `Authorization` and `Cookie`.
+ */
 export const SHOWN_HEADERS = [
   'host',
   'content-type',
@@ -15,7 +17,7 @@ export const SHOWN_HEADERS = [
   'x-forwarded-proto',
 ];
 
-/** Why a call was refused or found nothing, in the words of its answer. */
+/** Why a call was refused or found nothing, in the words of its reply. */
 export function reasonOf(status: number, text: string): string | undefined {
   const isRefusal = status >= 400 || text.includes('<success>false</success>');
   if (!isRefusal) return undefined;

@@ -1,4 +1,4 @@
-/** The journal as HAR 1.2, which browsers' network panels and proxies open. */
+/** Converts the journal to HAR 1.2, which the network panels of browsers and proxies can open. */
 
 import type { JournalCall } from './journal-call.ts';
 

@@ -1,4 +1,7 @@
-/** The journal of one process of a server, and those of several as one (contract section 11). */
+/**
+ * The journal of one process of a server, and the combined journal of several (contract section
+ * 11).
+ */
 
 import { expect, test, vi } from 'vitest';
 import type { Call } from '../wire/call.ts';
@@ -10,7 +13,7 @@ import { reportJournal, serverJournal } from './server-journal.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 
-/** A route, as far as a journal looks at it. */
+/** The parts of a route that a journal reads. */
 const route = (path: string, counts?: Route['counts'], scope: Route['scope'] = 'client') =>
   ({ method: 'GET', path, scope, ...(counts && { counts }) }) as Route;
 const FETCH = route('/rest/v1/profiles/{tntId}', 'fetches');
@@ -103,7 +106,7 @@ test('the journals of two processes are one; its stream tells each call once, an
       ({ path }: JournalCall) => void told.push(path),
       () => {},
     );
-    // Its number is lower than that of /d, which was told before.
+    // Its number is lower than that of /d, which was reported before.
     call(1, 'e');
     await vi.advanceTimersByTimeAsync(1000);
     call(0, 'f');

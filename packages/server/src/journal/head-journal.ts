@@ -1,6 +1,6 @@
 /**
- * The journal of one process of a server (`--journal`): the heads and outcomes of the last calls (contract section 11). It keeps no
- * body and nothing that lets somebody in.
+ * The journal of one process of a server (`--journal`): the heads and outcomes of the last calls
+ * (contract section 11). It keeps no body and no credentials.
  */
 
 import { type NowOrLater, whenKnown } from '../now-or-later.ts';
@@ -16,13 +16,16 @@ import { reasonOf, SHOWN_HEADERS } from './call-outcome.ts';
 import type { CallFilter, JournalCall, NamedId, RouteName } from './journal-call.ts';
 import { routeName } from './route-names.ts';
 
-/** Numbers of one process go in steps of this, so that no two processes of a server give the same. */
+/**
+ * The numbers of one process are this far apart, so that two processes of a server never use the
+ * same number.
+ */
 export const MAX_PROCESSES = 64;
-/** How many numbers a process has for each millisecond before its numbers run ahead of the clock. */
+/** How many numbers a process has per millisecond before they run ahead of the clock. */
 const NUMBERS_A_MS = 16;
 /** Parameters whose value is not shown. */
 const SECRET_PARAMETER = /((?:^|&)[^=&]*(?:token|secret|password|authorization)[^=&]*=)[^&]*/gi;
-/** Where a reply to a visit names the visitor, in characters from its start. */
+/** How far into a reply to a visit the visitor's id is searched, in characters. */
 const ID_WITHIN = 1000;
 
 interface KeptHead {
@@ -40,9 +43,9 @@ interface KeptHead {
 }
 
 export interface HeadJournalOptions {
-  /** How many calls are kept; the oldest goes when there are more. */
+  /** How many calls are kept; the oldest is dropped when there are more. */
   readonly length: number;
-  /** Which process of the server this is, 0 to {@link MAX_PROCESSES} less one. */
+  /** The number of this process of the server, 0 to {@link MAX_PROCESSES} - 1. */
   readonly process: number;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -50,7 +53,7 @@ export interface HeadJournalOptions {
 
 export class HeadJournal implements Watch {
   readonly #options: HeadJournalOptions;
-  /** A ring once it is full: then the oldest call is at `#next`. */
+  /** A ring buffer once it is full; the oldest call is then at `#next`. */
   #calls: KeptHead[] = [];
   #next = 0;
   #lastTick = 0;
@@ -75,14 +78,14 @@ export class HeadJournal implements Watch {
     this.#add(request, reply, undefined, '', this.#options.now(), 0);
   }
 
-  /** The calls that a filter lets through, oldest first. */
+  /** The calls that match a filter, oldest first. */
   find(filter: CallFilter): JournalCall[] {
     return this.#inOrder()
       .map(shown)
       .filter((call) => mismatches(call, filter).length === 0);
   }
 
-  /** Forgets the calls of one client, or all. */
+  /** Deletes the calls of one client, or of all. */
   clear(client: string | undefined): void {
     this.#calls = client === undefined ? [] : this.#inOrder().filter((call) => call.client !== client);
     this.#next = 0;

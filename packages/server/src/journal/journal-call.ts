@@ -1,8 +1,14 @@
-/** One call as a journal shows it: plain types, for `quiver-server/sandbox` shows them too. */
+/**
+ * One call as a journal shows it. These are plain types, because `quiver-server/sandbox` exports
+ * them too.
+ */
 
 import type { IdKind } from '../domain/visitor-id.ts';
 
-/** How a journal names routes: those that are metered as in the usage, the others by what they do. */
+/**
+ * The names of routes in a journal: metered routes have the names of the usage, the others are
+ * named by what they do.
+ */
 export type RouteName =
   | 'visit'
   | 'fetch'
@@ -25,17 +31,17 @@ export interface CallChange {
   readonly what: 'created' | 'updated' | 'merged' | 'removed' | 'attribute removed' | 'none';
   readonly kind: string;
   readonly id: string;
-  /** What was set, as sent. */
+  /** The attributes that were set, as sent. */
   readonly attributes?: Readonly<Record<string, string>>;
   /** Why nothing changed, or when it will. */
   readonly why?: string;
 }
 
-/** One call as the journal shows it. */
+/** One call, as the journal shows it. */
 export interface JournalCall {
-  /** Counts the calls of the sandbox, from 1 on. */
+  /** Numbers the calls of the sandbox, starting at 1. */
   readonly id: number;
-  /** ISO 8601, on the clock of the client. */
+  /** ISO 8601, by the client's clock. */
   readonly at: string;
   /** Undefined for a request that reached no route. */
   readonly route: RouteName | undefined;
@@ -44,21 +50,21 @@ export interface JournalCall {
   readonly path: string;
   readonly query: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** As text, at most 64 KB of it. */
+  /** As text, at most 64 KB. */
   readonly body: string;
   readonly status: number;
   readonly reply: string;
-  /** Milliseconds until the reply was there. */
+  /** Milliseconds until the reply was ready. */
   readonly ms: number;
   readonly ids: readonly NamedId[];
   readonly changes: readonly CallChange[];
-  /** The fault that struck it. */
+  /** The fault that affected it. */
   readonly fault: string | undefined;
-  /** Why it was refused or found nothing; undefined when all is well. */
+  /** Why it was refused or found nothing; undefined when it succeeded. */
   readonly reason: string | undefined;
 }
 
-/** Which calls somebody looks for; a member that is left out lets all through. */
+/** A filter of calls; a member that is absent matches all. */
 export interface CallFilter {
   readonly route?: string | undefined;
   readonly client?: string | undefined;
@@ -71,6 +77,6 @@ export interface CallFilter {
   readonly thirdPartyId?: string | undefined;
   readonly ecid?: string | undefined;
   readonly customerId?: string | undefined;
-  /** Calls with a higher number alone. */
+  /** Only calls with a higher number. */
   readonly since?: number | undefined;
 }

@@ -1,4 +1,7 @@
-/** The journal over HTTP: `/sandbox/requests…` of a sandbox, `/requests…` of a server (contract sections 11 and 13). */
+/**
+ * The routes of the journal: `/sandbox/requests…` of a sandbox, `/requests…` of a server (contract
+ * sections 11 and 13).
+ */
 
 import { QuiverError } from '../errors.ts';
 import type { Call } from '../wire/call.ts';
@@ -18,30 +21,30 @@ import { ROUTE_NAMES } from './route-names.ts';
 
 const MAX_LISTED = 1000;
 
-/** Where calls are kept. */
+/** The journal that the routes read. */
 export interface JournalSource {
-  /** The calls that a filter lets through, oldest first. */
+  /** The calls that match a filter, oldest first. */
   calls(filter: CallFilter): Promise<readonly JournalCall[]>;
   /**
-   * Tells of every call of one client, or of all, from now on.
+   * Reports every call of one client, or of all, from now on.
    *
-   * @param ended called when no more will come
-   * @returns ends it
+   * @param ended called when no more calls will be reported
+   * @returns a function that stops the reports
    */
   listen(
     client: string | undefined,
     tell: (call: JournalCall) => void,
     ended: () => void,
   ): Promise<() => void>;
-  /** Forgets the calls of one client, or all. */
+  /** Deletes the calls of one client, or of all. */
   clear(client: string | undefined): Promise<void>;
 }
 
 export interface JournalRoutesOptions {
   readonly source: JournalSource;
-  /** The path of the listing, which all others begin with. */
+  /** The path of the list; all other paths begin with it. */
   readonly base: string;
-  /** Under which the API description lists them. */
+  /** The heading under which the API description lists them. */
   readonly tag: string;
   readonly version: string;
 }
@@ -50,10 +53,13 @@ export function journalRoutes({ source, base, tag, version }: JournalRoutesOptio
   const route = serverAdminRoute(tag);
   const query = ClientOfQuery.extend({
     route: z.enum(ROUTE_NAMES).optional(),
-    id: z.string().optional().openapi({ description: 'Calls that named this id.' }),
+    id: z.string().optional().openapi({ description: 'Only calls that named this id.' }),
     status: z.string().optional(),
-    since: z.string().optional().openapi({ description: 'Calls with a higher number.' }),
-    limit: z.string().optional().openapi({ description: 'The newest so many; 1,000 by default.' }),
+    since: z.string().optional().openapi({ description: 'Only calls with a higher number.' }),
+    limit: z
+      .string()
+      .optional()
+      .openapi({ description: 'How many of the newest calls to return; 1,000 by default.' }),
     format: z.enum(['json', 'har']).optional(),
   });
   const newest = (calls: readonly JournalCall[], call: Call) =>
@@ -70,7 +76,7 @@ export function journalRoutes({ source, base, tag, version }: JournalRoutesOptio
       },
     },
     {
-      ...route('GET', `${base}/count`, 'How many calls the filter lets through', { query }),
+      ...route('GET', `${base}/count`, 'How many calls match the filter', { query }),
       handle: async (call) => jsonReply({ count: (await source.calls(filterOf(call))).length }),
     },
     {
@@ -104,7 +110,7 @@ export function journalRoutes({ source, base, tag, version }: JournalRoutesOptio
 }
 
 const STREAM_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
-/** A reader that does not keep up with this many events is left behind. */
+/** A reader with this many unread events is disconnected. */
 const MAX_WAITING_EVENTS = 1000;
 
 /** The calls of a client, or of all, as events. */

@@ -1,4 +1,7 @@
-/** How the sandbox names routes: those that are metered as in the usage, the others by what they do. */
+/**
+ * The names of routes in a journal: metered routes have the names of the usage, the others are
+ * named by what they do.
+ */
 
 import type { Route } from '../wire/route.ts';
 import type { RouteName } from './journal-call.ts';
@@ -23,7 +26,7 @@ const OF_KIND = {
   batchStatuses: 'batchStatus',
 } as const;
 
-/** The name of a route; undefined for those that serve no client, such as `/healthz`. */
+/** The name of a route; undefined for routes that serve no client, such as `/healthz`. */
 export function routeName({ scope, counts, path }: Route): RouteName | undefined {
   if (scope === 'server') return undefined;
   if (counts !== undefined && counts in OF_KIND) return OF_KIND[counts as keyof typeof OF_KIND];

@@ -1,24 +1,30 @@
-/** The journals of all processes of a server as one (contract section 11). */
+/** The journals of all processes of a server, combined (contract section 11). */
 
 import { QuiverError } from '../errors.ts';
 import { type HeadJournal, MAX_PROCESSES } from './head-journal.ts';
 import type { CallFilter, JournalCall } from './journal-call.ts';
 import type { JournalSource } from './journal-routes.ts';
 
-/** How often a reader of the stream is told what is new, in milliseconds. Nothing runs while nobody reads. */
+/**
+ * How often a reader of the stream gets new calls, in milliseconds. Nothing runs while there is no
+ * reader.
+ */
 const TELL_EVERY_MS = 400;
 
-/** What one process asks all others, as JSON. */
+/** A question from one process to all others, as JSON. */
 type Question =
   | {
       readonly what: 'find';
       readonly filter: CallFilter;
-      /** The last number that is known of each process; all calls of one that is not named. */
+      /**
+       * The last known number of each process; for a process that is not named, all calls are
+       * returned.
+       */
       readonly after?: Readonly<Record<string, number>>;
     }
   | { readonly what: 'clear'; readonly client?: string };
 
-/** The answer of one process. @param query a question that another process has asked */
+/** The answer of one process. @param query a question from another process */
 export function reportJournal(journal: HeadJournal, query: string): readonly JournalCall[] {
   const question = JSON.parse(query) as Question;
   if (question.what === 'find') {
@@ -32,7 +38,7 @@ export function reportJournal(journal: HeadJournal, query: string): readonly Jou
 export interface ServerJournalOptions {
   /** Asks every process of the server. Rejects when one does not answer in time. */
   readonly askAll: (query: string) => Promise<readonly unknown[]>;
-  /** Calls a listener when the server closes. @returns takes that back */
+  /** Calls a listener when the server closes. @returns a function that removes the listener */
   readonly onClose: (listener: () => void) => () => void;
 }
 
@@ -50,7 +56,7 @@ export function serverJournal({ askAll, onClose }: ServerJournalOptions): Journa
         },
       );
     }
-    // A process that serves no requests has nothing to report.
+    // A process that serves no requests reports nothing.
     const calls = reports.flatMap((report) => (report ?? []) as JournalCall[]);
     return calls.sort((a, b) => a.id - b.id);
   }
@@ -76,7 +82,7 @@ export function serverJournal({ askAll, onClose }: ServerJournalOptions): Journa
           note(calls);
           for (const call of calls) tell(call);
         } catch (error) {
-          // A process that has just died; its successor answers the next time.
+          // A process has just died; its replacement answers next time.
           if (!(error instanceof QuiverError)) throw error;
         }
         if (!isOver) wait();

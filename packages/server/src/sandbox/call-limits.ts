@@ -1,4 +1,7 @@
-/** The limits of Adobe's weather: calls a minute, a day, and of one session at the same time. */
+/**
+ * The rate limits of Adobe's weather: calls per minute and per day, and concurrent calls of one
+ * session.
+ */
 
 import { type Reply, refusal } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
@@ -16,9 +19,12 @@ const ADMIN_AND_BATCH: ReadonlySet<RouteName> = new Set([
 ]);
 
 export interface CallLimits {
-  /** Counts a call; the refusal where it is one too many. */
+  /** Counts a call. @returns the refusal if it exceeds a limit */
   refuse(name: RouteName, route: Route): Reply | undefined;
-  /** Counts a visit of a session that begins. @returns the refusal, or what is to be called when the visit has ended */
+  /**
+   * Counts a visit of a session that begins. @returns the refusal, or a function to call when the
+   * visit has ended
+   */
   begin(session: string, route: Route): Reply | (() => void);
   reset(): void;
 }
@@ -28,7 +34,7 @@ export function callLimits(now: () => number, weather: () => Weather): CallLimit
   let windows = new Map<string, { start: number; calls: number }>();
   let sessions = new Map<string, number>();
 
-  /** Whether one more call fits into the present window of so many milliseconds. */
+  /** Whether one more call fits into the current window of `length` milliseconds. */
   const fits = (kind: string, length: number, most: number): boolean => {
     const start = Math.floor(now() / length) * length;
     const found = windows.get(kind);

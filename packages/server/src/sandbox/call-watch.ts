@@ -1,4 +1,4 @@
-/** What happens to a call on its way into a client's world and back: limits, faults, the journal. */
+/** Applies limits, faults and the journal to a call on its way into a client's world and back. */
 
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout } from 'node:timers/promises';
@@ -22,7 +22,7 @@ export interface CallWatchParts {
   readonly faults: FaultList;
   /** The journal of calls that reached no client. */
   readonly strays: RequestJournal;
-  /** Where the changes of the call go that is being answered. */
+  /** Collects the changes of the call that is being answered. */
   readonly changes: AsyncLocalStorage<Change[]>;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -120,7 +120,7 @@ export class CallWatch implements Watch {
 
 interface Outcome {
   readonly reply: Reply;
-  /** The fault that struck. */
+  /** The fault that affected it. */
   readonly fault?: string;
 }
 
@@ -138,7 +138,7 @@ function faultReply(fault: FaultInput, route: Route, id: string): Reply {
   return new Reply(body, status, { ...type, ...headers });
 }
 
-/** A reply that the connection cuts. */
+/** A reply during which the connection is cut. */
 const CUT = {
   head: ({ body, status, headers }: Reply) => new Reply(body, status, { ...headers, connection: 'cut' }),
   body: withCutBody,
@@ -173,7 +173,7 @@ async function inSession(
   }
 }
 
-/** The session of a visit, where the query or the path names it. */
+/** The session of a visit, if the query or the path names it. */
 function sessionOf(call: Call): string | undefined {
   const { query } = call;
   return call.sentParam('sessionId') ?? lastValue(query, 'sessionId') ?? lastValue(query, 'mboxSession');

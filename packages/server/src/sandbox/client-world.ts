@@ -1,9 +1,10 @@
 /**
- * One client of a sandbox: its room, clock, journal, weather and snapshots. No client sees anything of another.
+ * The world of one client of a sandbox: its room, clock, journal, weather and snapshots. Clients
+ * are isolated from each other.
  *
  *   room       what requests read and write
- *   spare      the room after the next reset, filled with the seed while nobody waits for it
- *   snapshots  what a room held once
+ *   spare      the room after the next reset, filled with the seed in advance
+ *   snapshots  earlier contents of a room
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -25,9 +26,9 @@ export interface WorldParts {
   readonly shared: SharedParts;
   readonly stores: RoomParts['stores'];
   readonly changesOfCall: RoomParts['changesOfCall'];
-  /** Where the clock stands at first and after a reset; that of the system when it is left out. */
+  /** The clock's start, and its position after a reset; undefined for the system's clock. */
   readonly clockStart: ClockState | undefined;
-  /** What tntIds are made from; random when it is left out. */
+  /** The seed of generated tntIds; random when undefined. */
   readonly idSeed: string | undefined;
   readonly seed: readonly SeedEntry[];
   /** The next room's name in the store. */
@@ -36,10 +37,10 @@ export interface WorldParts {
 
 const SNAPSHOT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const MAX_SNAPSHOTS = 100;
-/** A spare that was filled longer ago, in milliseconds, is no longer as a fresh one would be. */
+/** A spare that was filled longer ago than this, in milliseconds, is too old to use. */
 const SPARE_USABLE = 60_000;
 
-/** Two digits each, as at Adobe: the official SDKs take other hints for none. */
+/** Two digits each, as at Adobe, because the official SDKs ignore other hints. */
 const HINTS = { locationHint: 'adobe', cluster: 28, node: 20 } as const;
 
 interface Spare {
@@ -64,7 +65,7 @@ export class ClientWorld {
   #spareName = '';
   #spareIds = new Set<string>();
   readonly #snapshots = new Map<string, RoomContent>();
-  /** Changes of the state come one after the other. */
+  /** Changes of the state run one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
   #closing: Promise<unknown>[] = [];
   #isClosed = false;
@@ -73,7 +74,10 @@ export class ClientWorld {
     this.#parts = parts;
     this.client = parts.client;
     this.clock = new SandboxClock(parts.clockStart, (error) =>
-      parts.shared.log.error({ err: error, client: parts.client }, 'what was due could not be done'),
+      parts.shared.log.error(
+        { err: error, client: parts.client },
+        'a scheduled action of the sandbox failed',
+      ),
     );
     this.limits = callLimits(this.clock.now, () => this.#weather);
     this.#seed = parts.seed.filter(({ client }) => client === undefined || client === parts.client);
@@ -92,7 +96,7 @@ export class ClientWorld {
     return world;
   }
 
-  /** What requests read and write at this moment. */
+  /** The room that requests use at this moment. */
   get room(): Room {
     return this.#room;
   }
@@ -101,7 +105,10 @@ export class ClientWorld {
     return this.#weather;
   }
 
-  /** @throws QuiverError `bad-request` for an unknown member or a bad value; then nothing changes */
+  /**
+   * @throws QuiverError `bad-request` for an unknown member or an invalid value; then nothing
+   *   changes
+   */
   changeWeather(given: unknown): void {
     const before = this.#weather;
     this.#weather = changedWeather(before, given);
@@ -110,7 +117,7 @@ export class ClientWorld {
   }
 
   /**
-   * Goes back to where the client started: seed, clock, weather, ids, journal.
+   * Resets everything the client started with: seed, clock, weather, ids, journal.
    *
    * @param keepsSeed false to start empty
    */
@@ -127,7 +134,7 @@ export class ClientWorld {
     });
   }
 
-  /** Adds the profiles that are for this client to what is there, and to what a reset goes back to. */
+  /** Adds the profiles for this client to its state and to the seed of later resets. */
   addSeed(given: readonly SeedEntry[]): Promise<void> {
     const entries = given.filter(({ client }) => client === undefined || client === this.client);
     return this.#change(async () => {
@@ -157,7 +164,7 @@ export class ClientWorld {
     return this.#snapshots.has(name);
   }
 
-  /** Goes back to a snapshot: profiles, settings, tokens. Clock, weather and journal stay. */
+  /** Restores a snapshot: profiles, settings, tokens. Clock, weather and journal stay. */
   restore(name: string): Promise<void> {
     return this.#change(async () => {
       const content = this.#snapshots.get(name);
@@ -248,7 +255,7 @@ export class ClientWorld {
     this.#swap(this.#makeRoom(roomName, ids));
   }
 
-  /** Requests that are under way end in the room that they began in. */
+  /** Requests in progress finish in the room in which they began. */
   #swap(room: Room): void {
     const before = this.#room;
     this.#room = room;
@@ -274,7 +281,7 @@ export class ClientWorld {
     this.#prepareSpare();
   }
 
-  /** Fills the room after the next reset. What goes wrong is told to the one who takes it. */
+  /** Fills the room for the next reset. An error is thrown to the caller that takes the room. */
   #prepareSpare(): void {
     if (this.#isClosed) return;
     const outdated = this.#spare?.room;

@@ -1,4 +1,4 @@
-/** ISO 8601 durations, as `PT30M` or `P15D`. */
+/** Parses ISO 8601 durations, such as `PT30M` or `P15D`. */
 
 import { QuiverError } from '../errors.ts';
 
@@ -8,14 +8,17 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const WEEK = 7 * DAY;
-/** A hundred years: no clock of a sandbox goes further at once. */
+/** A hundred years, the furthest that a sandbox's clock may move at once. */
 const MAX_DURATION = 36_525 * DAY;
 
-/** What completes "by: …" for a text that is no duration. */
+/** Completes "by: …" for a text that is not a duration. */
 export const DURATION_RULE =
   'must be an ISO 8601 duration in weeks, days, hours, minutes or seconds, such as P15D or PT30M';
 
-/** The milliseconds of a duration; undefined when it is none. Months and years are none, for their length varies. */
+/**
+ * The milliseconds of a duration; undefined for any other text. Months and years are not accepted,
+ * because their length varies.
+ */
 export function durationOf(text: string): number | undefined {
   const found = DURATION.exec(text);
   if (!found || /[PT]$/.test(text)) return undefined;
@@ -25,9 +28,9 @@ export function durationOf(text: string): number | undefined {
 }
 
 /**
- * As {@link durationOf}.
+ * As {@link durationOf}, but throws.
  *
- * @param member what the request calls it
+ * @param member the request's name for it
  * @throws QuiverError `bad-request`
  */
 export function requireDuration(text: string, member: string): number {
@@ -38,16 +41,16 @@ export function requireDuration(text: string, member: string): number {
 
 const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
-/** What completes "now: …" for a text that is no time. */
+/** Completes "now: …" for a text that is not a time. */
 export const TIME_RULE = 'must be an ISO 8601 time with its offset, such as 2026-01-01T00:00:00Z';
 
-/** Epoch milliseconds of an ISO 8601 time or UTC day; undefined when it is none. */
+/** Epoch milliseconds of an ISO 8601 time or UTC day; undefined for any other text. */
 export function timeOf(text: string): number | undefined {
   const at = TIME.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(at) || at < 0 ? undefined : at;
 }
 
-/** As {@link timeOf}. @throws QuiverError `bad-request` */
+/** As {@link timeOf}, but throws. @throws QuiverError `bad-request` */
 export function requireTime(text: string, member: string): number {
   const at = timeOf(text);
   if (at === undefined) throw new QuiverError('bad-request', `${member}: ${TIME_RULE}`);

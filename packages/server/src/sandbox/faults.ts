@@ -1,4 +1,4 @@
-/** Faults: what a sandbox answers, delays or cuts instead of answering well (contract section 13). */
+/** Faults: replies of a sandbox that are wrong, delayed or cut (contract section 13). */
 
 import { checkMembers } from '../delivery/delivery-schema.ts';
 import { QuiverError } from '../errors.ts';
@@ -11,34 +11,41 @@ const MAX_DELAY_MS = 60_000;
 
 const countOf = (max: number) => z.int().min(1).max(max);
 
-/** A fault as it is added. */
+/** A fault as a caller adds it. */
 export const FaultSchema = z
   .strictObject({
-    route: z.enum(ROUTE_NAMES).openapi({ description: 'The route it is for, as the journal names it.' }),
-    client: z.string().optional().openapi({ description: 'For this client alone; for all by default.' }),
-    id: z.string().optional().openapi({ description: 'For calls that name this id alone.' }),
-    times: countOf(1_000_000).optional().openapi({ description: 'How often it strikes; always by default.' }),
+    route: z
+      .enum(ROUTE_NAMES)
+      .openapi({ description: 'The route that it affects, as the journal names it.' }),
+    client: z.string().optional().openapi({ description: 'Only for this client; by default for all.' }),
+    id: z.string().optional().openapi({ description: 'Only for calls that name this id.' }),
+    times: countOf(1_000_000)
+      .optional()
+      .openapi({ description: 'How many calls it affects; all by default.' }),
     probability: z.number().gt(0).max(1).optional().openapi({
       description:
-        'The share of calls that it strikes, drawn from the seed of the sandbox; never with `times`.',
+        'The share of calls that it affects, drawn from the seed of the sandbox; excludes `times`.',
     }),
     status: z
       .int()
       .min(200)
       .max(599)
       .optional()
-      .openapi({ description: 'What is answered; 503 by default.' }),
-    body: z.string().optional().openapi({ description: 'The body instead of a refusal of the route.' }),
+      .openapi({ description: 'The status of the reply; 503 by default.' }),
+    body: z
+      .string()
+      .optional()
+      .openapi({ description: 'The body of the reply instead of a refusal of the route.' }),
     retryAfter: z.int().min(0).max(86_400).optional().openapi({ description: 'Seconds for Retry-After.' }),
     delayMs: z.int().min(0).max(MAX_DELAY_MS).optional().openapi({
-      description: 'Real milliseconds before the answer; alone it delays a good answer.',
+      description: 'Real milliseconds before the answer; without a status, the route still answers.',
     }),
     cut: z
       .enum(['head', 'body'])
       .optional()
-      .openapi({ description: 'The connection is cut in the midst of the head, or of the body.' }),
+      .openapi({ description: 'Cuts the connection in the middle of the head, or of the body.' }),
     applied: z.boolean().optional().openapi({
-      description: 'Whether the call is carried out, and only its answer lost; false by default.',
+      description: 'Whether the call is carried out and only its reply is lost; false by default.',
     }),
   })
   .openapi('SandboxFault', { example: { route: 'update', times: 2, status: 503, retryAfter: 1 } });
@@ -49,11 +56,11 @@ interface Kept {
   hits: number;
 }
 
-/** What a fault needs to know of a call. */
+/** What a fault needs to know about a call. */
 export interface FaultedCall {
   readonly route: RouteName;
   readonly client: string;
-  /** The ids that the call names; asked only by faults that are for one id. */
+  /** The ids that the call names; only called by faults for one id. */
   readonly ids: () => readonly string[];
 }
 
@@ -62,7 +69,7 @@ export class FaultList {
   readonly #chance: () => number;
   #last = 0;
 
-  /** @param chance from 0 up to 1, 1 not included */
+  /** @param chance returns numbers from 0 to below 1 */
   constructor(chance: () => number) {
     this.#chance = chance;
   }
@@ -71,7 +78,7 @@ export class FaultList {
     return this.#faults.size === 0;
   }
 
-  /** Whether the ids of a call matter to any fault, so that its body must be read first. */
+  /** Whether any fault depends on the ids of a call, so that its body must be read first. */
   needsIds(route: RouteName, client: string): boolean {
     for (const { input } of this.#faults.values()) {
       if (input.id !== undefined && isFor(input, route, client)) return true;
@@ -101,7 +108,7 @@ export class FaultList {
     return faultId;
   }
 
-  /** What was added, oldest first. */
+  /** The active faults, oldest first. */
   list(): { readonly id: string; readonly hits: number; readonly fault: FaultInput }[] {
     return Array.from(this.#faults.values(), ({ input, faultId, hits }) => ({
       id: faultId,
@@ -119,14 +126,14 @@ export class FaultList {
     return this.#faults.delete(faultId);
   }
 
-  /** Removes the faults of a client, those for all clients too when it is left out. */
+  /** Removes the faults of a client, or all faults without one. */
   clear(client?: string): void {
     for (const [faultId, { input }] of this.#faults) {
       if (client === undefined || input.client === client) this.#faults.delete(faultId);
     }
   }
 
-  /** The fault that strikes a call, the oldest that does; its hit is counted. */
+  /** The fault that affects a call, the oldest if several do; the hit is counted. */
   strike(call: FaultedCall): { readonly id: string; readonly fault: FaultInput } | undefined {
     for (const kept of this.#faults.values()) {
       const { input, faultId } = kept;

@@ -1,11 +1,14 @@
-/** Where a text stops being JSON: the runtimes word their errors differently, and name the place only sometimes. */
+/**
+ * Finds where a text stops being valid JSON. The runtimes word their errors differently, and give
+ * the position only sometimes.
+ */
 
 const SPACE = /[ \t\r\n]*/y;
 const STRING = /"(?:[^"\\\p{Cc}]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy;
 const OTHER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const MAX_DEPTH = 100;
 
-/** The index of the first character that cannot stand there; the length of the text when it ends too early. */
+/** The index of the first invalid character; the length of the text when it ends too early. */
 export function placeOfJsonError(text: string): number {
   let at = 0;
   const take = (pattern: RegExp): boolean => {

@@ -5,10 +5,10 @@ import type { HttpRequest } from '../wire/request.ts';
 /** How much of a body is kept, in bytes. */
 export const KEPT_BODY_BYTES = 64 * 1024;
 
-/** The longest body that is read ahead of its route, in bytes. */
+/** The longest body that is read before its route, in bytes. */
 const MAX_AHEAD = 1024 * 1024;
 
-/** Reads as the request that it is made of, and remembers what went through. */
+/** Wraps a request, behaves like it, and remembers the part of the body that was read. */
 export class RecordedRequest implements HttpRequest {
   readonly method: string;
   readonly url: string;
@@ -25,15 +25,12 @@ export class RecordedRequest implements HttpRequest {
     this.#request = request;
   }
 
-  /** What was read so far, as text, up to {@link KEPT_BODY_BYTES}. */
+  /** The part of the body read so far, as text, up to {@link KEPT_BODY_BYTES}. */
   get text(): string {
     return Buffer.concat(this.#kept).toString('utf8');
   }
 
-  /**
-   * Lets go of the request when it was answered, but for some headers: the others, and what is left of the body, are kept by
-   * nobody.
-   */
+  /** Releases the request once it is answered, so that only the named headers stay in memory. */
   release(names: readonly string[]): void {
     const { headers } = this.#request;
     for (const name of names) {
@@ -44,7 +41,7 @@ export class RecordedRequest implements HttpRequest {
     this.#whole = undefined;
   }
 
-  /** How much of the body is kept. */
+  /** How many bytes of the body are kept. */
   get keptBytes(): number {
     return this.#keptBytes;
   }
@@ -73,7 +70,10 @@ export class RecordedRequest implements HttpRequest {
     return bytes;
   }
 
-  /** Reads the body before its route does, which then gets it from here; not one that is long or does not say how long it is. */
+  /**
+   * Reads the body before its route does; the route then gets it from here. Bodies that are long or
+   * of unknown length are not read ahead.
+   */
   async readAhead(): Promise<void> {
     const length = Number(this.headers.get('content-length') ?? 0);
     if (length > 0 && length <= MAX_AHEAD) this.#whole ??= await this.arrayBuffer();
@@ -88,7 +88,7 @@ export class RecordedRequest implements HttpRequest {
   }
 }
 
-/** What is left of a request that was answered. */
+/** Replaces a request that was answered. */
 const ANSWERED = {
   headers: { get: () => null, has: () => false },
   body: null,

@@ -1,8 +1,8 @@
 /**
- * The journal: the last calls that a client of a sandbox was sent, with what came of them (contract section 13).
+ * The journal of a client of a sandbox: the last calls and their outcomes (contract section 13).
  *
- * A call is kept as it came; what it named and what it was answered is read from that when somebody looks, so that keeping it
- * costs the call next to nothing.
+ * A call is kept as it arrived. Its ids and its outcome are extracted only when the journal is
+ * read, so that keeping it costs almost nothing.
  */
 
 import { mismatches } from '../journal/call-filter.ts';
@@ -14,11 +14,11 @@ import { rawPathOf, rawQueryOf } from '../wire/target.ts';
 import type { RecordedRequest } from './recorded-request.ts';
 
 export const JOURNAL_LENGTH = 1000;
-/** The most bytes of bodies that a journal holds; the oldest calls go first. */
+/** The most bytes of bodies that a journal keeps; the oldest calls are dropped first. */
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_REPLY = 64 * 1024;
 
-/** A call as it is kept. */
+/** A call, as it is kept. */
 export interface KeptCall {
   readonly id: number;
   readonly at: number;
@@ -36,7 +36,7 @@ export class RequestJournal {
   #bytes = 0;
   readonly #listeners = new Set<(call: JournalCall) => void>();
 
-  /** Keeps a call; the oldest goes when there are too many. */
+  /** Keeps a call; the oldest is dropped when there are too many. */
   add(kept: KeptCall): void {
     kept.request.release(SHOWN_HEADERS);
     const bytes = kept.request.keptBytes + (typeof kept.reply.body === 'string' ? kept.reply.body.length : 0);
@@ -51,7 +51,7 @@ export class RequestJournal {
     for (const listener of this.#listeners) listener(call);
   }
 
-  /** The calls that a filter lets through, oldest first. */
+  /** The calls that match a filter, oldest first. */
   find(filter: CallFilter = {}): JournalCall[] {
     return this.#calls.map(shownBy).filter((call) => mismatches(call, filter).length === 0);
   }
@@ -61,7 +61,7 @@ export class RequestJournal {
     this.#bytes = 0;
   }
 
-  /** Tells of every call from now on. @returns ends it */
+  /** Reports every call from now on. @returns a function that stops the reports */
   listen(listener: (call: JournalCall) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -75,7 +75,7 @@ function shownBy(entry: { readonly kept: KeptCall; shown: JournalCall | undefine
 
 function shown(kept: KeptCall): JournalCall {
   const { request, reply, route } = kept;
-  // A token that is shown to the admin once is not kept here for others to see.
+  // A token that is shown to the admin once must not be readable in the journal.
   const text = route === 'token' ? '' : replyText(reply);
   const body = request.text.replaceAll(/("authorizationToken"\s*:\s*)"[^"]*"/g, '$1"…"');
   const contentType = request.kept['content-type'] ?? '';

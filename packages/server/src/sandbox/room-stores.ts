@@ -1,9 +1,10 @@
 /**
- * The stores of one room: what a client of a sandbox has from one reset to the next.
+ * The stores of one room: the data of a client of a sandbox from one reset to the next.
  *
- * A room is a name under which everything lies in the one store of the sandbox, so a reset is a change of the name: nothing has to be
- * removed, and what is still under way ends in the room that it began in. Here is also where the weather touches what is stored, and
- * where the journal learns what a call has changed.
+ * A room is a name under which all its data is kept in the one store of the sandbox. So a reset
+ * only changes the name: nothing has to be removed, and work in progress ends in the room in which
+ * it began. This is also where the weather affects what is stored, and where the journal learns
+ * what a call has changed.
  */
 
 import type { WriteMoment } from '../domain/lifetime.ts';
@@ -20,35 +21,38 @@ import { lasts } from './weather.ts';
 
 export interface RoomParts {
   readonly stores: Stores;
-  /** What the client is called. */
+  /** The client code. */
   readonly client: string;
-  /** What the room is called in the store; no client code. */
+  /** The room's name in the store; not a client code. */
   readonly room: string;
   readonly clock: SandboxClock;
   readonly weather: () => Weather;
-  /** Every id that was ever written to the room, as {@link roomKey} makes it. */
+  /** Every id that was ever written to the room, in the form of {@link roomKey}. */
   readonly ids: Set<string>;
-  /** Draws from 0 up to 1; the seed determines it. */
+  /** Returns numbers from 0 to below 1, determined by the seed. */
   readonly chance: () => number;
-  /** The next tntId; random ones where it is left out. */
+  /** Returns the next tntId; when undefined, tntIds are random. */
   readonly nextTntId: (() => string) | undefined;
-  /** Where the changes of the call go that is being answered; undefined outside of one. */
+  /** Collects the changes of the call that is being answered; undefined outside of a call. */
   readonly changesOfCall: () => Change[] | undefined;
 }
 
 const MAX_IDS = 1_000_000;
 
-/** An id as one text. */
+/** An id as a single string. */
 export function roomKey({ kind, value }: VisitorId): string {
   return `${ID_KINDS.indexOf(kind)}${value}`;
 }
 
-/** What {@link roomKey} made a text of. */
+/** Converts the result of {@link roomKey} back. */
 export function idOfRoomKey(key: string): VisitorId {
   return { kind: ID_KINDS[Number(key[0])]!, value: key.slice(1) };
 }
 
-/** The stores of the room in the place of those of the sandbox; what they are given as a client is of no meaning. */
+/**
+ * The stores of the room, with the interface of the sandbox's stores; the client argument of their
+ * methods is ignored.
+ */
 export function roomStores(parts: RoomParts): Stores {
   const { stores, room, ids } = parts;
   const note = (id: VisitorId) => {
@@ -70,7 +74,7 @@ export function roomStores(parts: RoomParts): Stores {
   });
 }
 
-/** The change feed, of which only the room's changes are seen. */
+/** The change feed, limited to the room's changes. */
 function roomChanges(feed: ChangeFeed, room: string): ChangeFeed {
   return {
     read: (_, after, limit) => feed.read(room, after, limit),
@@ -82,7 +86,7 @@ function roomChanges(feed: ChangeFeed, room: string): ChangeFeed {
   };
 }
 
-/** Small records, with those of clients in the room. */
+/** Small records, with those of clients kept per room. */
 function roomRecords(records: RecordStore, room: string): RecordStore {
   const ownerIn = (kind: RecordKind, owner: string) => (kind.owner === 'client' ? room : owner);
   return {
@@ -95,7 +99,7 @@ function roomRecords(records: RecordStore, room: string): RecordStore {
   };
 }
 
-/** The profiles of a room. Long because it stands for every method of the store. */
+/** The profiles of a room. Long because it implements every method of the store. */
 function roomProfiles(
   parts: RoomParts,
   note: (id: VisitorId) => void,
@@ -132,7 +136,10 @@ function roomProfiles(
     return outcome;
   }
 
-  /** Takes the visit to the profile of the strongest id, and links the others when the time has come. */
+  /**
+   * Applies the visit to the profile of the strongest id, and links the other ids when they become
+   * due.
+   */
   async function visitUnlinked(sent: Visit, moment: WriteMoment, later: number): Promise<VisitOutcome> {
     const strongest = ID_KINDS.map((kind) => sent.ids.find((id) => id.kind === kind)).find(Boolean)!;
     const outcome = await profiles.visit(room, { ...sent, ids: [strongest] }, moment);
@@ -204,7 +211,7 @@ function roomProfiles(
   };
 }
 
-/** A visit whose new tntId is the next of the seed. */
+/** A visit whose new tntId is the next one of the seed. */
 function withSeededId({ ids, freshTntId }: Visit, next: (() => string) | undefined) {
   if (!next) return { ids, freshTntId };
   const seeded: VisitorId = { kind: 'tntId', value: next() };
@@ -217,7 +224,7 @@ function roomBatches(parts: RoomParts, note: (id: VisitorId) => void, overrides:
   const named = <Found extends Batch | undefined>(batch: Found): Found => batch && { ...batch, client };
   const isDue = ({ acceptedAt }: Batch) => acceptedAt + lasts(weather().batchesTake) <= clock.now();
 
-  /** What the weather leaves of the rows of a step. */
+  /** The rows of a step that the weather leaves. */
   async function weathered(step: BatchStep): Promise<BatchStep> {
     const { lostRows, batchOverrides } = weather();
     for (const { id } of step.updates) note(id);
@@ -250,7 +257,7 @@ function roomBatches(parts: RoomParts, note: (id: VisitorId) => void, overrides:
     },
     lease: (_, holder, now, until) => batches.lease(room, holder, now, until),
     release: (_, holder) => batches.release(room, holder),
-    // What the weather looks at is plain.
+    // The weather needs unpacked rows.
     collector: (kind, columns) => new PlainRows(kind, columns),
     async apply(step) {
       const applied = await batches.apply({ ...(await weathered(step)), client: room });
@@ -265,7 +272,9 @@ function roomBatches(parts: RoomParts, note: (id: VisitorId) => void, overrides:
   };
 }
 
-/** What the last v2 batch has set of whom, as long as the visitor does not come. */
+/**
+ * Remembers which attributes the last v2 batch has set on each profile, until the visitor comes.
+ */
 class BatchOverrides {
   readonly #set = new Map<string, { batch: string; names: Set<string> }>();
 
@@ -273,7 +282,10 @@ class BatchOverrides {
     for (const id of ids) this.#set.delete(roomKey(id));
   }
 
-  /** The names that a batch takes from a profile, for the batch before it has set them and it does not. */
+  /**
+   * The names that a batch removes from a profile, because the previous batch set them and this one
+   * does not.
+   */
   replacedBy(batch: string, id: VisitorId, names: Iterable<string>): string[] {
     const key = roomKey(id);
     const before = this.#set.get(key);

@@ -28,7 +28,7 @@ export type SharedParts = Pick<
   | 'journalAt'
 >;
 
-/** All that is to be known of a client at one moment; batches are left out. */
+/** The whole state of a client at one moment, except batches. */
 export interface RoomContent {
   readonly profiles: readonly LinkedProfile[];
   readonly record: ClientRecord | undefined;
@@ -37,7 +37,7 @@ export interface RoomContent {
 const DAY = 86_400_000;
 /** The most ids of one profile. */
 const MAX_IDS = 1_000_000;
-/** How often a room looks whether its batches are done, in milliseconds. */
+/** How often a room checks whether its batches are done, in milliseconds. */
 const LOOK_EVERY = 2;
 
 export class Room {
@@ -49,7 +49,7 @@ export class Room {
   #working: Promise<void> = Promise.resolve();
   #isClosed = false;
 
-  /** @param sandbox further routes, behind all others */
+  /** @param sandbox further routes, after all others */
   constructor(shared: SharedParts, parts: RoomParts, config: AppConfig, sandbox: readonly Route[] = []) {
     this.#parts = parts;
     const { client, clock } = parts;
@@ -71,7 +71,7 @@ export class Room {
     });
   }
 
-  /** The clients' own profiles, settings and tokens, as they are now. */
+  /** The client's profiles, settings and tokens, as they are now. */
   async content(): Promise<RoomContent> {
     const stores = this.#stores;
     const { client, clock, ids } = this.#parts;
@@ -87,7 +87,10 @@ export class Room {
     return { profiles, record: await stores.clients.find(client) };
   }
 
-  /** Takes in profiles that have not expired, and settings and tokens where there are any. @param at now, by default */
+  /**
+   * Stores profiles that have not expired, and settings and tokens if there are any. @param at now,
+   * by default
+   */
   async fill({ profiles, record }: RoomContent, at = this.#parts.clock.now()): Promise<void> {
     const stores = this.#stores;
     const { client } = this.#parts;
@@ -108,12 +111,12 @@ export class Room {
     return (await this.#app.access.rulesOf(this.#parts.client)).lifetimeDays * DAY;
   }
 
-  /** Returns when no batch that is due waits any more. */
+  /** Resolves when no batch that is due is waiting. */
   async batchesDone(): Promise<void> {
     await this.#work();
   }
 
-  /** Ends the work on batches; what they have set stays. */
+  /** Stops the work on batches; what they have set stays. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#working;
@@ -126,7 +129,10 @@ export class Room {
     else void this.#work();
   }
 
-  /** Applies all batches that are due, one call after the other. Nothing of it goes on when there is nothing to do. */
+  /**
+   * Applies all batches that are due, one after the other. Nothing runs when there is nothing to
+   * do.
+   */
   #work(): Promise<void> {
     this.#working = this.#working.then(() => this.#runBatches());
     return this.#working;

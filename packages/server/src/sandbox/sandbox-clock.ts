@@ -1,10 +1,11 @@
 /**
- * The clock of one client of a sandbox: it can be set, stopped and moved on, and things can be due on it.
+ * The clock of one client of a sandbox. It can be set, stopped and moved, and actions can be
+ * scheduled on it.
  *
- *   running   the time is that of the system, moved by an offset    a real timer does what is due
- *   frozen    the time stands still                                 what is due waits for `set` or `advance`
- *   moving    `advance` or `set` goes from one due thing to the     others who want to move it wait
- *             next; the time stands at each until it is done
+ *   running   the system's time plus an offset; a real timer runs scheduled actions
+ *   frozen    the time stands still; scheduled actions wait for `set` or `advance`
+ *   moving    `advance` or `set` goes from one scheduled action to the next, and the time stands
+ *             still until each is done; other callers that want to move the clock wait
  */
 
 interface Due {
@@ -12,14 +13,14 @@ interface Due {
   readonly work: () => void | Promise<void>;
 }
 
-/** Where a clock stands. */
+/** The state of a clock. */
 export interface ClockState {
   /** Epoch milliseconds. */
   readonly now: number;
   readonly frozen: boolean;
 }
 
-/** The longest a timer of the runtime can wait, in milliseconds. */
+/** The longest delay of a timer in the runtime, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class SandboxClock {
@@ -34,8 +35,9 @@ export class SandboxClock {
   readonly #failed: (error: unknown) => void;
 
   /**
-   * @param start the clock of the system when it is left out
-   * @param failed told what went wrong when something was due and nobody moved the clock
+   * @param start the system's clock by default
+   * @param failed called with the error of a scheduled action that ran while no caller moved the
+   *   clock
    */
   constructor(start?: ClockState, failed: (error: unknown) => void = () => undefined) {
     this.#failed = failed;
@@ -49,14 +51,14 @@ export class SandboxClock {
     return { now: this.now(), frozen: this.#frozenAt !== undefined };
   }
 
-  /** Does `work` when the time has come. What it throws goes to the one who moves the clock there. */
+  /** Runs `work` at the given time. An error is thrown to the caller that moves the clock there. */
   at(time: number, work: Due['work']): void {
     const index = this.#due.findIndex((other) => other.at > time);
     this.#due.splice(index === -1 ? this.#due.length : index, 0, { at: time, work });
     this.#arm();
   }
 
-  /** Forgets all that is due, and stands as a new clock does. */
+  /** Drops all scheduled actions and returns to the initial state. */
   reset(start: ClockState | undefined): void {
     this.#due = [];
     this.#offset = 0;
@@ -65,7 +67,10 @@ export class SandboxClock {
     this.#arm();
   }
 
-  /** Goes to a time; forwards it does what is due on the way, and returns when that is done. */
+  /**
+   * Moves to a time. Forwards, it runs the scheduled actions on the way; resolves when they are
+   * done.
+   */
   set({ now, frozen }: Partial<ClockState>): Promise<void> {
     return this.#move(async (wasFrozen) => {
       if (now !== undefined) await this.#goTo(now);
@@ -73,7 +78,10 @@ export class SandboxClock {
     });
   }
 
-  /** Goes forwards by milliseconds. @returns when all that became due is done */
+  /**
+   * Moves forward by milliseconds. @returns a promise that resolves when everything that became due
+   * is done
+   */
   advance(ms: number): Promise<void> {
     return this.#move(async (wasFrozen) => {
       const target = this.now() + ms;
@@ -93,7 +101,10 @@ export class SandboxClock {
     this.#frozenAt = frozen ? now : undefined;
   }
 
-  /** One move at a time. One that fails half-way leaves the clock where it came to, running if it ran before. */
+  /**
+   * Runs one move at a time. If it fails half-way, the clock stays at the time it has reached, and
+   * runs if it ran before.
+   */
   #move(go: (wasFrozen: boolean) => Promise<void>): Promise<void> {
     this.#moving = this.#moving
       .catch(() => undefined)

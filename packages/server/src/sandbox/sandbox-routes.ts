@@ -1,4 +1,7 @@
-/** `/sandbox…`: the handles of a sandbox over HTTP, for tests in any language (contract section 13). */
+/**
+ * `/sandbox…`: the controls of a sandbox over HTTP, for tests in any language (contract section
+ * 13).
+ */
 
 import { checkMembers } from '../delivery/delivery-schema.ts';
 import { QuiverError } from '../errors.ts';
@@ -69,7 +72,7 @@ function stateRoutes(sandbox: Sandbox): Route[] {
       ...route(
         'POST',
         '/sandbox/profiles',
-        'Add profiles, to what is there and to what a reset goes back to',
+        'Add profiles to the current state and to the seed of later resets',
         {
           query: ClientOfQuery,
           body: { content: { 'application/json': { schema: z.array(Anything) } } },
@@ -82,7 +85,7 @@ function stateRoutes(sandbox: Sandbox): Route[] {
       },
     },
     {
-      ...route('DELETE', '/sandbox/state', 'Back to the start: seed, clock, weather, faults and journal', {
+      ...route('DELETE', '/sandbox/state', 'Reset seed, clock, weather, faults and journal', {
         query: ClientOfQuery.extend({
           seed: z.enum(['yes', 'no']).optional().openapi({ description: '`no` starts empty.' }),
         }),
@@ -95,7 +98,7 @@ function stateRoutes(sandbox: Sandbox): Route[] {
       },
     },
     {
-      ...route('PUT', '/sandbox/weather', 'Let it be as at Adobe, in whole or in part', {
+      ...route('PUT', '/sandbox/weather', 'Switch on behaviours of Adobe Target, in whole or in part', {
         query: ClientOfQuery,
         body: { content: { 'application/json': { schema: WeatherSchema } } },
       }),
@@ -130,7 +133,7 @@ function snapshotRoutes(sandbox: Sandbox): Route[] {
       },
     },
     {
-      ...route('PUT', '/sandbox/snapshots/{name}', 'Keep the profiles, settings and tokens as they are now', {
+      ...route('PUT', '/sandbox/snapshots/{name}', 'Save the current profiles, settings and tokens', {
         params,
         query: ClientOfQuery,
       }),
@@ -141,7 +144,7 @@ function snapshotRoutes(sandbox: Sandbox): Route[] {
       },
     },
     {
-      ...route('POST', '/sandbox/snapshots/{name}/restore', 'Go back to a snapshot', {
+      ...route('POST', '/sandbox/snapshots/{name}/restore', 'Restore a snapshot', {
         params,
         query: ClientOfQuery,
       }),
@@ -155,7 +158,7 @@ function snapshotRoutes(sandbox: Sandbox): Route[] {
       ...route(
         'GET',
         '/sandbox/snapshots/{name}',
-        'The profiles of a snapshot, a line each, to be used as a seed',
+        'The profiles of a snapshot, one per line, for use as a seed',
         {
           params,
           query: ClientOfQuery,
@@ -168,7 +171,7 @@ function snapshotRoutes(sandbox: Sandbox): Route[] {
       },
     },
     {
-      ...route('DELETE', '/sandbox/snapshots/{name}', 'Forget a snapshot', { params, query: ClientOfQuery }),
+      ...route('DELETE', '/sandbox/snapshots/{name}', 'Delete a snapshot', { params, query: ClientOfQuery }),
       async handle(call) {
         const { name, worlds } = await having(call);
         for (const world of worlds) world.removeSnapshot(name);
@@ -189,7 +192,7 @@ function clockRoutes(sandbox: Sandbox): Route[] {
       handle: clockReply,
     },
     {
-      ...route('PUT', '/sandbox/clock', 'Set the clock, stop it or let it run', {
+      ...route('PUT', '/sandbox/clock', 'Set, stop or start the clock', {
         query: ClientOfQuery,
         body: { content: { 'application/json': { schema: ClockBody } } },
       }),
@@ -206,7 +209,7 @@ function clockRoutes(sandbox: Sandbox): Route[] {
       ...route(
         'POST',
         '/sandbox/clock/advance',
-        'Let time pass; answers when all that became due has happened',
+        'Move the clock forward; answers when everything that became due is done',
         {
           query: ClientOfQuery,
           body: { content: { 'application/json': { schema: AdvanceBody } } },
@@ -234,7 +237,7 @@ function faultRoutes(sandbox: Sandbox): Route[] {
       },
     },
     {
-      ...route('GET', '/sandbox/faults', 'The faults, and how often each has struck'),
+      ...route('GET', '/sandbox/faults', 'The faults, and how many calls each has affected'),
       handle: () => jsonReply({ faults: faults.list().map(shownFault) }),
     },
     {

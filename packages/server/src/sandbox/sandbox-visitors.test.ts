@@ -1,4 +1,7 @@
-/** What Quiver knows of a visitor beside the attributes, by the clock and in the weather of a sandbox (contract sections 13 to 17). */
+/**
+ * What Quiver knows of a visitor in addition to the attributes, with the clock and the weather of a
+ * sandbox (contract sections 13 to 17).
+ */
 
 import { afterEach, expect, test } from 'vitest';
 import type { RunningSandbox } from './public-types.ts';

@@ -1,8 +1,8 @@
 /**
- * The sandbox: Quiver with every handle that a test wants (contract section 13).
+ * The sandbox: Quiver with controls for tests (contract section 13).
  *
- * One store in one folder, one application. The routes of a client lead into that client's world, which is made when the client is
- * first named; all other routes are those of a server.
+ * It has one store in one folder and one application. The routes of a client lead to that client's
+ * world, which is made when the client is first named; all other routes are those of a server.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -39,19 +39,19 @@ import { CALM, changedWeather } from './weather.ts';
 
 export interface SandboxOptions {
   readonly config: ServeConfig;
-  /** Whether any client code is served, beside those of the configuration. */
+  /** Whether any client code is served, in addition to those of the configuration. */
   readonly anyClient: boolean;
   readonly seed: readonly SeedEntry[];
-  /** Where every clock starts; that of the system when it is left out. */
+  /** Where every clock starts; undefined for the system's clock. */
   readonly clockStart: ClockState | undefined;
-  /** What ids are made from; random when it is left out. */
+  /** The seed of generated ids; random when undefined. */
   readonly idSeed: string | undefined;
-  /** The handles over HTTP, see `sandbox-routes.ts`. */
+  /** The routes that control the sandbox, see `sandbox-routes.ts`. */
   readonly routesOf: (sandbox: Sandbox) => Route[];
   readonly log?: Log;
 }
 
-/** A client has a world of its own; more of them than this are refused. */
+/** Each client has its own world; further clients are refused. */
 const MAX_CLIENTS = 1000;
 
 export class Sandbox {
@@ -69,7 +69,10 @@ export class Sandbox {
   readonly #removeAtExit: () => void;
   readonly #names: string[];
   readonly #made = new Set<string>();
-  /** What was done to all clients: those that are named later begin with it. A reset of all forgets it, but for the seeds. */
+  /**
+   * Changes that were made for all clients; clients that are named later start with them. A reset
+   * of all clients drops them, except the seeds.
+   */
   readonly #done: {
     readonly lasts: boolean;
     readonly apply: (world: ClientWorld) => void | Promise<void>;
@@ -80,7 +83,7 @@ export class Sandbox {
   #lastMade = 0;
   #closing: Promise<void> | undefined;
 
-  /** Opens a store in a temporary folder, which disappears with the sandbox. */
+  /** Opens a store in a temporary folder that is removed with the sandbox. */
   static async open(options: SandboxOptions): Promise<Sandbox> {
     const folder = await mkdtemp(join(tmpdir(), 'quiver-sandbox-'));
     const removeAtExit = () => rmSync(folder, { recursive: true, force: true });
@@ -117,7 +120,7 @@ export class Sandbox {
     const registry = new Registry();
     this.adminToken = options.config.adminToken ?? randomBytes(32).toString('base64url');
     this.#shared = {
-      // The list grows with the clients that are named.
+      // The list grows as clients are named.
       config: { ...appConfig(options.config), clients: this.#names },
       files,
       log,
@@ -133,7 +136,7 @@ export class Sandbox {
   }
 
   /**
-   * The world of a client, made when it is not there yet.
+   * The world of a client; it is made if it does not exist yet.
    *
    * @throws QuiverError `bad-request` when there are too many
    */
@@ -163,7 +166,7 @@ export class Sandbox {
   }
 
   /**
-   * The world of a client that is served, or of all when it is left out.
+   * The world of a client that is served, or the worlds of all clients without one.
    *
    * @throws QuiverError (rejects) `bad-request` when it is not served
    */
@@ -179,7 +182,7 @@ export class Sandbox {
     return this.#names;
   }
 
-  /** A client code that nobody else has. */
+  /** Makes a client with an unused client code. */
   async newClient(): Promise<ClientWorld> {
     let code: string;
     do {
@@ -190,7 +193,7 @@ export class Sandbox {
     return this.world(code);
   }
 
-  /** Everything back to the start, of one client or of all; snapshots stay. */
+  /** Resets one client or all; snapshots stay. */
   async reset(client?: string, keepsSeed = true): Promise<void> {
     const worlds = await this.worlds(client);
     this.faults.clear(client);
@@ -201,7 +204,7 @@ export class Sandbox {
     await Promise.all(worlds.map((world) => world.reset(keepsSeed)));
   }
 
-  /** Moves the clock of one client or of all; answers when all that became due has happened. */
+  /** Moves the clock of one client or of all; resolves when everything that became due is done. */
   moveClock(client: string | undefined, move: (clock: SandboxClock) => Promise<void>): Promise<void> {
     return this.#apply(client, false, async (world) => {
       await move(world.clock);
@@ -209,18 +212,21 @@ export class Sandbox {
     });
   }
 
-  /** Changes the weather of one client or of all. @throws QuiverError (rejects) `bad-request`; then nothing changes */
+  /**
+   * Changes the weather of one client or of all. @throws QuiverError (rejects) `bad-request`; then
+   * nothing changes
+   */
   async changeWeather(client: string | undefined, given: unknown): Promise<void> {
     changedWeather(CALM, given);
     await this.#apply(client, false, (world) => world.changeWeather(given));
   }
 
-  /** Adds profiles to what one client or all have, and to what a reset goes back to. */
+  /** Adds profiles to the state of one client or of all, and to the seed of later resets. */
   addSeed(client: string | undefined, entries: readonly SeedEntry[]): Promise<void> {
     return this.#apply(client, true, (world) => world.addSeed(entries));
   }
 
-  /** Does something to one client, or to all, those that are named later too. */
+  /** Applies an action to one client, or to all, including those that are named later. */
   async #apply(
     client: string | undefined,
     lasts: boolean,
@@ -231,14 +237,14 @@ export class Sandbox {
     await Promise.all(worlds.map((world) => apply(world)));
   }
 
-  /** The calls that a filter lets through, in the order in which they were answered. */
+  /** The calls that match a filter, in the order in which they were answered. */
   async calls(filter: CallFilter = {}): Promise<JournalCall[]> {
     const worlds = await this.worlds(filter.client);
     const journals = [...worlds.map(({ journal }) => journal), this.strays];
     return journals.flatMap((journal) => journal.find(filter)).sort((a, b) => a.id - b.id);
   }
 
-  /** The journals of all clients as one, for the routes. */
+  /** The journals of all clients combined, for the routes. */
   get journal(): JournalSource {
     return {
       calls: (filter) => this.calls(filter),
@@ -258,29 +264,32 @@ export class Sandbox {
     };
   }
 
-  /** Forgets the calls of one client, or all. */
+  /** Deletes the calls of one client, or of all. */
   async clearJournal(client?: string): Promise<void> {
     for (const { journal } of await this.worlds(client)) journal.clear();
     if (client === undefined) this.strays.clear();
   }
 
-  /** Says that a request has arrived; see {@link Stores.requestArrives}. */
+  /** Reports that a request has arrived; see {@link Stores.requestArrives}. */
   requestArrives(): void {
     this.#stores.requestArrives();
   }
 
-  /** Calls `listener` when the sandbox closes. @returns takes that back */
+  /** Calls `listener` when the sandbox closes. @returns a function that removes the listener */
   onClose(listener: () => void): () => void {
     this.#closeListeners.add(listener);
     return () => this.#closeListeners.delete(listener);
   }
 
-  /** Ends what would keep connections open for ever; to be called before the listener is closed. */
+  /** Ends streams that would keep connections open; call this before closing the listener. */
   endStreams(): void {
     for (const listener of [...this.#closeListeners]) listener();
   }
 
-  /** Stops nobody: the listener is closed first. Nothing is left behind. */
+  /**
+   * Closes the stores and removes all files. The listener must be closed before, because requests
+   * are not stopped.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -304,7 +313,7 @@ export class Sandbox {
       ...{ stores: this.#stores, client: this.#names[0]!, room: '~', ids: new Set<string>(), clock },
       ...{ weather: () => CALM, chance: Math.random, nextTntId: undefined, changesOfCall: () => undefined },
     };
-    // Of this room only the routes that serve no client are used, and who is the admin.
+    // This room is used only for routes that serve no client, and to recognise the admin.
     const home = new Room(this.#shared, parts, this.#shared.config, this.options.routesOf(this));
     const routes = home.routes.routes.map((route, index) =>
       route.scope !== 'server' ? { ...route, handle: this.#intoWorld(index) } : route,
@@ -337,7 +346,7 @@ export class Sandbox {
     return (call) => this.#opened(call.client).room.routes.guards[kind]?.(call);
   }
 
-  /** The world of a client; the watch has opened it before the call came here. */
+  /** The world of a client; the watch has opened it before the call gets here. */
   #opened(client: string): ClientWorld {
     const world = this.#worlds.get(client);
     if (world instanceof ClientWorld) return world;

@@ -1,4 +1,4 @@
-/** What a sandbox starts from: profiles as JSON, NDJSON, YAML or objects (contract section 13). */
+/** The initial profiles of a sandbox as JSON, NDJSON, YAML or objects (contract section 13). */
 
 import { attributeNameProblem } from '../domain/attribute-name.ts';
 import { packAttributes } from '../domain/attributes.ts';
@@ -10,7 +10,7 @@ import { isJsonObject, type JsonObject, scalarProblem } from '../wire/json.ts';
 import { TIME_RULE, timeOf } from './duration.ts';
 import { placeOfJsonError } from './json-place.ts';
 
-/** A profile of a seed that was checked. */
+/** A profile of a seed that has been checked. */
 export interface SeedEntry {
   readonly client: string | undefined;
   readonly ids: readonly VisitorId[];
@@ -23,9 +23,10 @@ const MEMBERS = ['client', 'tntId', 'thirdPartyId', 'ecid', 'customerIds', 'attr
 export const MAX_SEED_PROFILES = 100_000;
 
 /**
- * Reads a seed: a list of profiles as JSON or YAML, or one JSON object a line.
+ * Reads a seed: a list of profiles as JSON or YAML, or one JSON object per line.
  *
- * @throws QuiverError (rejects) `bad-request` that names line and column of what cannot be read, or profile, member and rule
+ * @throws QuiverError (rejects) `bad-request` that names the line and column of a syntax error, or
+ *   the profile, member and rule
  */
 export async function readSeed(text: string): Promise<SeedEntry[]> {
   if (!/^\s*\{/.test(text)) return text.trim() === '' ? [] : seedOf(await parsed(text));
@@ -36,7 +37,7 @@ export async function readSeed(text: string): Promise<SeedEntry[]> {
   );
 }
 
-/** Checks a seed that is there as objects; see {@link readSeed}. */
+/** Checks a seed that was given as objects; see {@link readSeed}. */
 export function seedOf(profiles: unknown, lines?: readonly number[]): SeedEntry[] {
   if (!Array.isArray(profiles)) throw new QuiverError('bad-request', 'seed: must be a list of profiles');
   if (profiles.length > MAX_SEED_PROFILES) {
@@ -48,7 +49,10 @@ export function seedOf(profiles: unknown, lines?: readonly number[]): SeedEntry[
   });
 }
 
-/** The profile of an entry. @param now when it changed last, unless it says so; epoch milliseconds */
+/**
+ * The profile of an entry. @param now when it changed last, unless the entry says so; epoch
+ * milliseconds
+ */
 export function seededProfile(entry: SeedEntry, now: number, lifetimeMs: number): LinkedProfile {
   const modifiedAt = entry.modifiedAt ?? now;
   const thirdPartyId = entry.ids.find(({ kind }) => kind === 'thirdPartyId')?.value;
@@ -74,7 +78,7 @@ async function jsonLines(text: string): Promise<Read[]> {
   return values;
 }
 
-/** @param linesBefore how many lines stand before `text` in the seed */
+/** @param linesBefore how many lines come before `text` in the seed */
 async function parsed(text: string, linesBefore = 0): Promise<unknown> {
   if (!/^\s*[[{]/.test(text)) return parsedYaml(text);
   try {
@@ -86,7 +90,7 @@ async function parsed(text: string, linesBefore = 0): Promise<unknown> {
 }
 
 async function parsedYaml(text: string): Promise<unknown> {
-  // Only here: most seeds are objects or JSON.
+  // Imported only here, because most seeds are objects or JSON.
   const { parseDocument } = await import('yaml');
   const document = parseDocument(text, { logLevel: 'silent' });
   const [error] = document.errors;

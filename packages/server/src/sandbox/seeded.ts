@@ -1,8 +1,10 @@
-/** Numbers and ids that a seed determines, so that a test can be run again. */
+/** Numbers and ids that are determined by a seed, so that a test can be repeated. */
 
 import { createHash } from 'node:crypto';
 
-/** Makes the function that draws numbers from 0 up to 1, 1 not included; the same seed gives the same numbers. */
+/**
+ * Makes the function that returns numbers from 0 to below 1; the same seed gives the same numbers.
+ */
 export function seededChance(seed: string): () => number {
   let count = 0;
   return () => {
@@ -11,7 +13,7 @@ export function seededChance(seed: string): () => number {
   };
 }
 
-/** Makes the function that gives tntIds, 32 hex characters; the same seed gives the same ids. */
+/** Makes the function that returns tntIds, 32 hex characters; the same seed gives the same ids. */
 export function seededIds(seed: string): () => string {
   let count = 0;
   return () => {

@@ -35,7 +35,8 @@ import { readSeed, seedOf } from './seed.ts';
 /**
  * Starts a sandbox on loopback in this process.
  *
- * @throws QuiverError (rejects) `bad-request` that names the option and its rule; the system's error when it cannot listen
+ * @throws QuiverError (rejects) `bad-request` that names the option and its rule; the system's
+ *   error when it cannot listen
  */
 export async function startSandbox(options: StartSandboxOptions = {}): Promise<RunningSandbox> {
   const { host = '127.0.0.1', port = 0 } = options;
@@ -48,7 +49,8 @@ export async function startSandbox(options: StartSandboxOptions = {}): Promise<R
 /**
  * Starts a sandbox with a whole configuration, as `quiver sandbox` does.
  *
- * @param options of these `clients` says whether any is served; which are named, address and token are the configuration's
+ * @param options `clients` says whether any client is served; the named clients, address and token
+ *   come from the configuration
  */
 export async function startFrom(
   config: ServeConfig,
@@ -99,7 +101,8 @@ function running(sandbox: Sandbox, listener: Listener, host: string): RunningSan
     port: listener.port,
     adminToken: sandbox.adminToken,
     async fetch(input, init) {
-      // The types of one runtime know a Request here, those of the other a URL; both take either.
+      // The types of one runtime expect a Request here, those of the other a URL; both runtimes
+      // accept either.
       const request = new Request(input as string, init);
       const { host, protocol } = new URL(request.url);
       const headers = new Headers(request.headers);
@@ -120,7 +123,7 @@ function running(sandbox: Sandbox, listener: Listener, host: string): RunningSan
   };
 }
 
-/** The handles of one client, or of all. Long because it is the list of them. */
+/** The controls of one client, or of all. Long because it lists all of them. */
 function handlesOf(sandbox: Sandbox, world: ClientWorld | undefined): SandboxHandles {
   const client = world?.client;
   const worlds = () => sandbox.worlds(client);
@@ -184,7 +187,10 @@ function handlesOf(sandbox: Sandbox, world: ClientWorld | undefined): SandboxHan
   };
 }
 
-/** Why an expectation failed: what was wanted, how many calls there were, and the call that comes nearest. */
+/**
+ * The message of a failed expectation: what was expected, how many calls there were, and the most
+ * similar call.
+ */
 function expectation(
   all: readonly JournalCall[],
   filter: CallFilter,
@@ -217,7 +223,7 @@ function epochOf(now: string | Date): number {
   return now instanceof Date ? now.getTime() : requireTime(now, 'now');
 }
 
-/** The seed of ids in `seed:<text>`; undefined for `random`. @throws QuiverError `bad-request` */
+/** The seed in `seed:<text>`; undefined for `random`. @throws QuiverError `bad-request` */
 function idSeedOf(ids: string): string | undefined {
   if (ids === 'random') return undefined;
   if (ids.startsWith('seed:') && ids.length > 5) return ids.slice(5);

@@ -1,6 +1,6 @@
 /**
- * Adobe's weather: how Adobe Target behaves where Quiver is better, to be switched on in a sandbox (contract section 13). In `calm`
- * none of it happens.
+ * Adobe's weather: behaviours of Adobe Target where Quiver is stricter, which can be switched on in
+ * a sandbox (contract section 13). `calm` has none of them.
  */
 
 import { checkMembers } from '../delivery/delivery-schema.ts';
@@ -14,36 +14,36 @@ const Calls = z.int().min(0).max(1_000_000_000).nullable();
 export const WeatherSchema = z
   .strictObject({
     preset: z.enum(['calm', 'adobe']).optional().openapi({
-      description: 'What the members that are not given are; those in force by default.',
+      description: 'The preset for members that are absent; by default they stay as they are.',
     }),
     updatesVisibleAfter: Duration.optional().openapi({
-      description: 'How long a single update takes until a fetch shows it.',
+      description: 'How long it takes until a fetch shows a single update.',
     }),
     mergesVisibleAfter: Duration.optional().openapi({
-      description: 'How long two profiles take to be merged.',
+      description: 'How long it takes until two profiles are merged.',
     }),
     batchesTake: Duration.optional().openapi({
       description: 'How long a batch waits before its rows are applied.',
     }),
     batchOverrides: z.boolean().optional().openapi({
       description:
-        'Whether a v2 batch replaces what the batch before it set, unless the visitor came in between.',
+        'Whether a v2 batch replaces what the previous batch set, unless the visitor came in between.',
     }),
     lostRows: z.number().min(0).max(1).optional().openapi({
       description:
         'The share of rows of a batch that are lost although they count as successful; drawn from the seed.',
     }),
     callsAMinute: Calls.optional().openapi({
-      description: 'Admin and batch calls a minute, beyond which is 503; null for no limit.',
+      description: 'Admin and batch calls per minute; further calls get 503; null for no limit.',
     }),
     updatesADay: Calls.optional().openapi({
-      description: 'Single updates a day, beyond which is 503; null for no limit.',
+      description: 'Single updates per day; further calls get 503; null for no limit.',
     }),
     fetchesADay: Calls.optional().openapi({
-      description: 'Fetches a day, beyond which is 503; null for no limit.',
+      description: 'Fetches per day; further calls get 503; null for no limit.',
     }),
     callsASession: Calls.optional().openapi({
-      description: 'Visits of one session at the same time, beyond which is 420; null for no limit.',
+      description: 'Concurrent visits of one session; further visits get 420; null for no limit.',
     }),
     locationHints: z.boolean().optional().openapi({
       description: 'Whether tntIds and `edgeHost` name an edge cluster as at Adobe.',
@@ -64,7 +64,7 @@ export const CALM: Weather = {
   locationHints: false,
 };
 
-/** As Adobe's pages have it; the guide cites each. */
+/** The limits in Adobe's documentation; the guide cites each source. */
 const ADOBE: Weather = {
   updatesVisibleAfter: 'PT24H',
   mergesVisibleAfter: 'PT10M',
@@ -83,14 +83,14 @@ const PRESETS = { calm: CALM, adobe: ADOBE };
 /**
  * The weather after a change.
  *
- * @throws QuiverError `bad-request` for an unknown member or a bad value
+ * @throws QuiverError `bad-request` for an unknown member or an invalid value
  */
 export function changedWeather(present: Weather, given: unknown): Weather {
   const { preset, ...members }: WeatherInput = checkMembers(WeatherSchema, given);
   return { ...(preset === undefined ? present : PRESETS[preset]), ...members } as Weather;
 }
 
-/** The milliseconds of a duration of the weather. */
+/** The milliseconds of a duration in the weather. */
 export function lasts(duration: string): number {
   return durationOf(duration) ?? 0;
 }
