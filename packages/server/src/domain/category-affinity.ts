@@ -54,8 +54,13 @@ export function halved(affinity: CategoryAffinity): CategoryAffinity {
   return affinity.map(({ name, score }) => ({ name, score: score / 2 }));
 }
 
-/** The scores of two visitors who turned out to be one; which is named first makes no difference. */
+/**
+ * The scores of two visitors who turned out to be one; which is named first makes no difference. Of two
+ * categories with one score the name decides, because nothing says which came last. Equal scores in
+ * equal order stay as they are, so that joining twice changes nothing.
+ */
 export function joinedAffinity(one: CategoryAffinity, other: CategoryAffinity): CategoryAffinity {
+  if (packAffinity(one) === packAffinity(other)) return one;
   const scores = new Map<string, number>();
   for (const { name, score } of [...one, ...other]) {
     scores.set(name, Math.max(score, scores.get(name) ?? Number.NEGATIVE_INFINITY));

@@ -141,6 +141,12 @@ const someProfile = someVisits.map((visits) => {
   }, born());
 });
 
+test('a visitor who joins nobody, and is joined again, keeps the order of categories with one score', () => {
+  const alone = visited(born(), T0, { categories: ['e', 'a', 'b'] });
+  const once = reunited(born(), alone);
+  expect(notesAt(reunited(once, alone).attributes, T0)).toEqual(notesAt(once.attributes, T0));
+});
+
 test('property: twins become one whichever is named first, and becoming one again changes nothing', () => {
   fc.assert(
     fc.property(someProfile, someProfile, (one, other) => {
