@@ -43,30 +43,27 @@ export interface ClientToken {
 /** The settings of a client that Quiver knows; unknown members are stored and returned. */
 export interface ClientSettings {
   readonly enableProfileApiAuthentication?: boolean;
-  /** Days that a new profile token is valid. */
+  /** Days that a profile lives after its last write. */
   readonly profileLifetimeDays?: number;
-  /** What happens to a write that would make a profile too large (only Quiver). */
+  /** Days that a new profile token is valid. */
   readonly tokenLifetimeDays?: number;
-  /** Whether visits must comply with Adobe's description (only Quiver). */
+  /** What happens to a write that would make a profile too large (only Quiver). */
   readonly whenTooLarge?: 'refuse' | 'drop-oldest';
+  /** Whether visits must comply with Adobe's description (only Quiver). */
+  readonly checking?: 'lenient' | 'strict';
   /**
    * How an update of an unknown profile is answered (only Quiver); `success` hides that it is
    * unknown.
    */
-  readonly checking?: 'lenient' | 'strict';
-  /**
-   * What an update of an unknown profile is answered (Quiver alone); with `success` no client can
-   * What happens to a write with an id such as `undefined` (only Quiver).
-   */
   readonly unknownUpdate?: 'tell' | 'success';
-  /** Integration codes whose authenticated customer ids name a person (Quiver alone). */
+  /** Integration codes whose authenticated customer ids name a person (only Quiver). */
   readonly customerIdAliases?: readonly string[] | null;
-  /** A description of the server itself. */
+  /** What happens to a write with an id such as `undefined` (only Quiver). */
   readonly placeholderIds?: 'warn' | 'refuse';
   readonly [member: string]: unknown;
 }
 
-/** The server itself. */
+/** A description of the server itself. */
 export interface ServerView {
   readonly version: string;
   readonly startedAt: string;
@@ -74,11 +71,12 @@ export interface ServerView {
   readonly locationHint: string;
   readonly store: { readonly kind: string; readonly profiles: number; readonly bytes: number };
   readonly workers: number;
-  /** What a client's own host name ends in; absent where the server does not tell. */
+  /** The end of a client's own host name; absent where the server does not report it. */
   readonly serverDomain?: string;
   readonly clients?: readonly string[];
   /**
-   * Where its journal of calls is; null when it keeps none, absent where the server does not tell.
+   * The path of its journal of calls; null when it keeps none, absent where the server does not
+   * report it.
    */
   readonly requests?: '/requests' | '/sandbox/requests' | null;
   /** Whether it is a sandbox, for tests. */
@@ -87,22 +85,22 @@ export interface ServerView {
 
 /** One call of a journal. */
 export interface JournalCall {
-  /** Grows with each call. */
+  /** Increases with each call. */
   readonly id: number;
   /** ISO 8601. */
   readonly at: string;
-  /** Only in a sandbox, like the reply; a server keeps neither. */
+  /** Absent for a call that reached no route. */
   readonly route?: string;
   readonly client: string;
   readonly method: string;
   readonly path: string;
   readonly query: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Of a sandbox alone, as the reply; a server keeps neither. */
+  /** Only in a sandbox, like the reply; a server keeps neither. */
   readonly body: string;
   readonly status: number;
   readonly reply: string;
-  /** Milliseconds until the reply was there. */
+  /** Milliseconds until the reply was ready. */
   readonly ms: number;
   readonly ids: readonly {
     readonly kind: 'tntId' | 'thirdPartyId' | 'ecid' | 'customerId';
@@ -115,46 +113,46 @@ export interface JournalCall {
     readonly attributes?: Readonly<Record<string, string>>;
     readonly why?: string;
   }[];
-  /** The fault of a sandbox that struck it. */
+  /** The fault of a sandbox that affected it. */
   readonly fault?: string;
-  /** Null for the cluster that was called. */
+  /** Why it was refused or found nothing. */
   readonly reason?: string;
 }
 
-/** An edge cluster as the asked server sees it. */
+/** An edge cluster, as the called server sees it. */
 export interface EdgeView {
   readonly cluster: number;
-  /** Null for the cluster that was asked. */
+  /** Null for the cluster that was called. */
   readonly url: string | null;
   readonly reachable: boolean;
   readonly roundTripMs: number | null;
   readonly profiles: number | null;
   readonly version: string | null;
-  /** The usage of one day. */
+  /** Why it could not be reached. */
   readonly problem: string | null;
 }
 
 /** The kinds of profile API calls that are counted. */
 export const PROFILE_API_KINDS = ['fetches', 'updates', 'batchUploads', 'batchStatuses', 'removals'] as const;
 
-/** What was counted in one day. */
+/** The usage of one day. */
 export interface UsageDay {
   /** `2026-11-24`, UTC. */
   readonly day: string;
   readonly mboxCalls: number;
-  /** Ids such as `undefined` that came with a write. */
+  /** Ids such as `undefined` that were sent with a write. */
   readonly placeholderIds: number;
   readonly profileApiCalls: Readonly<Record<(typeof PROFILE_API_KINDS)[number], number>>;
 }
 
-/** A profile, as the Admin API shows it: with all its ids and its time of expiry. */
+/** One attribute, as the Admin API shows it. */
 export interface AttributeView {
   readonly name: string;
   readonly value: string;
   readonly modifiedAt: string;
 }
 
-/** A profile as the Admin API shows it: with all its ids and when it expires. */
+/** A profile, as the Admin API shows it: with all its ids and its time of expiry. */
 export interface ProfileView {
   readonly kind: IdKind;
   readonly id: string;
@@ -162,7 +160,7 @@ export interface ProfileView {
     readonly kind: IdKind;
     readonly id: string;
     readonly since?: string | null;
-    /** Such as `undefined`: many visitors may share it. */
+    /** Set for an id such as `undefined`, which many visitors may share. */
     readonly isPlaceholder?: boolean;
   }[];
   readonly createdAt?: string | null;
@@ -171,9 +169,9 @@ export interface ProfileView {
   readonly sizeBytes: number;
   readonly maxBytes: number;
   readonly attributes: readonly AttributeView[];
-  /** The session of the last call; only where sessions are noted. */
+  /** The session of the last call; only if sessions are recorded. */
   readonly session?: {
-    /** Which session it is; the first is 1. */
+    /** The number of the session; the first is 1. */
     readonly number: number;
     readonly start: string;
     readonly lastCall: string;
@@ -181,59 +179,61 @@ export interface ProfileView {
     readonly hasEnded: boolean;
     readonly landingPage?: string;
   };
-  /** What the visitor looks at, highest score first; only where categories were sent. */
+  /**
+   * The categories that the visitor looks at, highest score first; only if categories were sent.
+   */
   readonly categoryAffinities?: readonly { readonly category: string; readonly score: number }[];
-  /** What uploads have set. */
+  /** Attributes that were set by uploads. */
   readonly customerAttributes?: readonly (AttributeView & { readonly source: string })[];
 }
 
 /** A profile of a list. */
 export interface ListedProfile {
-  /** The id that was found by its prefix, else the oldest. */
+  /** The id that matched the prefix, else the oldest. */
   readonly kind: IdKind;
   readonly id: string;
-  /** Present if they were requested. */
+  /** The ten oldest. */
   readonly ids: readonly { readonly kind: IdKind; readonly id: string; readonly since: string }[];
   readonly idCount: number;
   readonly modifiedAt: string;
   readonly expiresAt: string;
   readonly sizeBytes: number;
   readonly attributeCount: number;
-  /** The cursor of the next page; absent on the last page. */
+  /** Present if they were requested. */
   readonly attributes?: readonly AttributeView[];
 }
 
-/** An export, as it arrives. */
+/** A page of a list; it may have few or no entries and still have `next`. */
 export interface ProfilePage {
   readonly profiles: readonly ListedProfile[];
-  /** Where the next page begins; absent at the end. */
+  /** The cursor of the next page; absent on the last page. */
   readonly next?: string;
 }
 
-/** The result of an import. */
+/** An export, as it arrives. */
 export interface ProfileExport {
   /**
-   * With it, and the `position` of the last whole line, an export goes on after a broken
-   * Left out because they have expired.
+   * Together with the `position` of the last complete line, this resumes an export after a broken
+   * connection.
    */
   readonly snapshot: string;
   readonly body: ReadableStream<Uint8Array>;
 }
 
-/** What an import came to. */
+/** The result of an import. */
 export interface ImportCounts {
   readonly profiles: number;
   readonly imported: number;
-  /** Left out, because their time has passed. */
+  /** Left out because they have expired. */
   readonly expired: number;
-  /** Left out, because they must not be stored. */
+  /** Left out because they must not be stored. */
   readonly suppressed: number;
 }
 
 /** A source of customer attributes. */
 export interface CustomerSourceView {
   readonly source: string;
-  /** What its ids are: customer ids whose alias is the source, or thirdPartyIds. */
+  /** The kind of its ids: customer ids whose alias is the source, or thirdPartyIds. */
   readonly ids: 'customerId' | 'thirdPartyId';
   /** The attributes of the last file. */
   readonly attributes: readonly string[];
@@ -246,14 +246,14 @@ export interface AcceptedCustomerFile {
   readonly batchId: string;
   readonly source: string;
   readonly rows: number;
-  /** Where to ask how far it has come. */
+  /** The URL of its status. */
   readonly status: string;
 }
 
-/** What a request for privacy asks for. */
+/** The types of a privacy request. */
 export type PrivacyType = 'access' | 'erase' | 'suppress' | 'unsuppress';
 
-/** A request for privacy and how far it is. */
+/** A privacy request and its progress. */
 export interface PrivacyRequestView {
   readonly id: string;
   readonly type: PrivacyType;
@@ -265,21 +265,21 @@ export interface PrivacyRequestView {
     readonly kind: IdKind;
     /** Whether there was a profile. */
     readonly found: boolean;
-    /** A batch, as the Admin API shows it. */
+    /** The keyed hash of the id. */
     readonly reference: string;
-    /** Of an access request alone. */
+    /** Only for an access request. */
     readonly id?: string;
     readonly file?: string;
   }[];
-  /** What it waits for, in words. */
+  /** Descriptions of what it waits for. */
   readonly waitingFor: readonly string[];
 }
 
-/** A batch as the Admin API shows it. */
+/** A batch, as the Admin API shows it. */
 export interface BatchView {
   readonly id: string;
   readonly version: 'v1' | 'v2';
-  /** Of a file of customer attributes its source. */
+  /** The source, for a file of customer attributes. */
   readonly source?: string;
   readonly state: 'waiting' | 'running' | 'complete' | 'stuck';
   readonly rows: number;
@@ -291,28 +291,28 @@ export interface BatchView {
   readonly acceptedAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
-  /** Whether it is a row of a v1 batch whose profile does not exist. */
+  /** Why it is stuck. */
   readonly reason: string | null;
 }
 
 /** A row of a batch that was not applied. */
 export interface FailedRow {
-  /** The line of the batch as it was sent; its first is 1. */
+  /** The line of the batch as it was sent; the first line is 1. */
   readonly line: number;
   readonly id: string;
   readonly reason: string;
-  /** Whether it is a row of a v1 batch whose profile is not there. */
+  /** Whether it is a row of a v1 batch whose profile does not exist. */
   readonly notFound: boolean;
 }
 
 /** Some failed rows, in the order of the file. */
 export interface FailuresPage {
   readonly failures: readonly FailedRow[];
-  /** Where the next page begins; absent on the last. */
+  /** The first line of the next page; absent on the last page. */
   readonly nextLine?: number;
 }
 
-/** What happened to a profile (Quiver alone). */
+/** What happened to a profile (only Quiver). */
 export type ChangeType = 'created' | 'updated' | 'linked' | 'merged' | 'moved' | 'expired' | 'removed';
 
 /** An id with its kind. */
@@ -321,25 +321,26 @@ export interface KindOfId {
   readonly id: string;
 }
 
-/** One change of the change feed (Quiver alone). */
+/** One change of the change feed (only Quiver). */
 export interface Change {
-  /** Where to go on behind it. */
+  /** The cursor after this change. */
   readonly cursor: string;
   readonly type: ChangeType;
   readonly at: string;
   /**
-   * How it came: `visit`, `update`, `batch`, `console`, `script`, `removal`, `edge` or `expiry`.
+   * How it was made: `visit`, `update`, `batch`, `console`, `script`, `removal`, `edge` or
+   * `expiry`.
    */
   readonly channel: string;
   /** An id that named the profile right after the change. */
   readonly profile: KindOfId;
   /** `created`, `updated`: names of attributes that were set or removed. */
   readonly attributes?: readonly string[];
-  /** Whether the feed has more changes after `next`. */
+  /** `linked`: ids that joined. `moved`: ids that left; without it the whole profile left. */
   readonly ids?: readonly KindOfId[];
   /**
-   * `merged`: ids of the profile that became part of this one, and names of which its values gave
-   * A webhook: a URL to which changes are sent (only Quiver).
+   * `merged`: ids of the profile that was merged into this one, and names of attributes of which
+   * its values were discarded.
    */
   readonly from?: readonly KindOfId[];
   readonly overruled?: readonly string[];
@@ -353,33 +354,33 @@ export interface Change {
 export interface ChangePage {
   readonly changes: readonly Change[];
   readonly next: string;
-  /** The last error. */
+  /** Whether the feed has more changes after `next`. */
   readonly more: boolean;
 }
 
-/** Only present when it has just been created. */
+/** A webhook: a URL to which changes are sent (only Quiver). */
 export interface WebhookView {
   readonly id: string;
   readonly url: string;
-  /** The settings of a webhook. */
+  /** Null for all types. */
   readonly types: readonly ChangeType[] | null;
   readonly paused: boolean;
   readonly createdAt: string;
-  /** All changes up to here are delivered or given up. */
+  /** All changes up to this cursor have been delivered or given up. */
   readonly cursor: string | null;
-  /** How many changes are tried again later. */
+  /** How many changes will be retried. */
   readonly waiting: number;
   readonly deliveredAt: string | null;
   readonly failedAt: string | null;
-  /** What was wrong last. */
+  /** The last error. */
   readonly error: string | null;
-  /** Whether changes were kept no longer before they could be sent. */
+  /** Whether changes expired before they could be sent. */
   readonly missed: boolean;
-  /** Only when it was just made. */
+  /** Only present when it has just been created. */
   readonly secret?: string;
 }
 
-/** What may be said of a webhook. */
+/** The settings of a webhook. */
 export interface WebhookWanted {
   readonly url?: string;
   /** All by default. */
@@ -387,7 +388,7 @@ export interface WebhookWanted {
   readonly paused?: boolean;
 }
 
-/** A message that was given up. */
+/** An undeliverable message. */
 export interface WebhookFailure {
   readonly cursor: string;
   readonly at: string;

@@ -1,6 +1,5 @@
 /**
- * Reads the replies of these APIs that are XML, and what an error reply says, whichever form it
- * has.
+ * Reads the XML replies of these APIs, and the message of error replies in any of their formats.
  */
 
 /** The text of the first element of that name; undefined without one. */
@@ -11,7 +10,7 @@ export function elementOf(xml: string, name: string): string | undefined {
 
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
-/** Text of an element as it was before it was escaped. */
+/** Unescapes the text of an element. */
 export function unescapeXml(text: string): string {
   return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w+));/gi, (entity, decimal, hex, name: string) => {
     if (name !== undefined) return Object.hasOwn(ENTITIES, name) ? ENTITIES[name]! : entity;
@@ -21,8 +20,8 @@ export function unescapeXml(text: string): string {
 }
 
 /**
- * What an error reply says: the XML of the profile APIs, their JSON, the Admin API's list of
- * errors; else its first 200 characters.
+ * The message of an error reply: from the XML of the profile APIs, their JSON, or the Admin API's
+ * list of errors; otherwise its first 200 characters.
  */
 export function messageOf(text: string): string {
   const inXml = elementOf(text, 'message');
@@ -32,7 +31,7 @@ export function messageOf(text: string): string {
     const said = Array.isArray(errors) ? errors.map((error) => error.message).join('; ') : message;
     if (typeof said === 'string' && said !== '') return said;
   } catch {
-    // Not of these APIs, perhaps the page of a proxy.
+    // The reply does not come from these APIs; it may be the page of a proxy.
   }
   return text.slice(0, 200).replace(/\s+/g, ' ').trim() || 'no reason given';
 }

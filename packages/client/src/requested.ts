@@ -12,7 +12,7 @@ export interface Request extends Omit<Call, 'body'> {
 }
 
 /**
- * Sends a call. @throws QuiverClientError `refused` when the status is no success, `unreachable` or
+ * Sends a call. @throws QuiverClientError `refused` when the status is an error; `unreachable` or
  * `timeout` without a reply
  */
 export async function requested(
@@ -33,9 +33,9 @@ export async function requested(
 }
 
 /**
- * A reply as JSON.
+ * Parses a reply as JSON.
  *
- * @param member one that it must have; without it something else has answered
+ * @param member a member that it must have; without it, the reply comes from something else
  * @throws QuiverClientError `unexpected`
  */
 export function jsonOf<Reply>({ url, text, status }: RawReply, member?: string): Reply {
@@ -44,7 +44,7 @@ export function jsonOf<Reply>({ url, text, status }: RawReply, member?: string):
     const fits = member === undefined || (typeof json === 'object' && json !== null && member in json);
     if (fits) return json as Reply;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new QuiverClientError('unexpected', `the reply is not one of Quiver's: ${messageOf(text)}`, {
     status,
@@ -53,8 +53,8 @@ export function jsonOf<Reply>({ url, text, status }: RawReply, member?: string):
 }
 
 /**
- * Runs a call; undefined when it was refused with 404, unless that says that the client is not
- * served.
+ * Runs a call; returns undefined when it was refused with 404, unless the 404 says that the client
+ * is not served.
  */
 export async function undefinedWhen404<Reply>(run: () => Promise<Reply>): Promise<Reply | undefined> {
   try {
@@ -66,8 +66,8 @@ export async function undefinedWhen404<Reply>(run: () => Promise<Reply>): Promis
 }
 
 /**
- * Whether a 404 says that what was asked for is not there: a wrong address or client code is none
- * of that.
+ * Whether a 404 says that the requested resource does not exist, and not that the address or client
+ * code is wrong.
  */
 function isNotFound({ status, message }: QuiverClientError): boolean {
   return status === 404 && /^No (profile|attribute|batch|such batch|privacy request)\b/i.test(message);

@@ -1,12 +1,9 @@
-/**
- * Reads server-sent events, of which each has one line of data, as the journal of Quiver sends
- * them.
- */
+/** Reads server-sent events with one line of data each, as the journal of Quiver sends them. */
 
 /**
- * The data of each event, until the stream ends.
+ * Yields the data of each event until the stream ends.
  *
- * @param signal ends it, as if the stream had ended
+ * @param signal ends the iteration without an error
  */
 export async function* eventsOf(
   body: ReadableStream<Uint8Array>,

@@ -1,6 +1,6 @@
 /**
- * What a page or an app reports, and the answer: the members of Adobe's Delivery API that Quiver
- * reads. Others are let through.
+ * A visit of a page or an app, and the reply: the members of Adobe's Delivery API that Quiver
+ * reads. Other members are passed through.
  */
 
 import { attributeText } from './attribute-text.ts';
@@ -9,19 +9,19 @@ import { textOf } from './profile-id.ts';
 
 /** Parameters of one part of a visit; `profileParameters` become attributes of the profile. */
 export interface VisitDetails {
-  /** Sent as text; a value may not be undefined. */
+  /** Sent as text; a value must not be undefined. */
   readonly profileParameters?: Readonly<Record<string, string | number | boolean>>;
   readonly parameters?: Readonly<Record<string, string>>;
   readonly [member: string]: unknown;
 }
 
-/** A place on a page. */
+/** An mbox: a place on a page. */
 export interface MboxDetails extends VisitDetails {
   readonly index?: number;
   readonly name?: string;
 }
 
-/** The ids of a visitor. Without any the visitor is new and gets a tntId. */
+/** The ids of a visitor. A visitor without any id is new and gets a tntId. */
 export interface VisitorIds {
   readonly tntId?: string;
   readonly thirdPartyId?: string;
@@ -49,12 +49,14 @@ export interface Visit {
     readonly views?: readonly VisitDetails[];
   };
   readonly notifications?: readonly VisitDetails[];
-  /** With the client's debug token the answer has `trace`: the profile before and after. */
+  /**
+   * With the client's debug token, the reply has `trace`: the profile before and after the visit.
+   */
   readonly trace?: { readonly authorizationToken: string; readonly [member: string]: unknown };
   readonly [member: string]: unknown;
 }
 
-/** The answer to a visit. */
+/** The reply to a visit. */
 export interface VisitReply {
   readonly status: number;
   readonly requestId: string;
@@ -70,8 +72,8 @@ export interface VisitReply {
 const ID_MEMBERS: readonly string[] = ['tntId', 'thirdPartyId', 'marketingCloudVisitorId', 'customerIds'];
 
 /**
- * Whether a visit names its visitor: without any id each call makes a new one. @throws
- * QuiverArgumentError for what is no id
+ * Whether a visit names its visitor; without any id, each call creates a new one. @throws
+ * QuiverArgumentError for an invalid id
  */
 export function namesVisitor(ids: VisitorIds | undefined): boolean {
   if (ids === undefined) return false;
@@ -91,8 +93,8 @@ export function namesVisitor(ids: VisitorIds | undefined): boolean {
 }
 
 /**
- * A visit whose profile parameters are text, as Adobe's description of the API asks for. @throws
- * QuiverArgumentError for other values
+ * Converts the profile parameters of a visit to text, as Adobe's description of the API requires.
+ * @throws QuiverArgumentError for other values
  */
 export function sentVisit(visit: Visit): Visit {
   const { execute, prefetch, notifications } = visit;
