@@ -12,6 +12,7 @@ const FEATURES = [
   'metering',
   'admin',
   'edges',
+  'scripts',
   'journal',
   'portability',
   'changes',
@@ -51,7 +52,7 @@ export default {
         'storage/(kept/)?[^/]+$',
         'wire/',
         'config/',
-        '(log|background)\\.ts$',
+        '(log|background|embedded)\\.ts$',
       ]),
     ),
     floor('parts', 'parts\\.ts$', [

@@ -29,6 +29,9 @@ const { values: options } = parseArgs({
 const [os, cpu] = options.target.split('-');
 const out = resolve(options.out ?? join(ROOT, 'dist', os === 'windows' ? 'quiver.exe' : 'quiver'));
 
+/** Within the executable, beside its main file. */
+const SCRIPT_WORKER = 'script-worker.mjs';
+
 installPackages();
 buildConsole();
 const bun = bunPath();
@@ -40,8 +43,10 @@ const folder = mkdtempSync(join(ROOT, 'dist-executable-'));
 try {
   const entry = join(folder, 'executable.mjs');
   writeFileSync(entry, entryText());
+  const worker = join(folder, SCRIPT_WORKER);
+  writeFileSync(worker, `import ${JSON.stringify(join(SERVER, 'src', 'scripts', 'script-worker.ts'))};\n`);
   const build = join(folder, 'build.mjs');
-  writeFileSync(build, buildText(entry));
+  writeFileSync(build, buildText([entry, worker]));
   mkdirSync(dirname(out), { recursive: true });
   const run = spawnSync(bun, [build], { cwd: ROOT, stdio: ['ignore', 2, 2] });
   if (run.status !== 0) process.exit(1);
@@ -65,17 +70,21 @@ function entryText() {
   const { version } = JSON.parse(readFileSync(join(SERVER, 'package.json'), 'utf8'));
   return `${imports.join('\n')}
 import { embed } from ${JSON.stringify(join(SERVER, 'src', 'embedded.ts'))};
-embed({ version: ${JSON.stringify(version)}, consoleFiles: new Map([${entries.join(', ')}]) });
+embed({
+  version: ${JSON.stringify(version)},
+  consoleFiles: new Map([${entries.join(', ')}]),
+  scriptWorker: new URL('./${SCRIPT_WORKER}', import.meta.url),
+});
 await import(${JSON.stringify(join(SERVER, 'src', 'main.ts'))});
 `;
 }
 
 /** Bun's side: \`lmdb\` looks for its addon at run time, which the compiler cannot follow, so the path is put in its place. */
-function buildText(entry) {
+function buildText(entries) {
   const addon = addonPath();
   return `
 const result = await Bun.build({
-  entrypoints: [${JSON.stringify(entry)}],
+  entrypoints: ${JSON.stringify(entries)},
   minify: { whitespace: true, syntax: true },
   compile: { target: ${JSON.stringify(`bun-${os}-${cpu}`)}, outfile: ${JSON.stringify(out)}, autoloadDotenv: false, autoloadBunfig: false },
   // In this program \`ioredis\` is not a choice that somebody made.

@@ -22,12 +22,13 @@ import { ROOT, SERVER } from './setup.mjs';
 const SRC = join(SERVER, 'src');
 const DIST = join(SERVER, 'dist');
 const OUTSIDE = ['lmdb', 'ioredis', 'bun', 'msw'];
-/** The files that users can name: the command line, and a line for each path in `exports` of the package. */
+/** The files that users can name: the command line, and a line for each path in `exports` of the package. Then the thread of profile scripts. */
 const ENTRIES = {
   main: join(SRC, 'main.ts'),
   index: join(SRC, 'index.ts'),
   sandbox: join(SRC, 'sandbox.ts'),
   msw: join(SRC, 'msw.ts'),
+  'script-worker': join(SRC, 'scripts', 'script-worker.ts'),
 };
 
 /** Bundles into the server's `dist`, which must not have the files of another build. */

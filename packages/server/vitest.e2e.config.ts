@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** What measures memory or time, or brings a browser, and so wants the machine to itself. */
@@ -10,7 +11,12 @@ const ALONE = [
   'install',
   'torture-alone',
 ].map((name) => `test/${name}.test.ts`);
-const common = { testTimeout: 60_000, hookTimeout: 60_000 };
+/** A thread that a test starts needs help to run TypeScript. */
+const execArgv = [
+  '--import',
+  fileURLToPath(new URL('../../scripts/typescript-in-threads.mjs', import.meta.url)),
+];
+const common = { testTimeout: 60_000, hookTimeout: 60_000, execArgv };
 
 /** End to end: started servers, killed writers, a real cluster, the real SDK. Most files wait more than they work, so two go side by side. */
 export default defineConfig({

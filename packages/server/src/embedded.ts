@@ -8,6 +8,8 @@ export interface Embedded {
   readonly version: string;
   /** The location of each file of the console, by its path within the console. */
   readonly consoleFiles: ReadonlyMap<string, string>;
+  /** Where the code of the thread is in which profile scripts run. */
+  readonly scriptWorker: URL;
 }
 
 let known: Embedded | undefined;

@@ -22,6 +22,8 @@ import { SUPPRESSION_KEY, suppressionsOf } from './privacy/privacy.ts';
 import { PrivacyRequests } from './privacy/privacy-requests.ts';
 import { suppressingProfiles } from './privacy/suppressing-store.ts';
 import type { Suppressions } from './privacy/suppressions.ts';
+import { ProfileScripts } from './scripts/profile-scripts.ts';
+import { ScriptRunner } from './scripts/script-runner.ts';
 import { AttributeNames, notingNames } from './service/attribute-names.ts';
 import { localProfiles } from './service/local-profiles.ts';
 import type { ProfileService } from './service/profile-service.ts';
@@ -49,6 +51,10 @@ export interface PartsOptions {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Where profile scripts run; one of its own by default, which ends with {@link Parts.scripts}. */
+  readonly scriptRunner?: ScriptRunner;
+  /** Gives `Math.random` of each visit's scripts its beginning, a whole number below 2^32; a random one by default. */
+  readonly scriptSeed?: (() => number) | undefined;
 }
 
 export interface Parts {
@@ -63,7 +69,9 @@ export interface Parts {
   readonly usage: UsageMeter;
   readonly placeholders: PlaceholderIds;
   readonly attributeNames: AttributeNames;
-  /** The profiles of this cluster in their store; writes to it record attribute names. */
+  /** The profile scripts; stopped when nothing is served any more. */
+  readonly scripts: ProfileScripts;
+  /** The profiles of this cluster in their store; visits run scripts, writes record attribute names. */
   readonly store: ProfileStore;
   /** Decides which ids must not be stored. */
   readonly suppressions: Suppressions;
@@ -91,11 +99,18 @@ export function makeParts(options: PartsOptions): Parts {
   const usage = new UsageMeter({ usage: stores.usage, registry, log, now });
   const attributeNames = new AttributeNames(stores.attributeNames, log);
   const suppressions = suppressionsOf(stores.records, derivedKey(options.signingKey, SUPPRESSION_KEY));
-  const store = notingNames(suppressingProfiles(stores.profiles, suppressions), attributeNames);
+  const scripts = new ProfileScripts({
+    ...{ store: stores.scripts, log, now, seed: options.scriptSeed },
+    runner: options.scriptRunner ?? new ScriptRunner(log),
+    isRunnerOwn: options.scriptRunner === undefined,
+  });
+  const kept = suppressingProfiles(stores.profiles, suppressions);
+  const store = scripts.visits(notingNames(kept, attributeNames));
   const here = localProfiles({ store, rulesOf, now });
   const profiles = edges ? profilesOfAll(here, store, edges, options) : here;
   return {
-    ...{ stores, files, log, now, access, rulesOf, usage, attributeNames, store, edges, exchange },
+    ...{ stores, files, log, now, access, rulesOf, usage, attributeNames, scripts, store, edges },
+    exchange,
     placeholders: new PlaceholderIds({ registry, usage, log, now, rulesOf }),
     localProfiles: here,
     ...{ profiles, suppressions },

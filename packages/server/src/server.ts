@@ -306,6 +306,7 @@ class ServerProcess {
   }
 
   async #serve(parts: Parts): Promise<void> {
+    this.#closers.push(() => parts.scripts.stop());
     const { config, adminToken, signingKey, version, startedAt, runtime, tellOthers } = this.#parts;
     const journal = this.#journal;
     const app = createApp({

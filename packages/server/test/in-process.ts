@@ -176,6 +176,7 @@ export async function openInProcess(
         .filter(([name]) => name !== 'firstSessionStart');
     },
     async close() {
+      await made.scripts.stop();
       await runner.stop();
       await made.privacy.stop();
       await lmdb.close();
@@ -197,7 +198,7 @@ function withJournal(store: ProfileStore, changes: string[]): ProfileStore {
         const outcome: Json = await (target[method] as (...args: unknown[]) => Promise<unknown>)(...args);
         const changed =
           (method === 'update' && (outcome === 'updated' || outcome === 'created')) ||
-          (method === 'visit' && outcome.outcome === 'visited') ||
+          ((method === 'visit' || method === 'visitFrom') && outcome?.outcome === 'visited') ||
           (method === 'remove' && outcome === true) ||
           (method === 'removeAttribute' && outcome === 'removed');
         return note(method, outcome, changed);

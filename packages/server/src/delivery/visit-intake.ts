@@ -7,7 +7,7 @@ import { limitReason } from '../domain/profile-limits.ts';
 import type { IdKind } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { ProfileService } from '../service/profile-service.ts';
-import type { FoundProfile, Visit } from '../storage/profile-store.ts';
+import type { FoundProfile, ScriptTrace, Visit, VisitOutcome } from '../storage/profile-store.ts';
 import type { Call } from '../wire/call.ts';
 import type { DeliveryRequest } from './delivery-schema.ts';
 import { type LocationRules, locationNames } from './location-hint.ts';
@@ -35,6 +35,8 @@ type TracedProfile = { readonly modifiedAt: number; readonly profileAttributes: 
 export interface Trace {
   readonly clientCode: string;
   readonly profile: { readonly before: TracedProfile; readonly after: TracedProfile };
+  /** What each script did; left out where none ran. */
+  readonly profileScripts?: readonly ScriptTrace[];
 }
 
 export interface VisitTaken {
@@ -94,7 +96,8 @@ export class VisitIntake {
    */
   async take({ request, client }: Call, taken: VisitToTake): Promise<VisitTaken> {
     const { debugToken, sentTntId, metered } = taken;
-    const visit = visitSeen(taken);
+    const isTraced = debugToken !== undefined;
+    const visit = visitSeen(taken, isTraced);
     const notStored = {
       tntId: sentTntId ?? undefined,
       ...{ edgeHost: undefined, cluster: undefined, trace: undefined },
@@ -105,7 +108,6 @@ export class VisitIntake {
       visit.ids.map((id) => ({ ...id, member: taken.memberOf(id.kind) })),
     );
     if (checked !== undefined) await checked;
-    const isTraced = debugToken !== undefined;
     if (isTraced) await this.#requireDebugToken(client, debugToken);
     const before = isTraced ? await this.#traced(client, visit) : null;
     const visited = await this.#parts.profiles.visit(client, visit);
@@ -129,7 +131,7 @@ export class VisitIntake {
       tntId: this.#names.tntIdOf(visited.tntId, visited),
       edgeHost: this.#names.edgeHostOf(visited),
       cluster: visited.cluster,
-      trace: isTraced ? { clientCode: client, profile: { before, after } } : undefined,
+      trace: isTraced ? traceOf(client, before, after, visited.scripts) : undefined,
     };
   }
 
@@ -148,10 +150,20 @@ export class VisitIntake {
   }
 }
 
-/** The visit together with its categories; the same object when it names none. */
-function visitSeen({ visit, categories }: VisitToTake): Visit {
-  if (categories === undefined || categories.length === 0) return visit;
-  return { ...visit, seen: { categories, notesSessions: false } };
+/** The visit with its categories and whether it is traced; the same object when it has neither. */
+function visitSeen({ visit, categories }: VisitToTake, isTraced: boolean): Visit {
+  const seen = categories && categories.length > 0 ? { categories, notesSessions: false } : undefined;
+  if (!seen && !isTraced) return visit;
+  return { ...visit, ...(seen && { seen }), isTraced };
+}
+
+function traceOf(
+  clientCode: string,
+  before: TracedProfile,
+  after: TracedProfile,
+  scripts: VisitOutcome['scripts'],
+): Trace {
+  return { clientCode, profile: { before, after }, ...(scripts && { profileScripts: scripts }) };
 }
 
 function tracedOf(found: FoundProfile | undefined): TracedProfile {

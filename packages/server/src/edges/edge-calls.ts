@@ -27,6 +27,32 @@ const Profile = z.object({
     .optional(),
   ids: z.array(Id.extend({ since: Time })).min(1),
 });
+const Texts = z.array(z.tuple([z.string(), z.string()]));
+const Mboxes = z.array(z.object({ name: z.string(), parameters: Texts }));
+/** `RequestFacts` of `domain/script-input.ts`. */
+const Facts = z.object({
+  sessionId: z.string(),
+  page: z.string().optional(),
+  referrer: z.string().optional(),
+  userAgent: z.string().optional(),
+  headers: Texts,
+  timeOffsetInMinutes: z.number().optional(),
+  deviceType: z.enum(['phone', 'tablet']).optional(),
+  geo: z.record(z.string(), z.unknown()).optional(),
+  executed: Mboxes,
+  prefetched: Mboxes,
+});
+const Scalar = z.union([z.string(), z.number(), z.boolean()]);
+/** `ScriptTrace` of the storage contract. */
+const ScriptTrace = z.object({
+  name: z.string(),
+  mbox: z.string().optional(),
+  stored: z.boolean(),
+  value: z.union([Scalar, z.array(Scalar)]).optional(),
+  error: z.string().optional(),
+  milliseconds: z.number().optional(),
+  instructions: z.int().optional(),
+});
 const Token = z.object({ id: z.string(), issuedAt: Time, expiresAt: Time });
 const ClientState = z.object({
   client: z.string(),
@@ -87,11 +113,14 @@ export const EDGE_CALLS = {
         })
         .optional(),
       state: Settings.optional(),
+      facts: Facts.optional(),
+      isTraced: z.boolean().optional(),
     }),
     answer: z.object({
       outcome: z.enum(['visited', 'too-large', 'too-many-ids', 'merge-too-large', 'suppressed']),
       tntId: z.string(),
       node: z.int(),
+      scripts: z.array(ScriptTrace).optional(),
     }),
   },
   remove: { about: 'Remove a profile', ask: OfId, answer: z.object({ removed: z.boolean() }) },

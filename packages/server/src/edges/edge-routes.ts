@@ -7,7 +7,7 @@ import type { SentId, VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { ProfileService } from '../service/profile-service.ts';
 import type { RowOutcome } from '../storage/batch-store.ts';
-import type { ProfileStore } from '../storage/profile-store.ts';
+import type { ProfileStore, ScriptTrace } from '../storage/profile-store.ts';
 import { readBody } from '../wire/body.ts';
 import type { Call } from '../wire/call.ts';
 import { JSON_HEADERS, Reply } from '../wire/replies.ts';
@@ -128,16 +128,18 @@ function answersOf({
       const { outcome } = await profiles.update(client, sent(id), new Map(settings));
       return { outcome };
     },
-    async visit({ client, ids, freshTntId, settings, seen, state }) {
+    async visit({ client, ids, freshTntId, settings, seen, state, facts, isTraced }) {
       const visit = {
         ids,
         freshTntId,
         settings: new Map(settings),
         seen,
         ...(state && { state: new Map(state) }),
+        ...(facts && { facts: () => facts }),
+        isTraced,
       };
-      const { outcome, tntId } = await profiles.visit(client, visit);
-      return { outcome, tntId, node };
+      const { outcome, tntId, scripts } = await profiles.visit(client, visit);
+      return { outcome, tntId, node, ...(scripts && { scripts: tracesSent(scripts) }) };
     },
     async remove({ client, id }) {
       return { removed: (await profiles.remove(client, sent(id))).outcome };
@@ -172,6 +174,14 @@ function answersOf({
       return { profiles: (await figures()).profiles, node, version };
     },
   };
+}
+
+/** JSON has no read-only lists. */
+function tracesSent(scripts: readonly ScriptTrace[]) {
+  return scripts.map(({ value, ...trace }) => ({
+    ...trace,
+    value: typeof value === 'object' ? [...value] : value,
+  }));
 }
 
 function describeCall(name: EdgeCallName): Route['describe'] {

@@ -18,6 +18,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { AttributeSettings } from '../domain/attributes.ts';
 import type { ChangeChannel } from '../domain/change.ts';
 import { strongestFirst } from '../domain/linking.ts';
+import type { RequestFacts } from '../domain/script-input.ts';
 import { idProblem, parseTntId, type SentId, type VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -157,7 +158,8 @@ export class LocatedProfiles implements ProfileService {
     const { ids } = visit;
     const peer = this.#peers.get(target.cluster)!;
     for (const id of ids) this.#homes.remember(client, id, target.cluster);
-    const { freshTntId, settings, seen, state } = visit;
+    const { freshTntId, settings, seen, state, isTraced } = visit;
+    const facts = visit.facts?.();
     const visited = await heard(
       peer.ask('visit', {
         client,
@@ -166,6 +168,8 @@ export class LocatedProfiles implements ProfileService {
         settings: [...settings],
         ...(seen && { seen: { ...seen, categories: [...seen.categories] } }),
         ...(state && { state: [...state] }),
+        ...(facts && { facts: factsSent(facts) }),
+        isTraced,
       }),
     );
     return { ...visited, cluster: target.cluster };
@@ -380,4 +384,9 @@ interface WriteAtHome<Name extends EdgeCallName, Result> {
 
 function sentOf({ kind, value }: VisitorId): SentId {
   return { kind, text: value };
+}
+
+/** JSON has no read-only lists. */
+function factsSent(facts: RequestFacts): EdgeAsk<'visit'>['facts'] {
+  return JSON.parse(JSON.stringify(facts));
 }

@@ -220,6 +220,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     }),
     ...privacyRoutes({ requests: parts.privacy, profiles }),
     attributeNamesRoute(stores.attributeNames),
+    ...parts.scripts.routes(profiles),
     ...usageRoutes(stores.usage, () => usage.flush(), now),
     serverRoute(stores, parts),
     edgesRoute({

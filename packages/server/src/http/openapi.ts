@@ -37,6 +37,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
       { name: 'Profiles', description: 'Fetch, update and remove' },
       { name: 'Change feed', description: 'What was changed of profiles, in order, and where it is sent' },
       { name: 'Access', description: 'Profile tokens and the settings of a client' },
+      { name: 'Scripts', description: 'JavaScript that runs with every visit and sets attributes' },
       { name: 'Usage', description: 'Counted calls' },
       { name: 'Console', description: 'Signing in to the console' },
       { name: 'Sandbox', description: 'Controls of a sandbox, for tests' },

@@ -3,7 +3,7 @@
 import type { VisitorId } from '../domain/visitor-id.ts';
 import type { BatchStore, ForeignRows, RowOutcome } from '../storage/batch-store.ts';
 import { withoutSuppressed } from '../storage/plain-rows.ts';
-import type { ProfileStore } from '../storage/profile-store.ts';
+import type { ProfileStore, VisitOutcome } from '../storage/profile-store.ts';
 import type { IsSuppressed, Suppressions } from './suppressions.ts';
 
 type Checks = Pick<Suppressions, 'of'>;
@@ -40,6 +40,15 @@ export function suppressingProfiles(store: ProfileStore, checks: Checks): Profil
         outcome: 'suppressed' as const,
         tntId: '',
       }),
+    lookAhead: (...call) => store.lookAhead(...call),
+    visitFrom: (basis, client, visit, ...rest) =>
+      unless<VisitOutcome | undefined>(
+        checks,
+        client,
+        visit.ids,
+        () => store.visitFrom(basis, client, visit, ...rest),
+        { outcome: 'suppressed', tntId: '' },
+      ),
     adopt: (client, adopted, now) =>
       unless(checks, client, adopted.ids, () => store.adopt(client, adopted, now), undefined),
   };

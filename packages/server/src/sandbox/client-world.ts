@@ -308,7 +308,7 @@ export class ClientWorld {
     if (entries.length === 0) return;
     const lifetime = await room.lifetime();
     const profiles = entries.map((entry) => seededProfile(entry, at, lifetime));
-    await room.fill({ profiles, record: undefined }, at);
+    await room.fill({ profiles, record: undefined, scripts: [] }, at);
   }
 }
 

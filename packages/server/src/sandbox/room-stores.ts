@@ -12,7 +12,7 @@ import { ID_KINDS, type VisitorId } from '../domain/visitor-id.ts';
 import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
 import type { ChangeFeed } from '../storage/change-feed.ts';
 import { PlainRows } from '../storage/plain-rows.ts';
-import type { ProfileStore, Visit, VisitOutcome } from '../storage/profile-store.ts';
+import type { ProfileStore, Visit, VisitBasis, VisitOutcome } from '../storage/profile-store.ts';
 import type { RecordKind, RecordStore } from '../storage/record-store.ts';
 import { type Stores, storesOver } from '../storage/stores.ts';
 import type { Change, Weather } from './public-types.ts';
@@ -111,6 +111,16 @@ function roomProfiles(
     changesOfCall()?.push({ kind: id.kind, id: id.value, ...change });
 
   async function visit(_: string, given: Visit, moment: WriteMoment): Promise<VisitOutcome> {
+    return (await visitFrom(undefined, _, given, moment))!;
+  }
+
+  /** Undefined when there is a basis and the profile is another by now; a new tntId was drawn then all the same. */
+  async function visitFrom(
+    basis: VisitBasis | undefined,
+    _: string,
+    given: Visit,
+    moment: WriteMoment,
+  ): Promise<VisitOutcome | undefined> {
     const { ids, freshTntId } = withSeededId(given, parts.nextTntId);
     const sent = { ...given, ids, freshTntId };
     const changes = changesOfCall();
@@ -121,8 +131,9 @@ function roomProfiles(
     const later = lasts(parts.weather().mergesVisibleAfter);
     const isLate = later > 0 && known > 1;
     const outcome = isLate
-      ? await visitUnlinked(sent, moment, later)
-      : await profiles.visit(room, sent, moment);
+      ? await visitUnlinked(basis, sent, moment, later)
+      : await visitRoom(basis, sent, moment);
+    if (outcome === undefined) return undefined;
     if (outcome.outcome === 'visited') note({ kind: 'tntId', value: outcome.tntId });
     if (!changes) return outcome;
     const attributes = Object.fromEntries(given.settings);
@@ -140,9 +151,14 @@ function roomProfiles(
    * Applies the visit to the profile of the strongest id, and links the other ids when they become
    * due.
    */
-  async function visitUnlinked(sent: Visit, moment: WriteMoment, later: number): Promise<VisitOutcome> {
-    const strongest = ID_KINDS.map((kind) => sent.ids.find((id) => id.kind === kind)).find(Boolean)!;
-    const outcome = await profiles.visit(room, { ...sent, ids: [strongest] }, moment);
+  async function visitUnlinked(
+    basis: VisitBasis | undefined,
+    sent: Visit,
+    moment: WriteMoment,
+    later: number,
+  ): Promise<VisitOutcome | undefined> {
+    const outcome = await visitRoom(basis, { ...sent, ids: [strongestOf(sent)] }, moment);
+    if (outcome === undefined) return undefined;
     clock.at(clock.now() + later, async () => {
       await profiles.visit(
         room,
@@ -152,6 +168,16 @@ function roomProfiles(
     });
     const tntId = sent.ids.find(({ kind }) => kind === 'tntId')?.value ?? outcome.tntId;
     return outcome.outcome === 'visited' ? { ...outcome, tntId } : outcome;
+  }
+
+  function visitRoom(basis: VisitBasis | undefined, sent: Visit, moment: WriteMoment) {
+    return basis ? profiles.visitFrom(basis, room, sent, moment) : profiles.visit(room, sent, moment);
+  }
+
+  async function lookAhead(_: string, sent: Visit, moment: WriteMoment): Promise<VisitBasis> {
+    const isLate =
+      lasts(parts.weather().mergesVisibleAfter) > 0 && (await knownProfiles(sent.ids, moment.now)) > 1;
+    return profiles.lookAhead(room, isLate ? { ...sent, ids: [strongestOf(sent)] } : sent, moment);
   }
 
   /** How many profiles the ids name now. */
@@ -173,6 +199,8 @@ function roomProfiles(
     find: (_, id, now) => profiles.find(room, id, now),
     findLinked: (_, id, now, limit) => profiles.findLinked(room, id, now, limit),
     visit,
+    visitFrom,
+    lookAhead,
     async update(_, id, settings, moment, create) {
       const later = lasts(parts.weather().updatesVisibleAfter);
       const attributes = Object.fromEntries(settings);
@@ -209,6 +237,10 @@ function roomProfiles(
     },
     release: (_, handedOver, now) => profiles.release(room, handedOver, now),
   };
+}
+
+function strongestOf({ ids }: Visit): VisitorId {
+  return ID_KINDS.map((kind) => ids.find((id) => id.kind === kind)).find(Boolean)!;
 }
 
 /** A visit whose new tntId is the next one of the seed. */

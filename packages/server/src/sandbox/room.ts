@@ -6,11 +6,14 @@ import { listAttributes } from '../domain/attributes.ts';
 import { type AppConfig, type AppParts, type AppRoutes, appRoutes } from '../http/app.ts';
 import type { UsageMeter } from '../metering/usage-meter.ts';
 import { batchRunner, makeParts, type Parts } from '../parts.ts';
+import type { ScriptRunner } from '../scripts/script-runner.ts';
 import type { ClientRecord } from '../storage/kept/client-store.ts';
+import type { StoredScript } from '../storage/kept/script-store.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import type { Route } from '../wire/route.ts';
 import { idOfRoomKey, type RoomParts, roomKey, roomStores } from './room-stores.ts';
+import { seededChance } from './seeded.ts';
 import { lasts } from './weather.ts';
 
 /** What all rooms of a sandbox share. */
@@ -26,12 +29,20 @@ export type SharedParts = Pick<
   | 'version'
   | 'startedAt'
   | 'journalAt'
->;
+> & { readonly scriptRunner: ScriptRunner };
 
 /** The whole state of a client at one moment, except batches. */
 export interface RoomContent {
   readonly profiles: readonly LinkedProfile[];
   readonly record: ClientRecord | undefined;
+  /** Deleted ones too. */
+  readonly scripts: readonly StoredScript[];
+}
+
+/** Whole numbers below 2^32 that a seed determines. */
+function seededWords(seed: string): () => number {
+  const chance = seededChance(seed);
+  return () => chance() * 2 ** 32;
 }
 
 const DAY = 86_400_000;
@@ -61,6 +72,8 @@ export class Room {
       ...{ stores, files, clients: [client], cluster: config.cluster, node: config.node, log, now },
       signingKey: shared.signingKey,
       registry: new Registry(),
+      scriptRunner: shared.scriptRunner,
+      ...(parts.nextTntId && { scriptSeed: seededWords(`scripts ${client}`) }),
     });
     this.usage = this.#app.usage;
     this.routes = appRoutes({
@@ -84,14 +97,15 @@ export class Room {
       for (const id of linked.ids) seen.add(roomKey(id));
       profiles.push(linked);
     }
-    return { profiles, record: await stores.clients.find(client) };
+    const scripts = await stores.scripts.list(client);
+    return { profiles, record: await stores.clients.find(client), scripts };
   }
 
   /**
-   * Stores profiles that have not expired, and settings and tokens if there are any. @param at now,
-   * by default
+   * Stores profiles that have not expired, scripts, and settings and tokens if there are any.
+   * @param at now, by default
    */
-  async fill({ profiles, record }: RoomContent, at = this.#parts.clock.now()): Promise<void> {
+  async fill({ profiles, record, scripts }: RoomContent, at = this.#parts.clock.now()): Promise<void> {
     const stores = this.#stores;
     const { client } = this.#parts;
     await Promise.all(profiles.map((profile) => stores.profiles.adopt(client, profile, at)));
@@ -100,6 +114,7 @@ export class Room {
       for (const { name } of listAttributes(profile.attributes)) names.add(name);
     }
     if (names.size > 0) await stores.attributeNames.add(client, [...names]);
+    for (const script of scripts) await stores.scripts.change(client, script.name, () => script);
     if (record && record.revision > 0) {
       const { revision } = await stores.clients.find(client);
       await stores.clients.replace(client, { ...record, revision });

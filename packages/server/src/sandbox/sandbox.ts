@@ -19,6 +19,7 @@ import { QuiverError } from '../errors.ts';
 import { type App, appConfig, enterable } from '../http/app.ts';
 import type { JournalSource } from '../journal/journal-routes.ts';
 import type { Log } from '../log.ts';
+import { ScriptRunner } from '../scripts/script-runner.ts';
 import { openStores } from '../server.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
 import type { Stores } from '../storage/stores.ts';
@@ -131,6 +132,7 @@ export class Sandbox {
       version: quiverVersion(),
       startedAt: Date.now(),
       journalAt: '/sandbox/requests',
+      scriptRunner: new ScriptRunner(log),
     };
     this.app = this.#makeApp();
   }
@@ -297,6 +299,7 @@ export class Sandbox {
 
   async #close(): Promise<void> {
     for (const world of await Promise.all(this.#worlds.values())) await world.close();
+    await this.#shared.scriptRunner.close();
     await this.#stores.close();
     await rm(this.#folder, { recursive: true, force: true });
     process.off('exit', this.#removeAtExit);

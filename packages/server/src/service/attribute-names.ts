@@ -7,7 +7,7 @@ import { listAttributes } from '../domain/attributes.ts';
 import { FIRST_SESSION_START } from '../domain/session.ts';
 import type { Log } from '../log.ts';
 import { type AttributeNameStore, MAX_ATTRIBUTE_NAMES } from '../storage/kept/attribute-name-store.ts';
-import type { ProfileStore } from '../storage/profile-store.ts';
+import type { ProfileStore, Visit, VisitOutcome } from '../storage/profile-store.ts';
 
 export class AttributeNames {
   readonly #store: AttributeNameStore;
@@ -65,9 +65,14 @@ function after<Outcome>(noted: Promise<void> | undefined, outcome: Outcome): Out
  * gets the outcome.
  */
 export function notingNames(store: ProfileStore, names: AttributeNames): ProfileStore {
+  const noted = <Outcome extends VisitOutcome | undefined>(client: string, visit: Visit, outcome: Outcome) =>
+    outcome?.outcome === 'visited'
+      ? after(names.note(client, [FIRST_SESSION_START, ...visit.settings.keys()]), outcome)
+      : outcome;
   return {
     find: (...call) => store.find(...call),
     findLinked: (...call) => store.findLinked(...call),
+    lookAhead: (...call) => store.lookAhead(...call),
     remove: (...call) => store.remove(...call),
     removeAttribute: (...call) => store.removeAttribute(...call),
     release: (...call) => store.release(...call),
@@ -86,10 +91,10 @@ export function notingNames(store: ProfileStore, names: AttributeNames): Profile
       });
     },
     visit(client, visit, moment) {
-      return store.visit(client, visit, moment).then((outcome) => {
-        if (outcome.outcome !== 'visited') return outcome;
-        return after(names.note(client, [FIRST_SESSION_START, ...visit.settings.keys()]), outcome);
-      });
+      return store.visit(client, visit, moment).then((outcome) => noted(client, visit, outcome));
+    },
+    visitFrom(basis, client, visit, moment) {
+      return store.visitFrom(basis, client, visit, moment).then((outcome) => noted(client, visit, outcome));
     },
   };
 }

@@ -12,11 +12,11 @@
  * One conformance suite, `profile-store-conformance.ts`, holds every engine to this.
  */
 
-import type { AttributeSettings } from '../domain/attributes.ts';
+import type { AttributeSettings, PackedAttributes } from '../domain/attributes.ts';
 import type { WriteMoment } from '../domain/lifetime.ts';
 import type { Profile, VisitSettings } from '../domain/profile.ts';
 import type { LimitOutcome } from '../domain/profile-limits.ts';
-import type { RequestFacts } from '../domain/script-input.ts';
+import type { RequestFacts, ScriptValue } from '../domain/script-input.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
 /** What came of the removal of an attribute. */
@@ -35,6 +35,8 @@ export interface Visit extends VisitSettings {
   readonly hint?: string | undefined;
   /** What else the request says; made when somebody asks. Of no meaning to a store. */
   readonly facts?: (() => RequestFacts) | undefined;
+  /** Whether the outcome is to say what each script did. */
+  readonly isTraced?: boolean | undefined;
 }
 
 export interface VisitOutcome {
@@ -43,6 +45,29 @@ export interface VisitOutcome {
    */
   readonly outcome: 'visited' | 'too-large' | LimitOutcome | 'suppressed';
   /** The tntId of the request, else the oldest of the profile; without a hint. Empty when nothing was changed. */
+  readonly tntId: string;
+  /** What scripts did, of a visit that is traced. */
+  readonly scripts?: readonly ScriptTrace[] | undefined;
+}
+
+/** One run of a profile script, as a trace shows it (contract section 16). */
+export interface ScriptTrace {
+  readonly name: string;
+  /** The mbox that it ran for; undefined when it had to be stopped. */
+  readonly mbox?: string | undefined;
+  /** Whether a value was stored: of what is prefetched none is. */
+  readonly stored: boolean;
+  readonly value?: ScriptValue | undefined;
+  readonly error?: string | undefined;
+  readonly milliseconds?: number | undefined;
+  readonly instructions?: number | undefined;
+}
+
+/** What a visit acts on: the profile once its ids are linked, before anything is set. */
+export interface VisitBasis {
+  /** Those of a profile that is to be made are none. */
+  readonly attributes: PackedAttributes;
+  /** As in {@link VisitOutcome}. */
   readonly tntId: string;
 }
 
@@ -101,6 +126,21 @@ export interface ProfileStore {
    * the session and the categories by those of `domain/visit-notes.ts`, starts the lifetime anew; all in one step.
    */
   visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome>;
+
+  /** What a visit would act on. Changes nothing; an engine that need not wait answers at once. */
+  lookAhead(client: string, visit: Visit, moment: WriteMoment): VisitBasis | Promise<VisitBasis>;
+
+  /**
+   * As {@link visit}, for one that was made from what {@link lookAhead} gave: so nothing that came between is lost.
+   *
+   * @returns undefined when the attributes are others by now; nothing was changed then
+   */
+  visitFrom(
+    basis: VisitBasis,
+    client: string,
+    visit: Visit,
+    moment: WriteMoment,
+  ): Promise<VisitOutcome | undefined>;
 
   /** Removes the profile and every id that names it; false when there was none. */
   remove(client: string, id: VisitorId, now: number): Promise<boolean>;

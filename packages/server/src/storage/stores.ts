@@ -8,6 +8,7 @@ import { type AttributeNameStore, attributeNameStore } from './kept/attribute-na
 import { type ClientStore, clientStore } from './kept/client-store.ts';
 import { type CustomerSourceStore, customerSourceStore } from './kept/customer-source-store.ts';
 import { type LoginStore, loginStore } from './kept/login-store.ts';
+import { type ScriptStore, scriptStore } from './kept/script-store.ts';
 import { type UsageStore, usageStore } from './kept/usage-store.ts';
 import { type WebhookStore, webhookStore } from './kept/webhook-store.ts';
 import type { ProfileLists } from './profile-lists.ts';
@@ -65,6 +66,7 @@ export interface Stores extends Engine {
   readonly attributeNames: AttributeNameStore;
   readonly customerSources: CustomerSourceStore;
   readonly webhooks: WebhookStore;
+  readonly scripts: ScriptStore;
 }
 
 /** The stores over an engine. */
@@ -78,5 +80,6 @@ export function storesOver(engine: Engine): Stores {
     attributeNames: attributeNameStore(records),
     customerSources: customerSourceStore(records),
     webhooks: webhookStore(records),
+    scripts: scriptStore(records),
   };
 }

@@ -1,7 +1,12 @@
 /** Profiles in LMDB: the storage contract of `profile-store.ts`, for any number of processes on one folder. */
 
 import { planAdoption } from '../../domain/adoption.ts';
-import { type AttributeSettings, NO_ATTRIBUTES, namesOf } from '../../domain/attributes.ts';
+import {
+  type AttributeSettings,
+  NO_ATTRIBUTES,
+  namesOf,
+  type PackedAttributes,
+} from '../../domain/attributes.ts';
 import { type Change, MAX_CHANGE_IDS } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import {
@@ -30,13 +35,14 @@ import {
   type ProfileStore,
   type UpdateOutcome,
   type Visit,
+  type VisitBasis,
   type VisitOutcome,
 } from '../profile-store.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import { expiryEnd, parseExpiryKey } from './lmdb-keys.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
 import { CHANNEL, type Channel } from './record-entry.ts';
-import { bornProfile, updateProfile } from './update-profile.ts';
+import { plannedTarget, updateProfile } from './update-profile.ts';
 
 /** What comes through these is done with the last of the space too. */
 const FREES_SPACE: ReadonlySet<Channel> = new Set([CHANNEL.removal, CHANNEL.expiry]);
@@ -91,18 +97,26 @@ export class LmdbProfileStore implements ProfileStore {
   }
 
   visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome> {
-    return this.#write(CHANNEL.visit, () => this.#visit(client, visit, moment));
+    return this.#write(CHANNEL.visit, () => this.#visit(client, visit, moment)!);
   }
 
-  #visit(client: string, visit: Visit, moment: WriteMoment): VisitOutcome {
+  visitFrom(basis: VisitBasis, client: string, visit: Visit, moment: WriteMoment) {
+    return this.#write(CHANNEL.visit, () => this.#visit(client, visit, moment, basis.attributes));
+  }
+
+  /** @param expected the attributes that must be there; undefined is only returned when they are not */
+  #visit(
+    client: string,
+    visit: Visit,
+    moment: WriteMoment,
+    expected?: PackedAttributes,
+  ): VisitOutcome | undefined {
     const tables = this.#tables;
     const { known, living, expired } = this.#survey(client, visit.ids, moment.now);
     const plan = planLinks(known);
-    let target =
-      plan.target === undefined
-        ? bornProfile(tables, client, plan.founder!, moment)
-        : living.get(plan.target)!;
+    let target = plannedTarget(tables, client, plan, living, moment);
     const linked = linkedProfile(target.profile, plan.steps, living, moment);
+    if (expected && !expected.equals(linked.attributes)) return undefined;
     const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
     const profile = visitedProfile(linked, visit, moment, hasMerged);
     if (profile === 'too-large') return { outcome: 'too-large', tntId: '' };
@@ -147,6 +161,20 @@ export class LmdbProfileStore implements ProfileStore {
       this.#record(client, changesOfLinking(origin, { isNew, attributes, before, joined, merged, taken }));
     }
     return { outcome: 'visited', tntId: (knownTnt ?? visit.freshTntId).value };
+  }
+
+  lookAhead(client: string, visit: Visit, moment: WriteMoment): VisitBasis {
+    return this.#environment.read(() => {
+      const { known, living } = this.#survey(client, visit.ids, moment.now);
+      const plan = planLinks(known);
+      const target = plannedTarget(this.#tables, client, plan, living, moment);
+      const { attributes } = linkedProfile(target.profile, plan.steps, living, moment);
+      const { value } =
+        visit.ids.find(({ kind }) => kind === 'tntId') ??
+        this.#oldestTntId(target, plan, living) ??
+        visit.freshTntId;
+      return { attributes, tntId: value };
+    });
   }
 
   #recordOne(client: string, change: Change): void {

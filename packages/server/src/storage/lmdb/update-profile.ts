@@ -1,6 +1,7 @@
 import type { AttributeSettings } from '../../domain/attributes.ts';
 import type { ChangeChannel } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
+import type { LinkPlan } from '../../domain/linking.ts';
 import { newProfile, withAttributes } from '../../domain/profile.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import type { StateSettings } from '../../domain/visitor-state.ts';
@@ -42,11 +43,22 @@ export function updateProfile(
 }
 
 /** A new profile for the id that founds it; not written yet. */
-export function bornProfile(
+function bornProfile(
   tables: ProfileTables,
   client: string,
   founder: VisitorId,
   moment: WriteMoment,
 ): LocatedProfile {
   return tables.placeFor(client, founder, newProfile(founder, moment), moment.now);
+}
+
+/** The profile that a visit is for: one of `living`, or a new one. */
+export function plannedTarget(
+  tables: ProfileTables,
+  client: string,
+  { target, founder }: LinkPlan<string>,
+  living: ReadonlyMap<string, LocatedProfile>,
+  moment: WriteMoment,
+): LocatedProfile {
+  return target === undefined ? bornProfile(tables, client, founder!, moment) : living.get(target)!;
 }

@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { planAdoption } from '../../domain/adoption.ts';
-import { type AttributeSettings, namesOf } from '../../domain/attributes.ts';
+import { type AttributeSettings, namesOf, type PackedAttributes } from '../../domain/attributes.ts';
 import type { Change } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { type KnownId, planLinks, strongestFirst } from '../../domain/linking.ts';
@@ -18,6 +18,7 @@ import {
   type ProfileStore,
   type UpdateOutcome,
   type Visit,
+  type VisitBasis,
   type VisitOutcome,
 } from '../profile-store.ts';
 import { busy, type Cell, type CellChange, type Cells, type Repoint, removal } from './cells.ts';
@@ -36,6 +37,9 @@ interface LinkingPlace {
   /** What the change feed tells of it. */
   readonly changes: readonly Change[];
 }
+
+/** Says that a profile is not as it was expected. */
+const CHANGED = 'changed';
 
 type Located = { readonly own: Cell; readonly home: Cell | undefined };
 
@@ -93,11 +97,25 @@ export class RedisProfileStore implements ProfileStore {
     });
   }
 
-  visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome> {
-    return this.#untilDone((until) => this.#visit(client, visit, moment, until));
+  async visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome> {
+    const outcome = await this.#untilDone((until) => this.#visit(client, visit, moment, until));
+    return outcome as VisitOutcome;
   }
 
-  async #visit(client: string, visit: Visit, moment: WriteMoment, until: number) {
+  async visitFrom(basis: VisitBasis, client: string, visit: Visit, moment: WriteMoment) {
+    const { attributes } = basis;
+    const outcome = await this.#untilDone((until) => this.#visit(client, visit, moment, until, attributes));
+    return outcome === CHANGED ? undefined : outcome;
+  }
+
+  /** @param expected the attributes that must be there; `CHANGED` is only returned when they are not */
+  async #visit(
+    client: string,
+    visit: Visit,
+    moment: WriteMoment,
+    until: number,
+    expected?: PackedAttributes,
+  ): Promise<VisitOutcome | typeof CHANGED | undefined> {
     const { now } = moment;
     const ids = strongestFirst(visit.ids);
     const { surveyed, known, drafts, ownCells } = await this.#survey(client, ids, now, until);
@@ -110,6 +128,7 @@ export class RedisProfileStore implements ProfileStore {
     const { attributes } = target.profile;
     const linking = new CellLinking(target, drafts, moment);
     for (const step of plan.steps) linking.take(step, now);
+    if (expected && !expected.equals(target.profile.attributes)) return CHANGED;
     const hasMerged = plan.steps.some(({ kind }) => kind === 'merge');
     const profile = visitedProfile(target.profile, visit, moment, hasMerged);
     if (profile === 'too-large') return { outcome: 'too-large', tntId: '' } as const;
@@ -145,6 +164,23 @@ export class RedisProfileStore implements ProfileStore {
     const place = { client, surveyed, ownCells, now, until, changes };
     const isDone = await this.#saveLinked(target, linking, place);
     return isDone ? ({ outcome: 'visited', tntId: (named ?? visit.freshTntId).value } as const) : undefined;
+  }
+
+  async lookAhead(client: string, visit: Visit, moment: WriteMoment): Promise<VisitBasis> {
+    const ids = strongestFirst(visit.ids);
+    const { known, drafts, ownCells } = await this.#survey(client, ids, moment.now, latest());
+    const plan = planLinks(known);
+    const target =
+      plan.target === undefined
+        ? ProfileDraft.born(ownCells.get(idField(plan.founder!))!, moment)
+        : drafts.get(plan.target)!;
+    const linking = new CellLinking(target, drafts, moment);
+    for (const step of plan.steps) linking.take(step, moment.now);
+    const { value } =
+      visit.ids.find(({ kind }) => kind === 'tntId') ??
+      target.ids().find(({ id }) => id.kind === 'tntId')?.id ??
+      visit.freshTntId;
+    return { attributes: target.profile.attributes, tntId: value };
   }
 
   /** What each id names, and drafts of the profiles that live. */

@@ -1,0 +1,377 @@
+/**
+ * QuickJS in WebAssembly, and in it one context for each client. Runs inside the worker thread (`script-worker.ts`), never on
+ * the thread that serves: a single call of a native function can take seconds, and some end the engine.
+ *
+ * A context is made, given the client's scripts, and used for every visit until something goes wrong in it; then it is thrown
+ * away. What scripts can reach is frozen (`script-prelude.ts`).
+ */
+
+import variant from '@jitl/quickjs-singlefile-mjs-release-sync';
+import {
+  newQuickJSWASMModuleFromVariant,
+  newVariant,
+  type QuickJSContext,
+  type QuickJSHandle,
+  type QuickJSRuntime,
+  type QuickJSWASMModule,
+} from 'quickjs-emscripten-core';
+import type { ScriptValue } from '../domain/script-input.ts';
+import {
+  MAX_INSTRUCTIONS,
+  MAX_LOCALS,
+  MAX_LOCALS_SIZE,
+  MAX_SCRIPT_NAME,
+  MAX_SCRIPT_VALUE,
+} from '../domain/script-rules.ts';
+import { SCRIPT_PRELUDE } from './script-prelude.ts';
+import { ownThread, threadTime } from './thread-time.ts';
+
+/** A script as the engine gets it. */
+export interface EngineScript {
+  readonly name: string;
+  /** From `script-source.ts`. */
+  readonly code: string;
+}
+
+/** What the scripts of a visit are given, as JSON in the shape that the prelude reads. */
+export interface EngineJob {
+  readonly json: string;
+  /** Places of the scripts to run. */
+  readonly scripts: readonly number[];
+  /** Whether each run is watched and measured alone, which costs some microseconds each. */
+  readonly isWatched: boolean;
+}
+
+/** What came of one run of one script. */
+export interface ScriptRun {
+  /** Its place among the scripts of the client. */
+  readonly script: number;
+  /** The name of the mbox that it ran for. */
+  readonly mbox: string;
+  /** What it returned; undefined for nothing. */
+  readonly value?: ScriptValue;
+  /** A number that is none (`NaN`, `Infinity`): nothing is stored then. */
+  readonly ignored?: string;
+  readonly error?: string;
+  /** Jumps and calls; undefined where runs were not watched. */
+  readonly instructions?: number;
+  readonly milliseconds?: number;
+}
+
+/** What came of a job. */
+export interface EngineOutcome {
+  /** Every run where runs were watched, else those that came to an error or were ignored. */
+  readonly results: readonly ScriptRun[];
+  /** How many of the results are of what was executed; the others are of what was prefetched. */
+  readonly executed: number;
+  /** How many times a script ran. */
+  readonly ran: number;
+  /** What is to be stored: by script, the value. */
+  readonly values: Readonly<Record<string, ScriptValue>>;
+  /** By script, its locals, of those that set any. */
+  readonly locals: Readonly<Record<string, Readonly<Record<string, ScriptValue>>>>;
+  /** Whether time ran out before all scripts had run. */
+  readonly isCut: boolean;
+}
+
+/** Scripts that had to be stopped: nothing is known of the others then. */
+export class ScriptStopped extends Error {
+  /** Which one; undefined where runs were not watched. */
+  readonly script: number | undefined;
+  readonly isSlow: boolean;
+
+  constructor(script: number | undefined, reason: string, isSlow: boolean) {
+    super(reason);
+    this.script = script;
+    this.isSlow = isSlow;
+  }
+}
+
+/** Told which script is about to run; -1 when it may be any. */
+export type Watched = (script: number) => void;
+
+export interface EngineLimits {
+  /** Bytes that the scripts of one client may have at a time. */
+  readonly memoryBytes: number;
+  /** For how long one script may run, and all scripts of one visit, in milliseconds of processor time. */
+  readonly scriptMs: number;
+  readonly visitMs: number;
+  readonly instructions: number;
+}
+
+export const ENGINE_LIMITS: EngineLimits = {
+  memoryBytes: 8 * 1024 * 1024,
+  scriptMs: 10,
+  visitMs: 30,
+  instructions: MAX_INSTRUCTIONS,
+};
+
+const STACK_BYTES = 256 * 1024;
+/** Where a context counts down to its next look at the interrupt handler, in bytes from its beginning. */
+const COUNTER_AT = 232;
+/** What the engine sets the counter to when it has come to nothing. */
+const _COUNTER_START = 10_000;
+const MEMORY_PAGES = 256;
+const MAX_MEMORY_PAGES = 16_384;
+/** How many scripts share one look at counter and clock where they are not watched. */
+const SCRIPTS_AT_ONCE = 20;
+
+export class ScriptEngine {
+  readonly #module: QuickJSWASMModule;
+  readonly #memory: WebAssembly.Memory;
+  readonly limits: EngineLimits;
+
+  private constructor(module: QuickJSWASMModule, memory: WebAssembly.Memory, limits: EngineLimits) {
+    this.#module = module;
+    this.#memory = memory;
+    this.limits = limits;
+  }
+
+  static async load(limits = ENGINE_LIMITS): Promise<ScriptEngine> {
+    const memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MAX_MEMORY_PAGES });
+    const module = await newQuickJSWASMModuleFromVariant(newVariant(variant, { wasmMemory: memory }));
+    const engine = new ScriptEngine(module, memory, limits);
+    engine.#checkCounter();
+    return engine;
+  }
+
+  /**
+   * Makes the context of a client.
+   *
+   * @param isLeaky leaves out what keeps visitors apart, for the test that must notice it
+   * @throws Error when a script does not compile: it was not read by `script-source.ts`
+   */
+  context(scripts: readonly EngineScript[], watched: Watched, isLeaky = false): ScriptContext {
+    const runtime = this.#module.newRuntime();
+    runtime.setMaxStackSize(STACK_BYTES);
+    const context = runtime.newContext({ intrinsics: INTRINSICS });
+    return new ScriptContext({ runtime, context, scripts, watched, isLeaky }, this.limits, (value) =>
+      this.#counter(context, value),
+    );
+  }
+
+  /** Reads how far a context has counted down, and sets it when `value` is given. */
+  #counter(context: QuickJSContext, value: number | undefined): number {
+    const { ctx } = context as unknown as { readonly ctx: { readonly value: number } };
+    const view = new Int32Array(this.#memory.buffer, ctx.value + COUNTER_AT, 1);
+    const before = view[0]!;
+    if (value !== undefined) view[0] = value;
+    return before;
+  }
+
+  /** The counter is no part of the library's interface, so it is tried whether it is where it was. */
+  #checkCounter(): void {
+    const context = this.#module.newContext();
+    try {
+      const loop = context.unwrapResult(context.evalCode('(function (n) { while (n > 0) n -= 1; })'));
+      const rounds = (n: number) => {
+        this.#counter(context, 5000);
+        const number = context.newNumber(n);
+        context.unwrapResult(context.callFunction(loop, context.undefined, number)).dispose();
+        number.dispose();
+        return 5000 - this.#counter(context, undefined);
+      };
+      const few = rounds(10);
+      const more = rounds(110);
+      loop.dispose();
+      if (few <= 0 || more - few !== 200) {
+        throw new Error('the script engine counts in another way than the one that Quiver was built with');
+      }
+    } finally {
+      context.dispose();
+    }
+  }
+}
+
+/** What scripts may have of the language; `Eval` compiles them, and is taken away from them by the prelude. */
+const INTRINSICS = {
+  BaseObjects: true,
+  Date: true,
+  Eval: true,
+  StringNormalize: false,
+  RegExp: true,
+  RegExpCompiler: true,
+  JSON: true,
+  Proxy: false,
+  MapSet: true,
+  TypedArrays: false,
+  Promise: false,
+  BigInt: false,
+};
+
+interface ContextParts {
+  readonly runtime: QuickJSRuntime;
+  readonly context: QuickJSContext;
+  readonly scripts: readonly EngineScript[];
+  readonly watched: Watched;
+  readonly isLeaky: boolean;
+}
+
+/** The scripts of one client, compiled. After a throw, or a result with an error, it must not be used again. */
+export class ScriptContext {
+  readonly #parts: ContextParts;
+  readonly #limits: EngineLimits;
+  /** Reads the counter, and sets it. */
+  readonly #counter: (value?: number) => number;
+  readonly #run: QuickJSHandle;
+  readonly #handles: QuickJSHandle[] = [];
+  /** What was measured of each run of the present job. */
+  #measured: { instructions: number; milliseconds: number }[] = [];
+  #isWatched = false;
+  #isRunning = false;
+  #script = -1;
+  #startedAt = 0;
+  #visitStartedAt = 0;
+  #stop: 'instructions' | 'time' | undefined;
+  #isCut = false;
+  /** What the thread had had when a limit of the present job was first in question. */
+  #lateSince: number | undefined;
+  readonly #thread = ownThread();
+
+  constructor(parts: ContextParts, limits: EngineLimits, counter: (value?: number) => number) {
+    this.#parts = parts;
+    this.#limits = limits;
+    this.#counter = counter;
+    const { runtime, context, scripts } = parts;
+    const next = context.newFunction('next', (index) => {
+      return this.#next(context.getNumber(index)) ? context.true : context.false;
+    });
+    const bounds = this.#eval(
+      `(${JSON.stringify({
+        name: MAX_SCRIPT_NAME,
+        value: MAX_SCRIPT_VALUE,
+        list: MAX_SCRIPT_VALUE,
+        locals: MAX_LOCALS,
+        localsSize: MAX_LOCALS_SIZE,
+      })})`,
+      'bounds',
+    );
+    const prelude = this.#eval(SCRIPT_PRELUDE, 'prelude');
+    const isLeaky = parts.isLeaky ? context.true : context.false;
+    const made = context.unwrapResult(
+      context.callFunction(prelude, context.undefined, next, bounds, isLeaky),
+    );
+    const admit = context.getProp(made, 'admit');
+    for (const { name, code } of scripts) {
+      const compiled = this.#eval(code, '<script>');
+      const text = context.newString(name);
+      context.unwrapResult(context.callFunction(admit, context.undefined, text, compiled)).dispose();
+      text.dispose();
+      compiled.dispose();
+    }
+    this.#run = context.getProp(made, 'run');
+    this.#handles.push(next, this.#run);
+    for (const handle of [bounds, prelude, made, admit]) handle.dispose();
+    // What Quiver itself needed does not count.
+    runtime.setMemoryLimit(limits.memoryBytes + memoryUsed(runtime, context));
+    runtime.setInterruptHandler(() => this.#isToStop());
+  }
+
+  #eval(code: string, file: string): QuickJSHandle {
+    const { context } = this.#parts;
+    return context.unwrapResult(context.evalCode(code, file));
+  }
+
+  /**
+   * Runs scripts.
+   *
+   * @throws ScriptStopped when a script had to be stopped; whatever else is thrown has ended the engine
+   */
+  run({ json, scripts, isWatched }: EngineJob): EngineOutcome {
+    const { context } = this.#parts;
+    this.#measured = [];
+    this.#isCut = false;
+    this.#lateSince = undefined;
+    this.#stop = undefined;
+    this.#isWatched = isWatched;
+    this.#isRunning = false;
+    this.#visitStartedAt = performance.now();
+    const job = context.newString(json);
+    const which = context.newString(JSON.stringify({ every: isWatched ? 1 : SCRIPTS_AT_ONCE, scripts }));
+    const result = context.callFunction(this.#run, context.undefined, job, which);
+    this.#ended();
+    job.dispose();
+    which.dispose();
+    if (result.error) {
+      const thrown = messageOf(context.dump(result.error));
+      result.error.dispose();
+      throw this.#stopped(thrown);
+    }
+    const outcome = JSON.parse(context.getString(result.value)) as Omit<EngineOutcome, 'isCut'>;
+    result.value.dispose();
+    const results = isWatched
+      ? outcome.results.map((one, at) => ({ ...one, ...this.#measured[at]! }))
+      : outcome.results;
+    return { ...outcome, results, isCut: this.#isCut };
+  }
+
+  #stopped(thrown: string): ScriptStopped {
+    const script = this.#isWatched && this.#script !== -1 ? this.#script : undefined;
+    if (this.#stop === 'time') {
+      return new ScriptStopped(script, `took longer than ${this.#limits.scriptMs} ms`, true);
+    }
+    const reason =
+      this.#stop === 'instructions' ? `took more than ${this.#limits.instructions} instructions` : thrown;
+    return new ScriptStopped(script, reason, false);
+  }
+
+  /** Told before a run of a script, or of several. @returns whether there is time for it */
+  #next(script: number): boolean {
+    this.#ended();
+    const now = performance.now();
+    if (now - this.#visitStartedAt > this.#limits.visitMs && this.#hasHad(this.#limits.visitMs / 2)) {
+      this.#isCut = true;
+      return false;
+    }
+    this.#script = this.#isWatched ? script : -1;
+    this.#parts.watched(this.#script);
+    this.#isRunning = true;
+    this.#startedAt = now;
+    this.#counter(this.#limits.instructions);
+    return true;
+  }
+
+  /** Notes what the script that ran last has taken. */
+  #ended(): void {
+    if (!this.#isRunning || !this.#isWatched) return;
+    this.#isRunning = false;
+    const instructions = this.#limits.instructions - this.#counter();
+    this.#measured.push({ instructions, milliseconds: performance.now() - this.#startedAt });
+  }
+
+  /** Asked by the engine when the counter has come to nothing, and now and then within a regular expression. */
+  #isToStop(): boolean {
+    if (!this.#isRunning) return false;
+    if (this.#counter() > this.#limits.instructions) this.#stop = 'instructions';
+    else if (performance.now() - this.#startedAt > this.#limits.scriptMs / 2) {
+      if (this.#hasHad(this.#limits.scriptMs / 2)) this.#stop = 'time';
+    }
+    return this.#stop !== undefined;
+  }
+
+  /** Whether the thread has had so many milliseconds since it was first asked about in this job. */
+  #hasHad(milliseconds: number): boolean {
+    const time = threadTime(this.#thread);
+    this.#lateSince ??= time;
+    return time - this.#lateSince >= milliseconds;
+  }
+
+  dispose(): void {
+    const { context, runtime } = this.#parts;
+    for (const handle of this.#handles) handle.dispose();
+    context.dispose();
+    runtime.dispose();
+  }
+}
+
+function memoryUsed(runtime: QuickJSRuntime, context: QuickJSContext): number {
+  const usage = runtime.computeMemoryUsage();
+  const { memory_used_size: used } = context.dump(usage) as { memory_used_size: number };
+  usage.dispose();
+  return used;
+}
+
+function messageOf(error: unknown): string {
+  const { name, message } = error as { name?: unknown; message?: unknown };
+  return typeof message === 'string' ? `${String(name)}: ${message}` : String(error);
+}

@@ -1,0 +1,275 @@
+/**
+ * What a context of the script engine runs before any script: JavaScript for QuickJS, as text.
+ *
+ * It makes the members that scripts see (contract section 16), takes away what could make code out of text, and freezes all
+ * that outlives a run. So nothing that one visitor's scripts do can be seen by the next visitor's: a script is a frozen
+ * function without variables of its own outside of a call, and every object that it is given belongs to one visit.
+ *
+ * The value is a function: `next(index)` is told before each run of a script, or before every so many. It returns `{ admit, run }`: `admit` takes a
+ * compiled script, `run` takes the JSON of a job
+ * and of how to run it, and returns that of the outcome.
+ */
+export const SCRIPT_PRELUDE = String.raw`(function (next, bounds, isLeaky) {
+'use strict';
+const { freeze, create, keys, setPrototypeOf, getPrototypeOf, getOwnPropertyDescriptor } = Object;
+const { ownKeys, apply, construct } = Reflect;
+const { parse, stringify } = JSON;
+const { isArray } = Array;
+const { isFinite } = Number;
+const RealDate = Date;
+const TypeErrorOf = TypeError;
+const StringOf = String;
+const exec = RegExp.prototype.exec;
+const toISOString = Date.prototype.toISOString;
+const slice = Array.prototype.slice;
+const decode = decodeURIComponent;
+const mapGet = Map.prototype.get;
+const MapOf = Map;
+
+// One visit at a time; all of it is replaced by the next.
+let now = 0;
+let random = 0;
+let attributes, parameters, headers, customer, memory, locals, script;
+
+globalThis.Date = function Date(...parts) {
+  if (new.target === undefined) return new RealDate(now).toString();
+  return construct(RealDate, parts.length === 0 ? [now] : parts, new.target);
+};
+Date.now = () => now;
+Date.parse = RealDate.parse;
+Date.UTC = RealDate.UTC;
+Date.prototype = RealDate.prototype;
+Date.prototype.constructor = Date;
+// Mulberry32: 32 bits of state, the same draws for the same seed.
+Math.random = () => {
+  random = (random + 0x6d2b79f5) | 0;
+  let t = Math.imul(random ^ (random >>> 15), 1 | random);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+};
+
+const get = (map, name) => {
+  const value = apply(mapGet, map, [StringOf(name)]);
+  return value === undefined ? null : value;
+};
+const copyOf = (value) => (isArray(value) ? apply(slice, value, []) : value);
+const own = (object, name) => {
+  const descriptor = object === undefined ? undefined : getOwnPropertyDescriptor(object, StringOf(name));
+  return descriptor === undefined ? undefined : descriptor.value;
+};
+const scalar = (value) => {
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') return value;
+  if (typeof value === 'object' && value !== null) {
+    if (value instanceof RealDate) return apply(toISOString, value, []);
+    const plain = value.valueOf();
+    if (typeof plain === 'string' || typeof plain === 'boolean' || typeof plain === 'number') return plain;
+  }
+  throw new TypeErrorOf('a value must be a text, a number, true or false, or a list of these');
+};
+// A value as it is kept; undefined for none.
+const checked = (value) => {
+  if (value === undefined || value === null) return undefined;
+  const list = [];
+  let size = 0;
+  if (isArray(value)) {
+    for (let at = 0; at < value.length; at += 1) {
+      if (at === bounds.list) throw new TypeErrorOf('a list must have at most ' + bounds.list + ' values');
+      list[at] = scalar(value[at]);
+      size += StringOf(list[at]).length;
+    }
+  } else {
+    list[0] = scalar(value);
+    size = StringOf(list[0]).length;
+  }
+  if (size > bounds.value) throw new TypeErrorOf('a value must have at most ' + bounds.value + ' characters, not ' + size);
+  for (let at = 0; at < list.length; at += 1) {
+    if (typeof list[at] === 'number' && !isFinite(list[at])) return { ignored: StringOf(list[at]) };
+  }
+  return { value: isArray(value) ? list : list[0] };
+};
+
+const userMembers = freeze(setPrototypeOf({
+  get: (name) => {
+    const value = own(memory, name);
+    return value === undefined ? null : copyOf(value);
+  },
+  header: (name) => get(headers, StringOf(name).toLowerCase()),
+  getLocal: (name) => {
+    const value = own(own(locals, script), name);
+    return value === undefined ? null : copyOf(value);
+  },
+  setLocal: (name, value) => {
+    const text = StringOf(name);
+    if (text.length > bounds.name) throw new TypeErrorOf('the name of a local must have at most ' + bounds.name + ' characters');
+    const kept = checked(value);
+    const before = own(locals, script);
+    const after = create(null);
+    if (before !== undefined) for (const one of keys(before)) after[one] = before[one];
+    if (kept === undefined) delete after[text];
+    else if (kept.ignored === undefined) after[text] = kept.value;
+    const names = keys(after);
+    if (names.length > bounds.locals) throw new TypeErrorOf('a script may keep at most ' + bounds.locals + ' locals');
+    if (stringify(after).length > bounds.localsSize) {
+      throw new TypeErrorOf('the locals of a script must have at most ' + bounds.localsSize + ' characters together');
+    }
+    locals[script] = after;
+    changedLocals[script] = true;
+  },
+}, null));
+let changedLocals;
+const profileMembers = freeze(setPrototypeOf({
+  get: (name) => get(attributes, name),
+  param: (name) => get(attributes, name),
+}, null));
+const mboxMembers = freeze(setPrototypeOf({ param: (name) => get(parameters, name) }, null));
+const crs = freeze(setPrototypeOf({ get: (name) => get(customer, name) }, null));
+const silent = () => {};
+const quiet = freeze(setPrototypeOf({ log: silent, info: silent, warn: silent, error: silent, debug: silent }, null));
+
+const decoded = (text) => {
+  try { return decode(text.replace(/\+/g, ' ')); } catch (_) { return text; }
+};
+const addressMembers = freeze(setPrototypeOf({
+  param(name) {
+    const wanted = StringOf(name);
+    for (const pair of this.query.split('&')) {
+      const at = pair.indexOf('=');
+      if (decoded(at === -1 ? pair : pair.slice(0, at)) === wanted) return at === -1 ? '' : decoded(pair.slice(at + 1));
+    }
+    return null;
+  },
+}, null));
+const addressOf = (url) => {
+  const address = create(addressMembers);
+  const parts = apply(exec, /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/(?:[^\/?#@]*@)?([^\/?#:]*)(?::\d*)?)?[^?#]*(?:\?([^#]*))?/, [url || '']);
+  address.url = url || '';
+  address.protocol = parts[1] || '';
+  address.domain = parts[2] || '';
+  address.query = parts[3] || '';
+  return freeze(address);
+};
+// Own members, below which the methods of the prototype are found; a name of a method stays the method.
+const membersOf = (methods, members, pairs) => {
+  const object = create(methods);
+  if (pairs !== undefined) for (const [name, value] of pairs) if (!(name in methods)) object[name] = value;
+  for (const name of keys(members)) object[name] = members[name];
+  return object;
+};
+const deepFrozen = (value) => {
+  if (typeof value === 'object' && value !== null) {
+    for (const name of keys(value)) deepFrozen(value[name]);
+    freeze(value);
+  }
+  return value;
+};
+
+const scripts = [];
+const names = [];
+const errorText = (error) => {
+  try {
+    const text = StringOf(error).slice(0, 300);
+    const line = apply(exec, /<script>:(\d+)/, [StringOf(error.stack)]);
+    return line === null ? text : 'line ' + line[1] + ': ' + text;
+  } catch (_) {
+    return 'an error that cannot be shown';
+  }
+};
+
+const run = (json, which) => {
+  const job = parse(json);
+  const { every, scripts: chosen } = parse(which);
+  now = job.now;
+  random = job.seed | 0;
+  attributes = new MapOf(job.attributes);
+  headers = new MapOf(job.headers);
+  customer = new MapOf(job.customer);
+  const results = [];
+  const user = freeze(membersOf(userMembers, deepFrozen(job.user)));
+  const profile = freeze(membersOf(profileMembers, deepFrozen(job.profile), job.attributes));
+  const page = addressOf(job.page);
+  const landing = addressOf(job.landing);
+  const referrer = addressOf(job.referrer);
+  let ran = 0;
+  const runFor = (mboxes) => {
+    for (let at = 0; at < mboxes.length; at += 1) {
+      const facts = mboxes[at];
+      parameters = new MapOf(facts.parameters);
+      const mbox = create(mboxMembers);
+      mbox.name = facts.name;
+      freeze(mbox);
+      for (let place = 0; place < chosen.length; place += 1) {
+        const index = chosen[place];
+        if (ran % every === 0 && !next(index)) return;
+        ran += 1;
+        script = names[index];
+        let value, error, ignored;
+        try {
+          // Called by a name of its own, so that "this" is no object of this file.
+          const compiled = scripts[index];
+          const kept = checked(compiled(user, profile, mbox, page, landing, referrer, crs, quiet));
+          if (kept !== undefined) {
+            ({ value, ignored } = kept);
+            if (ignored === undefined) {
+              memory[script] = value;
+              changed[script] = value;
+            }
+          }
+        } catch (thrown) {
+          error = errorText(thrown);
+        }
+        if (every === 1 || error !== undefined || ignored !== undefined) {
+          results[results.length] = { script: index, mbox: facts.name, value, error, ignored };
+        }
+      }
+    }
+  };
+  memory = setPrototypeOf(job.values, null);
+  locals = setPrototypeOf(job.locals, null);
+  changedLocals = create(null);
+  let changed = create(null);
+  runFor(job.executed);
+  const localsNow = create(null);
+  for (const name of keys(changedLocals)) localsNow[name] = locals[name];
+  const outcome = { results, values: changed, locals: localsNow, executed: results.length, ran: 0 };
+  changed = create(null);
+  runFor(job.prefetched);
+  outcome.ran = ran;
+  const text = stringify(outcome);
+  attributes = headers = customer = parameters = memory = locals = changedLocals = script = undefined;
+  return text;
+};
+
+// No text becomes code.
+delete globalThis.eval;
+delete globalThis.Function;
+for (const made of [function () {}, function* () {}]) delete getPrototypeOf(made).constructor;
+
+// Whatever is reachable stays as it is.
+const seen = new Set();
+const reach = (value) => {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function') || seen.has(value)) return;
+  seen.add(value);
+  reach(getPrototypeOf(value));
+  for (const key of ownKeys(value)) {
+    const descriptor = getOwnPropertyDescriptor(value, key);
+    reach(descriptor.value);
+    reach(descriptor.get);
+    reach(descriptor.set);
+  }
+};
+reach(globalThis);
+const iterators = [[][Symbol.iterator](), ''[Symbol.iterator](), new Map().entries(), new Set().entries(), 'a'.matchAll(/a/g)];
+for (const hidden of [...iterators, function* () {}, (function* () {})(), function () { return arguments; }()]) reach(hidden);
+for (const object of [run, userMembers, profileMembers, mboxMembers, crs, quiet, addressMembers]) reach(object);
+if (!isLeaky) for (const object of seen) freeze(object);
+
+return {
+  admit: (name, compiled) => {
+    if (!isLeaky) freeze(compiled);
+    names[names.length] = name;
+    scripts[scripts.length] = compiled;
+  },
+  run,
+};
+})`;
