@@ -30,10 +30,22 @@ export class Refused extends Error {}
 /** A call failed for good. */
 export class Failed extends Error {}
 
+/** What came of a script: its answer, and how many replicas have it. */
+export interface Sent {
+  readonly reply: ScriptReply;
+  readonly acknowledged: number;
+}
+
+interface Question {
+  readonly words: readonly [string, ...Argument[]];
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+}
+
 interface Waiting {
   readonly call: ScriptCall;
   readonly size: number;
-  resolve(answer: { reply: ScriptReply; acknowledged: number }): void;
+  resolve(answer: Sent): void;
   reject(error: unknown): void;
 }
 
@@ -43,6 +55,7 @@ export class ClusterNode {
   readonly #replicas: () => number;
   #reader: Promise<Redis> | undefined;
   #writer: Promise<Redis> | undefined;
+  #questions: Question[] = [];
   #queue: Waiting[] = [];
   #isSending = false;
 
@@ -51,25 +64,85 @@ export class ClusterNode {
     this.#replicas = replicas;
   }
 
-  async ask<Result>(command: string, ...args: Argument[]): Promise<Result> {
-    this.#reader ??= this.#opened(() => {
-      this.#reader = undefined;
-    });
-    const reader = await this.#reader;
-    return inTime(reader, reader.callBuffer(command, ...args) as Promise<Result>).catch(classified);
+  /** Asks something. What is asked in the same turn travels together. */
+  ask<Result>(command: string, ...args: Argument[]): Promise<Result> {
+    return new Promise<unknown>((resolve, reject) => {
+      this.#addQuestion({ words: [command, ...args], resolve, reject });
+    }) as Promise<Result>;
   }
 
-  send(call: ScriptCall): Promise<{ reply: ScriptReply; acknowledged: number }> {
-    return new Promise((resolve, reject) => {
-      let size = 0;
-      for (const arg of call.args) size += typeof arg === 'number' ? 8 : arg.length;
-      this.#queue.push({ call, size, resolve, reject });
-      if (!this.#isSending) {
-        this.#isSending = true;
-        // What is asked in the same turn travels together.
-        setImmediate(() => void this.#sendAll());
+  /** Asks the same of many keys. @returns by key the answer, or undefined where there was none */
+  askEach<Result>(command: string, keys: readonly string[]): Promise<(Result | undefined)[]> {
+    const answers: (Result | undefined)[] = new Array(keys.length);
+    return counted(keys.length, answers, (index, isIn) => {
+      const resolve = (answer: unknown) => {
+        answers[index] = answer as Result;
+        isIn();
+      };
+      this.#addQuestion({ words: [command, keys[index]!], resolve, reject: isIn });
+    });
+  }
+
+  /** Runs a script. Writes of a turn travel together. */
+  send(call: ScriptCall): Promise<Sent> {
+    return new Promise((resolve, reject) => this.#addCall(call, resolve, reject));
+  }
+
+  /** As {@link send} for many scripts. @returns by call what came of it, or the error */
+  sendEach(calls: readonly ScriptCall[]): Promise<(Sent | Error)[]> {
+    const sent: (Sent | Error)[] = new Array(calls.length);
+    return counted(calls.length, sent, (index, isIn) => {
+      const keep = (what: unknown) => {
+        sent[index] = what as Sent | Error;
+        isIn();
+      };
+      this.#addCall(calls[index]!, keep, keep);
+    });
+  }
+
+  #addQuestion(question: Question): void {
+    this.#questions.push(question);
+    if (this.#questions.length > 1) return;
+    setImmediate(() => {
+      const all = this.#questions;
+      this.#questions = [];
+      for (let from = 0; from < all.length; from += CALLS_PER_PIPELINE) {
+        void this.#askAll(all.slice(from, from + CALLS_PER_PIPELINE));
       }
     });
+  }
+
+  async #askAll(questions: readonly Question[]): Promise<void> {
+    try {
+      this.#reader ??= this.#opened(() => {
+        this.#reader = undefined;
+      });
+      const reader = await this.#reader;
+      if (questions.length === 1) {
+        const [{ words, resolve }] = questions as [Question];
+        resolve(await inTime(reader, reader.callBuffer(...words)));
+        return;
+      }
+      const pipeline = reader.pipeline();
+      for (const { words } of questions) pipeline.callBuffer(...words);
+      const answers = (await inTime(reader, pipeline.exec()))!;
+      for (const [index, { resolve, reject }] of questions.entries()) {
+        const [error, answer] = answers[index]!;
+        if (error) classified(error).catch(reject);
+        else resolve(answer);
+      }
+    } catch (error) {
+      for (const { reject } of questions) classified(error).catch(reject);
+    }
+  }
+
+  #addCall(call: ScriptCall, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
+    let size = 0;
+    for (const arg of call.args) size += typeof arg === 'number' ? 8 : arg.length;
+    this.#queue.push({ call, size, resolve, reject });
+    if (this.#isSending) return;
+    this.#isSending = true;
+    setImmediate(() => void this.#sendAll());
   }
 
   close(): void {
@@ -150,6 +223,23 @@ export class ClusterNode {
   }
 }
 
+/** Starts each of so many; `results` when the last has come in. */
+function counted<Result>(
+  count: number,
+  results: Result[],
+  startOne: (index: number, isIn: () => void) => void,
+): Promise<Result[]> {
+  return new Promise((resolve) => {
+    let left = count;
+    const isIn = () => {
+      left -= 1;
+      if (left === 0) resolve(results);
+    };
+    if (count === 0) resolve(results);
+    for (let index = 0; index < count; index += 1) startOne(index, isIn);
+  });
+}
+
 /** An answer that does not come in time ends the connection: what was sent on it may be done at any time, or never. */
 async function inTime<Result>(connection: Redis, answer: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
@@ -167,6 +257,7 @@ async function inTime<Result>(connection: Redis, answer: Promise<Result>): Promi
 }
 
 async function classified(error: unknown): Promise<never> {
+  if (error instanceof Refused || error instanceof Failed) throw error;
   const why = error instanceof Error ? error.message : String(error);
   if (REFUSED.test(why)) throw new Refused(why);
   if (/^(OOM|MISCONF|WRONGPASS|NOAUTH|NOPERM|ERR|WRONGTYPE|CROSSSLOT)\b/.test(why)) throw new Failed(why);

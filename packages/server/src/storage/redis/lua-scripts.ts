@@ -106,7 +106,8 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
-local function apply(cell, c)
+local SET_AT_ONCE = 1000
+local function apply(cell, c, version, time)
   local pairs_ = tonumber(c[3])
   local clear = {}
   if c[2] == '1' then
@@ -115,12 +116,16 @@ local function apply(cell, c)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  local at = string.format('%.0f', now() + tonumber(c[1]))
+  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
   if c[2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  redis.call('HSET', cell, 'e', at)
-  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
-  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  local last = 3 + 2 * pairs_
+  local first = math.min(last, 3 + SET_AT_ONCE)
+  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  for i = first + 1, last, SET_AT_ONCE do
+    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
+  end
+  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
 local function record(outbox, changes)
@@ -129,16 +134,16 @@ end
 local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000
 local cell = KEYS[1]
-local version = redis.call('HGET', cell, 'v') or ''
+local seen = redis.call('HMGET', cell, 'v', 't')
+local version, time = seen[1] or '', now()
 if version == ARGV[1] then touch(cell) return { 'done' } end
-if now() > tonumber(ARGV[2]) then return { 'late' } end
-if redis.call('HEXISTS', cell, 't') == 1 then return { 'intent' } end
+if time > tonumber(ARGV[2]) then return { 'late' } end
+if seen[2] then return { 'intent' } end
 if version ~= ARGV[3] then return { 'changed' } end
 local c = {}
 for i = 5, #ARGV do c[#c + 1] = ARGV[i] end
-local at = apply(cell, c)
+local at = apply(cell, c, ARGV[1], time)
 record(KEYS[2], ARGV[4])
-redis.call('HSET', cell, 'v', ARGV[1])
 expire(cell, at)
 return { 'done' }
 `);
@@ -154,7 +159,8 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
-local function apply(cell, c)
+local SET_AT_ONCE = 1000
+local function apply(cell, c, version, time)
   local pairs_ = tonumber(c[3])
   local clear = {}
   if c[2] == '1' then
@@ -163,12 +169,16 @@ local function apply(cell, c)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  local at = string.format('%.0f', now() + tonumber(c[1]))
+  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
   if c[2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  redis.call('HSET', cell, 'e', at)
-  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
-  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  local last = 3 + 2 * pairs_
+  local first = math.min(last, 3 + SET_AT_ONCE)
+  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  for i = first + 1, last, SET_AT_ONCE do
+    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
+  end
+  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
 local function record(outbox, changes)
@@ -180,14 +190,15 @@ local cell, note = KEYS[1], KEYS[2]
 local seen = redis.call('GET', note)
 if seen == 'done' then touch(cell) return { 'done' } end
 if seen then return { 'revoked' } end
-if now() > tonumber(ARGV[2]) then return { 'late' } end
-if redis.call('HEXISTS', cell, 't') == 1 then return { 'intent' } end
-if (redis.call('HGET', cell, 'v') or '') ~= ARGV[3] then return { 'changed' } end
+local time = now()
+if time > tonumber(ARGV[2]) then return { 'late' } end
+local present = redis.call('HMGET', cell, 'v', 't')
+if present[2] then return { 'intent' } end
+if (present[1] or '') ~= ARGV[3] then return { 'changed' } end
 local c = {}
 for i = 6, #ARGV do c[#c + 1] = ARGV[i] end
-local at = apply(cell, c)
+local at = apply(cell, c, ARGV[1], time)
 record(KEYS[3], ARGV[5])
-redis.call('HSET', cell, 'v', ARGV[1])
 if ARGV[4] ~= '' then
   redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4])
   redis.call('PEXPIRE', cell, HOLD_MS)
@@ -217,7 +228,8 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
-local function apply(cell, c)
+local SET_AT_ONCE = 1000
+local function apply(cell, c, version, time)
   local pairs_ = tonumber(c[3])
   local clear = {}
   if c[2] == '1' then
@@ -226,12 +238,16 @@ local function apply(cell, c)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  local at = string.format('%.0f', now() + tonumber(c[1]))
+  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
   if c[2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  redis.call('HSET', cell, 'e', at)
-  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
-  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  local last = 3 + 2 * pairs_
+  local first = math.min(last, 3 + SET_AT_ONCE)
+  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  for i = first + 1, last, SET_AT_ONCE do
+    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
+  end
+  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
 local function record(outbox, changes)
@@ -269,7 +285,8 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
-local function apply(cell, c)
+local SET_AT_ONCE = 1000
+local function apply(cell, c, version, time)
   local pairs_ = tonumber(c[3])
   local clear = {}
   if c[2] == '1' then
@@ -278,12 +295,16 @@ local function apply(cell, c)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  local at = string.format('%.0f', now() + tonumber(c[1]))
+  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
   if c[2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  redis.call('HSET', cell, 'e', at)
-  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
-  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  local last = 3 + 2 * pairs_
+  local first = math.min(last, 3 + SET_AT_ONCE)
+  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  for i = first + 1, last, SET_AT_ONCE do
+    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
+  end
+  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
 local function record(outbox, changes)
@@ -352,7 +373,8 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
-local function apply(cell, c)
+local SET_AT_ONCE = 1000
+local function apply(cell, c, version, time)
   local pairs_ = tonumber(c[3])
   local clear = {}
   if c[2] == '1' then
@@ -361,12 +383,16 @@ local function apply(cell, c)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  local at = string.format('%.0f', now() + tonumber(c[1]))
+  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
   if c[2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  redis.call('HSET', cell, 'e', at)
-  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
-  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  local last = 3 + 2 * pairs_
+  local first = math.min(last, 3 + SET_AT_ONCE)
+  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  for i = first + 1, last, SET_AT_ONCE do
+    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
+  end
+  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
 local function record(outbox, changes)
@@ -378,8 +404,7 @@ local cell = KEYS[1]
 if redis.call('HGET', cell, 't') ~= ARGV[1] then touch(cell) return { 'done' } end
 local at = redis.call('HGET', cell, 'e')
 if ARGV[2] == '1' then
-  at = apply(cell, cmsgpack.unpack(redis.call('HGET', cell, 'n')))
-  redis.call('HSET', cell, 'v', ARGV[3])
+  at = apply(cell, cmsgpack.unpack(redis.call('HGET', cell, 'n')), ARGV[3])
 end
 redis.call('HDEL', cell, 't', 'n')
 if at then expire(cell, at) else redis.call('PEXPIRE', cell, OPERATION_KEPT_MS) end
@@ -424,7 +449,8 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
-local function apply(cell, c)
+local SET_AT_ONCE = 1000
+local function apply(cell, c, version, time)
   local pairs_ = tonumber(c[3])
   local clear = {}
   if c[2] == '1' then
@@ -433,12 +459,16 @@ local function apply(cell, c)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  local at = string.format('%.0f', now() + tonumber(c[1]))
+  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
   if c[2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  redis.call('HSET', cell, 'e', at)
-  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
-  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  local last = 3 + 2 * pairs_
+  local first = math.min(last, 3 + SET_AT_ONCE)
+  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  for i = first + 1, last, SET_AT_ONCE do
+    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
+  end
+  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
 local function record(outbox, changes)
@@ -560,7 +590,8 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
-local function apply(cell, c)
+local SET_AT_ONCE = 1000
+local function apply(cell, c, version, time)
   local pairs_ = tonumber(c[3])
   local clear = {}
   if c[2] == '1' then
@@ -569,12 +600,16 @@ local function apply(cell, c)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  local at = string.format('%.0f', now() + tonumber(c[1]))
+  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
   if c[2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  redis.call('HSET', cell, 'e', at)
-  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
-  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  local last = 3 + 2 * pairs_
+  local first = math.min(last, 3 + SET_AT_ONCE)
+  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  for i = first + 1, last, SET_AT_ONCE do
+    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
+  end
+  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
 local function record(outbox, changes)
@@ -584,8 +619,7 @@ local HOLD_MS = 200 * 86400000
 local OPERATION_KEPT_MS = 20000
 local cell = KEYS[1]
 if redis.call('HGET', cell, 'r') ~= ARGV[1] then touch(cell) return { 'done' } end
-local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] })
-redis.call('HSET', cell, 'v', ARGV[4])
+local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] }, ARGV[4])
 if redis.call('HEXISTS', cell, 't') == 0 then expire(cell, at) end
 return { 'done' }
 `);

@@ -22,6 +22,7 @@ import {
   Refused,
   type ScriptCall,
   type ScriptReply,
+  type Sent,
 } from './cluster-node.ts';
 import { keySlot, SLOTS } from './key-slot.ts';
 
@@ -97,16 +98,98 @@ export class RedisCluster {
   }
 
   /** Runs a script that changes something; returns when a replica has it too. */
-  async write(call: ScriptCall, until = latest()): Promise<ScriptReply> {
-    return this.#retried('not-done', until, async () => {
-      const node = this.#nodeOf(call.keys[0]!);
-      const { reply, acknowledged } = await node.send(call);
-      // What refused to change anything need not be durable.
-      if (acknowledged < this.#replicas && String(reply[0]) === 'done') {
-        throw new Error('no replica has confirmed the write');
+  write(call: ScriptCall, until = latest()): Promise<ScriptReply> {
+    return this.#write(call, until, 'not-done');
+  }
+
+  /**
+   * As {@link write} for many scripts, with one pipeline for each master; those that were refused or
+   * of which it cannot be told go on as single ones.
+   *
+   * @throws QuiverError when one of them failed; others may have been done
+   */
+  async writeEach(calls: readonly ScriptCall[], until = latest()): Promise<ScriptReply[]> {
+    const replies: ScriptReply[] = new Array(calls.length);
+    const again: Promise<void>[] = [];
+    const keyOf = ({ keys }: ScriptCall) => keys[0]!;
+    await this.#eachNode(calls, keyOf, async (node, places) => {
+      const sent = node ? await node.sendEach(places.map((place) => calls[place]!)) : [];
+      for (const [nth, place] of places.entries()) {
+        const one = sent[nth];
+        if (one && !(one instanceof Error) && this.#counts(one)) replies[place] = one.reply;
+        else {
+          const wasNotDone = one === undefined || one instanceof Refused;
+          const code = wasNotDone ? 'not-done' : 'unknown';
+          again.push(
+            this.#write(calls[place]!, until, code).then((reply) => {
+              replies[place] = reply;
+            }),
+          );
+        }
       }
-      return reply;
     });
+    await Promise.all(again);
+    return replies;
+  }
+
+  #write(call: ScriptCall, until: number, code: 'not-done' | 'unknown'): Promise<ScriptReply> {
+    return this.#retried(code, until, async () => {
+      const sent = await this.#nodeOf(call.keys[0]!).send(call);
+      if (!this.#counts(sent)) throw new Error('no replica has confirmed the write');
+      return sent.reply;
+    });
+  }
+
+  /** What refused to change anything need not be durable. */
+  #counts({ reply, acknowledged }: Sent): boolean {
+    return acknowledged >= this.#replicas || String(reply[0]) !== 'done';
+  }
+
+  /** Asks the same of many keys, as {@link read}, with one pipeline for each master. */
+  async readEach<Result>(until: number, keys: readonly string[], command: string): Promise<Result[]> {
+    const found: Result[] = new Array(keys.length);
+    const again: Promise<void>[] = [];
+    await this.#eachNode(
+      keys,
+      (key) => key,
+      async (node, places) => {
+        const some = places.map((place) => keys[place]!);
+        const answers = node ? await node.askEach<Result>(command, some) : [];
+        for (const [nth, place] of places.entries()) {
+          const answer = answers[nth];
+          if (answer !== undefined) found[place] = answer;
+          else {
+            again.push(
+              this.read<Result>(until, keys[place]!, command).then((late) => {
+                found[place] = late;
+              }),
+            );
+          }
+        }
+      },
+    );
+    await Promise.all(again);
+    return found;
+  }
+
+  /** Hands each master the places of what belongs to it; undefined is handed what belongs to none. */
+  async #eachNode<Item>(
+    items: readonly Item[],
+    keyOf: (item: Item) => string,
+    work: (node: ClusterNode | undefined, places: readonly number[]) => Promise<void>,
+  ): Promise<void> {
+    const byAddress = new Map<string | undefined, number[]>();
+    for (const [place, item] of items.entries()) {
+      const address = this.#slots[keySlot(keyOf(item))];
+      const places = byAddress.get(address);
+      if (places) places.push(place);
+      else byAddress.set(address, [place]);
+    }
+    await Promise.all(
+      Array.from(byAddress, ([address, places]) =>
+        work(address === undefined ? undefined : this.#node(address), places),
+      ),
+    );
   }
 
   /** Asks the master of a key. */
@@ -204,11 +287,11 @@ export class RedisCluster {
   }
 
   async #retried<Result>(
-    refusal: 'not-done' | 'unavailable',
+    refusal: 'not-done' | 'unavailable' | 'unknown',
     until: number,
     attempt: () => Promise<Result>,
   ): Promise<Result> {
-    let code: 'not-done' | 'unavailable' | 'unknown' = refusal;
+    let code = refusal;
     for (let pause = 10; ; pause = Math.min(2 * pause, 160)) {
       try {
         return await beforeIts(until, attempt());

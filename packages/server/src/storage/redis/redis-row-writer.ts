@@ -5,6 +5,7 @@
  * script as what the row set. Batches of a client and the rows of a batch go in order, so a row at or before the mark was applied.
  */
 
+import { setImmediate as turnOfOthers } from 'node:timers/promises';
 import type { Change } from '../../domain/change.ts';
 import { isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { withAttributes } from '../../domain/profile.ts';
@@ -42,8 +43,19 @@ interface Step {
   readonly outcomes: RowOutcome[];
 }
 
-/** Profiles that are written side by side. */
+/** What the rows of one profile come to; nothing is written yet. */
+interface PlannedProfile {
+  readonly where: LocatedId;
+  readonly places: readonly number[];
+  readonly found: ReadonlyMap<number, RowOutcome>;
+  /** Undefined when nothing changes. */
+  readonly draft: ProfileDraft | undefined;
+  readonly changes: readonly Change[];
+}
+
+/** Profiles that are written with one pipeline for each master, and how many such groups are on their way. */
 const PROFILES_AT_ONCE = 500;
+const GROUPS_UNDER_WAY = 3;
 
 export class RedisRowWriter {
   readonly #cells: Cells;
@@ -76,14 +88,18 @@ export class RedisRowWriter {
       if (Date.now() > until) throw busy();
       const profiles = await this.#group(client, left, step, until);
       const again: number[] = [];
+      const underWay: Promise<readonly number[]>[] = [];
       for (let from = 0; from < profiles.length; from += PROFILES_AT_ONCE) {
+        if (underWay.length === GROUPS_UNDER_WAY) again.push(...(await underWay.shift()!));
         until = latest();
-        await Promise.all(
-          profiles.slice(from, from + PROFILES_AT_ONCE).map(async (one) => {
-            if (!(await this.#applyToOne(one, step, until))) again.push(...one.places);
-          }),
-        );
+        const applied = this.#applyTo(profiles.slice(from, from + PROFILES_AT_ONCE), step, until);
+        // It is awaited in its turn, perhaps after another that failed.
+        applied.catch(() => undefined);
+        underWay.push(applied);
+        // Others have their turn, and what was planned goes out.
+        await turnOfOthers();
       }
+      for (const one of await Promise.all(underWay)) again.push(...one);
       left = again.sort((a, b) => a - b);
     }
     return outcomes;
@@ -97,14 +113,13 @@ export class RedisRowWriter {
     until: number,
   ): Promise<ProfileRows[]> {
     const ids = new Map(places.map((place) => [idField(rows[place]!.id), rows[place]!.id]));
+    const cells = await this.#cells.locateEach(client, [...ids.values()], until);
     const located = new Map(
-      await Promise.all(
-        Array.from(ids, async ([field, id]): Promise<[string, LocatedId]> => {
-          const { own, home } = await this.#cells.locate(client, id, until);
-          const living = home?.profile && !isExpired(home.profile, moment.now) ? home : undefined;
-          return [field, { id, own, home, living }];
-        }),
-      ),
+      Array.from(ids, ([field, id], nth): [string, LocatedId] => {
+        const { own, home } = cells[nth]!;
+        const living = home?.profile && !isExpired(home.profile, moment.now) ? home : undefined;
+        return [field, { id, own, home, living }];
+      }),
     );
     const profiles = new Map<string, ProfileRows>();
     for (const place of places) {
@@ -119,12 +134,33 @@ export class RedisRowWriter {
     return [...profiles.values()];
   }
 
-  /** False when the profile was changed meanwhile: nothing is applied then. */
-  async #applyToOne(
-    { places, ids }: ProfileRows,
-    { rows, marks, moment, create, outcomes }: Step,
-    until: number,
-  ): Promise<boolean> {
+  /** @returns the places of rows whose profile was changed meanwhile: nothing of them is applied */
+  async #applyTo(profiles: readonly ProfileRows[], step: Step, until: number): Promise<readonly number[]> {
+    const planned = profiles.map((one) => this.#plan(one, step));
+    const changed = planned.filter(({ draft }) => draft);
+    const { now } = step.moment;
+    const alone = changed.filter(({ where, draft }) => isAlone(where, draft!));
+    const together = changed.filter(({ where, draft }) => !isAlone(where, draft!));
+    const rows = together.map(({ where: { own, living }, draft, changes }) => {
+      return { cell: living ?? own, change: draft!.change(now), changes };
+    });
+    const [done, doneAlone] = await Promise.all([
+      this.#cells.changeByRows(rows, until),
+      Promise.all(alone.map((one) => this.#write(one, now, until))),
+    ]);
+    const late = new Set([
+      ...together.filter((_, nth) => !done[nth]),
+      ...alone.filter((_, nth) => !doneAlone[nth]),
+    ]);
+    for (const one of planned) {
+      if (late.has(one)) continue;
+      for (const [place, outcome] of one.found) step.outcomes[place] = outcome;
+    }
+    return Array.from(late).flatMap(({ places }) => places);
+  }
+
+  /** What becomes of the rows of one profile, and of the profile. */
+  #plan({ places, ids }: ProfileRows, { rows, marks, moment, create }: Step): PlannedProfile {
     const [first] = ids.values();
     const { own, home, living } = first!;
     const found = new Map<number, RowOutcome>();
@@ -159,35 +195,30 @@ export class RedisRowWriter {
     }
     const changes =
       hasChanged && this.#cells.isRecording ? changesOfRows(first!, moment.now, [...names]) : [];
-    const where = { own, home, living };
-    if (hasChanged && !(await this.#write(draft!, where, moment.now, until, changes))) return false;
-    for (const [place, outcome] of found) outcomes[place] = outcome;
-    return true;
+    return { where: first!, places, found, draft: hasChanged ? draft : undefined, changes };
   }
 
-  /** One script, unless an expired profile lies under another id: it goes with the change. */
+  /** Writes what {@link isAlone}. */
   async #write(
-    draft: ProfileDraft,
-    { own, home, living }: Pick<LocatedId, 'own' | 'home' | 'living'>,
+    { where: { own, home, living }, draft, changes }: PlannedProfile,
     now: number,
     until: number,
-    changes: readonly Change[],
   ): Promise<boolean> {
     const cell = living ?? own;
-    if (home?.profile && !living && !sameId(home.id, own.id)) {
-      return this.#profiles.save(
-        draft,
-        cell,
-        [{ cell: home, change: removal(home) }],
-        [],
-        now,
-        until,
-        changes,
-      );
+    if (home && !living) {
+      const gone = { cell: home, change: removal(home) };
+      return this.#profiles.save(draft!, cell, [gone], [], now, until, changes);
     }
-    await this.#profiles.prolongPointers(draft, now, until);
-    return this.#cells.changeByRow({ cell, change: draft.change(now) }, until, changes);
+    await this.#profiles.prolongPointers(draft!, now, until);
+    const row = { cell, change: draft!.change(now), changes };
+    return (await this.#cells.changeByRows([row], until))[0]!;
   }
+}
+
+/** Whether a change takes more than one script: an expired profile lies under another id and goes with it, or pointers are prolonged first. */
+function isAlone({ own, home, living }: LocatedId, { read, pointersUntil, profile }: ProfileDraft): boolean {
+  if (home?.profile && !living && !sameId(home.id, own.id)) return true;
+  return read !== undefined && pointersUntil !== undefined && pointersUntil < profile.expiresAt;
 }
 
 /** What the rows of one profile come to, as one change. */

@@ -5,6 +5,9 @@
 -- call with the same arguments. A call that finds its work done writes a field all the same, so
 -- that the WAIT behind it covers the earlier write too.
 --
+-- `apply` makes a change and notes its version; `time` is now, where that is known already. It
+-- returns when the engine frees the cell.
+--
 -- A change is a list: milliseconds to live; '1' to clear the state first, or 'r' to free the old
 -- record first; number of pairs; field, value, …; fields to delete, ….
 
@@ -18,7 +21,9 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
-local function apply(cell, c)
+-- As few writes as can be: each travels to the replica, and into the append-only file of both.
+local SET_AT_ONCE = 1000
+local function apply(cell, c, version, time)
   local pairs_ = tonumber(c[3])
   local clear = {}
   if c[2] == '1' then
@@ -27,14 +32,18 @@ local function apply(cell, c)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  local at = string.format('%.0f', now() + tonumber(c[1]))
+  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
   -- What frees memory comes first: it is allowed at maxmemory, and so is what follows it in the
   -- script.
   if c[2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  redis.call('HSET', cell, 'e', at)
-  for i = 4, 3 + 2 * pairs_, 2 do redis.call('HSET', cell, c[i], c[i + 1]) end
-  for i = 4 + 2 * pairs_, #c do redis.call('HDEL', cell, c[i]) end
+  local last = 3 + 2 * pairs_
+  local first = math.min(last, 3 + SET_AT_ONCE)
+  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  for i = first + 1, last, SET_AT_ONCE do
+    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
+  end
+  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
   return at
 end
 -- Leaves what the change feed is to tell (change-outbox.ts), if anything.

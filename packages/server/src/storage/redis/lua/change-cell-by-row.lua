@@ -9,15 +9,15 @@
 -- include cell-prelude.lua
 
 local cell = KEYS[1]
-local version = redis.call('HGET', cell, 'v') or ''
+local seen = redis.call('HMGET', cell, 'v', 't')
+local version, time = seen[1] or '', now()
 if version == ARGV[1] then touch(cell) return { 'done' } end
-if now() > tonumber(ARGV[2]) then return { 'late' } end
-if redis.call('HEXISTS', cell, 't') == 1 then return { 'intent' } end
+if time > tonumber(ARGV[2]) then return { 'late' } end
+if seen[2] then return { 'intent' } end
 if version ~= ARGV[3] then return { 'changed' } end
 local c = {}
 for i = 5, #ARGV do c[#c + 1] = ARGV[i] end
-local at = apply(cell, c)
+local at = apply(cell, c, ARGV[1], time)
 record(KEYS[2], ARGV[4])
-redis.call('HSET', cell, 'v', ARGV[1])
 expire(cell, at)
 return { 'done' }

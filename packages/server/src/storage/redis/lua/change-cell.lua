@@ -12,14 +12,15 @@ local cell, note = KEYS[1], KEYS[2]
 local seen = redis.call('GET', note)
 if seen == 'done' then touch(cell) return { 'done' } end
 if seen then return { 'revoked' } end
-if now() > tonumber(ARGV[2]) then return { 'late' } end
-if redis.call('HEXISTS', cell, 't') == 1 then return { 'intent' } end
-if (redis.call('HGET', cell, 'v') or '') ~= ARGV[3] then return { 'changed' } end
+local time = now()
+if time > tonumber(ARGV[2]) then return { 'late' } end
+local present = redis.call('HMGET', cell, 'v', 't')
+if present[2] then return { 'intent' } end
+if (present[1] or '') ~= ARGV[3] then return { 'changed' } end
 local c = {}
 for i = 6, #ARGV do c[#c + 1] = ARGV[i] end
-local at = apply(cell, c)
+local at = apply(cell, c, ARGV[1], time)
 record(KEYS[3], ARGV[5])
-redis.call('HSET', cell, 'v', ARGV[1])
 if ARGV[4] ~= '' then
   redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4])
   redis.call('PEXPIRE', cell, HOLD_MS)

@@ -11,8 +11,7 @@ local cell = KEYS[1]
 if redis.call('HGET', cell, 't') ~= ARGV[1] then touch(cell) return { 'done' } end
 local at = redis.call('HGET', cell, 'e')
 if ARGV[2] == '1' then
-  at = apply(cell, cmsgpack.unpack(redis.call('HGET', cell, 'n')))
-  redis.call('HSET', cell, 'v', ARGV[3])
+  at = apply(cell, cmsgpack.unpack(redis.call('HGET', cell, 'n')), ARGV[3])
 end
 redis.call('HDEL', cell, 't', 'n')
 if at then expire(cell, at) else redis.call('PEXPIRE', cell, OPERATION_KEPT_MS) end

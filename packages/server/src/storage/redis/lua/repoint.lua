@@ -9,7 +9,6 @@
 
 local cell = KEYS[1]
 if redis.call('HGET', cell, 'r') ~= ARGV[1] then touch(cell) return { 'done' } end
-local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] })
-redis.call('HSET', cell, 'v', ARGV[4])
+local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] }, ARGV[4])
 if redis.call('HEXISTS', cell, 't') == 0 then expire(cell, at) end
 return { 'done' }
