@@ -31,7 +31,7 @@ export class Refused extends Error {}
 export class Failed extends Error {}
 
 /** What came of a script: its answer, and how many replicas have it. */
-export interface Sent {
+export interface SentCall {
   readonly reply: ScriptReply;
   readonly acknowledged: number;
 }
@@ -45,7 +45,7 @@ interface Question {
 interface Waiting {
   readonly call: ScriptCall;
   readonly size: number;
-  resolve(answer: Sent): void;
+  resolve(answer: SentCall): void;
   reject(error: unknown): void;
 }
 
@@ -84,16 +84,16 @@ export class ClusterNode {
   }
 
   /** Runs a script. Writes of a turn travel together. */
-  send(call: ScriptCall): Promise<Sent> {
+  send(call: ScriptCall): Promise<SentCall> {
     return new Promise((resolve, reject) => this.#addCall(call, resolve, reject));
   }
 
   /** As {@link send} for many scripts. @returns by call what came of it, or the error */
-  sendEach(calls: readonly ScriptCall[]): Promise<(Sent | Error)[]> {
-    const sent: (Sent | Error)[] = new Array(calls.length);
+  sendEach(calls: readonly ScriptCall[]): Promise<(SentCall | Error)[]> {
+    const sent: (SentCall | Error)[] = new Array(calls.length);
     return counted(calls.length, sent, (index, isIn) => {
       const keep = (what: unknown) => {
-        sent[index] = what as Sent | Error;
+        sent[index] = what as SentCall | Error;
         isIn();
       };
       this.#addCall(calls[index]!, keep, keep);

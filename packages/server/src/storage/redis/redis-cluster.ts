@@ -12,9 +12,12 @@
  *   no reply in time, connection lost          cannot tell                          connection closed, the same call again
  *
  * until {@link BUDGET_MS} is over: then `not-done` when every attempt was refused, else `unknown`. Every script must bear being sent twice.
+ *
+ * The file is long because single calls and groups of calls follow the same table.
  */
 
 import { QuiverError } from '../../errors.ts';
+import { failure, RETRY_AFTER } from './cluster-failure.ts';
 import {
   type Argument,
   ClusterNode,
@@ -22,9 +25,10 @@ import {
   Refused,
   type ScriptCall,
   type ScriptReply,
-  type Sent,
+  type SentCall,
 } from './cluster-node.ts';
 import { keySlot, SLOTS } from './key-slot.ts';
+import { type SlotRange, type SlotView, viewOf } from './slot-view.ts';
 
 /**
  * How long a call may take in all, in milliseconds. A request must end within three seconds: it asks once or twice who may do what ({@link ACCESS_MS}), then
@@ -34,7 +38,6 @@ export const BUDGET_MS = 1700;
 /** As {@link BUDGET_MS}, for what is asked before the work of a request: settings, tokens, sessions, failed logins. */
 export const ACCESS_MS = 600;
 const CONNECT_MS = 600;
-const RETRY_AFTER = { 'retry-after': '2' };
 /** Until when a call that begins now may take, in epoch milliseconds. */
 export function latest(budget = BUDGET_MS): number {
   return Date.now() + budget;
@@ -141,7 +144,7 @@ export class RedisCluster {
   }
 
   /** What refused to change anything need not be durable. */
-  #counts({ reply, acknowledged }: Sent): boolean {
+  #counts({ reply, acknowledged }: SentCall): boolean {
     return acknowledged >= this.#replicas || String(reply[0]) !== 'done';
   }
 
@@ -396,31 +399,6 @@ export interface ClusterMember {
   readonly master: string;
 }
 
-type SlotRange = readonly [number, number, ...(readonly [Buffer, number, ...unknown[]])[]];
-interface SlotView {
-  readonly text: string;
-  readonly masters: (string | undefined)[];
-  /** By address, that of the master. */
-  readonly members: ReadonlyMap<string, string>;
-}
-
-function viewOf(ranges: readonly SlotRange[], asked: string): SlotView {
-  const masters: (string | undefined)[] = new Array(SLOTS);
-  const members = new Map<string, string>();
-  const text: string[] = [];
-  for (const [first, last, ...named] of ranges) {
-    const addresses = named.map(([host, port]) => {
-      // A node that does not know its own address yet leaves it empty.
-      const name = String(host) || asked.slice(0, asked.lastIndexOf(':'));
-      return `${name}:${port}`;
-    });
-    for (const address of addresses) members.set(address, addresses[0]!);
-    text.push(`${first}-${last} ${addresses[0]}`);
-    masters.fill(addresses[0], first, last + 1);
-  }
-  return { text: text.sort().join('\n'), masters, members };
-}
-
 /** What is still under way at the end of its time goes on, and nobody waits for it. */
 async function beforeIts<Result>(end: number, attempt: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
@@ -438,23 +416,4 @@ async function beforeIts<Result>(end: number, attempt: Promise<Result>): Promise
 export function rootOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : rootOf(error.cause);
-}
-
-function failure(error: Failed, code: 'not-done' | 'unavailable' | 'unknown'): QuiverError {
-  const isFull = /^(OOM|MISCONF)/.test(error.message);
-  // An earlier attempt may have been done before the store was full.
-  if (isFull && code === 'not-done') {
-    return new QuiverError('insufficient-storage', 'The store has no room', { cause: error });
-  }
-  if (isFull) return new QuiverError(code, 'The store has no room', { cause: error, headers: RETRY_AFTER });
-  // A right or a password was taken from us: whoever runs the cluster can give it back, and the same call will do.
-  const isHalfDone = code === 'not-done' && /\bscript\b/i.test(error.message);
-  return new QuiverError(
-    isHalfDone ? 'unknown' : code,
-    'The store refused a command just now; send it again',
-    {
-      cause: error,
-      headers: RETRY_AFTER,
-    },
-  );
 }
