@@ -123,11 +123,10 @@ export class RedisCluster {
         else {
           const wasNotDone = one === undefined || one instanceof Refused;
           const code = wasNotDone ? 'not-done' : 'unknown';
-          again.push(
-            this.#write(calls[place]!, until, code).then((reply) => {
-              replies[place] = reply;
-            }),
-          );
+          const late = this.#write(calls[place]!, until, code).then((reply) => {
+            replies[place] = reply;
+          });
+          again.push(awaitedLater(late));
         }
       }
     });
@@ -162,11 +161,10 @@ export class RedisCluster {
           const answer = answers[nth];
           if (answer !== undefined) found[place] = answer;
           else {
-            again.push(
-              this.read<Result>(until, keys[place]!, command).then((late) => {
-                found[place] = late;
-              }),
-            );
+            const late = this.read<Result>(until, keys[place]!, command).then((result) => {
+              found[place] = result;
+            });
+            again.push(awaitedLater(late));
           }
         }
       },
@@ -397,6 +395,12 @@ export interface ClusterMember {
   readonly address: string;
   /** Of a replica its master's address, of a master its own. */
   readonly master: string;
+}
+
+/** Keeps a failure that comes before anybody waits for it from counting as handled by nobody. */
+function awaitedLater(work: Promise<void>): Promise<void> {
+  work.catch(() => undefined);
+  return work;
 }
 
 /** What is still under way at the end of its time goes on, and nobody waits for it. */
