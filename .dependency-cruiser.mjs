@@ -17,6 +17,7 @@ const FEATURES = [
   'portability',
   'changes',
   'privacy',
+  'audit',
 ];
 
 /** Forbids `from` to import anything of `src` but itself and `allowed`. */

@@ -8,6 +8,8 @@ import type { pathsOf } from './paths.ts';
 import { type IdKind, textOf } from './profile-id.ts';
 import type {
   AcceptedCustomerFile,
+  AuditEntryView,
+  AuditPageView,
   BatchView,
   Change,
   ChangePage,
@@ -161,6 +163,33 @@ export class AdminClient {
   ): Promise<readonly UsageDay[]> {
     const call = { path: this.#paths.usage, query: range };
     return (await this.#ask<{ days: readonly UsageDay[] }>(call, options, 'days')).days;
+  }
+
+  /**
+   * A page of what administrators did, newest first (only Quiver).
+   *
+   * @param query `since`, ISO 8601; `limit`, 1 to 1,000, 100 by default; `cursor`, `next` of the
+   *   page before
+   */
+  auditPage(
+    query: { readonly since?: string; readonly limit?: number; readonly cursor?: string } = {},
+    options?: CallOptions,
+  ): Promise<AuditPageView> {
+    const call = { path: this.#paths.audit, query: { ...query, limit: query.limit?.toString() } };
+    return this.#ask<AuditPageView>(call, options, 'entries');
+  }
+
+  /**
+   * Everything that administrators did since a time, newest first, page by page (only Quiver).
+   */
+  async *audit(since?: string, options?: CallOptions): AsyncGenerator<AuditEntryView, void, undefined> {
+    for (let cursor: string | undefined; ; ) {
+      const from = { ...(since !== undefined && { since }), ...(cursor !== undefined && { cursor }) };
+      const page: AuditPageView = await this.auditPage({ ...from, limit: 1000 }, options);
+      yield* page.entries;
+      if (page.next === undefined) return;
+      cursor = page.next;
+    }
   }
 
   /** The latest batches (only Quiver). */

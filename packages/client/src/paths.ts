@@ -29,6 +29,7 @@ export function pathsOf(client: string) {
     server: `${admin}/server`,
     edges: `${admin}/edges`,
     usage: `${admin}/usage`,
+    audit: `${admin}/audit`,
     attributeNames: `${admin}/profileattributes/mbox`,
     settings: `${admin}/clients/settings`,
     token: `${admin}/authentication/token`,

@@ -250,6 +250,24 @@ export interface AcceptedCustomerFile {
   readonly status: string;
 }
 
+/** What an administrator did. */
+export interface AuditEntryView {
+  readonly at: string;
+  /** The name of the admin token or of the console's session; it opens nothing. */
+  readonly by: { readonly kind: 'token' | 'session'; readonly id: string };
+  /** Method and route. */
+  readonly action: string;
+  /** What it was done to; an id of a visitor as its `kind` and keyed hash (`reference`). */
+  readonly target: Readonly<Record<string, string>>;
+}
+
+/** A page of what administrators did. */
+export interface AuditPageView {
+  readonly entries: readonly AuditEntryView[];
+  /** The cursor of the next page; undefined at the end. */
+  readonly next?: string;
+}
+
 /** The types of a privacy request. */
 export type PrivacyType = 'access' | 'erase' | 'suppress' | 'unsuppress';
 

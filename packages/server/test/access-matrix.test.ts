@@ -191,6 +191,7 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'PUT /{client}/target/scripts/{name}': 'admin',
   'DELETE /{client}/target/scripts/{name}': 'admin',
   'POST /{client}/target/scripts/{name}/test': 'admin',
+  'GET /{client}/target/audit': 'admin',
   'GET /{client}/target/usage': 'admin',
   'GET /{client}/target/server': 'admin',
   'GET /{client}/target/edges': 'admin',

@@ -49,13 +49,18 @@ export function makeGuards(
     );
   }
 
-  /** Whether the admin sent the call, authenticated by token or by the console's session. */
+  /**
+   * Whether the admin sent the call, authenticated by token or by the console's session; the call
+   * then says which.
+   */
   async function isAdmin(call: Call): Promise<boolean> {
     const token = bearerToken(call.request);
     if (token !== undefined) {
       // A caller with a profile token, even an expired one or one of another client, is not
       // guessing the admin token.
-      return !(await access.hasSigned(token)) && logins.prove(token, parts.callerOf(call));
+      if ((await access.hasSigned(token)) || !(await logins.prove(token, parts.callerOf(call)))) return false;
+      call.admin = { kind: 'token' };
+      return true;
     }
     return isOfConsole(call, parts);
   }
@@ -89,11 +94,13 @@ async function isOfConsole(call: Call, { sessions, originOf }: GuardParts): Prom
   const { headers, method } = call.request;
   const session = await sessions.find(headers.get('cookie'));
   if (!session) return false;
-  if (SAFE_METHODS.has(method)) return true;
-  requireSameOrigin(call, originOf);
-  if (!sessions.isGenuine(session, headers.get('x-quiver-csrf'))) {
-    throw new QuiverError('forbidden', 'X-Quiver-CSRF: must be the csrfToken of the session');
+  if (!SAFE_METHODS.has(method)) {
+    requireSameOrigin(call, originOf);
+    if (!sessions.isGenuine(session, headers.get('x-quiver-csrf'))) {
+      throw new QuiverError('forbidden', 'X-Quiver-CSRF: must be the csrfToken of the session');
+    }
   }
+  call.admin = { kind: 'session', session: session.id };
   return true;
 }
 

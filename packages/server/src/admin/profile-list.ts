@@ -14,7 +14,7 @@ import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
 import { lastValue, type Parameter } from '../wire/parameters.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Handler } from '../wire/route.ts';
-import { timeText } from '../wire/time-text.ts';
+import { timeParameter, timeText } from '../wire/time-text.ts';
 
 const PAGE = 50;
 const MOST_PAGE = 1000;
@@ -76,18 +76,11 @@ function listQuery(query: readonly Parameter[]): ListQuery {
   return {
     prefix,
     kind,
-    changedSince: timeOf(given(query, 'writtenSince')),
+    changedSince: timeParameter(given(query, 'writtenSince'), 'writtenSince'),
     attribute: attributeOf(given(query, 'attribute')),
     cursor,
     limit: Number(limit),
   };
-}
-
-function timeOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw wrong('writtenSince: must be an ISO 8601 time');
-  return time;
 }
 
 function attributeOf(text: string | undefined): ListQuery['attribute'] {

@@ -210,6 +210,29 @@ describe('all profiles', () => {
     expect((await quiver('privacy', 'erase')).code).toBe(2);
   });
 
+  test('audit shows what administrators did, page by page', async () => {
+    const entry = (name: string) => ({
+      ...{ at: '2026-08-18T17:53:39.003Z', by: { kind: 'token', id: '3f9a01c2' } },
+      ...{ action: 'POST /x', target: { name } },
+    });
+    const page = (entries: object[], next?: string) => JSON.stringify({ entries, next });
+    const path = 'GET /demo/target/audit';
+    script = { [path]: [page([entry('one')], 'c1'), page([entry('two')])] };
+    const { code, stdout } = await quiver('audit', '--since', '2026-08-01');
+    expect(code).toBe(0);
+    expect(stdout.split('\n').slice(1)).toEqual([
+      '2026-08-18T17:53:39.003Z  token 3f9a01c2  POST /x  name=one',
+      '2026-08-18T17:53:39.003Z  token 3f9a01c2  POST /x  name=two',
+      '',
+    ]);
+    expect([asked[0]!.query.get('since'), asked[1]!.query.get('cursor')]).toEqual(['2026-08-01', 'c1']);
+    script = { [path]: page([entry('one'), entry('two')]) };
+    expect((await quiver('audit', '--json', '--limit', '1')).stdout).toBe(
+      `${JSON.stringify(entry('one'))}\n`,
+    );
+    expect((await quiver('audit', '--limit', '0')).code).toBe(2);
+  });
+
   test('delete removes, and says when there is none', async () => {
     script = { 'DELETE /rest/v1/profiles/thirdPartyId/crm-1': { status: 204, text: '' } };
     expect(await quiver('delete', 'crm-1')).toMatchObject({

@@ -1,6 +1,7 @@
 /** The commands that call a running server, as a group. */
 
 import type { Command } from 'commander';
+import { auditCommand } from './audit.ts';
 import { batchCommand } from './batch.ts';
 import { changesCommand } from './changes.ts';
 import type { End } from './client-failure.ts';
@@ -38,6 +39,7 @@ export function addClientCommands(program: Command, end: End): void {
     customersCommand,
     tokenCommand,
     settingsCommand,
+    auditCommand,
     edgesCommand,
     healthCommand,
     watchCommand,

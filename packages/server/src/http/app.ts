@@ -18,6 +18,8 @@ import { tokenRoutes } from '../access/token-routes.ts';
 import { attributeNamesRoute } from '../admin/attribute-names-route.ts';
 import { profileAdminRoutes } from '../admin/profile-admin-routes.ts';
 import { serverRoute } from '../admin/server-route.ts';
+import { auditRoute } from '../audit/audit-route.ts';
+import { audited, tokenName } from '../audit/audited.ts';
 import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
 import { batchRoutes } from '../batches/batch-routes.ts';
 import { customerRoutes } from '../batches/customer-routes.ts';
@@ -153,7 +155,12 @@ export function appRoutes(parts: AppParts): AppRoutes {
   const doors = doorsOf(parts);
   const { originOf, ...entering } = doors;
   return {
-    routes: routesOf(parts, doors),
+    routes: audited(routesOf(parts, doors), {
+      audit: parts.stores.audit,
+      tokenName: tokenName(derivedKey(parts.signingKey, 'audit'), parts.adminToken),
+      referenceOf: (client, id) => parts.suppressions.hashOf(client, id),
+      ...{ log: parts.log, now: parts.now },
+    }),
     originOf,
     guards: { ...makeGuards({ access: parts.access, originOf, ...entering }), edge: parts.edges?.guard },
   };
@@ -183,7 +190,6 @@ function doorsOf({ config, stores, adminToken, signingKey, exchange, now }: AppP
 function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sessions }: Doors): Route[] {
   const { config, stores, access, usage, profiles, rulesOf, version, now } = parts;
   const intake = visitIntake(parts);
-  const checkIds = parts.placeholders.check;
   const { batches } = stores;
   const batchParts = { batches, files: parts.files, now, accepted: parts.batchAccepted, baseUrlOf };
   const document = () => openApiDocument(routes, version);
@@ -194,7 +200,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ...mboxPageRoutes(intake), //                 open
     optOutRoute((call) => originOf(call).startsWith('https:')), // open
     ...counted('fetches', fetchRoutes(profiles)), //  profileApi
-    ...counted('updates', updateRoutes(profiles, rulesOf, checkIds)), // profileApi
+    ...counted('updates', updateRoutes(profiles, rulesOf, parts.placeholders.check)), // profileApi
     ...counted('removals', removeRoutes(profiles)), // adminOrProfileToken
     ...batchRoutes(batchParts).flatMap((route) =>
       counted(route.method === 'POST' ? 'batchUploads' : 'batchStatuses', [route]),
@@ -211,6 +217,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     // Who may do what
     ...tokenRoutes(access, now), //               admin
     ...settingsRoutes(access), //                 admin
+    auditRoute(stores.audit, now), //              admin
     ...sessionRoutes({ sessions, logins, clients: config.clients, originOf, callerOf }), // open
     // What the console shows                     admin
     ...profileAdminRoutes(profiles, stores.lists, now),

@@ -63,7 +63,14 @@ export function portabilityRoutes(parts: PortabilityParts): Route[] {
 
   const path = '/{client}/target/profiles';
   return [
-    { ...ADMIN_ROUTE, method: 'GET', path: `${path}/export`, describe: DESCRIBE_EXPORT, handle: exported },
+    {
+      ...ADMIN_ROUTE,
+      method: 'GET',
+      path: `${path}/export`,
+      audited: true,
+      describe: DESCRIBE_EXPORT,
+      handle: exported,
+    },
     { ...ADMIN_ROUTE, method: 'POST', path: `${path}/import`, describe: DESCRIBE_IMPORT, handle: imported },
   ];
 }

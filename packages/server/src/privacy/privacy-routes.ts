@@ -70,7 +70,14 @@ export function privacyRoutes({ requests, profiles }: PrivacyRoutesParts): Route
       describe: DESCRIBE.show,
       handle: async (call) => jsonReply(viewOf(call.client, await requestOf(call))),
     },
-    { ...ADMIN_ROUTE, method: 'GET', path: `${PATH}/{id}/files/{n}`, describe: DESCRIBE.file, handle: file },
+    {
+      ...ADMIN_ROUTE,
+      method: 'GET',
+      path: `${PATH}/{id}/files/{n}`,
+      audited: true,
+      describe: DESCRIBE.file,
+      handle: file,
+    },
   ];
 }
 

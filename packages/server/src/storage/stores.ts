@@ -5,6 +5,7 @@ import type { BatchStore } from './batch-store.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { Chores } from './chores.ts';
 import { type AttributeNameStore, attributeNameStore } from './kept/attribute-name-store.ts';
+import { type AuditStore, auditStore } from './kept/audit-store.ts';
 import { type ClientStore, clientStore } from './kept/client-store.ts';
 import { type CustomerSourceStore, customerSourceStore } from './kept/customer-source-store.ts';
 import { type LoginStore, loginStore } from './kept/login-store.ts';
@@ -67,6 +68,8 @@ export interface Stores extends Engine {
   readonly customerSources: CustomerSourceStore;
   readonly webhooks: WebhookStore;
   readonly scripts: ScriptStore;
+  /** What administrators did. */
+  readonly audit: AuditStore;
 }
 
 /** The stores over an engine. */
@@ -81,5 +84,6 @@ export function storesOver(engine: Engine): Stores {
     customerSources: customerSourceStore(records),
     webhooks: webhookStore(records),
     scripts: scriptStore(records),
+    audit: auditStore(records),
   };
 }

@@ -15,6 +15,9 @@ export interface SealedCall {
   readonly digest: string;
 }
 
+/** How an administrator proved to be one. */
+export type AdminProof = { readonly kind: 'token' } | { readonly kind: 'session'; readonly session: string };
+
 export class Call {
   readonly request: HttpRequest;
   /** Who called; undefined where the runtime does not know. */
@@ -27,6 +30,8 @@ export class Call {
   readonly client: string;
   /** Set by the guard `edge`; undefined on every other route. */
   sealed: SealedCall | undefined;
+  /** Set by the guards that let administrators in; undefined for anybody else. */
+  admin: AdminProof | undefined;
   readonly #parameters: PathParameters;
 
   constructor(
@@ -44,6 +49,7 @@ export class Call {
     this.query = query;
     this.client = client;
     this.sealed = undefined;
+    this.admin = undefined;
   }
 
   /**

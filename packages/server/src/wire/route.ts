@@ -60,6 +60,11 @@ export interface Route {
   readonly writes?: true;
   /** What a successful call counts as (contract section 10); by default it is not counted. */
   readonly counts?: UsageKind;
+  /**
+   * Whether an administrator's successful call is recorded (contract section 23); by default when
+   * the route may change something.
+   */
+  readonly audited?: boolean;
   /** What `/openapi.json` says about it. */
   readonly describe: Omit<RouteConfig, 'method' | 'path'>;
   readonly handle: Handler;

@@ -1,3 +1,7 @@
+/** Times as Quiver's own API writes and reads them. */
+
+import { QuiverError } from '../errors.ts';
+
 // Times of one profile are often equal, and formatting a date is slow.
 let lastTime = Number.NaN;
 let lastText = '';
@@ -12,4 +16,17 @@ export function timeText(at: number): string {
     lastText = new Date(at).toISOString();
   }
   return lastText;
+}
+
+/**
+ * A time that a parameter gives; undefined when it is not given.
+ *
+ * @returns epoch milliseconds
+ * @throws QuiverError `bad-request`
+ */
+export function timeParameter(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(time)) return time;
+  throw new QuiverError('bad-request', `${name}: must be an ISO 8601 time`);
 }
