@@ -27,6 +27,9 @@ import type {
   PrivacyType,
   ProfileExport,
   ProfilePage,
+  ProfileScriptTest,
+  ProfileScriptTested,
+  ProfileScriptView,
   ProfileView,
   ServerView,
   TokenScope,
@@ -372,6 +375,44 @@ export class AdminClient {
   /** Resumes a stuck batch (only Quiver). */
   async retryBatch(id: string, options?: CallOptions): Promise<void> {
     await this.#ask({ method: 'POST', path: this.#paths.retry(id), repeatable: 'always' }, options);
+  }
+
+  /** The profile scripts of the client, by name (only Quiver). */
+  async scripts(options?: CallOptions): Promise<readonly ProfileScriptView[]> {
+    const call = { path: this.#paths.scripts };
+    return (await this.#ask<{ scripts: readonly ProfileScriptView[] }>(call, options, 'scripts')).scripts;
+  }
+
+  /** One profile script; undefined when there is none (only Quiver). */
+  script(name: string, options?: CallOptions): Promise<ProfileScriptView | undefined> {
+    const call = { path: this.#paths.script(name) };
+    return undefinedWhen404(() => this.#ask<ProfileScriptView>(call, options, 'script'));
+  }
+
+  /**
+   * Sets a profile script, new or changed (only Quiver). One that the server disabled runs again.
+   *
+   * @param enabled whether it runs; it does by default
+   */
+  setScript(name: string, script: string, enabled = true, options?: CallOptions): Promise<ProfileScriptView> {
+    const path = this.#paths.script(name);
+    const call: Request = { method: 'PUT', path, json: { script, enabled }, repeatable: 'always' };
+    return this.#ask<ProfileScriptView>(call, options, 'script');
+  }
+
+  /** Deletes a profile script (only Quiver). Stored values stay in profiles. */
+  async deleteScript(name: string, options?: CallOptions): Promise<void> {
+    await this.#ask({ method: 'DELETE', path: this.#paths.script(name) }, options);
+  }
+
+  /** Runs a profile script on a profile and stores nothing (only Quiver). */
+  testScript(
+    name: string,
+    test: ProfileScriptTest = {},
+    options?: CallOptions,
+  ): Promise<ProfileScriptTested> {
+    const path = this.#paths.script(name, '/test');
+    return this.#ask({ method: 'POST', path, json: test, repeatable: 'always' }, options);
   }
 
   /** The sources of customer attributes (only Quiver). */

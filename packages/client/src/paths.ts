@@ -40,6 +40,8 @@ export function pathsOf(client: string) {
     customerSources: `${admin}/customer-attributes`,
     customerSource: (source: string) => `${admin}/customer-attributes/${part('source', source)}`,
     changes: `${admin}/changes`,
+    scripts: `${admin}/scripts`,
+    script: (name: string, more = '') => `${admin}/scripts/${part('script', name)}${more}`,
     webhooks: `${admin}/webhooks`,
     webhook: (id: string, more = '') => `${admin}/webhooks/${part('webhook id', id)}${more}`,
     adminProfile: `${admin}/profiles`,

@@ -230,6 +230,50 @@ export interface ImportCounts {
   readonly suppressed: number;
 }
 
+/** A profile script. */
+export interface ProfileScriptView {
+  readonly name: string;
+  /** The body of a function. */
+  readonly script: string;
+  readonly enabled: boolean;
+  /** `off`: not enabled. `disabled`: the server does not run it; `reason` says why. */
+  readonly state: 'active' | 'off' | 'disabled';
+  readonly reason?: string;
+  readonly disabledAt?: string;
+  readonly changedAt: string;
+  readonly runs: number;
+  readonly errors: number;
+  readonly lastError?: { readonly message: string; readonly at: string };
+}
+
+/** What to test a profile script with; every member is optional. */
+export interface ProfileScriptTest {
+  /** Run instead of the stored script. */
+  readonly script?: string | undefined;
+  /** The visitor whose profile the script reads; by default an unknown visitor. */
+  readonly id?:
+    | {
+        readonly tntId?: string | undefined;
+        readonly thirdPartyId?: string | undefined;
+        readonly marketingCloudVisitorId?: string | undefined;
+      }
+    | undefined;
+  readonly mbox?: string | undefined;
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+  readonly page?: string | undefined;
+  readonly referrer?: string | undefined;
+  readonly userAgent?: string | undefined;
+}
+
+/** What a tested profile script did. */
+export interface ProfileScriptTested {
+  readonly value?: unknown;
+  readonly error?: string;
+  readonly locals?: Readonly<Record<string, unknown>>;
+  readonly milliseconds?: number;
+  readonly instructions?: number;
+}
+
 /** A source of customer attributes. */
 export interface CustomerSourceView {
   readonly source: string;

@@ -93,7 +93,8 @@ async function quiver(...args: string[]): Promise<{ code: number; stdout: string
     code = exitCode;
   });
   try {
-    await program.parseAsync(args.includes('--url') ? args : [...args, '--url', url], { from: 'user' });
+    const isWhole = args.includes('--url') || args.includes('check');
+    await program.parseAsync(isWhole ? args : [...args, '--url', url], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     code = 2;
@@ -558,6 +559,104 @@ describe('quiver customers', () => {
     script[`GET ${path}`] = JSON.stringify({ sources: [source] });
     const { stdout } = await quiver('customers', 'list');
     expect(stdout).toContain('crm     customerId  a, b        2026-08-18T12:00:00.000Z\n');
+  });
+});
+
+describe('quiver script', () => {
+  const path = '/demo/target/scripts';
+  const view = {
+    ...{
+      name: 'tier',
+      script: "return 'gold';",
+      enabled: true,
+      state: 'disabled',
+      reason: 'line 1: \u001b[31m',
+    },
+    ...{ changedAt: '2026-08-18T12:00:00.000Z', runs: 3, errors: 1 },
+  };
+
+  test('lists scripts and prints one, whose state goes to stderr', async () => {
+    script = {
+      [`GET ${path}`]: JSON.stringify({ scripts: [view] }),
+      [`GET ${path}/tier`]: JSON.stringify(view),
+    };
+    const listed = await quiver('script', 'list', '--token', 'adm');
+    expect(listed.stdout).toContain('tier  disabled  3     1       2026-08-18T12:00:00.000Z');
+    expect(listed.stdout).not.toContain('\u001b');
+    expect(asked[0]!.authorization).toBe('Bearer adm');
+    expect(await quiver('script', 'get', 'tier')).toMatchObject({
+      ...{ code: 0, stdout: "return 'gold';\n" },
+      stderr: expect.stringContaining('tier is disabled: line 1:'),
+    });
+    expect((await quiver('script', 'get', 'tier', '--json')).stdout).toBe(`${JSON.stringify(view)}\n`);
+    script = {};
+    expect(await quiver('script', 'get', 'tier')).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('no such script: tier') },
+    });
+  });
+
+  test('sets one from a file, and sends nothing when the name or the file is wrong', async () => {
+    script[`PUT ${path}/tier`] = JSON.stringify({ ...view, state: 'active', reason: undefined });
+    const source = await file("return 'gold';", 'tier.js');
+    const set = await quiver('script', 'set', 'tier', source);
+    expect([set.code, set.stderr]).toEqual([0, expect.stringContaining('tier is active')]);
+    expect(JSON.parse(asked[0]!.body)).toEqual({ script: "return 'gold';", enabled: true });
+    await quiver('script', 'set', 'tier', source, '--off');
+    expect(JSON.parse(asked[1]!.body)).toMatchObject({ enabled: false });
+    asked = [];
+    expect((await quiver('script', 'set', 'a.b', source)).code).toBe(2);
+    expect((await quiver('script', 'set', 'tier', join(folder, 'missing.js'))).code).toBe(2);
+    expect(asked).toEqual([]);
+  });
+
+  test('checks without a server', async () => {
+    expect((await quiver('script', 'check', await file('return 1;', 'good.js'))).code).toBe(0);
+    const bad = await quiver('script', 'check', await file('var a;\nreturn +;', 'bad.js'));
+    expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('line 2')]);
+    expect(asked).toEqual([]);
+  });
+
+  test('enables, disables and deletes', async () => {
+    script = {
+      [`GET ${path}/tier`]: JSON.stringify(view),
+      [`PUT ${path}/tier`]: JSON.stringify(view),
+      [`DELETE ${path}/tier`]: { status: 204, text: '' },
+    };
+    for (const name of ['enable', 'disable', 'delete']) {
+      expect((await quiver('script', name, 'tier')).code).toBe(0);
+    }
+    const sent = asked.filter(({ body }) => body !== '').map(({ body }) => JSON.parse(body));
+    expect(sent).toEqual([true, false].map((enabled) => ({ script: "return 'gold';", enabled })));
+    expect(asked.at(-1)!.line).toBe(`DELETE ${path}/tier`);
+  });
+
+  test('tests one on a profile; an error is exit code 1', async () => {
+    script[`POST ${path}/tier/test`] = [
+      '{"value":["a",1],"milliseconds":0.2,"instructions":12}',
+      '{"error":"line 1: ReferenceError: a"}',
+    ];
+    const words = [
+      '--id',
+      'crm-1',
+      '--mbox',
+      'home',
+      '--parameter',
+      'a=b=c',
+      '--parameter',
+      'd=',
+      '--page',
+      'u',
+    ];
+    const good = await quiver('script', 'test', 'tier', ...words);
+    expect([good.code, good.stdout]).toEqual([0, '["a",1]\n']);
+    expect(JSON.parse(asked[0]!.body)).toEqual({
+      ...{ id: { thirdPartyId: 'crm-1' }, mbox: 'home', page: 'u' },
+      parameters: { a: 'b=c', d: '' },
+    });
+    const bad = await quiver('script', 'test', 'tier', '--file', await file('return a;', 'a.js'));
+    expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('ReferenceError')]);
+    expect(JSON.parse(asked[1]!.body)).toEqual({ script: 'return a;' });
+    expect((await quiver('script', 'test', 'tier', '--parameter', 'a')).code).toBe(2);
   });
 });
 

@@ -16,6 +16,7 @@ import { importCommand } from './import.ts';
 import { listCommand } from './list.ts';
 import { privacyCommand } from './privacy.ts';
 import { recordCommand, replayCommand } from './record.ts';
+import { scriptCommand } from './script.ts';
 import { setCommand } from './set.ts';
 import { settingsCommand } from './settings.ts';
 import { suggestion } from './suggestion.ts';
@@ -37,6 +38,7 @@ export function addClientCommands(program: Command, end: End): void {
     changesCommand,
     webhookCommand,
     customersCommand,
+    scriptCommand,
     tokenCommand,
     settingsCommand,
     auditCommand,

@@ -1,8 +1,9 @@
 /** What every engine owes to the state of a visitor: it is kept, merged, moved and removed with the profile (contract sections 14 and 15). */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { listState } from '../../domain/attributes.ts';
+import { listAttributes, listState } from '../../domain/attributes.ts';
 import { notesAt, type SeenVisit } from '../../domain/visit-notes.ts';
+import type { VisitorId } from '../../domain/visitor-id.ts';
 import { STATE } from '../../domain/visitor-state.ts';
 import type { LinkedProfile } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
@@ -92,6 +93,83 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
       } finally {
         await there.dispose();
       }
+    });
+
+    const sentOf = (ids: VisitorId[], set = {}, state?: Map<string, string>) => ({
+      ...{ ids, freshTntId: tnt('fresh'), settings: settings(set), state },
+    });
+    const shown = async (id: string) =>
+      Object.fromEntries(
+        listAttributes((await linked(id, T0))!.profile.attributes).map((a) => [a.name, a.value]),
+      );
+
+    test('and a look ahead shows what a visit acts on, and changes nothing', async () => {
+      const { profiles } = stores;
+      const none = await profiles.lookAhead('demo', sentOf([tnt('new')]), at(T0));
+      expect([listAttributes(none.attributes), none.tntId]).toEqual([[], 'new']);
+      expect((await profiles.lookAhead('demo', sentOf([person('p')]), at(T0))).tntId).toBe('fresh');
+      expect(await linked('new', T0)).toBeUndefined();
+      await visit([tnt('phone'), person('p')], SHOES, T0, { a: '1' });
+      await visit([tnt('desk')], undefined, T0, { b: '2' });
+      const both = await profiles.lookAhead('demo', sentOf([tnt('desk'), person('p')]), at(T0));
+      const names = listAttributes(both.attributes).map(({ name, value }) => `${name}=${value}`);
+      expect(names).toEqual(expect.arrayContaining(['a=1', 'b=2']));
+      expect(both.tntId).toBe('desk');
+      expect(await shown('desk')).not.toHaveProperty('a');
+      expect((await profiles.lookAhead('demo', sentOf([person('p')]), at(T0))).tntId).toBe('phone');
+      const expired = await profiles.lookAhead('demo', sentOf([tnt('phone')]), at(T0 + 14 * DAY));
+      expect(listAttributes(expired.attributes)).toEqual([]);
+    });
+
+    test('and a visit from a look ahead is stored only while the profile is the same', async () => {
+      const { profiles } = stores;
+      const local = (value: string) => new Map([[`${STATE.scriptLocal}s`, value]]);
+      for (const [name, ids] of Object.entries({
+        one: [tnt('one')],
+        merged: [tnt('merged'), person('m')],
+      })) {
+        await visit([tnt(name)], SHOES, T0, { a: '1' });
+        if (ids.length > 1) await visit([tnt('twin'), person('m')], undefined, T0, { b: '2' });
+        const basis = await profiles.lookAhead('demo', sentOf(ids), at(T0));
+        const first = await profiles.visitFrom(basis, 'demo', sentOf(ids, { n: '1' }, local('1')), at(T0));
+        expect(first).toMatchObject({ outcome: 'visited', tntId: name });
+        // The profile is another now, by an attribute and by what no fetch shows.
+        expect(await profiles.visitFrom(basis, 'demo', sentOf(ids, { n: '2' }), at(T0))).toBeUndefined();
+        expect(await shown(name)).toMatchObject({ a: '1', n: '1' });
+        const next = await profiles.lookAhead('demo', sentOf(ids), at(T0));
+        await profiles.visit('demo', sentOf(ids, {}, local('other')), at(T0));
+        expect(
+          await profiles.visitFrom(next, 'demo', sentOf(ids, { n: '3' }, local('3')), at(T0)),
+        ).toBeUndefined();
+        expect(await shown(name)).toMatchObject({ n: '1' });
+        const kept = listState((await linked(name, T0))!.profile.attributes);
+        expect(kept.find((one) => one.name === `${STATE.scriptLocal}s`)?.value).toBe('other');
+      }
+    });
+
+    test('and of visits from one look ahead that come at once, one is stored', async () => {
+      const { profiles } = stores;
+      for (const id of ['unknown', 'known']) {
+        if (id === 'known') await visit([tnt(id)], undefined, T0, { n: '0' });
+        const basis = await profiles.lookAhead('demo', sentOf([tnt(id)]), at(T0));
+        const outcomes = await Promise.all(
+          Array.from({ length: 8 }, (_, n) =>
+            profiles.visitFrom(basis, 'demo', sentOf([tnt(id)], { n: `by ${n}` }), at(T0)),
+          ),
+        );
+        expect(outcomes.filter((outcome) => outcome !== undefined)).toHaveLength(1);
+        const winner = outcomes.findIndex((outcome) => outcome !== undefined);
+        expect(await shown(id)).toMatchObject({ n: `by ${winner}` });
+      }
+    });
+
+    test('and values and locals of scripts end with the profile', async () => {
+      const state = new Map([[`${STATE.scriptLocal}s`, '{"l":{"n":1}}']]);
+      await stores.profiles.visit('demo', sentOf([tnt('a')], { 'user.s': '1.0' }, state), at(T0));
+      await visit([tnt('a')], undefined, T0 + 14 * DAY);
+      const { attributes } = (await linked('a', T0 + 14 * DAY))!.profile;
+      expect(listState(attributes)).toEqual([]);
+      expect(listAttributes(attributes).map(({ name }) => name)).not.toContain('user.s');
     });
 
     test('no longer than the profile', async () => {
