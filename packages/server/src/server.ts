@@ -26,6 +26,7 @@ import { appConfig, createApp } from './http/app.ts';
 import { HeadJournal } from './journal/head-journal.ts';
 import { reportJournal, serverJournal } from './journal/server-journal.ts';
 import type { Log } from './log.ts';
+import { registerStoreMetrics } from './metering/store-metrics.ts';
 import { usageSweeper } from './metering/usage-sweeper.ts';
 import { batchRunner, makeParts, type Parts } from './parts.ts';
 import type { PrivacyRequests } from './privacy/privacy-requests.ts';
@@ -286,7 +287,8 @@ class ServerProcess {
 
   #startBackground(parts: Parts): void {
     const { stores, files, edges, exchange, suppressions, log, now } = parts;
-    const { clients } = this.#parts.config;
+    const { clients, dataDir } = this.#parts.config;
+    registerStoreMetrics({ stores, clients, dataDir, registry: this.#metrics, log });
     const { batches, chores } = stores;
     this.#runner = batchRunner(parts, clients);
     this.#start({ start: () => chores.start(log), stop: () => chores.stop() });

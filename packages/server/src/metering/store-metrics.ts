@@ -1,0 +1,80 @@
+/**
+ * Metrics of what is stored and what waits: profiles, bytes, free space, batches, and how far
+ * webhooks are behind the change feed. They are read when somebody scrapes, by one process alone,
+ * because the sums of all processes are served.
+ */
+
+import { statfs } from 'node:fs/promises';
+import { Gauge, type Registry } from 'prom-client';
+import type { Log } from '../log.ts';
+import type { Stores } from '../storage/stores.ts';
+
+export interface StoreMetricsParts {
+  readonly stores: Pick<Stores, 'figures' | 'batches' | 'webhooks' | 'changes'>;
+  readonly clients: readonly string[];
+  /** The folder whose disk is looked at. */
+  readonly dataDir: string;
+  readonly registry: Registry;
+  readonly log: Log;
+}
+
+/** The latest batches that are looked at. */
+const MAX_BATCHES = 1000;
+
+/** Registers the metrics. */
+export function registerStoreMetrics(parts: StoreMetricsParts): void {
+  const { stores, clients, dataDir, registry } = parts;
+  const gauge = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    measure: (gauge: Gauge<Label>) => Promise<void>,
+  ) =>
+    new Gauge<Label>({
+      ...{ name, help, labelNames, registers: [registry] },
+      async collect() {
+        this.reset();
+        try {
+          await measure(this);
+        } catch (err) {
+          // Absent says that it is not known; the other metrics are still worth having.
+          if (labelNames.length === 0) this.remove();
+          else this.reset();
+          parts.log.warn({ err, metric: name }, 'a metric could not be read');
+        }
+      },
+    });
+
+  gauge('quiver_profiles', 'Stored profiles, expired ones included until they are freed.', [], async (it) =>
+    it.set((await stores.figures()).profiles),
+  );
+  gauge('quiver_store_bytes', 'Size of the store in bytes.', [], async (it) =>
+    it.set((await stores.figures()).bytes),
+  );
+  gauge('quiver_disk_free_bytes', 'Free space on the disk of the data folder.', [], async (it) => {
+    const { bavail, bsize } = await statfs(dataDir);
+    it.set(bavail * bsize);
+  });
+  gauge('quiver_batches', 'Batches that are not complete.', ['client', 'state'], async (it) => {
+    for (const client of clients) {
+      const batches = await stores.batches.list(client, MAX_BATCHES);
+      for (const state of ['waiting', 'running', 'stuck'] as const) {
+        it.set({ client, state }, batches.filter((batch) => batch.state === state).length);
+      }
+    }
+  });
+  gauge(
+    'quiver_webhook_lag_changes',
+    'Changes of all clients behind the place of a webhook.',
+    ['client', 'webhook'],
+    async (it) => {
+      for (const client of clients) {
+        for (const { id } of await stores.webhooks.list(client)) {
+          const progress = await stores.webhooks.progress(client, id);
+          const lag = progress && (await stores.changes.lag(progress.cursor));
+          if (lag !== undefined) it.set({ client, webhook: id }, lag);
+        }
+      }
+    },
+  );
+}
