@@ -1,5 +1,6 @@
 /**
- * Out of the figures of a run: the table, `docs/benchmarks.md` and its chart. Nothing in them is typed by hand.
+ * Makes the table, `docs/benchmarks.md` and its chart from the figures of a run. Nothing in them is
+ * typed by hand.
  *
  *   node bench/report.mjs bench/results/<date>.json     writes the page again
  */
@@ -7,6 +8,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../scripts/setup.mjs';
+import { wrapMarkdown } from '../scripts/wrap-markdown.mjs';
 
 /** Whether the median is where we want to be; undefined where nothing is wanted. */
 function isMet({ ratio, atLeast, atMost }) {
@@ -65,30 +67,36 @@ function pageOf({ date, machine, versions, configuration, leftOut, comparisons }
   const { load, ...hardware } = machine;
   return `# Benchmarks
 
-Written by \`npm run bench\` on ${date.slice(0, 10)} from [its figures](../${source}); nothing here is typed by hand. Run it yourself: what counts is
-your machine.
+${wrapMarkdown(
+  `Written by \`npm run bench\` on ${date.slice(0, 10)} from [its figures](../${source}); nothing here is typed
+   by hand. Results differ between machines, so run it on yours.`,
+)}
 
-Machine: ${list(hardware)}; load average at the end ${load.map((one) => one.toFixed(1)).join(', ')}. Versions: ${list(versions)}.
-Configuration: ${list(configuration)}. Left out: ${leftOut.length === 0 ? 'nothing' : leftOut.join(', ')}.
+${wrapMarkdown(
+  `Machine: ${list(hardware)}; load average at the end ${load.map((one) => one.toFixed(1)).join(', ')}.
+   Versions: ${list(versions)}. Configuration: ${list(configuration)}.
+   Left out: ${leftOut.length === 0 ? 'nothing' : leftOut.join(', ')}.`,
+)}
 
 ${line(HEAD.map((name) => name || 'is it'))}
 ${line(HEAD.map((_, at) => (at < 2 ? '---' : '---:')))}
 ${comparisons.map((one) => line(cellsOf(one))).join('\n')}
 
-- Every ratio is Quiver's figure divided by the other's, taken round by round, turn about; the median, then the lowest and the highest.
-  Where requests are counted more is better; for seconds and bytes less is.
-- "processor" is the other's processor time a request divided by Quiver's, so that more is better: it says less about the load generator and about
-  whatever else the machine does.
-- A round ends when whoever was loaded has done what was left to do, so that it takes nothing from the next one; the processor time of that counts too. An update that goes on
-  without a pause has a row of its own.
-- Each has one serving process or thread, beside Redis or PostgreSQL where it needs them; their processor time counts as its own. Load comes from
-  \`wrk\` on the same machine.
-- Resident memory is what processes hold themselves; the pages of files that the system keeps in memory, LMDB's among them, are not counted for
-  anybody.
+- A ratio is Quiver's figure divided by the other's in the same round; rounds take turns. The table
+  shows the median, then the lowest and the highest ratio. For requests per second more is better, for
+  seconds and bytes less is better.
+- "processor" is the other's processor time per request divided by Quiver's, so more is better. It
+  depends less on the load generator and on other work of the machine.
+- A round ends when the server under load has finished its remaining work, so that the next round is not
+  affected. The processor time of that work counts too. Updates without pauses have a separate row.
+- Each contender has one serving process or thread, plus Redis or PostgreSQL where it needs them; their
+  processor time is included. The load comes from \`wrk\` on the same machine.
+- Resident memory is the processes' own memory. Memory for mapped or cached files, including LMDB's, is
+  not counted for any contender.
 
 ![Ratios of the rates](images/benchmarks.svg)
 
-The 99th percentile of the answers, in milliseconds, at full load (so a queue is part of it):
+The 99th percentile of response times in milliseconds, at full load, so it includes queueing:
 
 | what | against | Quiver | other |
 | --- | --- | ---: | ---: |

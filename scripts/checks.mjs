@@ -23,6 +23,7 @@ const CHECKS = [
     ],
   ],
   ['names and sizes', '../scripts/check-house.mjs', []],
+  ['width of Markdown', '../scripts/check-width.mjs', ['--markdown']],
   ['workflows, containers, service', '../scripts/check-deployment.mjs', []],
   ['dead code', 'knip/bin/knip.js', []],
 ];

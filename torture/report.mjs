@@ -1,5 +1,5 @@
 /**
- * Out of the results of a day: `docs/torture.md`. Nothing in it is typed by hand.
+ * Writes `docs/torture.md` from the results of a day. Nothing in it is typed by hand.
  *
  *   node torture/report.mjs torture/results/<date>.json     writes the page again
  */
@@ -7,6 +7,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { wrapMarkdown } from '../scripts/wrap-markdown.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -20,25 +21,28 @@ export function writeReport({ machine, tortures, proofs }, source) {
   const { cores, processor, memoryMiB, node, bun } = machine;
   const page = `# Torture
 
-Written by \`npm run torture -- --keep\` from [its results](../${source}); nothing here is typed by hand. What each promise means is in
-[What "stored" means](durability.md). A short form of every torture is part of \`npm test\`.
+${wrapMarkdown(
+  `Written by \`npm run torture -- --keep\` from [its results](../${source}); nothing here is typed by hand.
+   [What "stored" means](durability.md) explains the promises. \`npm test\` runs a short form of every torture.`,
+)}
 
-The longest of them are not run again for every change: the last column names the commit that each was run on.
+The longest tortures are not repeated for every change. The last column names the commit of each run.
 
 Machine: ${cores} cores, ${processor}, ${Math.round(memoryMiB / 1024)} GiB; Node ${node}, Bun ${bun}.
 
-| torture | bar | seen | is it | seconds | commit |
+| torture | required | measured | result | seconds | commit |
 | --- | --- | --- | --- | ---: | --- |
 ${tortures.map((one) => line([one.name, one.bar, seen(one), one.verdict, one.seconds, one.commit])).join('\n')}
 ${
   proofs.length === 0
     ? ''
     : `
-## That the detectors detect
+## Proof that the tortures can fail
 
-The same tortures on servers that were spoiled on purpose (\`npm run torture -- --prove\`): each must miss its bar there, and meet it on a sound one.
+\`npm run torture -- --prove\` runs each torture on a server that was broken on purpose, where it must
+miss its bar, and on a correct one ("none"), where it must meet it.
 
-| torture | spoiled by | verdict |
+| torture | sabotage | result |
 | --- | --- | --- |
 ${proofs.map((one) => line([one.name, one.sabotage, `${one.verdict}${one.isRight ? '' : ', WRONG'}`])).join('\n')}
 `
