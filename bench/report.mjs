@@ -56,6 +56,15 @@ export function writeReport(results, source) {
   writeFileSync(join(ROOT, 'docs/benchmarks.md'), pageOf(results, source));
 }
 
+/** What a reader has to know of the table. */
+const NOTES = [
+  `A ratio is Quiver's figure divided by the other's in the same round; rounds take turns. The table shows the median, then the lowest and the highest ratio. For requests per second more is better, for seconds and bytes less is better.`,
+  `"processor" is the other's processor time per request divided by Quiver's, so more is better. It depends less on the load generator and on other work of the machine.`,
+  `A round ends when the server under load has finished its remaining work, so that the next round is not affected. The processor time of that work counts too. Updates without pauses have a separate row.`,
+  `Each contender has one serving process or thread, plus Redis or PostgreSQL where it needs them; their processor time is included. The load comes from \`wrk\` on the same machine.`,
+  `Resident memory is the processes' own memory. Memory for mapped or cached files, including LMDB's, is not counted for any contender.`,
+];
+
 function pageOf({ date, machine, versions, configuration, leftOut, comparisons }, source) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const tail = comparisons.filter(({ p99 }) => p99);
@@ -82,17 +91,7 @@ ${line(HEAD.map((name) => name || 'is it'))}
 ${line(HEAD.map((_, at) => (at < 2 ? '---' : '---:')))}
 ${comparisons.map((one) => line(cellsOf(one))).join('\n')}
 
-- A ratio is Quiver's figure divided by the other's in the same round; rounds take turns. The table
-  shows the median, then the lowest and the highest ratio. For requests per second more is better, for
-  seconds and bytes less is better.
-- "processor" is the other's processor time per request divided by Quiver's, so more is better. It
-  depends less on the load generator and on other work of the machine.
-- A round ends when the server under load has finished its remaining work, so that the next round is not
-  affected. The processor time of that work counts too. Updates without pauses have a separate row.
-- Each contender has one serving process or thread, plus Redis or PostgreSQL where it needs them; their
-  processor time is included. The load comes from \`wrk\` on the same machine.
-- Resident memory is the processes' own memory. Memory for mapped or cached files, including LMDB's, is
-  not counted for any contender.
+${NOTES.map((note) => wrapMarkdown(`- ${note}`, '  ')).join('\n')}
 
 ![Ratios of the rates](images/benchmarks.svg)
 

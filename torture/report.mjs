@@ -26,7 +26,7 @@ ${wrapMarkdown(
    [What "stored" means](durability.md) explains the promises. \`npm test\` runs a short form of every torture.`,
 )}
 
-The longest tortures are not repeated for every change. The last column names the commit of each run.
+The longest tortures are not repeated for every change. The last column names the commit of a run.
 
 Machine: ${cores} cores, ${processor}, ${Math.round(memoryMiB / 1024)} GiB; Node ${node}, Bun ${bun}.
 
