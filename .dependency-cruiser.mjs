@@ -82,6 +82,7 @@ export default {
       'wire/',
       'config/',
       'runtime/',
+      'locks/',
       '(log|background|version|server)\\.ts$',
       ...FEATURES.map((feature) => `${feature}/`),
       'http/',

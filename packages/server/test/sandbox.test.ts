@@ -99,7 +99,8 @@ test.each([
   [['--now', 'noon'], '--now: must be an ISO 8601 time'],
   [['--ids', '42'], '--ids: must be random or seed:<text>'],
   [['--seed', '/nowhere.yaml'], '--seed: cannot read /nowhere.yaml'],
-  [['--data', '/tmp'], "unknown option '--data'"],
+  [['--data', tmpdir()], '--data: '],
+  [['--data', '/dev/null/x'], '--data: ENOTDIR'],
 ])('quiver sandbox %j is wrong use', async (flags, message) => {
   const { code, stderr } = await runQuiver(['sandbox', '--port', '0', ...flags], {
     runtime: 'node',

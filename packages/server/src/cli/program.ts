@@ -28,14 +28,15 @@ ${EXIT_CODES}`;
 
 const SANDBOX_EXAMPLES = `
 Serves any client code unless --client names some. The admin token is shown, and needed for /sandbox; QUIVER_ADMIN_TOKEN
-sets it.
+sets it. With --data profiles, settings and tokens stay; then the seed is for clients that the folder does not know yet.
 
 Examples:
   quiver sandbox
   quiver sandbox --port 8680 --seed people.yaml --now 2026-01-01T00:00:00Z --ids seed:42
+  quiver sandbox --data ./shop-sandbox
   curl -X DELETE -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8680/sandbox/state
 
-Exit codes: 0 ended by a signal; 1 cannot listen; 2 an unknown flag, a bad value or a bad seed.
+Exit codes: 0 ended by a signal; 1 cannot listen, or the folder is in use; 2 an unknown flag, a bad value or a bad seed.
 `;
 
 const CONFIG_EXAMPLES = `
@@ -85,10 +86,14 @@ export function makeProgram(end: (exitCode: number | undefined) => void): Comman
         await (options.sandbox ? runSandbox(options) : serve(load(options), { demo: options.demo ?? false })),
       ),
     );
-  withSettings(program.command('sandbox'), SANDBOX_SETTINGS)
+  withSettings(
+    program.command('sandbox'),
+    SANDBOX_SETTINGS.filter((name) => name !== 'data'),
+  )
     .description('serve for tests: a temporary store, with control of state, clock, faults and journal')
     .addHelpText('after', SANDBOX_EXAMPLES)
     .option('--seed <file>', 'profiles to start from; quiver.seed.yaml, .json or .ndjson by default')
+    .option('--data <folder>', 'keep everything in this folder (QUIVER_DATA); by default a temporary one')
     .option('--now <time>', 'stop the clock at this time, ISO 8601; by default it runs with the system')
     .option('--ids <how>', 'random, or seed:<text> for the same tntIds in every run')
     .option('--beyond-loopback', 'allow a --host that others can reach')

@@ -15,6 +15,7 @@ export const SANDBOX_SETTINGS: readonly SettingName[] = [
   'port',
   'host',
   'client',
+  'data',
   'server-domain',
   'allow-host',
   'cluster',

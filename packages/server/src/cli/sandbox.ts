@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { QuiverError } from '../errors.ts';
+import { DataFolderInUse } from '../locks/data-folder-lock.ts';
 import { makeLog } from '../log.ts';
 import type { RunningSandbox } from '../sandbox/public-types.ts';
 import { startFrom } from '../sandbox/start-sandbox.ts';
@@ -22,7 +23,7 @@ const SEED_FILES = ['quiver.seed.yaml', 'quiver.seed.json', 'quiver.seed.ndjson'
 /**
  * Runs until SIGINT, SIGTERM or SIGHUP.
  *
- * @returns the exit code: 0 after a signal, 1 when it cannot listen
+ * @returns the exit code: 0 after a signal, 1 when it cannot listen or another process uses its folder
  * @throws ConfigError for a setting or a flag that a sandbox does not accept
  */
 export async function sandbox(
@@ -41,19 +42,31 @@ export async function sandbox(
   }
   const seedFile = flags.seed ?? SEED_FILES.find((name) => existsSync(name));
   const clients = origins.get('client') === 'default' ? ['*'] : config.clients;
+  const data = origins.get('data') === 'default' ? undefined : config.dataDir;
   let running: RunningSandbox;
   try {
     const seed = seedFile === undefined ? '' : await readSeedFile(seedFile);
     const { now, ids = 'random' } = flags;
-    const start = { clients, seed, ids: ids as 'random', ...(now !== undefined && { now }) };
+    const start = {
+      ...{ clients, seed, ids: ids as 'random' },
+      ...(now !== undefined && { now }),
+      ...(data !== undefined && { data }),
+    };
     running = await startFrom(config, start, log);
   } catch (error) {
     if (error instanceof QuiverError) throw new ConfigError(messageOf(error, seedFile));
+    if (error instanceof DataFolderInUse) {
+      process.stderr.write(`quiver: ${error.message}\n`);
+      return 1;
+    }
     if (!(error instanceof Error && 'code' in error)) throw error;
+    if ('path' in error) throw new ConfigError(`--data: ${error.message}`);
     process.stderr.write(`quiver: cannot listen on ${config.host}:${config.port}: ${error.message}\n`);
     return 1;
   }
-  process.stdout.write(banner(running, { clients, seedFile, isTokenShown: config.adminToken === undefined }));
+  process.stdout.write(
+    banner(running, { clients, seedFile, data, isTokenShown: config.adminToken === undefined }),
+  );
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
@@ -73,7 +86,7 @@ async function readSeedFile(file: string): Promise<string> {
 
 /** A refusal names the option of `startSandbox`, which is also the flag, or a place in the seed. */
 function messageOf({ message }: QuiverError, seedFile: string | undefined): string {
-  if (/^(now|ids|clients?):/.test(message)) return `--${message}`;
+  if (/^(now|ids|clients?|data):/.test(message)) return `--${message}`;
   return `--seed: ${seedFile ?? ''}: ${message.replace(/^seed: /, '')}`;
 }
 
@@ -82,11 +95,20 @@ function banner(
   {
     clients,
     seedFile,
+    data,
     isTokenShown,
-  }: { clients: readonly string[]; seedFile: string | undefined; isTokenShown: boolean },
+  }: {
+    clients: readonly string[];
+    seedFile: string | undefined;
+    data: string | undefined;
+    isTokenShown: boolean;
+  },
 ): string {
   const lines = [
-    ['Quiver', `${quiverVersion()}, a sandbox: all data is deleted when it ends`],
+    [
+      'Quiver',
+      `${quiverVersion()}, a sandbox: ${data === undefined ? 'all data is deleted when it ends' : `it stays in ${data}`}`,
+    ],
     ['API', url],
     ['Sandbox', `${url}/sandbox`],
     ['Docs', `${url}/docs`],

@@ -14,10 +14,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Claim, type ClaimPlace, FolderPlace, type Holder, takeClaim } from './claims.ts';
 
-export type FolderUse = 'serve' | 'backup' | 'doctor' | 'restore' | 'compact';
+export type FolderUse = 'serve' | 'backup' | 'doctor' | 'restore' | 'compact' | 'sandbox';
 
-/** The uses that replace the store. */
-const ALONE: ReadonlySet<string> = new Set<FolderUse>(['restore', 'compact']);
+/** The uses that replace the store, and a sandbox, which knows nothing of other processes. */
+const ALONE: ReadonlySet<string> = new Set<FolderUse>(['restore', 'compact', 'sandbox']);
 
 /**
  * Another process uses the data folder in a way that conflicts with the requested use; nothing was
@@ -34,6 +34,7 @@ export class DataFolderInUse extends Error {
 }
 
 function wordsFor(use: string, dataDir: string, who: string): string {
+  if (use === 'sandbox') return `a sandbox is running on ${dataDir} (${who}); stop it first`;
   if (use === 'serve') return `a server is running on ${dataDir} (${who}); stop it first`;
   return `quiver ${use} is at work in ${dataDir} (${who}); wait until it is done`;
 }

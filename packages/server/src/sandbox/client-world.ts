@@ -15,8 +15,9 @@ import { type CallLimits, callLimits } from './call-limits.ts';
 import type { Weather } from './public-types.ts';
 import { RequestJournal } from './request-journal.ts';
 import { Room, type RoomContent, type SharedParts } from './room.ts';
-import type { RoomParts } from './room-stores.ts';
+import { type RoomParts, roomKey } from './room-stores.ts';
 import { type ClockState, SandboxClock } from './sandbox-clock.ts';
+import type { SandboxFolder } from './sandbox-folder.ts';
 import { type SeedEntry, seededProfile } from './seed.ts';
 import { seededChance, seededIds } from './seeded.ts';
 import { CALM, changedWeather } from './weather.ts';
@@ -31,8 +32,8 @@ export interface WorldParts {
   /** The seed of generated tntIds; random when undefined. */
   readonly idSeed: string | undefined;
   readonly seed: readonly SeedEntry[];
-  /** The next room's name in the store. */
-  readonly nextRoom: (client: string) => string;
+  /** Names the rooms, and knows in which the client was when its folder was used before. */
+  readonly folder: SandboxFolder;
 }
 
 const SNAPSHOT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
@@ -83,15 +84,17 @@ export class ClientWorld {
     this.#seed = parts.seed.filter(({ client }) => client === undefined || client === parts.client);
     this.#chance = seededChance(this.#seedText());
     this.#nextTntId = this.#tntIds();
-    this.#roomName = parts.nextRoom(parts.client);
+    this.#roomName = parts.folder.rooms.get(parts.client) ?? this.#nextRoom();
     this.#ids = new Set();
     this.#room = this.#makeRoom(this.#roomName, this.#ids);
   }
 
-  /** Makes the world of a client, filled with the seed. */
+  /** Makes the world of a client, filled with the seed unless its folder has it already. */
   static async open(parts: WorldParts): Promise<ClientWorld> {
     const world = new ClientWorld(parts);
-    await world.#fillWithSeed(world.#room);
+    if (parts.folder.rooms.has(parts.client)) await world.#room.recall();
+    else await world.#fillWithSeed(world.#room);
+    await parts.folder.enter(parts.client, world.#roomName);
     world.#prepareSpare();
     return world;
   }
@@ -130,7 +133,7 @@ export class ClientWorld {
       this.#chance = seededChance(this.#seedText());
       this.#nextTntId = this.#tntIds();
       if (keepsSeed) await this.#takeSpare();
-      else this.#enter(this.#parts.nextRoom(this.client), new Set());
+      else await this.#enter(this.#nextRoom(), new Set());
     });
   }
 
@@ -169,10 +172,11 @@ export class ClientWorld {
     return this.#change(async () => {
       const content = this.#snapshots.get(name);
       if (!content) throw noSuchSnapshot(name);
-      const roomName = this.#parts.nextRoom(this.client);
+      const roomName = this.#nextRoom();
       const ids = new Set<string>();
       const room = this.#makeRoom(roomName, ids);
       await room.fill(content);
+      await this.#parts.folder.enter(this.client, roomName);
       this.#roomName = roomName;
       this.#ids = ids;
       this.#swap(room);
@@ -234,6 +238,18 @@ export class ClientWorld {
     return this.#parts.idSeed === undefined ? undefined : seededIds(this.#seedText());
   }
 
+  #nextRoom(): string {
+    return this.#parts.folder.nextRoom(this.client);
+  }
+
+  /** The next tntId that nobody in the room has: one that stayed may have been given the first ones. */
+  #freeTntId(ids: ReadonlySet<string>): string {
+    let value: string;
+    do value = this.#nextTntId!();
+    while (ids.has(roomKey({ kind: 'tntId', value })));
+    return value;
+  }
+
   #makeRoom(room: string, ids: Set<string>): Room {
     const { shared, stores, client, changesOfCall } = this.#parts;
     const hints = this.#weather.locationHints ? HINTS : {};
@@ -243,13 +259,14 @@ export class ClientWorld {
         ...{ stores, client, room, ids, changesOfCall, clock: this.clock },
         weather: () => this.#weather,
         chance: () => this.#chance(),
-        nextTntId: this.#nextTntId === undefined ? undefined : () => this.#nextTntId!(),
+        nextTntId: this.#nextTntId === undefined ? undefined : () => this.#freeTntId(ids),
       },
       { ...shared.config, ...hints },
     );
   }
 
-  #enter(roomName: string, ids: Set<string>): void {
+  async #enter(roomName: string, ids: Set<string>): Promise<void> {
+    await this.#parts.folder.enter(this.client, roomName);
     this.#roomName = roomName;
     this.#ids = ids;
     this.#swap(this.#makeRoom(roomName, ids));
@@ -270,12 +287,14 @@ export class ClientWorld {
     this.#spare = undefined;
     const isFresh = spare && Math.abs(this.clock.now() - spare.madeAt) < SPARE_USABLE;
     if (isFresh) {
+      const room = await spare.room;
+      await this.#parts.folder.enter(this.client, this.#spareName);
       this.#roomName = this.#spareName;
       this.#ids = this.#spareIds;
-      this.#swap(await spare.room);
+      this.#swap(room);
     } else {
       spare?.room.then((room) => room.close()).catch(() => undefined);
-      this.#enter(this.#parts.nextRoom(this.client), new Set());
+      await this.#enter(this.#nextRoom(), new Set());
       await this.#fillWithSeed(this.#room);
     }
     this.#prepareSpare();
@@ -286,7 +305,7 @@ export class ClientWorld {
     if (this.#isClosed) return;
     const outdated = this.#spare?.room;
     outdated?.then((room) => room.close()).catch(() => undefined);
-    this.#spareName = this.#parts.nextRoom(this.client);
+    this.#spareName = this.#nextRoom();
     this.#spareIds = new Set();
     const ids = this.#spareIds;
     const roomName = this.#spareName;

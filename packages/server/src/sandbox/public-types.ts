@@ -110,6 +110,8 @@ export interface StartSandboxOptions {
   readonly host?: string;
   /** The admin token; random by default. */
   readonly adminToken?: string;
+  /** A folder that keeps all profiles for a later sandbox; a temporary one by default. */
+  readonly data?: string;
   /** The domain that follows client codes in host names; `tt.omtrdc.net` by default. */
   readonly serverDomain?: string;
 }

@@ -48,6 +48,8 @@ function seededWords(seed: string): () => number {
 const DAY = 86_400_000;
 /** The most ids of one profile. */
 const MAX_IDS = 1_000_000;
+/** How many profiles are listed at once. */
+const PAGE = 500;
 /** How often a room checks whether its batches are done, in milliseconds. */
 const LOOK_EVERY = 2;
 
@@ -99,6 +101,20 @@ export class Room {
     }
     const scripts = await stores.scripts.list(client);
     return { profiles, record: await stores.clients.find(client), scripts };
+  }
+
+  /** Learns who is in a room that was used before, and goes on with its batches. */
+  async recall(): Promise<void> {
+    const { client, clock, ids } = this.#parts;
+    const everybody = { prefix: undefined, kind: undefined, changedSince: undefined, attribute: undefined };
+    let cursor: string | undefined;
+    do {
+      const query = { ...everybody, cursor, limit: PAGE };
+      const page = await this.#stores.lists.page(client, query, clock.now());
+      for (const profile of page.profiles) for (const id of profile.ids) ids.add(roomKey(id));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    void this.#work();
   }
 
   /**

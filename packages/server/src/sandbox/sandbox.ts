@@ -7,10 +7,6 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import type { Guard } from '../access/guards.ts';
@@ -34,6 +30,7 @@ import type { CallFilter, Change, JournalCall } from './public-types.ts';
 import { RequestJournal } from './request-journal.ts';
 import { Room, type SharedParts } from './room.ts';
 import { type ClockState, SandboxClock } from './sandbox-clock.ts';
+import { lastingFolder, type SandboxFolder, temporaryFolder } from './sandbox-folder.ts';
 import type { SeedEntry } from './seed.ts';
 import { seededChance } from './seeded.ts';
 import { CALM, changedWeather } from './weather.ts';
@@ -42,6 +39,8 @@ export interface SandboxOptions {
   readonly config: ServeConfig;
   /** Whether any client code is served, in addition to those of the configuration. */
   readonly anyClient: boolean;
+  /** A folder that stays; a temporary one when it is left out. */
+  readonly data: string | undefined;
   readonly seed: readonly SeedEntry[];
   /** Where every clock starts; undefined for the system's clock. */
   readonly clockStart: ClockState | undefined;
@@ -63,11 +62,10 @@ export class Sandbox {
   /** Calls that reached no client. */
   readonly strays = new RequestJournal();
   readonly #stores: Stores;
-  readonly #folder: string;
+  readonly #folder: SandboxFolder;
   readonly #shared: SharedParts;
   readonly #worlds = new Map<string, ClientWorld | Promise<ClientWorld>>();
   readonly #changes = new AsyncLocalStorage<Change[]>();
-  readonly #removeAtExit: () => void;
   readonly #names: string[];
   readonly #made = new Set<string>();
   /**
@@ -80,41 +78,36 @@ export class Sandbox {
   }[] = [];
   readonly #closeListeners = new Set<() => void>();
   readonly #worldListeners = new Set<(world: ClientWorld) => void>();
-  #rooms = 0;
   #lastMade = 0;
   #closing: Promise<void> | undefined;
 
-  /** Opens a store in a temporary folder that is removed with the sandbox. */
+  /** Opens a store in a temporary folder that is removed with the sandbox, or in one that stays. */
   static async open(options: SandboxOptions): Promise<Sandbox> {
-    const folder = await mkdtemp(join(tmpdir(), 'quiver-sandbox-'));
-    const removeAtExit = () => rmSync(folder, { recursive: true, force: true });
-    process.once('exit', removeAtExit);
+    const { data, config } = options;
+    const folder = await (data === undefined
+      ? temporaryFolder(config.signingKey)
+      : lastingFolder(data, config.signingKey));
     try {
-      const { changes } = options.config;
-      const stores = await openStores({ ...options.config, dataDir: folder }, undefined, { changes });
+      const { changes } = config;
+      const stores = await openStores({ ...config, dataDir: folder.path }, undefined, { changes });
       const files = stores.batchFiles;
       await files.start();
-      const sandbox = new Sandbox(options, stores, files, folder, removeAtExit);
-      await Promise.all(options.config.clients.map((client) => sandbox.world(client)));
+      const sandbox = new Sandbox(options, stores, files, folder);
+      const clients = new Set([...config.clients, ...folder.rooms.keys()]);
+      await Promise.all(
+        [...clients].filter((client) => sandbox.#serves(client)).map((client) => sandbox.world(client)),
+      );
       return sandbox;
     } catch (error) {
-      process.off('exit', removeAtExit);
-      removeAtExit();
+      await folder.release();
       throw error;
     }
   }
 
-  private constructor(
-    options: SandboxOptions,
-    stores: Stores,
-    files: BatchFileStore,
-    folder: string,
-    removeAtExit: () => void,
-  ) {
+  private constructor(options: SandboxOptions, stores: Stores, files: BatchFileStore, folder: SandboxFolder) {
     this.options = options;
     this.#stores = stores;
     this.#folder = folder;
-    this.#removeAtExit = removeAtExit;
     this.#names = [...options.config.clients];
     this.faults = new FaultList(seededChance(`faults ${options.idSeed ?? 'quiver'}`));
     const log = options.log ?? pino({ level: 'silent' });
@@ -126,7 +119,7 @@ export class Sandbox {
       files,
       log,
       adminToken: this.adminToken,
-      signingKey: options.config.signingKey ?? randomBytes(32).toString('base64url'),
+      signingKey: folder.signingKey,
       metrics: { registry, collectAll: () => registry.metrics() },
       isDraining: () => this.#closing !== undefined,
       version: quiverVersion(),
@@ -154,7 +147,7 @@ export class Sandbox {
       shared: this.#shared,
       stores: this.#stores,
       changesOfCall: () => this.#changes.getStore(),
-      nextRoom: (name) => `${name}~${++this.#rooms}`,
+      folder: this.#folder,
     }).then(async (world) => {
       for (const { apply } of this.#done) await apply(world);
       this.#worlds.set(client, world);
@@ -190,7 +183,7 @@ export class Sandbox {
     do {
       this.#lastMade += 1;
       code = `client-${this.#lastMade}`;
-    } while (this.#names.includes(code));
+    } while (this.#names.includes(code) || this.#folder.rooms.has(code));
     this.#made.add(code);
     return this.world(code);
   }
@@ -301,8 +294,7 @@ export class Sandbox {
     for (const world of await Promise.all(this.#worlds.values())) await world.close();
     await this.#shared.scriptRunner.close();
     await this.#stores.close();
-    await rm(this.#folder, { recursive: true, force: true });
-    process.off('exit', this.#removeAtExit);
+    await this.#folder.release();
   }
 
   #serves(client: string): boolean {

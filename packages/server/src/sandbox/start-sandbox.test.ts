@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { RunningSandbox, StartSandboxOptions } from './public-types.ts';
 import { startSandbox } from './start-sandbox.ts';
 
@@ -440,7 +440,7 @@ describe('the journal', () => {
     ]);
   });
 
-  test('is a ring of 1,000', async () => {
+  test('is a ring of 1,000', { timeout: 120_000 }, async () => {
     const quiver = await start();
     for (let call = 0; call < 1010; call += 1) await profile(quiver, `t${call}`);
     const calls = await quiver.requests.find();
@@ -462,7 +462,7 @@ test('answers in process what was meant for Adobe, by the host', async () => {
   await quiver.requests.expect({ route: 'fetch', client: 'shop' }, { times: 2 });
 });
 
-test('a hundred clients side by side never see each other', async () => {
+test('a hundred clients side by side never see each other', { timeout: 120_000 }, async () => {
   const quiver = await start({ clients: ['demo'], seed: SEED });
   await Promise.all(
     Array.from({ length: 100 }, async (_, number) => {
@@ -479,6 +479,63 @@ test('a hundred clients side by side never see each other', async () => {
     }),
   );
   expect(await profile(quiver, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'gold' });
+});
+
+describe('a folder that stays', () => {
+  const folder = () => {
+    const made = mkdtempSync(join(tmpdir(), 'quiver-kept-'));
+    onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+    return join(made, 'data');
+  };
+
+  test('has everything at the next start, and is seeded only where it is empty', async () => {
+    const data = folder();
+    const first = await start({ data, seed: SEED });
+    await update(first, 'crm-1', 'black');
+    const before = await visit(first, {}, { step: 'cart' });
+    await update(first, 'crm-2', 'red', 'acme');
+    await first.reset();
+    await update(first, 'crm-1', 'green');
+    const { tntId } = await visit(first, {}, { step: 'paid' });
+    expect(tntId).toBe(before.tntId);
+    await first.close();
+    const again = await start({ data, seed: [...SEED, { thirdPartyId: 'crm-3' }] });
+    expect(await profile(again, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'green' });
+    expect(await profile(again, tntId)).toEqual({ step: 'paid' });
+    expect(await profile(again, 'thirdPartyId/crm-2', 'acme')).toEqual({ plan: 'blue' });
+    expect(await profile(again, 'thirdPartyId/crm-3')).toBe(404);
+    expect(await profile(again, 'thirdPartyId/crm-3', 'new')).toEqual({});
+    // A seed makes the same ids again: nobody is given one that somebody has.
+    expect((await visit(again, {}, { step: 'new' })).tntId).not.toBe(tntId);
+    // What was there before the start is in a snapshot too.
+    await again.snapshot('all');
+    await again.reset();
+    expect(await profile(again, 'thirdPartyId/crm-3')).toEqual({});
+    await again.restore('all');
+    expect(await profile(again, tntId)).toEqual({ step: 'paid' });
+  });
+
+  test('is for one process at a time, and for sandboxes alone', async () => {
+    const data = folder();
+    const quiver = await start({ data });
+    await expect(start({ data })).rejects.toThrow(`a sandbox is running on ${data}`);
+    await quiver.close();
+    const other = join(data, '..');
+    const before = readdirSync(other);
+    await expect(start({ data: other })).rejects.toThrow(`data: ${other} holds something that is no sandbox`);
+    expect(readdirSync(other)).toEqual(before);
+  });
+
+  test('gives a client of its own nothing of an earlier one', async () => {
+    const data = folder();
+    const first = await start({ data, seed: SEED });
+    await update(first, 'crm-1', 'black', (await first.client()).code);
+    await first.close();
+    const again = await start({ data, seed: SEED });
+    expect(await profile(again, 'thirdPartyId/crm-1', (await again.client()).code)).toMatchObject({
+      plan: 'gold',
+    });
+  });
 });
 
 describe('seeds', () => {

@@ -61,6 +61,7 @@ export async function startFrom(
   const sandbox = await Sandbox.open({
     anyClient: (options.clients ?? ['*']).includes('*'),
     seed: await entriesOf(options.seed ?? []),
+    data: options.data,
     clockStart: clockStart(options),
     idSeed: idSeedOf(options.ids ?? 'random'),
     ...(log && { log }),
