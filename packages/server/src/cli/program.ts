@@ -58,6 +58,9 @@ Examples:
   quiver serve --help
 `;
 
+/** The settings whose flags mean in a sandbox what they mean in a server. */
+const SANDBOX_SHARED = SANDBOX_SETTINGS.filter((name) => name !== 'data');
+
 /** The program with all its commands. @param end is called with the exit code */
 export function makeProgram(end: (exitCode: number | undefined) => void): Command {
   const program = new Command('quiver')
@@ -86,10 +89,7 @@ export function makeProgram(end: (exitCode: number | undefined) => void): Comman
         await (options.sandbox ? runSandbox(options) : serve(load(options), { demo: options.demo ?? false })),
       ),
     );
-  withSettings(
-    program.command('sandbox'),
-    SANDBOX_SETTINGS.filter((name) => name !== 'data'),
-  )
+  withSettings(program.command('sandbox'), SANDBOX_SHARED)
     .description('serve for tests: a temporary store, with control of state, clock, faults and journal')
     .addHelpText('after', SANDBOX_EXAMPLES)
     .option('--seed <file>', 'profiles to start from; quiver.seed.yaml, .json or .ndjson by default')
