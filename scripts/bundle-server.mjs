@@ -49,7 +49,13 @@ export async function bundleServer() {
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
     sourcemap: false,
-    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+    // Functions keep their names, for stack traces; the licences are in a file.
+    minify: {
+      compress: { keepNames: { function: true, class: true } },
+      mangle: true,
+      codegen: { removeWhitespace: true },
+    },
+    comments: { legal: false },
     keepNames: true,
   });
   await bundle.close();
