@@ -14,6 +14,7 @@ const FEATURES = [
   'edges',
   'scripts',
   'journal',
+  'merges',
   'portability',
   'changes',
   'privacy',

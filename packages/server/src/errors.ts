@@ -16,6 +16,8 @@ const STATUS_OF_CODE = {
   'not-found': 404,
   'method-not-allowed': 405,
   'request-timeout': 408,
+  /** The present state does not allow it; nothing was changed. */
+  conflict: 409,
   /** It existed, but is no longer kept. */
   gone: 410,
   'body-too-large': 413,

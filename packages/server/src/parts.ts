@@ -128,6 +128,7 @@ function privacyRequests(
     requests: privacyRequestStore(stores.records),
     peers: privacyPeers(edges?.peers ?? []),
     feed: stores.changes,
+    merges: stores.merges,
     forgetInBatches: (client, ids) => forgetInBatches({ batches: stores.batches, files }, client, ids),
   });
 }

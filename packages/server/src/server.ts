@@ -116,7 +116,8 @@ export async function openStores(
     const path = join(config.dataDir, 'store');
     requireStoreThatWas(config.dataDir, path);
     const { dataDir, limits } = config;
-    const stores = await openLmdbStores({ path, dataDir, limits, changes, ...trouble });
+    const merges = signingKey === undefined ? undefined : config.merges;
+    const stores = await openLmdbStores({ path, dataDir, limits, changes, merges, ...trouble });
     await noteStore(config.dataDir);
     return stores;
   }

@@ -153,6 +153,8 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /m2/{client}/v2/profile/batchStatus': 'profileApi',
   'GET /{client}/target/batches': 'admin',
   'GET /{client}/target/changes': 'admin',
+  'GET /{client}/target/merges': 'admin',
+  'POST /{client}/target/merges/{id}/unmerge': 'admin',
   'GET /{client}/target/webhooks': 'admin',
   'POST /{client}/target/webhooks': 'admin',
   'GET /{client}/target/webhooks/{webhookId}': 'admin',

@@ -47,6 +47,7 @@ export const CONFIG: ServeConfig = {
   journal: 0,
   limits: DEFAULT_LIMITS,
   webhookAllow: ['127.0.0.0/8'],
+  merges: 30 * 86_400_000,
   changes: { age: 7 * 86_400_000, bytes: 512 * 1024 ** 2 },
   logLevel: 'silent',
   adminToken: undefined,
@@ -94,6 +95,7 @@ export async function openInProcess(
     path: folder,
     limits: overrides.limits,
     changes: overrides.changes ?? CONFIG.changes,
+    merges: overrides.merges ?? CONFIG.merges,
   });
   const files = new BatchFiles(join(folder, 'batches'));
   await files.start();

@@ -83,7 +83,7 @@ async function suppressedIn(config: ServeConfig, dataDir: string) {
 }
 
 async function removeSuppressed(
-  { lists, profiles, changes }: Stores,
+  { lists, profiles, changes, merges }: Stores,
   client: string,
   isSuppressed: IsSuppressed,
 ): Promise<number> {
@@ -102,6 +102,7 @@ async function removeSuppressed(
       if (!ids.some(isSuppressed)) continue;
       await profiles.remove(client, id, 0);
       await changes.eraseFrom(client, ids);
+      await merges?.eraseFrom(client, ids);
       removed += 1;
     }
     if (page.next === undefined) return removed;

@@ -74,6 +74,7 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     'max-merged-bytes': config.limits.mergedBytes,
     changes: config.changes === 'off' ? 'off' : timeOf(config.changes.age),
     'changes-bytes': config.changes === 'off' ? undefined : config.changes.bytes,
+    merges: config.merges === 'off' ? 'off' : timeOf(config.merges),
     'webhook-allow': config.webhookAllow,
     'log-level': config.logLevel,
   };

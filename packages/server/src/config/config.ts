@@ -82,6 +82,8 @@ export interface ServeConfig {
   readonly limits: ProfileLimits;
   /** How long changes are kept for the change feed, or `off` for no feed (contract section 18). */
   readonly changes: { readonly age: number; readonly bytes: number } | 'off';
+  /** How many milliseconds merges are kept, or `off` for none (contract section 20). */
+  readonly merges: number | 'off';
   /**
    * Private addresses or CIDR ranges that webhooks may reach nevertheless (contract section 19).
    */

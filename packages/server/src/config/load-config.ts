@@ -91,6 +91,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
     journal: value<number>('journal'),
     limits: { ids: value<number>('max-ids'), mergedBytes: value<number>('max-merged-bytes') },
     changes: changesOf(value<number | 'off'>('changes'), value<number>('changes-bytes')),
+    merges: value<number | 'off'>('merges'),
     webhookAllow: [...new Set(value<string[]>('webhook-allow'))],
     logLevel: value<LogLevel>('log-level'),
     ...secretsOf(sources.env),

@@ -345,6 +345,13 @@ export const SETTINGS = [
     schema: wholeNumber(1_000_000, 999_999_999),
   },
   {
+    name: 'merges',
+    value: '<time>',
+    fallback: '30d',
+    describe: 'how long merges are recorded and can be undone, on the embedded store; off records none',
+    schema: keptTime,
+  },
+  {
     name: 'webhook-allow',
     value: '<address>',
     fallback: [],

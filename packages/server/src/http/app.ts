@@ -39,6 +39,7 @@ import { edgeRoutes } from '../edges/edge-routes.ts';
 import { edgesRoute } from '../edges/edges-route.ts';
 import type { QuiverError } from '../errors.ts';
 import { type JournalSource, journalRoutes } from '../journal/journal-routes.ts';
+import { mergeRoutes } from '../merges/merge-routes.ts';
 import { mboxCallsOf } from '../metering/mbox-calls.ts';
 import { usageRoutes } from '../metering/usage-routes.ts';
 import type { NowOrLater } from '../now-or-later.ts';
@@ -209,6 +210,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ...customerRoutes({ ...batchParts, sources: stores.customerSources, rulesOf }), // admin
     // What was changed                           admin
     changesRoute({ ...parts, feed: stores.changes, profiles: stores.profiles, now }),
+    ...mergeRoutes(parts),
     ...webhookRoutes({
       ...{ webhooks: stores.webhooks, feed: stores.changes, now },
       target: new WebhookTarget(config.webhookAllow),

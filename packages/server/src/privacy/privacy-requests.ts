@@ -45,6 +45,8 @@ export interface PrivacyParts {
   };
   readonly peers: readonly PrivacyPeer[];
   readonly feed: Pick<ChangeFeed, 'eraseFrom'>;
+  /** The merge trail, where one is kept. */
+  readonly merges: { eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number> } | undefined;
   /** Takes persons out of batches. @returns what is still to be waited for */
   readonly forgetInBatches: (client: string, ids: readonly VisitorId[]) => Promise<string[]>;
   readonly log: Log;
@@ -119,8 +121,9 @@ export class PrivacyRequests {
 
   /** Removes what names ids in this cluster, beside the profile. @returns what is still to be waited for */
   async forget(client: string, ids: readonly VisitorId[]): Promise<string[]> {
-    const { feed, requests, forgetInBatches, suppressions } = this.#parts;
+    const { feed, merges, requests, forgetInBatches, suppressions } = this.#parts;
     await feed.eraseFrom(client, ids);
+    await merges?.eraseFrom(client, ids);
     const references = new Set(ids.map((id) => suppressions.hashOf(client, id)));
     for (const { id, type, results } of await requests.list(client)) {
       if (type !== 'access' || !results.some(({ reference }) => references.has(reference))) continue;

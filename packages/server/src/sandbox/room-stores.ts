@@ -69,6 +69,7 @@ export function roomStores(parts: RoomParts): Stores {
       readSnapshot: (_, ...asked) => stores.lists.readSnapshot(room, ...asked),
     },
     changes: roomChanges(stores.changes, room),
+    merges: undefined,
     profiles,
     batches: roomBatches(parts, note, overrides),
   });

@@ -12,6 +12,7 @@ import { type LoginStore, loginStore } from './kept/login-store.ts';
 import { type ScriptStore, scriptStore } from './kept/script-store.ts';
 import { type UsageStore, usageStore } from './kept/usage-store.ts';
 import { type WebhookStore, webhookStore } from './kept/webhook-store.ts';
+import type { MergeTrail } from './merge-trail.ts';
 import type { ProfileLists } from './profile-lists.ts';
 import type { ProfileStore } from './profile-store.ts';
 import type { RecordStore } from './record-store.ts';
@@ -30,6 +31,8 @@ export interface Engine {
   readonly profiles: ProfileStore;
   /** What was changed of them, in order; it says itself whether it is kept. */
   readonly changes: ChangeFeed;
+  /** What was merged; undefined on an engine that does not record it. */
+  readonly merges?: MergeTrail | undefined;
   /** All profiles of a client, page by page or as an export. */
   readonly lists: ProfileLists;
   readonly batches: BatchStore;

@@ -40,6 +40,7 @@ import {
 } from '../profile-store.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import { expiryEnd, parseExpiryKey } from './lmdb-keys.ts';
+import { type LmdbMergeTrail, mergedProfiles } from './lmdb-merge-trail.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
 import { CHANNEL, type Channel } from './record-entry.ts';
 import { plannedTarget, updateProfile } from './update-profile.ts';
@@ -51,11 +52,18 @@ export class LmdbProfileStore implements ProfileStore {
   readonly #environment: LmdbEnvironment;
   readonly #tables: ProfileTables;
   readonly #limits: ProfileLimits;
+  readonly #trail: LmdbMergeTrail | undefined;
 
-  constructor(environment: LmdbEnvironment, tables: ProfileTables, limits: ProfileLimits = DEFAULT_LIMITS) {
+  constructor(
+    environment: LmdbEnvironment,
+    tables: ProfileTables,
+    limits: ProfileLimits | undefined,
+    trail?: LmdbMergeTrail,
+  ) {
     this.#environment = environment;
     this.#tables = tables;
-    this.#limits = limits;
+    this.#limits = limits ?? DEFAULT_LIMITS;
+    this.#trail = trail;
   }
 
   find(client: string, id: VisitorId, now: number): FoundProfile | undefined {
@@ -130,6 +138,7 @@ export class LmdbProfileStore implements ProfileStore {
     const record = tables.changes.isOn;
     const merged = record ? this.#mergedBy(plan, living) : [];
     for (const gone of expired.values()) this.#expire(client, gone, moment.now);
+    this.#trail?.note(client, plan.steps, living, target, visit.ids, moment.now);
     const taken: { id: VisitorId; from: VisitorId }[] = [];
     for (const step of plan.steps) {
       if (step.kind === 'merge') {
@@ -187,10 +196,8 @@ export class LmdbProfileStore implements ProfileStore {
 
   /** The profiles that a plan merges into its target, as they are before. */
   #mergedBy({ steps }: LinkPlan<string>, living: ReadonlyMap<string, LocatedProfile>): MergedProfile[] {
-    return steps.flatMap((step) => {
-      if (step.kind !== 'merge') return [];
-      const from = living.get(step.from)!;
-      return [{ ids: this.#tables.idsOf(from, MAX_CHANGE_IDS), attributes: from.profile.attributes }];
+    return mergedProfiles(steps, living).map((from) => {
+      return { ids: this.#tables.idsOf(from, MAX_CHANGE_IDS), attributes: from.profile.attributes };
     });
   }
 
@@ -201,6 +208,7 @@ export class LmdbProfileStore implements ProfileStore {
       const [id] = this.#tables.idsOf(located, 1);
       changes.add(client, plainChange('expired', { channel: 'expiry', at: now, id: id! }));
     }
+    this.#trail?.forget(located);
     this.#tables.remove(located);
   }
 
@@ -210,8 +218,9 @@ export class LmdbProfileStore implements ProfileStore {
     { steps }: LinkPlan<string>,
     living: ReadonlyMap<string, LocatedProfile>,
   ): VisitorId | undefined {
-    const merging = steps.flatMap((step) => (step.kind === 'merge' ? [living.get(step.from)!] : []));
-    const oldest = [target, ...merging].flatMap((one) => this.#tables.oldestTntId(one) ?? []);
+    const oldest = [target, ...mergedProfiles(steps, living)].flatMap(
+      (one) => this.#tables.oldestTntId(one) ?? [],
+    );
     return oldest.sort(byAge)[0];
   }
 
@@ -239,6 +248,7 @@ export class LmdbProfileStore implements ProfileStore {
         this.#expire(client, located, now);
         return false;
       }
+      this.#trail?.forget(located);
       this.#tables.remove(located);
       this.#recordOne(client, plainChange('removed', { channel: 'removal', at: now, id }));
       return true;
@@ -273,6 +283,7 @@ export class LmdbProfileStore implements ProfileStore {
         plan.target === undefined
           ? tables.placeFor(client, plan.founder!, adopted.profile, since(plan.founder!))
           : living.get(plan.target)!;
+      this.#trail?.note(client, plan.steps, living, target, ids, now);
       let profile = reunited(target.profile, adopted.profile);
       for (const step of plan.steps) {
         if (step.kind === 'join') {

@@ -12,6 +12,7 @@ import type { EntryLogOptions } from './entry-log.ts';
 import type { IndexMergerOptions } from './index-merger.ts';
 import { LmdbBatchStore } from './lmdb-batch-store.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
+import { LmdbMergeTrail } from './lmdb-merge-trail.ts';
 import { LmdbProfileLists } from './lmdb-profile-lists.ts';
 import { LmdbProfileStore } from './lmdb-profile-store.ts';
 import { LmdbRecordStore } from './lmdb-record-store.ts';
@@ -33,6 +34,8 @@ export interface LmdbStoresOptions {
   readonly limits?: ProfileLimits | undefined;
   /** How long changes are kept, or that no feed is; the store stays as it is when left out. */
   readonly changes?: FeedRetention | 'off' | undefined;
+  /** For how many milliseconds merges can be undone, or that none is recorded; none, and the store stays as it is, when left out. */
+  readonly merges?: number | 'off' | undefined;
   /** How the log of records is kept; only tests have reason to change it. */
   readonly log?: EntryLogOptions & IndexMergerOptions;
 }
@@ -73,6 +76,7 @@ export async function openLmdbStores({
   dataDir = path,
   limits,
   changes,
+  merges,
   log,
   onStall,
   onLockFileGone,
@@ -83,13 +87,16 @@ export async function openLmdbStores({
   const check = new StoreCheck(environment, tables.records);
   const upkeep = new StoreUpkeep(environment, tables.records, log);
   const snapshots = new StoreSnapshots(environment, join(path, 'snapshots'), log);
-  const profiles = new LmdbProfileStore(environment, tables, limits);
+  const trail = new LmdbMergeTrail(environment, tables, merges === 'off' ? undefined : merges);
+  if (merges === 'off') await trail.clear();
+  const profiles = new LmdbProfileStore(environment, tables, limits, trail);
   const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY_MS);
   keepingUp.unref();
   const watching = onLockFileGone && watchLockFile(join(path, LOCK_FILE), onLockFileGone);
   return storesOver({
     profiles,
     changes: tables.changes,
+    merges: trail,
     lists: new LmdbProfileLists(environment, tables, snapshots),
     batches: new LmdbBatchStore(environment, tables, upkeep),
     batchFiles: new BatchFiles(join(dataDir, 'batches')),

@@ -282,6 +282,12 @@ export class ProfileTables {
     this.save({ ...from, profile, idCount: from.idCount - 1 }, 'settings', CHANGED.ids);
   }
 
+  /** Takes ids away from a profile that keeps others and becomes `profile`; others {@link join} them or take their places in the same transaction. */
+  split(from: LocatedProfile, ids: readonly LinkedId[], profile: Profile): void {
+    for (const { since, ...id } of ids) this.links.removeSync(linkKey(from.linkGroup, since, id));
+    this.save({ ...from, profile, idCount: from.idCount - ids.length }, 'anything', CHANGED.ids);
+  }
+
   /** A profile gets a group of links with its second id, and is kept under its handle from then on. */
   #withGroup(located: LocatedProfile): LocatedProfile {
     if (located.linkGroup !== 0) return located;

@@ -1,0 +1,295 @@
+/**
+ * The merge trail in LMDB: table `merges`.
+ *
+ *   1, id of the merge                       the record as JSON
+ *   2, hash of an id, id of the merge        nothing: finds the records of an id
+ *   0                                        bytes of all records
+ *
+ * Records lie in the order of their time. Each that is added frees a few old ones, so that age and
+ * size stay within their bounds.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  commonNames,
+  listAttributes,
+  mergeAttributes,
+  namesOf,
+  removeAttribute,
+} from '../../domain/attributes.ts';
+import { MAX_CHANGE_IDS } from '../../domain/change.ts';
+import { type LinkStep, strongestFirst } from '../../domain/linking.ts';
+import type { Profile } from '../../domain/profile.ts';
+import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
+import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
+import { plainChange } from '../changes-of.ts';
+import {
+  MAX_MERGE_ATTRIBUTES,
+  MAX_MERGE_IDS,
+  type MergeRecord,
+  type MergeTrail,
+  type UnmergeOutcome,
+} from '../merge-trail.ts';
+import type { LmdbEnvironment } from './lmdb-environment.ts';
+import type { Table } from './lmdb-internals.ts';
+import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
+import { CHANNEL } from './record-entry.ts';
+
+/** How much all records may take. */
+const MAX_BYTES = 256 * 1024 ** 2;
+/** More than a merge adds, so what is too old or too much goes. */
+const FREED_AT_ONCE = 4;
+const BYTES_KEY = Buffer.from([0]);
+const NOTHING = Buffer.alloc(0);
+const HASH = 16;
+/** Ids of a removed profile that are looked for. */
+const MAX_REMOVED_IDS = 1000;
+
+type Kept = Omit<MergeRecord, 'profile'> & {
+  readonly client: string;
+  readonly profile: (Omit<Profile, 'attributes'> & { readonly attributes: string }) | undefined;
+};
+
+export class LmdbMergeTrail implements MergeTrail {
+  readonly #environment: LmdbEnvironment;
+  readonly #tables: ProfileTables;
+  readonly #table: Table;
+  readonly #keptMs: number | undefined;
+
+  /** @param keptMs how long records are kept; undefined records none, and leaves those that are there */
+  constructor(environment: LmdbEnvironment, tables: ProfileTables, keptMs: number | undefined) {
+    this.#environment = environment;
+    this.#tables = tables;
+    this.#table = environment.table('merges');
+    this.#keptMs = keptMs;
+  }
+
+  get isOn(): boolean {
+    return this.#keptMs !== undefined;
+  }
+
+  /** Removes all records. */
+  async clear(): Promise<void> {
+    const isEmpty = () => this.#table.getKeysCount({ limit: 1 }) === 0;
+    if (this.#environment.read(isEmpty)) return;
+    await this.#environment.writeUpkeep(() => {
+      for (const key of Array.from(this.#table.getKeys({}))) this.#table.removeSync(key);
+    });
+  }
+
+  /**
+   * Records the merges that a write is about to make, in order; within its transaction.
+   *
+   * @param ids of the write; the strongest names the target afterwards
+   */
+  note(
+    client: string,
+    steps: readonly LinkStep<string>[],
+    living: ReadonlyMap<string, LocatedProfile>,
+    target: LocatedProfile,
+    ids: readonly VisitorId[],
+    at: number,
+  ): void {
+    if (this.#keptMs === undefined) return;
+    const into = strongestFirst(ids)[0]!;
+    let present = target.profile.attributes;
+    for (const from of mergedProfiles(steps, living)) {
+      const { profile, idCount } = from;
+      const { attributes } = profile;
+      const isWhole = idCount <= MAX_MERGE_IDS && attributes.length <= MAX_MERGE_ATTRIBUTES;
+      this.#free(at);
+      this.#put({
+        id: `${at.toString(36).padStart(9, '0')}${randomBytes(6).toString('hex')}`,
+        ...{ client, at, into: { kind: into.kind, value: into.value } },
+        ids: this.#tables.idsOf(from, MAX_MERGE_IDS),
+        profile: isWhole ? { ...profile, attributes: attributes.toString('base64') } : undefined,
+        overruled: commonNames(present, attributes),
+        undoneAt: undefined,
+      });
+      present = mergeAttributes(present, attributes);
+    }
+  }
+
+  /** Removes the records of a profile that goes; within a write transaction. */
+  forget(located: LocatedProfile): void {
+    // Who never had a second id was never merged.
+    if (located.linkGroup === 0) return;
+    this.#erase(located.client, this.#tables.idsOf(located, MAX_REMOVED_IDS));
+  }
+
+  async list(client: string, ids: readonly VisitorId[], now: number, limit: number): Promise<MergeRecord[]> {
+    return this.#environment.read(() => {
+      const found = new Set(ids.flatMap((id) => this.#idsOfMerges(client, id)));
+      const records: MergeRecord[] = [];
+      for (const id of [...found].sort().reverse()) {
+        if (records.length >= limit) break;
+        const record = this.#find(client, id, now);
+        if (record) records.push(record);
+      }
+      return records;
+    });
+  }
+
+  async unmerge(client: string, id: string, now: number, isPreview: boolean): Promise<UnmergeOutcome> {
+    if (isPreview) return this.#environment.read(() => this.#unmerge(client, id, now, true));
+    return this.#environment.write(() => {
+      this.#tables.records.channel = CHANNEL.update;
+      return this.#unmerge(client, id, now, false);
+    });
+  }
+
+  async eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number> {
+    const has = () => ids.some((id) => this.#idsOfMerges(client, id).length > 0);
+    if (!this.#environment.read(has)) return 0;
+    return this.#environment.writeUpkeep(() => this.#erase(client, ids));
+  }
+
+  #unmerge(client: string, id: string, now: number, isPreview: boolean): UnmergeOutcome {
+    const record = this.#find(client, id, now);
+    if (!record) return { outcome: 'not-found' };
+    const { profile } = record;
+    if (record.undoneAt !== undefined) return refused('it was undone already');
+    if (!profile) return refused('the profile was too large to be kept as it was');
+    const merged = this.#tables.locateLiving(client, record.into, now);
+    if (!merged) return refused('the merged profile has expired or was removed');
+    const present = this.#tables.idsOf(merged);
+    const isLeft = ({ since, ...one }: (typeof record.ids)[number]) =>
+      present.some((other) => other.since === since && sameId(other, one));
+    if (!record.ids.every(isLeft)) {
+      return refused('an id that came with the merge names another profile by now, or none');
+    }
+    const attributes = new Map(listAttributes(profile.attributes).map((one) => [one.name, one]));
+    const overruled = new Set(record.overruled);
+    const removed = listAttributes(merged.profile.attributes).flatMap(({ name, value, modifiedAt }) => {
+      const was = overruled.has(name) ? undefined : attributes.get(name);
+      return was?.value === value && was.modifiedAt === modifiedAt ? [name] : [];
+    });
+    if (!isPreview) this.#split(client, record, profile, merged, removed, now);
+    return { outcome: 'unmerged', record, removed };
+  }
+
+  #split(
+    client: string,
+    record: MergeRecord,
+    was: Profile,
+    merged: LocatedProfile,
+    removed: readonly string[],
+    now: number,
+  ): void {
+    const tables = this.#tables;
+    const modifiedAt = Math.max(now, merged.profile.modifiedAt);
+    const { thirdPartyId } = merged.profile;
+    tables.split(merged, record.ids, {
+      ...merged.profile,
+      thirdPartyId: was.thirdPartyId === undefined ? thirdPartyId : undefined,
+      modifiedAt,
+      attributes: removed.reduce(removeAttribute, merged.profile.attributes),
+    });
+    const [founder, ...others] = record.ids;
+    const own = { ...was, modifiedAt, expiresAt: merged.profile.expiresAt };
+    let target = tables.placeFor(client, founder!, own, founder!.since);
+    for (const { since, ...one } of others) target = tables.join(target, one, since);
+    tables.save(target);
+    this.#put({ ...this.#keptOf(record.id)!, undoneAt: now });
+    if (!tables.changes.isOn) return;
+    const origin = { channel: 'console', at: now } as const;
+    const separate = { ...origin, id: founder! };
+    const left = { ...origin, id: record.into };
+    tables.changes.add(client, { ...plainChange('moved', left), ids: record.ids.slice(0, MAX_CHANGE_IDS) });
+    tables.changes.add(client, plainChange('updated', left, removed));
+    tables.changes.add(client, plainChange('created', separate, namesOf(was.attributes)));
+    if (others.length > 0) tables.changes.add(client, { ...plainChange('linked', separate), ids: others });
+  }
+
+  #find(client: string, id: string, now: number): MergeRecord | undefined {
+    const kept = this.#keptOf(id);
+    if (!kept || kept.client !== client) return undefined;
+    if (this.#keptMs !== undefined && kept.at + this.#keptMs <= now) return undefined;
+    const { client: _, profile, ...record } = kept;
+    return {
+      ...record,
+      profile: profile && ({ ...profile, attributes: Buffer.from(profile.attributes, 'base64') } as Profile),
+      undoneAt: kept.undoneAt,
+    };
+  }
+
+  #keptOf(id: string): Kept | undefined {
+    if (id.length > 40) return undefined;
+    const bytes = this.#table.getBinary(recordKey(id));
+    return bytes && (JSON.parse(bytes.toString()) as Kept);
+  }
+
+  #put(kept: Kept): void {
+    const key = recordKey(kept.id);
+    const before = this.#table.getBinary(key)?.length ?? 0;
+    const bytes = Buffer.from(JSON.stringify(kept));
+    this.#table.putSync(key, bytes);
+    this.#count(bytes.length - before);
+    for (const id of [kept.into, ...kept.ids]) this.#table.putSync(idKey(kept.client, id, kept.id), NOTHING);
+  }
+
+  #erase(client: string, ids: readonly VisitorId[]): number {
+    const found = new Set(ids.flatMap((id) => this.#idsOfMerges(client, id)));
+    for (const id of found) this.#remove(id);
+    return found.size;
+  }
+
+  #remove(id: string): void {
+    const key = recordKey(id);
+    const bytes = this.#table.getBinary(key);
+    if (!bytes) return;
+    const { length } = bytes;
+    const { client, into, ids } = JSON.parse(bytes.toString()) as Kept;
+    for (const one of [into, ...ids]) this.#table.removeSync(idKey(client, one, id));
+    this.#table.removeSync(key);
+    this.#count(-length);
+  }
+
+  /** Frees the oldest records, as far as they are too old or take too much. */
+  #free(now: number): void {
+    const range = { start: recordKey(''), end: recordKey('~'), limit: FREED_AT_ONCE };
+    const oldest = Array.from(this.#table.getKeys(range), (key) => key.toString('latin1', 1));
+    for (const id of oldest) {
+      const isOld = Number.parseInt(id.slice(0, 9), 36) + this.#keptMs! <= now;
+      if (isOld || this.#bytes() > MAX_BYTES) this.#remove(id);
+    }
+  }
+
+  #bytes(): number {
+    const bytes = this.#table.getBinary(BYTES_KEY);
+    return bytes ? readTime(bytes, 0) : 0;
+  }
+
+  #count(more: number): void {
+    const bytes = Buffer.alloc(TIME_BYTES);
+    writeTime(bytes, Math.max(0, this.#bytes() + more), 0);
+    this.#table.putSync(BYTES_KEY, bytes);
+  }
+
+  #idsOfMerges(client: string, id: VisitorId): string[] {
+    const start = idKey(client, id, '');
+    const end = idKey(client, id, '~');
+    return Array.from(this.#table.getKeys({ start, end }), (key) => key.toString('latin1', 1 + HASH));
+  }
+}
+
+/** The profiles that the steps of a plan merge into its target, in order. */
+export function mergedProfiles(
+  steps: readonly LinkStep<string>[],
+  living: ReadonlyMap<string, LocatedProfile>,
+): LocatedProfile[] {
+  return steps.flatMap((step) => (step.kind === 'merge' ? [living.get(step.from)!] : []));
+}
+
+function recordKey(id: string): Buffer {
+  return Buffer.from(`\u0001${id}`, 'latin1');
+}
+
+function idKey(client: string, { kind, value }: VisitorId, id: string): Buffer {
+  const hash = createHash('sha256').update(`${client}\0${kind}\0${value}`).digest().subarray(0, HASH);
+  return Buffer.concat([Buffer.from([2]), hash, Buffer.from(id, 'latin1')]);
+}
+
+function refused(reason: string): UnmergeOutcome {
+  return { outcome: 'refused', reason };
+}
