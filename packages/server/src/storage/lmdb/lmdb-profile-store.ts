@@ -1,4 +1,7 @@
-/** Profiles in LMDB: the storage contract of `profile-store.ts`, for any number of processes on one folder. */
+/**
+ * Profiles in LMDB: the storage contract of `profile-store.ts`, for any number of processes on one
+ * folder. Long because one class implements every method of that contract.
+ */
 
 import { planAdoption } from '../../domain/adoption.ts';
 import {
