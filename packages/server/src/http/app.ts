@@ -208,9 +208,8 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ), //                                         profileApi
     ...batchAdminRoutes(batchParts), //           admin
     ...customerRoutes({ ...batchParts, sources: stores.customerSources, rulesOf }), // admin
-    // What was changed                           admin
     changesRoute({ ...parts, feed: stores.changes, profiles: stores.profiles, now }),
-    ...mergeRoutes(parts),
+    ...mergeRoutes(parts), //                     admin
     ...webhookRoutes({
       ...{ webhooks: stores.webhooks, feed: stores.changes, now },
       target: new WebhookTarget(config.webhookAllow),

@@ -60,7 +60,7 @@ export class LmdbProfileStore implements ProfileStore {
   constructor(
     environment: LmdbEnvironment,
     tables: ProfileTables,
-    limits: ProfileLimits | undefined,
+    limits?: ProfileLimits,
     trail?: LmdbMergeTrail,
   ) {
     this.#environment = environment;
