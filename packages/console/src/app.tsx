@@ -1,7 +1,6 @@
-import { useEffect } from 'react';
 import { Redirect, Route, Switch } from 'wouter';
 import { useServer } from './api/queries.ts';
-import { useSession } from './api/session.ts';
+import { type Session, useSession } from './api/session.ts';
 import { BatchPage } from './pages/batch-page.tsx';
 import { BatchesPage } from './pages/batches-page.tsx';
 import { EdgesPage } from './pages/edges-page.tsx';
@@ -10,11 +9,12 @@ import { NotFoundPage } from './pages/not-found-page.tsx';
 import { OverviewPage } from './pages/overview-page.tsx';
 import { ProfilesPage } from './pages/profiles-page.tsx';
 import { RequestsPage } from './pages/requests-page.tsx';
+import { SignInAgain } from './pages/sign-in-again.tsx';
 import { SignInPage } from './pages/sign-in-page.tsx';
 import { Failure } from './parts/failure.tsx';
 import { Frame } from './parts/frame.tsx';
 
-/** Every page of the console. Nobody signed in: the sign-in page stands where one is, whatever the link. */
+/** Every page of the console; the sign-in page in its place while nobody is signed in. */
 export function App() {
   const session = useSession();
   if (session.isPending) return <p className="loading">Loading…</p>;
@@ -26,10 +26,10 @@ export function App() {
     );
   }
   if (session.data === null) return <SignInPage />;
-  return <SignedIn clients={session.data.clients} />;
+  return <SignedIn {...session.data} />;
 }
 
-function SignedIn({ clients }: { clients: readonly string[] }) {
+function SignedIn({ clients, hasEnded }: Session) {
   const home = clients[0] ?? 'demo';
   const server = useServer(home);
   if (server.isPending) return <p className="loading">Loading…</p>;
@@ -49,6 +49,7 @@ function SignedIn({ clients }: { clients: readonly string[] }) {
           return (
             <Frame client={client} clients={served.includes(client) ? served : [...served, client]}>
               <Pages key={client} client={client} />
+              {hasEnded && <SignInAgain />}
             </Frame>
           );
         }}
@@ -64,52 +65,29 @@ function Pages({ client }: { client: string }) {
         <Redirect to={`/${encodeURIComponent(client)}/overview`} replace />
       </Route>
       <Route path="/:client/overview">
-        <Titled title="Overview">
-          <OverviewPage client={client} />
-        </Titled>
+        <OverviewPage client={client} />
       </Route>
       <Route path="/:client/profiles">
-        <Titled title="Profiles">
-          <ProfilesPage client={client} />
-        </Titled>
+        <ProfilesPage client={client} />
       </Route>
       <Route path="/:client/requests">
-        <Titled title="Requests">
-          <RequestsPage client={client} />
-        </Titled>
+        <RequestsPage client={client} />
       </Route>
       <Route path="/:client/batches">
-        <Titled title="Batches">
-          <BatchesPage client={client} />
-        </Titled>
+        <BatchesPage client={client} />
       </Route>
       <Route path="/:client/batches/:id">
-        {({ id }) => (
-          <Titled title="Batch">
-            <BatchPage client={client} id={decodeURIComponent(id)} />
-          </Titled>
-        )}
+        {({ id }) => <BatchPage client={client} id={decodeURIComponent(id)} />}
       </Route>
       <Route path="/:client/edges">
-        <Titled title="Edges">
-          <EdgesPage client={client} />
-        </Titled>
+        <EdgesPage client={client} />
       </Route>
       <Route path="/:client/implementation">
-        <Titled title="Implementation">
-          <ImplementationPage client={client} />
-        </Titled>
+        <ImplementationPage client={client} />
       </Route>
       <Route>
         <NotFoundPage to={`/${encodeURIComponent(client)}/overview`} />
       </Route>
     </Switch>
   );
-}
-
-function Titled({ title, children }: { title: string; children: React.ReactNode }) {
-  useEffect(() => {
-    document.title = `${title} · Quiver`;
-  }, [title]);
-  return children;
 }

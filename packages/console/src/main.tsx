@@ -3,16 +3,17 @@ import { QuiverClientError } from 'quiver-client';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Router } from 'wouter';
-import { SESSION_KEY } from './api/session.ts';
+import { endedSession, SESSION_KEY, type Session } from './api/session.ts';
 import { App } from './app.tsx';
 import './styles/tokens.css';
 import './styles/layout.css';
 import './styles/parts.css';
 import './styles/pages.css';
 
-/** Whatever is told that nobody is signed in ends the session; the sign-in page then stands where one was. */
+/** A reply of 401 ends the session. The page stays as it is, and asks to sign in again. */
 function noticeEndOfSession(error: unknown): void {
-  if (error instanceof QuiverClientError && error.status === 401) queryClient.setQueryData(SESSION_KEY, null);
+  if (error instanceof QuiverClientError && error.status === 401)
+    queryClient.setQueryData<Session | null>(SESSION_KEY, endedSession);
 }
 
 const queryClient = new QueryClient({

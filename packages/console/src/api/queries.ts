@@ -1,12 +1,21 @@
 /** What the pages ask of the server. Keys begin with the client, so that a change can renew all that it touches. */
 
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import {
+  keepPreviousData,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
 import type { BatchView, ClientSettings, FetchKind, IdKind, ProfileView } from 'quiver-client';
 import { profileId, QuiverClient } from 'quiver-client';
 import { quiver } from './quiver.ts';
 
 const WHILE_IT_RUNS = 500;
+const SHORTLY = 2000;
 const NOW_AND_THEN = 10_000;
+/** Profiles of a page of the list. */
+const LISTED = 50;
 
 export function useServer(client: string) {
   return useQuery({
@@ -78,9 +87,36 @@ export function useRetry(client: string, id: string) {
   });
 }
 
-/** A profile by any of its ids; null when there is none. */
+/**
+ * Profiles, page by page, the ones written last first.
+ *
+ * @param prefix what their ids begin with; empty for all
+ * @param attribute `name:value` that they must have; empty for all
+ */
+export function useProfileList(client: string, prefix: string, attribute: string) {
+  const colon = attribute.indexOf(':');
+  const wanted =
+    attribute === ''
+      ? undefined
+      : { name: attribute.slice(0, Math.max(0, colon)), value: attribute.slice(colon + 1) };
+  return useInfiniteQuery({
+    queryKey: [client, 'profiles', prefix, attribute],
+    async queryFn({ pageParam, signal }) {
+      if (wanted?.name === '') throw new Error('An attribute is written as name:value, such as plan:gold.');
+      const query = { prefix: prefix || undefined, attribute: wanted, limit: LISTED, cursor: pageParam };
+      return quiver(client).admin.profilePage(query, { signal });
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next,
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => ((state.data?.pages.length ?? 1) > 1 ? false : SHORTLY),
+  });
+}
+
+/** A profile by any of its ids; null when there is none. It follows what others write. */
 export function useProfile(client: string, id: string, kind: IdKind | undefined) {
   return useQuery({
+    refetchInterval: SHORTLY,
     queryKey: [client, 'profile', id, kind ?? 'any'],
     enabled: id !== '',
     queryFn: async ({ signal }) => (await quiver(client).admin.profile(id, kind, { signal })) ?? null,

@@ -6,12 +6,14 @@ export interface Session {
   readonly clients: readonly string[];
   readonly csrfToken: string;
   readonly expiresAt: string;
+  /** Whether the server has said since that it has ended; the page stays, and asks to sign in again. */
+  readonly hasEnded?: boolean;
 }
 
 export const SESSION_KEY = ['session'] as const;
 const PATH = '/console/session';
 
-/** The session; null when nobody is signed in. */
+/** The session, or the last one when it has ended; null when nobody has signed in, or has signed out. */
 export function useSession(): UseQueryResult<Session | null> {
   return useQuery({
     queryKey: SESSION_KEY,
@@ -31,21 +33,33 @@ export function useSignIn() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: async (token: string) => remembered(await askSession({ method: 'POST', json: { token } })),
-    onSuccess: (session) => queries.setQueryData(SESSION_KEY, session),
+    onSuccess(session) {
+      queries.setQueryData(SESSION_KEY, session);
+      // What was refused while nobody was signed in.
+      void queries.refetchQueries({ type: 'active', predicate: ({ state }) => state.status === 'error' });
+    },
   });
 }
 
+/** Notes that the server has ended the session. */
+export function endedSession(session: Session | null | undefined): Session | null {
+  return session ? { ...session, hasEnded: true } : null;
+}
+
+/** Signs out at the server; `leave` only forgets a session that has ended already. */
 export function useSignOut() {
   const queries = useQueryClient();
-  return useMutation({
+  const leave = () => {
+    rememberCsrfToken('');
+    // Not `clear`, which would leave the observers of the session without a query.
+    queries.setQueryData(SESSION_KEY, null);
+    queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION_KEY[0] });
+  };
+  const signOut = useMutation({
     mutationFn: () => quiver('').request({ method: 'DELETE', path: PATH }),
-    onSuccess() {
-      rememberCsrfToken('');
-      // Not `clear`: those who watch the session would watch one that is gone.
-      queries.setQueryData(SESSION_KEY, null);
-      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION_KEY[0] });
-    },
+    onSuccess: leave,
   });
+  return { ...signOut, leave };
 }
 
 /** A session is of no client. */

@@ -16,6 +16,7 @@ export function BatchPage({ client, id }: { client: string; id: string }) {
   return (
     <>
       <PageHead
+        name={`Batch ${id}`}
         title={
           <>
             Batch <span className="id">{id}</span>
@@ -24,9 +25,8 @@ export function BatchPage({ client, id }: { client: string; id: string }) {
         intro={<Link href={back}>All batches</Link>}
       >
         <CopyButton text={id} label="Copy id" />
-        <CurlButton path={paths.batch(client, id)} />
       </PageHead>
-      {batch.isError ? (
+      {batch.isLoadingError ? (
         <Failure error={batch.error} retry={() => void batch.refetch()} />
       ) : batch.isPending ? (
         <p className="loading">Loading…</p>
@@ -49,16 +49,17 @@ function HowFar({ client, batch }: { client: string; batch: BatchView }) {
       <Progress
         label={isUnderWay(batch) ? 'Applying' : 'Applied'}
         share={rows === 0 ? 1 : consumed / rows}
-        text={`${count(consumed)} of ${counted(rows, 'row')}`}
+        failedShare={rows === 0 ? 0 : (failed + notFound) / rows}
+        text={`${count(consumed)} of ${counted(rows, 'row')}${failed > 0 ? `, ${count(failed)} failed` : ''}`}
       />
       {state === 'stuck' && (
         <div className="note note-bad" role="alert">
           <p>
-            It cannot go on without help: {batch.reason ?? 'the reason is in the server log'}. Mend the cause,
-            then let it go on; what it has done stays done.
+            This batch has stopped: {batch.reason ?? 'the reason is in the server log'}. Fix the cause, then
+            resume it. Rows that were applied stay applied.
           </p>
           <Button className="button" onPress={() => retry.mutate()} isDisabled={retry.isPending}>
-            Let it go on
+            Resume
           </Button>
           {retry.isError && <Failure error={retry.error} />}
         </div>
@@ -94,11 +95,11 @@ function FailedRows({ client, batch }: { client: string; batch: BatchView }) {
       }
     >
       <p className="muted">
-        The download has these rows under their header, as they came. Mend them, then{' '}
+        The download contains these rows under their header, as they were sent. Fix them, then{' '}
         <Link href={`/${encodeURIComponent(client)}/batches`}>send the file</Link>.
       </p>
-      {failures.isError && <Failure error={failures.error} retry={() => void failures.refetch()} />}
-      {isUnderWay(batch) && <p className="loading">They are listed when the batch is complete.</p>}
+      {failures.isLoadingError && <Failure error={failures.error} retry={() => void failures.refetch()} />}
+      {isUnderWay(batch) && <p className="loading">These rows are listed once the batch is complete.</p>}
       {rows.length > 0 && (
         <div className="scroll">
           <table>

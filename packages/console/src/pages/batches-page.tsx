@@ -14,7 +14,7 @@ export function BatchesPage({ client }: { client: string }) {
       <PageHead title="Batches" intro="Many profiles in one file: up to 500,000 rows, under 50 MB" />
       <UploadBatch client={client} />
       <Card title="Sent in the last seven days" actions={<CurlButton path={paths.batches(client)} />}>
-        {batches.isError ? (
+        {batches.isLoadingError ? (
           <Failure error={batches.error} retry={() => void batches.refetch()} />
         ) : batches.isPending ? (
           <p className="loading">Loading…</p>

@@ -13,7 +13,7 @@ export function EdgesPage({ client }: { client: string }) {
     <>
       <PageHead title="Edges" intro="Edge clusters that share one set of visitors" />
       <Card title="Clusters" actions={<CurlButton path={paths.edges(client)} />}>
-        {edges.isError ? (
+        {edges.isLoadingError ? (
           <Failure error={edges.error} retry={() => void edges.refetch()} />
         ) : edges.isPending ? (
           <p className="loading">Loading…</p>

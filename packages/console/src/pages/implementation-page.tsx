@@ -33,7 +33,7 @@ export function ImplementationPage({ client }: { client: string }) {
     <>
       <PageHead title="Implementation" intro="What a program needs to call this client's profile APIs" />
       <Account client={client} />
-      {settings.isError ? (
+      {settings.isLoadingError ? (
         <Failure error={settings.error} retry={() => void settings.refetch()} />
       ) : settings.isPending ? (
         <p className="loading">Loading…</p>
@@ -114,7 +114,7 @@ function ProfileApi({ client, settings }: { client: string; settings: ClientSett
       )}
       {change.isError && <Failure error={change.error} />}
       <h3>Profile authentication token</h3>
-      {token.isError ? (
+      {token.isLoadingError ? (
         <Failure error={token.error} retry={() => void token.refetch()} />
       ) : token.isPending ? (
         <p className="loading">Loading…</p>

@@ -33,7 +33,7 @@ export function OverviewPage({ client }: { client: string }) {
 
 function ServerFigures({ client }: { client: string }) {
   const server = useServer(client);
-  if (server.isError) return <Failure error={server.error} retry={() => void server.refetch()} />;
+  if (server.isLoadingError) return <Failure error={server.error} retry={() => void server.refetch()} />;
   const facts = server.data;
   const figure = (name: string, value: string | undefined, note: string | undefined) =>
     ({ name, value: value ?? '–', note: note ?? '' }) as const;
@@ -83,7 +83,7 @@ function Usage({ client }: { client: string }) {
   );
   return (
     <Card title="Usage" actions={<CurlButton path={paths.usage(client, from, to)} />}>
-      {usage.isError ? (
+      {usage.isLoadingError ? (
         <Failure error={usage.error} retry={() => void usage.refetch()} />
       ) : usage.isPending ? (
         <p className="loading">Loading…</p>
@@ -132,7 +132,7 @@ function LatestBatches({ client }: { client: string }) {
         </Link>
       }
     >
-      {batches.isError ? (
+      {batches.isLoadingError ? (
         <Failure error={batches.error} retry={() => void batches.refetch()} />
       ) : batches.isPending ? (
         <p className="loading">Loading…</p>

@@ -1,13 +1,17 @@
 import type { AttributeView, ProfileView } from 'quiver-client';
-import { useId, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Button, Input, Label, TextField } from 'react-aria-components';
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { paths } from '../api/paths.ts';
-import { useAttributeNames, useRemoveAttribute, useSetAttribute } from '../api/queries.ts';
+import { useRemoveAttribute } from '../api/queries.ts';
 import { ConfirmButton } from '../parts/confirm.tsx';
 import { CurlButton } from '../parts/copy.tsx';
-import { Failure } from '../parts/failure.tsx';
-import { distance, time } from '../parts/format.ts';
+import { useFocusWhenLost } from '../parts/focus.ts';
+import { count, distance, time } from '../parts/format.ts';
+import { LongText } from '../parts/long-text.tsx';
 import { Card } from '../parts/page.tsx';
+import { Pager } from '../parts/pager.tsx';
+import { AttributeForm } from './attribute-form.tsx';
 
 type Column = 'name' | 'value' | 'modifiedAt';
 interface Order {
@@ -21,15 +25,28 @@ const COLUMNS: readonly (readonly [Column, string])[] = [
 ];
 /** Fewer are seen at a glance. */
 const FILTER_FROM = 6;
+const PAGE_ROWS = 100;
 
 export function ProfileAttributes({ client, profile }: { client: string; profile: ProfileView }) {
   const [order, setOrder] = useState<Order>({ by: 'modifiedAt', isUp: false });
   const [filter, setFilter] = useState('');
+  const [page, setPage] = useState(0);
   const [editing, setEditing] = useState<string>();
-  const shown = arranged(profile.attributes, order, filter);
+  /** Whose form was closed last; its button gets the focus. */
+  const [edited, setEdited] = useState<string>();
+  const add = useRef<HTMLButtonElement>(null);
+  const found = arranged(profile.attributes, order, filter);
+  const shown = found.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS);
+  const close = (name: string) => {
+    setEditing(undefined);
+    setEdited(name);
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another filter or order begins at its first page
+  useEffect(() => setPage(0), [filter, order]);
+  useFocusWhenLost(add, editing === undefined && edited === '');
   return (
     <Card
-      title="Attributes"
+      title={`Attributes (${count(profile.attributes.length)})`}
       actions={
         <>
           <CurlButton
@@ -37,15 +54,13 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
             method="PATCH"
             json={{ attributes: { name: 'value' } }}
           />
-          <Button className="button" onPress={() => setEditing('')} isDisabled={editing === ''}>
+          <Button ref={add} className="button" onPress={() => setEditing('')} isDisabled={editing === ''}>
             Add attribute
           </Button>
         </>
       }
     >
-      {editing === '' && (
-        <AttributeForm client={client} profile={profile} close={() => setEditing(undefined)} />
-      )}
+      {editing === '' && <AttributeForm client={client} profile={profile} close={() => close('')} />}
       {profile.attributes.length >= FILTER_FROM && (
         <TextField className="filter" value={filter} onChange={setFilter}>
           <Label>Filter by name or value</Label>
@@ -54,11 +69,11 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
       )}
       {shown.length === 0 ? (
         <p className="muted">
-          {filter === '' ? 'This profile has no attributes.' : 'No attribute has this in its name or value.'}
+          {filter === '' ? 'This profile has no attributes.' : 'No name and no value contains this text.'}
         </p>
       ) : (
         <div className="scroll">
-          <table className="attributes">
+          <table className="attributes dense">
             <caption className="off-screen">Attributes</caption>
             <thead>
               <tr>
@@ -92,7 +107,7 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
                         client={client}
                         profile={profile}
                         attribute={attribute}
-                        close={() => setEditing(undefined)}
+                        close={() => close(attribute.name)}
                       />
                     </td>
                   </tr>
@@ -103,6 +118,7 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
                     profile={profile}
                     attribute={attribute}
                     edit={() => setEditing(attribute.name)}
+                    wasEdited={edited === attribute.name}
                   />
                 ),
               )}
@@ -110,6 +126,7 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
           </table>
         </div>
       )}
+      <Pager page={page} pageRows={PAGE_ROWS} rows={found.length} open={setPage} />
     </Card>
   );
 }
@@ -119,94 +136,54 @@ function AttributeRow(props: {
   profile: ProfileView;
   attribute: AttributeView;
   edit: () => void;
+  wasEdited: boolean;
 }) {
-  const { client, profile, attribute, edit } = props;
+  const { client, profile, attribute, edit, wasEdited } = props;
   const { name, value, modifiedAt } = attribute;
   const remove = useRemoveAttribute(client, profile);
+  const change = useRef<HTMLButtonElement>(null);
+  const shownName = visibleText(name);
+  useEffect(() => {
+    if (wasEdited && document.activeElement === document.body) change.current?.focus();
+  }, [wasEdited]);
   return (
     <tr>
-      <th scope="row">{name}</th>
-      <td className="value">{value === '' ? <span className="muted">empty</span> : value}</td>
-      <td>
+      <th scope="row">{shownName}</th>
+      <td className="value">
+        {value === '' ? (
+          <span className="muted">empty</span>
+        ) : (
+          <LongText of={shownName} text={visibleText(value)} />
+        )}
+      </td>
+      <td className="when">
         <time dateTime={modifiedAt} title={time(modifiedAt)}>
           {distance(modifiedAt)}
         </time>
       </td>
       <td className="row-actions">
-        <Button className="button button-quiet" onPress={edit} aria-label={`Change ${name}`}>
+        <Button
+          ref={change}
+          className="button button-quiet"
+          onPress={edit}
+          aria-label={`Change ${shownName}`}
+        >
           Change
         </Button>
         <ConfirmButton
           quiet
           label="Remove"
-          name={`Remove ${name}`}
-          title={`Remove ${name}?`}
+          name={`Remove ${shownName}`}
+          title={`Remove ${shownName}?`}
           confirm="Remove attribute"
           act={() => remove.mutateAsync(name)}
         >
           <p>
-            The attribute <code>{name}</code> and its value go; the rest of the profile stays.
+            The attribute <code>{shownName}</code> and its value are removed; the rest of the profile stays.
           </p>
         </ConfirmButton>
       </td>
     </tr>
-  );
-}
-
-/** A new attribute, or a new value of one that is there. */
-function AttributeForm(props: {
-  client: string;
-  profile: ProfileView;
-  attribute?: AttributeView;
-  close: () => void;
-}) {
-  const { client, profile, attribute, close } = props;
-  const [name, setName] = useState(attribute?.name ?? '');
-  const [value, setValue] = useState(attribute?.value ?? '');
-  const names = useAttributeNames(client);
-  const set = useSetAttribute(client, profile);
-  const listId = useId();
-  return (
-    <form
-      className="attribute-form"
-      onSubmit={(event) => {
-        event.preventDefault();
-        set.mutate({ name: name.trim(), value }, { onSuccess: close });
-      }}
-    >
-      <TextField
-        value={name}
-        onChange={setName}
-        isReadOnly={attribute !== undefined}
-        autoFocus={attribute === undefined}
-        isRequired
-      >
-        <Label>Name</Label>
-        <Input list={listId} autoComplete="off" spellCheck="false" />
-      </TextField>
-      <datalist id={listId}>
-        {names.data?.map((known) => (
-          <option key={known} value={known} />
-        ))}
-      </datalist>
-      <TextField value={value} onChange={setValue} autoFocus={attribute !== undefined}>
-        <Label>Value</Label>
-        <Input autoComplete="off" />
-      </TextField>
-      <div className="actions">
-        <Button
-          type="submit"
-          className="button button-solid"
-          isDisabled={name.trim() === '' || set.isPending}
-        >
-          Save
-        </Button>
-        <Button className="button" onPress={close}>
-          Cancel
-        </Button>
-      </div>
-      {set.isError && <Failure error={set.error} />}
-    </form>
   );
 }
 

@@ -1,11 +1,13 @@
 import type { FetchKind, ProfileView as Profile } from 'quiver-client';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { Link } from 'wouter';
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { paths } from '../api/paths.ts';
 import { useDeleteProfile, useFetchJson } from '../api/queries.ts';
 import { ConfirmButton } from '../parts/confirm.tsx';
 import { CopyButton, CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
+import { useFocusWhenLost } from '../parts/focus.ts';
 import { bytes, count, counted, distance, time } from '../parts/format.ts';
 import { KIND_NAMES } from '../parts/kinds.ts';
 import { Card, Facts } from '../parts/page.tsx';
@@ -15,6 +17,8 @@ import { VisitorCards } from './profile-visitor.tsx';
 
 export function ProfileView({ client, profile }: { client: string; profile: Profile }) {
   const { kind, id } = profile;
+  const found = useRef<HTMLParagraphElement>(null);
+  useFocusWhenLost(found, id);
   return (
     <>
       <Card
@@ -26,8 +30,9 @@ export function ProfileView({ client, profile }: { client: string; profile: Prof
           </>
         }
       >
-        <p className="found">
-          <span className="badge badge-plain">{KIND_NAMES[kind]}</span> <span className="id">{id}</span>
+        <p className="found" ref={found} tabIndex={-1}>
+          <span className="badge badge-plain">{KIND_NAMES[kind]}</span>{' '}
+          <span className="id">{visibleText(id)}</span>
         </p>
         <Gauge
           label="Size"
@@ -58,8 +63,8 @@ function PlaceholderNotice({ profile: { ids } }: { profile: Profile }) {
   if (placeholders.length === 0) return null;
   return (
     <p className="bad-words" role="note">
-      Many visitors may share this profile: {placeholders.map(({ id }) => id).join(', ')} is what a page or an
-      app sends when it has no id.
+      Many visitors may share this profile: {placeholders.map(({ id }) => visibleText(id)).join(', ')} is what
+      a page or an app sends when it has no id.
     </p>
   );
 }
@@ -75,8 +80,8 @@ function DeleteProfile({ client, profile }: { client: string; profile: Profile }
       act={() => remove.mutateAsync()}
     >
       <p>
-        {counted(profile.attributes.length, 'attribute')} and {counted(profile.ids.length, 'id')} go with it.
-        This cannot be undone.
+        {counted(profile.attributes.length, 'attribute')} and {counted(profile.ids.length, 'id')} are removed
+        with it. This cannot be undone.
       </p>
     </ConfirmButton>
   );
@@ -104,7 +109,7 @@ function LinkedIds({ client, profile }: { client: string; profile: Profile }) {
                     className="id"
                     href={`/${encodeURIComponent(client)}/profiles?id=${encodeURIComponent(id)}&kind=${kind}`}
                   >
-                    {id}
+                    {visibleText(id)}
                   </Link>
                 </td>
                 <td>{since ? time(since) : '–'}</td>
@@ -153,7 +158,7 @@ function FetchedBy({
       <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
         <summary>Show the JSON</summary>
         <p className="muted">Asking for it is a fetch like any other, and is counted as one.</p>
-        {fetched.isError && <Failure error={fetched.error} retry={() => void fetched.refetch()} />}
+        {fetched.isLoadingError && <Failure error={fetched.error} retry={() => void fetched.refetch()} />}
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what can scroll must be reachable by keyboard */}
         {fetched.data !== undefined && <pre tabIndex={0}>{text}</pre>}
       </details>

@@ -71,7 +71,7 @@ export function UploadBatch({ client }: { client: string }) {
               checked={createsMissing}
               onChange={({ target }) => setCreatesMissing(target.checked)}
             />
-            Make profiles that are not there yet (v2)
+            Create profiles that do not exist yet (v2)
           </label>
           <div className="actions">
             <Button
@@ -118,8 +118,8 @@ function WhatWasFound({ checked }: { checked: CheckedFile }) {
       {refusal === undefined && badRows > 0 && (
         <div className="note note-warn" role="status">
           <p>
-            {counted(badRows, 'row')} will fail; the others go on. You can send the file as it is and mend
-            those rows afterwards.
+            {counted(badRows, 'row')} will fail; the others will be applied. You can send the file as it is
+            and fix those rows afterwards.
           </p>
           <ul>
             {problems.map((problem) => (

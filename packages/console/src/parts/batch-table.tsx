@@ -4,11 +4,17 @@ import { count, distance, time } from './format.ts';
 
 const STATES = { waiting: 'Waiting', running: 'Running', complete: 'Complete', stuck: 'Stuck' } as const;
 
-/** The state of a batch in a word, with failed rows told beside it. */
+/** The state of a batch, with the number of rows that were not applied: “Complete, 3 failed”. */
 export function BatchState({ batch }: { batch: BatchView }) {
-  const { state, failed } = batch;
-  const look = state === 'stuck' ? 'bad' : state === 'complete' ? (failed > 0 ? 'warn' : 'good') : 'plain';
-  return <span className={`badge badge-${look}`}>{STATES[state]}</span>;
+  const { state, failed, notFound } = batch;
+  const isWhole = failed + notFound === 0;
+  const look = state === 'stuck' ? 'bad' : !isWhole ? 'warn' : state === 'complete' ? 'good' : 'plain';
+  const words = [
+    STATES[state],
+    ...(failed > 0 ? [`${count(failed)} failed`] : []),
+    ...(notFound > 0 ? [`${count(notFound)} not found`] : []),
+  ];
+  return <span className={`badge badge-${look}`}>{words.join(', ')}</span>;
 }
 
 export function BatchTable({ client, batches }: { client: string; batches: readonly BatchView[] }) {

@@ -1,11 +1,14 @@
-import { QuiverClientError } from 'quiver-client';
+import { use } from 'react';
 import { Button } from 'react-aria-components';
+import { AwayIsSaid, isAway } from './trouble.tsx';
 
-/** Says what went wrong, and offers to try again. */
+/** Says what went wrong, and offers to try again; nothing when the page as a whole says it already. */
 export function Failure({ error, retry }: { error: Error; retry?: () => void }) {
+  const isSaid = use(AwayIsSaid) && isAway(error);
+  if (isSaid) return null;
   return (
     <div className="note note-bad" role="alert">
-      <p>{textOf(error)}</p>
+      <p>{isAway(error) ? 'The server does not answer. Is it running?' : error.message}</p>
       {retry && (
         <Button className="button" onPress={retry}>
           Try again
@@ -13,10 +16,4 @@ export function Failure({ error, retry }: { error: Error; retry?: () => void }) 
       )}
     </div>
   );
-}
-
-/** An error in words that help a person at a page. */
-function textOf(error: Error): string {
-  const isAway = error instanceof QuiverClientError && error.status === 0;
-  return isAway ? 'The server does not answer. Is it running? Retry when it is.' : error.message;
 }

@@ -1,8 +1,11 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { Button } from 'react-aria-components';
 import { Link, useLocation } from 'wouter';
+import { useEdges } from '../api/queries.ts';
 import { useSignOut } from '../api/session.ts';
+import { useFocusWhenLost } from './focus.ts';
 import { Mark } from './mark.tsx';
+import { AwayIsSaid, isAway, Trouble, useTrouble } from './trouble.tsx';
 
 const PAGES = [
   ['overview', 'Overview'],
@@ -19,6 +22,11 @@ export function Frame(props: { client: string; clients: readonly string[]; child
   const [location, navigate] = useLocation();
   const signOut = useSignOut();
   const page = location.split('/')[2] ?? 'overview';
+  const trouble = useTrouble();
+  const hasPeers = (useEdges(client).data?.length ?? 1) > 1;
+  const pages = PAGES.filter(([name]) => name !== 'edges' || hasPeers || page === 'edges');
+  const content = useRef<HTMLElement>(null);
+  useFocusWhenLost(content);
   const to = (code: string, name: string) => `/${encodeURIComponent(code)}/${name}`;
   return (
     <div className="frame">
@@ -42,14 +50,15 @@ export function Frame(props: { client: string; clients: readonly string[]; child
         </Button>
       </header>
       <nav className="pages" aria-label="Pages">
-        {PAGES.map(([name, title]) => (
+        {pages.map(([name, title]) => (
           <Link key={name} href={to(client, name)} aria-current={name === page ? 'page' : undefined}>
             {title}
           </Link>
         ))}
       </nav>
-      <main id="content" tabIndex={-1}>
-        {children}
+      <main id="content" tabIndex={-1} ref={content}>
+        <Trouble error={trouble} />
+        <AwayIsSaid value={trouble !== undefined && isAway(trouble)}>{children}</AwayIsSaid>
       </main>
     </div>
   );

@@ -1,15 +1,20 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 
-/** The head of a page: its name and what can be done with it. */
-export function PageHead({
-  title,
-  intro,
-  children,
-}: {
-  title: ReactNode;
-  intro?: ReactNode;
-  children?: ReactNode;
-}) {
+/**
+ * The head of a page: its name and what can be done with it.
+ *
+ * @param name what the window is called, when the title says it otherwise
+ */
+export function PageHead(
+  props: { intro?: ReactNode; children?: ReactNode } & (
+    | { title: string; name?: string }
+    | { title: ReactNode; name: string }
+  ),
+) {
+  const { title, intro, children, name = title } = props;
+  useEffect(() => {
+    document.title = `${name} · Quiver`;
+  }, [name]);
   return (
     <div className="page-head">
       <div>

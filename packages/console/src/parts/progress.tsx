@@ -1,14 +1,20 @@
 import { Label, Meter, ProgressBar } from 'react-aria-components';
 
-/** How far something is, 0 to 1. */
-export function Progress({ label, share, text }: { label: string; share: number; text: string }) {
+/**
+ * How far something is.
+ *
+ * @param share what is done, 0 to 1, failures included
+ * @param failedShare the part of it that failed, 0 to 1; 0 by default
+ */
+export function Progress(props: { label: string; share: number; failedShare?: number; text: string }) {
+  const { label, share, failedShare = 0, text } = props;
   return (
     <ProgressBar className="bar" value={share * 100} valueLabel={text}>
       <div className="bar-words">
         <Label>{label}</Label>
         <span>{text}</span>
       </div>
-      <Track share={share} look="plain" />
+      <Track share={share} look="plain" failedShare={failedShare} />
     </ProgressBar>
   );
 }
@@ -37,8 +43,12 @@ export function Gauge({
   );
 }
 
-/** Drawn, for its width may not come from a style attribute. */
-function Track({ share, look }: { share: number; look: 'plain' | 'warn' | 'bad' }) {
+/** Drawn, because the content policy allows no style attribute to set a width. */
+function Track(props: { share: number; look: 'plain' | 'warn' | 'bad'; failedShare?: number }) {
+  const { share, look, failedShare = 0 } = props;
+  // A single failed row among many must still be seen.
+  const failed = failedShare === 0 ? 0 : Math.max(2, failedShare * 100);
+  const end = share * 100;
   return (
     <svg
       className="track"
@@ -48,7 +58,10 @@ function Track({ share, look }: { share: number; look: 'plain' | 'warn' | 'bad' 
       focusable="false"
     >
       <rect width="100" height="1" className="track-ground" />
-      <rect width={share * 100} height="1" className={`track-${look}`} />
+      <rect width={end} height="1" className={`track-${look}`} />
+      {failed > 0 && (
+        <rect x={Math.max(0, end - failed)} width={Math.min(end, failed)} height="1" className="track-bad" />
+      )}
     </svg>
   );
 }

@@ -1,0 +1,112 @@
+import type { AttributeView, ProfileView } from 'quiver-client';
+import { useId, useState } from 'react';
+import { Button, Input, Label, TextField } from 'react-aria-components';
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
+import { useAttributeNames, useSetAttribute } from '../api/queries.ts';
+import { Failure } from '../parts/failure.tsx';
+
+/** How requests write an attribute's name; it is no part of the name itself. */
+const PREFIX = 'profile.';
+
+/** A new attribute, or a new value of an existing one. Escape closes it. */
+export function AttributeForm(props: {
+  client: string;
+  profile: ProfileView;
+  attribute?: AttributeView;
+  close: () => void;
+}) {
+  const { client, profile, attribute, close } = props;
+  const [text, setText] = useState(attribute?.name ?? '');
+  const [value, setValue] = useState(attribute?.value ?? '');
+  const [isTold, setTold] = useState(false);
+  const [agreed, setAgreed] = useState<string>();
+  const names = useAttributeNames(client);
+  const set = useSetAttribute(client, profile);
+  const listId = useId();
+  const hasPrefix = attribute === undefined && text.trim().startsWith(PREFIX);
+  const name = attribute?.name ?? (hasPrefix ? text.trim().slice(PREFIX.length) : text.trim());
+  const existing = attribute ? undefined : profile.attributes.find((one) => one.name === name);
+  const problem =
+    name === ''
+      ? 'An attribute needs a name.'
+      : value === ''
+        ? 'An attribute needs a value: an empty one would change nothing. To get rid of an attribute, remove it.'
+        : undefined;
+  const isAsking = isTold && problem === undefined && existing !== undefined && agreed !== name;
+  return (
+    <form
+      className="attribute-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        setTold(true);
+        if (problem === undefined && (existing === undefined || agreed === name))
+          set.mutate({ name, value }, { onSuccess: close });
+      }}
+      onKeyDown={({ key }) => {
+        if (key === 'Escape') close();
+      }}
+    >
+      <TextField
+        value={attribute ? visibleText(text) : text}
+        onChange={setText}
+        isReadOnly={attribute !== undefined}
+        autoFocus={attribute === undefined}
+        isInvalid={isTold && name === ''}
+      >
+        <Label>Name</Label>
+        <Input list={listId} autoComplete="off" spellCheck="false" />
+      </TextField>
+      <datalist id={listId}>
+        {names.data?.map((known) => (
+          <option key={known} value={known} />
+        ))}
+      </datalist>
+      <TextField
+        value={value}
+        onChange={setValue}
+        autoFocus={attribute !== undefined}
+        isInvalid={isTold && value === ''}
+      >
+        <Label>Value</Label>
+        <Input autoComplete="off" />
+      </TextField>
+      <div className="actions">
+        <Button type="submit" className="button button-solid" isDisabled={set.isPending}>
+          Save
+        </Button>
+        <Button className="button" onPress={close}>
+          Cancel
+        </Button>
+      </div>
+      {hasPrefix && (
+        <p className="muted" role="status">
+          <code>{PREFIX}</code> is how requests write the name; the attribute is called <code>{name}</code>.
+        </p>
+      )}
+      {isTold && problem !== undefined && (
+        <p className="bad-words" role="alert">
+          {problem}
+        </p>
+      )}
+      {isAsking && (
+        <div className="note note-warn" role="alert">
+          <p>
+            This profile has an attribute <code>{name}</code> with another value:{' '}
+            <code>{visibleText(existing.value).slice(0, 100)}</code>
+          </p>
+          <Button
+            className="button"
+            autoFocus
+            onPress={() => {
+              setAgreed(name);
+              set.mutate({ name, value }, { onSuccess: close });
+            }}
+          >
+            Replace its value
+          </Button>
+        </div>
+      )}
+      {set.isError && <Failure error={set.error} />}
+    </form>
+  );
+}
