@@ -2,7 +2,7 @@
 
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { writeHeader, writeRow } from '../src/batches/batch-writer.ts';
+import { writeHeader, writeRow } from '../src/batches/batch-text.ts';
 import { ADMIN_TOKEN, type Answer, fetchOf, type InProcess, openInProcess } from './in-process.ts';
 
 const V1 = '/m2/demo/profile/batchUpdate';

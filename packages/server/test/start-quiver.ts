@@ -13,7 +13,7 @@ const COMMANDS: Readonly<Record<RuntimeName, readonly [string, string]>> = {
   bun: [pathOf('../../../node_modules/.bin/bun'), pathOf('../src/main.ts')],
   node: [process.execPath, pathOf('../dist/main.js')],
 };
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 
 export interface QuiverOptions {
   /** Bun by default. */

@@ -9,6 +9,7 @@ import {
 } from '@tanstack/react-query';
 import type { BatchView, ClientSettings, FetchKind, IdKind, ProfileView } from 'quiver-client';
 import { profileId, QuiverClient } from 'quiver-client';
+import { paths } from './paths.ts';
 import { quiver } from './quiver.ts';
 
 const WHILE_IT_RUNS = 500;
@@ -187,12 +188,21 @@ export function useSettings(client: string) {
   });
 }
 
+/** Changes some settings. `warning` is what the server says of a name that looks misspelt. */
 export function useChangeSettings(client: string) {
   const queries = useQueryClient();
-  return useMutation({
-    mutationFn: (changed: ClientSettings) => quiver(client).admin.changeSettings(changed),
-    onSuccess: (settings) => queries.setQueryData([client, 'settings'], settings),
+  const change = useMutation({
+    async mutationFn(changed: Readonly<Record<string, unknown>>) {
+      const call = { method: 'PATCH', path: paths.settings(client), json: changed } as const;
+      const reply = await quiver(client).request(call);
+      return {
+        settings: JSON.parse(reply.text) as ClientSettings,
+        warning: reply.headers.get('x-quiver-warning') ?? undefined,
+      };
+    },
+    onSuccess: ({ settings }) => queries.setQueryData([client, 'settings'], settings),
   });
+  return { ...change, warning: change.data?.warning };
 }
 
 /** The present token; null when there is none. */

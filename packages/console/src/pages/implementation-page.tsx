@@ -1,6 +1,6 @@
 import type { ClientSettings, ClientToken } from 'quiver-client';
 import { useState } from 'react';
-import { Button, Input, Label, SwitchButton, SwitchField, TextField } from 'react-aria-components';
+import { Button, SwitchButton, SwitchField } from 'react-aria-components';
 import { paths } from '../api/paths.ts';
 import {
   useChangeSettings,
@@ -15,6 +15,7 @@ import { Command, CopyButton, CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
 import { counted, distance, time } from '../parts/format.ts';
 import { Card, Facts, PageHead } from '../parts/page.tsx';
+import { ClientSettingsCard } from './client-settings.tsx';
 
 const DAY = 86_400;
 const EXPIRES_IN = [
@@ -40,7 +41,7 @@ export function ImplementationPage({ client }: { client: string }) {
       ) : (
         <>
           <ProfileApi client={client} settings={settings.data} />
-          <Lifetime client={client} settings={settings.data} />
+          <ClientSettingsCard client={client} settings={settings.data} />
         </>
       )}
     </>
@@ -62,8 +63,8 @@ function Account({ client }: { client: string }) {
         ]}
       />
       <p className="muted">
-        Programs send their calls to the server above. One with Adobe's host name built in is led here by
-        name.
+        Programs send their calls to the server above. A program with Adobe’s host name built in reaches it
+        through that name.
       </p>
     </Card>
   );
@@ -105,7 +106,7 @@ function ProfileApi({ client, settings }: { client: string; settings: ClientSett
       <p className="muted">
         {isOn
           ? 'Fetch, update, batch upload and batch status need the profile token. Visits never do.'
-          : 'Everybody who reaches this server may read and write the profiles of this client.'}
+          : 'Everybody who can reach this server may read and write the profiles of this client.'}
       </p>
       {isOn && token.data === null && (
         <div className="note note-warn" role="status">
@@ -175,14 +176,14 @@ function Token({ client, token }: { client: string; token: ClientToken | null })
           act={() => make.mutateAsync(days * DAY)}
         >
           <p>
-            The present token ends at once. Every program that uses it is refused until it has the new one,
+            The current token ends at once. Every program that uses it is refused until it has the new one,
             which is good for {counted(days, 'day')}.
           </p>
         </DialogButton>
         {token && (
           <ConfirmButton
             label="End token"
-            title="End the present token?"
+            title="End the current token?"
             confirm="End token"
             act={() => end.mutateAsync()}
           >
@@ -192,42 +193,5 @@ function Token({ client, token }: { client: string; token: ClientToken | null })
         <CurlButton path={paths.token(client, String(days * DAY))} method="POST" />
       </div>
     </div>
-  );
-}
-
-function Lifetime({ client, settings }: { client: string; settings: ClientSettings }) {
-  const present = settings.profileLifetimeDays ?? 14;
-  const [text, setText] = useState(String(present));
-  const change = useChangeSettings(client);
-  const days = Number(text);
-  const isValid = Number.isInteger(days) && days >= 1 && days <= 90;
-  return (
-    <Card title="Profile lifetime">
-      <form
-        className="lifetime"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (isValid) change.mutate({ profileLifetimeDays: days });
-        }}
-      >
-        <TextField value={text} onChange={setText} inputMode="numeric" isInvalid={!isValid}>
-          <Label>Days after the last write, 1 to 90</Label>
-          <Input />
-        </TextField>
-        <Button
-          type="submit"
-          className="button"
-          isDisabled={!isValid || days === present || change.isPending}
-        >
-          Save
-        </Button>
-        <span role="status" className="muted">
-          {change.isSuccess && days === present ? 'Saved.' : ''}
-        </span>
-      </form>
-      {!isValid && <p className="bad-words">It must be a whole number of days from 1 to 90.</p>}
-      {change.isError && <Failure error={change.error} />}
-      <p className="muted">A profile takes a changed lifetime on with its next write.</p>
-    </Card>
   );
 }

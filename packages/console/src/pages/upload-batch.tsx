@@ -3,17 +3,27 @@ import { useState } from 'react';
 import { Button, DropZone, FileTrigger, Text } from 'react-aria-components';
 import { useLocation } from 'wouter';
 import { type CheckedFile, checkFile } from '../api/check-file.ts';
+import { batchOf, type CsvMapping, type CsvTable, isBatchFile, readCsv } from '../api/csv-table.ts';
 import { uploadBatch } from '../api/upload.ts';
 import { Failure } from '../parts/failure.tsx';
 import { bytes, count, counted } from '../parts/format.ts';
 import { Card, Facts } from '../parts/page.tsx';
 import { Progress } from '../parts/progress.tsx';
+import { MapColumns } from './map-columns.tsx';
 
-/** A file on its way: nothing → checking → checked → sending → the batch's own page, which shows it applied. */
+/**
+ * A file on its way: nothing → checking → (a table: mapping →) checked → sending → the batch's own page,
+ * which shows how it is applied.
+ */
 type Stage =
-  | { readonly at: 'nothing' | 'checking' }
+  | { readonly at: 'nothing'; readonly error?: Error }
+  | { readonly at: 'checking' }
+  | { readonly at: 'mapping'; readonly table: CsvTable }
   | { readonly at: 'checked'; readonly checked: CheckedFile; readonly error?: Error }
   | { readonly at: 'sending'; readonly checked: CheckedFile; readonly share: number };
+
+/** How many rows that will fail are shown. */
+const SHOWN_PROBLEMS = 5;
 
 export function UploadBatch({ client }: { client: string }) {
   const [stage, setStage] = useState<Stage>({ at: 'nothing' });
@@ -24,7 +34,23 @@ export function UploadBatch({ client }: { client: string }) {
   const take = async (file: File | undefined) => {
     if (!file) return;
     setStage({ at: 'checking' });
-    setStage({ at: 'checked', checked: await checkFile(file) });
+    if (await isBatchFile(file)) return setStage({ at: 'checked', checked: await checkFile(file) });
+    try {
+      setStage({ at: 'mapping', table: await readCsv(file) });
+    } catch (error) {
+      const { message } = error as Error;
+      setStage({
+        at: 'nothing',
+        error: new Error(`${file.name} is neither a batch nor a table. ${message}`),
+      });
+    }
+  };
+  const convert = async (table: CsvTable, mapping: CsvMapping) => {
+    const { file, problems } = batchOf(table, mapping);
+    const checked = await checkFile(file);
+    const told = [...problems, ...checked.problems].slice(0, SHOWN_PROBLEMS);
+    const badRows = checked.badRows + problems.length;
+    setStage({ at: 'checked', checked: { ...checked, badRows, problems: told } });
   };
   const send = async (checked: CheckedFile) => {
     const progress = (share: number) => setStage({ at: 'sending', checked, share });
@@ -50,16 +76,24 @@ export function UploadBatch({ client }: { client: string }) {
           }}
         >
           <Text slot="label">
-            {stage.at === 'checking' ? 'Checking the file…' : 'Drop a batch file here'}
+            {stage.at === 'checking' ? 'Reading the file…' : 'Drop a batch or a CSV file here'}
           </Text>
           <FileTrigger onSelect={(files) => void take(files?.[0])}>
             <Button className="button">Choose a file</Button>
           </FileTrigger>
           <p className="muted">
-            The first line names the columns, as in <code>batch=thirdPartyId,country,plan</code>; plain or
-            gzip.
+            A batch, whose first line is such as <code>batch=thirdPartyId,country,plan</code> (plain or gzip),
+            or a CSV table, whose columns you then map.
           </p>
         </DropZone>
+      )}
+      {stage.at === 'nothing' && stage.error && <Failure error={stage.error} />}
+      {stage.at === 'mapping' && (
+        <MapColumns
+          table={stage.table}
+          use={(mapping) => void convert(stage.table, mapping)}
+          leave={() => setStage({ at: 'nothing' })}
+        />
       )}
       {stage.at === 'checked' && (
         <div className="checked">

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { BatchRow } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
-import { copyRows, writeHeader, writeRow } from './batch-writer.ts';
+import { writeHeader, writeRow } from './batch-text.ts';
+import { copyRows } from './batch-writer.ts';
 
 function read(file: string | Uint8Array): { reader: BatchReader; rows: BatchRow[] } {
   const reader = new BatchReader();

@@ -1,39 +1,9 @@
-/** Writes the batch format (contract section 6). What it writes, the reader returns to the letter. */
+/** Copies rows of a batch into a file that can be sent again (contract section 6). */
 
 import type { ReadBytes } from '../storage/batch-file-store.ts';
 import { LF } from '../wire/line-feed.ts';
 import { type BatchHeader, type BatchRow, grouped } from './batch-format.ts';
-import type { BatchKey } from './column-name.ts';
-
-/**
- * `batch=` and the header row, with its line end.
- *
- * @param names attribute names without `profile.`; they are written as they are, the checker judges them
- * @throws RangeError when a name is not well-formed Unicode
- */
-export function writeHeader(key: BatchKey, names: readonly string[]): string {
-  return `batch=${[key, ...names.map(writeCell)].join(',')}\n`;
-}
-
-/**
- * One row with its line end.
- *
- * @param id with its location hint, if it bears one
- * @param values in the order of the header's names; undefined and empty ones set nothing, for the format has no word for them
- * @throws RangeError when the id or a value is not well-formed Unicode
- */
-export function writeRow(id: string, values: readonly (string | undefined)[]): string {
-  let row = writeCell(id);
-  let empty = '';
-  for (const value of values) {
-    empty += ',';
-    if (value === undefined || value === '') continue;
-    row += empty + writeCell(value);
-    empty = '';
-  }
-  // A row of nothing but line end would be no row at all.
-  return row === '' ? ',\n' : `${row}\n`;
-}
+import { writeHeader } from './batch-text.ts';
 
 /**
  * A file of some rows of a batch, to the letter as they came in, that can be sent again as it is.
@@ -64,11 +34,3 @@ export async function* copyRows(
 }
 
 const LINE_END = Buffer.from('\n');
-
-/** One cell. Encodes all but letters, digits and `-_.!~*'()`, so that the file is right for servers that decode it as a form as well. */
-export function writeCell(text: string): string {
-  if (PLAIN.test(text)) return text;
-  if (!text.isWellFormed()) throw new RangeError(`${JSON.stringify(text)} is not well-formed Unicode`);
-  return encodeURIComponent(text);
-}
-const PLAIN = /^[\w.!~*'()-]*$/;

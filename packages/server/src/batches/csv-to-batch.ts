@@ -4,7 +4,7 @@ import { idProblem } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import { grouped, MAX_ROW_BYTES } from './batch-format.ts';
 import { quotedName } from './batch-header.ts';
-import { writeHeader, writeRow } from './batch-writer.ts';
+import { writeHeader, writeRow } from './batch-text.ts';
 import { type BatchKey, columnProblem } from './column-name.ts';
 import { spreadsheetRecords } from './csv-records.ts';
 

@@ -27,7 +27,7 @@ import type { StateSettings } from '../domain/visitor-state.ts';
 import { QuiverError } from '../errors.ts';
 import { grouped, MAX_BATCH_ROWS, type UnreadableRow, type UpdateRow } from './batch-format.ts';
 import { quotedName } from './batch-header.ts';
-import { writeCell } from './batch-writer.ts';
+import { writeCell } from './batch-text.ts';
 import type { CsvRecord } from './csv-records.ts';
 import type { PlaceholderRows } from './row-parser.ts';
 

@@ -4,7 +4,7 @@ import { QuiverError } from '../errors.ts';
 import type { ReadBytes } from '../storage/batch-file-store.ts';
 import type { BatchLimits } from './batch-check.ts';
 import { type BatchHeader, type BatchRow, grouped, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from './batch-format.ts';
-import { writeHeader } from './batch-writer.ts';
+import { writeHeader } from './batch-text.ts';
 
 /** Rows that follow each other in a file and make one batch together with its header. */
 export interface BatchPart {
