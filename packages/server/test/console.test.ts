@@ -137,7 +137,9 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       excused.push(...removed);
       await visit(tntId, `crm-${width}`);
       await open('demo/profiles');
-      await look('no profile sought');
+      await page.getByRole('heading', { name: 'Written last' }).waitFor();
+      await page.getByRole('link', { name: `crm-${width}`, exact: true }).waitFor();
+      await look('profiles written last');
       for (const id of [tntId, `crm-${width}`, ecid]) {
         await page.getByLabel('Visitor id').fill(id);
         await page.keyboard.press('Enter');
@@ -227,7 +229,8 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByText('2 rows will fail').waitFor();
       await look('a checked file');
       await page.getByRole('button', { name: 'Send 3 rows' }).click();
-      await page.getByText('3 of 3 rows').waitFor();
+      await page.getByText('Complete, 2 failed').waitFor();
+      await page.getByText('3 of 3 rows, 2 failed').waitFor();
       await page.getByRole('cell', { name: 'the id is missing' }).waitFor();
       await page.getByRole('cell', { name: /"plan" has a % that is not followed/ }).waitFor();
       await look('a batch with failed rows');
@@ -265,7 +268,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect((await update()).status).toBe(403);
       expect((await update({ authorization: `Bearer ${token}` })).status).toBe(404);
       await page.getByRole('button', { name: 'Generate New Profile Authentication Token' }).click();
-      await page.getByRole('dialog').getByText('The present token ends at once.').waitFor();
+      await page.getByRole('dialog').getByText('The current token ends at once.').waitFor();
       await page.getByRole('dialog').getByRole('button', { name: 'Generate' }).click();
       await page.getByRole('dialog').waitFor({ state: 'detached' });
       expect((await update({ authorization: `Bearer ${token}` })).status).toBe(403);
@@ -273,11 +276,114 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByRole('dialog').getByRole('button', { name: 'End token' }).click();
       await page.getByText('every profile API call is refused').waitFor();
       await page.getByText('Require Authentication').click();
-      await page.getByText('Everybody who reaches this server').waitFor();
-      await page.getByLabel('Days after the last write').fill('30');
-      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('Everybody who can reach this server').waitFor();
+      await page.getByLabel('Profile lifetime, in days').fill('30');
+      await page.getByRole('button', { name: 'Save Profile lifetime, in days' }).click();
       await page.getByText('Saved.').waitFor();
       expect(await adminGet(`${client}/target/clients/settings`)).toMatchObject({ profileLifetimeDays: 30 });
+    });
+
+    test('nothing fails silently: an empty value, a prefix, a name that is taken, a misspelt setting', async () => {
+      const visitor = `careful${width}`;
+      await visit(visitor, `crm-careful${width}`);
+      await open(`demo/profiles?id=${visitor}`);
+      const value = page.getByLabel('Value', { exact: true });
+      await page.getByRole('button', { name: 'Add attribute' }).click();
+      await page.getByLabel('Name', { exact: true }).fill('profile.country');
+      await page.getByText('is how requests write the name').waitFor();
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByText('An attribute needs a value').waitFor();
+      await value.fill('spain');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByText('This profile has an attribute').waitFor();
+      expect(await fetched(visitor, 'country')).toBe('france');
+      await look('asking before a value goes');
+      await page.getByRole('button', { name: 'Replace its value' }).click();
+      await page.getByText('spain', { exact: true }).waitFor();
+      expect(await fetched(visitor, 'country')).toBe('spain');
+      await page.getByRole('button', { name: 'Change country' }).click();
+      await page.keyboard.press('Escape');
+      await value.waitFor({ state: 'detached' });
+      expect(await focusedName()).toBe('Change country');
+
+      excused.push(noToken('demo'));
+      await open('demo/implementation');
+      await page.getByText('Other settings').click();
+      await page.getByLabel('Name', { exact: true }).fill('profileLifetimeDay');
+      await page.getByLabel('Value, as JSON').fill('5');
+      await page.getByRole('button', { name: 'Set', exact: true }).click();
+      await page.getByText('Stored, but:').waitFor();
+      await look('a misspelt setting');
+    });
+
+    test('a profile with many attributes, long values and hostile names is shown whole, as it is', async () => {
+      const visitor = `large${width}`;
+      const many = Object.fromEntries(Array.from({ length: 250 }, (_, n) => [`a${n}`, String(n)]));
+      await visit(visitor, `crm-large${width}`, {
+        ...many,
+        long: 'word '.repeat(100),
+        'right\u202eleft': '\u200b',
+      });
+      await open(`demo/profiles?id=${visitor}`);
+      await page.getByText('1 to 100 of 25').waitFor();
+      await page.getByRole('button', { name: 'Next' }).click();
+      await page.getByText('101 to 200 of 25').waitFor();
+      await page.getByLabel('Filter by name or value').fill('right');
+      await page.getByRole('rowheader', { name: 'right\\u202eleft' }).waitFor();
+      await page.getByRole('cell', { name: '\\u200b' }).waitFor();
+      await page.getByLabel('Filter by name or value').fill('long');
+      await page.getByRole('button', { name: 'Show all of long' }).click();
+      await look('a long value');
+    });
+
+    test('a CSV table becomes a batch, its columns mapped', async () => {
+      await open('demo/batches');
+      const chosen = page.waitForEvent('filechooser');
+      await page.getByRole('button', { name: 'Choose a file' }).click();
+      const table = `customer id;Home town;note\ncsv${width}-1;"Köln; Rhein";x\ncsv${width}/2;Paris;y\n`;
+      await (await chosen).setFiles({ name: 'p.csv', mimeType: 'text/csv', buffer: Buffer.from(table) });
+      await page.getByLabel('Attribute for Home town').fill('town');
+      await page.getByLabel('Attribute for note').fill('');
+      await look('columns of a table');
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.getByText('1 row will fail').waitFor();
+      await page.getByRole('button', { name: 'Send 2 rows' }).click();
+      await page.getByText('Complete, 1 failed').waitFor();
+      expect(await fetched(`thirdPartyId/csv${width}-1`, 'town')).toBe('Köln; Rhein');
+      expect(await fetched(`thirdPartyId/csv${width}-1`, 'note')).toBeUndefined();
+    });
+
+    test('a session that ends elsewhere keeps what was typed, and says why', async () => {
+      const visitor = `kept${width}`;
+      await visit(visitor, `crm-kept${width}`);
+      await open(`demo/profiles?id=${visitor}`);
+      await page.getByRole('button', { name: 'Add attribute' }).click();
+      await page.getByLabel('Name', { exact: true }).fill('typed');
+      await page.getByLabel('Value', { exact: true }).fill('before');
+      // The cookie goes, as after twelve hours.
+      await context.clearCookies();
+      await page.getByRole('heading', { name: 'Your session has ended' }).waitFor();
+      await look('a session that has ended');
+      await page.getByLabel('Admin token').fill(quiver.adminToken);
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'Your session has ended' }).waitFor({ state: 'detached' });
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByText('before', { exact: true }).waitFor();
+      expect(await fetched(visitor, 'typed')).toBe('before');
+      complaints = complaints.filter((one) => !one.startsWith('401 '));
+    });
+
+    test('a server that is away is said once, and what was shown stays', async () => {
+      await open('demo/overview');
+      await page.getByText('Mbox calls').first().waitFor();
+      await context.setOffline(true);
+      await page.getByText('The server does not answer').waitFor({ timeout: 30_000 });
+      expect(await page.getByRole('alert').count()).toBe(1);
+      await page.getByText('Mbox calls').first().waitFor();
+      await context.setOffline(false);
+      await page.getByRole('button', { name: 'Try again' }).click();
+      await page.getByText('The server does not answer').waitFor({ state: 'detached' });
+      complaints = complaints.filter((one) => !one.includes('ERR_INTERNET_DISCONNECTED'));
     });
 
     test('links are deep: a page that is opened by its address is there after signing in; one that is none says so', async () => {
@@ -320,6 +426,10 @@ function focused(): Promise<string> {
   return page.evaluate("document.activeElement?.textContent ?? ''");
 }
 
+function focusedName(): Promise<string> {
+  return page.evaluate("document.activeElement?.getAttribute('aria-label') ?? ''");
+}
+
 async function signIn(): Promise<void> {
   await page.getByLabel('Admin token').fill(quiver.adminToken);
   await page.keyboard.press('Enter');
@@ -338,14 +448,19 @@ async function open(path: string): Promise<void> {
 
 const look = (what: string) => lookAt(page, what);
 
-async function visit(tntId: string, thirdPartyId: string): Promise<void> {
-  const marketingCloudVisitorId = `${thirdPartyId.slice(4)}0123456789012345678901234567890`;
+async function visit(
+  tntId: string,
+  thirdPartyId: string,
+  profileParameters: Record<string, string> = { country: 'france' },
+): Promise<void> {
+  const digits = thirdPartyId.slice(4);
+  const ecid = { marketingCloudVisitorId: `${digits}0123456789012345678901234567890` };
   const { status } = await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s`, {
     method: 'POST',
     body: JSON.stringify({
-      id: { tntId, thirdPartyId, marketingCloudVisitorId },
+      id: { tntId, thirdPartyId, ...(/^\d+$/.test(digits) && ecid) },
       context: { channel: 'web' },
-      execute: { pageLoad: { profileParameters: { country: 'france' } } },
+      execute: { pageLoad: { profileParameters } },
     }),
   });
   expect(status).toBe(200);
