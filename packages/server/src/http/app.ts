@@ -61,7 +61,6 @@ import { callerFinder } from '../wire/trusted-proxies.ts';
 import type { Watch } from '../wire/watch.ts';
 import type { Answering } from './answering.ts';
 import { consoleRoutes } from './console-routes.ts';
-import { docsRoutes } from './docs-routes.ts';
 import { type EntranceOptions, makeEntrance } from './entrance.ts';
 import { healthRoutes } from './health-routes.ts';
 import { openApiDocument, openApiRoute } from './openapi.ts';
@@ -239,7 +238,6 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     rootRoute(version), //                        open
     ...healthRoutes(parts), //                    open
     openApiRoute(document), //                    open
-    ...docsRoutes(document), //                   open
     ...consoleRoutes(), //                        open
     ...(parts.journal
       ? journalRoutes({ source: parts.journal.source, base: '/requests', tag: 'Running it', version })

@@ -1,12 +1,12 @@
 /**
- * `/console/`: the built pages for administrators; the server reads them once and keeps them in
- * memory.
+ * The built pages: `/console/` for administrators, and `/docs`, the description of the API. The
+ * server reads them once and keeps them in memory.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { brotliCompressSync, constants } from 'node:zlib';
+import { brotliDecompressSync } from 'node:zlib';
 import { embedded } from '../embedded.ts';
 import { QuiverError } from '../errors.ts';
 import { PACKAGE_FOLDER } from '../package-folder.ts';
@@ -39,19 +39,31 @@ const NOT_BUILT =
   'The console is not built. In a checkout, npm start builds it; or run: npm run build -w packages/console\n';
 
 interface BuiltFile {
-  readonly plain: Uint8Array<ArrayBuffer>;
-  readonly brotli: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Whether the bytes are compressed with Brotli, as scripts and styles are. */
+  readonly isBrotli: boolean;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
- * The console's page and its files. Every other path under `/console/` is one of the page's own
- * links and gets the page.
+ * The pages and their files. Every other path under `/console/` is one of the console's own links
+ * and gets its page.
  *
  * @param folder where the built console is; the one of this package by default
  */
 export function consoleRoutes(folder = BUILT): Route[] {
   let built: ReadonlyMap<string, BuiltFile> | undefined;
+  /** One of the files, or that of the name `otherwise`. */
+  const page = (call: Call, name: string, otherwise?: string): Reply => {
+    // A console that is missing may still be built while the server runs; once read, it stays the
+    // same until the next start.
+    built ??= readBuilt(embedded()?.consoleFiles ?? filesIn(folder));
+    if (!built) return new Reply(NOT_BUILT, 404, { ...SECURITY, 'content-type': 'text/plain;charset=UTF-8' });
+    const file = built.get(name) ?? (otherwise === undefined ? undefined : built.get(otherwise));
+    // A missing file must not return the page: a browser would read HTML as a script.
+    if (file === undefined) throw new QuiverError('not-found', `No such path: ${call.path}`);
+    return fileReply(file, call);
+  };
   const shared = { method: 'GET', guard: 'open', style: 'plain', cors: 'none', scope: 'server' } as const;
 
   return [
@@ -64,6 +76,21 @@ export function consoleRoutes(folder = BUILT): Route[] {
         responses: { 308: { description: 'To `/console/`' } },
       },
       handle: () => new Reply(null, 308, { location: PREFIX }),
+    },
+    {
+      ...shared,
+      path: '/docs',
+      describe: {
+        tags: ['Running it'],
+        summary: 'The description of the API as a page, with a form for each call',
+        responses: {
+          200: {
+            description: 'HTML',
+            content: { 'text/html': { schema: z.string(), example: '<!doctype html>' } },
+          },
+        },
+      },
+      handle: (call) => page(call, 'docs.html'),
     },
     {
       ...shared,
@@ -80,27 +107,19 @@ export function consoleRoutes(folder = BUILT): Route[] {
         },
       },
       handle(call) {
-        // A console that is missing may still be built while the server runs; once read, it stays
-        // the same until the next start.
-        built ??= readBuilt(embedded()?.consoleFiles ?? filesIn(folder));
-        if (!built)
-          return new Reply(NOT_BUILT, 404, { ...SECURITY, 'content-type': 'text/plain;charset=UTF-8' });
-        return fileReply(built, call);
+        const name = call.sentParam('path')!;
+        return page(call, name, name.startsWith('assets/') ? undefined : 'index.html');
       },
     },
   ];
 }
 
-function fileReply(built: ReadonlyMap<string, BuiltFile>, call: Call): Reply {
-  const { path, request } = call;
-  const name = call.sentParam('path')!;
-  // A missing file must not return the page: a browser would read HTML as a script.
-  if (name.startsWith('assets/') && !built.has(name))
-    throw new QuiverError('not-found', `No such path: ${path}`);
-  const { plain, brotli, headers } = built.get(name) ?? built.get('index.html')!;
-  return /\bbr\b/.test(request.headers.get('accept-encoding') ?? '')
-    ? new Reply(brotli, 200, { ...headers, 'content-encoding': 'br' })
-    : new Reply(plain, 200, headers);
+function fileReply({ bytes, isBrotli, headers }: BuiltFile, { request }: Call): Reply {
+  if (!isBrotli) return new Reply(bytes, 200, headers);
+  const takesBrotli = /\bbr\b/.test(request.headers.get('accept-encoding') ?? '');
+  return takesBrotli
+    ? new Reply(bytes, 200, { ...headers, 'content-encoding': 'br' })
+    : new Reply(new Uint8Array(brotliDecompressSync(bytes)), 200, headers);
 }
 
 /** The location of each built file, by its path within the console. */
@@ -115,25 +134,22 @@ function filesIn(folder: string): ReadonlyMap<string, string> {
   );
 }
 
-/**
- * All built files by their path; a few hundred kilobytes, compressed once. Undefined when the page
- * itself is missing.
- */
+/** All built files by their path. Undefined when the console's page is missing. */
 function readBuilt(places: ReadonlyMap<string, string>): ReadonlyMap<string, BuiltFile> | undefined {
   if (!places.has('index.html')) return undefined;
   const files = new Map<string, BuiltFile>();
-  for (const [name, file] of places) {
-    const plain = new Uint8Array(readFileSync(file));
-    const packed = brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } });
+  for (const [place, file] of places) {
+    const isBrotli = place.endsWith('.br');
+    const name = isBrotli ? place.slice(0, -'.br'.length) : place;
     files.set(name, {
-      plain,
-      brotli: new Uint8Array(packed),
+      bytes: new Uint8Array(readFileSync(file)),
+      isBrotli,
       headers: {
         ...SECURITY,
         'content-type': TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream',
         // The names of files under assets/ change with their content.
         'cache-control': name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-store',
-        vary: 'Accept-Encoding',
+        ...(isBrotli && { vary: 'Accept-Encoding' }),
       },
     });
   }
