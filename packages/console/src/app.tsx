@@ -4,9 +4,9 @@ import { type Session, useSession } from './api/session.ts';
 import { BatchPage } from './pages/batch-page.tsx';
 import { BatchesPage } from './pages/batches-page.tsx';
 import { EdgesPage } from './pages/edges-page.tsx';
+import { HomePage } from './pages/home-page.tsx';
 import { ImplementationPage } from './pages/implementation-page.tsx';
 import { NotFoundPage } from './pages/not-found-page.tsx';
-import { OverviewPage } from './pages/overview-page.tsx';
 import { ProfilesPage } from './pages/profiles-page.tsx';
 import { RequestsPage } from './pages/requests-page.tsx';
 import { SignInAgain } from './pages/sign-in-again.tsx';
@@ -35,7 +35,7 @@ function SignedIn({ clients, hasEnded }: Session) {
   if (server.isPending) return <p className="loading">Loading…</p>;
   // A sandbox makes a client when it is first named, and is looked at for what it is sent.
   const isSandbox = server.data?.sandbox === true;
-  const first = `/${encodeURIComponent(home)}/${isSandbox ? 'requests' : 'overview'}`;
+  const first = `/${encodeURIComponent(home)}/${isSandbox ? 'requests' : 'home'}`;
   const served = server.data?.clients ?? clients;
   return (
     <Switch>
@@ -62,10 +62,10 @@ function Pages({ client }: { client: string }) {
   return (
     <Switch>
       <Route path="/:client">
-        <Redirect to={`/${encodeURIComponent(client)}/overview`} replace />
+        <Redirect to={`/${encodeURIComponent(client)}/home`} replace />
       </Route>
-      <Route path="/:client/overview">
-        <OverviewPage client={client} />
+      <Route path="/:client/home">
+        <HomePage client={client} />
       </Route>
       <Route path="/:client/profiles">
         <ProfilesPage client={client} />
@@ -86,7 +86,7 @@ function Pages({ client }: { client: string }) {
         <ImplementationPage client={client} />
       </Route>
       <Route>
-        <NotFoundPage to={`/${encodeURIComponent(client)}/overview`} />
+        <NotFoundPage to={`/${encodeURIComponent(client)}/home`} />
       </Route>
     </Switch>
   );

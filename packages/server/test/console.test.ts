@@ -76,7 +76,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByText('This is not the admin token of this server.').waitFor();
       await page.getByLabel('Admin token').fill(quiver.adminToken);
       await page.keyboard.press('Enter');
-      await heading('Overview').waitFor();
+      await heading('Home').waitFor();
       const [cookie, ...others] = await context.cookies();
       expect(others).toEqual([]);
       expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict', secure: false });
@@ -98,7 +98,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByLabel('Admin token').waitFor();
       await page.keyboard.type(quiver.adminToken);
       await page.keyboard.press('Enter');
-      await heading('Overview').waitFor();
+      await heading('Home').waitFor();
       await page.evaluate('document.activeElement?.blur()');
       await page.keyboard.press('Tab');
       expect(await focused()).toBe('Skip to content');
@@ -108,18 +108,18 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await heading('Implementation').waitFor();
     });
 
-    test('overview: what the server is, what was used, the latest batches; and the way to another client', async () => {
-      await open('demo/overview');
+    test('home: what the server does now, what was used, the latest batches, what it is; and the way to another client', async () => {
+      await open('demo/home');
       await page.getByText('Mbox calls').first().waitFor();
       await page
         .getByRole('link', { name: /^demo-\d+-\d{8}$/ })
         .first()
         .waitFor();
-      await look('overview');
+      await look('home');
       await page.getByLabel('Client').selectOption('acme');
       await page.getByText('No batch yet.').first().waitFor();
       await look('an empty client');
-      expect(page.url()).toBe(`${quiver.url}/console/acme/overview`);
+      expect(page.url()).toBe(`${quiver.url}/console/acme/home`);
     });
 
     test('edges: this cluster, and how to have more of them', async () => {
@@ -374,7 +374,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
     });
 
     test('a server that is away is said once, and what was shown stays', async () => {
-      await open('demo/overview');
+      await open('demo/home');
       await page.getByText('Mbox calls').first().waitFor();
       await context.setOffline(true);
       await page.getByText('The server does not answer').waitFor({ timeout: 30_000 });
@@ -384,6 +384,30 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByRole('button', { name: 'Try again' }).click();
       await page.getByText('The server does not answer').waitFor({ state: 'detached' });
       complaints = complaints.filter((one) => !one.includes('ERR_INTERNET_DISCONNECTED'));
+    });
+
+    test('the description of the API is a page whose forms ask this server', async () => {
+      await page.goto(`${quiver.url}/docs`);
+      expect(await page.evaluate("document.documentElement.classList.contains('dark-mode')")).toBe(
+        colorScheme === 'dark',
+      );
+      const probe = page.locator('.opblock', { has: page.locator('[data-path="/healthz"]') });
+      await probe.locator('.opblock-summary-control').click();
+      await probe.getByRole('button', { name: 'Try it out' }).click();
+      await probe.getByRole('button', { name: 'Execute' }).click();
+      await probe.locator('.live-responses-table .response-col_status', { hasText: '200' }).waitFor();
+      await probe.locator('.live-responses-table', { hasText: 'ok' }).waitFor();
+    });
+
+    test('the first page is small: under 250 KB compressed', async () => {
+      await page.goto(`${quiver.url}/console/`);
+      await page.getByLabel('Admin token').waitFor();
+      const sizes: number[] = await page.evaluate(
+        "performance.getEntriesByType('resource').map(({ encodedBodySize }) => encodedBodySize)",
+      );
+      const loaded = sizes.reduce((sum, size) => sum + size, 0);
+      expect(loaded).toBeGreaterThan(20_000);
+      expect(loaded).toBeLessThan(250_000);
     });
 
     test('links are deep: a page that is opened by its address is there after signing in; one that is none says so', async () => {
@@ -397,7 +421,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
 
     test('every view can be copied as a curl line', async () => {
       excused.push(noToken('demo'));
-      for (const path of ['overview', 'profiles?id=crm-1001', 'batches', 'edges', 'implementation']) {
+      for (const path of ['home', 'profiles?id=crm-1001', 'batches', 'edges', 'implementation']) {
         await open(`demo/${path}`);
         await page.getByRole('button', { name: 'Copy as curl' }).first().click();
         const copied = await page.evaluate('navigator.clipboard.readText()');

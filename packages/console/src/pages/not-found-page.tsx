@@ -9,7 +9,7 @@ export function NotFoundPage({ to }: { to: string }) {
         intro="This link leads to no page, or to a client that this server does not serve."
       />
       <Link className="button button-solid" href={to}>
-        Go to the overview
+        Go home
       </Link>
     </div>
   );

@@ -31,6 +31,12 @@ export function bytes(value: number): string {
   return `${scaled.toLocaleString(undefined, { maximumFractionDigits: scaled < 10 ? 1 : 0 })} ${unit}`;
 }
 
+/** A duration, given in seconds: `0.4 ms`, `12 ms`. */
+export function milliseconds(seconds: number): string {
+  const ms = seconds * 1000;
+  return `${ms.toLocaleString(undefined, { maximumFractionDigits: ms < 10 ? 1 : 0 })} ms`;
+}
+
 /** How far a moment is from now: “3 minutes ago”, “in 14 days”. */
 export function distance(iso: string): string {
   const seconds = (Date.parse(iso) - Date.now()) / 1000;

@@ -8,7 +8,7 @@ import { Mark } from './mark.tsx';
 import { AwayIsSaid, isAway, Trouble, useTrouble } from './trouble.tsx';
 
 const PAGES = [
-  ['overview', 'Overview'],
+  ['home', 'Home'],
   ['profiles', 'Profiles'],
   ['requests', 'Requests'],
   ['batches', 'Batches'],
@@ -21,7 +21,7 @@ export function Frame(props: { client: string; clients: readonly string[]; child
   const { client, clients, children } = props;
   const [location, navigate] = useLocation();
   const signOut = useSignOut();
-  const page = location.split('/')[2] ?? 'overview';
+  const page = location.split('/')[2] ?? 'home';
   const trouble = useTrouble();
   const hasPeers = (useEdges(client).data?.length ?? 1) > 1;
   const pages = PAGES.filter(([name]) => name !== 'edges' || hasPeers || page === 'edges');
@@ -34,7 +34,7 @@ export function Frame(props: { client: string; clients: readonly string[]; child
         Skip to content
       </a>
       <header className="top">
-        <Link className="brand" href={to(client, 'overview')}>
+        <Link className="brand" href={to(client, 'home')}>
           <Mark /> Quiver
         </Link>
         <label className="client-picker">
