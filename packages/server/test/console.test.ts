@@ -25,7 +25,19 @@ const noToken = (client: string) => `404 /${client}/target/authentication/token`
 describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
   beforeAll(async () => {
     quiver = await startQuiver({
-      flags: ['--demo', '--client', 'demo', '--client', 'acme', '--workers', '1', '--log-level', 'error'],
+      flags: [
+        '--demo',
+        '--client',
+        'demo',
+        '--client',
+        'acme',
+        '--workers',
+        '1',
+        '--journal',
+        '1000',
+        '--log-level',
+        'error',
+      ],
     });
     browser = await launchBrowser();
   });
@@ -120,6 +132,52 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByText('No batch yet.').first().waitFor();
       await look('an empty client');
       expect(page.url()).toBe(`${quiver.url}/console/acme/home`);
+    });
+
+    test('found within three clicks: a new visitor, why a row failed, why a request got a 400, a token', async () => {
+      const visitor = `newcomer${width}`;
+      await visit(visitor, `crm-newcomer${width}`);
+      const bad = await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s`, {
+        method: 'POST',
+        body: `{"context":"none of ${width}"}`,
+      });
+      expect(bad.status).toBe(400);
+      const rows = `batch=thirdPartyId,plan\nclicks${width},50%\n`;
+      const sent = await fetch(`${quiver.url}/m2/demo/v2/profile/batchUpdate`, {
+        method: 'POST',
+        body: rows,
+      });
+      expect(sent.status).toBe(200);
+      const adminFetch = (path: string) => adminGet(`demo/target/${path}`);
+      await until('the batch is applied', async () => {
+        const { batches } = (await adminFetch('batches')) as { batches: { state: string }[] };
+        return batches[0]?.state === 'complete';
+      });
+      await open('demo');
+      await heading('Home').waitFor();
+
+      // The home page shows the refused call with its reason; one click shows it in full.
+      const refused = page.getByRole('row').filter({ hasText: '400' }).first();
+      await refused.filter({ hasText: 'context' }).waitFor();
+      await look('why a request got a 400');
+      await refused.getByRole('button').click();
+      await heading('The call in full').waitFor();
+
+      await page.getByRole('link', { name: 'Profiles', exact: true }).click();
+      await page.getByRole('link', { name: `crm-newcomer${width}`, exact: true }).click();
+      await page.getByRole('rowheader', { name: 'country' }).waitFor();
+      expect(await page.title()).toContain(`crm-newcomer${width}`);
+      await look('the visitor just created');
+
+      await page.getByRole('link', { name: 'Batches', exact: true }).click();
+      await page.getByRole('row').filter({ hasText: 'Complete, 1 failed' }).first().getByRole('link').click();
+      await page.getByRole('cell', { name: /has a % that is not followed/ }).waitFor();
+      await look('why a row failed');
+
+      excused.push(noToken('demo'));
+      await page.getByRole('link', { name: 'Implementation', exact: true }).click();
+      await page.getByRole('button', { name: 'Generate New Profile Authentication Token' }).waitFor();
+      await look('how to make a token');
     });
 
     test('edges: this cluster, and how to have more of them', async () => {

@@ -174,7 +174,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
     const quiver = await startQuiver({ flags: ['--workers', '2', '--journal', '100'] });
     try {
       await signIn(quiver.url, quiver.adminToken);
-      await page.getByRole('heading', { name: 'Overview' }).waitFor();
+      await page.getByRole('heading', { name: 'Home' }).waitFor();
       await page.getByRole('link', { name: 'Requests' }).click();
       await page.getByText('No call yet.').waitFor();
       await fetch(`${quiver.url}/rest/v1/profiles/someone?client=demo`);

@@ -8,7 +8,8 @@ const WINDOW_MS = 60_000;
 const BUCKET = /^http_request_duration_seconds_bucket\{(.*)\} (\S+)$/;
 const LABEL = /(\w+)="([^"]*)"/g;
 /** The console asks these itself, so they do not count as traffic. */
-const NOT_TRAFFIC = /^(\/console|\/\{client\}\/target|\/docs|\/openapi|\/metrics|\/healthz|\/readyz|\/requests)/;
+const NOT_TRAFFIC =
+  /^(\/console|\/\{client\}\/target|\/docs|\/openapi|\/metrics|\/healthz|\/readyz|\/requests)/;
 
 /** Requests so far, by upper bound of their latency in seconds; each bound includes those below it. */
 export interface Reading {

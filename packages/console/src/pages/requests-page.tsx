@@ -1,6 +1,7 @@
 import type { JournalCall } from 'quiver-client';
 import { useState } from 'react';
 import { Button } from 'react-aria-components';
+import { useSearch } from 'wouter';
 import { useServer } from '../api/queries.ts';
 import { useRequests } from '../api/requests.ts';
 import { Command, CurlButton } from '../parts/copy.tsx';
@@ -59,7 +60,7 @@ function Live(props: { client: string; at: '/requests' | '/sandbox/requests'; is
   const [ofAll, setOfAll] = useState(isSandbox);
   const [filter, setFilter] = useState<Filter>(NO_FILTER);
   const [pausedAt, setPausedAt] = useState<number>();
-  const [openId, setOpenId] = useState<number>();
+  const [openId, setOpenId] = useState<number | undefined>(useLinkedCall());
   const { calls, error, clear } = useRequests(client, at, ofAll);
   const fitting = (calls ?? []).filter((call) => fits(call, filter));
   const shown = fitting.filter(({ id }) => pausedAt === undefined || id <= pausedAt).reverse();
@@ -105,6 +106,12 @@ function Live(props: { client: string; at: '/requests' | '/sandbox/requests'; is
       {open && <RequestDetails call={open} isSandbox={isSandbox} close={() => setOpenId(undefined)} />}
     </>
   );
+}
+
+/** The call that a link of another page names: `?call=17`. */
+function useLinkedCall(): number | undefined {
+  const id = new URLSearchParams(useSearch()).get('call');
+  return id === null ? undefined : Number(id);
 }
 
 function fits(call: JournalCall, { text, route, isRefused }: Filter): boolean {
