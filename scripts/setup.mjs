@@ -84,13 +84,14 @@ const CONFIGS = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
 export function buildConsole() {
   compile('the client', CLIENT);
   const built = join(SERVER, 'dist', 'console', 'index.html');
-  const files = ['index.html', 'package.json', 'vite.config.ts'].map((name) => join(CONSOLE, name));
+  const files = ['index.html', 'docs.html', 'package.json', 'vite.config.ts'].map((name) => join(CONSOLE, name));
   const newest = Math.max(
     newestIn(join(CONSOLE, 'src')),
     newestIn(join(CONSOLE, 'public')),
     // The rules that the console shares with the server.
     newestIn(join(SERVER, 'src', 'domain')),
     modifiedAt(join(SERVER, 'src', 'batches', 'column-name.ts')),
+    modifiedAt(join(SERVER, 'src', 'batches', 'batch-text.ts')),
     newestIn(join(CLIENT, 'src')),
     ...files.map(modifiedAt),
   );
