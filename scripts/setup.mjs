@@ -84,7 +84,9 @@ const CONFIGS = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
 export function buildConsole() {
   compile('the client', CLIENT);
   const built = join(SERVER, 'dist', 'console', 'index.html');
-  const files = ['index.html', 'docs.html', 'package.json', 'vite.config.ts'].map((name) => join(CONSOLE, name));
+  const files = ['index.html', 'docs.html', 'package.json', 'vite.config.ts'].map((name) =>
+    join(CONSOLE, name),
+  );
   const newest = Math.max(
     newestIn(join(CONSOLE, 'src')),
     newestIn(join(CONSOLE, 'public')),
