@@ -25,7 +25,9 @@ export function AttributeForm(props: {
   const listId = useId();
   const hasPrefix = attribute === undefined && text.trim().startsWith(PREFIX);
   const name = attribute?.name ?? (hasPrefix ? text.trim().slice(PREFIX.length) : text.trim());
-  const existing = attribute ? undefined : profile.attributes.find((one) => one.name === name);
+  const existing = attribute
+    ? undefined
+    : profile.attributes.find((one) => one.name === name && one.value !== value);
   const problem =
     name === ''
       ? 'An attribute needs a name.'

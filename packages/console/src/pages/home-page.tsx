@@ -57,7 +57,7 @@ function Now({ client }: { client: string }) {
   const duration = (seconds: number | undefined) =>
     seconds === undefined ? undefined : milliseconds(seconds);
   return (
-    <Card title="Now" actions={<CurlButton path="/metrics" />}>
+    <Card title="Now" actions={<CurlButton path={paths.server(client)} />}>
       {live.isLoadingError && <Failure error={live.error} retry={() => void live.refetch()} />}
       <Figures
         figures={[
@@ -174,7 +174,7 @@ function AboutServer({ client }: { client: string }) {
   if (server.isLoadingError) return <Failure error={server.error} retry={() => void server.refetch()} />;
   const facts = server.data;
   return (
-    <Card title="Server" actions={<CurlButton path={paths.server(client)} />}>
+    <Card title="Server">
       {facts ? (
         <Facts
           facts={[

@@ -52,18 +52,7 @@ interface BuiltFile {
  * @param folder where the built console is; the one of this package by default
  */
 export function consoleRoutes(folder = BUILT): Route[] {
-  let built: ReadonlyMap<string, BuiltFile> | undefined;
-  /** One of the files, or that of the name `otherwise`. */
-  const page = (call: Call, name: string, otherwise?: string): Reply => {
-    // A console that is missing may still be built while the server runs; once read, it stays the
-    // same until the next start.
-    built ??= readBuilt(embedded()?.consoleFiles ?? filesIn(folder));
-    if (!built) return new Reply(NOT_BUILT, 404, { ...SECURITY, 'content-type': 'text/plain;charset=UTF-8' });
-    const file = built.get(name) ?? (otherwise === undefined ? undefined : built.get(otherwise));
-    // A missing file must not return the page: a browser would read HTML as a script.
-    if (file === undefined) throw new QuiverError('not-found', `No such path: ${call.path}`);
-    return fileReply(file, call);
-  };
+  const page = pagesOf(folder);
   const shared = { method: 'GET', guard: 'open', style: 'plain', cors: 'none', scope: 'server' } as const;
 
   return [
@@ -112,6 +101,21 @@ export function consoleRoutes(folder = BUILT): Route[] {
       },
     },
   ];
+}
+
+/** @returns a function that replies with a file, or with the one called `otherwise` if that is missing */
+function pagesOf(folder: string): (call: Call, name: string, otherwise?: string) => Reply {
+  let built: ReadonlyMap<string, BuiltFile> | undefined;
+  return (call, name, otherwise) => {
+    // A console that is missing may still be built while the server runs; once read, it stays the
+    // same until the next start.
+    built ??= readBuilt(embedded()?.consoleFiles ?? filesIn(folder));
+    if (!built) return new Reply(NOT_BUILT, 404, { ...SECURITY, 'content-type': 'text/plain;charset=UTF-8' });
+    const file = built.get(name) ?? (otherwise === undefined ? undefined : built.get(otherwise));
+    // A missing file must not return the page: a browser would read HTML as a script.
+    if (file === undefined) throw new QuiverError('not-found', `No such path: ${call.path}`);
+    return fileReply(file, call);
+  };
 }
 
 function fileReply({ bytes, isBrotli, headers }: BuiltFile, { request }: Call): Reply {
