@@ -34,13 +34,17 @@ function compressed(): Plugin {
     name: 'compressed',
     apply: 'build',
     enforce: 'post',
-    generateBundle(_, bundle) {
-      for (const [name, file] of Object.entries(bundle)) {
-        if (!/\.(js|css)$/.test(name)) continue;
-        const text = file.type === 'chunk' ? file.code : file.source;
-        this.emitFile({ type: 'asset', fileName: `${name}.br`, source: brotliCompressSync(text) });
-        delete bundle[name];
-      }
+    generateBundle: {
+      // After Vite has filled its own placeholders in for chunks that are loaded later.
+      order: 'post',
+      handler(_, bundle) {
+        for (const [name, file] of Object.entries(bundle)) {
+          if (!/\.(js|css)$/.test(name)) continue;
+          const text = file.type === 'chunk' ? file.code : file.source;
+          this.emitFile({ type: 'asset', fileName: `${name}.br`, source: brotliCompressSync(text) });
+          delete bundle[name];
+        }
+      },
     },
   };
 }
