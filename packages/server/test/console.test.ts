@@ -455,6 +455,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(await page.evaluate("document.documentElement.classList.contains('dark-mode')")).toBe(
         colorScheme === 'dark',
       );
+      await page.locator('.opblock-tag', { hasText: 'Running it' }).click();
       const probe = page.locator('.opblock', { has: page.locator('[data-path="/healthz"]') });
       await probe.locator('.opblock-summary-control').click();
       await probe.getByRole('button', { name: 'Try it out' }).click();
