@@ -412,7 +412,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByRole('button', { name: 'Continue' }).click();
       await page.getByText('1 row will fail').waitFor();
       await page.getByRole('button', { name: 'Send 2 rows' }).click();
-      await page.getByText('Complete, 1 failed').waitFor();
+      await page.getByText('2 of 2 rows, 1 failed').waitFor();
       expect(await fetched(`thirdPartyId/csv${width}-1`, 'town')).toBe('Köln; Rhein');
       expect(await fetched(`thirdPartyId/csv${width}-1`, 'note')).toBeUndefined();
     });

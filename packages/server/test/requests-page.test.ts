@@ -164,7 +164,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
     const without = await startQuiver({ flags: ['--workers', '1'] });
     try {
       await signIn(without.url, without.adminToken);
-      await page.getByRole('link', { name: 'Requests' }).click();
+      await page.getByRole('link', { name: 'Requests', exact: true }).click();
       await page.getByText('quiver serve --journal 1000').waitFor();
       await lookAt(page, 'no journal');
     } finally {
