@@ -175,7 +175,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
     try {
       await signIn(quiver.url, quiver.adminToken);
       await page.getByRole('heading', { name: 'Home' }).waitFor();
-      await page.getByRole('link', { name: 'Requests' }).click();
+      await page.getByRole('link', { name: 'Requests', exact: true }).click();
       await page.getByText('No call yet.').waitFor();
       await fetch(`${quiver.url}/rest/v1/profiles/someone?client=demo`);
       await row('someone').filter({ hasText: 'No profile found' }).waitFor();
