@@ -11,15 +11,16 @@ import { batches, luaId, postgresRows, redisCommands } from './profiles.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** Starts Quiver with one worker on `data`; `seconds` is how long it took until it was ready. */
-export async function startQuiver(runtime, data) {
+/** Starts Quiver with one worker on `data`, unless `more` flags say otherwise; `seconds` is how long it took until it was ready. */
+export async function startQuiver(runtime, data, ...more) {
   const [command, main] =
     runtime === 'bun'
       ? [bunPath(), join(SERVER, 'src/main.ts')]
       : [process.execPath, join(SERVER, 'dist/main.js')];
   const port = await freePort();
   const started = performance.now();
-  const flags = ['--port', String(port), '--workers', '1', '--data', data, '--log-level', 'error'];
+  const flags = ['--port', String(port), '--data', data, '--log-level', 'error', ...more];
+  if (!more.includes('--workers')) flags.push('--workers', '1');
   const child = start(command, [main, 'serve', ...flags], { stdio: ['ignore', 'ignore', 'inherit'] });
   const url = `http://127.0.0.1:${port}`;
   await until(() => answers(`${url}/readyz`), 'Quiver to be ready');
@@ -136,6 +137,13 @@ export async function startOverRedis(framework, redis) {
   return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid, ...redis.pids()] };
 }
 
+/** Fastify with `ioredis` over a cluster, on Node: the same work as Quiver's, by a script with WAIT. */
+export async function startOverCluster(cluster) {
+  const args = [join(HERE, 'over-cluster.mjs'), cluster.seeds];
+  const { child, match } = await startAndRead(process.execPath, args, /^(\d+)$/);
+  return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid, ...cluster.pids()] };
+}
+
 /** PostgreSQL with one table of profiles, attributes in a jsonb column. */
 export async function startPostgres() {
   // It does not run as root.
@@ -220,6 +228,21 @@ export const ask = {
     {["content-type"] = "application/x-www-form-urlencoded"}, "profile.attribute3=value+" .. math.random(1, 1000000))`,
   setInHash: (count) =>
     `return wrk.format("POST", "/", {}, "HSET/p:" .. ${luaId(`math.random(0, ${count - 1})`)} .. "/attribute3/value" .. math.random(1, 1000000))`,
+  /** The same work by a script (same-work.mjs), one attribute. */
+  setByScript: (count, sha) =>
+    `return wrk.format("POST", "/", {}, "EVALSHA/${sha}/1/p:" .. ${luaId(`math.random(0, ${count - 1})`)} .. "/" .. os.time() .. "/0/attribute3/value" .. math.random(1, 1000000))`,
+  /** The same work by a script, two attributes; whoever is not there is made. */
+  visitByScript: (count, sha) => `local id = ${visitor(count)}
+  return wrk.format("POST", "/", {}, "EVALSHA/${sha}/1/p:" .. id .. "/" .. os.time() .. "/1/page/p" .. math.random(1, 1000) .. "/cart/" .. math.random(1, 100))`,
+  /** To over-cluster.mjs. */
+  postUpdate: (count) => `return wrk.format("POST", "/update", {["content-type"] = "application/json"},
+    '{"id":"' .. ${luaId(`math.random(0, ${count - 1})`)} .. '","attributes":{"attribute3":"value ' .. math.random(1, 1000000) .. '"}}')`,
+  postVisit: (count) => `local id = ${visitor(count)}
+  return wrk.format("POST", "/visit", {["content-type"] = "application/json"},
+    '{"id":"' .. id .. '","attributes":{"page":"p' .. math.random(1, 1000) .. '","cart":"' .. math.random(1, 100) .. '"}}')`,
+  /** 90 % fetches, 8 % visits, 2 % updates. */
+  mixed: (count) => `local which = math.random()
+  if which < 0.9 then ${ask.fetch(count)} elseif which < 0.98 then ${ask.visit(count)} else ${ask.update(count)} end`,
   upsert: (count) => `return wrk.format("POST", "/profile", {["content-type"] = "application/json"},
     '{"id":"' .. ${luaId(`math.random(0, ${count - 1})`)} .. '","attributes":{"attribute3":"value ' .. math.random(1, 1000000) .. '"}}')`,
   visit: (count) => `local id = ${visitor(count)}

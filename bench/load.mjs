@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { folder, processorTime } from './processes.mjs';
 
 let scripts = 0;
+/** wrk does not print the 99.9th percentile by itself; it knows it in microseconds. */
+const TELL_TAIL =
+  'done = function(_, latency) io.write(string.format("p999 %f\\n", latency:percentile(99.9))) end\n';
 /** Whoever uses less processor time than this in so many milliseconds has nothing left to do. */
 const QUIET = { milliseconds: 1000, seconds: 0.02 };
 /** After so many looks it is loaded no more, quiet or not. */
@@ -14,15 +17,17 @@ const MOST_LOOKS = 60;
 /**
  * Loads one server for a round.
  *
- * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`
+ * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`; `meanwhile()`, if there is one, starts what goes on beside the
+ *   load and returns what ends it
  * It ends when the contender has done what the round left it to do, so that this counts as its own time and takes none from the next one.
  *
- * @returns requests a second, the 99th percentile in milliseconds, processor time a request in microseconds
+ * @returns requests a second, the 99th and 99.9th percentile in milliseconds, processor time a request in microseconds
  */
-function round({ url, pids, lua }, { seconds, connections }) {
+function round({ url, pids, lua, meanwhile }, { seconds, connections }) {
   scripts += 1;
   const script = join(folder, `${scripts}.lua`);
-  writeFileSync(script, `math.randomseed(${scripts})\nrequest = function()\n${lua}\nend\n`);
+  writeFileSync(script, `math.randomseed(${scripts})\nrequest = function()\n${lua}\nend\n${TELL_TAIL}`);
+  const end = meanwhile?.();
   const measured = pids();
   const before = processorTime(measured);
   const args = [
@@ -37,6 +42,7 @@ function round({ url, pids, lua }, { seconds, connections }) {
     url,
   ];
   const { stdout } = spawnSync('wrk', args, { encoding: 'utf8' });
+  end?.();
   if (/Non-2xx/.test(stdout) || !/requests in/.test(stdout)) throw new Error(`${url}: ${stdout}`);
   const requests = Number(/(\d+) requests in/.exec(stdout)[1]);
   const [, p99, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout);
@@ -44,6 +50,7 @@ function round({ url, pids, lua }, { seconds, connections }) {
   return {
     rate: Number(/Requests\/sec: +([\d.]+)/.exec(stdout)[1]),
     p99: Number(p99) * { us: 0.001, ms: 1, s: 1000 }[unit],
+    p999: Number(/p999 ([\d.]+)/.exec(stdout)[1]) / 1000,
     micros: ((processorTime(measured) - before) / requests) * 1e6,
   };
 }

@@ -1,13 +1,17 @@
 /** The profiles of a benchmark: ten attributes each, about 900 bytes as a fetch sends them, the same for everybody. */
 
-/** The id of a profile by its number; spread, so that neighbours do not lie side by side. */
+/** The four parts of an id: its number times these, modulo 2^32, each as eight hex digits. */
+const FACTORS = [2654435761, 805459861, 374761393, 668265263];
+
+/** The id of a profile by its number: 32 hex digits without any order, as tntIds are. */
 export function idOf(number) {
-  return `${((number * 2654435761) % 4294967296).toString(16).padStart(8, '0')}${'0'.repeat(24)}`;
+  return FACTORS.map((factor) => ((number * factor) % 4294967296).toString(16).padStart(8, '0')).join('');
 }
 
 /** The same in Lua, for wrk: an expression for the id of profile `number`. */
 export function luaId(number) {
-  return `(string.format("%08x", (${number} * 2654435761) % 4294967296) .. string.rep("0", 24))`;
+  const parts = FACTORS.map((factor) => `(n * ${factor}) % 4294967296`);
+  return `(function(n) return string.format("%08x%08x%08x%08x", ${parts.join(', ')}) end)(${number})`;
 }
 
 export const NAMES = Array.from({ length: 10 }, (_, n) => `attribute${n}`);
@@ -25,15 +29,28 @@ export function* batches(count, perFile = 200_000) {
   }
 }
 
-/** One hash a profile in Redis' own protocol, in pieces. */
-export function* redisCommands(count) {
+/** The same as {@link redisCommands}, by the number of the node that has the key: `nodeOf(key)`. */
+export function redisCommandsByNode(count, nodeOf) {
+  const parts = new Map();
+  let n = 0;
+  for (const piece of redisCommands(count, 1)) {
+    const node = nodeOf(`p:${idOf(n)}`);
+    if (!parts.has(node)) parts.set(node, []);
+    parts.get(node).push(piece);
+    n += 1;
+  }
+  return parts;
+}
+
+/** One hash a profile in Redis' own protocol, in pieces of so many. */
+export function* redisCommands(count, perPiece) {
   const word = (text) => `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
   const fields = NAMES.map(
     (name, n) => word(name) + word(JSON.stringify({ value: VALUES[n], modifiedAt: TIME })),
   );
   const head = `*${2 + 2 * NAMES.length}\r\n${word('HSET')}`;
   const tail = fields.join('');
-  yield* inPieces(count, (n) => head + word(`p:${idOf(n)}`) + tail);
+  yield* inPieces(count, (n) => head + word(`p:${idOf(n)}`) + tail, perPiece);
 }
 
 /** One row a profile for COPY, in pieces. */
@@ -44,10 +61,10 @@ export function* postgresRows(count) {
   yield* inPieces(count, (n) => `${idOf(n)}\t${attributes}\n`);
 }
 
-function* inPieces(count, pieceOf) {
-  for (let first = 0; first < count; first += 10_000) {
+function* inPieces(count, pieceOf, perPiece = 10_000) {
+  for (let first = 0; first < count; first += perPiece) {
     let text = '';
-    for (let n = first; n < Math.min(count, first + 10_000); n += 1) text += pieceOf(n);
+    for (let n = first; n < Math.min(count, first + perPiece); n += 1) text += pieceOf(n);
     yield text;
   }
 }

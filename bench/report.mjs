@@ -58,6 +58,7 @@ export function writeReport(results, source) {
 
 /** What a reader has to know of the table. */
 const NOTES = [
+  'The ids of profiles are random everywhere: 32 hex digits without any order, as tntIds are.',
   `A ratio is Quiver's figure divided by the other's in the same round; rounds take turns. The table shows the median, then the lowest and the highest ratio. For requests per second more is better, for seconds and bytes less is better.`,
   `"processor" is the other's processor time per request divided by Quiver's, so more is better. It depends less on the load generator and on other work of the machine.`,
   `A round ends when the server under load has finished its remaining work, so that the next round is not affected. The processor time of that work counts too. Updates without pauses have a separate row.`,
@@ -95,11 +96,11 @@ ${NOTES.map((note) => wrapMarkdown(`- ${note}`, '  ')).join('\n')}
 
 ![Ratios of the rates](images/benchmarks.svg)
 
-The 99th percentile of response times in milliseconds, at full load, so it includes queueing:
+The 99th and 99.9th percentiles of response times in milliseconds, at full load, so they include queueing:
 
-| what | against | Quiver | other |
-| --- | --- | ---: | ---: |
-${tail.map(({ what, against, p99 }) => line([what, against, p99.quiver.toFixed(2), p99.other.toFixed(2)])).join('\n')}
+| what | against | Quiver, 99 % | other, 99 % | Quiver, 99.9 % | other, 99.9 % |
+| --- | --- | ---: | ---: | ---: | ---: |
+${tail.map(({ what, against, p99, p999 }) => line([what, against, ...[p99, p999].flatMap((one) => [one?.quiver, one?.other]).map((ms) => ms?.toFixed(2) ?? '')])).join('\n')}
 `;
 }
 

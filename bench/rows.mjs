@@ -7,6 +7,7 @@ import * as contenders from './contenders.mjs';
 import { ratioOf, spread, turnAbout } from './load.mjs';
 import { folder, ownMemory, say, stop } from './processes.mjs';
 import { idOf } from './profiles.mjs';
+import { SAME_WORK } from './same-work.mjs';
 
 const { ask } = contenders;
 
@@ -15,7 +16,7 @@ const { ask } = contenders;
  *
  * @param target `[figure, text]`: the ratio wanted, at least
  */
-function compareRates(what, results, against, target) {
+export function compareRates(what, results, against, target) {
   const pick = (name, member) => results.get(name).map((round) => round[member]);
   return {
     what,
@@ -26,13 +27,14 @@ function compareRates(what, results, against, target) {
     ratio: ratioOf(pick('Quiver', 'rate'), pick(against, 'rate')),
     processorRatio: ratioOf(pick(against, 'micros'), pick('Quiver', 'micros')),
     p99: { quiver: spread(pick('Quiver', 'p99')).median, other: spread(pick(against, 'p99')).median },
+    p999: { quiver: spread(pick('Quiver', 'p999')).median, other: spread(pick(against, 'p999')).median },
     rounds: results.get('Quiver').length,
     atLeast: target,
   };
 }
 
 /** A comparison where less is better; the ratio is ours to theirs. */
-function compareLess(what, unit, against, ours, theirs, atMost) {
+export function compareLess(what, unit, against, ours, theirs, atMost) {
   return {
     what,
     against,
@@ -114,8 +116,8 @@ export async function nodeRow(run) {
   return comparisons;
 }
 
-/** How long an update goes on without a pause, in seconds, and how often that is measured. */
-const LONG = { seconds: 30, rounds: 2 };
+/** How often an update that goes on without a pause is measured. */
+const LONG_ROUNDS = 2;
 
 /** Single updates and visits; every answer is on disk. */
 export async function writeRows(run) {
@@ -139,11 +141,31 @@ export async function writeRows(run) {
       { name: 'Quiver', ...quiver, lua: ask.update(profiles) },
       { name, ...webdis, lua: ask.setInHash(profiles) },
     ];
-    const results = turnAbout(both, { ...options, ...LONG });
-    rows.push(compareRates(`update, ${LONG.seconds} s without a pause`, results, name));
+    const results = turnAbout(both, { ...options, seconds: options.longSeconds, rounds: LONG_ROUNDS });
+    rows.push(compareRates(`update, ${options.longSeconds} s without a pause`, results, name));
   }
+  if (webdis) rows.push(...sameWork(run, webdis));
   for (const one of [webdis, fastify]) if (one) await stop(one.child);
   return rows;
+}
+
+/** Against Webdis with a script that does what Quiver does, at two numbers of connections. */
+function sameWork({ quiver, redisAlways, options, profiles }, webdis) {
+  const sha = redisAlways.ask('script', 'load', SAME_WORK).trim();
+  const against = 'Webdis, same work, appendfsync always';
+  return [64, 256].flatMap((connections) =>
+    [
+      ['update', ask.update, ask.setByScript],
+      ['visit', ask.visit, ask.visitByScript],
+    ].map(([what, own, other]) => {
+      const both = [
+        { name: 'Quiver', ...quiver, lua: own(profiles) },
+        { name: against, ...webdis, lua: other(profiles, sha) },
+      ];
+      const results = turnAbout(both, { ...options, connections });
+      return compareRates(`${what}, same work, ${connections} connections`, results, against, 1.3);
+    }),
+  );
 }
 
 /** Visits that note session and categories, against the same ones of a client that sends no categories. */

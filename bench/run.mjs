@@ -2,7 +2,8 @@
  * Everything that Quiver claims to be fast at, against what one would use instead, in one run.
  *
  *   npm run bench -- [--quick] [--profiles 1000000] [--rounds 5] [--seconds 3] [--connections 64] [--bulk-rounds 5] [--ten-million]
- *                    [--only fetch,node,writes,bulk,start,space,growth,visitor] [--no-save]
+ *                    [--only fetch,node,writes,bulk,start,space,growth,visitor,mixed] [--no-save]
+ *                    --only workers,cluster measures several workers, and the engine on a Redis Cluster [--no-save]
  *
  * Whoever is compared is loaded in turn, round after round, and the ratio is taken round by round: what else the machine does hits both.
  * Everything runs on loopback and in a temporary folder, is bounded, and is gone at the end. What is missing is installed from Debian
@@ -16,7 +17,7 @@ import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildForNode, bunPath, installPackages, ROOT, SERVER } from '../scripts/setup.mjs';
-import { cleanUp, has, say } from './processes.mjs';
+import { folder as benchFolder, cleanUp, has, say } from './processes.mjs';
 import { tableOf, writeReport } from './report.mjs';
 
 const { values: flags } = parseArgs({
@@ -28,7 +29,10 @@ const { values: flags } = parseArgs({
     connections: { type: 'string', default: '64' },
     'bulk-rounds': { type: 'string' },
     'ten-million': { type: 'boolean', default: false },
-    only: { type: 'string', default: 'fetch,node,writes,bulk,start,space,growth,visitor' },
+    only: {
+      type: 'string',
+      default: 'fetch,node,writes,bulk,start,space,growth,visitor,mixed,workers,cluster',
+    },
     'no-save': { type: 'boolean', default: false },
   },
 });
@@ -39,6 +43,8 @@ const options = {
   connections: Number(flags.connections),
   bulkRounds: Number(flags['bulk-rounds'] ?? quick(5, 1)),
   bulkRows: quick(500_000, 50_000),
+  longSeconds: quick(30, 5),
+  clusterRows: quick(500_000, 20_000),
 };
 const profiles = flags['ten-million'] ? 10_000_000 : Number(flags.profiles ?? quick(1_000_000, 20_000));
 const wanted = new Set(flags.only.split(','));
@@ -64,6 +70,7 @@ if (!present.wrk || !bunPath()) {
 process.once('SIGINT', () => cleanUp().then(() => process.exit(130)));
 
 const rows = await import('./rows.mjs');
+const clusterRows = await import('./cluster-rows.mjs');
 const run = { options, profiles, wanted, has: present };
 const comparisons = [];
 const began = new Date();
@@ -76,6 +83,8 @@ try {
     ['growth', rows.growthRow],
     ['visitor', rows.visitorRow],
     ['writes', rows.writeRows],
+    ['mixed', clusterRows.mixedRow],
+    ['workers', clusterRows.workersRow],
   ].filter(([name]) => wanted.has(name));
   if (steps.length > 0) await rows.prepare(run);
   for (const [name, measure] of steps) {
@@ -85,6 +94,15 @@ try {
   }
 } finally {
   await cleanUp();
+}
+if (wanted.has('cluster')) {
+  say('measuring: cluster');
+  try {
+    mkdirSync(benchFolder, { recursive: true });
+    await keep(await clusterRows.clusterRow(run));
+  } finally {
+    await cleanUp();
+  }
 }
 if (wanted.has('bulk')) {
   say('measuring: bulk');
@@ -100,6 +118,7 @@ const results = {
   comparisons,
 };
 say(`\n${tableOf(results)}`);
+say(`\n${Math.round((Date.now() - began) / 1000)} s in all`);
 if (!flags['no-save']) {
   const folder = join(ROOT, 'bench/results');
   mkdirSync(folder, { recursive: true });

@@ -1,0 +1,113 @@
+/** Rows of the Redis Cluster engine, of several workers, and of a mixed load. */
+
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SERVER } from '../scripts/setup.mjs';
+import * as contenders from './contenders.mjs';
+import { turnAbout } from './load.mjs';
+import { folder, say, stop } from './processes.mjs';
+import { redisCommandsByNode } from './profiles.mjs';
+import { pipeInto, startRedisCluster } from './redis-cluster.mjs';
+import { compareLess, compareRates } from './rows.mjs';
+
+const { ask } = contenders;
+const HERE = dirname(fileURLToPath(import.meta.url));
+
+/** Quiver on a Redis Cluster against Fastify with the same script, and its batches against `redis-cli --pipe` into the same cluster. */
+export async function clusterRow({ options, has }) {
+  if (!has['redis-server']) return [];
+  const { keySlot } = await import(join(SERVER, 'dist/storage/redis/key-slot.js'));
+  const cluster = await startRedisCluster();
+  const quiver = await contenders.startQuiver(
+    'bun',
+    join(folder, 'on-cluster'),
+    '--store',
+    `redis://${cluster.seeds}`,
+  );
+  const ofBoth = { ...quiver, pids: () => [...quiver.pids(), ...cluster.pids()] };
+  const count = options.clusterRows;
+  say(`  ${count} rows into the cluster`);
+  const ours = [];
+  const theirs = [];
+  // The first time they create, then they update.
+  for (const _ of ['created', 'updated']) {
+    const started = performance.now();
+    await contenders.fillQuiver(quiver.url, count);
+    ours.push((performance.now() - started) / 1000);
+    const parts = redisCommandsByNode(count, (key) => {
+      const slot = keySlot(key);
+      return cluster.masters.find(({ first, last }) => slot >= first && slot <= last).port;
+    });
+    theirs.push(await pipeInto(cluster, ({ port }) => parts.get(port) ?? []));
+  }
+  const rows = ['created', 'updated'].map((what, at) =>
+    compareLess(
+      `Redis Cluster: ${count} rows ${what}`,
+      's',
+      'redis-cli --pipe, without WAIT',
+      [ours[at]],
+      [theirs[at]],
+      4,
+    ),
+  );
+  const fastify = await contenders.startOverCluster(cluster);
+  const against = 'Fastify, ioredis, same script, WAIT';
+  for (const [what, own, other] of [
+    ['fetch', ask.fetch, ask.fetch],
+    ['update', ask.update, ask.postUpdate],
+    ['visit', ask.visit, ask.postVisit],
+  ]) {
+    const both = [
+      { name: 'Quiver', ...ofBoth, lua: own(count) },
+      { name: against, ...fastify, lua: other(count) },
+    ];
+    rows.push(compareRates(`Redis Cluster: ${what}`, turnAbout(both, options), against, 2));
+  }
+  for (const child of [fastify.child, quiver.child, ...cluster.children]) await stop(child);
+  return rows;
+}
+
+/** Two and four workers against one, each alone on the store while it is measured. */
+export async function workersRow(run) {
+  await stop(run.quiver.child);
+  const results = new Map();
+  for (const workers of [1, 2, 4]) {
+    const quiver = await contenders.startQuiver('bun', run.data, '--workers', String(workers));
+    for (const what of ['fetch', 'update']) {
+      const lua = ask[what](run.profiles);
+      const name = `${what} ${workers}`;
+      results.set(name, turnAbout([{ name, ...quiver, lua }], run.options).get(name));
+    }
+    await stop(quiver.child);
+  }
+  run.quiver = await contenders.startQuiver('bun', run.data);
+  return ['fetch', 'update'].flatMap((what) =>
+    [2, 4].map((workers) => {
+      const against = 'one worker';
+      const both = new Map([
+        ['Quiver', results.get(`${what} ${workers}`)],
+        [against, results.get(`${what} 1`)],
+      ]);
+      return compareRates(`${what}, ${workers} workers`, both, against);
+    }),
+  );
+}
+
+/** A mixed load, with a batch that runs all the while and without. */
+export function mixedRow({ quiver, options, profiles }) {
+  const lua = ask.mixed(profiles);
+  const against = 'the same without a batch';
+  const meanwhile = () => {
+    const args = [join(HERE, 'keep-uploading.mjs'), quiver.url, String(profiles), String(options.bulkRows)];
+    const child = spawn(process.execPath, args, { stdio: 'ignore' });
+    return () => child.kill();
+  };
+  const both = [
+    { name: 'Quiver', ...quiver, lua, meanwhile },
+    { name: against, ...quiver, lua },
+  ];
+  return [
+    compareRates('90 % fetch, 8 % visit, 2 % update, a batch meanwhile', turnAbout(both, options), against),
+  ];
+}
