@@ -3,7 +3,8 @@
  *
  *   npm run bench -- [--quick] [--profiles 1000000] [--rounds 5] [--seconds 3] [--connections 64] [--bulk-rounds 5] [--ten-million]
  *                    [--only fetch,node,writes,bulk,start,space,growth,visitor,mixed] [--no-save]
- *                    --only workers,cluster measures several workers, and the engine on a Redis Cluster [--no-save]
+ *
+ * `--only workers,cluster` measures several workers, and the engine on a Redis Cluster.
  *
  * Whoever is compared is loaded in turn, round after round, and the ratio is taken round by round: what else the machine does hits both.
  * Everything runs on loopback and in a temporary folder, is bounded, and is gone at the end. What is missing is installed from Debian
