@@ -2,8 +2,12 @@
 
 import { fastify } from 'fastify';
 import { Cluster } from 'ioredis';
-import { keySlot } from '../packages/server/dist/storage/redis/key-slot.js';
 import { SAME_WORK } from './same-work.mjs';
+
+// Built, and so not there for a check of a new checkout.
+const { keySlot } = await import(
+  new URL('../packages/server/dist/storage/redis/key-slot.js', import.meta.url)
+);
 
 const seeds = process.argv[2].split(',').map((seed) => {
   const [host, port] = seed.split(':');

@@ -8,6 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { makeFolder, sabotageEnv } from './quiver-process.mjs';
+import { serverModule } from './sabotage/server-module.mjs';
 
 const SELF = fileURLToPath(import.meta.url);
 const AT_ONCE = 500;
@@ -41,7 +42,7 @@ export default {
 };
 
 async function measure(folder, ids) {
-  const { openLmdbStores } = await import('../packages/server/dist/storage/lmdb/open-lmdb-stores.js');
+  const { openLmdbStores } = await serverModule('storage/lmdb/open-lmdb-stores');
   const store = await openLmdbStores({ path: folder, limits: { ids: 1_000_000, mergedBytes: 1024 ** 2 } });
   let clock = Date.now();
   const moment = () => {
