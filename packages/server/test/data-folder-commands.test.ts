@@ -118,7 +118,7 @@ test('restore refuses a folder that is not empty; with --force it keeps what was
 });
 
 test.each<[string, (backup: string) => Promise<void>, RegExp, number]>([
-  ['without its list', (backup) => rm(join(backup, 'quiver-backup.json')), /no finished backup/, 1],
+  ['without its list', (backup) => rm(join(backup, 'quiver-backup.json')), /not a finished backup/, 1],
   [
     'with a file cut short',
     (backup) => truncate(join(backup, 'store', 'data.mdb'), 4096),
