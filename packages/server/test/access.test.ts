@@ -39,7 +39,7 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     const made = await run('token', 'new', '--expires-in', '30d');
     expect(made.code).toBe(0);
     const first = made.stdout.trim();
-    expect(made.stderr).toContain('good for 30 days');
+    expect(made.stderr).toContain('valid for 30 days');
     expect((await run('token', 'show')).stdout.trim()).toBe(first);
     expect(await atOnce(first)).toEqual(new Set([404]));
 
@@ -123,7 +123,7 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     expect(debug).not.toBe(profile);
     expect((await run('token', 'show', '--debug')).stdout).toBe(debug);
     expect((await run('token', 'show')).stdout).toBe(profile);
-    expect((await run('token', 'end', '--debug')).stderr).toContain('the debug token of demo has ended');
+    expect((await run('token', 'end', '--debug')).stderr).toContain('the debug token of demo has been revoked');
     expect((await run('token', 'show', '--debug')).stderr).toContain('No debug token for client demo');
     expect((await run('token', 'show')).stdout).toBe(profile);
     await run('token', 'end');

@@ -70,3 +70,14 @@ test('a file with another page in place of a root, of all tables or of one, is r
   // The root of the free pages, that of the tables, and one for each table.
   expect(refused).toBe(2 + names.length);
 });
+
+test.each([0, 1])('a file without page %d, which says where the trees are, is refused', async (page) => {
+  const store = open<Buffer, string>({ path, encoding: 'binary', noSubdir: false });
+  store.putSync('key', Buffer.from('value'));
+  await store.flushed;
+  await store.close();
+  const file = join(path, 'data.mdb');
+  const bytes = await readFile(file);
+  await writeFile(file, bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+  await expect(requireWholeFile(path)).rejects.toThrow('does not begin as a store does');
+});

@@ -82,13 +82,18 @@ interface Meta {
   readonly hasTables: boolean;
 }
 
-/** The newer of the two pages that say where the trees are; undefined when neither does. */
+/**
+ * The newer of the two pages that say where the trees are; undefined unless both are there. With one of
+ * them gone the other may be of an earlier transaction, and what was acknowledged since would be lost.
+ */
 function newestMeta(head: Buffer): Meta | undefined {
   let newest = -1;
+  let count = 0;
   let meta: Meta | undefined;
   for (let from = 0; ; ) {
     const at = head.indexOf(MAGIC, from);
-    if (at === -1 || at + TRANSACTION_AT + 8 > head.length) return meta;
+    if (at === -1 || at + TRANSACTION_AT + 8 > head.length) return count === 2 ? meta : undefined;
+    count += 1;
     from = at + MAGIC.length;
     const transaction = Number(head.readBigUInt64LE(at + TRANSACTION_AT));
     if (transaction <= newest) continue;
