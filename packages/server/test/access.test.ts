@@ -123,7 +123,9 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     expect(debug).not.toBe(profile);
     expect((await run('token', 'show', '--debug')).stdout).toBe(debug);
     expect((await run('token', 'show')).stdout).toBe(profile);
-    expect((await run('token', 'end', '--debug')).stderr).toContain('the debug token of demo has been revoked');
+    expect((await run('token', 'end', '--debug')).stderr).toContain(
+      'the debug token of demo has been revoked',
+    );
     expect((await run('token', 'show', '--debug')).stderr).toContain('No debug token for client demo');
     expect((await run('token', 'show')).stdout).toBe(profile);
     await run('token', 'end');
