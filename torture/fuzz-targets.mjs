@@ -29,14 +29,14 @@ function must(condition, what) {
 
 /** Ids, as a path bears them: cut out of a target, decoded, judged. */
 async function ids() {
-  const { decodeSegment, rawPathOf, rawQueryOf, rawSegment } = await built('wire/target.js');
+  const { decodeSegment, rawPathOf, rawQueryOf } = await built('wire/target.js');
   const { ID_KINDS, idProblem, parseTntId } = await built('domain/visitor-id.js');
   const { idKey, parseKey } = await built('storage/lmdb/lmdb-keys.js');
   return (bytes) =>
     outcomeOf(() => {
       const url = `http://localhost/rest/v1/profiles/${bytes.toString('latin1')}`;
       rawQueryOf(url);
-      const text = decodeSegment(rawSegment(rawPathOf(url), -1), 'id');
+      const text = decodeSegment(rawPathOf(url).split('/').at(-1), 'id');
       const problems = ID_KINDS.map((kind) => {
         const problem = idProblem(kind, text);
         if (problem === undefined) {

@@ -19,7 +19,11 @@ export async function readWithQuiver(pieces) {
   const seen = { requests: [], refused: [], sent: '' };
   const service = {
     keepAliveSeconds: 30,
-    async answer(request) {
+    async answer(request, _caller, refusal) {
+      if (refusal) {
+        seen.refused.push(refusal.status);
+        return { status: refusal.status, headers: NONE, body: refusal.message };
+      }
       const { method, url, headers } = request;
       const body = [];
       try {
@@ -30,10 +34,6 @@ export async function readWithQuiver(pieces) {
       }
       seen.requests.push(told(method, url, headers.raw, Buffer.concat(body)));
       return { status: 200, headers: NONE, body: `${method} ${url}` };
-    },
-    refuse(_request, _caller, { status, message }) {
-      seen.refused.push(status);
-      return { status, headers: NONE, body: message };
     },
   };
   const open = { second: 0, date: '', isClosing: false, remove() {} };

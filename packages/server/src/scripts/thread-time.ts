@@ -8,7 +8,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 /** The number of the thread that asks; 0 where the system does not say. */
 export function ownThread(): number {
   try {
-    return Number(/\d+$/.exec(readlinkSync('/proc/thread-self'))?.[0] ?? 0);
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
   } catch {
     return 0;
   }

@@ -65,7 +65,7 @@ function browserType(userAgent: string): string {
 /** By what the request says, else by the user agent; Quiver has no list of devices. */
 function mobileOf({ deviceType, userAgent = '' }: RequestFacts): Record<string, ScriptScalar> {
   const isTablet = deviceType ? deviceType === 'tablet' : /iPad|Tablet|Android(?!.*Mobile)/.test(userAgent);
-  const isMobilePhone = deviceType ? deviceType === 'phone' : /iPhone|iPod|Android.*Mobile/.test(userAgent);
+  const isMobilePhone = deviceType ? deviceType === 'phone' : isPhone(userAgent);
   const deviceVendor = /iPad|iPhone|iPod/.test(userAgent) ? { deviceVendor: 'Apple' } : {};
   return { isTablet, isMobilePhone, ...deviceVendor };
 }
@@ -88,4 +88,9 @@ function geolocationOf(geo: Readonly<Record<string, unknown>>): Record<string, S
       return typeof value === 'string' || typeof value === 'number' ? [[name, value]] : [];
     }),
   );
+}
+
+function isPhone(userAgent: string): boolean {
+  const android = userAgent.indexOf('Android');
+  return /iPhone|iPod/.test(userAgent) || (android !== -1 && userAgent.indexOf('Mobile', android) !== -1);
 }
