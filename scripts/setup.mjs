@@ -4,7 +4,7 @@
  */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,12 +21,11 @@ export function bunPath() {
 }
 
 /**
- * Installs the packages when the lock file is newer than what is installed, puts the Bun binary in place, and builds the client
+ * Installs the packages when they are not those of the lock file, puts the Bun binary in place, and builds the client
  * package, which server and console import.
  */
 export function installPackages() {
-  const installed = modifiedAt(join(ROOT, 'node_modules', '.package-lock.json'));
-  if (installed < modifiedAt(join(ROOT, 'package-lock.json'))) {
+  if (!hasLockedPackages()) {
     say('installing packages, which takes a while the first time');
     // This process waits for npm, so another one says how far it is.
     const progress = spawn(process.execPath, [join(ROOT, 'scripts', 'install-progress.mjs')], {
@@ -38,8 +37,6 @@ export function installPackages() {
     } finally {
       progress.kill();
     }
-    const now = new Date();
-    utimesSync(join(ROOT, 'node_modules', '.package-lock.json'), now, now);
   }
   // Where install scripts are switched off the package holds a placeholder; its own script puts the real binary there.
   if (!bunPath() && existsSync(join(BUN_PACKAGE, 'install.js'))) {
@@ -132,6 +129,21 @@ export function installTestPrograms() {
 
 function isOnPath(program) {
   return spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
+}
+
+/**
+ * Whether the packages that are installed have the versions of the lock file. Looks at the packages
+ * themselves: times and npm's own list change when a folder is copied or another commit checked out.
+ */
+function hasLockedPackages() {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
+  return Object.entries(packages).every(([path, { version, link, optional, devOptional, peer }]) => {
+    if (link || !path.includes('node_modules/')) return true;
+    const manifest = join(ROOT, path, 'package.json');
+    // What other platforms need is not installed here.
+    if (!existsSync(manifest)) return Boolean(optional || devOptional || peer);
+    return JSON.parse(readFileSync(manifest, 'utf8')).version === version;
+  });
 }
 
 /** Runs npm with the arguments, output on stderr; throws when it fails. */
