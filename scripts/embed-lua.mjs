@@ -5,8 +5,8 @@
  *   node scripts/embed-lua.mjs           writes packages/server/src/storage/redis/lua-scripts.ts
  *   node scripts/embed-lua.mjs --check   exits 1 when that module is not what the files say
  *
- * Every `lua/<name>.lua` becomes an export `<name>` in camel case. A line `-- include <name>` is
- * replaced by that file, which is then no export of its own. Comments stay in the files.
+ * Every `lua/<name>.lua` becomes an export `<name>` in camel case. A file that others include with a
+ * line `-- include <name>.lua` becomes a constant that they contain. Comments stay in the files.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDER = join(ROOT, 'packages/server/src/storage/redis');
 const TARGET = join(FOLDER, 'lua-scripts.ts');
-const INCLUDE = /^-- include (\S+)$/gm;
+const INCLUDE = /^-- include (\S+)$/;
+const INCLUDES = new RegExp(INCLUDE, 'gm');
 const HEAD = [/^-- KEYS/m, /^-- ARGV/m, /^-- Returns/m];
 
 const texts = new Map(
@@ -25,13 +26,14 @@ const texts = new Map(
     .map((file) => [file, readFileSync(join(FOLDER, 'lua', file), 'utf8')]),
 );
 const included = new Set(
-  [...texts.values()].flatMap((text) => [...text.matchAll(INCLUDE)].map(([, file]) => file)),
+  [...texts.values()].flatMap((text) => [...text.matchAll(INCLUDES)].map(([, file]) => file)),
 );
 const scripts = [...texts].filter(([file]) => !included.has(file));
 const module = `/** The Lua scripts of \`lua/\`. Made by \`npm run lua\`; change the files there. */
 
 import { script } from './script.ts';
 
+${[...included].sort().map(shared).join('\n')}
 ${scripts.map(([file, text]) => exported(file, text)).join('\n')}`;
 
 if (!process.argv.includes('--check')) writeFileSync(TARGET, module);
@@ -45,14 +47,28 @@ function exported(file, text) {
     if (!line.test(text))
       throw new Error(`lua/${file}: its head has no line that begins with ${line.source}`);
   }
-  const whole = text.replace(INCLUDE, (_, name) => texts.get(name) ?? missing(file, name));
-  const code = whole.split('\n').filter((line) => line.trim() !== '' && !/^\s*--/.test(line));
-  const literal = code.join('\n').replaceAll(/[\\`]|\$\{/g, '\\$&');
-  return `export const ${nameOf(file)} = script(\`\n${literal}\n\`);\n`;
+  return `export const ${nameOf(file)} = script(\`\n${literalOf(text)}\n\`);\n`;
 }
 
-function missing(file, name) {
-  throw new Error(`lua/${file}: includes ${name}, which is not there`);
+function shared(file) {
+  const text = texts.get(file) ?? missing(file);
+  return `const ${nameOf(file)} = \`${literalOf(text)}\`;\n`;
+}
+
+/** The code of a file as it stands in a template literal, with a place for each file that it includes. */
+function literalOf(text) {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '' && (INCLUDE.test(line) || !/^\s*--/.test(line)))
+    .map((line) => {
+      const [, name] = INCLUDE.exec(line) ?? [];
+      return name === undefined ? line.replaceAll(/[\\`]|\$\{/g, '\\$&') : `\${${nameOf(name)}}`;
+    })
+    .join('\n');
+}
+
+function missing(file) {
+  throw new Error(`lua/${file} is included, and is not there`);
 }
 
 function nameOf(file) {

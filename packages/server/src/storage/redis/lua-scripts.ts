@@ -2,8 +2,45 @@
 
 import { script } from './script.ts';
 
-export const addRecords = script(`
-local SWEPT_AT_ONCE = 16
+const cellPrelude = `local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function touch(cell)
+  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
+end
+local function expire(cell, at)
+  redis.call('PEXPIREAT', cell, at)
+end
+local SET_AT_ONCE = 1000
+local function apply(cell, c, version, time)
+  local pairs_ = tonumber(c[3])
+  local clear = {}
+  if c[2] == '1' then
+    for _, field in ipairs(redis.call('HKEYS', cell)) do
+      local kind = string.sub(field, 1, 1)
+      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
+    end
+  end
+  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
+  if c[2] == 'r' then clear[1] = 'r' end
+  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
+  local last = 3 + 2 * pairs_
+  local first = math.min(last, 3 + SET_AT_ONCE)
+  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  for i = first + 1, last, SET_AT_ONCE do
+    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
+  end
+  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
+  return at
+end
+local function record(outbox, changes)
+  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
+end
+local HOLD_MS = 200 * 86400000
+local OPERATION_KEPT_MS = 20000`;
+
+const recordLifetime = `local SWEPT_AT_ONCE = 16
 local function now()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
@@ -22,7 +59,10 @@ local function put(records, order, due, key, value, kept)
 end
 local function live_on(records, order, due, kept)
   for _, name in ipairs({ records, order, due }) do redis.call('PEXPIRE', name, kept) end
-end
+end`;
+
+export const addRecords = script(`
+${recordLifetime}
 local records, order, due, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local most, kept = tonumber(ARGV[2]), tonumber(ARGV[3])
 local before = redis.call('GET', note)
@@ -96,43 +136,7 @@ return { 'done' }
 `);
 
 export const changeCellByRow = script(`
-local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function touch(cell)
-  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
-end
-local function expire(cell, at)
-  redis.call('PEXPIREAT', cell, at)
-end
-local SET_AT_ONCE = 1000
-local function apply(cell, c, version, time)
-  local pairs_ = tonumber(c[3])
-  local clear = {}
-  if c[2] == '1' then
-    for _, field in ipairs(redis.call('HKEYS', cell)) do
-      local kind = string.sub(field, 1, 1)
-      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
-    end
-  end
-  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
-  if c[2] == 'r' then clear[1] = 'r' end
-  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  local last = 3 + 2 * pairs_
-  local first = math.min(last, 3 + SET_AT_ONCE)
-  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
-  for i = first + 1, last, SET_AT_ONCE do
-    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
-  end
-  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
-  return at
-end
-local function record(outbox, changes)
-  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
-end
-local HOLD_MS = 200 * 86400000
-local OPERATION_KEPT_MS = 20000
+${cellPrelude}
 local cell = KEYS[1]
 local seen = redis.call('HMGET', cell, 'v', 't')
 local version, time = seen[1] or '', now()
@@ -149,43 +153,7 @@ return { 'done' }
 `);
 
 export const changeCell = script(`
-local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function touch(cell)
-  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
-end
-local function expire(cell, at)
-  redis.call('PEXPIREAT', cell, at)
-end
-local SET_AT_ONCE = 1000
-local function apply(cell, c, version, time)
-  local pairs_ = tonumber(c[3])
-  local clear = {}
-  if c[2] == '1' then
-    for _, field in ipairs(redis.call('HKEYS', cell)) do
-      local kind = string.sub(field, 1, 1)
-      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
-    end
-  end
-  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
-  if c[2] == 'r' then clear[1] = 'r' end
-  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  local last = 3 + 2 * pairs_
-  local first = math.min(last, 3 + SET_AT_ONCE)
-  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
-  for i = first + 1, last, SET_AT_ONCE do
-    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
-  end
-  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
-  return at
-end
-local function record(outbox, changes)
-  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
-end
-local HOLD_MS = 200 * 86400000
-local OPERATION_KEPT_MS = 20000
+${cellPrelude}
 local cell, note = KEYS[1], KEYS[2]
 local seen = redis.call('GET', note)
 if seen == 'done' then touch(cell) return { 'done' } end
@@ -218,43 +186,7 @@ return { 'done' }
 `);
 
 export const closeTransaction = script(`
-local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function touch(cell)
-  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
-end
-local function expire(cell, at)
-  redis.call('PEXPIREAT', cell, at)
-end
-local SET_AT_ONCE = 1000
-local function apply(cell, c, version, time)
-  local pairs_ = tonumber(c[3])
-  local clear = {}
-  if c[2] == '1' then
-    for _, field in ipairs(redis.call('HKEYS', cell)) do
-      local kind = string.sub(field, 1, 1)
-      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
-    end
-  end
-  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
-  if c[2] == 'r' then clear[1] = 'r' end
-  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  local last = 3 + 2 * pairs_
-  local first = math.min(last, 3 + SET_AT_ONCE)
-  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
-  for i = first + 1, last, SET_AT_ONCE do
-    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
-  end
-  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
-  return at
-end
-local function record(outbox, changes)
-  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
-end
-local HOLD_MS = 200 * 86400000
-local OPERATION_KEPT_MS = 20000
+${cellPrelude}
 local cell = KEYS[1]
 if redis.call('HDEL', cell, 'p' .. ARGV[1]) == 1 then
   local at = redis.call('HGET', cell, 'e')
@@ -275,43 +207,7 @@ return { 'done', page[1], count }
 `);
 
 export const decideTransaction = script(`
-local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function touch(cell)
-  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
-end
-local function expire(cell, at)
-  redis.call('PEXPIREAT', cell, at)
-end
-local SET_AT_ONCE = 1000
-local function apply(cell, c, version, time)
-  local pairs_ = tonumber(c[3])
-  local clear = {}
-  if c[2] == '1' then
-    for _, field in ipairs(redis.call('HKEYS', cell)) do
-      local kind = string.sub(field, 1, 1)
-      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
-    end
-  end
-  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
-  if c[2] == 'r' then clear[1] = 'r' end
-  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  local last = 3 + 2 * pairs_
-  local first = math.min(last, 3 + SET_AT_ONCE)
-  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
-  for i = first + 1, last, SET_AT_ONCE do
-    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
-  end
-  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
-  return at
-end
-local function record(outbox, changes)
-  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
-end
-local HOLD_MS = 200 * 86400000
-local OPERATION_KEPT_MS = 20000
+${cellPrelude}
 local cell, note = KEYS[1], KEYS[2]
 local pending = redis.call('HGET', cell, 'p' .. ARGV[1])
 if pending then touch(cell) return { 'done', 'committed', pending } end
@@ -363,43 +259,7 @@ return { 'done', count, gone }
 `);
 
 export const finishCell = script(`
-local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function touch(cell)
-  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
-end
-local function expire(cell, at)
-  redis.call('PEXPIREAT', cell, at)
-end
-local SET_AT_ONCE = 1000
-local function apply(cell, c, version, time)
-  local pairs_ = tonumber(c[3])
-  local clear = {}
-  if c[2] == '1' then
-    for _, field in ipairs(redis.call('HKEYS', cell)) do
-      local kind = string.sub(field, 1, 1)
-      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
-    end
-  end
-  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
-  if c[2] == 'r' then clear[1] = 'r' end
-  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  local last = 3 + 2 * pairs_
-  local first = math.min(last, 3 + SET_AT_ONCE)
-  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
-  for i = first + 1, last, SET_AT_ONCE do
-    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
-  end
-  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
-  return at
-end
-local function record(outbox, changes)
-  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
-end
-local HOLD_MS = 200 * 86400000
-local OPERATION_KEPT_MS = 20000
+${cellPrelude}
 local cell = KEYS[1]
 if redis.call('HGET', cell, 't') ~= ARGV[1] then touch(cell) return { 'done' } end
 local at = redis.call('HGET', cell, 'e')
@@ -439,43 +299,7 @@ return { 'done' }
 `);
 
 export const prepareCell = script(`
-local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function touch(cell)
-  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
-end
-local function expire(cell, at)
-  redis.call('PEXPIREAT', cell, at)
-end
-local SET_AT_ONCE = 1000
-local function apply(cell, c, version, time)
-  local pairs_ = tonumber(c[3])
-  local clear = {}
-  if c[2] == '1' then
-    for _, field in ipairs(redis.call('HKEYS', cell)) do
-      local kind = string.sub(field, 1, 1)
-      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
-    end
-  end
-  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
-  if c[2] == 'r' then clear[1] = 'r' end
-  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  local last = 3 + 2 * pairs_
-  local first = math.min(last, 3 + SET_AT_ONCE)
-  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
-  for i = first + 1, last, SET_AT_ONCE do
-    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
-  end
-  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
-  return at
-end
-local function record(outbox, changes)
-  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
-end
-local HOLD_MS = 200 * 86400000
-local OPERATION_KEPT_MS = 20000
+${cellPrelude}
 local cell = KEYS[1]
 local present = redis.call('HGET', cell, 't')
 if present == ARGV[4] then touch(cell) return { 'done' } end
@@ -535,26 +359,7 @@ return { 'done', tostring(#keys) }
 `);
 
 export const replaceRecord = script(`
-local SWEPT_AT_ONCE = 16
-local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function sweep(records, order, due)
-  for _, key in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now(), 'LIMIT', 0, SWEPT_AT_ONCE)) do
-    redis.call('HDEL', records, key)
-    redis.call('ZREM', order, key)
-    redis.call('ZREM', due, key)
-  end
-end
-local function put(records, order, due, key, value, kept)
-  redis.call('HSET', records, key, value)
-  redis.call('ZADD', order, 0, key)
-  if kept > 0 then redis.call('ZADD', due, string.format('%.0f', now() + kept), key) end
-end
-local function live_on(records, order, due, kept)
-  for _, name in ipairs({ records, order, due }) do redis.call('PEXPIRE', name, kept) end
-end
+${recordLifetime}
 local records, order, due, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local key, read, new = ARGV[2], ARGV[3], ARGV[4]
 local most, kept = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -580,43 +385,7 @@ return { 'done' }
 `);
 
 export const repoint = script(`
-local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function touch(cell)
-  if redis.call('EXISTS', cell) == 1 then redis.call('HINCRBY', cell, 'w', 1) end
-end
-local function expire(cell, at)
-  redis.call('PEXPIREAT', cell, at)
-end
-local SET_AT_ONCE = 1000
-local function apply(cell, c, version, time)
-  local pairs_ = tonumber(c[3])
-  local clear = {}
-  if c[2] == '1' then
-    for _, field in ipairs(redis.call('HKEYS', cell)) do
-      local kind = string.sub(field, 1, 1)
-      if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
-    end
-  end
-  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
-  if c[2] == 'r' then clear[1] = 'r' end
-  for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  local last = 3 + 2 * pairs_
-  local first = math.min(last, 3 + SET_AT_ONCE)
-  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
-  for i = first + 1, last, SET_AT_ONCE do
-    redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
-  end
-  for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
-  return at
-end
-local function record(outbox, changes)
-  if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
-end
-local HOLD_MS = 200 * 86400000
-local OPERATION_KEPT_MS = 20000
+${cellPrelude}
 local cell = KEYS[1]
 if redis.call('HGET', cell, 'r') ~= ARGV[1] then touch(cell) return { 'done' } end
 local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] }, ARGV[4])
