@@ -5,7 +5,6 @@
 
 import { attributeNameProblem } from '../domain/attribute-name.ts';
 import { type AttributeSettings, attributesSize, MAX_ATTRIBUTES_SIZE } from '../domain/attributes.ts';
-import { isPlaceholder } from '../domain/placeholder-id.ts';
 import type { SentId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { ProfileService } from '../service/profile-service.ts';
@@ -16,12 +15,12 @@ import type { Call } from '../wire/call.ts';
 import { isJsonObject, readJsonObject } from '../wire/json.ts';
 import { kindName } from '../wire/kind-names.ts';
 import { lastValue } from '../wire/parameters.ts';
+import { profileState } from '../wire/profile-view.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
-import { timeText } from '../wire/time-text.ts';
 import { typedIds } from './admin-id.ts';
 import { DESCRIBE, PROFILE_ADMIN_PATH } from './profile-admin-schemas.ts';
-import { attributeViews, profileList } from './profile-list.ts';
+import { profileList } from './profile-list.ts';
 import { visitorView } from './visitor-view.ts';
 
 /** The most ids that are shown of a profile. */
@@ -109,22 +108,19 @@ function notFound(client: string, ids: readonly SentId[]): QuiverError {
   return new QuiverError('not-found', `No profile found for client ${client} with id=${ids[0]!.text}`);
 }
 
-function viewOf(client: string, id: SentId, { profile, ids }: LinkedProfile, now: number) {
+function viewOf(client: string, id: SentId, linked: LinkedProfile, now: number) {
+  const { ids, modifiedAt, expiresAt, attributes } = profileState(linked);
+  const { profile } = linked;
   return {
     client,
     kind: kindName(id.kind),
     id: id.text,
-    ids: ids.map((linked) => ({
-      kind: kindName(linked.kind),
-      id: linked.value,
-      since: timeText(linked.since),
-      ...(isPlaceholder(linked) && { isPlaceholder: true }),
-    })),
-    modifiedAt: timeText(profile.modifiedAt),
-    expiresAt: timeText(profile.expiresAt),
+    ids,
+    modifiedAt,
+    expiresAt,
     sizeBytes: attributesSize(profile.attributes),
     maxBytes: MAX_ATTRIBUTES_SIZE,
-    attributes: attributeViews(profile.attributes),
+    attributes,
     ...visitorView(profile.attributes, now),
   };
 }

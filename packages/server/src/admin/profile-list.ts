@@ -1,17 +1,13 @@
 /** Pages of all profiles, or of those that meet conditions (contract section 21). */
 
-import {
-  type Attribute,
-  attributesSize,
-  listAttributes,
-  type PackedAttributes,
-} from '../domain/attributes.ts';
+import { attributesSize } from '../domain/attributes.ts';
 import { MAX_THIRD_PARTY_ID } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { ListedProfile, ListQuery, ProfileLists } from '../storage/profile-lists.ts';
 import type { Call } from '../wire/call.ts';
 import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
 import { lastValue, type Parameter } from '../wire/parameters.ts';
+import { attributeViews, linkedIdView } from '../wire/profile-view.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Handler } from '../wire/route.ts';
 import { timeParameter, timeText } from '../wire/time-text.ts';
@@ -34,21 +30,12 @@ export function profileList(lists: Pick<ProfileLists, 'page'>, now: () => number
   };
 }
 
-/** The attributes of a profile in readable form, oldest first. */
-export function attributeViews(attributes: PackedAttributes) {
-  return listAttributes(attributes).map(attributeView);
-}
-
-function attributeView({ name, value, modifiedAt }: Attribute) {
-  return { name, value, modifiedAt: timeText(modifiedAt) };
-}
-
 function viewOf({ id, ids, idCount, profile }: ListedProfile, withAttributes: boolean) {
   const attributes = attributeViews(profile.attributes);
   return {
     kind: kindName(id.kind),
     id: id.value,
-    ids: ids.map(({ kind, value, since }) => ({ kind: kindName(kind), id: value, since: timeText(since) })),
+    ids: ids.map(linkedIdView),
     idCount,
     modifiedAt: timeText(profile.modifiedAt),
     expiresAt: timeText(profile.expiresAt),

@@ -5,9 +5,9 @@ import type { VisitorId } from '../domain/visitor-id.ts';
 import type { FeedChange } from '../storage/change-feed.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import { KIND_NAMES, kindName } from '../wire/kind-names.ts';
+import { PROFILE_STATE, profileState } from '../wire/profile-view.ts';
 import { z } from '../wire/schema.ts';
 import { timeText } from '../wire/time-text.ts';
-import { PROFILE_STATE, profileState } from './profile-view.ts';
 
 const IdView = z.object({ kind: z.enum(KIND_NAMES), id: z.string() });
 const names = (description: string) => z.array(z.string()).optional().openapi({ description });

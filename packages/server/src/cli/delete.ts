@@ -1,24 +1,15 @@
 /** `quiver delete`: removes a profile with all its ids. */
 
 import { Command } from 'commander';
-import { messageOf } from 'quiver-client';
 import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
-import {
-  CONNECTION_HELP,
-  type ConnectionOptions,
-  connect,
-  ReplyText,
-  withConnection,
-} from './server-connection.ts';
+import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
 import { shown, writeNote } from './terminal-text.ts';
 import {
+  firstOfKinds,
   KIND_HELP,
   KIND_LABELS,
   type KindOptions,
   kindsOf,
-  type Miss,
-  notFound,
-  sentId,
   withKind,
 } from './visitor-argument.ts';
 
@@ -44,14 +35,9 @@ export function deleteCommand(end: End): Command {
 
 async function remove(id: string, options: DeleteOptions): Promise<ExitCode> {
   const server = connect(options);
-  const misses: Miss[] = [];
-  for (const kind of kindsOf(id, options)) {
-    const reply = new ReplyText();
-    if (await server.removeProfile(sentId(kind, id), reply)) {
-      writeNote(`removed ${KIND_LABELS[kind]} ${shown(id)}`);
-      return EXIT.ok;
-    }
-    misses.push({ kind, message: messageOf(reply.text) });
-  }
-  throw notFound(id, misses, options);
+  const { kind } = await firstOfKinds(id, kindsOf(id, options), options, (one, reply) =>
+    server.removeProfile(one, reply),
+  );
+  writeNote(`removed ${KIND_LABELS[kind]} ${shown(id)}`);
+  return EXIT.ok;
 }

@@ -1,25 +1,17 @@
 /** `quiver get`: shows a profile (contract section 4). */
 
 import { Command } from 'commander';
-import { messageOf, type Profile } from 'quiver-client';
+import type { Profile } from 'quiver-client';
 import { type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
-import {
-  CONNECTION_HELP,
-  type ConnectionOptions,
-  connect,
-  ReplyText,
-  withConnection,
-} from './server-connection.ts';
+import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
 import { shown, table, writeData } from './terminal-text.ts';
 import {
   type AddressedKind,
+  firstOfKinds,
   KIND_HELP,
   KIND_LABELS,
   type KindOptions,
   kindsOf,
-  type Miss,
-  notFound,
-  sentId,
   withKind,
 } from './visitor-argument.ts';
 
@@ -45,17 +37,11 @@ export function getCommand(end: End): Command {
 
 async function get(id: string, options: GetOptions): Promise<ExitCode> {
   const server = connect(options);
-  const misses: Miss[] = [];
-  for (const kind of kindsOf(id, options)) {
-    const reply = new ReplyText();
-    const profile = await server.fetchProfile(sentId(kind, id), reply);
-    if (profile !== undefined) {
-      writeData(options.json ? `${reply.text}\n` : profileText(kind, profile));
-      return EXIT.ok;
-    }
-    misses.push({ kind, message: messageOf(reply.text) });
-  }
-  throw notFound(id, misses, options);
+  const { kind, answer, reply } = await firstOfKinds(id, kindsOf(id, options), options, (one, text) =>
+    server.fetchProfile(one, text),
+  );
+  writeData(options.json ? `${reply.text}\n` : profileText(kind, answer));
+  return EXIT.ok;
 }
 
 function profileText(kind: AddressedKind, profile: Profile): string {

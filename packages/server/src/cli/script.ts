@@ -7,13 +7,8 @@ import type { ProfileScriptView } from 'quiver-client';
 import { scriptNameProblem } from '../domain/script-rules.ts';
 import { isRead, readSource, sourceProblemText } from '../scripts/script-source.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
-import {
-  CONNECTION_HELP,
-  type ConnectionOptions,
-  connect,
-  ReplyText,
-  withConnection,
-} from './server-connection.ts';
+import { type ConnectionOptions, connect, ReplyText } from './server-connection.ts';
+import { subcommandsOf } from './subcommands.ts';
 import { shown, table, writeData, writeNote } from './terminal-text.ts';
 import { KIND_HELP, type KindOptions, kindsOf, withKind } from './visitor-argument.ts';
 
@@ -44,19 +39,7 @@ const ID_MEMBERS = { tntId: 'tntId', thirdPartyId: 'thirdPartyId', ecid: 'market
 /** The command with its subcommands, to be added to the program. */
 export function scriptCommand(end: End): Command {
   const command = new Command('script').description('JavaScript that runs with every visit');
-  const add = (name: string, describe: string) => {
-    const part = new Command(name).description(describe);
-    command.addCommand(withConnection(part).addHelpText('after', EXAMPLES + CONNECTION_HELP));
-    return part;
-  };
-  const ofOne = (
-    name: string,
-    describe: string,
-    run: (name: string, options: ReadOptions) => Promise<ExitCode>,
-  ) =>
-    add(name, describe)
-      .argument('<name>', 'the script')
-      .action((script: string, options: ReadOptions) => endWith(end, () => run(script, options)));
+  const { add, ofOne } = subcommandsOf(command, end, EXAMPLES, ['<name>', 'the script']);
   add('list', 'show the scripts and how often they ran')
     .option('--json', 'print the unchanged reply of the server')
     .action((options: ReadOptions) => endWith(end, () => list(options)));

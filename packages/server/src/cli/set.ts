@@ -1,24 +1,15 @@
 /** `quiver set`: sets attributes of a profile (contract section 5). */
 
 import { Command } from 'commander';
-import { messageOf } from 'quiver-client';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
-import {
-  CONNECTION_HELP,
-  type ConnectionOptions,
-  connect,
-  ReplyText,
-  withConnection,
-} from './server-connection.ts';
+import { CONNECTION_HELP, type ConnectionOptions, connect, withConnection } from './server-connection.ts';
 import { shown, writeNote } from './terminal-text.ts';
 import {
+  firstOfKinds,
   KIND_HELP,
   KIND_LABELS,
   type KindOptions,
   kindsOf,
-  type Miss,
-  notFound,
-  sentId,
   withKind,
 } from './visitor-argument.ts';
 
@@ -48,7 +39,6 @@ export function setCommand(end: End): Command {
 async function set(id: string, settings: readonly string[], options: SetOptions): Promise<ExitCode> {
   const attributes = Object.fromEntries(settings.map(attributeOf));
   const server = connect(options);
-  const misses: Miss[] = [];
   const [likeliest, ...others] = kindsOf(id, options);
   if (likeliest === 'ecid') {
     throw new ClientFailure(
@@ -56,15 +46,12 @@ async function set(id: string, settings: readonly string[], options: SetOptions)
       'an update cannot name its profile by an ECID; give its tntId or thirdPartyId',
     );
   }
-  for (const kind of [likeliest!, ...others.filter((other) => other !== 'ecid')]) {
-    const reply = new ReplyText();
-    if (await server.updateProfile(sentId(kind, id), attributes, reply)) {
-      writeNote(`set ${settings.length} of ${KIND_LABELS[kind]} ${shown(id)}`);
-      return EXIT.ok;
-    }
-    misses.push({ kind, message: messageOf(reply.text) });
-  }
-  throw notFound(id, misses, options);
+  const kinds = [likeliest!, ...others.filter((other) => other !== 'ecid')];
+  const { kind } = await firstOfKinds(id, kinds, options, (one, reply) =>
+    server.updateProfile(one, attributes, reply),
+  );
+  writeNote(`set ${settings.length} of ${KIND_LABELS[kind]} ${shown(id)}`);
+  return EXIT.ok;
 }
 
 function attributeOf(setting: string): [name: string, value: string] {

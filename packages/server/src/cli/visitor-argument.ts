@@ -1,12 +1,13 @@
 /**
- * The id argument of `quiver get` and `quiver set`; its kind is guessed from its form unless a flag
+ * The id argument of `quiver get`, `set` and `delete`; its kind is guessed from its form unless a flag
  * names it.
  */
 
 import { type Command, Option } from 'commander';
-import { type ProfileId, profileId } from 'quiver-client';
+import { messageOf, type ProfileId, profileId } from 'quiver-client';
 import { type IdKind, idProblem, likelyKinds } from '../domain/visitor-id.ts';
 import { ClientFailure, EXIT } from './client-failure.ts';
+import { ReplyText } from './server-connection.ts';
 import { shown } from './terminal-text.ts';
 
 export interface KindOptions {
@@ -52,25 +53,33 @@ export const KIND_LABELS: Readonly<Record<AddressedKind, string>> = {
 };
 
 /** An id as the client sends it. */
-export function sentId(kind: AddressedKind, id: string): ProfileId {
+function sentId(kind: AddressedKind, id: string): ProfileId {
   return profileId(kind === 'ecid' ? 'marketingCloudVisitorId' : kind, id);
 }
 
-/** A kind for which nothing was found, and the server's reply. */
-export interface Miss {
-  readonly kind: AddressedKind;
-  readonly message: string;
-}
-
 /**
- * No profile has the id: the server's message if only one kind was tried, else one line for all
- * kinds.
+ * Asks the server for one kind of id after the other until one leads to a profile.
+ *
+ * @param ask undefined or false when no profile has the id
+ * @throws ClientFailure `refused` when none of the kinds does: the server's message if only one kind
+ *   was tried, else one line for all kinds
  */
-export function notFound(id: string, misses: readonly Miss[], { client }: { readonly client: string }) {
-  const names = misses.map(({ kind }) => KIND_LABELS[kind]);
-  const message =
-    misses.length === 1
-      ? misses[0]!.message
-      : `No profile found for client ${client} with ${names.slice(0, -1).join(', ')} or ${names.at(-1)} ${shown(id)}`;
-  return new ClientFailure(EXIT.refused, message);
+export async function firstOfKinds<Answer>(
+  id: string,
+  kinds: readonly AddressedKind[],
+  { client }: { readonly client: string },
+  ask: (id: ProfileId, reply: ReplyText) => Promise<Answer | undefined | false>,
+): Promise<{ readonly kind: AddressedKind; readonly answer: Answer; readonly reply: ReplyText }> {
+  let message = '';
+  for (const kind of kinds) {
+    const reply = new ReplyText();
+    const answer = await ask(sentId(kind, id), reply);
+    if (answer) return { kind, answer, reply };
+    message = messageOf(reply.text);
+  }
+  const names = kinds.map((kind) => KIND_LABELS[kind]);
+  if (kinds.length > 1) {
+    message = `No profile found for client ${client} with ${names.slice(0, -1).join(', ')} or ${names.at(-1)} ${shown(id)}`;
+  }
+  throw new ClientFailure(EXIT.refused, message);
 }

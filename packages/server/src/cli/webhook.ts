@@ -4,13 +4,8 @@ import { Command } from 'commander';
 import type { WebhookView } from 'quiver-client';
 import { typesOf } from './changes.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
-import {
-  CONNECTION_HELP,
-  type ConnectionOptions,
-  connect,
-  ReplyText,
-  withConnection,
-} from './server-connection.ts';
+import { type ConnectionOptions, connect, ReplyText } from './server-connection.ts';
+import { subcommandsOf } from './subcommands.ts';
 import { shown, table, writeData, writeNote } from './terminal-text.ts';
 
 type ListOptions = ConnectionOptions & { readonly json?: boolean };
@@ -32,19 +27,10 @@ Examples:
 /** The command with its subcommands, to be added to the program. */
 export function webhookCommand(end: End): Command {
   const command = new Command('webhook').description('send changes of profiles to other servers');
-  const add = (name: string, describe: string) => {
-    const part = new Command(name).description(describe);
-    command.addCommand(withConnection(part).addHelpText('after', EXAMPLES + CONNECTION_HELP));
-    return part;
-  };
-  const ofOne = (
-    name: string,
-    describe: string,
-    run: (id: string, options: ConnectionOptions) => Promise<ExitCode>,
-  ) =>
-    add(name, describe)
-      .argument('<id>', 'the webhook, as quiver webhook list shows it')
-      .action((id: string, options: ConnectionOptions) => endWith(end, () => run(id, options)));
+  const { add, ofOne } = subcommandsOf(command, end, EXAMPLES, [
+    '<id>',
+    'the webhook, as quiver webhook list shows it',
+  ]);
   add('list', 'show the webhooks and their progress')
     .option('--json', 'print the unchanged reply of the server')
     .action((options: ListOptions) => endWith(end, () => list(options)));

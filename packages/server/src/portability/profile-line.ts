@@ -1,7 +1,7 @@
 /** A profile as a line of an export, and back (contract section 21). */
 
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
-import { type Attribute, listAttributes, packAttributes } from '../domain/attributes.ts';
+import { type Attribute, packAttributes } from '../domain/attributes.ts';
 import { isName, personNames } from '../domain/person-names.ts';
 import type { ProfileLimits } from '../domain/profile-limits.ts';
 import { atMostCharacters, idProblem, parseTntId } from '../domain/visitor-id.ts';
@@ -9,7 +9,8 @@ import { QuiverError } from '../errors.ts';
 import type { ExportedProfile } from '../storage/profile-lists.ts';
 import type { LinkedId, LinkedProfile } from '../storage/profile-store.ts';
 import { isJsonObject } from '../wire/json.ts';
-import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
+import { KIND_NAMES, kindOfName } from '../wire/kind-names.ts';
+import { attributeViews, linkedIdView } from '../wire/profile-view.ts';
 import { timeText } from '../wire/time-text.ts';
 import { stateMembers, stateOfLine } from './state-members.ts';
 
@@ -23,14 +24,10 @@ const LONGEST_LIFE_MS = 91 * 86_400_000;
 /** The line of a profile, without its end. */
 export function profileLine({ profile, ids, position }: ExportedProfile): string {
   return JSON.stringify({
-    ids: ids.map(({ kind, value, since }) => ({ kind: kindName(kind), id: value, since: timeText(since) })),
+    ids: ids.map(linkedIdView),
     modifiedAt: timeText(profile.modifiedAt),
     expiresAt: timeText(profile.expiresAt),
-    attributes: listAttributes(profile.attributes).map(({ name, value, modifiedAt }) => ({
-      name,
-      value,
-      modifiedAt: timeText(modifiedAt),
-    })),
+    attributes: attributeViews(profile.attributes),
     state: stateMembers(profile.attributes, timeText),
     position,
   });

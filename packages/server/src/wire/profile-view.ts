@@ -1,11 +1,11 @@
-/** A whole profile as the admin routes show it. */
+/** A profile in JSON, as the admin routes, the change feed and exports show it. */
 
-import { listAttributes } from '../domain/attributes.ts';
+import { listAttributes, type PackedAttributes } from '../domain/attributes.ts';
 import { isPlaceholder } from '../domain/placeholder-id.ts';
-import type { LinkedProfile } from '../storage/profile-store.ts';
-import { KIND_NAMES, kindName } from '../wire/kind-names.ts';
-import { z } from '../wire/schema.ts';
-import { timeText } from '../wire/time-text.ts';
+import type { LinkedId, LinkedProfile } from '../storage/profile-store.ts';
+import { KIND_NAMES, kindName } from './kind-names.ts';
+import { z } from './schema.ts';
+import { timeText } from './time-text.ts';
 
 /** The members that every view of a profile has. */
 export const PROFILE_STATE = {
@@ -32,17 +32,25 @@ export const PROFILE_STATE = {
 export function profileState({ profile, ids }: LinkedProfile) {
   return {
     ids: ids.map((linked) => ({
-      kind: kindName(linked.kind),
-      id: linked.value,
-      since: timeText(linked.since),
+      ...linkedIdView(linked),
       ...(isPlaceholder(linked) && { isPlaceholder: true }),
     })),
     modifiedAt: timeText(profile.modifiedAt),
     expiresAt: timeText(profile.expiresAt),
-    attributes: listAttributes(profile.attributes).map(({ name, value, modifiedAt }) => ({
-      name,
-      value,
-      modifiedAt: timeText(modifiedAt),
-    })),
+    attributes: attributeViews(profile.attributes),
   };
+}
+
+/** One id of a profile, and since when it names it. */
+export function linkedIdView({ kind, value, since }: LinkedId) {
+  return { kind: kindName(kind), id: value, since: timeText(since) };
+}
+
+/** The attributes of a profile, oldest first. */
+export function attributeViews(attributes: PackedAttributes) {
+  return listAttributes(attributes).map(({ name, value, modifiedAt }) => ({
+    name,
+    value,
+    modifiedAt: timeText(modifiedAt),
+  }));
 }
