@@ -2,7 +2,8 @@
 
 import { listAttributes, type PackedAttributes } from '../domain/attributes.ts';
 import { isPlaceholder } from '../domain/placeholder-id.ts';
-import type { LinkedId, LinkedProfile } from '../storage/profile-store.ts';
+import type { Profile } from '../domain/profile.ts';
+import type { VisitorId } from '../domain/visitor-id.ts';
 import { KIND_NAMES, kindName } from './kind-names.ts';
 import { z } from './schema.ts';
 import { timeText } from './time-text.ts';
@@ -29,7 +30,18 @@ export const PROFILE_STATE = {
     .openapi({ description: 'Oldest first.' }),
 };
 
-export function profileState({ profile, ids }: LinkedProfile) {
+/** An id, and since when it names its profile, in epoch milliseconds. */
+interface SinceId extends VisitorId {
+  readonly since: number;
+}
+
+export function profileState({
+  profile,
+  ids,
+}: {
+  readonly profile: Profile;
+  readonly ids: readonly SinceId[];
+}) {
   return {
     ids: ids.map((linked) => ({
       ...linkedIdView(linked),
@@ -42,7 +54,7 @@ export function profileState({ profile, ids }: LinkedProfile) {
 }
 
 /** One id of a profile, and since when it names it. */
-export function linkedIdView({ kind, value, since }: LinkedId) {
+export function linkedIdView({ kind, value, since }: SinceId) {
   return { kind: kindName(kind), id: value, since: timeText(since) };
 }
 
