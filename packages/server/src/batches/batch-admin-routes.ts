@@ -1,4 +1,7 @@
-/** Batches for who runs the server: what came, how far it is, why rows failed (contract sections 6 and 9). */
+/**
+ * Batches for who runs the server: what came, how far it is, why rows failed (contract sections 6
+ * and 9).
+ */
 
 import { Readable } from 'node:stream';
 import { QuiverError } from '../errors.ts';
@@ -59,7 +62,7 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
     });
   }
 
-  /** The failed rows with their header, to the letter as they came: a file to mend and send again. */
+  /** The failed rows with their header, exactly as they were sent: a file to fix and send again. */
   async function failuresFile({ client, id, source }: Batch): Promise<Reply> {
     if (source !== undefined) return failedCustomers(client, id);
     const reader = new BatchReader();
@@ -80,7 +83,7 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
     });
   }
 
-  /** The failed rows of a file of customer attributes, as a table to mend and upload again. */
+  /** The failed rows of a file of customer attributes, as a table to fix and upload again. */
   async function failedCustomers(client: string, id: string): Promise<Reply> {
     const header = await readCustomerHeader(files.readFrom(id, 0)).catch((cause: unknown) => {
       throw new QuiverError('not-found', `The file of batch ${id} is kept only while it has failed rows`, {

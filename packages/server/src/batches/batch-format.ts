@@ -17,8 +17,9 @@ export const MAX_BATCH_BYTES = 50_000_000;
 /** The most rows of one batch, the header not counted. */
 export const MAX_BATCH_ROWS = 500_000;
 /**
- * The most bytes of one row, the header too, without its line end. What a row may set is bounded by 64 KB, which percent-encoding
- * makes 192 KB at most; the rest is room for empty cells and blanks. The bound keeps memory from growing with the file (ours).
+ * The most bytes of one row, the header too, without its line end. What a row may set is bounded by
+ * 64 KB, which percent-encoding makes 192 KB at most; the rest is room for empty cells and blanks.
+ * The bound keeps memory from growing with the file (ours).
  */
 export const MAX_ROW_BYTES = 1024 * 1024;
 
@@ -76,7 +77,7 @@ export interface UnreadableRow extends RowPlace {
 
 export type BatchRow = UpdateRow | SkippedRow | UnreadableRow;
 
-/** Where a reader goes on after `row`. */
+/** Where a reader continues after `row`. */
 export function cursorAfter(row: BatchRow, rowsBefore: number): BatchCursor {
   return { offset: row.next, line: row.line + 1, rows: rowsBefore + 1 };
 }

@@ -1,7 +1,8 @@
 /**
  * Applies accepted batches in the background (contract section 6).
  *
- * Clients go side by side, each in its own order. One look a second at all queues, for there may be thousands of idle clients. Each client is
+ * Clients are served side by side, the batches of each in order. All queues are looked at together,
+ * once a second, because there may be thousands of idle clients. Each client is
  *
  *   idle      nothing is queued, or another process holds the client's lease   a new batch, or the look that finds one → working
  *   working   the lease is ours; rows go in steps, each applied together with  the queue is empty → idle
@@ -10,8 +11,9 @@
  *                                                                              third failure of one step → the batch is stuck → idle;
  *                                                                              what cannot be reached for now is waited for
  *
- * The progress lies in the store, never here: whichever process comes next, after a crash or a lost lease, reads it and goes on. What
- * was traded: a batch of a slow client is not hurried by idle workers, for files of a client must apply in order.
+ * The progress is kept in the store, never here: after a crash or a lost lease the next process reads
+ * it and continues. Trade-off: idle workers cannot speed up one client, because its files must apply
+ * in order.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -44,7 +46,9 @@ export interface BatchRunnerParts {
   /** Tells this process from all others. */
   readonly holder: string;
   readonly rulesOf: (client: string) => BatchRules | Promise<BatchRules>;
-  /** Takes the rows whose profiles live in other edge clusters to them; none do when it is left out. */
+  /**
+   * Takes the rows whose profiles live in other edge clusters to them; none do when it is left out.
+   */
   readonly rowsElsewhere?: RowsElsewhere;
   /** Told the names of a batch's header before its rows are applied. */
   readonly noteNames?: (client: string, names: readonly string[]) => void | Promise<void>;
@@ -57,7 +61,10 @@ export interface BatchRunnerParts {
   readonly now: () => number;
   /** How many rows are applied in one stroke; 2,000 by default. */
   readonly rowsPerStep?: number;
-  /** Pauses after the first and the second failure of a step, in milliseconds; 1 s and 5 s by default. */
+  /**
+   * Pauses after the first and the second failure of a step, in milliseconds; 1 s and 5 s by
+   * default.
+   */
   readonly pauses?: readonly number[];
 }
 
@@ -84,12 +91,12 @@ export interface RowsElsewhere {
   >;
 }
 
-/** What a step costs beside its rows is a commit; what it keeps others waiting who would write, some milliseconds. */
+/** Each step costs one commit and blocks other writers for a few milliseconds. */
 const ROWS_PER_STEP = 4000;
 const STEPS_UNDER_WAY = 2;
 /**
- * How long a process that died keeps others from its batch, in milliseconds. A step that takes longer costs nothing but the work
- * of the next one, for the store refuses what is out of turn.
+ * How long a process that died keeps others from its batch, in milliseconds. A step that takes
+ * longer costs nothing but the work of the next one, for the store refuses what is out of turn.
  */
 const LEASE_MS = 2000;
 /** How often an idle loop looks at its queue, in milliseconds. */
@@ -208,7 +215,10 @@ export class BatchRunner {
     return this.#parts.batches.find(client, id).catch(() => undefined);
   }
 
-  /** Applies rows from where the progress is. @returns the completed batch; undefined when stopped or out of turn */
+  /**
+   * Applies rows from where the progress is. @returns the completed batch; undefined when stopped
+   * or out of turn
+   */
   async #runOn(batch: Batch): Promise<Batch | undefined> {
     const { batches } = this.#parts;
     const { cursor: start, steps } = await this.#stepsOf(batch);
@@ -236,7 +246,7 @@ export class BatchRunner {
     }
   }
 
-  /** Where a batch goes on, and its rows from there; of a file of customer attributes too. */
+  /** Where a batch or a file of customer attributes continues, and its rows from there. */
   async #stepsOf(
     batch: Batch,
   ): Promise<{ readonly cursor: BatchCursor; readonly steps: () => AsyncGenerator<ReadStep> }> {
@@ -257,13 +267,16 @@ export class BatchRunner {
     return { cursor: from.cursor, steps: () => readSteps(chunks(), { ...options, from, collector }) };
   }
 
-  /** Rows that are looked at one by one, to find out where their profiles live, are not packed before. */
+  /**
+   * Rows that are looked at one by one, to find out where their profiles live, are not packed
+   * before.
+   */
   #collector(kind: IdKind, columns: readonly string[]): RowCollector {
     const { batches, rowsElsewhere } = this.#parts;
     return rowsElsewhere ? new PlainRows(kind, columns) : batches.collector(kind, columns);
   }
 
-  /** Asked when a batch begins or goes on: a changed setting holds from then on. */
+  /** Read when a batch begins or continues: a changed setting applies from then on. */
   async #placeholdersOf(client: string): Promise<PlaceholderRows | undefined> {
     const { placeholders } = this.#parts;
     if (!placeholders) return undefined;
@@ -283,7 +296,10 @@ export class BatchRunner {
     return { header, cursor: cursorOf(batch) ?? header.end };
   }
 
-  /** @param read the rows from the cursor on; undefined for the end of a batch whose rows are all consumed */
+  /**
+   * @param read the rows from the cursor on; undefined for the end of a batch whose rows are all
+   * consumed
+   */
   async #step(batch: Batch, cursor: BatchCursor, read: ReadStep | undefined): Promise<BatchStep> {
     const { client, id, rows: size } = batch;
     const { holder, now } = this.#parts;
@@ -322,12 +338,15 @@ export class BatchRunner {
   }
 }
 
-/** Where a batch that has begun goes on; undefined before its first row. */
+/** Where a batch that has begun continues; undefined before its first row. */
 function cursorOf({ progress: { consumed, offset, line } }: Batch): BatchCursor | undefined {
   return consumed === 0 ? undefined : { offset, line, rows: consumed };
 }
 
-/** Steps that are on their way to the disk, in order: while one is written the next waits its turn and the one after is read. */
+/**
+ * Steps that are on their way to the disk, in order: while one is written the next waits its turn
+ * and the one after is read.
+ */
 class StepsUnderWay {
   readonly #steps: {
     readonly applying: Promise<Batch | 'out-of-turn'>;
@@ -341,7 +360,10 @@ class StepsUnderWay {
     this.#steps.push({ applying, rows });
   }
 
-  /** Waits until one more may be added; false when a step was out of turn. Throws when one failed, the first that did. */
+  /**
+   * Waits until one more may be added; false when a step was out of turn. Throws when one failed,
+   * the first that did.
+   */
   async makeRoom(): Promise<boolean> {
     while (this.#steps.length >= STEPS_UNDER_WAY) if (!(await this.#take())) return false;
     return true;
@@ -353,7 +375,7 @@ class StepsUnderWay {
     return this.#latest;
   }
 
-  /** Waits for all, whatever they came to. */
+  /** Waits for all, whatever their outcome. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#steps.map(({ applying }) => applying));
   }

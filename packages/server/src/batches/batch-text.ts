@@ -9,7 +9,8 @@ import type { BatchKey } from './column-name.ts';
 /**
  * `batch=` and the header row, with its line end.
  *
- * @param names attribute names without `profile.`; they are written as they are, the checker judges them
+ * @param names attribute names without `profile.`; they are written as they are, the checker judges
+ *   them
  * @throws RangeError when a name is not well-formed Unicode
  */
 export function writeHeader(key: BatchKey, names: readonly string[]): string {
@@ -19,8 +20,9 @@ export function writeHeader(key: BatchKey, names: readonly string[]): string {
 /**
  * One row with its line end.
  *
- * @param id with its location hint, if it bears one
- * @param values in the order of the header's names; undefined and empty ones set nothing, for the format has no word for them
+ * @param id with its location hint, if it has one
+ * @param values in the order of the header's names; undefined and empty ones set nothing, for the
+ *   format has no word for them
  * @throws RangeError when the id or a value is not well-formed Unicode
  */
 export function writeRow(id: string, values: readonly (string | undefined)[]): string {
@@ -37,8 +39,8 @@ export function writeRow(id: string, values: readonly (string | undefined)[]): s
 }
 
 /**
- * One cell. Encodes all but letters, digits and `-_.!~*'()`, so that servers that decode the file as a
- * form read it correctly as well.
+ * One cell. Encodes all but letters, digits and `-_.!~*'()`, so that servers that decode the file
+ * as a form read it correctly as well.
  */
 export function writeCell(text: string): string {
   if (PLAIN.test(text)) return text;

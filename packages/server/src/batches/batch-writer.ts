@@ -6,7 +6,7 @@ import { type BatchHeader, type BatchRow, grouped } from './batch-format.ts';
 import { writeHeader } from './batch-text.ts';
 
 /**
- * A file of some rows of a batch, to the letter as they came in, that can be sent again as it is.
+ * A file of some rows of a batch, exactly as they were sent, that can be sent again.
  *
  * @param read reads the file that the rows came from
  * @param rows where they lie in it, for instance the failed rows of a reader

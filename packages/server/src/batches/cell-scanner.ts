@@ -1,8 +1,9 @@
 /**
  * Finds the cells of whole lines and decodes them, a block at a time (contract section 6).
  *
- * One pass over the bytes writes them decoded, delimiters too, into one buffer and notes where each cell ends, in bytes of the
- * block and in characters of the text to be. The text is then made in one call, for a call a cell costs more than all the rest.
+ * One pass over the bytes writes them decoded, delimiters too, into one buffer and notes where each
+ * cell ends, in bytes of the block and in characters of the text to be. The text is then made in
+ * one call, for a call a cell costs more than all the rest.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -32,7 +33,9 @@ export class CellScanner {
   flags = new Uint8Array(INITIAL_BYTES + 1);
   /** The block decoded, delimiters in place. */
   text = '';
-  /** Whether all of the block is UTF-8; when not, {@link text} and {@link textEnds} are of no use. */
+  /**
+   * Whether all of the block is UTF-8; when not, {@link text} and {@link textEnds} are of no use.
+   */
   isText = true;
   #decoded: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
 
@@ -71,7 +74,7 @@ export class CellScanner {
       if (byte < 0x80) characters += 1;
       else {
         beyondAscii = true;
-        // UTF-16: nothing for a byte that goes on, two units for what takes four bytes.
+        // UTF-16: nothing for a continuation byte, two units for a character of four bytes.
         if (byte >= 0xf0) characters += 2;
         else if (byte >= 0xc0) characters += 1;
       }

@@ -1,4 +1,7 @@
-/** Turns a table as spreadsheets and databases write it (RFC 4180) into the batch format (contract section 6). */
+/**
+ * Turns a table as spreadsheets and databases write it (RFC 4180) into the batch format (contract
+ * section 6).
+ */
 
 import { idProblem } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
@@ -35,10 +38,12 @@ export interface CsvToBatchOptions {
 /**
  * Converts as the table streams by; at most one record is held.
  *
- * Values are taken to the letter, blanks too. An empty one sets nothing. A record without any value becomes a row that is skipped.
+ * Values are kept exactly, including blanks. An empty one sets nothing. A record without any value
+ * becomes a row that is skipped.
  *
  * @returns the text of one batch, in pieces, whatever its size; see `split-batch.ts`
- * @throws QuiverError `bad-request` when the table cannot be read or its header row breaks a rule; the message names the line
+ * @throws QuiverError `bad-request` when the table cannot be read or its header row breaks a rule;
+ *   the message names the line
  */
 export async function* csvToBatch(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

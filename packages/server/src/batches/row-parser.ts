@@ -49,7 +49,7 @@ export interface PlaceholderRows {
 
 /** Turns lines into rows, and knows where in the file it is. */
 export class RowParser implements LineParser {
-  /** The rows read so far; whoever takes them leaves an empty list. */
+  /** The rows read so far; taking them leaves an empty list. */
   rows: BatchRow[] = [];
   readonly #header: BatchHeader;
   readonly #kind: IdKind;
@@ -66,7 +66,8 @@ export class RowParser implements LineParser {
 
   /**
    * @param cursor where the first line to come begins
-   * @param placeholders what becomes of rows whose id is a placeholder; rows like any other by default
+   * @param placeholders what becomes of rows whose id is a placeholder; rows like any other by
+   *   default
    */
   constructor(header: BatchHeader, cursor: BatchCursor, placeholders?: PlaceholderRows) {
     this.#placeholders = placeholders;

@@ -22,7 +22,7 @@ export const ChangeView = z
     profile: IdView.openapi({ description: 'An id that named the profile right after the change.' }),
     attributes: names('`created`, `updated`: names of attributes that were set or removed.'),
     ids: ids('`linked`: ids that joined. `moved`: ids that left; without it the whole profile left.'),
-    from: ids('`merged`: ids of the profile that became part of this one, 100 at the most.'),
+    from: ids('`merged`: ids of the profile that became part of this one, at most 100.'),
     overruled: names('`merged`: names of attributes of which the other profile’s value gave way.'),
     state: z.object(PROFILE_STATE).nullable().optional().openapi({
       description:

@@ -37,7 +37,7 @@ Examples:
 const FAILURES_EXAMPLES = `
 Examples:
   quiver batch failures demo-1701473848678-13029383
-  quiver batch failures demo-1701473848678-13029383 --file failed.batch   # mend it, then
+  quiver batch failures demo-1701473848678-13029383 --file failed.batch   # fix it, then
   quiver import failed.batch
 `;
 

@@ -17,7 +17,7 @@ type ChangesOptions = ConnectionOptions & {
 };
 
 const EXAMPLES = `
-Needs the admin token. Shows what is kept behind the cursor, or all that is kept, and ends; with --follow it goes on until Ctrl-C.
+Needs the admin token. Shows what is kept behind the cursor, or all that is kept, and ends; with --follow it continues until Ctrl-C.
 The last line on stderr is the cursor to go on from.
 
 Examples:

@@ -16,7 +16,7 @@ interface ExportOptions extends ConnectionOptions {
 
 const EXAMPLES = `
 Needs the admin token. The embedded store is copied first: the export shows it as it was at that moment. NDJSON can be
-imported again, and goes on by itself when the connection breaks; CSV is for programs that read tables. Each edge cluster has
+imported again, and resumes by itself when the connection breaks; CSV is for programs that read tables. Each edge cluster has
 profiles of its own.
 
 Examples:

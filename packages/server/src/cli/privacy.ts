@@ -23,7 +23,7 @@ const ABOUT: Readonly<Record<PrivacyType, string>> = {
 
 const EXAMPLES = `
 Needs the admin token. The kind of an id is told by its form unless --kind says it. The command waits until the
-request is complete; given up, it goes on by itself, and "quiver privacy status" shows how far it is.
+request is complete; given up, it continues by itself, and "quiver privacy status" shows how far it is.
 
 Examples:
   quiver privacy access crm-1042 > person.json

@@ -25,7 +25,7 @@ interface RecordOptions {
 const HOST = '127.0.0.1';
 
 const RECORD_EXAMPLES = `
-Point your client at the address that it prints. Each call goes on to --upstream; call and answer are kept in --out. Tokens are never
+Point your client at the address that it prints. Each call is forwarded to --upstream; call and reply are kept in --out. Tokens are never
 kept. Ids and values are replaced by made-up ones, the same for the same, unless --keep-ids and --keep-values say otherwise.
 Only this machine reaches it. Ends with Ctrl-C. A call that a client sends elsewhere, as Adobe's SDKs do after a
 location hint, passes it by.

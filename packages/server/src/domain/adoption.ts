@@ -1,18 +1,20 @@
 /**
- * Adoption: how a profile that comes from another edge cluster finds its place (contract section 8).
+ * Adoption: how a profile that comes from another edge cluster finds its place (contract section
+ * 8).
  *
  *   state of one of its ids here    what happens
  *   ------------------------------  ------------------------------------------------------------------------------------
  *   unknown                         it joins the profile
  *   names a profile that fits       the two become one, attribute by attribute the newest; a second such profile joins
  *                                   them
- *   names another person's          the id stays there: whoever showed up last on a shared device has it
+ *   names another person's          the id stays there: the person who showed up last on a shared device has it
  *   a name of which the profile     it does not join: the profile that was here keeps its own name
  *   it joins has another
  *
- * A profile fits when it has the same thirdPartyId, or when no name of either conflicts with one of the other
- * (`person-names.ts`). The strongest id that names a profile which fits gives the target; without one the profile is founded
- * anew for its strongest unknown id. Where there is no such id either, a name of it names a profile here: that one takes it in.
+ * A profile fits when it has the same thirdPartyId, or when no name of either conflicts with one of
+ * the other (`person-names.ts`). The strongest id that names a profile which fits gives the target;
+ * without one the profile is founded anew for its strongest unknown id. Where there is no such id
+ * either, a name of it names a profile here: that one takes it in.
  */
 
 import type { KnownId, LinkStep } from './linking.ts';

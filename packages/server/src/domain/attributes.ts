@@ -4,7 +4,7 @@
  *
  * The rules work on the packed form: a change keeps the entries that it does not touch as they are,
  * and nothing is parsed into objects and printed again. That also keeps names such as `__proto__`
- * or `1` to the letter and in order, which a JavaScript object would not.
+ * or `1` exactly and in order, which a JavaScript object would not.
  */
 
 import { copyOthers, overlayAttributes, type Stretch } from './attributes/overlay-attributes.ts';

@@ -1,10 +1,11 @@
 /**
  * Linking: which profile a visit acts on, and what becomes of the other profiles that its ids name.
  *
- * Contract section 3. A visit brings ids; each is known (it names a profile) or not. The ids are taken strongest first:
- * thirdPartyId, customer id, ECID, tntId. The first two are names of a person; a profile has at most one thirdPartyId and at
- * most one customer id per alias. Two profiles conflict when each has a name of one sort (a thirdPartyId, an id of the same
- * alias) and the names differ: they are two people's.
+ * Contract section 3. A visit brings ids; each is known (it names a profile) or not. The ids are
+ * taken strongest first: thirdPartyId, customer id, ECID, tntId. The first two are names of a
+ * person; a profile has at most one thirdPartyId and at most one customer id per alias. Two
+ * profiles conflict when each has a name of one sort (a thirdPartyId, an id of the same alias) and
+ * the names differ: they are two people's.
  *
  *   state of the weaker id          what happens                                 what holds afterwards
  *   ------------------------------  -------------------------------------------  --------------------------------------------
@@ -17,16 +18,20 @@
  *   known or not, a name of which   nothing                                      it names what it named, and the target has
  *   the target has another                                                       its own name still
  *
- * The target is the profile of the strongest id. When that id is unknown it joins the profile of the next known one, except
- * when a name of the visit conflicts with that profile: then it gets a new profile. The names of one visit count together, so a
- * visit that brings a new thirdPartyId and the customer id of one person does not take the device of another.
+ * The target is the profile of the strongest id. When that id is unknown it joins the profile of
+ * the next known one, except when a name of the visit conflicts with that profile: then it gets a
+ * new profile. The names of one visit count together, so a visit that brings a new thirdPartyId and
+ * the customer id of one person does not take the device of another.
  *
- * An id that is re-pointed always leaves a name behind, the one in conflict, so no profile loses its last id.
+ * An id that is re-pointed always leaves a name behind, the one in conflict, so no profile loses
+ * its last id.
  *
- * What was traded: a device that two persons share follows whoever showed up last; its attributes from before the first of
- * them signed in stay with that first one. That is what Adobe's customers see, and no rule without a question to the visitor
- * could do better. Nor can names of different aliases be told apart: a site that knows one person by a thirdPartyId alone and
- * another by a customer id alone, on one device, makes them one. A site that sends both, or always the same, does not.
+ * What was traded: a device that two persons share follows the person who showed up last; its
+ * attributes from before the first of them signed in stay with that first one. That is what Adobe's
+ * customers see, and no rule without a question to the visitor could do better. Nor can names of
+ * different aliases be told apart: a site that knows one person by a thirdPartyId alone and another
+ * by a customer id alone, on one device, makes them one. A site that sends both, or always the
+ * same, does not.
  *
  * This file decides; engines carry out. It knows nothing of how a profile is stored.
  */
@@ -64,14 +69,19 @@ export type LinkStep<Key> =
 
 /** The whole decision: the target, and the steps that make the ids of the visit name it. */
 export interface LinkPlan<Key> {
-  /** The existing profile to act on; undefined when a new one is to be made for the strongest id. */
+  /**
+   * The existing profile to act on; undefined when a new one is to be made for the strongest id.
+   */
   readonly target: Key | undefined;
   /** The id that a new profile is made for; undefined when the target exists. */
   readonly founder: VisitorId | undefined;
   readonly steps: readonly LinkStep<Key>[];
 }
 
-/** Ids sorted strongest first: thirdPartyId, customer id, ECID, tntId; within a kind in the order given. */
+/**
+ * Ids sorted strongest first: thirdPartyId, customer id, ECID, tntId; within a kind in the order
+ * given.
+ */
 export function strongestFirst<Id extends VisitorId>(ids: readonly Id[]): Id[] {
   return [...ids].sort((a, b) => ID_KINDS.indexOf(a.kind) - ID_KINDS.indexOf(b.kind));
 }
@@ -80,7 +90,8 @@ export function strongestFirst<Id extends VisitorId>(ids: readonly Id[]): Id[] {
  * Decides how the ids of one visit are linked (contract section 3; the table above).
  *
  * @param known the ids strongest first, each with the profile that it names, never empty
- * @returns the plan; carried out in order it leaves every id naming the target, but for a name of which the target has another
+ * @returns the plan; carried out in order it leaves every id naming the target, but for a name of
+ *   which the target has another
  */
 export function planLinks<Key>(known: readonly KnownId<Key>[]): LinkPlan<Key> {
   const strongest = known[0];
@@ -90,7 +101,8 @@ export function planLinks<Key>(known: readonly KnownId<Key>[]): LinkPlan<Key> {
   const steps: LinkStep<Key>[] = [];
   const inTarget = new Set<Key>(target ? [target.key] : []);
   let names: Map<string, string> | undefined;
-  // Looked up only when something depends on it: most visits bring one id, or one that joins as a device.
+  // Looked up only when something depends on it: most visits bring one id, or one that joins as a
+  // device.
   const targetNames = () => {
     names ??= target ? new Map(target.names()) : personNames([strongest.id]);
     return names;

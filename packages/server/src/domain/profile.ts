@@ -18,9 +18,15 @@ import { type SeenVisit, stateOfVisit, withJoinedNotes } from './visit-notes.ts'
 import type { VisitorId } from './visitor-id.ts';
 import type { StateSettings } from './visitor-state.ts';
 
-/** What is known of one visitor, apart from the ids that name the profile; all times in epoch milliseconds. */
+/**
+ * What is known of one visitor, apart from the ids that name the profile; all times in epoch
+ * milliseconds.
+ */
 export interface Profile {
-  /** The person's id; undefined where none is known. A customer id is known by the ids of the profile alone. */
+  /**
+   * The person's id; undefined where none is known. A customer id is known by the ids of the
+   * profile alone.
+   */
   readonly thirdPartyId: string | undefined;
   /** When an attribute or an id of the profile last changed. */
   readonly modifiedAt: number;
@@ -41,7 +47,10 @@ export function newProfile(founder: VisitorId, moment: WriteMoment): Profile {
   };
 }
 
-/** The moment of a change: never before the last one, so that attributes stay oldest first when a clock steps back. */
+/**
+ * The moment of a change: never before the last one, so that attributes stay oldest first when a
+ * clock steps back.
+ */
 function changeTime(profile: Profile, moment: WriteMoment): number {
   return Math.max(moment.now, profile.modifiedAt);
 }
@@ -61,9 +70,10 @@ export function withId(profile: Profile, id: VisitorId, moment: WriteMoment): Pr
  * Sets attributes and starts the lifetime anew.
  *
  * @param state of the visitor to set with them; it leaves `modifiedAt` alone
- * @returns the changed profile; `too-large` when the attributes would total more than 64 KB and more than before (a merge
- *   may have left a profile above the bound, and what makes it smaller is welcome). With `drop-oldest` the oldest attributes
- *   go instead, those of this write and `firstSessionStart` excepted; `too-large` then means that these alone are too many
+ * @returns the changed profile; `too-large` when the attributes would total more than 64 KB and
+ *   more than before (a merge may have left a profile above the bound, and what makes it smaller is
+ *   welcome). With `drop-oldest` the oldest attributes go instead, those of this write and
+ *   `firstSessionStart` excepted; `too-large` then means that these alone are too many
  */
 export function withAttributes(
   profile: Profile,
@@ -95,19 +105,24 @@ export function withAttributes(
 /** What a visit sets. */
 export interface VisitSettings {
   readonly settings: AttributeSettings;
-  /** What it says of the visitor's session and categories; null when it is no call of the visitor and notes nothing. */
+  /**
+   * What it says of the visitor's session and categories; null when it is no call of the visitor
+   * and notes nothing.
+   */
   readonly seen?: SeenVisit | null | undefined;
   /** State of the visitor that it sets beside those (`visitor-state.ts`). */
   readonly state?: StateSettings | undefined;
 }
 
 /**
- * What a visit leaves: its settings, what it notes of the visitor (contract sections 14 and 15), and when the first visitor call came unless that is known (contract section 7).
+ * What a visit leaves: its settings, what it notes of the visitor (contract sections 14 and 15),
+ * and when the first visitor call came unless that is known (contract section 7).
  *
- * A life is never cut by a visit that merged: the later of the two times stays when it is later still.
+ * A life is never cut by a visit that merged: the later of the two times stays when it is later
+ * still.
  *
- * @returns the profile; `too-large` as {@link withAttributes} says it, to which `firstSessionStart` itself does not count, for no
- *   caller asked for it
+ * @returns the profile; `too-large` as {@link withAttributes} says it, to which `firstSessionStart`
+ *   itself does not count, for no caller asked for it
  */
 export function visitedProfile(
   linked: Profile,
@@ -147,10 +162,12 @@ export function withoutAttribute(profile: Profile, name: string, moment: WriteMo
 }
 
 /**
- * Merges the profile of a weaker id into that of the stronger (contract section 3). Never refused for size.
+ * Merges the profile of a weaker id into that of the stronger (contract section 3). Never refused
+ * for size.
  *
- * @returns a profile with the attributes of both, the stronger's where both had one, that expires at the later of the times
- * @throws RangeError when each bears a thirdPartyId: two persons are never merged
+ * @returns a profile with the attributes of both, the stronger's where both had one, that expires
+ *   at the later of the times
+ * @throws RangeError when each has a thirdPartyId: two persons are never merged
  */
 export function merged(stronger: Profile, weaker: Profile, moment: WriteMoment): Profile {
   if (stronger.thirdPartyId !== undefined && weaker.thirdPartyId !== undefined) {
@@ -169,8 +186,9 @@ export function merged(stronger: Profile, weaker: Profile, moment: WriteMoment):
 }
 
 /**
- * Makes one of two profiles that turned out to be one visitor's, attribute by attribute the newest (contract section 8). Which is named first makes no
- * difference, unless each bears a thirdPartyId of its own.
+ * Makes one of two profiles that turned out to be one visitor's, attribute by attribute the newest
+ * (contract section 8). Which is named first makes no difference, unless each has a thirdPartyId of
+ * its own.
  */
 export function reunited(one: Profile, other: Profile): Profile {
   return {

@@ -1,8 +1,8 @@
 /**
  * The ids of a visitor: their kinds, their form, their location hint, their alias.
  *
- * Contract sections 1 and 3. A tntId is `<id>` or `<id>.<cluster>_<node>`; what follows the dot is a location hint and never part
- * of the identity, so a {@link VisitorId} never carries one.
+ * Contract sections 1 and 3. A tntId is `<id>` or `<id>.<cluster>_<node>`; what follows the dot is
+ * a location hint and never part of the identity, so a {@link VisitorId} never carries one.
  */
 
 /** The kinds of visitor id, strongest first (contract section 3). */
@@ -10,8 +10,8 @@ export const ID_KINDS = ['thirdPartyId', 'customerId', 'ecid', 'tntId'] as const
 export type IdKind = (typeof ID_KINDS)[number];
 
 /**
- * An id as the store knows it: its kind, and its value without a location hint. The value of a customer id holds its alias
- * too, see {@link customerId}.
+ * An id as the store knows it: its kind, and its value without a location hint. The value of a
+ * customer id holds its alias too, see {@link customerId}.
  */
 export interface VisitorId {
   readonly kind: IdKind;
@@ -37,7 +37,10 @@ export const MAX_THIRD_PARTY_ID = 256;
 export const MAX_CUSTOMER_ID = 128;
 export const MAX_ALIAS = 50;
 
-/** Whether `text` has at most `max` characters, counted as Unicode code points as JSON Schema's maxLength does. */
+/**
+ * Whether `text` has at most `max` characters, counted as Unicode code points as JSON Schema's
+ * maxLength does.
+ */
 export function atMostCharacters(text: string, max: number): boolean {
   if (text.length <= max) return true;
   if (text.length > max * 2) return false;
@@ -49,8 +52,10 @@ export function atMostCharacters(text: string, max: number): boolean {
 /**
  * Says what is wrong with an id, or nothing when it is well formed.
  *
- * @param text the id as sent; for a tntId with its location hint, if it bears one; for a customer id its value with the alias
- * @returns a phrase that completes "mboxPC: …", for instance `must have 1 to 128 characters`; undefined when the id is good
+ * @param text the id as sent; for a tntId with its location hint, if it has one; for a customer id
+ *   its value with the alias
+ * @returns a phrase that completes "mboxPC: …", for instance `must have 1 to 128 characters`;
+ *   undefined when the id is good
  */
 export function idProblem(kind: IdKind, text: string): string | undefined {
   if (kind === 'customerId') return customerIdProblem(text);
@@ -79,15 +84,19 @@ function valueProblem(kind: IdKind, text: string): string | undefined {
   return undefined;
 }
 
-/** A customer id with the alias that says whose id it is (Adobe: `integrationCode`), such as `crm` and `4711`. */
+/**
+ * A customer id with the alias that says whose id it is (Adobe: `integrationCode`), such as `crm`
+ * and `4711`.
+ */
 export interface CustomerId {
   readonly alias: string;
   readonly id: string;
 }
 
 /**
- * Makes the visitor id that an alias and an id name together: `crm:4711`. In the alias `%` and `:` are written as `%25` and
- * `%3A`, so that no two pairs have one text. {@link aliasProblem} and {@link idProblem} say which are well formed.
+ * Makes the visitor id that an alias and an id name together: `crm:4711`. In the alias `%` and `:`
+ * are written as `%25` and `%3A`, so that no two pairs have one text. {@link aliasProblem} and
+ * {@link idProblem} say which are well formed.
  */
 export function customerId({ alias, id }: CustomerId): VisitorId {
   const escaped = alias.replaceAll('%', '%25').replaceAll(':', '%3A');
@@ -115,15 +124,18 @@ export function parseTntId(text: string): TntId {
   return { id: { kind: 'tntId', value: text.slice(0, dot) }, hint: text.slice(dot + 1) };
 }
 
-/** The identity that a well-formed sent id stands for: a tntId's location hint is never part of it. */
+/**
+ * The identity that a well-formed sent id stands for: a tntId's location hint is never part of it.
+ */
 export function visitorIdOf({ kind, text }: SentId): VisitorId {
   return kind === 'tntId' ? parseTntId(text).id : { kind, value: text };
 }
 
 /**
- * The kinds that an id may be of, likeliest first, where nothing but its form tells: 38 digits are an ECID, 32 hex characters
- * or a location hint a tntId, all else a customer's own id, with a colon perhaps one with an alias. The other kinds come after;
- * kinds that the text cannot be of are left out.
+ * The kinds that an id may be of, likeliest first, where nothing but its form tells: 38 digits are
+ * an ECID, 32 hex characters or a location hint a tntId, all else a customer's own id, with a colon
+ * perhaps one with an alias. The other kinds come after; kinds that the text cannot be of are left
+ * out.
  */
 export function likelyKinds(text: string): IdKind[] {
   return likeliestFirst(text).filter((kind) => idProblem(kind, text) === undefined);

@@ -1,4 +1,7 @@
-/** An export as it goes out: a step of the snapshot at a time, no faster than it is taken (contract section 21). */
+/**
+ * An export as it goes out: a step of the snapshot at a time, no faster than it is taken (contract
+ * section 21).
+ */
 
 import { setImmediate } from 'node:timers/promises';
 import type { ExportedProfile, ProfileLists } from '../storage/profile-lists.ts';
@@ -8,7 +11,7 @@ export interface ExportRequest {
   readonly snapshot: string;
   /** The position to go on behind; undefined at the beginning. */
   readonly after: string | undefined;
-  /** What comes first; left out where an export goes on. */
+  /** What comes first; left out when an export is resumed. */
   readonly head: string;
   /** A profile as text, with its line end. */
   readonly textOf: (profile: ExportedProfile) => string;
@@ -17,7 +20,8 @@ export interface ExportRequest {
 }
 
 /**
- * Streams an export. Memory does not grow with the store, and each step keeps other requests waiting for a few milliseconds at most.
+ * Streams an export. Memory does not grow with the store, and each step keeps other requests
+ * waiting for a few milliseconds at most.
  *
  * A step that fails ends the stream with an error, so that the reader sees that it was cut short.
  */

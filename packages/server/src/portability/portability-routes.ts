@@ -116,7 +116,7 @@ const DESCRIBE_EXPORT: Route['describe'] = {
   summary: 'Every profile of a client, as a file',
   description:
     'As it was at one moment on the embedded store. NDJSON has a first and a last line beside the profiles; a file without the last line ' +
-    'was cut short, and goes on with `snapshot` and `after`.',
+    'was cut short, and is resumed with `snapshot` and `after`.',
   request: {
     params: ClientParam,
     query: z.object({

@@ -223,7 +223,7 @@ const DESCRIBE = {
     ...shared,
     summary: 'Access, erase, suppress or unsuppress persons',
     description:
-      'It goes on by itself, after a crash too, until its state is `complete`. Erased ids are suppressed: nothing that names them is ' +
+      'It continues by itself, even after a crash, until its state is `complete`. Erased ids are suppressed: nothing that names them is ' +
       'stored again, whichever way it comes.',
     request: {
       params: ClientParam,

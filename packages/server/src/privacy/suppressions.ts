@@ -1,9 +1,10 @@
 /**
- * Says of which ids nothing is to be stored (contract section 22). A client without any costs a look into a map.
+ * Says of which ids nothing is to be stored (contract section 22). A client without any costs a
+ * look into a map.
  *
- * Where the store counts changes in memory that all processes share, what is kept here holds as long as the count is the same. Over a
- * network it holds for a quarter of a second, so whoever suppresses an id waits for {@link Suppressions.settledMs} before the
- * id counts as unknown to every process.
+ * Where the store counts changes in memory that all processes share, what is kept here holds as
+ * long as the count is the same. Over a network it holds for a quarter of a second, so suppressing
+ * an id waits for {@link Suppressions.settledMs} before the id counts as unknown to every process.
  */
 
 import { createHmac } from 'node:crypto';
@@ -41,7 +42,10 @@ export class Suppressions {
     { readonly changes: number | undefined; readonly kept: Promise<Kept> }
   >();
 
-  /** @param key of 32 bytes; the same in every process that shares the store, and in every edge cluster */
+  /**
+   * @param key of 32 bytes; the same in every process that shares the store, and in every edge
+   * cluster
+   */
   constructor(store: SuppressionStore, key: Uint8Array) {
     this.#store = store;
     this.#key = key;
@@ -101,7 +105,10 @@ export class Suppressions {
     return this.#hmac(`${client}\0${kind}\0${value}`);
   }
 
-  /** @throws Error when the store has hashes that were made with another key, so that nobody could be told by them */
+  /**
+   * @throws Error when the store has hashes that were made with another key, so that nobody could
+   * be told by them
+   */
   async requireKey(): Promise<void> {
     const mark = await this.#store.keyMark();
     if (mark === undefined || mark === this.#mark()) return;

@@ -1,9 +1,10 @@
 /**
- * QuickJS in WebAssembly, and in it one context for each client. Runs inside the worker thread (`script-worker.ts`), never on
- * the thread that serves: a single call of a native function can take seconds, and some end the engine.
+ * QuickJS in WebAssembly, and in it one context for each client. Runs inside the worker thread
+ * (`script-worker.ts`), never on the thread that serves: a single call of a native function can
+ * take seconds, and some end the engine.
  *
- * A context is made, given the client's scripts, and used for every visit until something goes wrong in it; then it is thrown
- * away. What scripts can reach is frozen (`script-prelude.ts`).
+ * A context is made, given the client's scripts, and used for every visit until something goes
+ * wrong in it; then it is thrown away. What scripts can reach is frozen (`script-prelude.ts`).
  */
 
 import variant from '@jitl/quickjs-singlefile-mjs-release-sync';
@@ -60,7 +61,7 @@ export interface ScriptRun {
 
 /** What came of a job. */
 export interface EngineOutcome {
-  /** Every run where runs were watched, else those that came to an error or were ignored. */
+  /** Every run where runs were watched, else those that failed or were ignored. */
   readonly results: readonly ScriptRun[];
   /** How many of the results are of what was executed; the others are of what was prefetched. */
   readonly executed: number;
@@ -93,7 +94,10 @@ export type Watched = (script: number) => void;
 export interface EngineLimits {
   /** Bytes that the scripts of one client may have at a time. */
   readonly memoryBytes: number;
-  /** For how long one script may run, and all scripts of one visit, in milliseconds of processor time. */
+  /**
+   * For how long one script may run, and all scripts of one visit, in milliseconds of processor
+   * time.
+   */
   readonly scriptMs: number;
   readonly visitMs: number;
   readonly instructions: number;
@@ -107,7 +111,10 @@ export const ENGINE_LIMITS: EngineLimits = {
 };
 
 const STACK_BYTES = 256 * 1024;
-/** Where a context counts down to its next look at the interrupt handler, in bytes from its beginning. */
+/**
+ * Where a context counts down to its next look at the interrupt handler, in bytes from its
+ * beginning.
+ */
 const COUNTER_AT = 232;
 /** What the engine sets the counter to when it has come to nothing. */
 const _COUNTER_START = 10_000;
@@ -159,7 +166,9 @@ export class ScriptEngine {
     return before;
   }
 
-  /** The counter is no part of the library's interface, so it is tried whether it is where it was. */
+  /**
+   * The counter is no part of the library's interface, so it is tried whether it is where it was.
+   */
   #checkCounter(): void {
     const context = this.#module.newContext();
     try {
@@ -183,7 +192,10 @@ export class ScriptEngine {
   }
 }
 
-/** What scripts may have of the language; `Eval` compiles them, and is taken away from them by the prelude. */
+/**
+ * What scripts may have of the language; `Eval` compiles them, and is taken away from them by the
+ * prelude.
+ */
 const INTRINSICS = {
   BaseObjects: true,
   Date: true,
@@ -207,7 +219,10 @@ interface ContextParts {
   readonly isLeaky: boolean;
 }
 
-/** The scripts of one client, compiled. After a throw, or a result with an error, it must not be used again. */
+/**
+ * The scripts of one client, compiled. After a throw, or a result with an error, it must not be
+ * used again.
+ */
 export class ScriptContext {
   readonly #parts: ContextParts;
   readonly #limits: EngineLimits;
@@ -275,7 +290,8 @@ export class ScriptContext {
   /**
    * Runs scripts.
    *
-   * @throws ScriptStopped when a script had to be stopped; whatever else is thrown has ended the engine
+   * @throws ScriptStopped when a script had to be stopped; whatever else is thrown has ended the
+   *   engine
    */
   run({ json, scripts, isWatched }: EngineJob): EngineOutcome {
     const { context } = this.#parts;
@@ -339,7 +355,10 @@ export class ScriptContext {
     this.#measured.push({ instructions, milliseconds: performance.now() - this.#startedAt });
   }
 
-  /** Asked by the engine when the counter has come to nothing, and now and then within a regular expression. */
+  /**
+   * Asked by the engine when the counter has come to nothing, and now and then within a regular
+   * expression.
+   */
   #isToStop(): boolean {
     if (!this.#isRunning) return false;
     if (this.#counter() > this.#limits.instructions) this.#stop = 'instructions';

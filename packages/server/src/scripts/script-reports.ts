@@ -1,4 +1,7 @@
-/** What becomes of the runs of scripts beside their values: they are counted, shown in a trace, and a script that fails is switched off. */
+/**
+ * What becomes of the runs of scripts beside their values: they are counted, shown in a trace, and
+ * a script that fails is switched off.
+ */
 
 import type { RequestFacts } from '../domain/script-input.ts';
 import type { Log } from '../log.ts';
@@ -16,8 +19,8 @@ export interface ScriptReportsParts {
 }
 
 /**
- * A script is switched off for time when it was too slow this often without a good run between. A busy machine may be to
- * blame for one; every other error is the script's.
+ * A script is switched off for time when it was too slow this often without a good run between. A
+ * busy machine may be to blame for one; every other error is the script's.
  */
 const SLOW_RUNS = 3;
 
@@ -64,7 +67,7 @@ export class ScriptReports {
     return times >= SLOW_RUNS;
   }
 
-  /** Nobody waits for it: the visit goes on. */
+  /** Not awaited: the visit continues. */
   #switchOff({ client, stored }: RunningScripts, script: number, reason: string): void {
     const ran = stored[script]!;
     const { name } = ran;

@@ -1,8 +1,10 @@
 /**
- * Has scripts run in a thread of its own, and keeps them from harming anybody (contract section 16).
+ * Has scripts run in a thread of its own, and keeps them from harming anybody (contract section
+ * 16).
  *
- * There are two threads, or none as long as nobody has scripts. Jobs go to the one that is `active`. Every few milliseconds the
- * runner looks whether a thread is still at the job that it was at before:
+ * There are two threads, or none as long as nobody has scripts. Jobs go to the one that is
+ * `active`. Every few milliseconds the runner looks whether a thread is still at the job that it
+ * was at before:
  *
  *   its script has had   what follows
  *   ------------------   ----------------------------------------------------------------------------------------
@@ -10,14 +12,15 @@
  *   12 ms                the thread is ended and replaced; the job begins anew in the other one, without the script
  *                        that hung, or, when that is not known yet, with each script watched
  *
- * Milliseconds are of processor time (`thread-time.ts`), from the first look that finds it at the same script as the look before.
+ * Milliseconds are of processor time (`thread-time.ts`), from the first look that finds it at the
+ * same script as the look before.
  *
- * A client whose script has hung is suspect for a minute: its visits run in the thread that is not active, where they keep nobody
- * else waiting, and go on without scripts when that takes too long. What a script did is only stored by the serving thread, so to
- * run a job again changes nothing.
+ * A client whose script has hung is suspect for a minute: its visits run in the thread that is not
+ * active, where they keep nobody else waiting, and go on without scripts when that takes too long.
+ * What a script did is only stored by the serving thread, so to run a job again changes nothing.
  *
- * A thread that cannot be started is tried again with a visit, at the earliest after 0.1 s, then 0.2 s and so on up to a minute.
- * Until then no script runs, and `problem` says why.
+ * A thread that cannot be started is tried again with a visit, at the earliest after 0.1 s, then
+ * 0.2 s and so on up to a minute. Until then no script runs, and `problem` says why.
  */
 
 import type { Worker } from 'node:worker_threads';
@@ -38,7 +41,10 @@ import {
 import { startScriptThread } from './script-thread.ts';
 import { threadTime } from './thread-time.ts';
 
-/** The scripts of a client as they are at one moment: the same object for as long as they do not change. */
+/**
+ * The scripts of a client as they are at one moment: the same object for as long as they do not
+ * change.
+ */
 export interface ScriptSet {
   readonly client: string;
   readonly scripts: readonly EngineScript[];
@@ -54,10 +60,13 @@ export interface RunnerOutcome {
 export interface RunnerTimes {
   /** Between looks, in milliseconds. */
   readonly lookMs: number;
-  /** How long a script may run until its thread is stuck, and until it is ended, in milliseconds of processor time. */
+  /**
+   * How long a script may run until its thread is stuck, and until it is ended, in milliseconds of
+   * processor time.
+   */
   readonly stuckMs: number;
   readonly endedMs: number;
-  /** After how many milliseconds a visit of a suspect client goes on without scripts. */
+  /** After how many milliseconds a visit of a suspect client continues without scripts. */
   readonly suspectMs: number;
   /** After how many milliseconds a thread that is not ready counts as failed. */
   readonly startMs: number;
@@ -100,7 +109,10 @@ export class ScriptRunner {
   #looking: NodeJS.Timeout | undefined;
   #lastId = 0;
   #isClosed = false;
-  /** How many threads in a row could not be started, and until when none is tried, in monotonic milliseconds. */
+  /**
+   * How many threads in a row could not be started, and until when none is tried, in monotonic
+   * milliseconds.
+   */
   #failures = 0;
   #retryAt = 0;
   #problem: string | undefined;
@@ -121,7 +133,7 @@ export class ScriptRunner {
    * Runs the scripts of a client on what `json` says, as the prelude reads it.
    *
    * @param isWatched whether each run is measured
-   * @returns never rejects: a visit goes on without its scripts
+   * @returns never rejects: a visit continues without its scripts
    */
   run(set: ScriptSet, json: string, isWatched: boolean): Promise<RunnerOutcome> {
     if (this.#isClosed) return Promise.resolve(NOTHING);
@@ -348,7 +360,10 @@ class ScriptThread {
     this.#jobs.delete(id);
   }
 
-  /** @returns for how long one and the same script has run at least, in milliseconds of processor time */
+  /**
+   * @returns for how long one and the same script has run at least, in milliseconds of processor
+   * time
+   */
   look(): number {
     const begun = this.running === 0 ? undefined : Atomics.load(this.#shared, BEGUN);
     if (begun === undefined || begun !== this.#seen.begun) {

@@ -1,12 +1,16 @@
 /**
  * The storage contract, in the words of the domain.
  *
- * Kept out: keys, transactions, engines. Whoever holds a store may not learn which engine answers. What every method promises:
+ * Kept out: keys, transactions, engines. Whoever holds a store may not learn which engine answers.
+ * What every method promises:
  *
- * - It returns only when what it did is durable and every process that opens the same store reads it.
- * - It is atomic: a reader sees the profile (or both profiles of a merge) as before or as after, never between.
- * - It throws a `QuiverError` with code `not-done` (nothing changed), `unknown` (cannot tell; sending it again is safe),
- *   `insufficient-storage` (nothing changed), or `unavailable` (a read that could not be made). Never a guess.
+ * - It returns only when what it did is durable and every process that opens the same store reads
+ *   it.
+ * - It is atomic: a reader sees the profile (or both profiles of a merge) as before or as after,
+ *   never between.
+ * - It throws a `QuiverError` with code `not-done` (nothing changed), `unknown` (cannot tell;
+ *   sending it again is safe), `insufficient-storage` (nothing changed), or `unavailable` (a read
+ *   that could not be made). Never a guess.
  * - A profile past its expiry is gone, whether or not its space has been freed.
  *
  * One conformance suite, `profile-store-conformance.ts`, holds every engine to this.
@@ -22,12 +26,15 @@ import type { VisitorId } from '../domain/visitor-id.ts';
 /** What came of the removal of an attribute. */
 export type RemovalOutcome = 'removed' | 'no-profile' | 'no-attribute';
 
-/** What an update or a removal came to. */
+/** The outcome of an update or a removal. */
 export type UpdateOutcome = 'updated' | 'created' | 'not-found' | 'too-large';
 
 /** A visit: the ids of one visitor request, and what it sets. */
 export interface Visit extends VisitSettings {
-  /** The ids sent, in any order, at most one of a kind; never empty (a visitor without one is sent with `freshTntId` as its id). */
+  /**
+   * The ids sent, in any order, at most one of a kind; never empty (a visitor without one is sent
+   * with `freshTntId` as its id).
+   */
   readonly ids: readonly VisitorId[];
   /** Joins the profile when it has no tntId at all. */
   readonly freshTntId: VisitorId;
@@ -44,7 +51,10 @@ export interface VisitOutcome {
    * not be stored; no engine says so, but what stands before it (`privacy/suppressing-store.ts`).
    */
   readonly outcome: 'visited' | 'too-large' | LimitOutcome | 'suppressed';
-  /** The tntId of the request, else the oldest of the profile; without a hint. Empty when nothing was changed. */
+  /**
+   * The tntId of the request, else the oldest of the profile; without a hint. Empty when nothing
+   * was changed.
+   */
   readonly tntId: string;
   /** What scripts did, of a visit that is traced. */
   readonly scripts?: readonly ScriptTrace[] | undefined;
@@ -95,7 +105,8 @@ export interface FoundProfile {
 
 export interface ProfileStore {
   /**
-   * Finds the profile that an id names; undefined when there is none or it has expired. Changes nothing.
+   * Finds the profile that an id names; undefined when there is none or it has expired. Changes
+   * nothing.
    *
    * This is the hot path: an engine that need not wait answers at once, and then throws at once.
    */
@@ -105,13 +116,17 @@ export interface ProfileStore {
     now: number,
   ): FoundProfile | undefined | Promise<FoundProfile | undefined>;
 
-  /** Finds the profile and the ids that name it, at most `limit` of them. For people; the hot path is {@link find}. */
+  /**
+   * Finds the profile and the ids that name it, at most `limit` of them. For people; the hot path
+   * is {@link find}.
+   */
   findLinked(client: string, id: VisitorId, now: number, limit: number): Promise<LinkedProfile | undefined>;
 
   /**
    * Sets attributes of the profile that `id` names, and starts its lifetime anew.
    *
-   * @param create whether to make the profile when there is none; without it the outcome is `not-found`
+   * @param create whether to make the profile when there is none; without it the outcome is
+   *   `not-found`
    */
   update(
     client: string,
@@ -122,8 +137,9 @@ export interface ProfileStore {
   ): Promise<UpdateOutcome>;
 
   /**
-   * Takes in a visitor: finds or makes the profile, links and merges by the rules of `domain/linking.ts`, sets attributes, notes
-   * the session and the categories by those of `domain/visit-notes.ts`, starts the lifetime anew; all in one step.
+   * Takes in a visitor: finds or makes the profile, links and merges by the rules of
+   * `domain/linking.ts`, sets attributes, notes the session and the categories by those of
+   * `domain/visit-notes.ts`, starts the lifetime anew; all in one step.
    */
   visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome>;
 
@@ -131,7 +147,8 @@ export interface ProfileStore {
   lookAhead(client: string, visit: Visit, moment: WriteMoment): VisitBasis | Promise<VisitBasis>;
 
   /**
-   * As {@link visit}, for one that was made from what {@link lookAhead} gave: so nothing that came between is lost.
+   * As {@link visit}, for one that was made from what {@link lookAhead} gave: so nothing that came
+   * between is lost.
    *
    * @returns undefined when the attributes are others by now; nothing was changed then
    */
@@ -149,7 +166,8 @@ export interface ProfileStore {
   removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment): Promise<RemovalOutcome>;
 
   /**
-   * Takes in a profile that lived in another edge cluster, by the rules of `domain/adoption.ts`. Adopted twice it is as adopted once.
+   * Takes in a profile that lived in another edge cluster, by the rules of `domain/adoption.ts`.
+   * Adopted twice it is as adopted once.
    *
    * @param now one that has expired by then is not taken in
    */
@@ -158,7 +176,8 @@ export interface ProfileStore {
   /**
    * Removes a profile that another edge cluster has adopted, if it is still as it was handed over.
    *
-   * @returns false when it has changed meanwhile: it is still here then, and is to be handed over again
+   * @returns false when it has changed meanwhile: it is still here then, and is to be handed over
+   *   again
    */
   release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean>;
 }

@@ -1,17 +1,18 @@
 /**
  * Delivers changes to the webhooks of all clients, in the background (contract section 19).
  *
- * Of each webhook a page of the feed at a time. Changes of one profile go one after the other, those of
- * different profiles side by side. A change
+ * Of each webhook a page of the feed at a time. Changes of one profile go one after the other,
+ * those of different profiles side by side. A change
  *
  *   is due       its turn has come, and no earlier change of its profile waits → sent
  *   is delivered the target answered 2xx → noted
  *   waits        the target did not → sent again after a pause; later changes of its profile wait too
- *   is dead      the last attempt failed, or the fourth while the target accepts others → kept apart, and its profile goes on
+ *   is dead      the last attempt failed, or the fourth while the target accepts others → kept apart, and its profile continues
  *
- * The page is done when each of its changes is delivered or dead; then the next is read. What was delivered of an unfinished page
- * and how often each change was tried is in the progress, so a process that starts goes on there. It may have died behind a
- * delivery and before its note: that change is sent twice, with the same `webhook-id`. One process sends at a time: it holds the
+ * The page is done when each of its changes is delivered or dead; then the next is read. What was
+ * delivered of an unfinished page and how often each change was tried is in the progress, so a
+ * process that starts continues there. It may have died behind a delivery and before its note: that
+ * change is sent twice, with the same `webhook-id`. One process sends at a time: it holds the
  * progress until a time that it prolongs.
  */
 
@@ -33,7 +34,10 @@ export interface WebhookRunnerParts {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Pauses before each further attempt, in milliseconds; when they are used up a change is given up. */
+  /**
+   * Pauses before each further attempt, in milliseconds; when they are used up a change is given
+   * up.
+   */
   readonly pauses?: readonly number[];
   /** How often it looks, in milliseconds; a quarter of a second by default. */
   readonly lookEvery?: number;

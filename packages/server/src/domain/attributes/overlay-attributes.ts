@@ -65,7 +65,7 @@ class Overlay {
     let run = -1;
     for (let entry = oldStretch.start; entry < oldEnd; ) {
       if (old[entry] === GROUP_MARK) {
-        // A run goes on over it, unless nothing of its group is kept.
+        // A run continues across it, unless nothing of its group is kept.
         if (run !== -1) end = copyBytes(target, end, old, run, entry);
         run = -1;
         group = entry;

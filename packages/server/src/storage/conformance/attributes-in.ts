@@ -3,7 +3,8 @@ import type { Attribute } from '../../domain/attributes.ts';
 const ENTRY = /"((?:[^"\\]|\\.)*)":\{"value":"((?:[^"\\]|\\.)*)","modifiedAt":"([^"]*)"\}/y;
 
 /**
- * Reads the attributes that a fetch sends, each name to the letter and in its place, which `JSON.parse` would not keep.
+ * Reads the attributes that a fetch sends, with every name exact and in its place, which
+ * `JSON.parse` would not keep.
  *
  * @throws RangeError when the text is anything but `{"name":{"value":"…","modifiedAt":"…"},…}`
  */

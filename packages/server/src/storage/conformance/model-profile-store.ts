@@ -1,7 +1,9 @@
 /**
- * The storage contract as a plain model in memory: what every engine is compared with, never used by what ships.
+ * The storage contract as a plain model in memory: what every engine is compared with, never used
+ * by what ships.
  *
- * It keeps whole profiles in a map and ids as a list, with none of the tricks of an engine; slow, short, and easy to believe.
+ * It keeps whole profiles in a map and ids as a list, with none of the tricks of an engine; slow,
+ * short, and easy to believe.
  */
 
 import type { AttributeSettings } from '../../domain/attributes.ts';
@@ -126,7 +128,7 @@ export class ModelProfileStore {
 
   #add(client: string, profile: ModelProfile, id: VisitorId, moment: WriteMoment): void {
     const profiles = this.#profiles.get(client) ?? [];
-    // An expired profile that still bears the id is gone with everything that named it.
+    // An expired profile that still has the id is gone with everything that named it.
     const living = profiles.filter((other) => other === profile || !isExpired(other, moment.now));
     if (!living.includes(profile)) living.push(profile);
     this.#profiles.set(client, living);
@@ -143,7 +145,10 @@ function idsOf(profile: ModelProfile): VisitorId[] {
   return profile.ids.map(({ id }) => id);
 }
 
-/** Whether among the ids of each there is a thirdPartyId, or a customer id with the same alias, and they differ. */
+/**
+ * Whether among the ids of each there is a thirdPartyId, or a customer id with the same alias, and
+ * they differ.
+ */
 function areTwoPeople(some: readonly VisitorId[], others: readonly VisitorId[]): boolean {
   return some.some((one) =>
     others.some((other) => {

@@ -1,6 +1,6 @@
 /**
- * The profile scripts of each client (contract section 16), and how often they ran. Errors and durability are those of
- * `record-store.ts`.
+ * The profile scripts of each client (contract section 16), and how often they ran. Errors and
+ * durability are those of `record-store.ts`.
  */
 
 import { MAX_SCRIPTS } from '../../domain/script-rules.ts';
@@ -13,7 +13,9 @@ export interface StoredScript {
   readonly source: string;
   /** Whether an administrator wants it to run. */
   readonly isEnabled: boolean;
-  /** When an administrator or Quiver last changed it, in epoch milliseconds; grows with each change. */
+  /**
+   * When an administrator or Quiver last changed it, in epoch milliseconds; grows with each change.
+   */
   readonly changedAt: number;
   /** Why Quiver has switched it off, and when; undefined when it has not. */
   readonly off?: { readonly reason: string; readonly at: number } | undefined;
@@ -22,7 +24,7 @@ export interface StoredScript {
 /** What is counted of a script since it was made. */
 export interface ScriptCounts {
   readonly runs: number;
-  /** Runs that came to an error. */
+  /** Runs that failed. */
   readonly errors: number;
   /** The last error; undefined when there was none. */
   readonly lastError?: { readonly message: string; readonly at: number } | undefined;
@@ -41,7 +43,10 @@ const SCRIPTS: RecordKind = {
 const COUNTS: RecordKind = { name: 'script-counts', owner: 'client', purpose: 'ordinary' };
 
 export interface ScriptStore {
-  /** Counts the changes to any client's scripts, see `RecordStore.counter`; undefined where that would take a round trip. */
+  /**
+   * Counts the changes to any client's scripts, see `RecordStore.counter`; undefined where that
+   * would take a round trip.
+   */
   readonly changes: (() => number) | undefined;
 
   /** All scripts of a client by name. */
@@ -50,8 +55,8 @@ export interface ScriptStore {
   /**
    * Changes a script in one step.
    *
-   * @param change gets the script as it is kept, undefined when there is none, and returns what is to be kept, undefined for
-   *   nothing; what it throws changes nothing
+   * @param change gets the script as it is kept, undefined when there is none, and returns what is
+   *   to be kept, undefined for nothing; what it throws changes nothing
    * @returns `full` when the client has as many as it may have; nothing is changed then
    */
   change(

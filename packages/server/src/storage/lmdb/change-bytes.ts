@@ -1,5 +1,6 @@
 /**
- * The bytes of changes. Those of one transaction lie together in blocks, for a value of the engine costs more than a change.
+ * The bytes of changes. Those of one transaction lie together in blocks, for a value of the engine
+ * costs more than a change.
  *
  * A block:    u8 format, u32 how many changes, u48 when the last was made, then the changes
  * A change:   u24 bytes that follow, u8 type (bit 7: names are those of the change before; 0 alone: it was erased), u8 channel,
@@ -80,7 +81,7 @@ export class ChangeBlocks {
   ): void {
     let room = key.length;
     for (const other of others) room += other.length + LENGTH_BYTES;
-    // An escape of JSON takes six bytes at the most, a character of UTF-8 three a unit.
+    // A JSON escape takes at most six bytes, a UTF-16 unit at most three bytes of UTF-8.
     for (const name of attributes) room += 6 * name.length + LENGTH_BYTES;
     const start = this.#begin(
       CHANGE_TYPES.indexOf(type) + 1,
@@ -117,7 +118,10 @@ export class ChangeBlocks {
     this.#end += packed.length;
   }
 
-  /** Adds a change whose names are those of packed attributes within other bytes; without an object or a text. */
+  /**
+   * Adds a change whose names are those of packed attributes within other bytes; without an object
+   * or a text.
+   */
   addPacked(
     { type, channel, at }: Pick<Change, 'type' | 'channel' | 'at'>,
     key: KeyBytes,
@@ -265,7 +269,10 @@ function* spansOf(block: Buffer, length: number): Generator<Span> {
   }
 }
 
-/** The changes of a block, but for the first `skipped`. @param length how many bytes of the buffer are the block */
+/**
+ * The changes of a block, but for the first `skipped`. @param length how many bytes of the buffer
+ * are the block
+ */
 export function* changesOfBlock(block: Buffer, length: number, skipped = 0): Generator<ChangeOfBlock> {
   let index = 0;
   for (const span of spansOf(block, length)) {

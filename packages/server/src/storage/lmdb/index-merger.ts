@@ -1,13 +1,14 @@
 /**
- * Brings the index up to date with the recent entries, many keys at a time and in the order of the keys, so that keys that lie side
- * by side share the page that they dirty.
+ * Brings the index up to date with the recent entries, many keys at a time and in the order of the
+ * keys, so that keys that lie side by side share the page that they dirty.
  *
  *   idle      nothing, or too little, is waiting                             enough, or a pause in the writing → merging
  *   merging   the newest entry of each key as of one moment, in the order    all are in → `merged` moves on → idle
  *             of the keys; each step brings in a few                         the process dies → the next begins anew
  *
- * A key that has a newer entry by its turn is left to the next merge; until then memory says where it is. To bring a key in twice is
- * to bring it in once, so several processes may merge at once, though one is enough.
+ * A key that has a newer entry by its turn is left to the next merge; until then memory says where
+ * it is. To bring a key in twice is to bring it in once, so several processes may merge at once,
+ * though one is enough.
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -19,7 +20,10 @@ import { TimeSlice } from './time-slice.ts';
 
 const KIB = 1024;
 const MIB = 1024 ** 2;
-/** Between these bounds a merge begins when an eighth as many keys wait as the index has: some seven keys a page then. */
+/**
+ * Between these bounds a merge begins when an eighth as many keys wait as the index has: some seven
+ * keys a page then.
+ */
 const LEAST_KEYS = 64 * KIB;
 const MOST_KEYS = 512 * KIB;
 const SHARE_OF_INDEX = 1 / 8;
@@ -57,7 +61,7 @@ export class IndexMerger {
     this.#mergeKeys = options.mergeKeys;
   }
 
-  /** Whether so much is waiting that whoever brings more should merge first. */
+  /** Whether so much is waiting that a writer should merge before it adds more. */
   get isDue(): boolean {
     return this.#merging !== undefined || this.#environment.read(() => this.#isEnough(this.#log.waiting()));
   }
@@ -129,7 +133,7 @@ export class IndexMerger {
     try {
       entry = log.read(number);
     } catch {
-      // It is damaged: whoever asks for the key is to be told so, not that there is nothing.
+      // It is damaged: a reader of the key must get an error, not "not found".
       log.index.put(key, { number, weight: 1, base: NO_ENTRY, baseWeight: 0 });
       return;
     }

@@ -1,4 +1,7 @@
-/** All profiles of a client in LMDB (contract section 21): by the order of the log, by the order of the ids, or from a copy. */
+/**
+ * All profiles of a client in LMDB (contract section 21): by the order of the log, by the order of
+ * the ids, or from a copy.
+ */
 
 import { setImmediate } from 'node:timers/promises';
 import { hasValue } from '../../domain/attributes.ts';
@@ -33,7 +36,7 @@ const BEHIND_ALL = 2 ** 48 - 1;
 
 /** A way through all profiles that a query may mean. */
 interface Walk {
-  /** Where the next page goes on. */
+  /** Where the next page begins. */
   readonly cursor: string;
   /** Offers profiles until `take` wants no more or the time is up; false at the end. */
   look(take: (found: LocatedProfile, key?: Buffer) => boolean, until: number): boolean;
@@ -129,8 +132,8 @@ function ofClient(client: string): (entry: Buffer) => boolean {
 }
 
 /**
- * Through the log from its end: what was written last comes first. Entries that cleaning has copied stand too far ahead, so they come
- * in a second round.
+ * Through the log from its end: what was written last comes first. Entries that cleaning has copied
+ * stand too far ahead, so they come in a second round.
  */
 class WriteWalk implements Walk {
   readonly #tables: ProfileTables;
@@ -176,7 +179,10 @@ class WriteWalk implements Walk {
   }
 }
 
-/** Through the ids of some ranges, in their order: those of the index, and those that it does not know yet. */
+/**
+ * Through the ids of some ranges, in their order: those of the index, and those that it does not
+ * know yet.
+ */
 class IdWalk implements Walk {
   readonly #tables: ProfileTables;
   readonly #client: string;

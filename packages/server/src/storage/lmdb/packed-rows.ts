@@ -66,7 +66,7 @@ export class PackedRows implements RowCollector {
   readonly #groupHead: Buffer = Buffer.alloc(GROUP_HEAD);
   /** How many of the bytes are in use by rows that were ended. */
   #end = 0;
-  /** Where the row at hand goes on. */
+  /** Where the rest of the current row goes. */
   #to = 0;
   #idEnd = 0;
   #rawStart = 0;

@@ -1,5 +1,6 @@
 /**
- * The tables of profiles, and the moves inside a write transaction that keep them in step with one another.
+ * The tables of profiles, and the moves inside a write transaction that keep them in step with one
+ * another.
  *
  *   records    key → the profile itself, or a pointer to it (`profile-records.ts`)
  *   links      group, since, id → nothing: every id of a profile that has more than one, oldest first
@@ -7,15 +8,18 @@
  *   groups     when to look → keys: the same for profiles that a batch made together (`expiry-groups.ts`)
  *   orphans    group → client: links of removed profiles that are still to be cleared
  *
- * A profile with one id is kept under the key of that id. With its second it gets a group of links and is kept under the handle of
- * that group from then on, so that no id that comes or goes moves it; each id's key holds a pointer to the handle.
+ * A profile with one id is kept under the key of that id. With its second it gets a group of links
+ * and is kept under the handle of that group from then on, so that no id that comes or goes moves
+ * it; each id's key holds a pointer to the handle.
  *
- * What holds after every transaction: each id of a profile leads to it; a profile with a group has exactly its ids there; the
- * expiry index holds each profile at its `sweepAt`, singly or in a group, never after its expiry. A write that only prolongs a
- * life leaves the index alone; the sweeper moves the entry on when it comes by.
+ * What holds after every transaction: each id of a profile leads to it; a profile with a group has
+ * exactly its ids there; the expiry index holds each profile at its `sweepAt`, singly or in a
+ * group, never after its expiry. A write that only prolongs a life leaves the index alone; the
+ * sweeper moves the entry on when it comes by.
  *
- * To remove a profile with many ids is to remove the one entry under its handle; its ids, which lead nowhere then, are cleared in
- * small steps ({@link ProfileTables.clearOrphans}), unless they have come to name another profile by then.
+ * To remove a profile with many ids is to remove the one entry under its handle; its ids, which
+ * lead nowhere then, are cleared in small steps ({@link ProfileTables.clearOrphans}), unless they
+ * have come to name another profile by then.
  */
 
 import { MAX_ATTRIBUTES_SIZE, NO_ATTRIBUTES, type PackedAttributes } from '../../domain/attributes.ts';
@@ -52,7 +56,10 @@ export interface LocatedProfile extends KeptProfile {
   readonly isNew: boolean;
 }
 
-/** What a change was, for {@link ProfileTables.save}: attributes were set, or at most the head has changed; or anything else. */
+/**
+ * What a change was, for {@link ProfileTables.save}: attributes were set, or at most the head has
+ * changed; or anything else.
+ */
 export type ChangeKind = 'settings' | 'anything';
 
 const NOTHING = Buffer.alloc(0);
@@ -66,7 +73,7 @@ export class ProfileTables {
   readonly expiry: Table;
   readonly groups: ExpiryGroups;
   readonly orphans: Table;
-  /** Where whoever changes profiles through these tables records it. */
+  /** Records what is changed through these tables. */
   readonly changes: ChangeLog;
   readonly #meta: Table;
 
@@ -121,7 +128,10 @@ export class ProfileTables {
     });
   }
 
-  /** The names of the person whose profile it is. Looks at every id, but makes no object of one that is no name. */
+  /**
+   * The names of the person whose profile it is. Looks at every id, but makes no object of one that
+   * is no name.
+   */
   namesOf(located: LocatedProfile): Map<string, string> {
     if (located.linkGroup === 0) return personNames([onlyIdOf(located)]);
     const names = new Map<string, string>();
@@ -144,7 +154,10 @@ export class ProfileTables {
     return undefined;
   }
 
-  /** A place for a new profile under the id that it is made for; nothing is written before {@link save}. */
+  /**
+   * A place for a new profile under the id that it is made for; nothing is written before
+   * {@link save}.
+   */
   placeFor(client: string, founder: VisitorId, profile: Profile, now: number): LocatedProfile {
     return {
       client,
@@ -160,9 +173,11 @@ export class ProfileTables {
   }
 
   /**
-   * Writes the profile, and its entry in the expiry index when it has none or it would come too late.
+   * Writes the profile, and its entry in the expiry index when it has none or it would come too
+   * late.
    *
-   * @param kind `settings` when its attributes are as they were located but for those set last; costs what was set then
+   * @param kind `settings` when its attributes are as they were located but for those set last;
+   *   costs what was set then
    */
   save(located: LocatedProfile, kind: ChangeKind = 'anything', otherChanges = 0): LocatedProfile {
     const { expiresAt } = located.profile;
@@ -207,7 +222,10 @@ export class ProfileTables {
     this.#unindex(located);
   }
 
-  /** Clears ids of removed profiles in one small step, within a write transaction. @returns how many ids were looked at */
+  /**
+   * Clears ids of removed profiles in one small step, within a write transaction. @returns how many
+   * ids were looked at
+   */
   clearOrphans(limit: number): number {
     let visited = 0;
     for (const { key, value } of Array.from(this.orphans.getRange({ limit: 1 }))) {
@@ -243,7 +261,8 @@ export class ProfileTables {
   }
 
   /**
-   * Makes every id of `from` and of `into` name one profile, which is `into` but for its place; the caller saves it afterwards.
+   * Makes every id of `from` and of `into` name one profile, which is `into` but for its place; the
+   * caller saves it afterwards.
    *
    * The ids of whichever has fewer are moved, so that to merge costs what the smaller one has.
    */
@@ -273,7 +292,10 @@ export class ProfileTables {
     return target;
   }
 
-  /** Takes one id away from a profile that keeps others, for another that it {@link join}s in the same transaction. */
+  /**
+   * Takes one id away from a profile that keeps others, for another that it {@link join}s in the
+   * same transaction.
+   */
   detach(from: LocatedProfile, id: VisitorId, moment: WriteMoment): void {
     const since = this.records.pointer(idKey(from.client, id))?.since;
     if (since === undefined) throw new RangeError('only one of several ids can be taken away');
@@ -282,13 +304,18 @@ export class ProfileTables {
     this.save({ ...from, profile, idCount: from.idCount - 1 }, 'settings', CHANGED.ids);
   }
 
-  /** Takes ids away from a profile that keeps others and becomes `profile`; others {@link join} them or take their places in the same transaction. */
+  /**
+   * Takes ids away from a profile that keeps others and becomes `profile`; others {@link join} them
+   * or take their places in the same transaction.
+   */
   split(from: LocatedProfile, ids: readonly LinkedId[], profile: Profile): void {
     for (const { since, ...id } of ids) this.links.removeSync(linkKey(from.linkGroup, since, id));
     this.save({ ...from, profile, idCount: from.idCount - ids.length }, 'anything', CHANGED.ids);
   }
 
-  /** A profile gets a group of links with its second id, and is kept under its handle from then on. */
+  /**
+   * A profile gets a group of links with its second id, and is kept under its handle from then on.
+   */
   #withGroup(located: LocatedProfile): LocatedProfile {
     if (located.linkGroup !== 0) return located;
     const { client, createdAt } = located;
@@ -303,10 +330,14 @@ export class ProfileTables {
   }
 }
 
-/** What was set of attributes since they were located; undefined when others were dropped to make room (contract section 5). */
+/**
+ * What was set of attributes since they were located; undefined when others were dropped to make
+ * room (contract section 5).
+ */
 function changeOf(origin: Origin, attributes: PackedAttributes): PackedAttributes | undefined {
   const change = newestGroup(attributes);
-  // What is dropped is dropped because there would be more than this; packed they are never shorter than what is counted.
+  // What is dropped is dropped because there would be more than this; packed they are never shorter
+  // than what is counted.
   if (origin.attributes.length + change.length <= MAX_ATTRIBUTES_SIZE) return change;
   return withChange(origin.attributes, change).equals(attributes) ? change : undefined;
 }

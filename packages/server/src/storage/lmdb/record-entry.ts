@@ -1,5 +1,6 @@
 /**
- * The bytes of an entry of the table `records`. An entry is never changed; a later one of the same key takes its place.
+ * The bytes of an entry of the table `records`. An entry is never changed; a later one of the same
+ * key takes its place.
  *
  *   0      u8   what it is: a profile, a delta, a pointer, a removal
  *   1      u8   flags: whether the index had it in the same commit; whether it is only a copy of an older one
@@ -14,8 +15,9 @@
  *               pointer   since when, then the key of the profile
  *               removal   nothing
  *
- * The numbers rise in the order of the changes, so whoever reads the entries in their order reads what happened, except copies.
- * The checksum and the key tell an entry that is damaged, that is another one's, or that is at another one's number.
+ * The numbers rise in the order of the changes, so the entries in their order, without copies, say
+ * what happened. The checksum and the key tell an entry that is damaged, that is another one's, or
+ * that is at another one's number.
  */
 
 import { crc32 } from 'node:zlib';
@@ -133,8 +135,8 @@ function checksumOf(entry: Buffer, length: number, number: number): number {
 }
 
 /**
- * The checked parts of buffers that are used again and again, by length: to make one costs more than
- * the checksum of a small entry.
+ * The checked parts of buffers that are used again and again, by length: to make one costs more
+ * than the checksum of a small entry.
  */
 const keptParts = new WeakMap<Buffer, (Buffer | undefined)[]>();
 const LONGEST_KEPT_PART = 4096;

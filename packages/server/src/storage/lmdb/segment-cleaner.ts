@@ -1,12 +1,14 @@
 /**
- * Takes back the space of entries that nothing leads to any more: what is still live of a segment is appended once more, and the
- * segment is removed, entry by entry in small steps and always in the transaction that has copied what was there.
+ * Takes back the space of entries that nothing leads to any more: what is still live of a segment
+ * is appended once more, and the segment is removed, entry by entry in small steps and always in
+ * the transaction that has copied what was there.
  *
- * A segment is cleaned when half of it is dead (nearly any, when space is scarce), the emptiest first, and only when the index knows
- * of all its entries. A base with a delta is copied as one whole record, and so is a delta.
+ * A segment is cleaned when half of it is dead (nearly any, when space is scarce), the emptiest
+ * first, and only when the index knows of all its entries. A base with a delta is copied as one
+ * whole record, and so is a delta.
  *
- * A crash leaves a segment with its beginning removed; the next look finds it again. A segment with a damaged entry is left as it is:
- * what is in it may still be of use to whoever repairs it.
+ * A crash leaves a segment with its beginning removed; the next look finds it again. A segment with
+ * a damaged entry is left as it is: what is in it may still help to repair it.
  */
 
 import type { LmdbEnvironment } from './lmdb-environment.ts';
@@ -31,7 +33,10 @@ export class SegmentCleaner {
   readonly #damaged = new Set<number>();
   readonly #share: number;
 
-  /** @param share segments with at most this live share are cleaned, between 0 and 1; a half by default */
+  /**
+   * @param share segments with at most this live share are cleaned, between 0 and 1; a half by
+   * default
+   */
   constructor(environment: LmdbEnvironment, records: ProfileRecords, share = LIVE_SHARE) {
     this.#share = share;
     this.#environment = environment;
@@ -91,7 +96,9 @@ export class SegmentCleaner {
     return this.#queue.length > 0;
   }
 
-  /** Copies an entry if it is live, and removes it; false, and nothing is done, when it is damaged. */
+  /**
+   * Copies an entry if it is live, and removes it; false, and nothing is done, when it is damaged.
+   */
   #clean(number: number): boolean {
     const { log } = this.#records;
     let entry: Buffer;

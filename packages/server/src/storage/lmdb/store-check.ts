@@ -1,10 +1,11 @@
 /**
- * Goes through a store and tells damage: pages that were swapped, zeroed, cut off or had bits flipped show themselves as entries that
- * are not what was written, keys that are out of order, or another number of keys than the tree says it has.
+ * Goes through a store and tells damage: pages that were swapped, zeroed, cut off or had bits
+ * flipped show themselves as entries that are not what was written, keys that are out of order, or
+ * another number of keys than the tree says it has.
  *
- * A read tells damage of the record that it reads by itself. What it cannot tell is that an id which is not in the index was lost from
- * it; so when this check finds the index damaged, it says so within the store, and ids that are not found are errors from then on
- * rather than unknown.
+ * A read tells damage of the record that it reads by itself. What it cannot tell is that an id
+ * which is not in the index was lost from it; so when this check finds the index damaged, it says
+ * so within the store, and ids that are not found are errors from then on rather than unknown.
  */
 
 import { readTime, TIME_BYTES } from '../../domain/time-bytes.ts';
@@ -26,7 +27,7 @@ const MOST_TOLD = 20;
 export class StoreCheck {
   readonly #environment: LmdbEnvironment;
   readonly #records: ProfileRecords;
-  /** Where the slow check goes on; undefined at the beginning of a round. */
+  /** Where the slow check continues; undefined at the beginning of a round. */
   #from: Buffer | undefined;
   #damage: string[] = [];
 
@@ -36,8 +37,8 @@ export class StoreCheck {
   }
 
   /**
-   * Checks a few hundred keys of the index and what they lead to, going on where the last call ended; at the end of a round the store is
-   * told whether its index is sound.
+   * Checks a few hundred keys of the index and what they lead to, going on where the last call
+   * ended; at the end of a round the store is told whether its index is sound.
    *
    * @returns the damage of a round that has just ended; undefined before
    */
@@ -118,7 +119,8 @@ export class StoreCheck {
     for (const { key, value } of index.table.getRange(last === undefined ? {} : { start: last })) {
       if (last !== undefined) {
         const order = Buffer.compare(last, key);
-        // A slow round begins each step with the last key of the one before, if that is still there.
+        // A slow round begins each step with the last key of the one before, if that is still
+        // there.
         if (order === 0 && count === 0 && !isWhole) continue;
         if (order >= 0) {
           this.#note('the index: keys are out of order');
@@ -137,7 +139,7 @@ export class StoreCheck {
     return true;
   }
 
-  /** What a key of the index leads to must be an entry of that key; a newer entry of it makes the old one of no account. */
+  /** A key of the index must lead to an entry of that key, unless the key has a newer entry. */
   #checkPlace(key: Buffer, value: Buffer): void {
     const { log } = this.#records;
     if (value.length < TIME_BYTES) {

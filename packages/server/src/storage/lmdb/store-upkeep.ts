@@ -1,4 +1,7 @@
-/** What the background process does for the store so that it stays small and fast; each step is one short write. */
+/**
+ * What the background process does for the store so that it stays small and fast; each step is one
+ * short write.
+ */
 
 import type { EntryLog } from './entry-log.ts';
 import { IndexMerger, type IndexMergerOptions } from './index-merger.ts';
@@ -25,7 +28,10 @@ export class StoreUpkeep {
     this.#cleaner = new SegmentCleaner(environment, records, liveShare);
   }
 
-  /** One step of whatever is due. @param limit as of the steps themselves @returns whether there is more to do at once */
+  /**
+   * One step of whatever is due. @param limit as of the steps themselves @returns whether there is
+   * more to do at once
+   */
   async step(limit?: number): Promise<boolean> {
     return (await this.#merger.step(limit)) || this.#cleaner.step(limit);
   }
@@ -38,7 +44,7 @@ export class StoreUpkeep {
     for (let idleLooks = 0; idleLooks < 2; idleLooks += 1) while (await this.step()) idleLooks = 0;
   }
 
-  /** Merges until little is waiting, for whoever is about to bring much more. */
+  /** Merges until little is waiting, before a writer adds much more. */
   async makeRoom(): Promise<void> {
     while (this.#merger.isDue && (await this.#merger.step()));
   }

@@ -1,7 +1,9 @@
 /**
- * Cells: one for each visitor id, a hash in a slot of its own, and the transactions that change several of them.
+ * Cells: one for each visitor id, a hash in a slot of its own, and the transactions that change
+ * several of them.
  *
- * A cell is absent, a profile (its home: the id that founded it), or a pointer to the home of the profile that its id names. Fields:
+ * A cell is absent, a profile (its home: the id that founded it), or a pointer to the home of the
+ * profile that its id names. Fields:
  *
  *   v      version: the operation that wrote it last          r      the profile's record, or a pointer as JSON
  *   g      birth: tells a profile from a later one there      l<id>  of a profile: an id that names it, since when (its home too)
@@ -10,9 +12,11 @@
  *   t, n   intent: the transaction under way, and what it will make of the cell
  *   p<tx>  at the cell where a transaction commits: what remains to be done of it
  *
- * The links `l` of a living profile say who names it; a pointer is the way there and counts only when birth and link agree.
+ * The links `l` of a living profile say who names it; a pointer is the way there and counts only
+ * when birth and link agree.
  *
- * A change of one cell is one script: it is made when the version is the one that was read. A change of several:
+ * A change of one cell is one script: it is made when the version is the one that was read. A
+ * change of several:
  *
  *   state       what holds                                                    what moves it
  *   ----------  ------------------------------------------------------------  -----------------------------------------------
@@ -23,18 +27,24 @@
  *   revoked     noted at the target, so that it can never commit              intents taken off → as before
  *   finished    no trace but the operation's note, for 20 seconds
  *
- * Each step can be done twice and by anybody. The change of the target is the one moment at which all of it happens:
+ * Each step can be done twice and by anybody. The change of the target is the one moment at which
+ * all of it happens:
  *
- * - a reader who meets an intent asks the target. Committed: it finishes the transaction, then reads. Not: it reads what stands beneath.
- * - a writer who meets an intent waits a little, then revokes the transaction, for its owner may have died. Of two merges that cross
- *   each holds a cell that the other wants; one or both are revoked and start over after a random pause.
- * - before a commit counts for anybody it is written by WAIT to a replica; who helps to finish it waits for that first.
- * - a cell with an intent or a `p` outlives its profile's expiry, so that a crash in between can be finished whenever it is met.
+ * - a reader who meets an intent asks the target. Committed: it finishes the transaction, then
+ *   reads. Not: it reads what stands beneath.
+ * - a writer who meets an intent waits a little, then revokes the transaction, for its owner may
+ *   have died. Of two merges that cross each holds a cell that the other wants; one or both are
+ *   revoked and start over after a random pause.
+ * - before a commit counts for anybody it is written by WAIT to a replica; who helps to finish it
+ *   waits for that first.
+ * - a cell with an intent or a `p` outlives its profile's expiry, so that a crash in between can be
+ *   finished whenever it is met.
  * - a delayed attempt finds another version, the note of its operation, or its deadline passed.
  *
  * The file is long because the states above are one thing.
  *
- * What was traded: a visit that links takes three round trips instead of one, and a profile that is being merged cannot be written for that time.
+ * What was traded: a visit that links takes three round trips instead of one, and a profile that is
+ * being merged cannot be written for that time.
  *
  * The file is long because all that reads and writes a cell is in it.
  */
@@ -63,7 +73,7 @@ import { unpackFound, unpackProfile } from './packed-profile.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import { isMarkOf } from './row-marks.ts';
 
-/** Ids in the order in which they came to name the profile are sorted by `since`. */
+/** Ids are sorted by `since`, the time from which each names the profile. */
 export interface Link {
   readonly id: VisitorId;
   readonly since: number;
@@ -139,7 +149,10 @@ interface Remaining {
 const DEADLINE_MS = 8000;
 /** How long a transaction is left alone by those who wait for it, in milliseconds. */
 const PATIENCE_MS = 300;
-/** A cell of which nothing is left is kept for those who come late; for a replayed row of a batch as long as batches are kept. */
+/**
+ * A cell of which nothing is left is kept for those who come late; for a replayed row of a batch as
+ * long as batches are kept.
+ */
 const TOMBSTONE_MS = 60_000;
 const TOMBSTONE_WITH_MARK_MS = 7 * 86_400_000;
 
@@ -206,7 +219,8 @@ export class Cells {
       await this.#settle(client, String(intent), false, until);
       return undefined;
     }
-    // Not committed a moment ago; if the intent is still there, it had not been finished before that either.
+    // Not committed a moment ago; if the intent is still there, it had not been finished before
+    // that either.
     const [still] = await this.#cluster.read<(Buffer | null)[]>(until, key, 'HMGET', 't');
     return still?.equals(intent) ? state : undefined;
   }
@@ -311,7 +325,10 @@ export class Cells {
     return false;
   }
 
-  /** Changes cells for rows of a batch, which carry their own marks; each alone. @returns for each as {@link commit} */
+  /**
+   * Changes cells for rows of a batch, which carry their own marks; each alone. @returns for each
+   * as {@link commit}
+   */
   async changeByRows(
     rows: readonly (CellChange & { readonly changes: readonly ProfileChange[] })[],
     until: number,
@@ -355,7 +372,10 @@ export class Cells {
     return isDone;
   }
 
-  /** Learns what became of a transaction, and ends what can be ended. False when it is still under way. */
+  /**
+   * Learns what became of a transaction, and ends what can be ended. False when it is still under
+   * way.
+   */
   async #settle(client: string, intent: string, revoke: boolean, until: number, cellKey?: string) {
     const { tx, home } = JSON.parse(intent) as Intent;
     const key = this.#key(client, home);

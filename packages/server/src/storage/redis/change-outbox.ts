@@ -1,6 +1,6 @@
 /**
- * Where a write to a cluster leaves its changes: a stream in the slot of the cell that the write changes, so that one script does both.
- * `redis-change-feed.ts` collects them.
+ * Where a write to a cluster leaves its changes: a stream in the slot of the cell that the write
+ * changes, so that one script does both. `redis-change-feed.ts` collects them.
  */
 
 import type { Change } from '../../domain/change.ts';
@@ -50,7 +50,10 @@ export class ChangeOutbox {
     this.#prefix = prefix;
   }
 
-  /** What a script gets that changes a cell: the key of the outbox, and the changes as one text; empty where there are none. */
+  /**
+   * What a script gets that changes a cell: the key of the outbox, and the changes as one text;
+   * empty where there are none.
+   */
   of(
     client: string,
     cellKey: string,
@@ -68,14 +71,16 @@ export class ChangeOutbox {
     this.#timer ??= setTimeout(() => void this.flush(), HINT_EVERY_MS).unref();
   }
 
-  /** Tells whoever collects which outboxes to look into. What cannot be told is found a little later. */
+  /**
+   * Tells the collector which outboxes to look into. What it is not told it finds a little later.
+   */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const args = [...this.#dirty];
     this.#dirty.clear();
     if (args.length === 0) return;
-    // A script takes so many arguments at the most.
+    // A script takes at most so many arguments.
     for (let from = 0; from < args.length; from += 4000) {
       const call = {
         script: hintOutboxes,

@@ -13,7 +13,7 @@ export function failure(error: Failed, code: 'not-done' | 'unavailable' | 'unkno
     return new QuiverError('insufficient-storage', 'The store has no room', { cause: error });
   }
   if (isFull) return new QuiverError(code, 'The store has no room', { cause: error, headers: RETRY_AFTER });
-  // A right or a password was taken from us: whoever runs the cluster can give it back, and the same call will do.
+  // A right or a password was withdrawn. Once it is restored, the same call succeeds.
   const isHalfDone = code === 'not-done' && /\bscript\b/i.test(error.message);
   return new QuiverError(
     isHalfDone ? 'unknown' : code,

@@ -11,12 +11,13 @@
  * A change
  *
  *   is in an outbox   acknowledged with the write → collected, by any background process: it reads what a replica has too, and one
- *                     script appends it and notes how far it read, so that it is appended once, whoever dies in between
+ *                     script appends it and notes how far it read, so that it is appended once, whichever process dies in between
  *   is in the log     no reader sees it, because a failover may take it away → shown, when a replica has it
  *   is shown          readers read it under its number, which never changes → trimmed
  *
- * Hints say where to look; every half minute each outbox is looked at, for what a hint was lost of. Changes of one cell are told in
- * their order; those of different cells by the time of the nodes, as far as they are collected together.
+ * Hints say where to look; every half minute each outbox is looked at, for what a hint was lost of.
+ * Changes of one cell are told in their order; those of different cells by the time of the nodes,
+ * as far as they are collected together.
  */
 
 import type { VisitorId } from '../../domain/visitor-id.ts';
@@ -204,7 +205,8 @@ export class RedisChangeFeed implements ChangeFeed {
     const [status] = await this.#run(appendChanges, ['feed', 'feed-collected', 'feed-log'], args);
     if (String(status) === 'done') {
       const { last = 0 } = (await this.#state()) ?? {};
-      // What others have appended meanwhile may have no replica yet; a write of our own behind it tells.
+      // What others have appended meanwhile may have no replica yet; a write of our own behind it
+      // tells.
       await this.#run(showChanges, ['feed'], [state.id, state.shown]);
       await this.#run(showChanges, ['feed'], [state.id, last]);
     }
@@ -242,7 +244,10 @@ export class RedisChangeFeed implements ChangeFeed {
     return { tag, from, to: found.length === 0 ? from : String(found.at(-2)), changes };
   }
 
-  /** Lets go of the oldest changes, as many as one look finds; false when there was nothing to let go. */
+  /**
+   * Lets go of the oldest changes, as many as one look finds; false when there was nothing to let
+   * go.
+   */
   async #trim(now: number): Promise<boolean> {
     const state = await this.#state();
     const retention = this.#retention;

@@ -1,8 +1,10 @@
 /**
- * The way to a Redis or Valkey Cluster: which master has which slot, connections to them, and sending again.
+ * The way to a Redis or Valkey Cluster: which master has which slot, connections to them, and
+ * sending again.
  *
- * The client library sends commands again by itself after a failover, also those that were done. So it is used for single connections alone,
- * with everything that sends again switched off, and this file decides:
+ * The client library sends commands again by itself after a failover, also those that were done. So
+ * it is used for single connections alone, with everything that sends again switched off, and this
+ * file decides:
  *
  *   what came back                             what it means                        what follows
  *   -----------------------------------------  -----------------------------------  --------------------------------------------
@@ -11,7 +13,8 @@
  *   MOVED, READONLY, CLUSTERDOWN, LOADING, …   not done                             the slots are asked anew, the same call again
  *   no reply in time, connection lost          cannot tell                          connection closed, the same call again
  *
- * until {@link BUDGET_MS} is over: then `not-done` when every attempt was refused, else `unknown`. Every script must bear being sent twice.
+ * until {@link BUDGET_MS} is over: then `not-done` when every attempt was refused, else `unknown`.
+ * Every script must tolerate being sent twice.
  *
  * The file is long because single calls and groups of calls follow the same table.
  */
@@ -31,11 +34,15 @@ import { keySlot, SLOTS } from './key-slot.ts';
 import { type SlotRange, type SlotView, viewOf } from './slot-view.ts';
 
 /**
- * How long a call may take in all, in milliseconds. A request must end within three seconds: it asks once or twice who may do what ({@link ACCESS_MS}), then
- * does its work, each of which ends in time whatever happens to the cluster.
+ * How long a call may take in all, in milliseconds. A request must end within three seconds: it
+ * asks once or twice who may do what ({@link ACCESS_MS}), then does its work, each of which ends in
+ * time whatever happens to the cluster.
  */
 export const BUDGET_MS = 1700;
-/** As {@link BUDGET_MS}, for what is asked before the work of a request: settings, tokens, sessions, failed logins. */
+/**
+ * As {@link BUDGET_MS}, for what is asked before the work of a request: settings, tokens, sessions,
+ * failed logins.
+ */
 export const ACCESS_MS = 600;
 const CONNECT_MS = 600;
 /** Until when a call that begins now may take, in epoch milliseconds. */
@@ -81,7 +88,10 @@ export class RedisCluster {
     for (const { host, port } of options.seeds) this.#known.add(`${host}:${port}`);
   }
 
-  /** Opens connections to the cluster. @throws QuiverError `unavailable` when none of the seeds answers */
+  /**
+   * Opens connections to the cluster. @throws QuiverError `unavailable` when none of the seeds
+   * answers
+   */
   static async open(options: RedisClusterOptions): Promise<RedisCluster> {
     const { Redis } = await import('ioredis').catch((cause: unknown) => {
       throw new Error('the store on Redis needs the package ioredis: npm install ioredis@6', { cause });
@@ -106,8 +116,8 @@ export class RedisCluster {
   }
 
   /**
-   * As {@link write} for many scripts, with one pipeline for each master; those that were refused or
-   * of which it cannot be told go on as single ones.
+   * As {@link write} for many scripts, with one pipeline for each master; those that were refused
+   * or of which it cannot be told go on as single ones.
    *
    * @throws QuiverError when one of them failed; others may have been done
    */
@@ -173,7 +183,9 @@ export class RedisCluster {
     return found;
   }
 
-  /** Hands each master the places of what belongs to it; undefined is handed what belongs to none. */
+  /**
+   * Hands each master the places of what belongs to it; undefined is handed what belongs to none.
+   */
   async #eachNode<Item>(
     items: readonly Item[],
     keyOf: (item: Item) => string,
@@ -244,7 +256,10 @@ export class RedisCluster {
     return this.#refresh();
   }
 
-  /** A key that a node does not serve, with which it refuses every command that it would run with another; undefined when it serves all. */
+  /**
+   * A key that a node does not serve, with which it refuses every command that it would run with
+   * another; undefined when it serves all.
+   */
   keyNotAt(address: string, start: string): string | undefined {
     for (let n = 0; n < 64; n += 1) {
       const key = `${start}:{${n}}`;
@@ -258,7 +273,10 @@ export class RedisCluster {
     return this.#replicas;
   }
 
-  /** Writes count without a replica from now on: for a cluster that has none, by the wish of who runs it. */
+  /**
+   * Writes count without a replica from now on: for a cluster that has none, by the wish of who
+   * runs it.
+   */
   waitForNone(): void {
     this.#replicas = 0;
   }
@@ -378,7 +396,8 @@ export class RedisCluster {
     this.#slotMap = most!.view.text;
     for (const { members } of answered) for (const address of members.keys()) this.#known.add(address);
     const { text } = most!.view;
-    // Who is a replica of whom spreads more slowly than who has which slot: one node may know of some that another does not.
+    // Who is a replica of whom spreads more slowly than who has which slot: one node may know of
+    // some that another does not.
     const members = new Map(
       answered.filter((view) => view.text === text).flatMap((view) => [...view.members]),
     );
@@ -403,7 +422,7 @@ function awaitedLater(work: Promise<void>): Promise<void> {
   return work;
 }
 
-/** What is still under way at the end of its time goes on, and nobody waits for it. */
+/** Calls that are still running when their time is up continue, and nobody waits for them. */
 async function beforeIts<Result>(end: number, attempt: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

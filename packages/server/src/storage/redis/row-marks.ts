@@ -1,4 +1,7 @@
-/** The marks that profiles bear of the rows that were applied to them, so that a row that comes again is known (`redis-row-writer.ts`). */
+/**
+ * The marks that profiles have of the rows that were applied to them, so that a repeated row is
+ * recognised (`redis-row-writer.ts`).
+ */
 
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { idField } from './id-field.ts';
@@ -11,7 +14,10 @@ export interface RowMarks {
   markOf(line: number): string;
 }
 
-/** Of the queue of a client: its batches go one after the other. @param turn the place of the batch in the queue */
+/**
+ * Of the queue of a client: its batches go one after the other. @param turn the place of the batch
+ * in the queue
+ */
 export function queueMarks(turn: string): RowMarks {
   return {
     fieldOf: idField,
