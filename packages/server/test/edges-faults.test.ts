@@ -7,6 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { type EdgeCluster, startEdges } from './edge-clusters.ts';
+import { freePorts } from './free-ports.ts';
 import { until } from './until.ts';
 
 const ROUNDS = Number(process.env.QUIVER_FAULT_ROUNDS ?? 2);
@@ -193,7 +194,7 @@ test(
 );
 
 test('the network is cut both ways: each side serves its own, says 503 of the rest, and all comes together again', async () => {
-  const net = new Network();
+  const net = new Network(await freePorts(CLUSTERS.length * (CLUSTERS.length - 1)));
   const { clusters, stop } = await startEdges(CLUSTERS, {
     urlOf: (from, to, url) => net.between(from, to, url),
   });
@@ -239,14 +240,18 @@ class Network {
   }[] = [];
   readonly #sockets = new Set<{ readonly ends: readonly number[]; readonly pair: readonly Socket[] }>();
   #cutOff: number | undefined;
-  #nextPort = 21_000 + (process.pid % 20_000);
+  readonly #ports: number[];
+
+  /** @param ports free ones, one for each way */
+  constructor(ports: readonly number[]) {
+    this.#ports = [...ports];
+  }
 
   /** The URL at which one cluster finds another. */
   between(from: number, to: number, url: string): string {
     const ends = [from, to];
     const target = Number(new URL(url).port);
-    this.#nextPort += 1;
-    const port = this.#nextPort;
+    const port = this.#ports.pop()!;
     const server = createServer((inner) => {
       const outer = connect(target, '127.0.0.1');
       const pair = [inner, outer];
