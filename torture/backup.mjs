@@ -41,6 +41,8 @@ export default {
       seen.copies += 1;
       seen.well = seen.copies - new Set(problems.map((text) => text.split(':')[0])).size;
       say(`${seen.well} of ${seen.copies}`);
+      // One miss is enough for a proof.
+      if (sabotage && problems.length > 0) break;
     }
     seen.acknowledged = journal.acknowledged;
     await load.stop();

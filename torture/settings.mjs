@@ -39,6 +39,8 @@ export default {
           seen.rounds += 1;
           seen.stale += await round(server.url, n, agentOf, seen);
           if (n % 500 === 499) say(`${runtime}: ${n + 1} rounds, ${seen.stale} stale`);
+          // One miss is enough for a proof.
+          if (sabotage && seen.stale > 0) return { seen, isMet: false };
         }
       } finally {
         for (const agent of agents) agent.destroy();

@@ -4,6 +4,7 @@
  *
  *   --short             the sizes that are part of `npm test`
  *   --prove             each torture on a sound server and on servers that are spoiled for it, where it must miss its bar
+ *   --minutes <n>       at least so long, for tortures that can be of any length (feed)
  *   --sabotage <name>   one torture on a server that is spoiled in one way
  *   --keep              writes what was seen to torture/results/<date>.json, and docs/torture.md out of it
  *   --list              names and bars
@@ -39,6 +40,7 @@ const NAMES = [
   'restore-race',
   'port-race',
   'stopped-holder',
+  'stopped-worker',
   'hostile-http',
   'http-differential',
   'fuzz',
@@ -57,6 +59,7 @@ const { values: flags, positionals } = parseArgs({
     keep: { type: 'boolean' },
     list: { type: 'boolean' },
     sabotage: { type: 'string' },
+    minutes: { type: 'string' },
     built: { type: 'boolean' },
   },
 });
@@ -72,6 +75,14 @@ if (!flags.built) {
 const { removeFolders } = await import('./quiver-process.mjs');
 const names = positionals.length > 0 ? positionals : NAMES;
 const tortures = await Promise.all(names.map(async (name) => (await import(`./${name}.mjs`)).default));
+if (flags.minutes !== undefined) {
+  const timeless = tortures.find(({ sizes }) => sizes.long.minutes === undefined);
+  if (timeless !== undefined || !(Number(flags.minutes) > 0)) {
+    const why = timeless ? `${timeless.name} has a length of its own` : 'it must be a number above 0';
+    process.stderr.write(`torture: --minutes ${flags.minutes}: ${why}\n`);
+    process.exit(2);
+  }
+}
 const print = (text) => process.stdout.write(`${text}\n`);
 
 let failed = 0;
@@ -87,9 +98,10 @@ process.exit(failed === 0 ? 0 : 1);
 
 /** Runs one torture; whether it met its bar, or had to be left out. */
 async function run(torture) {
-  const size = flags.sabotage
-    ? torture.sabotages[flags.sabotage]
-    : torture.sizes[flags.short ? 'short' : 'long'];
+  const size = {
+    ...(flags.sabotage ? torture.sabotages[flags.sabotage] : torture.sizes[flags.short ? 'short' : 'long']),
+    ...(flags.minutes !== undefined && { minutes: Number(flags.minutes) }),
+  };
   print(
     `\n== ${torture.name}${flags.sabotage ? `, sabotaged: ${flags.sabotage}` : ''}\n   bar   ${torture.bar}`,
   );

@@ -1,16 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** What measures memory or time, or brings a browser, and so wants the machine to itself. */
-const ALONE = [
-  'batch-memory',
-  'bulk-meanwhile',
-  'console',
-  'requests-page',
-  'every-client',
-  'install',
-  'torture-alone',
-].map((name) => `test/${name}.test.ts`);
+/** What measures memory or time, and so wants the machine to itself. */
+const ALONE = ['batch-memory', 'bulk-meanwhile', 'torture-alone'].map((name) => `test/${name}.test.ts`);
 /** A thread that a test starts needs help to run TypeScript. */
 const execArgv = [
   '--import',

@@ -1,7 +1,7 @@
 /** The engine on a Redis Cluster keeps the storage contracts, on a real cluster of six nodes; each test under a prefix of its own. */
 
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { FeedRetention } from '../src/storage/change-feed.ts';
 import { describeBatchStore } from '../src/storage/conformance/batch-store-conformance.ts';
 import { describeChangeFeed, KEPT } from '../src/storage/conformance/change-feed-conformance.ts';
@@ -17,6 +17,7 @@ import { describeUsageStore } from '../src/storage/conformance/usage-store-confo
 import { describeVisitorState } from '../src/storage/conformance/visitor-state-conformance.ts';
 import { keySlot } from '../src/storage/redis/key-slot.ts';
 import { openRedisStores } from '../src/storage/redis/open-redis-stores.ts';
+import { RedisCluster } from '../src/storage/redis/redis-cluster.ts';
 import type { Stores } from '../src/storage/stores.ts';
 import { hasRedis, type RedisNodes, startRedisNodes } from './redis-nodes.ts';
 
@@ -46,7 +47,7 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
   const withoutFeed = () => makePlace();
   const withFeed = () => makePlace(KEPT);
   describeProfileStore('Redis Cluster', withoutFeed, true);
-  describeChangeFeed('Redis Cluster', withFeed);
+  describeChangeFeed('Redis Cluster', withFeed, 'of-a-profile');
   describeVisitorState('Redis Cluster', withoutFeed);
   describeBatchStore('Redis Cluster', withoutFeed);
   describeRecordStore('Redis Cluster', withoutFeed);
@@ -60,6 +61,22 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
   describeUsageStore('Redis Cluster', makePlace);
   describeProfileLists('Redis Cluster', makePlace, false);
   testAgainstModel('Redis Cluster', makePlace, 20);
+
+  describe('where the reply to every script is lost once, and it is sent again', () => {
+    beforeAll(() => {
+      const { write } = RedisCluster.prototype;
+      vi.spyOn(RedisCluster.prototype, 'write').mockImplementation(async function (
+        this: RedisCluster,
+        ...of
+      ) {
+        await write.apply(this, of);
+        return write.apply(this, of);
+      });
+    });
+    afterAll(() => vi.restoreAllMocks());
+    testAgainstModel('Redis Cluster', withFeed, 6);
+    describeChangeFeed('Redis Cluster', withFeed, 'of-a-profile');
+  });
 
   test('at maxmemory an attribute and a profile can be removed, and nothing else can be written', async () => {
     const place = await makePlace();

@@ -8,7 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type Quiver, type QuiverOptions, type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
+import {
+  type Quiver,
+  type QuiverOptions,
+  RUNTIME_COMMANDS,
+  type RuntimeName,
+  runQuiver,
+  startQuiver,
+} from './start-quiver.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -56,15 +63,40 @@ async function raw(url: string, text: string): Promise<string> {
   return received();
 }
 
+/** Serves on a terminal of its own until the banner is there. @returns all that was printed */
+async function bannerOnTerminal(runtime: RuntimeName, dataDir: string): Promise<string> {
+  const [command, main] = RUNTIME_COMMANDS[runtime];
+  const line = `exec '${command}' '${main}' serve --port 0 --workers 1 --data '${dataDir}'`;
+  const terminal = spawn('script', ['--quiet', '--command', line, '/dev/null'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let printed = '';
+  terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  const ended = once(terminal, 'close');
+  await vi.waitFor(() => expect(printed).toMatch(/^Admin token .*\r?\n/m), { timeout: 60_000, interval: 50 });
+  const children = await readFile(`/proc/${terminal.pid}/task/${terminal.pid}/children`, 'utf8');
+  const [server] = children.trim().split(' ').map(Number);
+  // Closing its terminal stops the server.
+  terminal.kill('SIGTERM');
+  await ended;
+  await vi.waitFor(() => expect(isAlive(server!)).toBe(false), { timeout: 20_000, interval: 50 });
+  return printed;
+}
+
 describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
-  test('takes a free port, says where it is, and shows the admin token on the first start only', async () => {
+  test('takes a free port, says where it is, and where the admin token is, which it does not print', async () => {
     const dataDir = join(folder, `first-${runtime}`);
     const first = await start({ runtime, dataDir });
     expect(first.stdout()).toMatch(
       /^Quiver +\d+\.\d+\.\d+ on (Bun|Node) \d\S+\nAPI +http:\/\/127\.0\.0\.1:[1-9]\d*\nDocs +\S+\/docs\n/,
     );
     expect(first.stdout()).toMatch(/^Clients +demo\nStore +lmdb in /m);
-    expect(first.stdout()).toContain(first.adminToken);
+    const place = `Admin token  in ${join(dataDir, 'admin-token')}\n`;
+    expect(first.stdout()).toContain(place);
+    expect(first.adminToken.length).toBeGreaterThanOrEqual(16);
+    expect(first.stdout() + first.stderr()).not.toContain(first.adminToken);
     expect((await stat(join(dataDir, 'admin-token'))).mode & 0o777).toBe(0o600);
     expect((await fetch(`${first.url}/readyz`)).status).toBe(200);
     expect(await first.stop()).toEqual({ code: 0, signal: null });
@@ -72,9 +104,22 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
 
     const second = await start({ runtime, dataDir });
     expect(second.stdout()).not.toContain(first.adminToken);
-    expect(second.stdout()).toContain(`Admin token  in ${join(dataDir, 'admin-token')}\n`);
+    expect(second.stdout()).toContain(place);
     expect(second.adminToken).toBe(first.adminToken);
   });
+
+  test.skipIf(spawnSync('script', ['--version']).error)(
+    'shows the admin token on a terminal, at the first start only (needs script)',
+    async () => {
+      const dataDir = join(folder, `terminal-${runtime}`);
+      const first = await bannerOnTerminal(runtime, dataDir);
+      const token = (await readFile(join(dataDir, 'admin-token'), 'utf8')).trim();
+      expect(first).toContain(`Admin token  ${token} (shown this once, kept in ${dataDir}/admin-token)`);
+      const second = await bannerOnTerminal(runtime, dataDir);
+      expect(second).toContain(`Admin token  in ${dataDir}/admin-token`);
+      expect(second).not.toContain(token);
+    },
+  );
 
   test('a port in use is one line and exit code 1, also when it is another Quiver that has it', async () => {
     const other = createServer().listen(0, '127.0.0.1');
@@ -167,8 +212,8 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     const [worker] = await quiver.workers();
     process.kill(quiver.pid, 'SIGINT');
     await vi.waitFor(() => expect(quiver.stderr()).toContain('"stopping"'), 5000);
-    // Signals within half a second are one; so the second is sent until it counts.
-    const repeat = setInterval(() => isAlive(quiver.pid) && process.kill(quiver.pid, 'SIGINT'), 100);
+    // Signals within half a second are one; so the second is sent until it counts, and on until the end, where none may change the exit code.
+    const repeat = setInterval(() => isAlive(quiver.pid) && process.kill(quiver.pid, 'SIGINT'), 5);
     expect(await quiver.ended).toEqual({ code: 1, signal: null });
     clearInterval(repeat);
     expect(isAlive(worker!)).toBe(false);

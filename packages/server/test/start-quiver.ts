@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 export type RuntimeName = 'bun' | 'node';
 
 /** Bun runs the sources, Node what was built of them (`npm test` builds first). */
-const COMMANDS: Readonly<Record<RuntimeName, readonly [string, string]>> = {
+export const RUNTIME_COMMANDS: Readonly<Record<RuntimeName, readonly [string, string]>> = {
   bun: [pathOf('../../../node_modules/.bin/bun'), pathOf('../src/main.ts')],
   node: [process.execPath, pathOf('../dist/main.js')],
 };
@@ -124,7 +124,7 @@ function launch(
   env: Readonly<Record<string, string>>,
   uid?: number,
 ): Running {
-  const [command, main] = COMMANDS[runtime];
+  const [command, main] = RUNTIME_COMMANDS[runtime];
   const inherited = Object.entries(process.env).filter(([name]) => !/^(QUIVER_|VITEST|NODE_ENV)/.test(name));
   const child = spawn(command, [main, ...args], {
     env: { ...Object.fromEntries(inherited), ...env },

@@ -46,7 +46,8 @@ describe.runIf(process.platform === 'linux').each<RuntimeName>(['bun', 'node'])(
       `lock\\.mdb: process ${holder.pid} \\(.*stopped-holder.*; T \\(stopped\\)\\) holds the writer lock of the store and does not go on; .*kill -CONT ${holder.pid}`,
     );
 
-  test.each([
+  // Side by side, because each waits for seconds.
+  test.concurrent.each([
     ['one that serves on loopback', []],
     ['one that serves beyond', ['--host', '0.0.0.0']],
     ['one with something to look at', ['--demo']],
@@ -59,7 +60,7 @@ describe.runIf(process.platform === 'linux').each<RuntimeName>(['bun', 'node'])(
     expect(served.stderr).toMatch(line());
   });
 
-  test('the doctor says so', async () => {
+  test.concurrent('the doctor says so', async () => {
     const examined = await runQuiver(['doctor', '--data', dataDir], { runtime });
     expect(examined).toMatchObject({ code: 1, stdout: expect.stringMatching(line()) });
     expect(examined.stdout).not.toMatch(/damaged/);

@@ -7,6 +7,7 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
   test.each([
     ['redis-nodes', 'masters-alone'],
     ['port-race', 'blind-locks'],
+    ['stopped-worker', 'no-heartbeats'],
     ['stop', 'write-behind-and-exit'],
     ['backup', 'copy-of-the-live-file'],
     ['kill', 'half-updates'],

@@ -23,6 +23,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'model',
     'expiry',
     'port-race',
+    'stopped-worker',
     'http-differential',
     'settings',
     'browser',

@@ -4,12 +4,12 @@
  */
 
 import { spawn } from 'node:child_process';
-import { chmod, chown, mkdtemp, open, readdir, rm, stat, truncate, unlink } from 'node:fs/promises';
+import { chmod, chown, cp, mkdtemp, open, readdir, rm, stat, truncate, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import { type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
 
@@ -24,13 +24,24 @@ const COMMANDS: Readonly<Record<RuntimeName, string>> = {
 
 const BROKEN_PAGES = 'of which only the headers are sound';
 
+/** A sound data folder, and a backup of it. */
+let sound: string;
+let soundCopy: string;
 let dataDir: string;
-beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'quiver-unusable-'));
-  const stores = await openLmdbStores({ path: join(dataDir, 'store') });
+beforeAll(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'quiver-sound-'));
+  sound = join(folder, 'data');
+  soundCopy = join(folder, 'copy');
+  const stores = await openLmdbStores({ path: join(sound, 'store') });
   const moment = { now: Date.now(), lifetimeDays: 14 };
   await stores.profiles.update('demo', { kind: 'tntId', value: 'kept' }, new Map([['a', '1']]), moment, true);
   await stores.close();
+  expect(await runQuiver(['backup', '--data', sound, soundCopy])).toMatchObject({ code: 0 });
+});
+afterAll(async () => rm(dirname(sound), { recursive: true }));
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'quiver-unusable-'));
+  await cp(sound, dataDir, { recursive: true });
   if (uid !== undefined) await giveAway(dataDir, uid);
 });
 afterEach(async () => rm(dataDir, { recursive: true }));
@@ -123,15 +134,15 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     ['emptied', (file) => truncate(file, 0)],
     ['cut by its last pages', async (file) => truncate(file, (await stat(file)).size - 3 * 4096)],
     ['whose headers are gone', (file) => overwrite(file, 0, 8192, 0)],
+    ['whose first header is gone', (file) => overwrite(file, 0, 4096, 0)],
+    ['whose second header is gone', (file) => overwrite(file, 4096, 4096, 0)],
     [BROKEN_PAGES, async (file) => overwrite(file, 8192, (await stat(file)).size - 8192, 0xa5)],
   ])(
     'a store %s is one line that points to the doctor, and a backup can be restored over it',
     async (name, damage) => {
-      const copy = join(dataDir, '..', `copy-${runtime}-${process.pid}`);
-      await runQuiver(['backup', '--data', dataDir, copy], { runtime });
       await damage(join(dataDir, 'store', 'data.mdb'));
       const { code, stderr } = await runQuiver(
-        ['serve', '--port', '0', '--workers', '3', '--data', dataDir],
+        ['serve', '--port', '0', '--workers', '2', '--data', dataDir],
         {
           runtime,
         },
@@ -144,8 +155,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
       );
       const examined = await runQuiver(['doctor', '--data', dataDir], { runtime });
       expect(examined).toMatchObject({ code: 1, stdout: expect.stringMatching(/^problem +store /m) });
-      const restored = await runQuiver(['restore', '--force', '--data', dataDir, copy], { runtime });
-      await rm(copy, { recursive: true });
+      const restored = await runQuiver(['restore', '--force', '--data', dataDir, soundCopy], { runtime });
       expect(restored).toMatchObject({ code: 0, stderr: expect.stringContaining('1 profiles of 20') });
     },
   );

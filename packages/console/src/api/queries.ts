@@ -2,6 +2,7 @@
 
 import {
   keepPreviousData,
+  type QueryClient,
   useInfiniteQuery,
   useMutation,
   useQuery,
@@ -200,7 +201,7 @@ export function useChangeSettings(client: string) {
         warning: reply.headers.get('x-quiver-warning') ?? undefined,
       };
     },
-    onSuccess: ({ settings }) => queries.setQueryData([client, 'settings'], settings),
+    onSuccess: ({ settings }) => replaceAnswer(queries, [client, 'settings'], settings),
   });
   return { ...change, warning: change.data?.warning };
 }
@@ -217,7 +218,7 @@ export function useNewToken(client: string) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (expiresInSeconds: number) => quiver(client).admin.newToken('profile_api', expiresInSeconds),
-    onSuccess: (token) => queries.setQueryData([client, 'token'], token),
+    onSuccess: (token) => replaceAnswer(queries, [client, 'token'], token),
   });
 }
 
@@ -225,8 +226,17 @@ export function useEndToken(client: string) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: () => quiver(client).admin.endToken(),
-    onSuccess: () => queries.setQueryData([client, 'token'], null),
+    onSuccess: () => replaceAnswer(queries, [client, 'token'], null),
   });
+}
+
+/**
+ * Shows what a change was answered with. A query that was sent before the change may be answered
+ * after it, with the old state, so it is cancelled.
+ */
+async function replaceAnswer(queries: QueryClient, queryKey: readonly string[], answer: unknown) {
+  await queries.cancelQueries({ queryKey });
+  queries.setQueryData(queryKey, answer);
 }
 
 /** Asks again for whatever is shown of a client. */

@@ -11,7 +11,7 @@ export const ADMIN_TOKEN_FILE = 'admin-token';
 
 export interface AdminToken {
   readonly token: string;
-  /** Whether it was created just now; it is then shown once. */
+  /** Whether it was created just now; a terminal then shows it once. */
   readonly created: boolean;
 }
 

@@ -14,11 +14,11 @@ import { embedded } from '../embedded.ts';
 import type { Claim } from '../locks/claims.ts';
 import { DataFolderInUse, lockDataFolder } from '../locks/data-folder-lock.ts';
 import { type Log, makeLog } from '../log.ts';
+import { restartMetric } from '../metering/restart-metric.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { portProblem, supervise } from '../runtime/supervisor.ts';
 import { temporaryFolderProblem } from '../runtime/temporary-folder.ts';
-import { undisturbed } from '../runtime/undisturbed.ts';
 import type { ServerRole } from '../server.ts';
 import { LOCK_FILE } from '../storage/store-file-names.ts';
 import { StoreFormatError } from '../storage/store-format-error.ts';
@@ -66,7 +66,7 @@ export async function serve(
   try {
     return await serveFrom(runtime, config, log, demo);
   } finally {
-    await undisturbed(() => lock.release());
+    await lock.release();
   }
 }
 
@@ -108,6 +108,7 @@ async function serveFrom(runtime: Runtime, config: ServeConfig, log: Log, demo: 
       place,
       role: roleOf(config, place),
     }),
+    reportOf: (about, restarts) => (about === 'metrics' ? restartMetric(restarts) : undefined),
     onServing: (port) =>
       process.stdout.write(
         banner({ ...config, port }, { admin, version, warnings, demonstration, devCertificate }),
@@ -131,8 +132,8 @@ interface BannerFacts {
 }
 
 /**
- * What a user needs to know at the start; the admin token itself only at the first start (contract
- * section 11).
+ * What a user needs to know at the start; the admin token itself only at the first start, on a
+ * terminal (contract section 11).
  */
 function banner(config: ServeConfig, facts: BannerFacts): string {
   const { admin, version, warnings, demonstration, devCertificate } = facts;
@@ -155,10 +156,13 @@ function banner(config: ServeConfig, facts: BannerFacts): string {
   return `${lines.map(([name = '', value]) => `${name.padEnd(12)} ${value}`).join('\n')}\n`;
 }
 
-/** Where the admin token is. */
+/**
+ * Where the admin token is; a new one itself on a terminal. Elsewhere standard output is usually
+ * kept, as a log or by a service manager, where a secret must not be.
+ */
 function tokenPlace({ dataDir, adminToken }: ServeConfig, { token, created }: AdminToken): string {
   const file = join(dataDir, ADMIN_TOKEN_FILE);
-  if (created) return `${token} (shown this once, kept in ${file})`;
+  if (created && process.stdout.isTTY) return `${token} (shown this once, kept in ${file})`;
   return adminToken === undefined ? `in ${file}` : 'the one in QUIVER_ADMIN_TOKEN';
 }
 

@@ -8,6 +8,8 @@ export type ToWorker<Assignment> =
   | { readonly type: 'start'; readonly assignment: Assignment }
   /** Drain, close, exit. */
   | { readonly type: 'shutdown' }
+  /** Answer with a `beat`, to show that the process responds. */
+  | { readonly type: 'beat' }
   /** A message that another worker has sent to all workers. */
   | { readonly type: 'news'; readonly news: string }
   /** A request to report on a subject. */
@@ -29,6 +31,8 @@ export type FromWorker =
    */
   | { readonly type: 'hello' }
   | { readonly type: 'ready' }
+  /** The answer to a `beat`. */
+  | { readonly type: 'beat' }
   /**
    * A message for all other workers. Delivery is not guaranteed: a worker that dies or has not
    * started does not receive it.

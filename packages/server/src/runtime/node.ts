@@ -3,6 +3,7 @@
  * port.
  */
 
+import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { createServer, type Socket } from 'node:net';
 import { createServer as createSecureServer } from 'node:tls';
@@ -55,9 +56,39 @@ export const nodeRuntime: Runtime = {
     // pay it.
     cluster.schedulingPolicy = listensAlone ? cluster.SCHED_NONE : cluster.SCHED_RR;
     cluster.setupPrimary({ exec: process.argv[1]!, args: ['worker', role] });
-    return cluster.fork().process;
+    const child = cluster.fork().process;
+    closeUntakenConnections(child);
+    return child;
   },
 };
+
+/** A message of `node:cluster` that gives a connection to a worker, or the worker's answer to it. */
+interface ClusterMessage {
+  readonly cmd?: string;
+  readonly act?: string;
+  readonly seq?: number;
+  readonly ack?: number;
+}
+
+/**
+ * Closes connections that were given to a worker and not taken before it ended. `node:cluster`
+ * waits for such a worker's answer forever and keeps the connection open, so its client would never
+ * learn that no reply is coming.
+ */
+function closeUntakenConnections(child: ChildProcess): void {
+  const given = new Map<number, { close?(): void }>();
+  const send = child.send as (...args: unknown[]) => boolean;
+  child.send = (message: ClusterMessage, handle?: unknown, ...rest: unknown[]) => {
+    if (message.cmd === 'NODE_CLUSTER' && message.act === 'newconn' && message.seq !== undefined && handle)
+      given.set(message.seq, handle);
+    return send.call(child, message, handle, ...rest);
+  };
+  child.on('internalMessage', ({ ack }: ClusterMessage) => void given.delete(ack ?? -1));
+  child.once('exit', () => {
+    for (const connection of given.values()) connection.close?.();
+    given.clear();
+  });
+}
 
 class NodeTransport implements Transport {
   connection!: Connection;

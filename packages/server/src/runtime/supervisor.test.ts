@@ -20,13 +20,20 @@ class FakeChild extends EventEmitter {
   connected = true;
   readonly heard: ToWorker<Assignment>[] = [];
   readonly kills: string[] = [];
+  /** How many beats it has heard; it answers each while it is not stopped. */
+  beats = 0;
+  isStopped = false;
 
   constructor(pid: number) {
     super();
     this.pid = pid;
   }
   send(message: ToWorker<Assignment>): void {
-    this.heard.push(message);
+    if (message.type !== 'beat') this.heard.push(message);
+    else {
+      this.beats += 1;
+      if (!this.isStopped) this.say({ type: 'beat' });
+    }
   }
   kill(signal: string): void {
     this.kills.push(signal);
@@ -72,6 +79,7 @@ async function begin(workers: number, writerLockFile?: string): Promise<void> {
     port: 0,
     log: pino({ level: 'error' }, { write: (line) => void logged.push(line) }),
     assignmentFor: (place) => ({ place }),
+    reportOf: (about, restarts) => (about === 'restarts' ? restarts : undefined),
     onServing: (port) => served.push(port),
     ...(writerLockFile !== undefined && { writerLockFile }),
   });
@@ -262,6 +270,23 @@ describe('serving', () => {
     await stopAll();
   });
 
+  test('the supervisor adds its own report: how many workers it has replaced', async () => {
+    await begin(2);
+    for (const child of children) child.serve();
+    const [one, two] = children as [FakeChild, FakeChild];
+    two.exit(null, 'SIGKILL');
+    await vi.advanceTimersByTimeAsync(1);
+    children[2]!.serve();
+    for (const about of ['restarts', 'weather']) {
+      one.say({ type: 'ask-all', question: 1, about, query: '' });
+      const { round } = one.heard.at(-1) as { round: number };
+      for (const child of [one, children[2]!]) child.say({ type: 'report', round, report: 'sun' });
+      const own = about === 'restarts' ? [1] : [];
+      expect(one.heard.at(-1)).toMatchObject({ type: 'all-reports', reports: ['sun', 'sun', ...own] });
+    }
+    await stopAll();
+  });
+
   test('reports that lack a worker are none; a worker that died is not waited for', async () => {
     await begin(2);
     for (const child of children) child.serve();
@@ -275,6 +300,77 @@ describe('serving', () => {
     two.exit(null, 'SIGKILL');
     expect(one.heard.at(-1)).toEqual({ type: 'all-reports', question: 2, reports: ['fog'] });
     await stopAll();
+  });
+});
+
+describe('a worker that does not respond', () => {
+  const beats = async (count: number) => {
+    for (let n = 0; n < count; n += 1) await vi.advanceTimersByTimeAsync(1000);
+  };
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
+  });
+
+  test('is killed after ten beats without an answer, named in the log, and replaced', async () => {
+    await begin(2);
+    for (const child of children) child.serve();
+    const [one, two] = children as [FakeChild, FakeChild];
+    await beats(20);
+    two.isStopped = true;
+    await beats(10);
+    expect([one.kills, two.kills]).toEqual([[], []]);
+    await beats(1);
+    expect([one.kills, two.kills]).toEqual([[], ['SIGKILL']]);
+    expect(JSON.parse(logged[0]!)).toMatchObject({
+      ...{ worker: 1, pid: two.pid, missedHeartbeats: 10 },
+      msg: 'killing a worker that does not respond',
+    });
+    await beats(1);
+    expect(children).toHaveLength(3);
+    children[2]!.serve();
+    await beats(20);
+    expect(children).toHaveLength(3);
+    await stopAll();
+  });
+
+  test('is left alone when any message came from it in time', async () => {
+    await begin(1);
+    const [child] = children as [FakeChild];
+    child.serve();
+    child.isStopped = true;
+    await beats(9);
+    child.say({ type: 'store-stalled' });
+    await beats(10);
+    expect(child.kills).toEqual([]);
+    await stopAll();
+  });
+
+  test('is not blamed for time in which the supervisor was suspended', async () => {
+    await begin(1);
+    const [child] = children as [FakeChild];
+    child.serve();
+    child.isStopped = true;
+    await beats(5);
+    // The clock moves on by an hour, and no timer of the supervisor has run meanwhile.
+    vi.setSystemTime(Date.now() + 3_600_000);
+    await beats(4);
+    child.isStopped = false;
+    await beats(20);
+    expect(child.kills).toEqual([]);
+    await stopAll();
+  });
+
+  test('is not killed for it before it is ready, because a store may take long to open, nor while it drains', async () => {
+    await begin(2);
+    for (const child of children) child.isStopped = true;
+    await beats(20);
+    for (const child of children) child.serve();
+    await beats(9);
+    signal();
+    await beats(5);
+    expect(children.map(({ kills }) => kills)).toEqual([[], []]);
+    for (const child of children) child.exit(0);
+    expect(await ending).toEqual({ exitCode: 0 });
   });
 });
 
@@ -332,12 +428,18 @@ describe('stopping', () => {
     expect(await ending).toEqual({ exitCode: 1 });
   });
 
-  test('its hold on the signals ends with it', async () => {
-    const before = process.listenerCount('SIGTERM');
+  test('a signal that comes once more after the end is ignored, and the exit code stays', async () => {
     await begin(1);
     children[0]!.serve();
     await stopAll();
-    expect(process.listenerCount('SIGTERM')).toBe(before);
+    const listeners = process.listenerCount('SIGTERM');
+    expect(listeners).toBeGreaterThan(0);
+    expect(signal()).toBe(true);
+    expect(await ending).toEqual({ exitCode: 0 });
+    await begin(1);
+    children[0]!.serve();
+    await stopAll();
+    expect(process.listenerCount('SIGTERM')).toBe(listeners);
   });
 });
 

@@ -14,7 +14,9 @@
  *
  * In any state, a worker that holds the writer lock of the store and makes no progress is killed
  * and replaced, because all others wait for it. If another process does the same, the start is
- * aborted.
+ * aborted. While serving, a worker that does not respond for ten seconds is killed and replaced as
+ * well (`heartbeats.ts`), because the connections given to it would wait as long as it stays
+ * stopped.
  *
  * The claim keeps other Quiver servers away as long as this one lives (`locks/port-lock.ts`); the
  * proof covers all other programs. Between proof and start, another program can still take the
@@ -30,10 +32,11 @@ import type pino from 'pino';
 import type { Claim } from '../locks/claims.ts';
 import { lockPort, PortInUse } from '../locks/port-lock.ts';
 import { stuckHolderProblem, type WriterLockHolder, writerLockHolder } from '../locks/writer-lock.ts';
+import { ignoreEndingSignals } from './ending-signals.ts';
+import { Heartbeats } from './heartbeats.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { ReportRound } from './report-round.ts';
 import type { Runtime } from './runtime.ts';
-import { undisturbed } from './undisturbed.ts';
 
 export interface SupervisorOptions<Assignment> {
   readonly runtime: Runtime;
@@ -55,6 +58,13 @@ export interface SupervisorOptions<Assignment> {
   readonly crashAdvice?: string;
   /** The lock file of the embedded store; absent without one. */
   readonly writerLockFile?: string;
+  /**
+   * What the supervisor itself adds to the reports of its workers on a subject; undefined for
+   * nothing.
+   *
+   * @param restarts how many workers have been replaced since the server was started
+   */
+  reportOf?(about: string, restarts: number): unknown;
   /** Called once, when every worker is serving. */
   onServing(port: number): void;
 }
@@ -96,7 +106,10 @@ const ENDING_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
  */
 const SAME_SIGNAL_MS = 500;
 
-/** Runs the server until it ends; see the states above. */
+/**
+ * Runs the server until it ends; see the states above. Afterwards the process ignores ending
+ * signals, so it must end by itself.
+ */
 export async function supervise<Assignment>(options: SupervisorOptions<Assignment>): Promise<Ending> {
   let claimed: ClaimedPort;
   try {
@@ -107,7 +120,7 @@ export async function supervise<Assignment>(options: SupervisorOptions<Assignmen
   try {
     return await new Supervisor(options, claimed.port).run();
   } finally {
-    await undisturbed(() => claimed.claim.release());
+    await claimed.claim.release();
   }
 }
 
@@ -166,6 +179,11 @@ class Supervisor<Assignment> {
   #firstSignalAt = 0;
   /** The holder of the writer lock at the last check. */
   #holder: WriterLockHolder | undefined;
+  #restarts = 0;
+  readonly #heartbeats = new Heartbeats<Worker>({
+    beat: (worker) => this.#tell(worker, { type: 'beat' }),
+    onSilent: (worker, missed) => this.#killSilent(worker, missed),
+  });
   #lookedForHolderAt = Number.NEGATIVE_INFINITY;
   #finish: (ending: Ending) => void = () => {};
 
@@ -181,9 +199,12 @@ class Supervisor<Assignment> {
       this.#finish = resolve;
     });
     for (let place = 0; place < this.#options.workers; place += 1) this.#start(place);
+    this.#heartbeats.start();
     try {
       return await ending;
     } finally {
+      this.#heartbeats.stop();
+      ignoreEndingSignals();
       for (const signal of ENDING_SIGNALS) process.off(signal, onSignal);
     }
   }
@@ -213,12 +234,14 @@ class Supervisor<Assignment> {
   }
 
   #heard(worker: Worker, message: FromWorker): void {
+    this.#heartbeats.heard(worker);
     switch (message.type) {
       case 'hello':
         this.#greet(worker);
         break;
       case 'ready':
         worker.isReady = true;
+        this.#heartbeats.watch(worker);
         this.#checkServing();
         break;
       case 'news':
@@ -285,6 +308,16 @@ class Supervisor<Assignment> {
     worker.child.kill('SIGKILL');
   }
 
+  #killSilent(worker: Worker, missed: number): void {
+    // A worker that drains has the watchdog's time.
+    if (this.#state === 'stopping') return;
+    this.#options.log.error(
+      { worker: worker.place, pid: worker.pid, missedHeartbeats: missed },
+      'killing a worker that does not respond',
+    );
+    worker.child.kill('SIGKILL');
+  }
+
   #greet(worker: Worker): void {
     if (this.#state === 'stopping') this.#tell(worker, { type: 'shutdown' });
     else
@@ -308,7 +341,9 @@ class Supervisor<Assignment> {
     const round = this.#lastRound;
     const finish = (reports: readonly unknown[] | undefined) => {
       this.#rounds.delete(round);
-      this.#tell(asker, { type: 'all-reports', question, reports });
+      const own = this.#options.reportOf?.(about, this.#restarts);
+      const all = own === undefined || reports === undefined ? reports : [...reports, own];
+      this.#tell(asker, { type: 'all-reports', question, reports: all });
     };
     this.#rounds.set(
       round,
@@ -322,6 +357,7 @@ class Supervisor<Assignment> {
 
   #exited(worker: Worker, code: number | null, signal: string | null): void {
     this.#workers.delete(worker.pid);
+    this.#heartbeats.forget(worker);
     for (const round of this.#rounds.values()) round.drop(worker.pid);
     if (this.#state === 'stopping') {
       if (code !== 0 && this.#ending.exitCode === 0) this.#ending = { exitCode: 1 };
@@ -356,6 +392,7 @@ class Supervisor<Assignment> {
     const pause = this.#youngDeaths <= 1 ? 0 : Math.min(MAX_PAUSE_MS, 50 * 2 ** this.#youngDeaths);
     const timer = setTimeout(() => {
       this.#pauses.delete(timer);
+      this.#restarts += 1;
       this.#start(dead.place);
     }, pause);
     this.#pauses.add(timer);

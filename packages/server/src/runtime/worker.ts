@@ -98,6 +98,9 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
       case 'shutdown':
         void stop();
         break;
+      case 'beat':
+        tell({ type: 'beat' });
+        break;
       case 'news':
         running?.server.hear(message.news);
         break;

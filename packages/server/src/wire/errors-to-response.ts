@@ -20,7 +20,16 @@ export function errorToResponse(thrown: unknown, style: ReplyStyle, log: pino.Lo
     log.error({ err: thrown, instance: error.instance }, 'a request failed');
     return refusal(style, 500, `Internal error ${error.instance}`);
   }
-  if (thrown.status >= 500) log.error({ err: thrown, instance: thrown.instance }, 'a request failed');
+  if (thrown.status >= 500) log.error({ ...causeOf(thrown), instance: thrown.instance }, 'a request failed');
   const headers = thrown.status === 503 ? { 'retry-after': RETRY_AFTER, ...thrown.headers } : thrown.headers;
   return refusal(style, thrown.status, thrown.message, headers);
+}
+
+/**
+ * What the log says of a refusal. One without an underlying error was made on purpose, and its
+ * message says all; a stack trace for each of many such requests would bury the line that says what
+ * is wrong with the store.
+ */
+function causeOf(refused: QuiverError): object {
+  return refused.cause === undefined ? { code: refused.code, reason: refused.message } : { err: refused };
 }

@@ -42,6 +42,8 @@ export class ChangeOutbox {
   readonly #prefix: string;
   readonly #dirty = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  /** Ends when the hints are sent that were to be sent last. */
+  #sending: Promise<void> = Promise.resolve();
   /** Whether changes are recorded at all. */
   isOn = false;
 
@@ -72,11 +74,17 @@ export class ChangeOutbox {
   }
 
   /**
-   * Tells the collector which outboxes to look into. What it is not told it finds a little later.
+   * Tells the collector which outboxes to look into; returns when it has been told of all changes so
+   * far. What it is not told it finds a little later.
    */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#sending = this.#sending.then(() => this.#send());
+    return this.#sending;
+  }
+
+  async #send(): Promise<void> {
     const args = [...this.#dirty];
     this.#dirty.clear();
     if (args.length === 0) return;
@@ -87,7 +95,10 @@ export class ChangeOutbox {
         keys: [hintsKey(this.#prefix)],
         args: args.slice(from, from + 4000),
       };
-      await this.#cluster.write(call).catch(() => undefined);
+      await this.#cluster.write(call).catch(() => {
+        // They are sent with the next ones.
+        for (const tag of call.args) this.#dirty.add(tag);
+      });
     }
   }
 }

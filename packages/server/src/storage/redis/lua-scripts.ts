@@ -228,9 +228,15 @@ end
 return { 'done', removed }
 `);
 
+export const dropHints = script(`
+redis.call('SREM', KEYS[1], unpack(ARGV))
+return { 'done' }
+`);
+
 export const eraseChanges = script(`
 redis.call('HINCRBY', KEYS[1], 'w', 1)
-return { 'done', tostring(redis.call('XDEL', KEYS[2], unpack(ARGV))) }
+redis.call('XDEL', KEYS[2], unpack(ARGV))
+return { 'done' }
 `);
 
 export const expireBatch = script(`
@@ -398,10 +404,6 @@ if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return { 'off' } end
 if tonumber(ARGV[2]) > tonumber(redis.call('HGET', KEYS[1], 'shown')) then redis.call('HSET', KEYS[1], 'shown', ARGV[2]) end
 redis.call('HINCRBY', KEYS[1], 'w', 1)
 return { 'done' }
-`);
-
-export const takeHints = script(`
-return { 'done', redis.call('SPOP', KEYS[1], ARGV[1]) }
 `);
 
 export const trimChanges = script(`

@@ -2,7 +2,8 @@
 --
 -- KEYS: the state, the log.
 -- ARGV: entries.
--- Returns done and how many there were.
+-- Returns done.
 
 redis.call('HINCRBY', KEYS[1], 'w', 1)
-return { 'done', tostring(redis.call('XDEL', KEYS[2], unpack(ARGV))) }
+redis.call('XDEL', KEYS[2], unpack(ARGV))
+return { 'done' }

@@ -1,0 +1,11 @@
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+const ignore = () => undefined;
+
+/**
+ * Ignores ending signals until the process ends: its last work is under way, and a repeated Ctrl-C
+ * would otherwise end it with a signal instead of its exit code.
+ */
+export function ignoreEndingSignals(): void {
+  for (const signal of SIGNALS) if (!process.listeners(signal).includes(ignore)) process.on(signal, ignore);
+}
