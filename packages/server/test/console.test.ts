@@ -1,7 +1,7 @@
 /** The console in a real browser: Debian's Chromium, driven as a person would, at two widths, in the light and in the dark. */
 
 import { readFile } from 'node:fs/promises';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { hasBrowser, launchBrowser, lookAt } from './browser.ts';
 import { type Quiver, startQuiver } from './start-quiver.ts';
@@ -342,6 +342,45 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByRole('button', { name: 'Save Profile lifetime, in days' }).click();
       await page.getByText('Saved.').waitFor();
       expect(await adminGet(`${client}/target/clients/settings`)).toMatchObject({ profileLifetimeDays: 30 });
+    });
+
+    test('implementation: an answer that was asked for before a change, and comes after it, does not undo it', async () => {
+      excused.push(noToken('demo'), noToken('demo'));
+      await open('demo/implementation');
+      await page.getByText('Everybody who can reach this server').waitFor();
+      let isChanged = () => {};
+      const changed = new Promise<void>((resolve) => {
+        isChanged = resolve;
+      });
+      let asked: Request | undefined;
+      await page.route(/clients.settings/, async (route) => {
+        if (route.request().method() !== 'GET' || asked) return route.continue();
+        asked = route.request();
+        const before = await route.fetch();
+        await changed;
+        // The page may have given it up.
+        await route.fulfill({ response: before }).catch(() => undefined);
+      });
+      // A window that is looked at again asks anew, once what it shows is two seconds old.
+      await until('the page asks again', async () => {
+        await page.evaluate("dispatchEvent(new Event('visibilitychange'))");
+        return asked !== undefined;
+      });
+      await page.getByText('Require Authentication').click();
+      await page.getByText('need the profile token. Visits never do.').waitFor();
+      isChanged();
+      // Either way it is over then.
+      await until(
+        'the old answer has come',
+        async () => (await asked!.response().catch(() => null)) !== undefined,
+      );
+      await page.evaluate(
+        'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))',
+      );
+      expect(await page.getByText('need the profile token. Visits never do.').count()).toBe(1);
+      await page.unroute(/clients.settings/);
+      await page.getByText('Require Authentication').click();
+      await page.getByText('Everybody who can reach this server').waitFor();
     });
 
     test('nothing fails silently: an empty value, a prefix, a name that is taken, a misspelt setting', async () => {
