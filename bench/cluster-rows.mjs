@@ -4,12 +4,12 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SERVER } from '../scripts/setup.mjs';
+import { compareLess, compareRates } from './compare.mjs';
 import * as contenders from './contenders.mjs';
 import { turnAbout } from './load.mjs';
 import { folder, say, stop } from './processes.mjs';
 import { redisCommandsByNode } from './profiles.mjs';
 import { pipeInto, startRedisCluster } from './redis-cluster.mjs';
-import { compareLess, compareRates } from './rows.mjs';
 
 const { ask } = contenders;
 const HERE = dirname(fileURLToPath(import.meta.url));

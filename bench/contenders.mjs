@@ -30,18 +30,23 @@ export async function startQuiver(runtime, data, ...more) {
 
 /** Creates profiles in Quiver by uploads, as one would. */
 export async function fillQuiver(url, count) {
-  for (const body of batches(count)) {
-    const answer = await fetch(`${url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body });
-    const status = /<batchStatus>([^<]+)</.exec(await answer.text())[1];
-    await until(
-      async () => {
-        await setTimeout(50);
-        return (await (await fetch(status)).text()).includes('<status>complete<');
-      },
-      'a batch to be complete',
-      300,
-    );
-  }
+  for (const body of batches(count)) await applyBatch(url, body);
+}
+
+/** Uploads a batch and waits until it is complete. */
+export async function applyBatch(url, body) {
+  const answer = await fetch(`${url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body });
+  const text = await answer.text();
+  const status = /<batchStatus>([^<]+)</.exec(text)?.[1];
+  if (!status) throw new Error(`a batch was refused: ${text}`);
+  await until(
+    async () => {
+      await setTimeout(50);
+      return (await (await fetch(status)).text()).includes('<status>complete<');
+    },
+    'a batch to be complete',
+    300,
+  );
 }
 
 /** A constant answer of so many bytes from the bare runtime. */
@@ -222,10 +227,19 @@ export const ask = {
     return `return wrk.format("GET", "/rest/v1/profiles/" .. ${luaId(`math.random(0, ${count - 1})`)} .. "?client=demo", {${headers.join()}${more}})`;
   },
   hash: (count) => `return wrk.format("GET", "/HGETALL/p:" .. ${luaId(`math.random(0, ${count - 1})`)})`,
-  update: (
-    count,
-  ) => `return wrk.format("POST", "/m2/demo/profile/update?mboxPC=" .. ${luaId(`math.random(0, ${count - 1})`)},
+  update: (count) => ask.updateFrom(0, count),
+  /** The same for the profiles from one number to before another. */
+  updateFrom: (
+    from,
+    before,
+  ) => `return wrk.format("POST", "/m2/demo/profile/update?mboxPC=" .. ${luaId(`math.random(${from}, ${before - 1})`)},
     {["content-type"] = "application/x-www-form-urlencoded"}, "profile.attribute3=value+" .. math.random(1, 1000000))`,
+  /** A visit without parameters of the profiles from one number to before another. */
+  emptyVisit: (
+    from,
+    before,
+  ) => `return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000),
+    {["content-type"] = "application/json"}, '{"id":{"tntId":"' .. ${luaId(`math.random(${from}, ${before - 1})`)} .. '"},"context":{"channel":"web"}}')`,
   setInHash: (count) =>
     `return wrk.format("POST", "/", {}, "HSET/p:" .. ${luaId(`math.random(0, ${count - 1})`)} .. "/attribute3/value" .. math.random(1, 1000000))`,
   /** The same work by a script (same-work.mjs), one attribute. */

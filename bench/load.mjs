@@ -3,12 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { folder, processorTime } from './processes.mjs';
+import { bytesWritten, folder, processorTime } from './processes.mjs';
 
 let scripts = 0;
-/** wrk does not print the 99.9th percentile by itself; it knows it in microseconds. */
+/** wrk does not print the 99.9th percentile by itself, nor the slowest reply; it knows both in microseconds. */
 const TELL_TAIL =
-  'done = function(_, latency) io.write(string.format("p999 %f\\n", latency:percentile(99.9))) end\n';
+  'done = function(_, latency) io.write(string.format("p999 %f\\nslowest %f\\n", latency:percentile(99.9), latency.max)) end\n';
 /** Whoever uses less processor time than this in so many milliseconds has nothing left to do. */
 const QUIET = { milliseconds: 1000, seconds: 0.02 };
 /** After so many looks it is loaded no more, quiet or not. */
@@ -21,7 +21,8 @@ const MOST_LOOKS = 60;
  *   load and returns what ends it
  * It ends when the contender has done what the round left it to do, so that this counts as its own time and takes none from the next one.
  *
- * @returns requests a second, the 99th and 99.9th percentile in milliseconds, processor time a request in microseconds
+ * @returns requests a second; the 99th and 99.9th percentile and the slowest, in milliseconds; processor time a request in
+ *   microseconds; bytes written to files, per request
  */
 function round({ url, pids, lua, meanwhile }, { seconds, connections }) {
   scripts += 1;
@@ -30,6 +31,7 @@ function round({ url, pids, lua, meanwhile }, { seconds, connections }) {
   const end = meanwhile?.();
   const measured = pids();
   const before = processorTime(measured);
+  const bytesBefore = bytesWritten(measured);
   const args = [
     '-t1',
     `-c${connections}`,
@@ -51,6 +53,8 @@ function round({ url, pids, lua, meanwhile }, { seconds, connections }) {
     rate: Number(/Requests\/sec: +([\d.]+)/.exec(stdout)[1]),
     p99: Number(p99) * { us: 0.001, ms: 1, s: 1000 }[unit],
     p999: Number(/p999 ([\d.]+)/.exec(stdout)[1]) / 1000,
+    slowest: Number(/slowest ([\d.]+)/.exec(stdout)[1]) / 1000,
+    bytes: (bytesWritten(measured) - bytesBefore) / requests,
     micros: ((processorTime(measured) - before) / requests) * 1e6,
   };
 }
@@ -65,10 +69,10 @@ function untilQuiet(pids) {
   }
 }
 
-/** Loads every contender in turn, `rounds` times, after one round that warms them up. */
+/** Loads every contender in turn, `rounds` times, after one round that warms them up unless `warmUp` is false. */
 export function turnAbout(contenders, options) {
   const results = new Map(contenders.map(({ name }) => [name, []]));
-  for (let count = 0; count <= options.rounds; count += 1) {
+  for (let count = options.warmUp === false ? 1 : 0; count <= options.rounds; count += 1) {
     for (const contender of contenders) {
       const measured = round(contender, options);
       if (count > 0) results.get(contender.name).push(measured);

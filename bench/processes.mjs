@@ -95,6 +95,14 @@ export function processorTime(pids) {
   }, 0);
 }
 
+/** What processes have written to files so far, in bytes; what they send to sockets is not counted on Bun. */
+export function bytesWritten(pids) {
+  return pids.reduce(
+    (sum, pid) => sum + Number(/^wchar: (\d+)/m.exec(readOrEmpty(`/proc/${pid}/io`))?.[1] ?? 0),
+    0,
+  );
+}
+
 /** What processes hold in memory, in bytes, without the pages of files, which the system takes back when it needs them. */
 export function ownMemory(pids) {
   return pids.reduce((sum, pid) => {

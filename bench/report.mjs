@@ -2,7 +2,7 @@
  * Makes the table, `docs/benchmarks.md` and its chart from the figures of a run. Nothing in them is
  * typed by hand.
  *
- *   node bench/report.mjs bench/results/<date>.json     writes the page again
+ *   node bench/report.mjs bench/results/latest.json     writes the page again
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,14 +11,15 @@ import { ROOT } from '../scripts/setup.mjs';
 import { wrapMarkdown } from '../scripts/wrap-markdown.mjs';
 
 /** Whether the median is where we want to be; undefined where nothing is wanted. */
-function isMet({ ratio, atLeast, atMost }) {
+function isMet({ quiver, ratio, atLeast, atMost, limit }) {
+  if (limit !== undefined) return quiver.median <= limit;
   if (atLeast !== undefined) return ratio.median >= atLeast;
   return atMost === undefined ? undefined : ratio.median <= atMost;
 }
 
-/** The table as text. */
-export function tableOf(results) {
-  return [HEAD, ...results.comparisons.map(cellsOf)]
+/** The table of some comparisons as text. */
+export function tableOf(comparisons) {
+  return [HEAD, ...comparisons.map(cellsOf)]
     .map((cells) =>
       cells.map((cell, at) => (at < 2 ? cell.padEnd(WIDTHS[at]) : cell.padStart(WIDTHS[at]))).join('  '),
     )
@@ -29,9 +30,8 @@ const HEAD = ['what', 'against', 'Quiver', 'other', 'ratio', 'spread', 'processo
 const WIDTHS = [34, 38, 16, 16, 6, 14, 9, 7, 7];
 
 function cellsOf(comparison) {
-  const { what, against, unit, quiver, other, ratio, processorRatio, atLeast, atMost } = comparison;
+  const { what, against, unit, quiver, other, ratio, processorRatio } = comparison;
   const met = isMet(comparison);
-  const wanted = atLeast !== undefined ? `≥ ${atLeast}` : atMost !== undefined ? `≤ ${atMost}` : '';
   return [
     what,
     against,
@@ -40,9 +40,15 @@ function cellsOf(comparison) {
     ratio.median.toFixed(2),
     `${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}`,
     processorRatio ? processorRatio.median.toFixed(2) : '',
-    wanted,
+    wanted(comparison),
     met === undefined ? '' : met ? 'met' : 'not met',
   ];
+}
+
+function wanted({ unit, atLeast, atMost, limit }) {
+  if (limit !== undefined) return `≤ ${limit} ${unit}`;
+  if (atLeast !== undefined) return `≥ ${atLeast}`;
+  return atMost === undefined ? '' : `≤ ${atMost}`;
 }
 
 function figure(value) {
@@ -52,8 +58,12 @@ function figure(value) {
 /** Writes the page and the chart. `source` is where the figures are kept, from the root. */
 export function writeReport(results, source) {
   mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
-  writeFileSync(join(ROOT, 'docs/images/benchmarks.svg'), chartOf(results.comparisons));
+  writeFileSync(join(ROOT, 'docs/images/benchmarks.svg'), chartOf(comparisonsOf(results)));
   writeFileSync(join(ROOT, 'docs/benchmarks.md'), pageOf(results, source));
+}
+
+function comparisonsOf({ steps }) {
+  return Object.values(steps).flatMap(({ comparisons }) => comparisons);
 }
 
 /** What a reader has to know of the table. */
@@ -66,7 +76,9 @@ const NOTES = [
   `Resident memory is the processes' own memory. Memory for mapped or cached files, including LMDB's, is not counted for any contender.`,
 ];
 
-function pageOf({ date, machine, versions, configuration, leftOut, comparisons }, source) {
+function pageOf(results, source) {
+  const { machine, versions, configuration, leftOut, steps } = results;
+  const comparisons = comparisonsOf(results);
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const tail = comparisons.filter(({ p99 }) => p99);
   const list = (object) =>
@@ -74,17 +86,15 @@ function pageOf({ date, machine, versions, configuration, leftOut, comparisons }
       .filter(([, value]) => value !== undefined && value !== false)
       .map(([name, value]) => `${name} ${value}`)
       .join(', ');
-  const { load, ...hardware } = machine;
   return `# Benchmarks
 
 ${wrapMarkdown(
-  `Written by \`npm run bench\` on ${date.slice(0, 10)} from [its figures](../${source}); nothing here is typed
-   by hand. Results differ between machines, so run it on yours.`,
+  `Written by \`npm run bench\` from [its figures](../${source}); nothing here is typed by hand. Results
+   differ between machines, so run it on yours.`,
 )}
 
 ${wrapMarkdown(
-  `Machine: ${list(hardware)}; load average at the end ${load.map((one) => one.toFixed(1)).join(', ')}.
-   Versions: ${list(versions)}. Configuration: ${list(configuration)}.
+  `Machine: ${list(machine)}. Versions: ${list(versions)}. Configuration: ${list(configuration)}.
    Left out: ${leftOut.length === 0 ? 'nothing' : leftOut.join(', ')}.`,
 )}
 
@@ -96,11 +106,26 @@ ${NOTES.map((note) => wrapMarkdown(`- ${note}`, '  ')).join('\n')}
 
 ![Ratios of the rates](images/benchmarks.svg)
 
-The 99th and 99.9th percentiles of response times in milliseconds, at full load, so they include queueing:
+The 99th and 99.9th percentiles of response times in milliseconds, at full load, so they include
+queueing:
 
 | what | against | Quiver, 99 % | other, 99 % | Quiver, 99.9 % | other, 99.9 % |
 | --- | --- | ---: | ---: | ---: | ---: |
 ${tail.map(({ what, against, p99, p999 }) => line([what, against, ...[p99, p999].flatMap((one) => [one?.quiver, one?.other]).map((ms) => ms?.toFixed(2) ?? '')])).join('\n')}
+
+${wrapMarkdown(
+  `The steps of the benchmark can be measured one at a time (\`--only\`). Contenders of one row are always
+   measured in the same run. This table shows when each step was measured last, at which commit, how long it took and the
+   load average at its end:`,
+)}
+
+| step | date | commit | seconds | load average |
+| --- | --- | --- | ---: | ---: |
+${Object.entries(steps)
+  .map(([name, { date, commit, seconds, load }]) =>
+    line([name, date.slice(0, 10), commit, seconds, load.toFixed(1)]),
+  )
+  .join('\n')}
 `;
 }
 

@@ -3,49 +3,14 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from '../scripts/setup.mjs';
+import { compareLess, compareRates } from './compare.mjs';
 import * as contenders from './contenders.mjs';
-import { ratioOf, spread, turnAbout } from './load.mjs';
+import { turnAbout } from './load.mjs';
 import { folder, ownMemory, say, stop } from './processes.mjs';
 import { idOf } from './profiles.mjs';
 import { SAME_WORK } from './same-work.mjs';
 
 const { ask } = contenders;
-
-/**
- * One comparison of rates, round by round.
- *
- * @param target `[figure, text]`: the ratio wanted, at least
- */
-export function compareRates(what, results, against, target) {
-  const pick = (name, member) => results.get(name).map((round) => round[member]);
-  return {
-    what,
-    against,
-    unit: 'requests/s',
-    quiver: spread(pick('Quiver', 'rate')),
-    other: spread(pick(against, 'rate')),
-    ratio: ratioOf(pick('Quiver', 'rate'), pick(against, 'rate')),
-    processorRatio: ratioOf(pick(against, 'micros'), pick('Quiver', 'micros')),
-    p99: { quiver: spread(pick('Quiver', 'p99')).median, other: spread(pick(against, 'p99')).median },
-    p999: { quiver: spread(pick('Quiver', 'p999')).median, other: spread(pick(against, 'p999')).median },
-    rounds: results.get('Quiver').length,
-    atLeast: target,
-  };
-}
-
-/** A comparison where less is better; the ratio is ours to theirs. */
-export function compareLess(what, unit, against, ours, theirs, atMost) {
-  return {
-    what,
-    against,
-    unit,
-    quiver: spread(ours),
-    other: spread(theirs),
-    ratio: ratioOf(ours, theirs),
-    rounds: ours.length,
-    atMost,
-  };
-}
 
 /** Fetch on Bun, against constants and against what one would use instead. */
 export async function fetchRow(run) {
@@ -205,7 +170,7 @@ export function bulkRow({ options }) {
             against,
             seconds.Quiver.map((one) => one[at]),
             seconds[against].map((one) => one[at]),
-            against === 'Redis' ? 1 : 0.5,
+            against === 'Redis' ? 1.2 : 0.35,
           ),
     ),
   );
@@ -297,12 +262,12 @@ export async function prepare(run) {
   run.quiver = await contenders.startQuiver('bun', run.data);
   say(`filling Quiver with ${profiles} profiles`);
   await contenders.fillQuiver(run.quiver.url, profiles);
-  if (run.has['redis-server'] && needs('fetch', 'start', 'space')) {
+  if (run.has['redis-server'] && needs('fetch', 'start', 'space', 'export')) {
     run.redis = await contenders.startRedis(join(folder, 'redis'), 'everysec');
     say('filling Redis');
     await contenders.fillRedis(run.redis, profiles);
   }
-  if (!needs('writes', 'space')) return;
+  if (!needs('writes', 'space', 'list', 'export')) return;
   if (run.has.postgres && run.has.initdb) {
     run.postgres = await contenders.startPostgres();
     say('filling PostgreSQL');
