@@ -60,6 +60,54 @@ export function writeReport(results, source) {
   mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
   writeFileSync(join(ROOT, 'docs/images/benchmarks.svg'), chartOf(comparisonsOf(results)));
   writeFileSync(join(ROOT, 'docs/benchmarks.md'), pageOf(results, source));
+  const page = readFileSync(CAPACITY, 'utf8');
+  const [before, after] = [page.indexOf(FIGURES), page.indexOf(END_OF_FIGURES)];
+  if (before === -1 || after === -1) throw new Error(`${CAPACITY} has no place for figures`);
+  const figures = `${FIGURES}\n${capacityOf(results)}\n`;
+  writeFileSync(CAPACITY, page.slice(0, before) + figures + page.slice(after));
+}
+
+const CAPACITY = join(ROOT, 'docs/guide/capacity.md');
+const FIGURES = '<!-- figures, written by npm run bench -->';
+const END_OF_FIGURES = '<!-- end of figures -->';
+
+/** Rows of the benchmark that say how much one server or a cluster carries: what a reader asks, step, beginning of the row's name. */
+const CAPACITY_ROWS = [
+  ['fetches a second, one process on Bun', 'fetch', 'fetch, Bun'],
+  ['fetches a second, one process on Node', 'node', 'fetch, Node'],
+  ['fetches a second, two workers', 'workers', 'fetch, 2 workers'],
+  ['updates a second', 'writes', 'update, durable'],
+  ['visits a second, half of them new visitors', 'writes', 'visit, half'],
+  ['updates a second, two workers', 'workers', 'update, 2 workers'],
+  ['mixed load while a batch is applied', 'mixed', '90 % fetch'],
+  ['a batch of 500,000 new profiles', 'bulk', 'bulk, 500000 rows created'],
+  ['loading ten million profiles', 'large', 'loading'],
+  ['disk for a profile of ten attributes', 'space', 'bytes a profile on disk'],
+  ['memory of the process with a million profiles', 'growth', 'resident with'],
+  ['a page of 100 profiles', 'list', 'a page of 100 profiles: what'],
+  ['export of a million profiles', 'export', 'export of'],
+  ['fetches a second on a Redis Cluster', 'cluster', 'Redis Cluster: fetch'],
+  ['updates a second on a Redis Cluster', 'cluster', 'Redis Cluster: update'],
+  ['visits a second on a Redis Cluster', 'cluster', 'Redis Cluster: visit'],
+];
+
+function capacityOf({ machine, configuration, steps }) {
+  const lines = CAPACITY_ROWS.flatMap(([asked, step, name]) => {
+    const row = steps[step]?.comparisons.find(({ what }) => what.startsWith(name));
+    if (!row) return [];
+    const unit = row.unit === 'requests/s' ? '/s' : row.unit;
+    const tail = row.p99 ? `${row.p99.quiver.toFixed(1)} ms` : '';
+    return `| ${asked} | ${figure(row.quiver.median)} ${unit} | ${tail} |`;
+  });
+  return `${wrapMarkdown(
+    `Measured on a machine with ${machine.cores} cores (${machine.processor}, ${machine.memory}) that also made
+     the load, ${configuration.profiles} profiles, ${configuration.connections} connections:`,
+  )}
+
+| question | one worker, unless it says otherwise | 99th percentile at full load |
+| --- | ---: | ---: |
+${lines.join('\n')}
+`;
 }
 
 function comparisonsOf({ steps }) {
