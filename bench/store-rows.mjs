@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { compareLess, compareRates, withLimit } from './compare.mjs';
 import * as contenders from './contenders.mjs';
 import { turnAbout } from './load.mjs';
@@ -29,6 +30,7 @@ export async function feedRows({ options, profiles }) {
     ];
     return compareRates(`${what} with the change feed`, turnAbout(both, options), against, 0.85);
   });
+  await pause();
   const [body] = batches(count);
   const seconds = { on: [], off: [] };
   for (let round = 0; round < options.rounds; round += 1)
@@ -70,8 +72,9 @@ export async function listRows({ quiver, data, postgres, profiles }) {
     });
     return [...stdout.matchAll(/^Time: ([\d.]+) ms/gm)].map(([, ms]) => Number(ms));
   };
-  postgres.sql('create index on profile (modified)');
+  postgres.sql('create index modified on profile (modified)');
   postgres.sql('analyze profile');
+  await pause();
   const rows = [];
   for (const [what, query, table] of [
     [
@@ -130,6 +133,7 @@ export async function exportRows({ quiver, data, postgres, redis, profiles }) {
     rows.push(compareLess(exported, 's', 'pg_dump', [ours], [theirs]));
     postgres.sql('alter table profile rename to dumped');
     postgres.sql('alter index profile_pkey rename to dumped_pkey');
+    postgres.sql('drop index if exists modified');
     const back = await timed(() => run('psql', [...postgres.psql, '-o', '/dev/null', '-f', dump]));
     rows.push(
       compareLess(`import of ${profiles} profiles`, 's', 'psql, of what pg_dump wrote', [imported], [back]),
@@ -160,6 +164,11 @@ function adminOf(data) {
 
 function header(data) {
   return `authorization: Bearer ${readFileSync(join(data, 'admin-token'), 'utf8').trim()}`;
+}
+
+/** While wrk ran, this process heard nothing of connections that were closed; after this it has. */
+function pause() {
+  return setTimeout(100);
 }
 
 async function timed(work) {
