@@ -3,9 +3,10 @@
  *
  *   node bench/bulk-meanwhile.mjs [--runtime bun|node] [--rows 500000] [--rate 200] [--workers 2]
  *
- * A fetch every few milliseconds over four kept connections, each for another profile; first with nothing else to do, then while a batch
- * that names every profile is uploaded, and while it is applied. A fetch that waits does not hold up the next, so a pause of the server shows in
- * every fetch that falls into it. Client and server share the machine's cores.
+ * A fetch every few milliseconds over four kept connections, each for another profile; first with
+ * nothing else to do, then while a batch that names every profile is uploaded, and while it is
+ * applied. A fetch that waits does not hold up the next, so a pause of the server shows in every
+ * fetch that falls into it. Client and server share the machine's cores.
  */
 
 import { spawn } from 'node:child_process';
@@ -80,7 +81,10 @@ async function urlOf(child) {
   throw new Error('the server did not start');
 }
 
-/** Sends a batch from a process of its own, for it would hold up the clock of the fetches; the address of its status. */
+/**
+ * Sends a batch from a process of its own, for it would hold up the clock of the fetches; the
+ * address of its status.
+ */
 async function upload(url, path) {
   const send = `
     const body = require('node:fs').readFileSync(process.argv[1]);

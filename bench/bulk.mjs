@@ -1,16 +1,19 @@
 /**
- * How fast a full batch is, against PostgreSQL and Redis that get the same rows on the same machine, turn about.
+ * How fast a full batch is, against PostgreSQL and Redis that get the same rows on the same
+ * machine, turn about.
  *
  *   node bench/bulk.mjs [--runtime bun|node] [--rows 500000] [--rounds 1] [--only quiver|postgresql|redis]
  *
- * Five attributes a row, random ids; all profiles created, then all updated again. Quiver's bytes written are told too.
+ * Five attributes a row, random ids; all profiles created, then all updated again. Quiver's bytes
+ * written are told too.
  *
  *   Quiver       from the first byte of the POST until the status says complete; every step on disk
  *   PostgreSQL   COPY into a staging table, then an upsert that merges into a jsonb column; from the start of the COPY to the commit,
  *                synchronous_commit on
  *   Redis        `redis-cli --pipe` of one HSET a row, AOF everysec: up to a second of it is not on disk yet when it is done
  *
- * Each runs alone, on loopback, in a temporary folder, and anew in every round; of several rounds the medians are told. What is not installed is left out with a sentence.
+ * Each runs alone, on loopback, in a temporary folder, and anew in every round; of several rounds
+ * the medians are told. What is not installed is left out with a sentence.
  */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';

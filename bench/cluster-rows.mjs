@@ -14,7 +14,10 @@ import { pipeInto, startRedisCluster } from './redis-cluster.mjs';
 const { ask } = contenders;
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** Quiver on a Redis Cluster against Fastify with the same script, and its batches against `redis-cli --pipe` into the same cluster. */
+/**
+ * Quiver on a Redis Cluster against Fastify with the same script, and its batches against
+ * `redis-cli --pipe` into the same cluster.
+ */
 export async function clusterRow({ options, has }) {
   if (!has['redis-server']) return [];
   const { keySlot } = await import(join(SERVER, 'dist/storage/redis/key-slot.js'));

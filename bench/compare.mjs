@@ -38,7 +38,10 @@ export function compareLess(what, unit, against, ours, theirs, atMost) {
   };
 }
 
-/** The same comparison with a limit in its own unit in place of one for the ratio: Quiver's median is wanted at most so large. */
+/**
+ * The same comparison with a limit in its own unit in place of one for the ratio: Quiver's median
+ * is wanted at most so large.
+ */
 export function withLimit({ atLeast: _, atMost: __, ...comparison }, limit) {
   return { ...comparison, limit };
 }

@@ -1,4 +1,7 @@
-/** The bar that a fetch is measured against: the same number of bytes, always the same, from the bare runtime. Prints its port. */
+/**
+ * The bar that a fetch is measured against: the same number of bytes, always the same, from the
+ * bare runtime. Prints its port.
+ */
 
 const [, , length] = process.argv;
 const body = Buffer.alloc(Number(length), 'x');

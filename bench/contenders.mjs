@@ -1,4 +1,7 @@
-/** Everybody who is measured: how each is started, filled, asked. One serving process or thread each, so that the work is compared. */
+/**
+ * Everybody who is measured: how each is started, filled, asked. One serving process or thread
+ * each, so that the work is compared.
+ */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -11,7 +14,10 @@ import { batches, luaId, postgresRows, redisCommands } from './profiles.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** Starts Quiver with one worker on `data`, unless `more` flags say otherwise; `seconds` is how long it took until it was ready. */
+/**
+ * Starts Quiver with one worker on `data`, unless `more` flags say otherwise; `seconds` is how long
+ * it took until it was ready.
+ */
 export async function startQuiver(runtime, data, ...more) {
   const [command, main] =
     runtime === 'bun'
@@ -142,7 +148,9 @@ export async function startOverRedis(framework, redis) {
   return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid, ...redis.pids()] };
 }
 
-/** Fastify with `ioredis` over a cluster, on Node: the same work as Quiver's, by a script with WAIT. */
+/**
+ * Fastify with `ioredis` over a cluster, on Node: the same work as Quiver's, by a script with WAIT.
+ */
 export async function startOverCluster(cluster) {
   const args = [join(HERE, 'over-cluster.mjs'), cluster.seeds];
   const { child, match } = await startAndRead(process.execPath, args, /^(\d+)$/);
@@ -262,7 +270,10 @@ export const ask = {
   visit: (count) => `local id = ${visitor(count)}
   return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000), {["content-type"] = "application/json"},
     '{"id":{"tntId":"' .. id .. '"},"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"page":"p' .. math.random(1, 1000) .. '","cart":"' .. math.random(1, 100) .. '"}}}}')`,
-  /** A visit of the visitors from one number to before another; it notes session and categories with `user.categoryId`. */
+  /**
+   * A visit of the visitors from one number to before another; it notes session and categories with
+   * `user.categoryId`.
+   */
   visitWith: (from, before, parameter) => `local id = ${visitor(before, from)}
   return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000), {["content-type"] = "application/json"},
     '{"id":{"tntId":"' .. id .. '"},"context":{"channel":"web"},"execute":{"pageLoad":{"parameters":{"${parameter}":"c' .. math.random(1, 20) .. ',c' .. math.random(1, 20) .. '"}}}}')`,

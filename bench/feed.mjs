@@ -3,9 +3,10 @@
  *
  *   node bench/feed.mjs [--rounds 5] [--profiles 100000]
  *
- * Each round opens two stores of the same contents, one with a feed, and takes turns between them: processor time of the whole
- * process, the engine's writing threads included, divided by what was done. 64 writes are under way at a time. Nothing of HTTP is
- * in it, so the share of the feed is larger here than in a server.
+ * Each round opens two stores of the same contents, one with a feed, and takes turns between them:
+ * processor time of the whole process, the engine's writing threads included, divided by what was
+ * done. 64 writes are under way at a time. Nothing of HTTP is in it, so the share of the feed is
+ * larger here than in a server.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,8 +1,9 @@
 /**
  * `npm run bench:flame -- <fetch|update|visit>`: where the processor time of one kind of request goes, as a flame graph in docs/images.
  *
- * One worker on Bun with 100,000 profiles, loaded by wrk with 64 connections; the samples are those of the runtime's own profiler, so they show functions
- * and not the kernel. Time in which the worker waits is left out.
+ * One worker on Bun with 100,000 profiles, loaded by wrk with 64 connections; the samples are those
+ * of the runtime's own profiler, so they show functions and not the kernel. Time in which the
+ * worker waits is left out.
  */
 
 import { spawnSync } from 'node:child_process';

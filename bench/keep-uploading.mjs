@@ -1,4 +1,7 @@
-/** Uploads batches one after the other until it is ended: `node keep-uploading.mjs <url> <profiles> <rows a batch>`. */
+/**
+ * Uploads batches one after the other until it is ended:
+ * `node keep-uploading.mjs <url> <profiles> <rows a batch>`.
+ */
 
 import { batches } from './profiles.mjs';
 

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { bytesWritten, folder, processorTime } from './processes.mjs';
 
 let scripts = 0;
-/** wrk does not print the 99.9th percentile by itself, nor the slowest reply; it knows both in microseconds. */
+/**
+ * wrk does not print the 99.9th percentile by itself, nor the slowest reply; it knows both in
+ * microseconds.
+ */
 const TELL_TAIL =
   'done = function(_, latency) io.write(string.format("p999 %f\\nslowest %f\\n", latency:percentile(99.9), latency.max)) end\n';
 /** Whoever uses less processor time than this in so many milliseconds has nothing left to do. */
@@ -19,7 +22,8 @@ const MOST_LOOKS = 60;
  *
  * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`; `meanwhile()`, if there is one, starts what goes on beside the
  *   load and returns what ends it
- * It ends when the contender has done what the round left it to do, so that this counts as its own time and takes none from the next one.
+ * It ends when the contender has done what the round left it to do, so that this counts as its own
+ * time and takes none from the next one.
  *
  * @returns requests a second; the 99th and 99.9th percentile and the slowest, in milliseconds; processor time a request in
  *   microseconds; bytes written to files, per request
@@ -69,7 +73,10 @@ function untilQuiet(pids) {
   }
 }
 
-/** Loads every contender in turn, `rounds` times, after one round that warms them up unless `warmUp` is false. */
+/**
+ * Loads every contender in turn, `rounds` times, after one round that warms them up unless `warmUp`
+ * is false.
+ */
 export function turnAbout(contenders, options) {
   const results = new Map(contenders.map(({ name }) => [name, []]));
   for (let count = options.warmUp === false ? 1 : 0; count <= options.rounds; count += 1) {

@@ -1,4 +1,7 @@
-/** Profiles over a Redis Cluster as one would write it: `node over-cluster.mjs <host:port,…>`. Prints its port. */
+/**
+ * Profiles over a Redis Cluster as one would write it: `node over-cluster.mjs <host:port,…>`.
+ * Prints its port.
+ */
 
 import { fastify } from 'fastify';
 import { Cluster } from 'ioredis';
@@ -16,7 +19,10 @@ const seeds = process.argv[2].split(',').map((seed) => {
 const cluster = new Cluster(seeds, { enableAutoPipelining: true });
 await new Promise((resolve) => cluster.once('ready', resolve));
 
-/** Each master has a connection of its own for writes: a write and its WAIT must travel on the same one. */
+/**
+ * Each master has a connection of its own for writes: a write and its WAIT must travel on the same
+ * one.
+ */
 const writers = new Map();
 function writerOf(key) {
   const node = cluster.slots[keySlot(key)][0];

@@ -1,4 +1,7 @@
-/** Profiles over PostgreSQL as one would write it: `node over-postgres.mjs <postgres port>`. Prints its port. */
+/**
+ * Profiles over PostgreSQL as one would write it: `node over-postgres.mjs <postgres port>`. Prints
+ * its port.
+ */
 
 import { fastify } from 'fastify';
 import pg from 'pg';

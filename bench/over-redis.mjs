@@ -1,4 +1,7 @@
-/** Profiles over Redis as one would write it: `node over-redis.mjs fastify|express <redis port>`. Prints its port. */
+/**
+ * Profiles over Redis as one would write it: `node over-redis.mjs fastify|express <redis port>`.
+ * Prints its port.
+ */
 
 import { Redis } from 'ioredis';
 

@@ -95,7 +95,10 @@ export function processorTime(pids) {
   }, 0);
 }
 
-/** What processes have written to files so far, in bytes; what they send to sockets is not counted on Bun. */
+/**
+ * What processes have written to files so far, in bytes; what they send to sockets is not counted
+ * on Bun.
+ */
 export function bytesWritten(pids) {
   return pids.reduce(
     (sum, pid) => sum + Number(/^wchar: (\d+)/m.exec(readOrEmpty(`/proc/${pid}/io`))?.[1] ?? 0),
@@ -103,7 +106,10 @@ export function bytesWritten(pids) {
   );
 }
 
-/** What processes hold in memory, in bytes, without the pages of files, which the system takes back when it needs them. */
+/**
+ * What processes hold in memory, in bytes, without the pages of files, which the system takes back
+ * when it needs them.
+ */
 export function ownMemory(pids) {
   return pids.reduce((sum, pid) => {
     const status = readOrEmpty(`/proc/${pid}/status`);

@@ -1,4 +1,7 @@
-/** The profiles of a benchmark: ten attributes each, about 900 bytes as a fetch sends them, the same for everybody. */
+/**
+ * The profiles of a benchmark: ten attributes each, about 900 bytes as a fetch sends them, the same
+ * for everybody.
+ */
 
 /** The four parts of an id: its number times these, modulo 2^32, each as eight hex digits. */
 const FACTORS = [2654435761, 805459861, 374761393, 668265263];

@@ -1,4 +1,6 @@
-/** Everything in a Redis, written to a file as one would: SCAN, then HGETALL of many keys at once. */
+/**
+ * Everything in a Redis, written to a file as one would: SCAN, then HGETALL of many keys at once.
+ */
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';

@@ -71,7 +71,10 @@ const CAPACITY = join(ROOT, 'docs/guide/capacity.md');
 const FIGURES = '<!-- figures, written by npm run bench -->';
 const END_OF_FIGURES = '<!-- end of figures -->';
 
-/** Rows of the benchmark that say how much one server or a cluster carries: what a reader asks, step, beginning of the row's name. */
+/**
+ * Rows of the benchmark that say how much one server or a cluster carries: what a reader asks,
+ * step, beginning of the row's name.
+ */
 const CAPACITY_ROWS = [
   ['fetches a second, one process on Bun', 'fetch', 'fetch, Bun'],
   ['fetches a second, one process on Node', 'node', 'fetch, Node'],

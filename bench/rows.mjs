@@ -1,4 +1,7 @@
-/** The rows of the table: what is measured, against whom, and where we want to be. Each gives a list of comparisons. */
+/**
+ * The rows of the table: what is measured, against whom, and where we want to be. Each gives a list
+ * of comparisons.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -43,7 +46,10 @@ export async function fetchRow(run) {
   return comparisons;
 }
 
-/** A fetch with ten headers, those that stay the same on a connection and those that do not, against a constant with the same. */
+/**
+ * A fetch with ten headers, those that stay the same on a connection and those that do not, against
+ * a constant with the same.
+ */
 function withHeaders(what, { options, profiles }, quiver, against, bare) {
   return [
     ['the same ten headers every time', false],
@@ -133,9 +139,13 @@ function sameWork({ quiver, redisAlways, options, profiles }, webdis) {
   );
 }
 
-/** Visits that note session and categories, against the same ones of a client that sends no categories. */
+/**
+ * Visits that note session and categories, against the same ones of a client that sends no
+ * categories.
+ */
 export async function visitorRow({ quiver, options, profiles }) {
-  // Of whom something was noted once, each visit notes the clock of the session: so each has visitors of its own.
+  // Of whom something was noted once, each visit notes the clock of the session: so each has
+  // visitors of its own.
   const half = Math.floor(profiles / 2);
   const against = 'Quiver, where nothing is noted';
   const results = turnAbout(

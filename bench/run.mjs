@@ -4,13 +4,14 @@
  *   npm run bench -- [--quick] [--only fetch,writes] [--profiles 1000000] [--rounds 5] [--seconds 3] [--connections 64]
  *                    [--bulk-rounds 5] [--large-profiles 10000000] [--steady-seconds 300] [--no-save]
  *
- * The steps are listed below (STEPS); all of them take more than an hour. `--only` measures some and keeps what the
- * others gave before.
+ * The steps are listed below (STEPS); all of them take more than an hour. `--only` measures some
+ * and keeps what the others gave before.
  *
- * Whoever is compared is loaded in turn, round after round, and the ratio is taken round by round: what else the machine
- * does hits both. Everything runs on loopback and in a temporary folder, is bounded, and is gone at the end. What is
- * missing is installed from Debian where that is possible, else left out with a sentence. The table goes to the standard
- * output, all figures to `bench/results/latest.json`, and out of them come `docs/benchmarks.md` and its chart
+ * Whoever is compared is loaded in turn, round after round, and the ratio is taken round by round:
+ * what else the machine does hits both. Everything runs on loopback and in a temporary folder, is
+ * bounded, and is gone at the end. What is missing is installed from Debian where that is possible,
+ * else left out with a sentence. The table goes to the standard output, all figures to
+ * `bench/results/latest.json`, and out of them come `docs/benchmarks.md` and its chart
  * (`bench/report.mjs`).
  */
 
@@ -77,7 +78,10 @@ const clusterRows = await import('./cluster-rows.mjs');
 const sizeRows = await import('./size-rows.mjs');
 const storeRows = await import('./store-rows.mjs');
 
-/** What is measured, in this order. Those of the first list share one large store; each of the second starts what it needs. */
+/**
+ * What is measured, in this order. Those of the first list share one large store; each of the
+ * second starts what it needs.
+ */
 const STEPS = {
   fetch: rows.fetchRow,
   node: rows.nodeRow,
@@ -127,7 +131,10 @@ for (const [name, measure] of Object.entries(STEPS_ALONE)) {
 }
 say(`\n${tableOf(Object.values(measured).flatMap(({ comparisons }) => comparisons))}`);
 
-/** Measures a step if it is wanted, and keeps its figures at once, so that a later one that fails takes nothing away. */
+/**
+ * Measures a step if it is wanted, and keeps its figures at once, so that a later one that fails
+ * takes nothing away.
+ */
 async function take(name, measure) {
   if (!wanted.has(name)) return;
   say(`measuring: ${name}`);
@@ -146,7 +153,10 @@ async function take(name, measure) {
   if (!flags['no-save']) save();
 }
 
-/** Writes the figures of this run together with those of steps that it does not measure, in the order of the steps. */
+/**
+ * Writes the figures of this run together with those of steps that it does not measure, in the
+ * order of the steps.
+ */
 function save() {
   const before = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')).steps : {};
   const together = { ...before, ...measured };

@@ -1,6 +1,6 @@
 /**
- * What an update or a visit of Quiver does, as a script for Redis: is the profile there, does it stay
- * within 64 KB, each value with its time, its lifetime begins anew.
+ * What an update or a visit of Quiver does, as a script for Redis: is the profile there, does it
+ * stay within 64 KB, each value with its time, its lifetime begins anew.
  *
  * KEYS: the profile. ARGV: the time, 1 to make a profile that is not there, then name, value, ….
  * Returns created | updated | not-found | too-large.

@@ -1,4 +1,7 @@
-/** Rows of the embedded store by size: of the store, of a profile, and of the file after many updates. */
+/**
+ * Rows of the embedded store by size: of the store, of a profile, and of the file after many
+ * updates.
+ */
 
 import { execFileSync, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -34,7 +37,8 @@ export async function largeRows({ options }) {
       say(`  ${uploads.length * ROWS_A_FILE} rows, ${Math.round((performance.now() - began) / 1000)} s`);
   }
   const all = (performance.now() - began) / 1000;
-  // Each figure is of some uploads that follow each other: the first ones, those from the middle on, the last ones.
+  // Each figure is of some uploads that follow each other: the first ones, those from the middle
+  // on, the last ones.
   const some = Math.min(5, Math.floor(uploads.length / 3));
   const first = uploads.slice(0, some);
   const middle = uploads.slice(Math.floor(uploads.length / 2), Math.floor(uploads.length / 2) + some);
@@ -145,7 +149,9 @@ function* profilesOfSize(kib, from) {
   }
 }
 
-/** The store on disk after updates without a pause, against the same store once it was compacted. */
+/**
+ * The store on disk after updates without a pause, against the same store once it was compacted.
+ */
 export async function steadyRow(run) {
   const { options, profiles } = run;
   const data = join(folder, 'steady');

@@ -1,4 +1,7 @@
-/** Rows of what a store of profiles is asked for as a whole: its changes, lists, an export and an import. */
+/**
+ * Rows of what a store of profiles is asked for as a whole: its changes, lists, an export and an
+ * import.
+ */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
@@ -100,7 +103,10 @@ export async function listRows({ quiver, data, postgres, profiles }) {
   return rows;
 }
 
-/** All profiles out of the store and into an empty one, against what PostgreSQL and Redis have for it. */
+/**
+ * All profiles out of the store and into an empty one, against what PostgreSQL and Redis have for
+ * it.
+ */
 export async function exportRows({ quiver, data, postgres, redis, profiles }) {
   const file = join(folder, 'export.ndjson');
   const memory = watchMemory(quiver.pids());

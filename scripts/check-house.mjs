@@ -43,7 +43,10 @@ for (const [exported, places] of exportedBy) {
 for (const problem of problems) process.stdout.write(`${problem}\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
-/** Notes what a file exports that it declares itself; passing on another file's export is no second meaning. */
+/**
+ * Notes what a file exports that it declares itself; passing on another file's export is no second
+ * meaning.
+ */
 function noteExports(tree, file) {
   const names = new Set();
   for (const statement of tree.statements) {

@@ -2,8 +2,9 @@
  * `node scripts/check-width.mjs`: lists comments and Markdown lines of more than 100 columns.
  *
  * Without flags it only lists them. With `--strict` it fails if there are any. With `--markdown` it
- * looks at Markdown only and fails if there are any; `npm run check` uses this. Tables, code, headings
- * and lines with nothing but a link, a path or another word that cannot be broken may be longer.
+ * looks at Markdown only and fails if there are any; `npm run check` uses this. Tables, code,
+ * headings and lines with nothing but a link, a path or another word that cannot be broken may be
+ * longer.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** The checks that need no test to run, cheap first; `npm run check` runs these alone, `npm test` starts with them. */
+/**
+ * The checks that need no test to run, cheap first; `npm run check` runs these alone, `npm test`
+ * starts with them.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

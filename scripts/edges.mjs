@@ -1,6 +1,7 @@
 /**
- * `npm run edges`: three edge clusters on loopback with location hints as Adobe's, and the curl lines that show a profile found from another of them.
- * Ctrl-C ends all three. What they store is kept in `data/edges`, or where `--data` says; `--ports 8617,8628,8635` are the default ports.
+ * `npm run edges`: three edge clusters on loopback with location hints as Adobe's, and the curl
+ * lines that show a profile found from another of them. Ctrl-C ends all three. What they store is
+ * kept in `data/edges`, or where `--data` says; `--ports 8617,8628,8635` are the default ports.
  */
 
 import { spawn } from 'node:child_process';
@@ -85,7 +86,9 @@ function endAll() {
   for (const child of children) child.kill('SIGTERM');
 }
 
-/** Ends all unless they are ending: a second signal would end them at once, and is for people alone. */
+/**
+ * Ends all unless they are ending: a second signal would end them at once, and is for people alone.
+ */
 function endOthers() {
   if (!isEnding) endAll();
 }

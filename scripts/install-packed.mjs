@@ -1,9 +1,11 @@
 /**
- * Packs `quiver-client` and `quiver-server` as they would be published, and installs them into an empty folder, install scripts off:
+ * Packs `quiver-client` and `quiver-server` as they would be published, and installs them into an
+ * empty folder, install scripts off:
  *
  *   node scripts/install-packed.mjs <folder> [--packed <folder>] [--with <package>]…
  *
- * `--packed` keeps the packages; what that folder holds already is not packed again. `--with` installs one more from the registry.
+ * `--packed` keeps the packages; what that folder holds already is not packed again. `--with`
+ * installs one more from the registry.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** Says on stderr every few seconds how many packages are installed; started beside npm by `setup.mjs`, ends with it. */
+/**
+ * Says on stderr every few seconds how many packages are installed; started beside npm by
+ * `setup.mjs`, ends with it.
+ */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, platform, ppid } from 'node:process';

@@ -1,7 +1,8 @@
 /**
- * `npm run lock`: completes the lock file. npm writes only the optional packages of the platform that it runs on when others are not
- * installed, and `npm ci` then refuses the file everywhere (npm/cli issue 4828). This resolves anew what names a package that the file
- * lacks, in an empty folder, and takes over what npm finds.
+ * `npm run lock`: completes the lock file. npm writes only the optional packages of the platform
+ * that it runs on when others are not installed, and `npm ci` then refuses the file everywhere
+ * (npm/cli issue 4828). This resolves anew what names a package that the file lacks, in an empty
+ * folder, and takes over what npm finds.
  *
  * `missingFromLock` alone is a part of `npm run check`.
  */
@@ -18,7 +19,8 @@ const LOCK = 'package-lock.json';
  * What packages of a lock file depend on and the file does not have.
  *
  * @param lock the parsed file
- * @returns one entry a missing package: its name, and the path in the file of the package that names it
+ * @returns one entry a missing package: its name, and the path in the file of the package that
+ *   names it
  */
 export function missingFromLock(lock) {
   const { packages } = lock;
@@ -31,7 +33,10 @@ export function missingFromLock(lock) {
   );
 }
 
-/** Whether a package that stands at `path` finds `name`, as Node looks for it: beside itself, then further up. */
+/**
+ * Whether a package that stands at `path` finds `name`, as Node looks for it: beside itself, then
+ * further up.
+ */
 function isFound(packages, path, name) {
   for (let folder = path; ; ) {
     if (packages[`${folder === '' ? '' : `${folder}/`}node_modules/${name}`] !== undefined) return true;
@@ -46,7 +51,8 @@ function completeLock() {
   const lock = JSON.parse(readFileSync(join(ROOT, LOCK), 'utf8'));
   const missing = missingFromLock(lock);
   if (missing.length === 0) return [];
-  // npm leaves alone what stands in the file. So whatever leads to a missing package is taken out, and what leads to that.
+  // npm leaves alone what stands in the file. So whatever leads to a missing package is taken out,
+  // and what leads to that.
   const stale = new Set(missing.map(({ by }) => by));
   for (let before = -1; before !== stale.size; ) {
     before = stale.size;

@@ -1,4 +1,7 @@
-/** `prepack` of the packages that go to the registry: builds anew what they ship, and puts the licence beside it. */
+/**
+ * `prepack` of the packages that go to the registry: builds anew what they ship, and puts the
+ * licence beside it.
+ */
 
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

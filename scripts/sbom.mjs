@@ -1,6 +1,6 @@
 /**
- * Writes what an installation is made of, as CycloneDX: `node scripts/sbom.mjs <file> <folder>`. The folder is one into which the packages
- * were installed, so that the list has what users get.
+ * Writes what an installation is made of, as CycloneDX: `node scripts/sbom.mjs <file> <folder>`.
+ * The folder is one into which the packages were installed, so that the list has what users get.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -1,6 +1,7 @@
 /**
- * Makes a checkout ready to run: packages, the Bun binary, the built files for Node. Needs Node and npm alone, does only what is
- * not done yet, and never downloads from anywhere but the package registry.
+ * Makes a checkout ready to run: packages, the Bun binary, the built files for Node. Needs Node and
+ * npm alone, does only what is not done yet, and never downloads from anywhere but the package
+ * registry.
  */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -14,15 +15,18 @@ export const CLIENT = join(ROOT, 'packages', 'client');
 const CONSOLE = join(ROOT, 'packages', 'console');
 const BUN_PACKAGE = join(ROOT, 'node_modules', 'bun');
 
-/** The path of Bun when it can run here, else undefined. The binary itself, so that no shell is needed on Windows. */
+/**
+ * The path of Bun when it can run here, else undefined. The binary itself, so that no shell is
+ * needed on Windows.
+ */
 export function bunPath() {
   const path = join(BUN_PACKAGE, 'bin', 'bun.exe');
   return runs(path) ? path : undefined;
 }
 
 /**
- * Installs the packages when they are not those of the lock file, puts the Bun binary in place, and builds the client
- * package, which server and console import.
+ * Installs the packages when they are not those of the lock file, puts the Bun binary in place, and
+ * builds the client package, which server and console import.
  */
 export function installPackages() {
   if (!hasLockedPackages()) {
@@ -32,13 +36,15 @@ export function installPackages() {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     try {
-      // Not `npm ci`: it removes all that is installed before it begins. This takes the locked versions as well.
+      // Not `npm ci`: it removes all that is installed before it begins. This takes the locked
+      // versions as well.
       npm('install', '--no-save', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error');
     } finally {
       progress.kill();
     }
   }
-  // Where install scripts are switched off the package holds a placeholder; its own script puts the real binary there.
+  // Where install scripts are switched off the package holds a placeholder; its own script puts the
+  // real binary there.
   if (!bunPath() && existsSync(join(BUN_PACKAGE, 'install.js'))) {
     say('putting Bun in place');
     spawnSync(process.execPath, [join(BUN_PACKAGE, 'install.js')], { cwd: BUN_PACKAGE, stdio: 'ignore' });
@@ -47,8 +53,8 @@ export function installPackages() {
 }
 
 /**
- * Makes ready what serves, and says how it is started: the program, and the file that it runs. On Bun, or on Node where Bun cannot run or
- * `QUIVER_RUNTIME=node` says so.
+ * Makes ready what serves, and says how it is started: the program, and the file that it runs. On
+ * Bun, or on Node where Bun cannot run or `QUIVER_RUNTIME=node` says so.
  */
 export function serverCommand() {
   installPackages();
@@ -58,7 +64,10 @@ export function serverCommand() {
   return bun ? [bun, join(SERVER, 'src', 'main.ts')] : [process.execPath, join(SERVER, 'dist', 'main.js')];
 }
 
-/** Compiles the server for Node when its sources are newer than the last build, and before it the client, whose types it needs. */
+/**
+ * Compiles the server for Node when its sources are newer than the last build, and before it the
+ * client, whose types it needs.
+ */
 export function buildForNode() {
   compile('the client', CLIENT);
   compile('the server for Node', SERVER);
@@ -77,7 +86,10 @@ function compile(what, folder) {
 
 const CONFIGS = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
-/** Builds the console when its sources are newer than the last build, and before it the client, which it takes in as compiled. */
+/**
+ * Builds the console when its sources are newer than the last build, and before it the client,
+ * which it takes in as compiled.
+ */
 export function buildConsole() {
   compile('the client', CLIENT);
   const built = join(SERVER, 'dist', 'console', 'index.html');
@@ -114,7 +126,10 @@ const TEST_PROGRAMS = {
   'redis-cli': 'redis-tools',
 };
 
-/** Installs what tests need from Debian, where that may be done; a suite whose program is missing says so and is skipped. */
+/**
+ * Installs what tests need from Debian, where that may be done; a suite whose program is missing
+ * says so and is skipped.
+ */
 export function installTestPrograms() {
   const missing = Object.keys(TEST_PROGRAMS).filter((program) => !isOnPath(program));
   if (missing.length === 0 || process.getuid?.() !== 0 || !isOnPath('apt-get')) return;
@@ -133,7 +148,8 @@ function isOnPath(program) {
 
 /**
  * Whether the packages that are installed have the versions of the lock file. Looks at the packages
- * themselves: times and npm's own list change when a folder is copied or another commit checked out.
+ * themselves: times and npm's own list change when a folder is copied or another commit checked
+ * out.
  */
 function hasLockedPackages() {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));

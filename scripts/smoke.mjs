@@ -1,6 +1,7 @@
 /**
- * Drives an installed Quiver as a new user would: starts it, makes a visit, reads, updates and imports profiles, looks at the console,
- * asks the doctor, stops it. Ends with 0 when all of it went as the guides say.
+ * Drives an installed Quiver as a new user would: starts it, makes a visit, reads, updates and
+ * imports profiles, looks at the console, asks the doctor, stops it. Ends with 0 when all of it
+ * went as the guides say.
  *
  *   node scripts/smoke.mjs dist/quiver                     a command, with what goes before its own arguments
  *   node scripts/smoke.mjs --url http://127.0.0.1:8680     a server that runs elsewhere, by HTTP alone

@@ -1,5 +1,6 @@
 /**
- * `npm start -- <flags>`: sets up what is missing, then `quiver serve <flags>` on Bun, or on Node where Bun cannot run.
+ * `npm start -- <flags>`: sets up what is missing, then `quiver serve <flags>` on Bun, or on Node
+ * where Bun cannot run.
  *
  * `QUIVER_RUNTIME=node` chooses Node.
  */

@@ -1,6 +1,7 @@
 /**
- * Lets threads that a test starts run TypeScript on Node, as they do on Bun: Vitest compiles what it loads itself, and a thread
- * loads its files by itself. The tests' configuration names this file; nothing that ships does.
+ * Lets threads that a test starts run TypeScript on Node, as they do on Bun: Vitest compiles what
+ * it loads itself, and a thread loads its files by itself. The tests' configuration names this
+ * file; nothing that ships does.
  */
 
 import { readFile } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** Bulk killed at random points: `packages/server/test/batch-crash.test.ts`, which is part of every `npm test`, run on a server of one's choice. */
+/**
+ * Bulk killed at random points: `packages/server/test/batch-crash.test.ts`, which is part of every
+ * `npm test`, run on a server of one's choice.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * A store whose file was damaged: pages swapped, zeroed, flipped or cut off, at random. No reader may get a wrong value, and none may be
- * told that somebody who is there is not; an error is right. A reader that ends with a signal has told nothing wrong.
+ * A store whose file was damaged: pages swapped, zeroed, flipped or cut off, at random. No reader
+ * may get a wrong value, and none may be told that somebody who is there is not; an error is right.
+ * A reader that ends with a signal has told nothing wrong.
  */
 
 import { spawnSync } from 'node:child_process';

@@ -1,6 +1,7 @@
 /**
- * Reads with the clock moved about, to and across the very millisecond in which each profile expires: none may be served from then on, and
- * none may be missing before. The sweeper runs now and then, and what it freed while the clock was ahead may be gone when it is set back.
+ * Reads with the clock moved about, to and across the very millisecond in which each profile
+ * expires: none may be served from then on, and none may be missing before. The sweeper runs now
+ * and then, and what it freed while the clock was ahead may be gone when it is set back.
  */
 
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Every regular expression of the server, looked at by a checker: none may take more than linear time on any text. */
+/**
+ * Every regular expression of the server, looked at by a checker: none may take more than linear
+ * time on any text.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';

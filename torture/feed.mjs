@@ -1,9 +1,10 @@
 /**
- * A copy of the store that is made of nothing but the change feed, while updates and visits that link and merge are under way and all
- * processes of the server are killed with -9, on Bun and Node in turn. The copy goes on behind the cursor that it had.
+ * A copy of the store that is made of nothing but the change feed, while updates and visits that
+ * link and merge are under way and all processes of the server are killed with -9, on Bun and Node
+ * in turn. The copy goes on behind the cursor that it had.
  *
- * What may not be: a change that comes twice or not in order, an acknowledged write of a profile without a change, a profile that
- * is otherwise in the copy than in the store.
+ * What may not be: a change that comes twice or not in order, an acknowledged write of a profile
+ * without a change, a profile that is otherwise in the copy than in the store.
  */
 
 import { Agent } from 'node:http';
@@ -56,7 +57,10 @@ class Copy {
   }
 }
 
-/** Writes until it is stopped or the server is gone; notes what was acknowledged for each id that it wrote by. */
+/**
+ * Writes until it is stopped or the server is gone; notes what was acknowledged for each id that it
+ * wrote by.
+ */
 function startLoad(url, acknowledged) {
   const agent = new Agent({ keepAlive: true, maxSockets: LANES });
   let isStopped = false;

@@ -1,6 +1,7 @@
 /**
- * An acknowledged update is what the very next fetch reads, at whichever worker, also when the timers of the server are slow: each lane
- * updates over one connection and fetches over another, which the server deals to another worker.
+ * An acknowledged update is what the very next fetch reads, at whichever worker, also when the
+ * timers of the server are slow: each lane updates over one connection and fetches over another,
+ * which the server deals to another worker.
  */
 
 import { Agent } from 'node:http';

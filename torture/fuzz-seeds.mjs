@@ -1,4 +1,6 @@
-/** Where the fuzzer begins, and what it likes to put in: pieces that mean something to each parser. */
+/**
+ * Where the fuzzer begins, and what it likes to put in: pieces that mean something to each parser.
+ */
 
 import { gzipSync } from 'node:zlib';
 

@@ -1,6 +1,7 @@
 /**
- * The parsers that face the network, each as a function of bytes. It returns what came of them in a word or two, from which the fuzzer tells
- * whether an input is new to it; throws only when the parser did what it must never do.
+ * The parsers that face the network, each as a function of bytes. It returns what came of them in a
+ * word or two, from which the fuzzer tells whether an input is new to it; throws only when the
+ * parser did what it must never do.
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -9,7 +10,10 @@ import { built } from './quiver-process.mjs';
 
 const UNPACKED_AT_MOST = 1_000_000;
 
-/** Runs a parser; a refusal in its own words is as good as an answer, anything else that is thrown is not. */
+/**
+ * Runs a parser; a refusal in its own words is as good as an answer, anything else that is thrown
+ * is not.
+ */
 function outcomeOf(parse) {
   try {
     return parse();
@@ -90,7 +94,9 @@ async function json() {
     });
 }
 
-/** Batch files, whole and in pieces: the check, the reader and the packed rows must say the same. */
+/**
+ * Batch files, whole and in pieces: the check, the reader and the packed rows must say the same.
+ */
 async function batch() {
   const { BatchCheck } = await built('batches/batch-check.js');
   const { BatchReader } = await built('batches/batch-reader.js');

@@ -1,6 +1,7 @@
 /**
- * Mutated inputs for every parser that faces the network. An input whose outcome was not seen before joins the corpus, from which the next
- * ones are made; what it has learned is kept in `torture/corpus/`, one file a parser, an input a line in base64.
+ * Mutated inputs for every parser that faces the network. An input whose outcome was not seen
+ * before joins the corpus, from which the next ones are made; what it has learned is kept in
+ * `torture/corpus/`, one file a parser, an input a line in base64.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -81,7 +82,8 @@ async function fuzz(name, parse, seconds) {
         return;
       }
       const { user, system } = process.cpuUsage(processor);
-      // On a busy machine a parser waits for its turn; what counts is the shorter of the clock's time and the processor's.
+      // On a busy machine a parser waits for its turn; what counts is the shorter of the clock's
+      // time and the processor's.
       ms = Math.min(ms, performance.now() - started, (user + system) / 1000);
     }
     slowestMs = Math.max(slowestMs, Math.ceil(ms));

@@ -1,7 +1,8 @@
 /**
- * Hostile HTTP on both runtimes: requests that hide another, heads and bodies that trickle, hundreds of
- * silent connections, pipelined requests whose answers nobody reads, lengths that lie, bombs. Each is
- * refused or cut in time, no process dies of it or grows by it, and a well-behaved client hardly notices.
+ * Hostile HTTP on both runtimes: requests that hide another, heads and bodies that trickle,
+ * hundreds of silent connections, pipelined requests whose answers nobody reads, lengths that lie,
+ * bombs. Each is refused or cut in time, no process dies of it or grows by it, and a well-behaved
+ * client hardly notices.
  */
 
 import { readFileSync } from 'node:fs';
@@ -112,7 +113,10 @@ async function sendHostile(url, [name, bytes, expected]) {
   return undefined;
 }
 
-/** Lengths that promise more than comes, and connections that end in the middle; the server must go on as if nothing were. */
+/**
+ * Lengths that promise more than comes, and connections that end in the middle; the server must go
+ * on as if nothing were.
+ */
 async function lies(url) {
   const target = '/m2/demo/profile/update?mboxPC=victim&profile.lie=told';
   const requests = [
@@ -178,7 +182,10 @@ function manyMembers() {
   return `{"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{${members.join()}}}}}`;
 }
 
-/** p99 of a well-behaved client while the server is under attack, by that before; the least of some tries, for the machine is not ours alone. */
+/**
+ * p99 of a well-behaved client while the server is under attack, by that before; the least of some
+ * tries, for the machine is not ours alone.
+ */
 async function p99Ratio(url, { measureMs, tries }) {
   let least = Number.POSITIVE_INFINITY;
   for (let n = 0; n < tries && least >= MOST_RATIO; n += 1) {

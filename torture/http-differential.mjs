@@ -1,7 +1,8 @@
 /**
- * Mutated HTTP requests, read by a connection of Quiver and by llhttp in `node:http`. Both must see the same requests, byte for byte. Quiver
- * is stricter on purpose; those rules stand in {@link refusalFor}, and a difference that none of them explains is a miss. On Bun the same
- * inputs must get the very same answers as on Node.
+ * Mutated HTTP requests, read by a connection of Quiver and by llhttp in `node:http`. Both must see
+ * the same requests, byte for byte. Quiver is stricter on purpose; those rules stand in
+ * {@link refusalFor}, and a difference that none of them explains is a miss. On Bun the same inputs
+ * must get the very same answers as on Node.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -58,7 +59,10 @@ export default {
   },
 };
 
-/** What Quiver must make of the requests that Node saw: those before the first that it refuses, or after which it must close. */
+/**
+ * What Quiver must make of the requests that Node saw: those before the first that it refuses, or
+ * after which it must close.
+ */
 function expectedOf(theirs, bytes) {
   const requests = [];
   for (const request of theirs) {
@@ -71,7 +75,8 @@ function expectedOf(theirs, bytes) {
     // It takes a trailer for a header, which no trailer is (RFC 9110 section 6.5.1).
     if (optionsOf(request.trailers).length > 0) return { requests, isBlind: true };
   }
-  // The llhttp of undici takes it, against RFC 9110 section 5.6.4; it ends nothing there, and extensions are not read.
+  // The llhttp of undici takes it, against RFC 9110 section 5.6.4; it ends nothing there, and
+  // extensions are not read.
   return { requests, isBlind: OBSCURE_EXTENSION.test(bytes.toString('latin1')) };
 }
 

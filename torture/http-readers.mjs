@@ -1,4 +1,7 @@
-/** Reads the same bytes as a connection of Quiver does, and as Node's own `node:http`; both tell which requests they saw. */
+/**
+ * Reads the same bytes as a connection of Quiver does, and as Node's own `node:http`; both tell
+ * which requests they saw.
+ */
 
 import { createServer } from 'node:http';
 import { Duplex } from 'node:stream';
@@ -13,7 +16,8 @@ const NONE = { text: '', closes: false };
 /**
  * What Quiver makes of an input.
  *
- * @returns `requests`, those that were read whole; `refused`, the statuses of refusals; `sent`, all that was answered
+ * @returns `requests`, those that were read whole; `refused`, the statuses of refusals; `sent`, all
+ *   that was answered
  */
 export async function readWithQuiver(pieces) {
   const seen = { requests: [], refused: [], sent: '' };

@@ -16,7 +16,8 @@ export async function brokenInvariants(dataDir) {
   try {
     const tables = new ProfileTables(environment);
     const upkeep = new StoreUpkeep(environment, tables.records);
-    // The first look finds that nothing more is written, the next ones bring all keys into the index.
+    // The first look finds that nothing more is written, the next ones bring all keys into the
+    // index.
     for (let look = 0; look < 2; look += 1) while (await upkeep.step());
     broken.push(...new StoreCheck(environment, tables.records).all());
     const linked = new Map();

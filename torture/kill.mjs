@@ -1,7 +1,9 @@
 /**
- * kill -9 of all processes at a random moment, on Bun and Node in turn; what was acknowledged must be there in the next life.
+ * kill -9 of all processes at a random moment, on Bun and Node in turn; what was acknowledged must
+ * be there in the next life.
  *
- * Two of three are killed under load, the third in the pause after it, while the store merges and cleans what was written.
+ * Two of three are killed under load, the third in the pause after it, while the store merges and
+ * cleans what was written.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -9,7 +11,9 @@ import { compareWithJournal, Journal, startLanes, until } from './lanes.mjs';
 import { makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
 
 const LANES = 48;
-/** In milliseconds; a store begins its upkeep within the first half and is done long before the end. */
+/**
+ * In milliseconds; a store begins its upkeep within the first half and is done long before the end.
+ */
 const LONGEST_PAUSE = 1000;
 
 export default {

@@ -1,8 +1,10 @@
 /**
- * Load over HTTP with a journal of what was acknowledged, kept in this process, outside of the server's.
+ * Load over HTTP with a journal of what was acknowledged, kept in this process, outside of the
+ * server's.
  *
- * A lane is one connection that writes to one profile, one write after the other: write n sets two attributes, `first` and `second`, to n. So a
- * profile whose `first` is less than the last n acknowledged has lost something, and one where the two differ is torn.
+ * A lane is one connection that writes to one profile, one write after the other: write n sets two
+ * attributes, `first` and `second`, to n. So a profile whose `first` is less than the last n
+ * acknowledged has lost something, and one where the two differ is torn.
  */
 
 import { Agent, request as send } from 'node:http';
@@ -74,7 +76,8 @@ export class Journal {
  * Lets lanes write until they are stopped or the server is gone.
  *
  * @param name begins the tntIds of these lanes, so that every life has its own
- * @returns `stop`, which ends them after the write under way; `done`, when all have ended; `refused`, how many were answered otherwise
+ * @returns `stop`, which ends them after the write under way; `done`, when all have ended;
+ *   `refused`, how many were answered otherwise
  */
 export function startLanes({ url, name, lanes, journal, padding = '' }) {
   const agent = new Agent({ keepAlive: true, maxSockets: lanes });
@@ -84,7 +87,8 @@ export function startLanes({ url, name, lanes, journal, padding = '' }) {
     for (let n = 1; !state.isStopping; n += 1) {
       const attributes = { first: `${n}${padding}`, second: `${n}${padding}` };
       try {
-        // The first write makes the profile; then every other lane goes on with visits, the rest with updates.
+        // The first write makes the profile; then every other lane goes on with visits, the rest
+        // with updates.
         const { status, text } =
           n === 1 || lane % 2 === 0
             ? await visit(url, { tntId: id }, attributes, { agent })
@@ -110,7 +114,10 @@ export function startLanes({ url, name, lanes, journal, padding = '' }) {
   };
 }
 
-/** How many of the profiles have lost an acknowledged write, and how many are torn; asked of a running server. */
+/**
+ * How many of the profiles have lost an acknowledged write, and how many are torn; asked of a
+ * running server.
+ */
 export async function compareWithJournal(url, ids, journal) {
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
   const seen = { lost: 0, torn: 0 };

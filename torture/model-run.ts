@@ -1,9 +1,11 @@
 /**
- * Random operations on an empty store and on the plain model, compared after each; run by Bun, straight from the sources.
+ * Random operations on an empty store and on the plain model, compared after each; run by Bun,
+ * straight from the sources.
  *
  *   bun model-run.ts <first seed> <seeds> <operations a seed> <lmdb|redis>
  *
- * Prints a line a seed, and ends with 1 at the first difference, whose seed brings the very same run back.
+ * Prints a line a seed, and ends with 1 at the first difference, whose seed brings the very same
+ * run back.
  */
 
 import { existsSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Two servers, one on Bun and one on Node, on one data folder: both update one person, each write an attribute of its own, while devices that
- * were seen on their own are linked to that person and merged into it.
+ * Two servers, one on Bun and one on Node, on one data folder: both update one person, each write
+ * an attribute of its own, while devices that were seen on their own are linked to that person and
+ * merged into it.
  */
 
 import { Agent } from 'node:http';

@@ -1,4 +1,7 @@
-/** Two servers started at the same moment on one port: exactly one of them serves, the other says who has the port. */
+/**
+ * Two servers started at the same moment on one port: exactly one of them serves, the other says
+ * who has the port.
+ */
 
 import { join } from 'node:path';
 import { freePort } from './free-port.mjs';

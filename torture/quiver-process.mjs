@@ -1,4 +1,7 @@
-/** Starts and ends Quiver for a torture: the real command line, on either runtime, as a person would. */
+/**
+ * Starts and ends Quiver for a torture: the real command line, on either runtime, as a person
+ * would.
+ */
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -19,7 +22,10 @@ const START_TIMEOUT = 60_000;
 
 export const RUNTIMES = ['bun', 'node'];
 
-/** Imports a module of the server as it was built for Node: `built('storage/lmdb/open-lmdb-stores.js')`. */
+/**
+ * Imports a module of the server as it was built for Node:
+ * `built('storage/lmdb/open-lmdb-stores.js')`.
+ */
 export function built(path) {
   return import(pathToFileURL(join(SERVER, 'dist', path)).href);
 }

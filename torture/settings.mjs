@@ -31,7 +31,8 @@ export default {
         env: { QUIVER_ADMIN_TOKEN: TOKEN },
         sabotage,
       });
-      // Connections that stay are spread over all workers; each change goes out on one, each look on all others in turn.
+      // Connections that stay are spread over all workers; each change goes out on one, each look
+      // on all others in turn.
       const agents = Array.from({ length: CONNECTIONS }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
       try {
         for (let n = 0; n < rounds / RUNTIMES.length; n += 1) {

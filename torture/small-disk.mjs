@@ -1,7 +1,8 @@
 /**
- * A small disk and twenty large profiles: visits that change nothing, then updates that rewrite most of a profile, without a pause and for
- * as long as it takes to write the disk full many times over. The store stays small, takes every visit, and loses nothing. Then the disk is
- * filled with new profiles until they are refused; once some are removed it takes writes again by itself.
+ * A small disk and twenty large profiles: visits that change nothing, then updates that rewrite
+ * most of a profile, without a pause and for as long as it takes to write the disk full many times
+ * over. The store stays small, takes every visit, and loses nothing. Then the disk is filled with
+ * new profiles until they are refused; once some are removed it takes writes again by itself.
  */
 
 import { execFileSync } from 'node:child_process';

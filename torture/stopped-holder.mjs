@@ -1,6 +1,7 @@
 /**
- * A worker is stopped (SIGSTOP) in the middle of a write transaction, so that it holds the writer lock of the store and does not go on.
- * Every write at another worker ends all the same, readiness says so, the log names the holder, and the supervisor puts an end to it.
+ * A worker is stopped (SIGSTOP) in the middle of a write transaction, so that it holds the writer
+ * lock of the store and does not go on. Every write at another worker ends all the same, readiness
+ * says so, the log names the holder, and the supervisor puts an end to it.
  */
 
 import { readFileSync } from 'node:fs';
@@ -83,7 +84,8 @@ async function round({ n, dataDir, sabotage, seen, problems }) {
     if (!new RegExp(`"holder":${holder},`).test(quiver.printed.stderr))
       problem(`the log does not name ${holder}`);
     const ended = await Promise.all(writes);
-    // Node's supervisor gives a connection away to one worker, one at a time, and forgets the one that a killed worker has not taken.
+    // Node's supervisor gives a connection away to one worker, one at a time, and forgets the one
+    // that a killed worker has not taken.
     const hung = ended.filter(({ ms }) => ms >= MAX_STALL_MS);
     seen.hung += hung.length;
     if (quiver.runtime === 'node' && hung.length === 1) ended.splice(ended.indexOf(hung[0]), 1);
@@ -106,7 +108,10 @@ async function round({ n, dataDir, sabotage, seen, problems }) {
   }
 }
 
-/** How a write ended, and after how many milliseconds; one at the stopped worker itself is cut when that is killed. */
+/**
+ * How a write ended, and after how many milliseconds; one at the stopped worker itself is cut when
+ * that is killed.
+ */
 async function timedVisit(url, tntId) {
   const started = performance.now();
   const { status } = await visit(url, { tntId }, { seen: 'now' }, { timeout: MAX_STALL_MS }).catch(() => ({
@@ -115,7 +120,10 @@ async function timedVisit(url, tntId) {
   return { status, ms: performance.now() - started };
 }
 
-/** Stops one worker after the other for a moment, until one was caught with the lock; it stays stopped. @returns its process id */
+/**
+ * Stops one worker after the other for a moment, until one was caught with the lock; it stays
+ * stopped. @returns its process id
+ */
 async function stopOneThatHolds(supervisor, lockFile) {
   const { writerLockHolder } = await built('locks/writer-lock.js');
   for (let tries = 0; tries < TRIES; tries += 1) {

@@ -1,6 +1,6 @@
 /**
- * `npm run torture [name…]`: what the tests have no time for. Each torture is bounded and stops by itself; it prints its bar and what it
- * saw, and the exit code is 1 when one missed its bar.
+ * `npm run torture [name…]`: what the tests have no time for. Each torture is bounded and stops by
+ * itself; it prints its bar and what it saw, and the exit code is 1 when one missed its bar.
  *
  *   --short             the sizes that are part of `npm test`
  *   --prove             each torture on a sound server and on servers that are spoiled for it, where it must miss its bar
@@ -126,8 +126,8 @@ async function run(torture) {
 }
 
 /**
- * Runs a torture on a sound server, where it must be content, and once for each of its sabotages, where it must not; each in a process of its
- * own. How many went wrong.
+ * Runs a torture on a sound server, where it must be content, and once for each of its sabotages,
+ * where it must not; each in a process of its own. How many went wrong.
  */
 function prove(torture) {
   let wrong = 0;

@@ -1,5 +1,6 @@
 /**
- * Every route, asked by everybody: what comes back is written in one table. A route without a row fails.
+ * Every route, asked by everybody: what comes back is written in one table. A route without a row
+ * fails.
  *
  * `in` means that the guard let the request through, whatever the handler said of it then.
  */
@@ -91,7 +92,10 @@ const NAMES = [
   'a forged session',
 ];
 
-/** What each asker gets, in the order of {@link NAMES}; reading and changing differ for a session alone. */
+/**
+ * What each asker gets, in the order of {@link NAMES}; reading and changing differ for a session
+ * alone.
+ */
 const ROWS: Record<string, readonly (number | 'in')[]> = {
   //              nobody foreign expired cut  forged unsigned ended token access_ admin session csrf other forged
   open: [/*     */ 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in'],
@@ -210,14 +214,19 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /console/{path*}': 'open',
 };
 
-/** What stands for the parameters of a path: all of the client that asks, none of which is there. */
+/**
+ * What stands for the parameters of a path: all of the client that asks, none of which is there.
+ */
 const targetOf = (path: string) =>
   path
     .replace('{client}', 'demo')
     .replace('{batchId}', 'demo-1701473848678-13029383')
     .replaceAll(/\{\w+\}/g, 'nobody-knows');
 
-/** Requests that the guard lets in must not do harm to what the others are asked with: they are wrong in what the handler looks at. */
+/**
+ * Requests that the guard lets in must not do harm to what the others are asked with: they are
+ * wrong in what the handler looks at.
+ */
 const ask = (method: string, path: string, headers: Record<string, string>): Promise<Answer> =>
   quiver.ask(method, targetOf(path), { headers, ...(!['GET', 'DELETE'].includes(method) && { body: '[]' }) });
 
@@ -246,7 +255,8 @@ for (const required of [false, true]) {
       const got: (number | 'in')[] = [];
       const start = clock;
       for (const name of NAMES) {
-        // Each address has ten wrong guesses a minute; here they are not the point, so no two fall into one.
+        // Each address has ten wrong guesses a minute; here they are not the point, so no two fall
+        // into one.
         clock = start + (got.length % 2) * 60_001;
         const { status } = await ask(method, path, askers[name]!());
         got.push(isRefusal(status) ? status : 'in');

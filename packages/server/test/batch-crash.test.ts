@@ -1,4 +1,7 @@
-/** A server that is killed at any point of a batch goes on with it, and the end is that of a run nobody disturbed (contract section 6). */
+/**
+ * A server that is killed at any point of a batch goes on with it, and the end is that of a run
+ * nobody disturbed (contract section 6).
+ */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +16,10 @@ import { type Quiver, type RuntimeName, startQuiver } from './start-quiver.ts';
 /** So many that most kills come in the middle. */
 const ROWS = 60_000;
 const PROFILES = 3000;
-/** Servers that are killed side by side, on both runtimes, for most of the time each waits until the lease of its dead predecessor ends. */
+/**
+ * Servers that are killed side by side, on both runtimes, for most of the time each waits until the
+ * lease of its dead predecessor ends.
+ */
 const SERVERS = 4;
 const KILLS_EACH = 5;
 
@@ -75,7 +81,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Kills a server whenever a random share of the rows is done; how many rows were done at each kill, and the end. */
+/**
+ * Kills a server whenever a random share of the rows is done; how many rows were done at each kill,
+ * and the end.
+ */
 async function killedRun(
   name: string,
   runtime: RuntimeName,

@@ -6,7 +6,10 @@ import { expect, test, vi } from 'vitest';
 import { type RuntimeName, startQuiver } from './start-quiver.ts';
 
 const UPLOADS = 8;
-/** Half a million rows without a value: they are received, kept and read like any others, but fill no store. */
+/**
+ * Half a million rows without a value: they are received, kept and read like any others, but fill
+ * no store.
+ */
 const FILE = `batch=pcId,a\n${`${'x'.repeat(90)}\n`.repeat(500_000)}`;
 
 /** The most memory that a process has had since it was last asked to forget, in MB. */

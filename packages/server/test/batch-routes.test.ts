@@ -1,4 +1,6 @@
-/** Bulk update over HTTP: upload, status, failed rows, and who may see them (contract section 6). */
+/**
+ * Bulk update over HTTP: upload, status, failed rows, and who may see them (contract section 6).
+ */
 
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';

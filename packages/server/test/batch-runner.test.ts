@@ -1,4 +1,7 @@
-/** What the background does with batches when something fails, and when they are old (contract section 6). */
+/**
+ * What the background does with batches when something fails, and when they are old (contract
+ * section 6).
+ */
 
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -6,7 +6,9 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 
 const CHROMIUM = '/usr/bin/chromium';
-/** Beside what a container needs: nothing that would make the browser look for hosts of its maker. */
+/**
+ * Beside what a container needs: nothing that would make the browser look for hosts of its maker.
+ */
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',

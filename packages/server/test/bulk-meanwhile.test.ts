@@ -1,4 +1,7 @@
-/** A batch that is being applied keeps nobody waiting who fetches (contract section 6); `bench/bulk-meanwhile.mjs` has the figures. */
+/**
+ * A batch that is being applied keeps nobody waiting who fetches (contract section 6);
+ * `bench/bulk-meanwhile.mjs` has the figures.
+ */
 
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
@@ -55,7 +58,8 @@ test.each<RuntimeName>(['bun', 'node'])(
       while (!(await isComplete(first))) await setTimeout(20);
       const after = await timesOfBoth();
       const [ofServing, ofBackground] = after.map((time, index) => time - before[index]!);
-      // Who applies the rows, whatever else the machine does; the other has only been asked for the status.
+      // Who applies the rows, whatever else the machine does; the other has only been asked for the
+      // status.
       expect(ofBackground).toBeGreaterThan(2 * ofServing!);
 
       const usual = await latencies(quiver.url, (count) => count === FETCHES_BEFORE);

@@ -1,4 +1,7 @@
-/** Which client a request is for, over HTTP (contract section 2), and whose pages may call (sections 7 and 11). */
+/**
+ * Which client a request is for, over HTTP (contract section 2), and whose pages may call (sections
+ * 7 and 11).
+ */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fetchOf, type InProcess, openInProcess, updateXml } from './in-process.ts';

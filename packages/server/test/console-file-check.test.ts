@@ -1,4 +1,6 @@
-/** The console's look at a batch file and the server's check must not disagree (contract section 6). */
+/**
+ * The console's look at a batch file and the server's check must not disagree (contract section 6).
+ */
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +9,10 @@ import { BatchCheck } from '../src/batches/batch-check.ts';
 import { BatchReader } from '../src/batches/batch-reader.ts';
 import { QuiverError } from '../src/errors.ts';
 
-/** What a checker makes of a file: `refused`, or its rows, the failing ones, and their lines as far as they are told. */
+/**
+ * What a checker makes of a file: `refused`, or its rows, the failing ones, and their lines as far
+ * as they are told.
+ */
 type Verdict = 'refused' | { rows: number; failed: number; lines: number[] };
 
 const SHOWN = 5;

@@ -1,4 +1,7 @@
-/** The console in a real browser: Debian's Chromium, driven as a person would, at two widths, in the light and in the dark. */
+/**
+ * The console in a real browser: Debian's Chromium, driven as a person would, at two widths, in the
+ * light and in the dark.
+ */
 
 import { readFile } from 'node:fs/promises';
 import type { Browser, BrowserContext, Page } from 'playwright-core';

@@ -1,6 +1,6 @@
 /**
- * A store whose file was damaged serves no wrong value and no false 404: what cannot be read is an error. `npm run torture damage` does the
- * same two hundred times.
+ * A store whose file was damaged serves no wrong value and no false 404: what cannot be read is an
+ * error. `npm run torture damage` does the same two hundred times.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';

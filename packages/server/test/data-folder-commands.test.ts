@@ -1,4 +1,7 @@
-/** `quiver backup`, `restore`, `compact` and `doctor`: beside a running server, on folders that are not as they should be, on both runtimes. */
+/**
+ * `quiver backup`, `restore`, `compact` and `doctor`: beside a running server, on folders that are
+ * not as they should be, on both runtimes.
+ */
 
 import {
   appendFile,

@@ -1,4 +1,7 @@
-/** What the documents point at is there: files, headings, and the tests that the compatibility page names. */
+/**
+ * What the documents point at is there: files, headings, and the tests that the compatibility page
+ * names.
+ */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -19,7 +22,10 @@ function filesUnder(folder: string): string[] {
   );
 }
 
-/** `contract section 3`, `contract sections 3, 5 and 7`; a comment may break the line between the words. */
+/**
+ * `contract section 3`, `contract sections 3, 5 and 7`; a comment may break the line between the
+ * words.
+ */
 const CITATION = /contract[\s*/]+sections?[\s*/]+((?:\d+(?:, | and )?)+)/gi;
 
 /** Links of a document: `[text](target)`, code left out. */

@@ -1,4 +1,7 @@
-/** What one cluster lets another do to it: a call counts once in all of its processes, and an answer is bounded before it is believed. */
+/**
+ * What one cluster lets another do to it: a call counts once in all of its processes, and an answer
+ * is bounded before it is believed.
+ */
 
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';

@@ -1,6 +1,8 @@
 /**
- * Edge clusters that lose one another, under load: nothing that was acknowledged is lost, nothing is there twice, nobody is told "not found" of what is only out
- * of reach. One is killed and brought back `QUIVER_FAULT_ROUNDS` times, twice by default; then the network is cut both ways, by proxies that drop.
+ * Edge clusters that lose one another, under load: nothing that was acknowledged is lost, nothing
+ * is there twice, nobody is told "not found" of what is only out of reach. One is killed and
+ * brought back `QUIVER_FAULT_ROUNDS` times, twice by default; then the network is cut both ways, by
+ * proxies that drop.
  */
 
 import { connect, createServer, type Server, type Socket } from 'node:net';

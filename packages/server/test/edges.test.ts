@@ -1,4 +1,7 @@
-/** Three edge clusters as processes (contract section 8): found, written and linked from anywhere, and never a false "not found". */
+/**
+ * Three edge clusters as processes (contract section 8): found, written and linked from anywhere,
+ * and never a false "not found".
+ */
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN, type EdgeCluster, type EdgeClusters, startEdges } from './edge-clusters.ts';

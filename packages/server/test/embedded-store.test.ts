@@ -1,4 +1,7 @@
-/** What the embedded store owes to its users when the world is unkind: killed writers, several processes, a full disk. */
+/**
+ * What the embedded store owes to its users when the world is unkind: killed writers, several
+ * processes, a full disk.
+ */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, statfs, truncate, writeFile } from 'node:fs/promises';
@@ -54,7 +57,10 @@ async function until(condition: () => boolean, ms = 20_000): Promise<void> {
   }
 }
 
-/** How many acknowledged updates are not there, and how many profiles are torn: their two attributes differ. */
+/**
+ * How many acknowledged updates are not there, and how many profiles are torn: their two attributes
+ * differ.
+ */
 async function inspect(path: string, acknowledged: ReadonlyMap<string, number>) {
   const store = await openLmdbStores({ path });
   let lost = 0;

@@ -1,4 +1,6 @@
-/** What goes over the wire, byte for byte: both runtimes give the same answers (RFC 9110, RFC 9112). */
+/**
+ * What goes over the wire, byte for byte: both runtimes give the same answers (RFC 9110, RFC 9112).
+ */
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -38,7 +40,10 @@ async function visit(url: string, thirdPartyId: string): Promise<void> {
   expect(answer.status).toBe(200);
 }
 
-/** Sends bytes and gives everything that comes until the server closes, without what differs from time to time. */
+/**
+ * Sends bytes and gives everything that comes until the server closes, without what differs from
+ * time to time.
+ */
 async function send(url: string, bytes: string, pieces = 1): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -271,7 +276,8 @@ describe('what is refused, with a reason, as the route refuses', () => {
 
   test('the smuggling corpus: one answer at most, the hidden request is never read', async () => {
     for (const [name, bytes, expected] of REQUESTS) {
-      // What has one right reading leaves the connection open; our end of it says that no more comes.
+      // What has one right reading leaves the connection open; our end of it says that no more
+      // comes.
       const received = await sendToBoth(
         expected === 'once' ? bytes.replace('Host: ', `${CLOSE}Host: `) : bytes,
       );

@@ -1,7 +1,8 @@
 /**
- * The clients that sites have, each as it is or as its public source builds its requests, against one
- * started server: a page in a browser, a phone, the Node SDK of today and its predecessor, an old mbox
- * call, a connector (contract section 12). What all of them report of one person is one profile.
+ * The clients that sites have, each as it is or as its public source builds its requests, against
+ * one started server: a page in a browser, a phone, the Node SDK of today and its predecessor, an
+ * old mbox call, a connector (contract section 12). What all of them report of one person is one
+ * profile.
  */
 
 import { execFile } from 'node:child_process';
@@ -34,7 +35,9 @@ async function attributes(path: string): Promise<Record<string, string>> {
   return Object.fromEntries(Object.entries<Json>(others).map(([name, { value }]) => [name, value]));
 }
 
-/** The request of Adobe's Android SDK, member by member as `TargetRequestBuilder` puts it together. */
+/**
+ * The request of Adobe's Android SDK, member by member as `TargetRequestBuilder` puts it together.
+ */
 async function askLikeAPhone(id: object, profileParameters: object): Promise<Json> {
   const body = {
     id: {

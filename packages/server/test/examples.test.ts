@@ -1,4 +1,7 @@
-/** The examples of the sandbox, run as their readers would: installed from the workspace, on the shipped entry. */
+/**
+ * The examples of the sandbox, run as their readers would: installed from the workspace, on the
+ * shipped entry.
+ */
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

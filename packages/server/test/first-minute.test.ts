@@ -1,4 +1,7 @@
-/** What a person meets in the first minute: signals, mistakes on the command line, pipes, the address without a path. */
+/**
+ * What a person meets in the first minute: signals, mistakes on the command line, pipes, the
+ * address without a path.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

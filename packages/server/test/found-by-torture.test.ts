@@ -1,4 +1,7 @@
-/** Every fault that `npm run torture` has found, each with a test of its own, so that it stays found. */
+/**
+ * Every fault that `npm run torture` has found, each with a test of its own, so that it stays
+ * found.
+ */
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

@@ -1,4 +1,7 @@
-/** Names and values that bite: stored and returned as plain data, to the letter, through every way in (issue "Bad input"). */
+/**
+ * Names and values that bite: stored and returned as plain data, to the letter, through every way
+ * in (issue "Bad input").
+ */
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -57,7 +60,9 @@ function one(name: string, value: string): object {
   return JSON.parse(`{${JSON.stringify(name)}:${JSON.stringify(value)}}`);
 }
 
-/** Name and value just as they stand in the text of the fetch; parsed without an object in between. */
+/**
+ * Name and value just as they stand in the text of the fetch; parsed without an object in between.
+ */
 async function storedPairs(tntId: string): Promise<[string, string][]> {
   const { text } = await quiver.ask('GET', `/rest/v1/profiles/${tntId}`);
   const pairs = text.matchAll(/("(?:[^"\\]|\\.)*"):\{"value":("(?:[^"\\]|\\.)*"),"modifiedAt":/g);

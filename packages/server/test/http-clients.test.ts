@@ -1,4 +1,7 @@
-/** Clients as they are, unmodified, on both runtimes. One that is not on this machine, and cannot be installed, is left out and says so. */
+/**
+ * Clients as they are, unmodified, on both runtimes. One that is not on this machine, and cannot be
+ * installed, is left out and says so.
+ */
 
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** The app in process, over the real embedded store in a temporary folder: no socket, no other process. */
+/**
+ * The app in process, over the real embedded store in a temporary folder: no socket, no other
+ * process.
+ */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

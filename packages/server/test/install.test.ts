@@ -1,6 +1,7 @@
 /**
- * The ways in, on a machine that has never seen the repository: a copy of what is checked in, in an empty folder, and the steps of the
- * Dockerfile, the workflows and the guides run there. Needs the npm registry, as every user does.
+ * The ways in, on a machine that has never seen the repository: a copy of what is checked in, in an
+ * empty folder, and the steps of the Dockerfile, the workflows and the guides run there. Needs the
+ * npm registry, as every user does.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** What is counted, and what is not (contract section 10); the names seen; what the server says of itself. */
+/**
+ * What is counted, and what is not (contract section 10); the names seen; what the server says of
+ * itself.
+ */
 
 import pino from 'pino';
 import { Registry } from 'prom-client';

@@ -1,4 +1,7 @@
-/** `quiver-server/msw`: calls to Adobe's hosts reach a sandbox in this process, and nothing leaves it (contract section 13). */
+/**
+ * `quiver-server/msw`: calls to Adobe's hosts reach a sandbox in this process, and nothing leaves
+ * it (contract section 13).
+ */
 
 import dns from 'node:dns';
 import https from 'node:https';
@@ -13,7 +16,8 @@ import { startSandbox } from '../src/sandbox/start-sandbox.ts';
 import { targetHandlersOf } from '../src/sandbox/target-handlers.ts';
 import type { Json } from './in-process.ts';
 
-// MSW 3 asks for Node 22, which has this. The server supports Node 20.19, on which these tests run too.
+// MSW 3 asks for Node 22, which has this. The server supports Node 20.19, on which these tests run
+// too.
 Promise.withResolvers ??= function withResolvers<T>(this: PromiseConstructor) {
   let resolve!: (value: T | PromiseLike<T>) => void;
   let reject!: (reason?: unknown) => void;
@@ -25,14 +29,20 @@ Promise.withResolvers ??= function withResolvers<T>(this: PromiseConstructor) {
 
 const require = createRequire(import.meta.url);
 
-/** The SDK keeps the `fetch` that it finds when it is loaded, which MSW 2 replaces and MSW 3 does not: here it is loaded anew. */
+/**
+ * The SDK keeps the `fetch` that it finds when it is loaded, which MSW 2 replaces and MSW 3 does
+ * not: here it is loaded anew.
+ */
 function loadSdk(): Json {
   const path = require.resolve('@adobe/target-nodejs-sdk');
   delete require.cache[path];
   return require(path);
 }
 
-/** Names that were looked up, and addresses that a packet was sent to: below everything that an interceptor replaces. */
+/**
+ * Names that were looked up, and addresses that a packet was sent to: below everything that an
+ * interceptor replaces.
+ */
 const left: string[] = [];
 let stopRecording: () => void;
 

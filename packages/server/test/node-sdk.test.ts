@@ -1,6 +1,7 @@
 /**
- * Adobe's Node SDK, unmodified, as it comes from the registry (contract section 12): it knows nothing of Quiver but a host name.
- * Every connection that this process opens is noted, for in the default configuration no visitor may be sent elsewhere.
+ * Adobe's Node SDK, unmodified, as it comes from the registry (contract section 12): it knows
+ * nothing of Quiver but a host name. Every connection that this process opens is noted, for in the
+ * default configuration no visitor may be sent elsewhere.
  */
 
 import { createRequire } from 'node:module';

@@ -1,7 +1,7 @@
 /**
- * Runs Adobe's deprecated `@adobe/target-node-client` as it comes from the registry. It has its host name
- * and port built in; only the connection is led elsewhere, below TLS, so the certificate must be good for
- * the name that it asks for.
+ * Runs Adobe's deprecated `@adobe/target-node-client` as it comes from the registry. It has its
+ * host name and port built in; only the connection is led elsewhere, below TLS, so the certificate
+ * must be good for the name that it asks for.
  *
  *   node old-node-client.mjs <port> <tntId>
  *

@@ -1,4 +1,7 @@
-/** Access, erasure and suppression (contract section 22): who is erased comes back by none of the ways in. */
+/**
+ * Access, erasure and suppression (contract section 22): who is erased comes back by none of the
+ * ways in.
+ */
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -261,7 +264,8 @@ test('who was erased after a backup is left out when it is restored, and stays s
   await backUp(config, join(folder, 'backup'));
   await before.suppressions.decide('demo', [person], true, moment.now);
   await before.stores.close();
-  // What `quiver restore` does with the copy of the backup before it takes the place of the data folder.
+  // What `quiver restore` does with the copy of the backup before it takes the place of the data
+  // folder.
   const restored = join(folder, 'backup');
   expect(await keepSuppressed(config, config.dataDir, restored)).toBe(1);
   const after = await opened(restored);

@@ -1,4 +1,7 @@
-/** Servers over one Redis Cluster, as processes: what one does is true at the other, and each may die. */
+/**
+ * Servers over one Redis Cluster, as processes: what one does is true at the other, and each may
+ * die.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

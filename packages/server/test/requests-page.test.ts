@@ -1,4 +1,7 @@
-/** The Requests page of the console in a real browser: of a sandbox, and of a server (contract sections 11 and 13). */
+/**
+ * The Requests page of the console in a real browser: of a sandbox, and of a server (contract
+ * sections 11 and 13).
+ */
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

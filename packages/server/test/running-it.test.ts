@@ -1,4 +1,7 @@
-/** Probes, metrics, unexpected errors, the description of the API and its page (contract section 11). */
+/**
+ * Probes, metrics, unexpected errors, the description of the API and its page (contract section
+ * 11).
+ */
 
 import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { Validator } from '@seriousme/openapi-schema-validator';

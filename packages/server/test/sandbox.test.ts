@@ -1,4 +1,7 @@
-/** The sandbox as others meet it: Adobe's SDK with nothing changed, and the command line (contract section 13). */
+/**
+ * The sandbox as others meet it: Adobe's SDK with nothing changed, and the command line (contract
+ * section 13).
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** Starts Quiver for a test as a person would: its command line, a free port, a fresh data folder. */
+/**
+ * Starts Quiver for a test as a person would: its command line, a free port, a fresh data folder.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -23,7 +25,10 @@ export interface QuiverOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The data folder, kept afterwards; a fresh one, removed at the end, by default. */
   readonly dataDir?: string;
-  /** The user that it runs as; the same as this process by default, and only root can choose another. */
+  /**
+   * The user that it runs as; the same as this process by default, and only root can choose
+   * another.
+   */
   readonly uid?: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Makes a store, spoils a copy of it, reads the copy; the tests and the torture of damage run it as a process of its own, because a
- * file that is spoiled may end whoever reads it. Runs on Bun from the sources and on Node from the built files.
+ * Makes a store, spoils a copy of it, reads the copy; the tests and the torture of damage run it as
+ * a process of its own, because a file that is spoiled may end whoever reads it. Runs on Bun from
+ * the sources and on Node from the built files.
  *
  *   store-damage.mjs make FOLDER            a store with small, large, linked and removed profiles, part of it merged
  *   store-damage.mjs read FOLDER [unchecked]  checks it and reads everybody; one JSON line:

@@ -1,6 +1,7 @@
 /**
- * A process that writes to an embedded store and says on stdout what was acknowledged, one line each; the tests kill it, fill its
- * disk, or let two of them loose on one profile. Runs on Bun from the sources and on Node from the built files.
+ * A process that writes to an embedded store and says on stdout what was acknowledged, one line
+ * each; the tests kill it, fill its disk, or let two of them loose on one profile. Runs on Bun from
+ * the sources and on Node from the built files.
  *
  *   store-writer.mjs FOLDER pairs NAME LANES   every lane updates a profile of its own, two attributes at once, for ever: `NAME-lane n`
  *   store-writer.mjs FOLDER one NAME COUNT     COUNT attributes named NAME-n into the one person, linking devices meanwhile

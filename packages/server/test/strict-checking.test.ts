@@ -1,4 +1,7 @@
-/** `checking: strict`: a 400 wherever the description of Adobe's Delivery API has a rule (contract section 7). */
+/**
+ * `checking: strict`: a 400 wherever the description of Adobe's Delivery API has a rule (contract
+ * section 7).
+ */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, openInProcess } from './in-process.ts';

@@ -1,6 +1,6 @@
 /**
- * A process that holds the writer lock of the store and was stopped: whoever would open the store to write is told so and ends, for
- * the engine would wait for ever. On both runtimes.
+ * A process that holds the writer lock of the store and was stopped: whoever would open the store
+ * to write is told so and ends, for the engine would wait for ever. On both runtimes.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -1,4 +1,6 @@
-/** The short form of every torture (`npm run torture`); its proofs are in `torture-proofs.test.ts`. */
+/**
+ * The short form of every torture (`npm run torture`); its proofs are in `torture-proofs.test.ts`.
+ */
 
 import { describe, test } from 'vitest';
 import { expectMet } from './tortures.ts';

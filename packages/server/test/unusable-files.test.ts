@@ -1,6 +1,6 @@
 /**
- * Files of the embedded store that cannot be used as they must be: one clear line from every command, and the doctor takes no healthy
- * store for a damaged one. On both runtimes.
+ * Files of the embedded store that cannot be used as they must be: one clear line from every
+ * command, and the doctor takes no healthy store for a damaged one. On both runtimes.
  */
 
 import { spawn } from 'node:child_process';
@@ -138,7 +138,8 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
       );
       expect(code).toBe(1);
       expect(stderr).toMatch(/^quiver: .*quiver doctor --data \S+$/m);
-      // Of pages in the middle only who reads them learns, and the engine then ends the process; once, not again and again.
+      // Of pages in the middle only who reads them learns, and the engine then ends the process;
+      // once, not again and again.
       expect((stderr.match(/a worker died/g) ?? []).length).toBeLessThanOrEqual(
         name === BROKEN_PAGES ? 2 : 0,
       );

@@ -1,4 +1,7 @@
-/** Counts the work that a piece of code does, so that a test can say how it grows without a clock. Node alone has such counts. */
+/**
+ * Counts the work that a piece of code does, so that a test can say how it grows without a clock.
+ * Node alone has such counts.
+ */
 
 import { Session } from 'node:inspector/promises';
 
@@ -16,7 +19,8 @@ const OVER_BYTES = [
 ];
 
 /**
- * How often the blocks of Quiver's code were run, and over how many bytes the runtime's functions went.
+ * How often the blocks of Quiver's code were run, and over how many bytes the runtime's functions
+ * went.
  *
  * @param run is run once, and must not wait
  */

@@ -1,4 +1,7 @@
-/** Takes in an uploaded batch: checked while it streams to disk, queued when it is there (contract section 6). */
+/**
+ * Takes in an uploaded batch: checked while it streams to disk, queued when it is there (contract
+ * section 6).
+ */
 
 import { randomInt } from 'node:crypto';
 import type { SourceIds } from '../domain/customer-attributes.ts';
@@ -14,7 +17,10 @@ import { backslashRecords } from './csv-records.ts';
 import { CustomerFileWriter, type CustomerHeader } from './customer-file.ts';
 import { unpackedFile } from './unpacked-file.ts';
 
-/** An upload that is still trickling in after so many milliseconds is refused; the connection ends silence sooner. */
+/**
+ * An upload that is still trickling in after so many milliseconds is refused; the connection ends
+ * silence sooner.
+ */
 const MOST_TIME = 300_000;
 
 /** What was written of an accepted file. */
@@ -33,11 +39,12 @@ export interface AcceptBatchParts {
 /**
  * Accepts one upload: when this returns, its file and its place in the queue are on disk.
  *
- * Memory does not grow with the file: each chunk is checked, written and forgotten before the next is asked for. A packed body is
- * unpacked chunk by chunk too, and what it unpacks to counts.
+ * Memory does not grow with the file: each chunk is checked, written and forgotten before the next
+ * is asked for. A packed body is unpacked chunk by chunk too, and what it unpacks to counts.
  *
  * @returns the batch's id: `{client}-{epoch ms}-{8 digits}`
- * @throws QuiverError `bad-request`, `body-too-large`, `insufficient-storage`; then nothing of the file is kept
+ * @throws QuiverError `bad-request`, `body-too-large`, `insufficient-storage`; then nothing of the
+ *   file is kept
  */
 export async function acceptBatch(
   parts: AcceptBatchParts,
@@ -57,11 +64,14 @@ export async function acceptBatch(
 }
 
 /**
- * Accepts a file of customer attributes: as {@link acceptBatch}, with its table converted while it streams to disk.
+ * Accepts a file of customer attributes: as {@link acceptBatch}, with its table converted while it
+ * streams to disk.
  *
  * @param ids what the ids of the source are
- * @param ready called once the file is known to be good, before it is queued; what it throws is thrown
- * @throws QuiverError as {@link acceptBatch}, and `bad-request` when the table or its archive is damaged
+ * @param ready called once the file is known to be good, before it is queued; what it throws is
+ *   thrown
+ * @throws QuiverError as {@link acceptBatch}, and `bad-request` when the table or its archive is
+ *   damaged
  */
 export async function acceptCustomerFile(
   parts: AcceptBatchParts,
@@ -126,7 +136,8 @@ async function keepBatch(
       await incoming.keepAs(id);
       await parts.batches.accept({ ...what, id, acceptedAt, rows, bytes });
     } catch (error) {
-      // Of a batch that may be queued the file must stay. Whatever stays without a batch, the sweeper removes.
+      // Of a batch that may be queued the file must stay. Whatever stays without a batch, the
+      // sweeper removes.
       const isUnknown = error instanceof QuiverError && error.code === 'unknown';
       if (!isUnknown) await parts.files.remove(id).catch(() => undefined);
       throw error;
@@ -140,8 +151,9 @@ async function keepBatch(
 }
 
 /**
- * Gives the memory of a chunk back at once. Bun takes in what arrives faster than it collects garbage: eight uploads of 45 MB at once
- * took 80 MB without this and 23 MB with it. Node holds a few chunks anyway, and may use their memory again.
+ * Gives the memory of a chunk back at once. Bun takes in what arrives faster than it collects
+ * garbage: eight uploads of 45 MB at once took 80 MB without this and 23 MB with it. Node holds a
+ * few chunks anyway, and may use their memory again.
  */
 function free({ buffer, byteLength }: Uint8Array): void {
   if (process.versions.bun === undefined || buffer.byteLength !== byteLength) return;

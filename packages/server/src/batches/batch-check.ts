@@ -1,7 +1,9 @@
 /**
- * Checks a batch while it streams to where it is kept: its size, its beginning, how many rows it has (contract section 6).
+ * Checks a batch while it streams to where it is kept: its size, its beginning, how many rows it
+ * has (contract section 6).
  *
- * Rows are counted, not read: a row that is wrong fails alone, later. Nothing of the file is kept but its header row.
+ * Rows are counted, not read: a row that is wrong fails alone, later. Nothing of the file is kept
+ * but its header row.
  */
 
 import { QuiverError } from '../errors.ts';
@@ -35,7 +37,9 @@ export class BatchCheck {
   #rows = 0;
   #line = 0;
   #lineHasText = false;
-  /** Whether nothing but byte-order marks has come of the line so far, and how many bytes of them. */
+  /**
+   * Whether nothing but byte-order marks has come of the line so far, and how many bytes of them.
+   */
   #isInMarks = true;
   #markBytes = 0;
 

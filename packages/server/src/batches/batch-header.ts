@@ -1,7 +1,8 @@
 /**
  * The beginning of a batch: `batch=`, then the header row (contract section 6).
  *
- * Whatever is wrong here refuses the file whole, with a message that says what came and what was expected.
+ * Whatever is wrong here refuses the file whole, with a message that says what came and what was
+ * expected.
  */
 
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
@@ -59,7 +60,10 @@ export class HeaderReader {
     return at;
   }
 
-  /** Says that the file ends here. @throws QuiverError `bad-request` when there is no header row, or a bad one */
+  /**
+   * Says that the file ends here. @throws QuiverError `bad-request` when there is no header row, or
+   * a bad one
+   */
   end(): BatchHeader {
     if (!this.#prefixSeen && this.#length > 0) this.#takePrefix();
     if (this.#header === undefined && this.#length > 0) {
@@ -73,7 +77,10 @@ export class HeaderReader {
     return this.#header;
   }
 
-  /** Passes what stands before the header row at little cost, for it may be a file full of blank lines. */
+  /**
+   * Passes what stands before the header row at little cost, for it may be a file full of blank
+   * lines.
+   */
   #skipBlanks(chunk: Uint8Array, from: number): number {
     let at = from;
     for (; at < chunk.length; at += 1) {
@@ -138,11 +145,12 @@ function isBlankLine(line: Buffer, start: number): boolean {
 }
 
 /**
- * Refuses a file whose line ends were lost on the way, as `curl -d` does: one line, without a line end.
+ * Refuses a file whose line ends were lost on the way, as `curl -d` does: one line, without a line
+ * end.
  *
- * A header of its own may look the same. One that names a single attribute is let through: had there
- * been a row with a value, its cells would have made more columns. Looked at before the names are,
- * whose faults would only hide what happened.
+ * A header of its own may look the same. One that names a single attribute is let through: had
+ * there been a row with a value, its cells would have made more columns. Looked at before the names
+ * are, whose faults would only hide what happened.
  */
 function refuseLostLineEnds(line: Buffer): void {
   if (line.includes(CR)) return;

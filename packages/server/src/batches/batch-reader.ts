@@ -1,6 +1,6 @@
 /**
- * Reads a batch as it streams by: bytes in, rows out (contract section 6). What a line comes to is in `row-parser.ts`, what is held of the file
- * in `line-reader.ts`.
+ * Reads a batch as it streams by: bytes in, rows out (contract section 6). What a line comes to is
+ * in `row-parser.ts`, what is held of the file in `line-reader.ts`.
  */
 
 import type { BatchHeader, BatchRow } from './batch-format.ts';
@@ -32,7 +32,10 @@ export class BatchReader {
     return this.#takeRows();
   }
 
-  /** Says that the file ends here. @returns the last row, if it had no line end. @throws QuiverError as {@link push} */
+  /**
+   * Says that the file ends here. @returns the last row, if it had no line end. @throws QuiverError
+   * as {@link push}
+   */
   end(): BatchRow[] {
     this.#lines.end();
     return this.#takeRows();

@@ -17,7 +17,10 @@ export interface BatchRoutesParts {
   readonly now: () => number;
   /** Called with the client when a batch was queued. */
   readonly accepted: (client: string) => void;
-  /** What the caller put before the path: `https://demo.example.com:8443`, behind a proxy with its prefix. */
+  /**
+   * What the caller put before the path: `https://demo.example.com:8443`, behind a proxy with its
+   * prefix.
+   */
   readonly baseUrlOf: (call: Call) => string;
 }
 
@@ -86,10 +89,11 @@ export function batchRoutes(parts: BatchRoutesParts): Route[] {
 }
 
 /**
- * Makes the function that gives the address of a batch's status, before anything of the batch is kept.
+ * Makes the function that gives the address of a batch's status, before anything of the batch is
+ * kept.
  *
- * Clients cut the address out without decoding XML and append a parameter to it, so it must be free of markup and have one query
- * parameter, whatever Host the caller sent.
+ * Clients cut the address out without decoding XML and append a parameter to it, so it must be free
+ * of markup and have one query parameter, whatever Host the caller sent.
  */
 function statusUrlMaker(base: string, client: string): (id: string) => string {
   if (!BASE_URL.test(base)) {

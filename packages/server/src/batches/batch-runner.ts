@@ -11,9 +11,9 @@
  *                                                                              third failure of one step → the batch is stuck → idle;
  *                                                                              what cannot be reached for now is waited for
  *
- * The progress is kept in the store, never here: after a crash or a lost lease the next process reads
- * it and continues. Trade-off: idle workers cannot speed up one client, because its files must apply
- * in order.
+ * The progress is kept in the store, never here: after a crash or a lost lease the next process
+ * reads it and continues. Trade-off: idle workers cannot speed up one client, because its files
+ * must apply in order.
  */
 
 import { setTimeout } from 'node:timers/promises';

@@ -1,8 +1,9 @@
 /**
  * What one cell of a batch says: percent-decoded, strict UTF-8 (contract section 6).
  *
- * Blanks around a cell (space, tab, CR) are cut before it is decoded, so `%20` and `+` at its ends are part of the value.
- * There is no quoting. Raw bytes above ASCII and escapes may be mixed; what they make together must be UTF-8.
+ * Blanks around a cell (space, tab, CR) are cut before it is decoded, so `%20` and `+` at its ends
+ * are part of the value. There is no quoting. Raw bytes above ASCII and escapes may be mixed; what
+ * they make together must be UTF-8.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -102,7 +103,10 @@ export function decodeCell(bytes: Uint8Array, start: number, end: number): CellT
 const BAD_ESCAPE: CellText = { problem: 'bad-escape' };
 const NOT_UTF8: CellText = { problem: 'not-utf8' };
 
-/** Cells are decoded one after the other and copied out as strings, so that one piece of memory serves them all. */
+/**
+ * Cells are decoded one after the other and copied out as strings, so that one piece of memory
+ * serves them all.
+ */
 function scratchOf(length: number): Buffer {
   return length <= scratch.length ? scratch : Buffer.allocUnsafe(length);
 }

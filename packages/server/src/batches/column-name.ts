@@ -18,8 +18,8 @@ export function isBatchKey(name: string): name is BatchKey {
 const SECOND_IDS = ['pcid', 'thirdpartyid'];
 
 /**
- * Says what is wrong with the name of a column after the first. One that belongs to profile scripts is
- * let through, because only its values are refused, each with its row.
+ * Says what is wrong with the name of a column after the first. One that belongs to profile scripts
+ * is let through, because only its values are refused, each with its row.
  *
  * @param key what the first column holds
  * @returns a phrase that completes "the name … "; undefined when the name is good

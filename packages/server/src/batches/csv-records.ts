@@ -17,14 +17,18 @@ export interface CsvRecord {
   readonly line: number;
 }
 
-/** The longest first line that is looked at for `sep=`: quotes, one character of four bytes, a line end. */
+/**
+ * The longest first line that is looked at for `sep=`: quotes, one character of four bytes, a line
+ * end.
+ */
 const SEP_BYTES = 16;
 /** The first line by which a spreadsheet is told the delimiter. */
 const SEP_LINE = /^"?sep=([^"\r\n])"?(?:[\r\n]|$)/iu;
 const DEFAULT_DELIMITER = ',';
 
 /**
- * Records as spreadsheets and databases write them (RFC 4180): a quote within quotes is written twice.
+ * Records as spreadsheets and databases write them (RFC 4180): a quote within quotes is written
+ * twice.
  *
  * @param delimiter by default what a first line `sep=` says, else a comma
  * @throws QuiverError `bad-request` that names the line, when the table cannot be read
@@ -42,8 +46,8 @@ export async function* spreadsheetRecords(
 }
 
 /**
- * Records as Adobe has them for customer attributes (contract section 17): a quote or a backslash within quotes stands behind a
- * backslash.
+ * Records as Adobe has them for customer attributes (contract section 17): a quote or a backslash
+ * within quotes stands behind a backslash.
  *
  * @throws QuiverError as {@link spreadsheetRecords}
  */
@@ -59,7 +63,8 @@ async function* parsed(
 ): AsyncGenerator<CsvRecord, void, undefined> {
   const parser = parse({
     ...options,
-    // Each of the three, in any mixture; the parser alone would learn one from the first line and keep the others as text.
+    // Each of the three, in any mixture; the parser alone would learn one from the first line and
+    // keep the others as text.
     record_delimiter: ['\r\n', '\n', '\r'],
     info: true,
     relax_column_count: true,
@@ -98,8 +103,9 @@ async function startOf(
 }
 
 /**
- * Drops the byte-order marks at the start of each line outside quotes, wherever the chunks were cut; the
- * parser drops only one at the start of the file, and takes a quote behind another for text.
+ * Drops the byte-order marks at the start of each line outside quotes, wherever the chunks were
+ * cut; the parser drops only one at the start of the file, and takes a quote behind another for
+ * text.
  *
  * A quote within quotes is written twice, so that an odd number of quotes so far means within.
  */
@@ -137,7 +143,10 @@ async function* withoutMarks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<
   if (held.length > 0) yield held;
 }
 
-/** Lets the bytes through as they are, up to the first that are not UTF-8: the parser would replace those without a word. */
+/**
+ * Lets the bytes through as they are, up to the first that are not UTF-8: the parser would replace
+ * those without a word.
+ */
 async function* strictlyUtf8(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -163,7 +172,10 @@ async function* strictlyUtf8(
   decode();
 }
 
-/** Knows the lines as an editor numbers them; the parser tells where a record ends, and takes a CRLF within quotes for two. */
+/**
+ * Knows the lines as an editor numbers them; the parser tells where a record ends, and takes a CRLF
+ * within quotes for two.
+ */
 class LineCount {
   #countedTwice = 0;
 

@@ -1,6 +1,6 @@
 /**
- * The file of customer attributes as it is kept until its rows are applied (contract section 17): the uploaded table, read once when
- * it came, with each record on a line of its own.
+ * The file of customer attributes as it is kept until its rows are applied (contract section 17):
+ * the uploaded table, read once when it came, with each record on a line of its own.
  *
  * ```
  * {"source":"crm","ids":"customerId","idColumn":"id","names":["tier","city"]}
@@ -8,8 +8,9 @@
  * 3,4712,,
  * ```
  *
- * A row begins with the line of the table on which its record began; its cells are percent-encoded. They are as many as the record
- * had, so that a row that does not fit the header fails when its turn comes.
+ * A row begins with the line of the table on which its record began; its cells are percent-encoded.
+ * They are as many as the record had, so that a row that does not fit the header fails when its
+ * turn comes.
  */
 
 import {
@@ -121,8 +122,9 @@ export function cellsOfRow(text: string): { readonly line: number; readonly cell
 }
 
 /**
- * What a row comes to, the first that holds: more or fewer cells than the header, an id that is missing or malformed, a value that
- * is too long, a placeholder where they are refused: failed; else it sets every attribute of the file, an empty cell to null.
+ * What a row comes to, the first that holds: more or fewer cells than the header, an id that is
+ * missing or malformed, a value that is too long, a placeholder where they are refused: failed;
+ * else it sets every attribute of the file, an empty cell to null.
  *
  * @param start where the row begins in the kept file
  * @param next where the next one begins
@@ -157,7 +159,10 @@ export function customerRow(
   return { kind: 'update', ...place, id, settings: NO_SETTINGS, state };
 }
 
-/** A record as it can be uploaded again: quotes where they are needed, backslashes before quotes and backslashes within them. */
+/**
+ * A record as it can be uploaded again: quotes where they are needed, backslashes before quotes and
+ * backslashes within them.
+ */
 export function csvRecord(cells: readonly string[]): string {
   return `${cells.map(csvCell).join(',')}\n`;
 }

@@ -1,4 +1,6 @@
-/** Reads a kept file of customer attributes (`customer-file.ts`) as steps of rows, for the runner. */
+/**
+ * Reads a kept file of customer attributes (`customer-file.ts`) as steps of rows, for the runner.
+ */
 
 import type { ReadBytes } from '../storage/batch-file-store.ts';
 import { PlainRows } from '../storage/plain-rows.ts';
@@ -65,7 +67,9 @@ export async function readCustomerHeader(
   throw new RangeError('the file is empty');
 }
 
-/** Some rows of a kept file as a table that can be uploaded again. @param read reads the kept file */
+/**
+ * Some rows of a kept file as a table that can be uploaded again. @param read reads the kept file
+ */
 export async function* failedRecords(
   { idColumn, names }: CustomerHeader,
   rows: AsyncIterable<Pick<UnreadableRow, 'start' | 'next'>>,

@@ -1,4 +1,7 @@
-/** Takes persons out of batches (contract section 22): out of the lists of failed rows, and out of files. */
+/**
+ * Takes persons out of batches (contract section 22): out of the lists of failed rows, and out of
+ * files.
+ */
 
 import { type IdKind, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
@@ -16,9 +19,11 @@ const MOST_BATCHES = 10_000;
 const PAGE = 1000;
 
 /**
- * Removes failed rows that name one of the ids, and the files of completed batches that have rows of them.
+ * Removes failed rows that name one of the ids, and the files of completed batches that have rows
+ * of them.
  *
- * @returns in words, the batches that have such rows and are not applied yet: their rows are left out when they are
+ * @returns in words, the batches that have such rows and are not applied yet: their rows are left
+ *   out when they are
  */
 export async function forgetInBatches(
   { batches, files }: ForgetInBatchesParts,

@@ -1,7 +1,8 @@
 /**
  * Cuts a batch that streams by into whole lines behind its header (contract section 6).
  *
- * At most one row (1 MiB) is held between two chunks, and the lines do not depend on where the chunks were cut.
+ * At most one row (1 MiB) is held between two chunks, and the lines do not depend on where the
+ * chunks were cut.
  */
 
 import { LF } from '../wire/line-feed.ts';
@@ -19,7 +20,10 @@ export interface ResumePoint {
 
 /** Takes the lines. */
 export interface LineParser {
-  /** Whole lines of at most {@link MAX_ROW_BYTES} each, ended by a LF, the file's last one perhaps not. They are not kept. */
+  /**
+   * Whole lines of at most {@link MAX_ROW_BYTES} each, ended by a LF, the file's last one perhaps
+   * not. They are not kept.
+   */
   parse(block: Buffer): void;
   /**
    * Passes a line that is longer than a row may be.
@@ -37,7 +41,10 @@ export class LineReader<Parser extends LineParser> {
   readonly #makeParser: (from: ResumePoint) => Parser;
   #header: BatchHeader | undefined;
   #parser: Parser | undefined;
-  /** A line whose end has not come yet: its first bytes, how long it is so far, and whether those not kept are blanks. */
+  /**
+   * A line whose end has not come yet: its first bytes, how long it is so far, and whether those
+   * not kept are blanks.
+   */
   #open: Buffer = Buffer.alloc(0);
   #openLength = 0;
   #restIsBlank = true;
@@ -108,7 +115,8 @@ export class LineReader<Parser extends LineParser> {
   }
 
   #keepOpen(bytes: Uint8Array): void {
-    // Room for a row and its LF: a longer line is failed, and only its beginning is needed for that.
+    // Room for a row and its LF: a longer line is failed, and only its beginning is needed for
+    // that.
     const room = MAX_ROW_BYTES + 1;
     const kept = Math.min(this.#openLength, room);
     const added = Math.min(bytes.length, room - kept);

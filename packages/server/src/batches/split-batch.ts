@@ -1,4 +1,6 @@
-/** Splits a batch that is over the limits into several, each with the header (contract section 6). */
+/**
+ * Splits a batch that is over the limits into several, each with the header (contract section 6).
+ */
 
 import { QuiverError } from '../errors.ts';
 import type { ReadBytes } from '../storage/batch-file-store.ts';
@@ -32,7 +34,9 @@ export class BatchSplitter {
     this.#headerBytes = headerOf(header).length;
   }
 
-  /** Takes the next row. @throws QuiverError `body-too-large` when the row alone is over the limit */
+  /**
+   * Takes the next row. @throws QuiverError `body-too-large` when the row alone is over the limit
+   */
   add(row: BatchRow): void {
     const part = this.#part;
     if (part !== undefined && part.rows < this.#maxRows) {

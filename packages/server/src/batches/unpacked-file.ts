@@ -1,4 +1,7 @@
-/** Unpacks an uploaded file by what it begins with: gzip, or a zip archive with one file; anything else is the file itself. */
+/**
+ * Unpacks an uploaded file by what it begins with: gzip, or a zip archive with one file; anything
+ * else is the file itself.
+ */
 
 import { Readable } from 'node:stream';
 import { crc32, createGunzip, createInflateRaw } from 'node:zlib';
@@ -106,7 +109,10 @@ async function* fileInZip(zip: Buffer): AsyncGenerator<Uint8Array, void, undefin
   if (sum !== crc || length !== bytes) throw damagedZip();
 }
 
-/** The one file of an archive, by its directory (APPNOTE of PKWARE, sections 4.3.7, 4.3.12 and 4.3.16). */
+/**
+ * The one file of an archive, by its directory (APPNOTE of PKWARE, sections 4.3.7, 4.3.12 and
+ * 4.3.16).
+ */
 function onlyEntry(zip: Buffer) {
   const end = directoryEnd(zip);
   const files = [];

@@ -1,4 +1,7 @@
-/** Reads the feed of one client for one caller: pages, with the states of profiles when asked for, and the wait for what comes. */
+/**
+ * Reads the feed of one client for one caller: pages, with the states of profiles when asked for,
+ * and the wait for what comes.
+ */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ChangeType } from '../domain/change.ts';
@@ -86,7 +89,10 @@ export class ChangeReader {
     }
   }
 
-  /** As {@link read}; waits for a change when there is none. @param until by the clock of `performance` */
+  /**
+   * As {@link read}; waits for a change when there is none. @param until by the clock of
+   * `performance`
+   */
   async readOrWait(
     client: string,
     after: string | undefined,

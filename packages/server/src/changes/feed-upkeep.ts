@@ -1,4 +1,7 @@
-/** Keeps the change feed as long as it is to be kept, and collects what a cluster has recorded; in small steps. */
+/**
+ * Keeps the change feed as long as it is to be kept, and collects what a cluster has recorded; in
+ * small steps.
+ */
 
 import { Rounds } from '../background.ts';
 import type { QuiverError } from '../errors.ts';

@@ -131,8 +131,8 @@ interface BannerFacts {
 }
 
 /**
- * What a user needs to know at the start; the admin token itself only at the first start and only on
- * a terminal (contract section 11).
+ * What a user needs to know at the start; the admin token itself only at the first start and only
+ * on a terminal (contract section 11).
  */
 function banner(config: ServeConfig, facts: BannerFacts): string {
   const { admin, version, warnings, demonstration, devCertificate } = facts;

@@ -1,6 +1,6 @@
 /**
- * The id argument of `quiver get`, `set` and `delete`; its kind is guessed from its form unless a flag
- * names it.
+ * The id argument of `quiver get`, `set` and `delete`; its kind is guessed from its form unless a
+ * flag names it.
  */
 
 import { type Command, Option } from 'commander';

@@ -1,5 +1,6 @@
 /**
- * The rules for attribute names (contract section 5), one place for every channel that sets attributes.
+ * The rules for attribute names (contract section 5), one place for every channel that sets
+ * attributes.
  *
  * Imports nothing that needs Node, so that a page can use it as well.
  */
@@ -9,7 +10,9 @@ import { atMostCharacters } from './visitor-id.ts';
 /** The most characters of an attribute's name. */
 export const MAX_ATTRIBUTE_NAME = 128;
 
-/** The prefix of what profile scripts compute. A client that could set such a name could forge it. */
+/**
+ * The prefix of what profile scripts compute. A client that could set such a name could forge it.
+ */
 const SCRIPT_PREFIX = 'user.';
 /** What the single update puts before each name. */
 const PARAMETER_PREFIX = 'profile.';

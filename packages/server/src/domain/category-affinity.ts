@@ -18,8 +18,8 @@ export interface ScoredCategory {
 export type CategoryAffinity = readonly ScoredCategory[];
 
 /**
- * The categories that a `user.categoryId` names, in its order. Of one that is too long, those that lie whole within the first
- * {@link MAX_CATEGORY_VALUE} characters.
+ * The categories that a `user.categoryId` names, in its order. Of one that is too long, those that
+ * lie whole within the first {@link MAX_CATEGORY_VALUE} characters.
  */
 export function categoriesOf(value: string): string[] {
   return bounded(value)
@@ -55,9 +55,9 @@ export function halved(affinity: CategoryAffinity): CategoryAffinity {
 }
 
 /**
- * The scores of two visitors who turned out to be one; which is named first makes no difference. Of two
- * categories with one score the name decides, because nothing says which came last. Equal scores in
- * equal order stay as they are, so that joining twice changes nothing.
+ * The scores of two visitors who turned out to be one; which is named first makes no difference. Of
+ * two categories with one score the name decides, because nothing says which came last. Equal
+ * scores in equal order stay as they are, so that joining twice changes nothing.
  */
 export function joinedAffinity(one: CategoryAffinity, other: CategoryAffinity): CategoryAffinity {
   if (packAffinity(one) === packAffinity(other)) return one;
@@ -81,7 +81,10 @@ export function packAffinity(affinity: CategoryAffinity): string {
   return affinity.map(({ name, score }) => `${score} ${name}`).join(',');
 }
 
-/** Reads what {@link packAffinity} gave; no text is no category. @throws RangeError for anything else */
+/**
+ * Reads what {@link packAffinity} gave; no text is no category. @throws RangeError for anything
+ * else
+ */
 export function unpackAffinity(text: string): CategoryAffinity {
   if (text === '') return [];
   return text.split(',').map((part) => {

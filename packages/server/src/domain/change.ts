@@ -35,9 +35,15 @@ export interface Change {
   readonly at: number;
   /** An id of the profile: the strongest that the write named, or the oldest that is left. */
   readonly id: VisitorId;
-  /** Names of the attributes that were set or removed; of a merge, those of which the other profile's value was overruled. */
+  /**
+   * Names of the attributes that were set or removed; of a merge, those of which the other
+   * profile's value was overruled.
+   */
   readonly attributes: readonly string[];
-  /** `linked`: ids that joined. `merged`: ids of the other profile. `moved`: ids that left; none when the whole profile left. */
+  /**
+   * `linked`: ids that joined. `merged`: ids of the other profile. `moved`: ids that left; none
+   * when the whole profile left.
+   */
   readonly ids: readonly VisitorId[];
 }
 

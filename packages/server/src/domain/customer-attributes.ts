@@ -24,12 +24,17 @@ export interface CustomerAttribute {
   readonly modifiedAt: number;
 }
 
-/** Says what is wrong with the name of a source: a phrase that completes "source: …"; undefined when it is good. */
+/**
+ * Says what is wrong with the name of a source: a phrase that completes "source: …"; undefined when
+ * it is good.
+ */
 export function sourceProblem(source: string): string | undefined {
   return aliasProblem(source) ?? (source.includes('.') ? NO_DOT : undefined);
 }
 
-/** Says what is wrong with the name of a customer attribute: a phrase that completes "the name … ". */
+/**
+ * Says what is wrong with the name of a customer attribute: a phrase that completes "the name … ".
+ */
 export function customerAttributeProblem(name: string): string | undefined {
   if (name === '' || !atMostCharacters(name, MAX_NAME)) return `must have 1 to ${MAX_NAME} characters`;
   return name.includes('.') ? NO_DOT : undefined;
@@ -46,7 +51,10 @@ export function idOfSource(source: string, ids: SourceIds, id: string): VisitorI
   return ids === 'thirdPartyId' ? { kind: ids, value: id } : customerId({ alias: source, id });
 }
 
-/** The customer attributes of a profile, in the order in which they were set; those that are null are left out. */
+/**
+ * The customer attributes of a profile, in the order in which they were set; those that are null
+ * are left out.
+ */
 export function listCustomerAttributes(attributes: PackedAttributes): CustomerAttribute[] {
   return listState(attributes).flatMap(({ name, value, modifiedAt }) => {
     if (!name.startsWith(STATE.customerAttribute) || value === '') return [];

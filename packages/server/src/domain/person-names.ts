@@ -1,14 +1,18 @@
 /**
- * The names of a person: the thirdPartyId, and customer ids, each with its alias (contract section 3).
+ * The names of a person: the thirdPartyId, and customer ids, each with its alias (contract section
+ * 3).
  *
- * A profile has at most one thirdPartyId and one id per alias. Two sets of names conflict when they differ in the thirdPartyId
- * or in the id of one alias: then they name two people, who are never merged. Names of different aliases say nothing about one
- * another.
+ * A profile has at most one thirdPartyId and one id per alias. Two sets of names conflict when they
+ * differ in the thirdPartyId or in the id of one alias: then they name two people, who are never
+ * merged. Names of different aliases say nothing about one another.
  */
 
 import { parseCustomerId, type VisitorId } from './visitor-id.ts';
 
-/** What a person is called, by what tells the names apart: empty for the thirdPartyId, else the alias of a customer id. */
+/**
+ * What a person is called, by what tells the names apart: empty for the thirdPartyId, else the
+ * alias of a customer id.
+ */
 export type PersonNames = ReadonlyMap<string, string>;
 
 /** The name in which a thirdPartyId stands; no alias is empty. */
@@ -19,7 +23,10 @@ export function isName({ kind }: VisitorId): boolean {
   return kind === 'thirdPartyId' || kind === 'customerId';
 }
 
-/** Collects the names among the ids of one profile, or of one visit; of two with one alias the first counts. */
+/**
+ * Collects the names among the ids of one profile, or of one visit; of two with one alias the first
+ * counts.
+ */
 export function personNames(ids: Iterable<VisitorId>): Map<string, string> {
   const names = new Map<string, string>();
   for (const id of ids) addName(names, id);
@@ -43,7 +50,10 @@ export function namesConflict(one: PersonNames, other: PersonNames): boolean {
   return false;
 }
 
-/** Whether an id may not become an id of a person who is called that, who has another id with the same alias. */
+/**
+ * Whether an id may not become an id of a person who is called that, who has another id with the
+ * same alias.
+ */
 export function isOtherName(names: PersonNames, id: VisitorId): boolean {
   const slot = slotOf(id);
   return slot !== undefined && names.has(slot) && names.get(slot) !== id.value;

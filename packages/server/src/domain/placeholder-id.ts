@@ -1,6 +1,6 @@
 /**
- * Placeholder ids: what a page or an app sends when it has no id, such as `undefined` or the zero UUID (contract section 3). All
- * visitors who send one share a profile.
+ * Placeholder ids: what a page or an app sends when it has no id, such as `undefined` or the zero
+ * UUID (contract section 3). All visitors who send one share a profile.
  */
 
 import { type IdKind, parseCustomerId, type VisitorId } from './visitor-id.ts';
@@ -18,7 +18,9 @@ export interface MemberId extends VisitorId {
  */
 export type CheckIds = (client: string, ids: readonly MemberId[]) => Promise<void> | undefined;
 
-/** In lower case. What programs print for no value, and the words that sites put there for nobody. */
+/**
+ * In lower case. What programs print for no value, and the words that sites put there for nobody.
+ */
 const WORDS: ReadonlySet<string> = new Set([
   'undefined',
   'null',
@@ -45,24 +47,35 @@ const NOTHING_BUT_ZEROS = /^[0-]+$/;
 /** No placeholder is longer, blanks around it included. */
 const LONGEST = 128;
 
-/** Whether an id is a placeholder, in any case, with or without blanks around it; of a customer id the part after its alias. */
+/**
+ * Whether an id is a placeholder, in any case, with or without blanks around it; of a customer id
+ * the part after its alias.
+ */
 export function isPlaceholder({ kind, value }: VisitorId): boolean {
   const text = (kind === 'customerId' ? parseCustomerId(value).id : value).trim();
   return text.length <= LONGEST && (NOTHING_BUT_ZEROS.test(text) || WORDS.has(text.toLowerCase()));
 }
 
-/** The first two bytes of the placeholders, in lower case, for a look that costs next to nothing. */
+/**
+ * The first two bytes of the placeholders, in lower case, for a look that costs next to nothing.
+ */
 const BEGINNINGS = new Uint8Array(0x10000);
 for (const word of [...WORDS, '00', '0-', '-0', '--']) {
   BEGINNINGS[beginning(word.charCodeAt(0), word.charCodeAt(1))] = 1;
 }
 
-/** Two bytes as one number; letters in lower case, and what else has one bit less counts as one with it. */
+/**
+ * Two bytes as one number; letters in lower case, and what else has one bit less counts as one with
+ * it.
+ */
 function beginning(first: number, second: number): number {
   return ((first | 0x20) << 8) | second | 0x20;
 }
 
-/** As {@link isPlaceholder}, for ASCII bytes from `start` to `end`; quick for whatever begins in another way. */
+/**
+ * As {@link isPlaceholder}, for ASCII bytes from `start` to `end`; quick for whatever begins in
+ * another way.
+ */
 export function isPlaceholderAt(bytes: Buffer, kind: IdKind, start: number, end: number): boolean {
   const first = bytes[start]!;
   const mayBe = first <= 0x20 || end - start < 2 || BEGINNINGS[beginning(first, bytes[start + 1]!)] === 1;

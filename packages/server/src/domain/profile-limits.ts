@@ -1,9 +1,18 @@
-/** What bounds a profile that linking makes grow (contract section 3); what updates add is bounded by section 5. */
+/**
+ * What bounds a profile that linking makes grow (contract section 3); what updates add is bounded
+ * by section 5.
+ */
 
 export interface ProfileLimits {
-  /** The most ids that one profile may have. A visit that would add one more is refused and changes nothing. */
+  /**
+   * The most ids that one profile may have. A visit that would add one more is refused and changes
+   * nothing.
+   */
   readonly ids: number;
-  /** The most bytes that the attributes of one profile may have after a merge, names and values as they are stored. */
+  /**
+   * The most bytes that the attributes of one profile may have after a merge, names and values as
+   * they are stored.
+   */
   readonly mergedBytes: number;
 }
 

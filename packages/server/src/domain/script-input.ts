@@ -1,6 +1,7 @@
 /**
- * What a profile script may see, as plain data that JSON carries (contract section 16). Names of visitors' parameters
- * may be anything, `__proto__` too, so they come as pairs and not as members of an object.
+ * What a profile script may see, as plain data that JSON carries (contract section 16). Names of
+ * visitors' parameters may be anything, `__proto__` too, so they come as pairs and not as members
+ * of an object.
  */
 
 /** What a script returns and keeps. A list holds no lists. */
@@ -15,8 +16,9 @@ export interface MboxFacts {
   /** A page load is `target-global-mbox`, as at Adobe; empty for a view that has no name. */
   readonly name: string;
   /**
-   * Those sent; of an order `orderId`, `orderTotal` and `productPurchasedId` (ids joined by commas); of the context
-   * `browserHeight`, `browserWidth`, `browserTimeOffset`, `screenHeight`, `screenWidth` and `colorDepth`.
+   * Those sent; of an order `orderId`, `orderTotal` and `productPurchasedId` (ids joined by
+   * commas); of the context `browserHeight`, `browserWidth`, `browserTimeOffset`, `screenHeight`,
+   * `screenWidth` and `colorDepth`.
    */
   readonly parameters: NamedTexts;
 }
@@ -33,23 +35,37 @@ export interface RequestFacts {
   readonly userAgent?: string | undefined;
   /** `user.header('x')`: lower-case names, those that a script may read. */
   readonly headers: NamedTexts;
-  /** Minutes that the visitor's clock is ahead of UTC, `context.timeOffsetInMinutes`: for `profile.browserTime`. */
+  /**
+   * Minutes that the visitor's clock is ahead of UTC, `context.timeOffsetInMinutes`: for
+   * `profile.browserTime`.
+   */
   readonly timeOffsetInMinutes?: number | undefined;
   /** `context.mobilePlatform.deviceType`: for `profile.mobile`. */
   readonly deviceType?: 'phone' | 'tablet' | undefined;
   /** `context.geo`: for `profile.geolocation`. */
   readonly geo?: Readonly<Record<string, unknown>> | undefined;
-  /** What a page shows or has shown, in the order of the request: the results of scripts are stored. */
+  /**
+   * What a page shows or has shown, in the order of the request: the results of scripts are stored.
+   */
   readonly executed: readonly MboxFacts[];
   /** What a page may show later: scripts run for it, and nothing of it is stored. */
   readonly prefetched: readonly MboxFacts[];
 }
 
-/** What Quiver itself knows of the visitor at this moment: the built-ins, the landing page, customer attributes. */
+/**
+ * What Quiver itself knows of the visitor at this moment: the built-ins, the landing page, customer
+ * attributes.
+ */
 export interface VisitorFacts {
-  /** Members of `user`: `pcId`, `isNewSession`, `daysSinceLastVisit`, `categoryAffinity`, `browserType`, …. */
+  /**
+   * Members of `user`: `pcId`, `isNewSession`, `daysSinceLastVisit`, `categoryAffinity`,
+   * `browserType`, ….
+   */
   readonly user: Readonly<Record<string, ScriptValue>>;
-  /** Members of `profile` that are no attributes: `sessionCount`, `averageDaysBetweenVisits`, `browserTime`, …. */
+  /**
+   * Members of `profile` that are no attributes: `sessionCount`, `averageDaysBetweenVisits`,
+   * `browserTime`, ….
+   */
   readonly profile: Readonly<Record<string, ScriptValue | Readonly<Record<string, ScriptValue>>>>;
   /** The URL of the landing page of the session: `landing.url`. */
   readonly landing?: string | undefined;

@@ -14,7 +14,9 @@ export const MAX_SCRIPTS = 2000;
 export const MAX_SCRIPT_VALUE = 2048;
 /** Jumps and calls that one run of a script may take. */
 export const MAX_INSTRUCTIONS = 2000;
-/** What a script may keep with `user.setLocal`: names, and characters of all values together (ours). */
+/**
+ * What a script may keep with `user.setLocal`: names, and characters of all values together (ours).
+ */
 export const MAX_LOCALS = 20;
 export const MAX_LOCALS_SIZE = 2048;
 
@@ -47,7 +49,8 @@ export function scriptNameProblem(name: string): string | undefined {
 }
 
 /**
- * A value as the attribute of its script has it: numbers as doubles (`44.0`), lists as `[a, b, c]` (contract section 16).
+ * A value as the attribute of its script has it: numbers as doubles (`44.0`), lists as `[a, b, c]`
+ * (contract section 16).
  */
 export function scriptValueText(value: ScriptValue): string {
   return typeof value === 'object' ? `[${value.map(scalarText).join(', ')}]` : scalarText(value);

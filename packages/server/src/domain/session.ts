@@ -1,6 +1,7 @@
 /**
- * Sessions (contract section 14): a session begins with a call and ends when 30 minutes pass without
- * another. Nothing runs at its end; what it changes is worked out from the times that are kept.
+ * Sessions (contract section 14): a session begins with a call and ends when 30 minutes pass
+ * without another. Nothing runs at its end; what it changes is worked out from the times that are
+ * kept.
  *
  * All times are epoch milliseconds.
  */
@@ -54,7 +55,8 @@ export function hasEnded(lastCall: number, now: number): boolean {
  *
  * @param known the session of the call before; undefined when none is kept
  * @param firstSessionStart what the profile says of its first call, used when no session is kept
- * @param page the URL of the call, to be kept as the landing page; undefined when it has none or none is to be kept
+ * @param page the URL of the call, to be kept as the landing page; undefined when it has none or
+ *   none is to be kept
  * @returns the session, and whether the call begins it
  */
 export function sessionOfCall(
@@ -111,7 +113,9 @@ export function sessionBuiltIns(session: Session, isNewSession: boolean): Sessio
   };
 }
 
-/** The sessions of two visitors who turned out to be one; which is named first makes no difference. */
+/**
+ * The sessions of two visitors who turned out to be one; which is named first makes no difference.
+ */
 export function joinedSession(one: LiveSession, other: LiveSession): LiveSession {
   const [earlier, later] = isBefore(one, other) ? [one, other] : [other, one];
   const ends = [one.previousEnd, other.previousEnd].filter((end) => end !== undefined);
@@ -131,7 +135,10 @@ function isBefore(one: LiveSession, other: LiveSession): boolean {
   return (one.landingPage ?? '') < (other.landingPage ?? '');
 }
 
-/** The text that is kept of a session, in few characters: numbers to the base 36, then the landing page. */
+/**
+ * The text that is kept of a session, in few characters: numbers to the base 36, then the landing
+ * page.
+ */
 export function packSession({ count, start, first, previousEnd, landingPage }: Session): string {
   const numbers = [count, start, start - first, previousEnd === undefined ? 0 : start - previousEnd];
   return [...numbers.map((number) => number.toString(36)), ...(landingPage ? [landingPage] : [])].join(' ');

@@ -1,8 +1,9 @@
 /**
- * Times, and other whole numbers below 2^48, in six bytes, big-endian, so that they sort as they count.
+ * Times, and other whole numbers below 2^48, in six bytes, big-endian, so that they sort as they
+ * count.
  *
- * Written and read byte by byte: on Bun the integer methods of Buffer make a DataView for every buffer, and with it an ArrayBuffer, which took longer
- * than the look into the store.
+ * Written and read byte by byte: on Bun the integer methods of Buffer make a DataView for every
+ * buffer, and with it an ArrayBuffer, which took longer than the look into the store.
  */
 
 export const TIME_BYTES = 6;

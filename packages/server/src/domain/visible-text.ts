@@ -1,9 +1,11 @@
-/** How text that came from outside is shown to people: whatever cannot be seen appears as an escape. */
+/**
+ * How text that came from outside is shown to people: whatever cannot be seen appears as an escape.
+ */
 
 /**
- * Control characters, line separators, blanks other than the plain space, halves of surrogate pairs,
- * and all that Unicode lets a reader ignore: byte-order marks, zero-width characters, marks that
- * reorder text, fillers, variation selectors.
+ * Control characters, line separators, blanks other than the plain space, halves of surrogate
+ * pairs, and all that Unicode lets a reader ignore: byte-order marks, zero-width characters, marks
+ * that reorder text, fillers, variation selectors.
  */
 const INVISIBLE =
   /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb\u2800]|(?! )\p{Zs}/gu;
@@ -19,7 +21,9 @@ export function visibleText(text: string): string {
   });
 }
 
-/** The text in double quotes as JSON writes it, all of it visible; for names and values in messages. */
+/**
+ * The text in double quotes as JSON writes it, all of it visible; for names and values in messages.
+ */
 export function quoted(text: string): string {
   return visibleText(JSON.stringify(text));
 }

@@ -1,6 +1,6 @@
 /**
- * What a visit notes of its visitor: the session and the category affinity (contract sections 14 and
- * 15), as state beside the attributes (`visitor-state.ts`).
+ * What a visit notes of its visitor: the session and the category affinity (contract sections 14
+ * and 15), as state beside the attributes (`visitor-state.ts`).
  *
  * A visit that only moves the clock of the session sets one entry without a value, some ten bytes
  * with its time. The session itself is written when it begins, the scores when one changes.
@@ -52,7 +52,9 @@ export function notesOfCall(attributes: PackedAttributes, seen: SeenVisit, now: 
   return notesAfter(notesOfLastCall(attributes), firstStartIn(attributes), seen, now);
 }
 
-/** What is known of a visitor without a call, for people to look at; undefined when nothing is kept. */
+/**
+ * What is known of a visitor without a call, for people to look at; undefined when nothing is kept.
+ */
 export function notesAt(
   attributes: PackedAttributes,
   now: number,
@@ -63,8 +65,8 @@ export function notesAt(
 }
 
 /**
- * The state that a visit sets; undefined when it is to note nothing: no session of the visitor is kept, and the visit gives
- * no cause to begin.
+ * The state that a visit sets; undefined when it is to note nothing: no session of the visitor is
+ * kept, and the visit gives no cause to begin.
  */
 export function stateOfVisit(
   attributes: PackedAttributes,
@@ -121,8 +123,9 @@ function firstStartIn(attributes: PackedAttributes): number | undefined {
 }
 
 /**
- * Sets in the attributes of a profile what is known of the two visitors of whom it was made; the very same bytes when at most one of them
- * has anything noted, because then the merge of attributes has kept it.
+ * Sets in the attributes of a profile what is known of the two visitors of whom it was made; the
+ * very same bytes when at most one of them has anything noted, because then the merge of attributes
+ * has kept it.
  */
 export function withJoinedNotes(
   together: PackedAttributes,

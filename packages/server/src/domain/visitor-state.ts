@@ -24,7 +24,10 @@ export const STATE = {
   session: '\u0002',
   /** Scores of categories (`category-affinity.ts`). */
   affinity: '\u0003',
-  /** A customer attribute (contract section 17); the rest of the name is `<source>.<attribute>`. No value means null. */
+  /**
+   * A customer attribute (contract section 17); the rest of the name is `<source>.<attribute>`. No
+   * value means null.
+   */
   customerAttribute: '\u0004',
   /** What a profile script has kept for itself. */
   scriptLocal: '\u0005',

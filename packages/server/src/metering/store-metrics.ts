@@ -1,7 +1,7 @@
 /**
  * Metrics of what is stored and what waits: profiles, bytes, free space, batches, how far webhooks
- * are behind the change feed, and how often a process was replaced. They are read when somebody scrapes, by one process alone,
- * because the sums of all processes are served.
+ * are behind the change feed, and how often a process was replaced. They are read when somebody
+ * scrapes, by one process alone, because the sums of all processes are served.
  */
 
 import { statfs } from 'node:fs/promises';

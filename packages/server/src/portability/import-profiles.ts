@@ -42,7 +42,8 @@ const AT_ONCE = 128;
 /**
  * Takes in the lines of an export into the profiles of a client.
  *
- * @throws QuiverError `bad-request` for the first line that breaks a rule, and for a file without its last line; what came before is in
+ * @throws QuiverError `bad-request` for the first line that breaks a rule, and for a file without
+ *   its last line; what came before is in
  */
 export async function importProfiles(
   { store, suppressions, limits, now }: ImportParts,

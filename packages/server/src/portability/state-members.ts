@@ -43,7 +43,10 @@ export interface StateReading {
   readonly wrong: (problem: string) => Error;
 }
 
-/** Reads the member `state` of a line; none is no state. @throws what `wrong` makes, naming the member and the rule */
+/**
+ * Reads the member `state` of a line; none is no state. @throws what `wrong` makes, naming the
+ * member and the rule
+ */
 export function stateOfLine(value: unknown, { timeOf, wrong }: StateReading): PlacedState[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw wrong('state: must be a list');

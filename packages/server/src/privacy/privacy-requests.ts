@@ -6,9 +6,10 @@
  *                                                                                 again after some seconds, after a crash too
  *   complete   it holds what came of it; ids only if it was for access
  *
- * Whoever takes a request in works on it at once. A process in the background takes over what nobody has worked on for a while. An
- * erasure suppresses first, here and in every other edge cluster, then waits until no write can be under way that does not
- * know of it, and only then removes. So nothing comes in behind its back.
+ * Whoever takes a request in works on it at once. A process in the background takes over what
+ * nobody has worked on for a while. An erasure suppresses first, here and in every other edge
+ * cluster, then waits until no write can be under way that does not know of it, and only then
+ * removes. So nothing comes in behind its back.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -71,7 +72,10 @@ export class PrivacyRequests {
     this.#parts = parts;
   }
 
-  /** Takes in a request, and begins to work on it. @throws QuiverError `insufficient-storage` when too many are kept */
+  /**
+   * Takes in a request, and begins to work on it. @throws QuiverError `insufficient-storage` when
+   * too many are kept
+   */
   async take(client: string, type: PrivacyType, identities: readonly VisitorId[]): Promise<PrivacyRequest> {
     const { requests, now } = this.#parts;
     const createdAt = now();
@@ -119,7 +123,10 @@ export class PrivacyRequests {
     await Promise.all(this.#working.values());
   }
 
-  /** Removes what names ids in this cluster, beside the profile. @returns what is still to be waited for */
+  /**
+   * Removes what names ids in this cluster, beside the profile. @returns what is still to be waited
+   * for
+   */
   async forget(client: string, ids: readonly VisitorId[]): Promise<string[]> {
     const { feed, merges, requests, forgetInBatches, suppressions } = this.#parts;
     await feed.eraseFrom(client, ids);

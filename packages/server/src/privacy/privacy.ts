@@ -1,4 +1,6 @@
-/** The parts of privacy, put together the same way wherever they are needed (contract section 22). */
+/**
+ * The parts of privacy, put together the same way wherever they are needed (contract section 22).
+ */
 
 import { suppressionStore } from '../storage/kept/suppression-store.ts';
 import type { RecordStore } from '../storage/record-store.ts';

@@ -1,4 +1,7 @@
-/** Made-up ids and values in place of real ones: the same for the same text within one recording, and no way back. */
+/**
+ * Made-up ids and values in place of real ones: the same for the same text within one recording,
+ * and no way back.
+ */
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { type IdKind, parseTntId } from '../domain/visitor-id.ts';
@@ -6,7 +9,10 @@ import { type IdKind, parseTntId } from '../domain/visitor-id.ts';
 export interface PseudonymsOptions {
   /** Whether ids stay as they are. */
   readonly keepsIds: boolean;
-  /** Whether the values of attributes, parameters and everything else that is not known to be harmless stay. */
+  /**
+   * Whether the values of attributes, parameters and everything else that is not known to be
+   * harmless stay.
+   */
   readonly keepsValues: boolean;
 }
 
@@ -15,7 +21,10 @@ export const TOKEN = 'redacted-token';
 
 export class Pseudonyms {
   readonly #options: PseudonymsOptions;
-  /** Of one recording, and kept nowhere: without it short ids could be guessed from what stands in their place. */
+  /**
+   * Of one recording, and kept nowhere: without it short ids could be guessed from what stands in
+   * their place.
+   */
   readonly #key = randomBytes(32);
   readonly #made = new Set<string>();
 
@@ -23,7 +32,9 @@ export class Pseudonyms {
     this.#options = options;
   }
 
-  /** An id of the same kind; the location hint of a tntId stays. What was made here stays as it is. */
+  /**
+   * An id of the same kind; the location hint of a tntId stays. What was made here stays as it is.
+   */
   id(kind: IdKind, id: string): string {
     if (this.#options.keepsIds || id === '' || this.#made.has(id)) return id;
     if (kind === 'customerId') return this.#keep(`customer-${this.#hex(`customerId ${id}`, 16)}`);

@@ -1,4 +1,6 @@
-/** The profiles that a recording shows to have been there before it began, as a seed of the sandbox. */
+/**
+ * The profiles that a recording shows to have been there before it began, as a seed of the sandbox.
+ */
 
 import { idsOfCall } from '../journal/call-ids.ts';
 import type { RouteName } from '../journal/journal-call.ts';
@@ -34,8 +36,8 @@ export function replyObject({ reply }: RecordedCall): JsonObject | undefined {
 }
 
 /**
- * Derives it: a profile that a fetch showed, or that took an update, before any call of the recording made it. Of its attributes
- * those count that changed before the recording began.
+ * Derives it: a profile that a fetch showed, or that took an update, before any call of the
+ * recording made it. Of its attributes those count that changed before the recording began.
  */
 export function seedOfRecording({ head, calls }: Recording): SeedProfile[] {
   const seed = new Map<string, SeedProfile>();

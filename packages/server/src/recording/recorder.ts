@@ -1,4 +1,7 @@
-/** `quiver record`: a server that forwards each call to another and keeps it, redacted (contract section 13). */
+/**
+ * `quiver record`: a server that forwards each call to another and keeps it, redacted (contract
+ * section 13).
+ */
 
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
@@ -58,7 +61,8 @@ export interface CallRecorder {
 /**
  * Starts it.
  *
- * @throws the system's error (rejects) when the file cannot be made, or is there, or when it cannot listen
+ * @throws the system's error (rejects) when the file cannot be made, or is there, or when it cannot
+ *   listen
  */
 export async function startRecorder(options: RecorderOptions): Promise<CallRecorder> {
   const { upstream, out, host, port, log, keepsIds, keepsValues } = options;
@@ -131,7 +135,10 @@ async function recorded(
   return { call, outgoing: { body: reply, status, headers: new HeaderLines(returned(response)) } };
 }
 
-/** Sends a new request with what the call said: one that is passed on as it came could be read in two ways. */
+/**
+ * Sends a new request with what the call said: one that is passed on as it came could be read in
+ * two ways.
+ */
 async function forwarded(
   upstream: string,
   { method, headers }: HttpRequest,

@@ -1,4 +1,7 @@
-/** The file of a recording: a line of JSON that says what it is, then one for each call, in the order of their answers. */
+/**
+ * The file of a recording: a line of JSON that says what it is, then one for each call, in the
+ * order of their answers.
+ */
 
 import { isJsonObject } from '../wire/json.ts';
 

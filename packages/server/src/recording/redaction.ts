@@ -1,7 +1,8 @@
 /**
  * Takes out of calls what must not be kept: tokens always, ids and values unless told otherwise.
  *
- * What is not known to be harmless counts as a value. So a parameter or member that this does not know is redacted, not kept.
+ * What is not known to be harmless counts as a value. So a parameter or member that this does not
+ * know is redacted, not kept.
  */
 
 import type { IdKind } from '../domain/visitor-id.ts';
@@ -33,7 +34,10 @@ const HARMLESS_MEMBERS: ReadonlySet<string> = new Set(
     'scope tokenType expiresIn submittedAt processedAt acceptedAt startedAt finishedAt'
   ).split(' '),
 );
-/** Members whose text names a visitor only behind an equals sign: `No profile found … with third party id=crm-1`. */
+/**
+ * Members whose text names a visitor only behind an equals sign:
+ * `No profile found … with third party id=crm-1`.
+ */
 const MESSAGES = new Set(['message']);
 const KIND_IN_MESSAGE: readonly (readonly [RegExp, IdKind])[] = [
   [/third party id$|mbox3rdPartyId$/, 'thirdPartyId'],
@@ -55,7 +59,10 @@ export class Redaction {
     return query === undefined ? redacted : `${redacted}?${this.#parameters(query)}`;
   }
 
-  /** A body of a request or a reply, by what it turns out to be. @param isBatch whether it is the file of a batch */
+  /**
+   * A body of a request or a reply, by what it turns out to be. @param isBatch whether it is the
+   * file of a batch
+   */
   body(text: string, isBatch = false): string {
     if (text === '') return text;
     if (isBatch) return this.#rows(text);
@@ -121,7 +128,10 @@ export class Redaction {
     return redacted === String(value) ? value : redacted;
   }
 
-  /** An attribute or a parameter, whose name says nothing of what it may be; a fetch has an object for each. */
+  /**
+   * An attribute or a parameter, whose name says nothing of what it may be; a fetch has an object
+   * for each.
+   */
   #attribute(name: string, value: unknown): unknown {
     const redacted = (text: string) => (TOKEN_NAME.test(name) ? TOKEN : this.#pseudonyms.value(text));
     if (typeof value !== 'object' || value === null) return redacted(String(value));

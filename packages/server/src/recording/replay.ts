@@ -1,4 +1,7 @@
-/** `quiver replay`: sends what was recorded to a sandbox, and says where it is answered differently (contract section 13). */
+/**
+ * `quiver replay`: sends what was recorded to a sandbox, and says where it is answered differently
+ * (contract section 13).
+ */
 
 import type { RunningSandbox } from '../sandbox/public-types.ts';
 import { startSandbox } from '../sandbox/start-sandbox.ts';
@@ -75,7 +78,10 @@ async function differencesOf(
 
 type Compare = (what: string, is: unknown, was: unknown) => void;
 
-/** What of the two replies must be the same. Times, request ids and content that Quiver does not choose are left out. */
+/**
+ * What of the two replies must be the same. Times, request ids and content that Quiver does not
+ * choose are left out.
+ */
 function compareReplies(call: RecordedCall, reply: string, stand: Standins, compare: Compare): void {
   const route = routeOf(call);
   const was = replyObject(call);

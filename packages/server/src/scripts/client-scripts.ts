@@ -1,8 +1,10 @@
 /**
- * The scripts of each client as a serving process goes by them: read from the store, kept in memory.
+ * The scripts of each client as a serving process goes by them: read from the store, kept in
+ * memory.
  *
- * Where the store counts changes in memory that all processes of a machine share, what is kept holds for as long as the count is
- * the one that it was read at. Over a network it holds for a quarter of a second, and is read anew beside the visits then.
+ * Where the store counts changes in memory that all processes of a machine share, what is kept
+ * holds for as long as the count is the one that it was read at. Over a network it holds for a
+ * quarter of a second, and is read anew beside the visits then.
  */
 
 import { MAX_ACTIVE_SCRIPTS, MAX_SCRIPTS, scriptNameProblem } from '../domain/script-rules.ts';
@@ -23,7 +25,10 @@ export interface ClientScriptsParts {
   readonly log: Log;
 }
 
-/** The scripts that run for a client, and each as it is kept: so an error is told to be of this very source. */
+/**
+ * The scripts that run for a client, and each as it is kept: so an error is told to be of this very
+ * source.
+ */
 export interface RunningScripts extends ScriptSet {
   readonly stored: readonly StoredScript[];
 }
@@ -148,7 +153,9 @@ export class ClientScripts {
     if (outcome === 'full') throw tooMany();
   }
 
-  /** Deletes a script; false when there is none of that name. What it has stored in profiles stays. */
+  /**
+   * Deletes a script; false when there is none of that name. What it has stored in profiles stays.
+   */
   async delete(client: string, name: string): Promise<boolean> {
     const outcome = await this.#change(client, name, () => undefined);
     if (outcome === 'unchanged') return false;

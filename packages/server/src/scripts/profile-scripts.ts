@@ -1,4 +1,7 @@
-/** The profile scripts of the clients of one process: what the server and a sandbox put together of this folder. */
+/**
+ * The profile scripts of the clients of one process: what the server and a sandbox put together of
+ * this folder.
+ */
 
 import { randomInt } from 'node:crypto';
 import type { Log } from '../log.ts';

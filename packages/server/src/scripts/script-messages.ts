@@ -41,8 +41,8 @@ export interface DoneJob {
 export const READY = 0;
 
 /**
- * Places in the memory that both threads share: which job runs scripts (0: none), which script of it (-1: any), how often a
- * script has begun, and the number of the thread for `thread-time.ts`.
+ * Places in the memory that both threads share: which job runs scripts (0: none), which script of
+ * it (-1: any), how often a script has begun, and the number of the thread for `thread-time.ts`.
  */
 export const RUNNING_JOB = 0;
 export const RUNNING_SCRIPT = 1;

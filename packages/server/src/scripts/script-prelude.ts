@@ -1,12 +1,13 @@
 /**
  * What a context of the script engine runs before any script: JavaScript for QuickJS, as text.
  *
- * It makes the members that scripts see (contract section 16), takes away what could make code out of text, and freezes all
- * that outlives a run. So nothing that one visitor's scripts do can be seen by the next visitor's: a script is a frozen
- * function without variables of its own outside of a call, and every object that it is given belongs to one visit.
+ * It makes the members that scripts see (contract section 16), takes away what could make code out
+ * of text, and freezes all that outlives a run. So nothing that one visitor's scripts do can be
+ * seen by the next visitor's: a script is a frozen function without variables of its own outside of
+ * a call, and every object that it is given belongs to one visit.
  *
- * The value is a function: `next(index)` is told before each run of a script, or before every so many. It returns `{ admit, run }`: `admit` takes a
- * compiled script, `run` takes the JSON of a job
+ * The value is a function: `next(index)` is told before each run of a script, or before every so
+ * many. It returns `{ admit, run }`: `admit` takes a compiled script, `run` takes the JSON of a job
  * and of how to run it, and returns that of the outcome.
  */
 export const SCRIPT_PRELUDE = String.raw`(function (next, bounds, isLeaky) {
@@ -149,7 +150,8 @@ const addressOf = (url) => {
   address.query = parts[3] || '';
   return freeze(address);
 };
-// Own members, below which the methods of the prototype are found; a name of a method stays the method.
+// Own members, below which the methods of the prototype are found; a name of a method stays the
+// method.
 const membersOf = (methods, members, pairs) => {
   const object = create(methods);
   if (pairs !== undefined) for (const [name, value] of pairs) if (!(name in methods)) object[name] = value;

@@ -1,4 +1,7 @@
-/** The profile scripts of a client over the Admin API (contract section 16, ours: Adobe documents no such routes). */
+/**
+ * The profile scripts of a client over the Admin API (contract section 16, ours: Adobe documents no
+ * such routes).
+ */
 
 import { MAX_SCRIPT_CODE, MAX_SCRIPT_NAME } from '../domain/script-rules.ts';
 import { QuiverError } from '../errors.ts';

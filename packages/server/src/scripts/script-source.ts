@@ -1,8 +1,9 @@
 /**
  * Reads the source of a profile script: the body of a function (contract section 16).
  *
- * It is parsed twice with acorn. Alone, so that what looks like the end of the function within the body is an error and not
- * a way out of it; then as it will be compiled, so that a body that does not fit its surroundings is refused with a line.
+ * It is parsed twice with acorn. Alone, so that what looks like the end of the function within the
+ * body is an error and not a way out of it; then as it will be compiled, so that a body that does
+ * not fit its surroundings is refused with a line.
  */
 
 import { type Node, parse } from 'acorn';
@@ -75,8 +76,8 @@ export function sourceProblemText({ line, rule }: SourceProblem): string {
 type AnyNode = Node & { readonly [member: string]: unknown };
 
 /**
- * The names of a source. Old scripts assign to variables that they never declare; as there are no globals to which such a
- * value could go, these variables are declared for them.
+ * The names of a source. Old scripts assign to variables that they never declare; as there are no
+ * globals to which such a value could go, these variables are declared for them.
  */
 class Names {
   readonly #declared = new Set<string>(SCRIPT_PARAMETERS);

@@ -1,4 +1,7 @@
-/** How often the scripts of each client ran and failed: counted in memory, added to the store every few seconds and at the end. */
+/**
+ * How often the scripts of each client ran and failed: counted in memory, added to the store every
+ * few seconds and at the end.
+ */
 
 import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';

@@ -1,4 +1,7 @@
-/** Runs a script on the profile of a visitor and stores nothing: for the person who writes it (contract section 16). */
+/**
+ * Runs a script on the profile of a visitor and stores nothing: for the person who writes it
+ * (contract section 16).
+ */
 
 import { listAttributes, NO_ATTRIBUTES } from '../domain/attributes.ts';
 import type { RequestFacts, ScriptValue } from '../domain/script-input.ts';
@@ -48,7 +51,8 @@ export class ScriptTests {
    * Runs a script once, for one mbox.
    *
    * @param sent the members of the request
-   * @throws QuiverError `bad-request` that names the member and the rule; `not-found` when the id names no profile
+   * @throws QuiverError `bad-request` that names the member and the rule; `not-found` when the id
+   *   names no profile
    */
   async run(client: string, name: string, source: string, sent: JsonObject): Promise<ScriptTested> {
     requireScriptName(name);

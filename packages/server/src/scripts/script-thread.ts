@@ -1,4 +1,7 @@
-/** Starts the thread in which scripts run, from the sources, from the built files, or out of a single executable. */
+/**
+ * Starts the thread in which scripts run, from the sources, from the built files, or out of a
+ * single executable.
+ */
 
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';

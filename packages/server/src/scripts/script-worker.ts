@@ -1,6 +1,6 @@
 /**
- * The thread in which profile scripts run. The serving thread ends it when a script hangs in it (`script-runner.ts`); what
- * the engine can stop by itself is dealt with here:
+ * The thread in which profile scripts run. The serving thread ends it when a script hangs in it
+ * (`script-runner.ts`); what the engine can stop by itself is dealt with here:
  *
  *   what happens                        what follows
  *   ----------------------------------  ------------------------------------------------------------------

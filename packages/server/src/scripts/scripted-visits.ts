@@ -1,10 +1,11 @@
 /**
- * Visits with the profile scripts of the client (contract section 16): the scripts run on what the visit would act on, and what
- * they return is stored in the step that stores the visit.
+ * Visits with the profile scripts of the client (contract section 16): the scripts run on what the
+ * visit would act on, and what they return is stored in the step that stores the visit.
  *
- * Scripts run in another thread, so the profile may change while they do. What they were given is compared in the step that
- * stores; when the profile is another by then, nothing is stored and they run again. Visits of one visitor that come to this
- * process at the same time take turns, so that they do not keep one another from it.
+ * Scripts run in another thread, so the profile may change while they do. What they were given is
+ * compared in the step that stores; when the profile is another by then, nothing is stored and they
+ * run again. Visits of one visitor that come to this process at the same time take turns, so that
+ * they do not keep one another from it.
  */
 
 import type { WriteMoment } from '../domain/lifetime.ts';

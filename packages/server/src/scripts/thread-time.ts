@@ -1,6 +1,6 @@
 /**
- * How much processor time a thread has had. On a busy machine a thread may stand still for a while without doing anything wrong,
- * so a script is judged by this and not by the clock.
+ * How much processor time a thread has had. On a busy machine a thread may stand still for a while
+ * without doing anything wrong, so a script is judged by this and not by the clock.
  */
 
 import { readFileSync, readlinkSync } from 'node:fs';
@@ -15,8 +15,9 @@ export function ownThread(): number {
 }
 
 /**
- * Milliseconds of processor time that a thread of this process has had; where the system does not say, or the thread is gone,
- * what a clock says. Of meaning only beside another value of the same thread. Costs some ten microseconds.
+ * Milliseconds of processor time that a thread of this process has had; where the system does not
+ * say, or the thread is gone, what a clock says. Of meaning only beside another value of the same
+ * thread. Costs some ten microseconds.
  */
 export function threadTime(thread: number): number {
   if (thread === 0) return performance.now();

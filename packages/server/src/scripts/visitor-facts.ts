@@ -1,4 +1,7 @@
-/** What Quiver knows of a visitor at a visit, as scripts see it: the built-ins of contract sections 14 to 17. */
+/**
+ * What Quiver knows of a visitor at a visit, as scripts see it: the built-ins of contract sections
+ * 14 to 17.
+ */
 
 import type { PackedAttributes } from '../domain/attributes.ts';
 import { listCustomerAttributes } from '../domain/customer-attributes.ts';

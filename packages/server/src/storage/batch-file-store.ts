@@ -1,10 +1,13 @@
 /**
- * The storage contract of the files of accepted batches: a file is whole and durable before its batch is queued, and stays until it is removed.
- * It is stored packed, however it was sent. Whoever applies a batch can read it, whichever process
- * took it in. Errors are as in `profile-store.ts`.
+ * The storage contract of the files of accepted batches: a file is whole and durable before its
+ * batch is queued, and stays until it is removed. It is stored packed, however it was sent. Whoever
+ * applies a batch can read it, whichever process took it in. Errors are as in `profile-store.ts`.
  */
 
-/** Reads the bytes of a file, as they were sent and unpacked, from `start` to `end`, the end not included. */
+/**
+ * Reads the bytes of a file, as they were sent and unpacked, from `start` to `end`, the end not
+ * included.
+ */
 export type ReadBytes = (start: number, end: number) => AsyncIterable<Uint8Array>;
 
 /** A file that is being received. */

@@ -31,7 +31,10 @@ export type StepPart = Pick<BatchStep, 'moment' | 'isLast' | 'failures' | 'appli
   readonly updates: { readonly length: number };
 };
 
-/** The batch after a step or a part of one. @param unapplied the rows of it that were not applied here */
+/**
+ * The batch after a step or a part of one. @param unapplied the rows of it that were not applied
+ * here
+ */
 export function batchAfter(batch: Batch, step: StepPart, unapplied: readonly FailedRow[]): Batch {
   const { progress } = batch;
   const { moment, isLast, updates, failures, appliedElsewhere } = step;

@@ -1,5 +1,6 @@
 /**
- * The storage contract of batches: what was accepted, how far each has come, which rows failed and why.
+ * The storage contract of batches: what was accepted, how far each has come, which rows failed and
+ * why.
  *
  *   state      what holds                                        what moves it
  *   ---------  ------------------------------------------------  ------------------------------------------------
@@ -8,9 +9,9 @@
  *   stuck      as running, with the reason; later batches wait   `retry` → running
  *   complete   every row was consumed                            seven days → gone
  *
- * A step applies its rows and moves the progress in one stroke, so that after a crash no row is missed and none is applied twice.
- * Batches of one client go in the order they were accepted; one holder of the client's lease works at a time. Errors and durability
- * are as in `profile-store.ts`.
+ * A step applies its rows and moves the progress in one stroke, so that after a crash no row is
+ * missed and none is applied twice. Batches of one client go in the order they were accepted; one
+ * holder of the client's lease works at a time. Errors and durability are as in `profile-store.ts`.
  */
 
 import type { WriteMoment } from '../domain/lifetime.ts';
@@ -21,7 +22,10 @@ import type { BatchRows, RowCollector } from './batch-rows.ts';
 export type BatchVersion = 'v1' | 'v2';
 export type BatchState = 'waiting' | 'running' | 'complete' | 'stuck';
 
-/** How far a batch has come: the place after the last row consumed, and what became of the rows before it. */
+/**
+ * How far a batch has come: the place after the last row consumed, and what became of the rows
+ * before it.
+ */
 export interface BatchProgress {
   /** Bytes from the beginning of the unpacked file. */
   readonly offset: number;
@@ -101,7 +105,10 @@ export interface BatchStep {
 /** What became of a row. */
 export type RowOutcome = 'applied' | 'not-found' | 'too-large';
 
-/** Rows of a batch of another edge cluster, whose profiles live here; such a batch is not queued here. */
+/**
+ * Rows of a batch of another edge cluster, whose profiles live here; such a batch is not queued
+ * here.
+ */
 export interface ForeignRows {
   readonly client: string;
   /** The number of the cluster that has the batch. */
@@ -123,7 +130,10 @@ export interface BatchStore {
   /** The batches of a client, newest first. */
   list(client: string, limit: number): Promise<Batch[]>;
 
-  /** Which of the clients have a batch queued, stuck or not. One look at all of them: there may be thousands, and most idle. */
+  /**
+   * Which of the clients have a batch queued, stuck or not. One look at all of them: there may be
+   * thousands, and most idle.
+   */
   queued(clients: readonly string[]): Promise<string[]>;
 
   /** The batch whose turn it is, stuck or not; undefined when all are complete. */
@@ -148,20 +158,24 @@ export interface BatchStore {
    *
    * @returns the batch as it is now; `out-of-turn` when another holds the lease or the progress is not where the step begins:
    *   then nothing was applied
-   * @throws QuiverError `unavailable` when the store cannot be reached for now: the same step can be applied whenever it can
+   * @throws QuiverError `unavailable` when the store cannot be reached for now: the same step can
+   *   be applied whenever it can
    */
   apply(step: BatchStep): Promise<Batch | 'out-of-turn'>;
 
   /**
-   * Applies rows of a batch of another cluster, to profiles that are there. Rows that come again, alone or among others, are not applied
-   * again, for seven days; those that found no profile are tried again.
+   * Applies rows of a batch of another cluster, to profiles that are there. Rows that come again,
+   * alone or among others, are not applied again, for seven days; those that found no profile are
+   * tried again.
    */
   applyForeign(rows: ForeignRows): Promise<RowOutcome[]>;
 
   /** Marks a batch that cannot go on. */
   giveUp(client: string, id: string, reason: string): Promise<void>;
 
-  /** Lets a stuck batch go on from where it is; false when there is none of that id that is stuck. */
+  /**
+   * Lets a stuck batch go on from where it is; false when there is none of that id that is stuck.
+   */
   retry(client: string, id: string): Promise<boolean>;
 
   /** The failed rows of a batch in the order of the file, from line `fromLine` on. */
@@ -171,10 +185,11 @@ export interface BatchStore {
   dropFailures(client: string, id: string, lines: readonly number[]): Promise<void>;
 
   /**
-   * Removes completed batches that were accepted before, with their failed rows, in one small step: at most `limit` batches and failed
-   * rows together. From its first step on a batch is unknown.
+   * Removes completed batches that were accepted before, with their failed rows, in one small step:
+   * at most `limit` batches and failed rows together. From its first step on a batch is unknown.
    *
-   * @returns the batches of which nothing is left now, and whether a further step would find something to remove
+   * @returns the batches of which nothing is left now, and whether a further step would find
+   *   something to remove
    */
   expire(
     client: string,

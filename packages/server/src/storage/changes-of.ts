@@ -1,4 +1,7 @@
-/** Which changes a write comes to, in the order in which a feed tells them; the same for every engine. */
+/**
+ * Which changes a write comes to, in the order in which a feed tells them; the same for every
+ * engine.
+ */
 
 import {
   type AttributeSettings,
@@ -63,7 +66,10 @@ export function changesOfLinking(origin: ChangeOrigin, linking: LinkingChanges):
   return changes;
 }
 
-/** Names of what a visit has set: its settings, and when the first session began where that was not known. */
+/**
+ * Names of what a visit has set: its settings, and when the first session began where that was not
+ * known.
+ */
 export function visitedNames(settings: AttributeSettings, linked: PackedAttributes): string[] {
   const names = [...settings.keys()];
   const isFirst = !settings.has(FIRST_SESSION_START) && !hasAttribute(linked, FIRST_SESSION_START);

@@ -1,4 +1,7 @@
-/** Cursors of a change feed: the id of the feed, and the number of the change that the cursor stands behind. */
+/**
+ * Cursors of a change feed: the id of the feed, and the number of the change that the cursor stands
+ * behind.
+ */
 
 import { randomBytes } from 'node:crypto';
 
@@ -14,7 +17,9 @@ export function feedCursor(id: string, number: number): string {
   return `${id}-${number}`;
 }
 
-/** The number in a cursor of the feed `id`; `gone` in that of another, `malformed` in what is none. */
+/**
+ * The number in a cursor of the feed `id`; `gone` in that of another, `malformed` in what is none.
+ */
 export function numberOfCursor(cursor: string, id: string): number | 'gone' | 'malformed' {
   const [, of, number] = /^([0-9a-f]{12})-([0-9]{1,15})$/.exec(cursor) ?? [];
   if (of === undefined) return 'malformed';

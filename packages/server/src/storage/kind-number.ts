@@ -1,4 +1,7 @@
-/** The number under which a store keeps a kind of id: it stays what it is, whichever kinds come or how strong they are. */
+/**
+ * The number under which a store keeps a kind of id: it stays what it is, whichever kinds come or
+ * how strong they are.
+ */
 
 import type { IdKind } from '../domain/visitor-id.ts';
 
@@ -12,7 +15,9 @@ export const KIND_NUMBER: Readonly<Record<IdKind, number>> = {
   customerId: 3,
 };
 
-/** The kind that a store keeps under a number. @throws RangeError for one that no Quiver has written */
+/**
+ * The kind that a store keeps under a number. @throws RangeError for one that no Quiver has written
+ */
 export function kindOfNumber(number: number): IdKind {
   const kind = KINDS[number];
   if (kind === undefined) throw new RangeError(`a stored id has the unknown kind ${number}`);

@@ -1,6 +1,7 @@
 /**
- * The files of batches as they are stored: parts of 256 KiB, each packed with gzip on its own. A part can be read without those before
- * it, so a batch that resumes far into its file, or a single failed row, costs one part and not the whole file.
+ * The files of batches as they are stored: parts of 256 KiB, each packed with gzip on its own. A
+ * part can be read without those before it, so a batch that resumes far into its file, or a single
+ * failed row, costs one part and not the whole file.
  */
 
 import { promisify } from 'node:util';
@@ -8,14 +9,20 @@ import { gunzip, gzip } from 'node:zlib';
 
 /** Bytes of a part before it is packed; the last part of a file may be shorter. */
 const PART_BYTES = 256 * 1024;
-/** The fastest: rows of text shrink to about a fifth with it, and the next levels save little and take twice as long. */
+/**
+ * The fastest: rows of text shrink to about a fifth with it, and the next levels save little and
+ * take twice as long.
+ */
 const LEVEL = 1;
 
 // Both work on the thread pool and keep nobody waiting who is served by this thread.
 const pack = promisify<Buffer, { level: number }, Buffer>(gzip);
 const unpack = promisify<Buffer, { maxOutputLength: number; chunkSize: number }, Buffer>(gunzip);
 
-/** Cuts a file into parts as it streams by and packs them. Takes one part of memory, however long the file is. */
+/**
+ * Cuts a file into parts as it streams by and packs them. Takes one part of memory, however long
+ * the file is.
+ */
 export class PartPacker {
   readonly #keep: (packed: Buffer) => Promise<void>;
   readonly #part = Buffer.allocUnsafe(PART_BYTES);
@@ -49,7 +56,10 @@ export class PartPacker {
   }
 }
 
-/** Reads a packed file by the bytes of the unpacked one. Keeps the part that was read last, for rows mostly lie in order. */
+/**
+ * Reads a packed file by the bytes of the unpacked one. Keeps the part that was read last, for rows
+ * mostly lie in order.
+ */
 export class PackedParts {
   readonly #load: (place: number) => Promise<Buffer | undefined>;
   #last: { readonly place: number; readonly part: Buffer } | undefined;
@@ -60,9 +70,11 @@ export class PackedParts {
   }
 
   /**
-   * Reads from the byte `start` to the byte `end`, which is not included, or to the end of the file.
+   * Reads from the byte `start` to the byte `end`, which is not included, or to the end of the
+   * file.
    *
-   * @throws what `load` throws; an Error with a `code` of zlib (`Z_DATA_ERROR`) for a part that was damaged
+   * @throws what `load` throws; an Error with a `code` of zlib (`Z_DATA_ERROR`) for a part that was
+   *   damaged
    */
   async *read(start: number, end = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array, void, undefined> {
     for (let place = Math.floor(start / PART_BYTES); place * PART_BYTES < end; place += 1) {

@@ -69,7 +69,10 @@ export class PlainRows implements RowCollector {
   }
 }
 
-/** The rows without those of suppressed ids (contract section 22); the very same where there are none. */
+/**
+ * The rows without those of suppressed ids (contract section 22); the very same where there are
+ * none.
+ */
 export function withoutSuppressed(
   rows: BatchRows,
   isSuppressed: ((id: VisitorId) => boolean) | undefined,

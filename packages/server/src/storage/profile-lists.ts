@@ -1,7 +1,9 @@
 /**
- * The storage contract of looking at all profiles of a client: pages for people, and whole exports (contract section 21).
+ * The storage contract of looking at all profiles of a client: pages for people, and whole exports
+ * (contract section 21).
  *
- * Nothing here changes a profile. Expired profiles are left out. Errors are as in `profile-store.ts`.
+ * Nothing here changes a profile. Expired profiles are left out. Errors are as in
+ * `profile-store.ts`.
  */
 
 import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
@@ -60,15 +62,18 @@ export interface ProfileLists {
   /**
    * A page of the profiles of a client.
    *
-   * @throws QuiverError `bad-request` for a cursor that is not one, or that belongs to another query or another cluster
+   * @throws QuiverError `bad-request` for a cursor that is not one, or that belongs to another
+   *   query or another cluster
    */
   page(client: string, query: ListQuery, now: number): Promise<ListPage>;
 
   /**
-   * Keeps the profiles of all clients as they are at this moment, as far as the engine can (contract section 21).
+   * Keeps the profiles of all clients as they are at this moment, as far as the engine can
+   * (contract section 21).
    *
    * @returns the name of the snapshot
-   * @throws QuiverError `insufficient-storage`; `unavailable` when as many are being read as there may be
+   * @throws QuiverError `insufficient-storage`; `unavailable` when as many are being read as there
+   *   may be
    */
   takeSnapshot(): Promise<string>;
 
@@ -76,7 +81,8 @@ export interface ProfileLists {
    * Some profiles of a snapshot; every call keeps it alive for another five minutes.
    *
    * @param after a position of it; undefined at the beginning
-   * @throws QuiverError `not-found` when there is no such snapshot any more; `bad-request` for a position that is none
+   * @throws QuiverError `not-found` when there is no such snapshot any more; `bad-request` for a
+   *   position that is none
    */
   readSnapshot(client: string, snapshot: string, after: string | undefined, now: number): Promise<ExportStep>;
 }

@@ -1,4 +1,7 @@
-/** The data folder was written by another version of Quiver: this one refuses to start rather than misread it. */
+/**
+ * The data folder was written by another version of Quiver: this one refuses to start rather than
+ * misread it.
+ */
 export class StoreFormatError extends Error {
   override readonly name = 'StoreFormatError';
   /** The exit code of `quiver serve` for this cause alone. */

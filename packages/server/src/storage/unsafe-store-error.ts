@@ -1,4 +1,7 @@
-/** The store would lose what it has acknowledged; nothing was opened. The message names what is amiss. */
+/**
+ * The store would lose what it has acknowledged; nothing was opened. The message names what is
+ * amiss.
+ */
 export class UnsafeStoreError extends Error {
   override readonly name = 'UnsafeStoreError';
 }

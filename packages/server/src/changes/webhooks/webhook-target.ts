@@ -94,7 +94,10 @@ export class WebhookTarget {
     }
   }
 
-  /** The address to connect to. @throws Error when the name leads to an address that may not be reached */
+  /**
+   * The address to connect to. @throws Error when the name leads to an address that may not be
+   * reached
+   */
   async #addressOf(host: string): Promise<string> {
     const addresses = isIP(host) ? [host] : (await lookup(host, { all: true })).map(({ address }) => address);
     for (const address of addresses) {

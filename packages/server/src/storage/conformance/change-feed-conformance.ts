@@ -1,6 +1,6 @@
 /**
- * What every engine owes to the feed of `change-feed.ts`, as tests, and a follower that knows a store by its feed alone. Nothing here
- * knows which engine it is.
+ * What every engine owes to the feed of `change-feed.ts`, as tests, and a follower that knows a
+ * store by its feed alone. Nothing here knows which engine it is.
  */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -53,7 +53,10 @@ function pageOf(page: Awaited<ReturnType<ChangeFeed['read']>>): FeedPage {
 
 const keyOf = ({ kind, value }: VisitorId) => `${kind} ${value}`;
 
-/** A copy of one client's profiles that is made of nothing but the feed, and of how the profiles stand that it names. */
+/**
+ * A copy of one client's profiles that is made of nothing but the feed, and of how the profiles
+ * stand that it names.
+ */
 export class Follower {
   readonly #stores: Stores;
   readonly #client: string;

@@ -1,6 +1,6 @@
 /**
- * Random operations on an engine and on the plain model, compared after every step. A failure prints the seed; with
- * `QUIVER_TEST_SEED=<seed>` the very same run comes back.
+ * Random operations on an engine and on the plain model, compared after every step. A failure
+ * prints the seed; with `QUIVER_TEST_SEED=<seed>` the very same run comes back.
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -117,8 +117,8 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 const STEPS_PER_FOLLOW = 4;
 
 /**
- * Every operation of `steps` on both; after each the answers and all that can be read must be alike. Where the stores keep a feed,
- * what follows it must be alike at the end.
+ * Every operation of `steps` on both; after each the answers and all that can be read must be
+ * alike. Where the stores keep a feed, what follows it must be alike at the end.
  */
 async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
   const store = stores.profiles;
@@ -136,7 +136,8 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
     for (const follower of followers) await follower.follow(now);
   };
   for (const { operation: op, elapse, lifetimeDays, client } of steps) {
-    // Whether what has expired comes back when the clock is set back behind its expiry depends on what was swept by then, and may.
+    // Whether what has expired comes back when the clock is set back behind its expiry depends on
+    // what was swept by then, and may.
     const wouldRevive = elapse < 0 && [0, 1, 2].some((ms) => expiries.has(now - ms));
     if (!wouldRevive) now += elapse;
     const moment = at(now, lifetimeDays);
@@ -182,7 +183,9 @@ interface BatchOperation {
   readonly create: boolean;
 }
 
-/** A batch of one step, from its queue to its end; what became of each row, as far as a batch tells. */
+/**
+ * A batch of one step, from its queue to its end; what became of each row, as far as a batch tells.
+ */
 async function applyBatch(
   batches: BatchStore,
   client: string,
@@ -256,7 +259,10 @@ async function compareReads(
   }
 }
 
-/** The test framework words a difference well and takes its time; so it is asked only when there is one. */
+/**
+ * The test framework words a difference well and takes its time; so it is asked only when there is
+ * one.
+ */
 function expectAlike(found: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(found, expected)) expect(found).toEqual(expected);
 }

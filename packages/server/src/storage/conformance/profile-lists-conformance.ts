@@ -1,4 +1,7 @@
-/** What every engine owes to the contract of lists and exports (`profile-lists.ts`, contract section 21), as tests. */
+/**
+ * What every engine owes to the contract of lists and exports (`profile-lists.ts`, contract section
+ * 21), as tests.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { VisitorId } from '../../domain/visitor-id.ts';
@@ -28,7 +31,10 @@ const ALL: ListQuery = {
 const HEX = '4c1fd1a0c6b34f2b9d0f3a5e8b7c6d2';
 const text = ({ kind, value }: VisitorId) => `${kind}:${value}`;
 
-/** @param isOrdered whether without a prefix what was written last comes first, and no page has more than its limit */
+/**
+ * @param isOrdered whether without a prefix what was written last comes first, and no page has more
+ * than its limit
+ */
 export function describeProfileLists(
   engine: string,
   makePlace: () => Promise<StorePlace>,

@@ -1,6 +1,6 @@
 /**
- * What every engine owes to the storage contract, as tests. An engine's own test file calls {@link describeProfileStore} with a way to
- * open it; nothing here knows which engine it is.
+ * What every engine owes to the storage contract, as tests. An engine's own test file calls
+ * {@link describeProfileStore} with a way to open it; nothing here knows which engine it is.
  */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -13,7 +13,10 @@ import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
 import { attributesIn } from './attributes-in.ts';
 
-/** One place where a store lives; `open` may be called several times, for several processes' worth of handles. */
+/**
+ * One place where a store lives; `open` may be called several times, for several processes' worth
+ * of handles.
+ */
 export interface StorePlace {
   open(limits?: ProfileLimits): Promise<Stores>;
   /** Closes what was opened and removes every trace. */

@@ -1,4 +1,7 @@
-/** What every engine owes to the state of a visitor: it is kept, merged, moved and removed with the profile (contract sections 14 and 15). */
+/**
+ * What every engine owes to the state of a visitor: it is kept, merged, moved and removed with the
+ * profile (contract sections 14 and 15).
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listAttributes, listState } from '../../domain/attributes.ts';

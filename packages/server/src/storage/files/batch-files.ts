@@ -1,8 +1,9 @@
 /**
- * The files of accepted batches in the data folder: the contract of `storage/batch-file-store.ts` for processes of one machine.
+ * The files of accepted batches in the data folder: the contract of `storage/batch-file-store.ts`
+ * for processes of one machine.
  *
- * A file is its packed parts one after another (`gzip -dc` reads it), then the length of each part, then the number of parts; these are
- * unsigned numbers of four bytes, the lowest first.
+ * A file is its packed parts one after another (`gzip -dc` reads it), then the length of each part,
+ * then the number of parts; these are unsigned numbers of four bytes, the lowest first.
  */
 
 import { randomBytes } from 'node:crypto';

@@ -66,7 +66,10 @@ export function isAuditCursor(text: string): boolean {
   return /^[0-9]{15}-[0-9a-f]{1,32}$/.test(text);
 }
 
-/** @param most how many entries a client may have; {@link MAX_AUDIT_ENTRIES} by default, less in tests */
+/**
+ * @param most how many entries a client may have; {@link MAX_AUDIT_ENTRIES} by default, less in
+ * tests
+ */
 export function auditStore(records: RecordStore, most = MAX_AUDIT_ENTRIES): AuditStore {
   const kind = { ...AUDIT, most };
 

@@ -1,6 +1,6 @@
 /**
- * The sources of customer attributes that a client has uploaded (contract section 17). Errors and durability are those of
- * `record-store.ts`.
+ * The sources of customer attributes that a client has uploaded (contract section 17). Errors and
+ * durability are those of `record-store.ts`.
  */
 
 import type { SourceIds } from '../../domain/customer-attributes.ts';
@@ -36,7 +36,8 @@ export interface CustomerSourceStore {
   /**
    * Notes an upload. What the ids of a source are is said by its first.
    *
-   * @returns the source as it is then, whose ids may be others; `full` when the client has {@link MAX_CUSTOMER_SOURCES} others
+   * @returns the source as it is then, whose ids may be others; `full` when the client has
+   *   {@link MAX_CUSTOMER_SOURCES} others
    */
   note(client: string, upload: Omit<CustomerSource, 'createdAt'>): Promise<CustomerSource | 'full'>;
 }

@@ -1,4 +1,7 @@
-/** Requests for privacy and how far each is (contract section 22). Errors and durability are those of `record-store.ts`. */
+/**
+ * Requests for privacy and how far each is (contract section 22). Errors and durability are those
+ * of `record-store.ts`.
+ */
 
 import type { IdKind, VisitorId } from '../../domain/visitor-id.ts';
 import type { RecordKind, RecordStore } from '../record-store.ts';

@@ -1,9 +1,10 @@
 /**
- * The ids of which nothing is to be stored, as keyed hashes (contract section 22). Errors and durability are those of
- * `record-store.ts`.
+ * The ids of which nothing is to be stored, as keyed hashes (contract section 22). Errors and
+ * durability are those of `record-store.ts`.
  *
- * Hashes lie in 64 records a client, by their first character, so that all of them are read with one call. Of each the last
- * decision is kept, also that it is suppressed no more: another edge cluster may know an older one.
+ * Hashes lie in 64 records a client, by their first character, so that all of them are read with
+ * one call. Of each the last decision is kept, also that it is suppressed no more: another edge
+ * cluster may know an older one.
  */
 
 import { QuiverError } from '../../errors.ts';
@@ -35,7 +36,10 @@ const CLIENTS: RecordKind = { name: 'suppressing-clients', owner: 'server', purp
 export interface SuppressionStore {
   /** As of {@link RecordStore.counter}. */
   readonly changes: (() => number) | undefined;
-  /** All decisions of a client, by the first character of the hash, as texts that {@link readSuppressions} reads. */
+  /**
+   * All decisions of a client, by the first character of the hash, as texts that
+   * {@link readSuppressions} reads.
+   */
   all(client: string): Promise<ReadonlyMap<string, string>>;
   /**
    * Adds decisions; an older one of the same hash gives way.

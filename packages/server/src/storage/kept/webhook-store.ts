@@ -63,14 +63,20 @@ export interface DeadLetter {
 export interface WebhookStore {
   list(client: string): Promise<Webhook[]>;
   find(client: string, id: string): Promise<Webhook | undefined>;
-  /** Adds one that sends what comes behind a cursor; false when there are {@link MAX_WEBHOOKS} already. */
+  /**
+   * Adds one that sends what comes behind a cursor; false when there are {@link MAX_WEBHOOKS}
+   * already.
+   */
   add(client: string, webhook: Webhook, cursor: string): Promise<boolean>;
   /** Changes one as it is now; undefined when there is none. */
   change(client: string, id: string, change: (webhook: Webhook) => Webhook): Promise<Webhook | undefined>;
   /** Removes one with all that belongs to it; false when there is none. */
   remove(client: string, id: string): Promise<boolean>;
   progress(client: string, id: string): Promise<WebhookProgress | undefined>;
-  /** Changes the progress as it is now; what is undefined, or `change` gives undefined for, is left alone. */
+  /**
+   * Changes the progress as it is now; what is undefined, or `change` gives undefined for, is left
+   * alone.
+   */
   advance(
     client: string,
     id: string,

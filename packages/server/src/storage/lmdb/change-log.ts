@@ -1,6 +1,6 @@
 /**
- * The change feed of the embedded store: what the profile store changes is written, in the same transaction, behind all changes
- * before it (contract section 18).
+ * The change feed of the embedded store: what the profile store changes is written, in the same
+ * transaction, behind all changes before it (contract section 18).
  *
  *   `changes`   number of its first change (48 bits) → block (`change-bytes.ts`)
  *   `meta`      `feed` → id of the feed (six random bytes), the number that its first change has or will have
@@ -8,9 +8,9 @@
  *   off   `feed` is not there; nothing is written, and blocks of an earlier feed are removed in small steps
  *   on    every process that writes profiles writes changes, whatever it was started with: the store says so, not the process
  *
- * A change has its number for good. Numbers rise by one over all clients, so a cursor is the id and a number. Whenever a feed is
- * turned on it gets another id: a reader whose cursor is from before the gap is told. The newest block is never removed, for
- * the next number is read from it.
+ * A change has its number for good. Numbers rise by one over all clients, so a cursor is the id and
+ * a number. Whenever a feed is turned on it gets another id: a reader whose cursor is from before
+ * the gap is told. The newest block is never removed, for the next number is read from it.
  */
 
 import type { Change } from '../../domain/change.ts';
@@ -24,7 +24,9 @@ import { lengthOfLast, putLast, type Table, treePages } from './lmdb-internals.t
 import { idKey, numberKey, ReusedKey } from './lmdb-keys.ts';
 
 const FEED_KEY = Buffer.from('feed');
-/** Blocks that one step of upkeep removes, and of which one read or erasure looks into at a time. */
+/**
+ * Blocks that one step of upkeep removes, and of which one read or erasure looks into at a time.
+ */
 const BLOCKS_PER_STEP = 64;
 
 /** What changes may take when space is scarce: profiles need it more. */
@@ -72,7 +74,10 @@ export class ChangeLog implements ChangeFeed {
     });
   }
 
-  /** Makes every cursor that was ever given one of another feed: the store is no longer what its readers have followed. */
+  /**
+   * Makes every cursor that was ever given one of another feed: the store is no longer what its
+   * readers have followed.
+   */
   renew(): Promise<void> {
     return this.#environment.writeUpkeep(() => {
       if (this.#state() !== undefined) this.#begin();

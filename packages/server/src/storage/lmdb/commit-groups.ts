@@ -1,5 +1,6 @@
 /**
- * Writes that share a commit: what is asked for while one is under way is done in the next, in one transaction of the engine.
+ * Writes that share a commit: what is asked for while one is under way is done in the next, in one
+ * transaction of the engine.
  *
  *   a work    waiting → its group's transaction runs it → settled when the commit is out
  *   a group   begins when the commit before it is out, and takes what waits when the engine gives it the turn
@@ -7,7 +8,8 @@
  *             What waits is refused with nothing changed, what was run is unknown, and what comes is refused at once; until the
  *             engine gives the turn again or the commit is out
  *
- * The engine would gather works by itself, at the price of a promise and a step of its own for each.
+ * The engine would gather works by itself, at the price of a promise and a step of its own for
+ * each.
  */
 
 import { QuiverError } from '../../errors.ts';
@@ -16,12 +18,21 @@ const RETRY = { headers: { 'retry-after': '1' } };
 
 /** The most works of one commit, so that the first of them does not wait long for the last. */
 export const MAX_GROUP = 256;
-/** After so many milliseconds the rest of a group is left to the next: other processes wait for their turn. */
+/**
+ * After so many milliseconds the rest of a group is left to the next: other processes wait for
+ * their turn.
+ */
 const GROUP_MS = 20;
 
-/** How long a work may take before writes are refused, in milliseconds. A disk may take seconds for one commit. */
+/**
+ * How long a work may take before writes are refused, in milliseconds. A disk may take seconds for
+ * one commit.
+ */
 const LIMIT_MS = 5000;
-/** A timer this much too late says that this process was stopped itself: what it waits for may have happened meanwhile. */
+/**
+ * A timer this much too late says that this process was stopped itself: what it waits for may have
+ * happened meanwhile.
+ */
 const LATE_MS = 500;
 
 /** What a stalled group was doing: it waits for its turn, or for its commit to be on disk. */
@@ -34,7 +45,10 @@ export interface CommitGroupsOptions {
   readonly onStall?: (at: StalledAt) => void;
 }
 
-/** Runs a function in one write transaction; resolves when its commit is on disk, rejects when nothing of it is. */
+/**
+ * Runs a function in one write transaction; resolves when its commit is on disk, rejects when
+ * nothing of it is.
+ */
 export type Transact = (run: () => void) => Promise<unknown>;
 
 export class CommitGroups {
@@ -51,7 +65,9 @@ export class CommitGroups {
   #watchdog: NodeJS.Timeout | undefined;
   #isStalled = false;
 
-  /** @param refusal what a caller gets when the engine has refused the commit; made anew for each */
+  /**
+   * @param refusal what a caller gets when the engine has refused the commit; made anew for each
+   */
   constructor(transact: Transact, refusal: (cause: unknown) => unknown, options: CommitGroupsOptions = {}) {
     this.#transact = transact;
     this.#refusal = refusal;
@@ -65,9 +81,11 @@ export class CommitGroups {
   }
 
   /**
-   * Does `work` in the next commit and returns its result once that is on disk. Works are done in the order in which they came.
+   * Does `work` in the next commit and returns its result once that is on disk. Works are done in
+   * the order in which they came.
    *
-   * One that throws rejects its own caller alone, and what it has written by then stays: it decides first and writes last.
+   * One that throws rejects its own caller alone, and what it has written by then stays: it decides
+   * first and writes last.
    *
    * @throws QuiverError `unavailable` when its turn does not come in time, nothing is changed then; `unknown` when its commit is not out
    *   in time

@@ -1,5 +1,6 @@
 /**
- * The records of all profiles, one behind the other in the order of their changes, and which entry counts for each key.
+ * The records of all profiles, one behind the other in the order of their changes, and which entry
+ * counts for each key.
  *
  *   `records`   number (48 bits, rising by one) → entry (`record-entry.ts`)
  *   `index`     key → number (`record-index.ts`), as of the last merge
@@ -12,12 +13,14 @@
  *   is in the index its key leads to it; a later entry of the key → superseded
  *   is superseded   nobody reads it again, unless a delta is based on it; cleaning its segment → gone
  *
- * To append costs a few bytes of a page that is written anyway. To keep the index would cost a page of its own for each key, so the
- * index gets many keys at a time, in its own order (`index-merger.ts`). What each process knows of the entries above `merged` is in
+ * To append costs a few bytes of a page that is written anyway. To keep the index would cost a page
+ * of its own for each key, so the index gets many keys at a time, in its own order
+ * (`index-merger.ts`). What each process knows of the entries above `merged` is in
  * `entry-views.ts`.
  *
- * Traded: a look into memory before the index, and that memory ({@link EntryLogOptions} bounds it), for a small part of the writes.
- * When the memory is full an entry goes to the index at once, at the price of its page.
+ * Traded: a look into memory before the index, and that memory ({@link EntryLogOptions} bounds it),
+ * for a small part of the writes. When the memory is full an entry goes to the index at once, at
+ * the price of its page.
  */
 
 import { TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
@@ -44,11 +47,16 @@ import { NO_ENTRY, type Place, RecordIndex } from './record-index.ts';
 import { Segments, weightOf } from './segments.ts';
 
 export interface EntryLogOptions {
-  /** How many keys may be in memory before entries go to the index at once; 786,432 by default, some 100 MB in each process. */
+  /**
+   * How many keys may be in memory before entries go to the index at once; 786,432 by default, some
+   * 100 MB in each process.
+   */
   readonly recentKeys?: number | undefined;
   /** How many bytes these keys may take, in sum; 48 MiB by default. */
   readonly recentKeyBytes?: number | undefined;
-  /** How many entries make a segment: fixed for a store; 1,024 by default, fewer for tests alone. */
+  /**
+   * How many entries make a segment: fixed for a store; 1,024 by default, fewer for tests alone.
+   */
   readonly segmentEntries?: number | undefined;
 }
 
@@ -103,15 +111,20 @@ export class EntryLog {
     });
   }
 
-  /** The number of the entry that counts for a key; {@link NO_ENTRY} when it never had one. The entry may say that it is gone. */
+  /**
+   * The number of the entry that counts for a key; {@link NO_ENTRY} when it never had one. The
+   * entry may say that it is gone.
+   */
   find(key: ReusedKey): number {
     return this.#views.recentOf(key) ?? this.index.find(key.view);
   }
 
   /**
-   * Reads the entry that counts for a key, as the library lends it, unless it says that it is gone; {@link length} says how long it is.
+   * Reads the entry that counts for a key, as the library lends it, unless it says that it is gone;
+   * {@link length} says how long it is.
    *
-   * @throws QuiverError `unavailable` when it is not there or not as it was written, or may have been lost
+   * @throws QuiverError `unavailable` when it is not there or not as it was written, or may have
+   *   been lost
    */
   newest(key: ReusedKey): Buffer | undefined {
     let number = this.#views.recentOf(key);
@@ -145,7 +158,10 @@ export class EntryLog {
     return entry;
   }
 
-  /** Reads an entry if it is a sound one of this key that is not gone; undefined is no news of the key. */
+  /**
+   * Reads an entry if it is a sound one of this key that is not gone; undefined is no news of the
+   * key.
+   */
   #readGuessed(number: number, key: ReusedKey): Buffer | undefined {
     const entry = this.entries.getBinaryFast(this.#numberKey(number));
     if (entry === undefined) return undefined;
@@ -165,7 +181,10 @@ export class EntryLog {
     return this.#length;
   }
 
-  /** Memory for an entry of at most so many bytes, good until the next call; {@link append} takes it. */
+  /**
+   * Memory for an entry of at most so many bytes, good until the next call; {@link append} takes
+   * it.
+   */
   room(bytes: number): Buffer {
     return bytes <= KEPT_BYTES ? this.#kept : Buffer.allocUnsafe(bytes);
   }
@@ -223,7 +242,10 @@ export class EntryLog {
     return this.find(key);
   }
 
-  /** Appends an entry once more, as a copy; within a write transaction. @param entry as the library lent it */
+  /**
+   * Appends an entry once more, as a copy; within a write transaction. @param entry as the library
+   * lent it
+   */
   copy(entry: Buffer, length: number): void {
     const room = this.room(length);
     room.set(entry.subarray(0, length));
@@ -262,13 +284,19 @@ export class EntryLog {
     return { keys: recent.size, bytes, to, merged };
   }
 
-  /** The newest entry of each key that has a recent one, in the order of the keys, as of the present snapshot. */
+  /**
+   * The newest entry of each key that has a recent one, in the order of the keys, as of the present
+   * snapshot.
+   */
   recentSorted(): { readonly key: string; readonly number: number }[] {
     const { recent, to } = this.#views.seen;
     return recent.upTo(to).sort((one, other) => (one.key < other.key ? -1 : 1));
   }
 
-  /** The keys from `start` up to `end` that have a recent entry, in no order, as of the present snapshot. */
+  /**
+   * The keys from `start` up to `end` that have a recent entry, in no order, as of the present
+   * snapshot.
+   */
   recentBetween(start: string, end: string): string[] {
     return this.#views.seen.recent.between(start, end);
   }
@@ -289,7 +317,10 @@ export class EntryLog {
     return this.#isDistrusted || this.#views.present.isDamaged;
   }
 
-  /** As {@link setDamaged} with true, but for this process alone and until it ends; nothing is written. */
+  /**
+   * As {@link setDamaged} with true, but for this process alone and until it ends; nothing is
+   * written.
+   */
   distrust(): void {
     this.#isDistrusted = true;
   }

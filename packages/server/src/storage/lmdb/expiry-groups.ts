@@ -1,9 +1,10 @@
 /**
- * The part of the expiry index that batches write: one entry for many profiles that were made in one step and so expire together. An entry
- * each would cost a batch a third of its time.
+ * The part of the expiry index that batches write: one entry for many profiles that were made in
+ * one step and so expire together. An entry each would cost a batch a third of its time.
  *
- * Table `expiry-groups`: when to look, a number of its own → the home keys, each behind its length in two bytes. An entry is never changed:
- * who leaves its group early (removed, moved, expires sooner) is still listed, and the sweeper tells by the profile's `sweepAt`.
+ * Table `expiry-groups`: when to look, a number of its own → the home keys, each behind its length
+ * in two bytes. An entry is never changed: who leaves its group early (removed, moved, expires
+ * sooner) is still listed, and the sweeper tells by the profile's `sweepAt`.
  */
 
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
@@ -43,7 +44,10 @@ export class ExpiryGroups {
     this.#added = 0;
   }
 
-  /** Lists a profile, whose `sweepAt` must be that of {@link begin}. @param home holds its key in its first bytes */
+  /**
+   * Lists a profile, whose `sweepAt` must be that of {@link begin}. @param home holds its key in
+   * its first bytes
+   */
   add(home: Uint8Array, length: number): void {
     if (this.#length + LENGTH + length > GROUP_BYTES) this.#write();
     const value = this.#value;

@@ -1,6 +1,6 @@
 /**
- * A request reads what another process has acknowledged before the request arrived, wherever in the turn of the event loop that was, and
- * whatever was read before it in that turn.
+ * A request reads what another process has acknowledged before the request arrived, wherever in the
+ * turn of the event loop that was, and whatever was read before it in that turn.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -75,7 +75,8 @@ test.each<[string, (then: () => void) => void]>([
       later(() => {
         void valueNow();
         writeElsewhere('1');
-        // The request is sent when the other process has its acknowledgement, and arrives while this turn still goes on.
+        // The request is sent when the other process has its acknowledgement, and arrives while
+        // this turn still goes on.
         sockets[0]!.write('x');
       }),
     );

@@ -13,7 +13,8 @@ export interface IdRange {
 }
 
 /**
- * The ranges of the ids of a client that begin with a text, in the order of the kinds; tntIds as Quiver makes them before others.
+ * The ranges of the ids of a client that begin with a text, in the order of the kinds; tntIds as
+ * Quiver makes them before others.
  *
  * @param kind ids of this kind alone; of all kinds by default
  */

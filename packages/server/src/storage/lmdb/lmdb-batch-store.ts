@@ -1,4 +1,6 @@
-/** Batches in LMDB: the progress of a batch lies in the same transaction as the rows that it counts. */
+/**
+ * Batches in LMDB: the progress of a batch lies in the same transaction as the rows that it counts.
+ */
 
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
 import type { IdKind } from '../../domain/visitor-id.ts';
@@ -68,7 +70,10 @@ export class LmdbBatchStore implements BatchStore {
   readonly #turns: Table;
   /** client, turn, line → the failed row */
   readonly #failures: Table;
-  /** client, time of acceptance, cluster and batch, last line → what became of rows of another cluster's batch */
+  /**
+   * client, time of acceptance, cluster and batch, last line → what became of rows of another
+   * cluster's batch
+   */
   readonly #foreign: Table;
   /** client → who works on its queue */
   readonly #leases: Table;
@@ -296,7 +301,10 @@ export class LmdbBatchStore implements BatchStore {
     });
   }
 
-  /** Removes what there is room for of a batch that has had its time; it and each failed row count one. */
+  /**
+   * Removes what there is room for of a batch that has had its time; it and each failed row count
+   * one.
+   */
   #expireOne(key: Buffer, batch: StoredBatch, room: number): { count: number; isGone: boolean } {
     const { client, id } = batch;
     const turn = readTime(key, key.length - TURN);

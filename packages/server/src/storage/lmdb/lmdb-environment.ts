@@ -1,9 +1,10 @@
 /**
  * One opened LMDB environment: its tables, its format, its writes, its end.
  *
- * Durability: `overlappingSync` is off, so a write promise resolves after the fsync of its commit, and one that rejects has
- * left nothing behind; measured as fast as the overlapping mode, which needs a second promise and leaves failures open. Never
- * `noSync`, `useWritemap` or `mapAsync`: each loses acknowledged writes at a power cut.
+ * Durability: `overlappingSync` is off, so a write promise resolves after the fsync of its commit,
+ * and one that rejects has left nothing behind; measured as fast as the overlapping mode, which
+ * needs a second promise and leaves failures open. Never `noSync`, `useWritemap` or `mapAsync`:
+ * each loses acknowledged writes at a power cut.
  *
  * The file is long because all that touches the opened environment itself is in it.
  */
@@ -32,7 +33,10 @@ import { requireWholeFile } from './store-file.ts';
 import { StoreSpace } from './store-space.ts';
 import { giveToOwner, requireUsable, STORE_FILE } from './usable-files.ts';
 
-/** Whoever keeps in memory what it has read of the environment, and so must know when there is something new to read. */
+/**
+ * Whoever keeps in memory what it has read of the environment, and so must know when there is
+ * something new to read.
+ */
 export interface Watcher {
   /** A new snapshot is about to be read from; what another process has committed may be in it. */
   snapshotBegins(): void;
@@ -66,14 +70,18 @@ const MAP_SIZE = 256 * 1024 ** 3;
 const MAX_READERS = 1024;
 const MAX_TABLES = 32;
 /**
- * How many free pages the engine looks for at a time. It writes the list of those that it has not used with every commit, and by its own default, 50,000,
- * that costs milliseconds after much was freed: updates ran at a third of their rate and below.
+ * How many free pages the engine looks for at a time. It writes the list of those that it has not
+ * used with every commit, and by its own default, 50,000, that costs milliseconds after much was
+ * freed: updates ran at a third of their rate and below.
  */
 const FREE_PAGES: UnlistedOptions = { maxFreeSpaceToLoad: 2000, maxFreeSpaceToRetain: 4000 };
 /** What a write is for. */
 type Purpose = 'ordinary' | 'upkeep';
 
-/** How long a check waits for an empty write, in milliseconds: less than those who probe are used to wait. */
+/**
+ * How long a check waits for an empty write, in milliseconds: less than those who probe are used to
+ * wait.
+ */
 const CHECK_LIMIT_MS = 2000;
 
 function noSpace(cause?: unknown): QuiverError {
@@ -88,8 +96,9 @@ function notTaken(): QuiverError {
 let opened = 0;
 
 /**
- * To open an environment takes a write transaction, and the engine blocks the whole process until it gets its turn: nobody may
- * ask for it behind a process that does not go on. Who holds the lock is asked only before this process has opened a store.
+ * To open an environment takes a write transaction, and the engine blocks the whole process until
+ * it gets its turn: nobody may ask for it behind a process that does not go on. Who holds the lock
+ * is asked only before this process has opened a store.
  *
  * @throws UnusableStoreError when another process holds the writer lock and does not go on
  */
@@ -137,7 +146,8 @@ export class LmdbEnvironment {
    * Opens the environment in the folder `path`, which is made when missing.
    *
    * @param onStall called when writes do not end, see `commit-groups.ts`
-   * @throws StoreFormatError when a program of another format wrote it; UnusableStoreError when its files cannot be opened
+   * @throws StoreFormatError when a program of another format wrote it; UnusableStoreError when its
+   *   files cannot be opened
    */
   static async open(path: string, onStall?: (at: StalledAt) => void): Promise<LmdbEnvironment> {
     await mkdir(path, { recursive: true, mode: 0o700 });
@@ -166,7 +176,10 @@ export class LmdbEnvironment {
     return environment;
   }
 
-  /** Copies the environment in the folder `from` as it is at one moment, without its free space, into the folder `to`; not synced yet. */
+  /**
+   * Copies the environment in the folder `from` as it is at one moment, without its free space,
+   * into the folder `to`; not synced yet.
+   */
   static async copy(from: string, to: string): Promise<void> {
     await requireUsable(from, MAP_SIZE, true);
     const root = open({ path: from, maxDbs: MAX_TABLES, overlappingSync: false, readOnly: true });
@@ -179,8 +192,9 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Copies the environment as it is now, without its free space, into a folder that is there; not synced. Others read and write
-   * meanwhile, and what they free is not used again before the copy is made.
+   * Copies the environment as it is now, without its free space, into a folder that is there; not
+   * synced. Others read and write meanwhile, and what they free is not used again before the copy
+   * is made.
    */
   copyTo(folder: string): Promise<void> {
     return this.#root.backup(folder, true);
@@ -217,8 +231,8 @@ export class LmdbEnvironment {
   /**
    * Runs `work` in a write transaction and returns its result once that is on disk.
    *
-   * Writers of all processes take turns; calls made meanwhile share one commit. A throw does not roll back, so `work` decides
-   * first and writes last, and never awaits.
+   * Writers of all processes take turns; calls made meanwhile share one commit. A throw does not
+   * roll back, so `work` decides first and writes last, and never awaits.
    *
    * @throws QuiverError `insufficient-storage`, `not-done` or `unavailable`; nothing has changed then. `unknown` when the disk does not
    *   answer in time
@@ -232,7 +246,10 @@ export class LmdbEnvironment {
     return this.#groups.add(work);
   }
 
-  /** As {@link write}, for what frees space or guards access: it has a reserve of space, and is done when other writes are refused. */
+  /**
+   * As {@link write}, for what frees space or guards access: it has a reserve of space, and is done
+   * when other writes are refused.
+   */
   writeUpkeep<Result>(work: () => Result): Promise<Result> {
     return this.write(work, 'upkeep');
   }
@@ -269,7 +286,8 @@ export class LmdbEnvironment {
   /**
    * Reads what every process has acknowledged until now.
    *
-   * @param look told the number of the snapshot it reads from: as long as that is the same, so is all there is to read
+   * @param look told the number of the snapshot it reads from: as long as that is the same, so is
+   *   all there is to read
    * @throws QuiverError `unavailable` when the engine cannot read
    */
   read<Result>(look: (snapshot: number) => Result): Result {
@@ -286,9 +304,11 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Says that a request has arrived, in the callback of the event loop that has received it: the reads that follow may share a snapshot.
+   * Says that a request has arrived, in the callback of the event loop that has received it: the
+   * reads that follow may share a snapshot.
    *
-   * A read must see all that was acknowledged before the request behind it was sent. Two runtimes, one rule:
+   * A read must see all that was acknowledged before the request behind it was sent. Two runtimes,
+   * one rule:
    *
    *   alone     outside of a poll that has received a request, every read takes a snapshot of its own. Timers on Node, immediates on
    *             Bun, and continuations of both run just before a poll, and the poll may bring requests that were sent after
@@ -297,8 +317,9 @@ export class LmdbEnvironment {
    *             that request has arrived. What the poll brings had arrived when the poll returned, so nobody in it can have
    *             been told of a later write.
    *
-   * Traded: one snapshot for each poll under load, not one for each read, which costs more than the read itself because the library
-   * sets a timer for each. A client that sends a second request before the first is answered may find that both see one snapshot.
+   * Traded: one snapshot for each poll under load, not one for each read, which costs more than the
+   * read itself because the library sets a timer for each. A client that sends a second request
+   * before the first is answered may find that both see one snapshot.
    */
   requestArrives(): void {
     if (this.#requestsArrive) return;
@@ -311,7 +332,10 @@ export class LmdbEnvironment {
     this.#requestsArrive = false;
   };
 
-  /** Lets go of a snapshot that may not be shared, see {@link requestArrives}; the library keeps one for up to a timer's tick. */
+  /**
+   * Lets go of a snapshot that may not be shared, see {@link requestArrives}; the library keeps one
+   * for up to a timer's tick.
+   */
   #renewSnapshot(): void {
     if (!this.#snapshotIsShared || !this.#requestsArrive) {
       this.#root.resetReadTxn();
@@ -327,8 +351,8 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Throws `unavailable` when the store cannot be read or does not take a write in time, `insufficient-storage` when it would refuse
-   * one.
+   * Throws `unavailable` when the store cannot be read or does not take a write in time,
+   * `insufficient-storage` when it would refuse one.
    */
   async check(): Promise<void> {
     this.read(() => this.#root.getKeysCount({ limit: 1 }));
@@ -348,7 +372,9 @@ export class LmdbEnvironment {
     return this.read(() => Array.from(this.#root.getKeys(), String));
   }
 
-  /** The living processes that have read from the environment and have it open, without this one. */
+  /**
+   * The living processes that have read from the environment and have it open, without this one.
+   */
   otherReaders(): number[] {
     this.#root.readerCheck();
     const lines = this.#root.readerList().matchAll(/^ *(\d+) /gm);
@@ -389,7 +415,10 @@ export class LmdbEnvironment {
     });
   }
 
-  /** Bytes of the file that the disk does not hold yet, because their pages were never written: to use them takes space. */
+  /**
+   * Bytes of the file that the disk does not hold yet, because their pages were never written: to
+   * use them takes space.
+   */
   #holeBytes(): number {
     const { size, blocks } = statSync(join(this.#path, STORE_FILE));
     // Windows counts no blocks.
@@ -405,7 +434,10 @@ export class LmdbEnvironment {
     checkReading(this.#root, meta, FORMAT_KEY);
   }
 
-  /** Of several processes that start on an empty folder the first writes the version, the others read it. */
+  /**
+   * Of several processes that start on an empty folder the first writes the version, the others
+   * read it.
+   */
   #claimFormat(meta: Table): number {
     const found = meta.get(FORMAT_KEY);
     if (found) return found[0]!;
@@ -421,7 +453,8 @@ export class LmdbEnvironment {
   }
 
   async #flushAndClose(): Promise<void> {
-    // To close with writes under way crashes the process; an empty transaction returns when all before it are done.
+    // To close with writes under way crashes the process; an empty transaction returns when all
+    // before it are done.
     await this.#groups.drained();
     await this.#root.transaction(() => undefined);
     await this.#root.close();

@@ -1,8 +1,10 @@
 /**
- * The keys of the LMDB tables. A client code is preceded by its length, so that no key of one client is a prefix of another's
- * or can be read as one. The longest, an id of 256 characters of four bytes each, stays well under LMDB's 1,978 bytes.
+ * The keys of the LMDB tables. A client code is preceded by its length, so that no key of one
+ * client is a prefix of another's or can be read as one. The longest, an id of 256 characters of
+ * four bytes each, stays well under LMDB's 1,978 bytes.
  *
- * What names a profile (tables `index`, `expiry`, `expiry-groups`, and within each entry of `records`):
+ * What names a profile (tables `index`, `expiry`, `expiry-groups`, and within each entry of
+ * `records`):
  *
  *   length of the client, client, form (one byte), then by form
  *   0 …    the number of the id's kind               the value, UTF-8

@@ -56,7 +56,10 @@ export class LmdbMergeTrail implements MergeTrail {
   readonly #table: Table;
   readonly #keptMs: number | undefined;
 
-  /** @param keptMs how long records are kept; undefined records none, and leaves those that are there */
+  /**
+   * @param keptMs how long records are kept; undefined records none, and leaves those that are
+   * there
+   */
   constructor(environment: LmdbEnvironment, tables: ProfileTables, keptMs: number | undefined) {
     this.#environment = environment;
     this.#tables = tables;

@@ -115,7 +115,9 @@ export class LmdbProfileStore implements ProfileStore {
     return this.#write(CHANNEL.visit, () => this.#visit(client, visit, moment, basis.attributes));
   }
 
-  /** @param expected the attributes that must be there; undefined is only returned when they are not */
+  /**
+   * @param expected the attributes that must be there; undefined is only returned when they are not
+   */
   #visit(
     client: string,
     visit: Visit,
@@ -215,7 +217,10 @@ export class LmdbProfileStore implements ProfileStore {
     this.#tables.remove(located);
   }
 
-  /** The tntId that the profile has had longest, once the plan is carried out and no request has brought one. */
+  /**
+   * The tntId that the profile has had longest, once the plan is carried out and no request has
+   * brought one.
+   */
   #oldestTntId(
     target: LocatedProfile,
     { steps }: LinkPlan<string>,
@@ -227,7 +232,10 @@ export class LmdbProfileStore implements ProfileStore {
     return oldest.sort(byAge)[0];
   }
 
-  /** What each id of a visit names, strongest first, and the profiles behind them by the place where they lie. */
+  /**
+   * What each id of a visit names, strongest first, and the profiles behind them by the place where
+   * they lie.
+   */
   #survey(client: string, ids: readonly VisitorId[], now: number) {
     const living = new Map<string, LocatedProfile>();
     const expired = new Map<string, LocatedProfile>();
@@ -360,7 +368,10 @@ export class LmdbProfileStore implements ProfileStore {
     return false;
   }
 
-  /** Frees the profile of one due entry; true when it had expired. A life that was prolonged gets a later entry. */
+  /**
+   * Frees the profile of one due entry; true when it had expired. A life that was prolonged gets a
+   * later entry.
+   */
   #sweepEntry(key: Buffer, now: number): boolean {
     const { sweepAt, home } = parseExpiryKey(key);
     const located = this.#tables.locateKey(home);

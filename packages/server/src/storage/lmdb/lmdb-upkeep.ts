@@ -1,4 +1,7 @@
-/** What is done to a whole embedded store from beside the server: copied while it is written, and looked at. */
+/**
+ * What is done to a whole embedded store from beside the server: copied while it is written, and
+ * looked at.
+ */
 
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -33,9 +36,11 @@ export function hasEmbeddedStore(path: string): boolean {
 }
 
 /**
- * Copies the store as it is at one moment, while others read and write it. The copy is on disk when this returns.
+ * Copies the store as it is at one moment, while others read and write it. The copy is on disk when
+ * this returns.
  *
- * Whoever writes meanwhile is not held up; freed space is not used again before the copy is made, so the file may grow.
+ * Whoever writes meanwhile is not held up; freed space is not used again before the copy is made,
+ * so the file may grow.
  *
  * @param from the folder of the store
  * @param to a folder for the copy, made when missing
@@ -53,7 +58,10 @@ export async function copyEmbeddedStore(from: string, to: string): Promise<void>
   }
 }
 
-/** A stretch of the log is rewritten when at most this share of it is live; the rest is not worth it. */
+/**
+ * A stretch of the log is rewritten when at most this share of it is live; the rest is not worth
+ * it.
+ */
 const COMPACT_LIVE_SHARE = 0.95;
 
 /** What a store was and is, in bytes of its file. */
@@ -98,8 +106,8 @@ export async function compactEmbeddedStore(path: string, draft: string): Promise
 }
 
 /**
- * Gives the change feed of a store that was restored another id: it may go on otherwise than the feed that readers have followed.
- * Nothing when it has none.
+ * Gives the change feed of a store that was restored another id: it may go on otherwise than the
+ * feed that readers have followed. Nothing when it has none.
  */
 export async function renewChangeFeed(path: string): Promise<void> {
   const environment = await LmdbEnvironment.open(path);
@@ -114,7 +122,8 @@ export async function renewChangeFeed(path: string): Promise<void> {
  * Looks at a store, which may be in use.
  *
  * @param thorough reads every record too, so that a torn file shows itself
- * @throws StoreFormatError when a Quiver of another format wrote it; Error when the file cannot be read as a store
+ * @throws StoreFormatError when a Quiver of another format wrote it; Error when the file cannot be
+ *   read as a store
  */
 export async function inspectEmbeddedStore(path: string, thorough = false): Promise<EmbeddedStoreFacts> {
   const environment = await LmdbEnvironment.open(path);

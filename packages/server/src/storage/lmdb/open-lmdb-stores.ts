@@ -24,23 +24,38 @@ import { StoreUpkeep } from './store-upkeep.ts';
 export interface LmdbStoresOptions {
   /** The folder that holds the store; made when missing, with mode 0700. */
   readonly path: string;
-  /** The folder for what lies in files beside the store: batches, and calls between edges; {@link path} by default. */
+  /**
+   * The folder for what lies in files beside the store: batches, and calls between edges;
+   * {@link path} by default.
+   */
   readonly dataDir?: string;
-  /** Called when writes do not end: another process holds the writer lock and does not go on, or the disk hangs. */
+  /**
+   * Called when writes do not end: another process holds the writer lock and does not go on, or the
+   * disk hangs.
+   */
   readonly onStall?: (at: StalledAt) => void;
-  /** Called once when the lock file is no longer the one that was opened: who opens the store from then on shares no lock with this process. */
+  /**
+   * Called once when the lock file is no longer the one that was opened: who opens the store from
+   * then on shares no lock with this process.
+   */
   readonly onLockFileGone?: (file: string) => void;
   /** What one profile may grow to. */
   readonly limits?: ProfileLimits | undefined;
   /** How long changes are kept, or that no feed is; the store stays as it is when left out. */
   readonly changes?: FeedRetention | 'off' | undefined;
-  /** For how many milliseconds merges can be undone, or that none is recorded; none, and the store stays as it is, when left out. */
+  /**
+   * For how many milliseconds merges can be undone, or that none is recorded; none, and the store
+   * stays as it is, when left out.
+   */
   readonly merges?: number | 'off' | undefined;
   /** How the log of records is kept; only tests have reason to change it. */
   readonly log?: EntryLogOptions & IndexMergerOptions;
 }
 
-/** In milliseconds. What others have written since is read at the next look: half a second's worth would be noticed. */
+/**
+ * In milliseconds. What others have written since is read at the next look: half a second's worth
+ * would be noticed.
+ */
 const KEEP_UP_EVERY_MS = 100;
 
 /** Reads what others have written, so that the first request after a pause need not. */
@@ -69,7 +84,8 @@ function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Tim
 /**
  * Opens the embedded engine: one folder, any number of processes.
  *
- * @throws StoreFormatError when a Quiver of another format wrote the folder; UnusableStoreError when its files cannot be opened
+ * @throws StoreFormatError when a Quiver of another format wrote the folder; UnusableStoreError
+ *   when its files cannot be opened
  */
 export async function openLmdbStores({
   path,

@@ -1,16 +1,18 @@
 /**
- * The change of a large profile: what it has beyond the whole record that it is based on. A delta holds all changes since that
- * record, so a reader needs two entries and never more.
+ * The change of a large profile: what it has beyond the whole record that it is based on. A delta
+ * holds all changes since that record, so a reader needs two entries and never more.
  *
  *   0    u48  number of the entry with the whole record
  *   6    u16  that entry's weight
  *   8    u32  bytes of that record's attributes
  *   12   …    a record as in `profile-record.ts`, whose attributes are those set since, oldest first
  *
- * The attributes are those of the whole record without the ones that the delta names, then the delta's own. Only settings of
- * attributes, and changes of nothing but the head, make deltas: whatever else changes a profile writes it whole.
+ * The attributes are those of the whole record without the ones that the delta names, then the
+ * delta's own. Only settings of attributes, and changes of nothing but the head, make deltas:
+ * whatever else changes a profile writes it whole.
  *
- * A profile is written whole (folded) when its delta has become heavier than what it saves: see {@link isWorthDelta}.
+ * A profile is written whole (folded) when its delta has become heavier than what it saves: see
+ * {@link isWorthDelta}.
  */
 
 import {
@@ -34,7 +36,10 @@ export interface Base {
 
 /** Bytes before the record. */
 export const DELTA_HEAD = 12;
-/** Profiles with fewer bytes of attributes are always written whole: they lie side by side within a page. */
+/**
+ * Profiles with fewer bytes of attributes are always written whole: they lie side by side within a
+ * page.
+ */
 const LEAST_BYTES = 2048;
 /** A delta may be this heavy, in bytes, whatever the change is. */
 const LIGHT_BYTES = 2048;
@@ -47,9 +52,10 @@ export function isLarge(attributes: PackedAttributes): boolean {
 /**
  * Whether a delta is to be written rather than the whole.
  *
- * With deltas of up to 2 KiB a profile of 60 KB is folded once in some fifty changes of one attribute each; that is 1 KB a change for
- * the fold and 1 KB on average for the delta. One large change may have a heavy delta: it is written once with the change and folded
- * by the next small one.
+ * With deltas of up to 2 KiB a profile of 60 KB is folded once in some fifty changes of one
+ * attribute each; that is 1 KB a change for the fold and 1 KB on average for the delta. One large
+ * change may have a heavy delta: it is written once with the change and folded by the next small
+ * one.
  *
  * @param bytes of the attributes of the delta
  * @param changeBytes of those that this very change has set
@@ -79,7 +85,10 @@ export function baseOf(entry: Uint8Array, at: number): Base {
   };
 }
 
-/** Adds a change to a delta. @param added is of one time, none before the newest of the delta; not empty */
+/**
+ * Adds a change to a delta. @param added is of one time, none before the newest of the delta; not
+ * empty
+ */
 export function withChange(delta: PackedAttributes, added: PackedAttributes): PackedAttributes {
   if (delta.length === 0) return added;
   const target = Buffer.allocUnsafe(delta.length + added.length);

@@ -1,5 +1,6 @@
 /**
- * The record of a profile within its entry: a small binary head, then the packed attributes (`domain/packed-attributes.ts`).
+ * The record of a profile within its entry: a small binary head, then the packed attributes
+ * (`domain/packed-attributes.ts`).
  *
  * Version 1 (integers big-endian, times in epoch milliseconds):
  *
@@ -14,7 +15,8 @@
  *   37     …    thirdPartyId, UTF-8
  *   …      …    packed attributes, to the end
  *
- * The bytes may lie within a larger buffer, and the engine may lend one large buffer again and again, so what is kept is copied.
+ * The bytes may lie within a larger buffer, and the engine may lend one large buffer again and
+ * again, so what is kept is copied.
  */
 
 import { attributesJson, type PackedAttributes } from '../../domain/attributes.ts';
@@ -120,7 +122,9 @@ export function writeChangeTimes(bytes: Uint8Array, at: number, modifiedAt: numb
   writeTime(bytes, expiresAt, at + 7);
 }
 
-/** Reads what the record from `at` to `end` says. @param attributes those to take instead of its own */
+/**
+ * Reads what the record from `at` to `end` says. @param attributes those to take instead of its own
+ */
 export function decodeProfile(
   bytes: Buffer,
   at: number,

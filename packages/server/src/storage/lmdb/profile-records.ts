@@ -1,6 +1,7 @@
 /**
- * What each key names: the profile itself, or through a pointer the profile that an id is one of several of. The entries are in
- * the log (`entry-log.ts`); this file puts a profile together from its one or two entries, and writes the next.
+ * What each key names: the profile itself, or through a pointer the profile that an id is one of
+ * several of. The entries are in the log (`entry-log.ts`); this file puts a profile together from
+ * its one or two entries, and writes the next.
  */
 
 import {
@@ -74,7 +75,10 @@ export interface Pointer {
 
 export class ProfileRecords {
   readonly log: EntryLog;
-  /** Says whether a key that leads nowhere may: its profile was removed, and its ids are still being cleared. */
+  /**
+   * Says whether a key that leads nowhere may: its profile was removed, and its ids are still being
+   * cleared.
+   */
   readonly isOrphaned: (homeKey: Buffer) => boolean;
   readonly #asked = new ReusedKey();
   readonly #home = new ReusedKey();
@@ -93,7 +97,10 @@ export class ProfileRecords {
     this.isOrphaned = isOrphaned;
   }
 
-  /** Finds what a fetch sends of the profile that an id names; the hot path, so it makes as few objects as it can. */
+  /**
+   * Finds what a fetch sends of the profile that an id names; the hot path, so it makes as few
+   * objects as it can.
+   */
   find(client: string, id: VisitorId): FoundProfile | undefined {
     const asked = this.#asked;
     if (!asked.setId(client, id)) return undefined;
@@ -132,7 +139,8 @@ export class ProfileRecords {
   }
 
   /**
-   * The profile that the entry of a number holds, if it is the newest of its key; undefined for every other entry.
+   * The profile that the entry of a number holds, if it is the newest of its key; undefined for
+   * every other entry.
    *
    * @param isWanted looks at the entry as the library lends it, before anything else is read
    */
@@ -154,10 +162,12 @@ export class ProfileRecords {
   }
 
   /**
-   * Writes a profile, within a write transaction: what has changed of it where that is worth it, else the whole.
+   * Writes a profile, within a write transaction: what has changed of it where that is worth it,
+   * else the whole.
    *
    * @param changes bits of `CHANGED`
-   * @param change the attributes that were set since it was located; undefined when something else happened to them
+   * @param change the attributes that were set since it was located; undefined when something else
+   *   happened to them
    */
   save(kept: KeptProfile, changes: number, change: PackedAttributes | undefined): void {
     const { origin, profile, homeKey } = kept;
@@ -176,7 +186,10 @@ export class ProfileRecords {
     this.#writeWhole(kept, changes, key, 0);
   }
 
-  /** Writes the profile of a key anew and whole, because the entry that it is in is to go; nothing has changed. */
+  /**
+   * Writes the profile of a key anew and whole, because the entry that it is in is to go; nothing
+   * has changed.
+   */
   copyWhole(kept: KeptProfile): void {
     this.#written.set(kept.homeKey, 0, kept.homeKey.length);
     this.#writeWhole(kept, 0, this.#written, COPY);
@@ -211,7 +224,10 @@ export class ProfileRecords {
     return writeEntryHead(entry, kind, this.channel, changes, key.bytes, key.length);
   }
 
-  /** The entry of the profile that a key leads to, at once or through a pointer, as the library lends it. */
+  /**
+   * The entry of the profile that a key leads to, at once or through a pointer, as the library
+   * lends it.
+   */
   #profileEntry(key: ReusedKey): Buffer | undefined {
     const entry = this.log.newest(key);
     if (entry === undefined || entry[0] !== POINTER) return entry;
@@ -226,7 +242,10 @@ export class ProfileRecords {
     return found;
   }
 
-  /** The whole record that the delta is based on whose payload begins at `start`; what was lent before is lent no more. */
+  /**
+   * The whole record that the delta is based on whose payload begins at `start`; what was lent
+   * before is lent no more.
+   */
   #baseEntry(entry: Buffer, start: number): Buffer {
     const { base, baseBytes } = baseOf(entry, start);
     const whole = this.log.read(base);
@@ -237,7 +256,10 @@ export class ProfileRecords {
     return whole;
   }
 
-  /** Puts base and delta together at the beginning of the scratch memory. @returns where the attributes end */
+  /**
+   * Puts base and delta together at the beginning of the scratch memory. @returns where the
+   * attributes end
+   */
   #together(entry: Buffer, start: number, deltaStart: number, length: number): number {
     const deltaLength = length - deltaStart;
     if (deltaLength > this.#delta.length) this.#delta = Buffer.allocUnsafe(2 * deltaLength);

@@ -41,7 +41,10 @@ export class RecordIndex {
     return value === undefined ? NO_ENTRY : readTime(value, 0);
   }
 
-  /** Leads a key to an entry, and moves the live weights with it. @returns false when it led there already */
+  /**
+   * Leads a key to an entry, and moves the live weights with it. @returns false when it led there
+   * already
+   */
   put(key: Buffer, place: Place): boolean {
     if (!this.#leave(key, place)) return false;
     const value = this.#value;
@@ -56,7 +59,10 @@ export class RecordIndex {
     if (this.#leave(key, undefined)) this.table.removeSync(key);
   }
 
-  /** Moves the live weights from where a key leads to where it is to lead; false when it leads there. */
+  /**
+   * Moves the live weights from where a key leads to where it is to lead; false when it leads
+   * there.
+   */
   #leave(key: Buffer, to: Place | undefined): boolean {
     const segments = this.#segments;
     const value = this.table.getBinaryFast(key);

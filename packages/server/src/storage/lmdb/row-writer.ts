@@ -1,6 +1,6 @@
 /**
- * Writes the packed rows of a batch within a transaction, in bytes: what `updateProfile` does, for the common cases without an
- * object a row.
+ * Writes the packed rows of a batch within a transaction, in bytes: what `updateProfile` does, for
+ * the common cases without an object a row.
  *
  *   nothing under the id                     v1: not found; v2: the packed attributes get a head and are appended
  *   a living profile there or behind it      its attributes are overlaid, its times set
@@ -33,7 +33,9 @@ import { updateProfile } from './update-profile.ts';
 const SMALL = 2048;
 /** The clock is looked at after so much work: a microsecond or a few is one unit. */
 const WORK_PER_LOOK = 512;
-/** What a row costs, in units: one of the common cases, any other, and each byte of its attributes. */
+/**
+ * What a row costs, in units: one of the common cases, any other, and each byte of its attributes.
+ */
 const WORK_OF_ROW = 1;
 const WORK_OF_UNUSUAL_ROW = 64;
 const WORK_PER_BYTE = 1 / 128;

@@ -1,10 +1,11 @@
 /**
  * How much of each stretch of the table `records` is still needed: what cleaning decides by.
  *
- * A segment is {@link SEGMENT_ENTRIES} numbers side by side. Table `segments`: number of the segment (six bytes) → total weight,
- * live weight (six bytes each). An entry is live while the index leads to it: it is what a key names, or what such an entry is
- * based on. Both weights are changed in the transaction that changes the index, so they are right after any crash. What the index
- * does not have yet is in no segment that may be cleaned.
+ * A segment is {@link SEGMENT_ENTRIES} numbers side by side. Table `segments`: number of the
+ * segment (six bytes) → total weight, live weight (six bytes each). An entry is live while the
+ * index leads to it: it is what a key names, or what such an entry is based on. Both weights are
+ * changed in the transaction that changes the index, so they are right after any crash. What the
+ * index does not have yet is in no segment that may be cleaned.
  */
 
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
@@ -58,7 +59,10 @@ export class Segments {
     return segment * this.entries;
   }
 
-  /** Notes that an entry became live, or with a negative weight that it no longer is; written by {@link flush}. */
+  /**
+   * Notes that an entry became live, or with a negative weight that it no longer is; written by
+   * {@link flush}.
+   */
   add(number: number, weight: number): void {
     const segment = this.of(number);
     this.#changes.set(segment, (this.#changes.get(segment) ?? 0) + weight);

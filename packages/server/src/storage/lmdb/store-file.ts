@@ -1,14 +1,15 @@
 /**
- * Looks at the file of a store before the engine maps it: in a file that is cut short it would touch what is not there, and the
- * process would end.
+ * Looks at the file of a store before the engine maps it: in a file that is cut short it would
+ * touch what is not there, and the process would end.
  *
- * The file says how many pages were ever in use, but it may be shorter in good health: pages at its end that were used and freed
- * within one transaction are never written. So it must be long enough for the roots of its two trees,
- * which are always written. A cut that leaves both in place is found when what was behind it is read.
+ * The file says how many pages were ever in use, but it may be shorter in good health: pages at its
+ * end that were used and freed within one transaction are never written. So it must be long enough
+ * for the roots of its two trees, which are always written. A cut that leaves both in place is
+ * found when what was behind it is read.
  *
- * Every page begins with its own number. The roots are checked for it, those of the tables too: with
- * another page in place of a root, a whole table would look empty, which no later check could tell from
- * a table that is.
+ * Every page begins with its own number. The roots are checked for it, those of the tables too:
+ * with another page in place of a root, a whole table would look empty, which no later check could
+ * tell from a table that is.
  */
 
 import { type FileHandle, open } from 'node:fs/promises';
@@ -24,7 +25,10 @@ const LOOK_EVERY_MS = 50;
 const MOST_LOOKS = 10;
 /** Places behind the magic. */
 const PAGE_BYTES_AT = 24;
-/** The root pages of the tree of free pages and of the tree of tables; all bits are set for a tree that is empty. */
+/**
+ * The root pages of the tree of free pages and of the tree of tables; all bits are set for a tree
+ * that is empty.
+ */
 const ROOTS_AT = [64, 112];
 const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 const TRANSACTION_AT = 128;
@@ -83,8 +87,9 @@ interface Meta {
 }
 
 /**
- * The newer of the two pages that say where the trees are; undefined unless both are there. With one of
- * them gone the other may be of an earlier transaction, and what was acknowledged since would be lost.
+ * The newer of the two pages that say where the trees are; undefined unless both are there. With
+ * one of them gone the other may be of an earlier transaction, and what was acknowledged since
+ * would be lost.
  */
 function newestMeta(head: Buffer): Meta | undefined {
   let newest = -1;
@@ -108,8 +113,8 @@ function newestMeta(head: Buffer): Meta | undefined {
 }
 
 /**
- * A page: its number, the transaction that wrote it, four numbers of two bytes, then the places of its
- * nodes. Places count from the end of this head.
+ * A page: its number, the transaction that wrote it, four numbers of two bytes, then the places of
+ * its nodes. Places count from the end of this head.
  */
 const PAGE_HEAD_BYTES = 24;
 const PAGE_FLAGS_AT = 18;

@@ -1,6 +1,7 @@
 /**
- * Copies of the store as it was at one moment, for exports (contract section 21): each a folder of its own, which every process on the
- * store can read. A reader that takes hours holds up nobody: only the copying itself keeps freed pages from being used again.
+ * Copies of the store as it was at one moment, for exports (contract section 21): each a folder of
+ * its own, which every process on the store can read. A reader that takes hours holds up nobody:
+ * only the copying itself keeps freed pages from being used again.
  *
  *   copied     `<name>.part` is being written                        it is whole → kept; the process dies → removed after an hour
  *   kept       anybody may read it; each use renews its time         not used for five minutes, or room is needed → removed

@@ -1,12 +1,14 @@
 /**
- * How much can still be written: what is free on the disk, and the free pages within the file, which the engine takes first.
+ * How much can still be written: what is free on the disk, and the free pages within the file,
+ * which the engine takes first.
  *
  *   ample     anything may be written
  *   scarce    as ample, but cleaning takes back what it can
  *   low       only what frees space or guards access is written; everything else is refused, and nothing is lost
  *
- * What is written when space is low is little, and the reserve is large, so the engine itself does not meet a full disk unless another
- * program fills it. Then it refuses the write, and what was acknowledged stays.
+ * What is written when space is low is little, and the reserve is large, so the engine itself does
+ * not meet a full disk unless another program fills it. Then it refuses the write, and what was
+ * acknowledged stays.
  */
 
 import { statfsSync } from 'node:fs';
@@ -16,11 +18,17 @@ type Space = 'ample' | 'scarce' | 'low';
 /** Below this it is low: 64 MiB, or a tenth of a small disk. */
 const RESERVED_BYTES = 64 * 1024 ** 2;
 const RESERVED_SHARE = 0.1;
-/** Of the free pages within the file: some are still read, and a large value needs many side by side. */
+/**
+ * Of the free pages within the file: some are still read, and a large value needs many side by
+ * side.
+ */
 const USABLE_SHARE = 0.5;
 /** Below this multiple of the reserve it is scarce. */
 const SCARCE_TIMES = 3;
-/** How long a look counts, in milliseconds: less when little is left, because a busy server writes 100 MB/s. */
+/**
+ * How long a look counts, in milliseconds: less when little is left, because a busy server writes
+ * 100 MB/s.
+ */
 const LOOK_EVERY_MS = 200;
 const LOOK_EVERY_MS_WHEN_SCARCE = 10;
 
@@ -30,7 +38,10 @@ export class StoreSpace {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #space: Space = 'ample';
 
-  /** @param freePageBytes counts the free pages of the file, in bytes; asked only when the disk alone is not enough */
+  /**
+   * @param freePageBytes counts the free pages of the file, in bytes; asked only when the disk
+   * alone is not enough
+   */
   constructor(path: string, freePageBytes: () => number) {
     this.#path = path;
     this.#freePageBytes = freePageBytes;
@@ -48,9 +59,9 @@ export class StoreSpace {
   }
 
   /**
-   * Whether the disk alone, without the free pages of the file, has less than the reserve. After a failed
-   * commit this tells a full disk from other causes: the engine may need pages beyond the end of the file
-   * although others within it are free.
+   * Whether the disk alone, without the free pages of the file, has less than the reserve. After a
+   * failed commit this tells a full disk from other causes: the engine may need pages beyond the
+   * end of the file although others within it are free.
    */
   isDiskLow(): boolean {
     const { free, reserve } = this.#disk();

@@ -3,7 +3,10 @@ const SLICE_MS = 20;
 /** The clock is asked once in so many pieces of work. */
 const PIECES_PER_LOOK = 64;
 
-/** The time of one write transaction, for work that comes in many small pieces and can go on in the next. */
+/**
+ * The time of one write transaction, for work that comes in many small pieces and can go on in the
+ * next.
+ */
 export class TimeSlice {
   readonly #until = performance.now() + SLICE_MS;
   #pieces = 0;

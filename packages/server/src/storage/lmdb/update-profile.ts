@@ -10,7 +10,8 @@ import type { UpdateOutcome } from '../profile-store.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
 
 /**
- * Sets attributes of one profile inside a write transaction; what single updates and rows of a batch share.
+ * Sets attributes of one profile inside a write transaction; what single updates and rows of a
+ * batch share.
  *
  * @param channel how the change came, for the change feed
  * @param state of the visitor that is set with them; none by default

@@ -1,6 +1,7 @@
 /**
- * What must hold before the engine opens its files: where it does not, the engine ends the process with a signal instead of an error.
- * And what must hold afterwards: that the owner of the folder can go on with the files, also when an administrator has opened them.
+ * What must hold before the engine opens its files: where it does not, the engine ends the process
+ * with a signal instead of an error. And what must hold afterwards: that the owner of the folder
+ * can go on with the files, also when an administrator has opened them.
  */
 
 import { constants } from 'node:fs';

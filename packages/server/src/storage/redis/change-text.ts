@@ -1,4 +1,7 @@
-/** A change as a cluster keeps it: a JSON list of type, channel, time, client, id, names of attributes, other ids. */
+/**
+ * A change as a cluster keeps it: a JSON list of type, channel, time, client, id, names of
+ * attributes, other ids.
+ */
 
 import { CHANGE_CHANNELS, CHANGE_TYPES, type Change } from '../../domain/change.ts';
 import { idField, idOfField } from './id-field.ts';

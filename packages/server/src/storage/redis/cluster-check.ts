@@ -1,4 +1,6 @@
-/** Looks at a cluster before anything is written to it: whether it keeps what it says it has kept. */
+/**
+ * Looks at a cluster before anything is written to it: whether it keeps what it says it has kept.
+ */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { StoreFormatError } from '../store-format-error.ts';
@@ -15,25 +17,35 @@ const FORMAT = 4;
 /** How long a replica that is still connecting is waited for, in milliseconds. */
 const CONNECTING_MS = 10_000;
 const LOOK_AGAIN_MS = 500;
-/** What may be a replica on its way: where there is more amiss too, all of it is said once the others are known. */
+/**
+ * What may be a replica on its way: where there is more amiss too, all of it is said once the
+ * others are known.
+ */
 const PASSING: ReadonlySet<NodeFlaw['kind']> = new Set(['replica', 'stranger', 'unreachable']);
 
 /** What a cluster must be like, and what is kept under which keys. */
 export interface ClusterExpectations {
   /** What all keys begin with, so that several stores can share a cluster. */
   readonly prefix: string;
-  /** Whether to open on a cluster that would lose data; writes then count without a replica where there is none. */
+  /**
+   * Whether to open on a cluster that would lose data; writes then count without a replica where
+   * there is none.
+   */
   readonly allowUnsafe?: boolean;
-  /** Tells the signing key of this process from another; all that share a store must have the same. */
+  /**
+   * Tells the signing key of this process from another; all that share a store must have the same.
+   */
   readonly sharedKeyMark?: string | undefined;
 }
 
 /**
- * Checks the cluster, every master and every replica, and notes the format of what will be kept there.
+ * Checks the cluster, every master and every replica, and notes the format of what will be kept
+ * there.
  *
  * A replica that is still connecting is waited for, up to {@link CONNECTING_MS}.
  *
- * @throws UnsafeStoreError names every setting under which acknowledged data would be lost, by address, and every right that is missing
+ * @throws UnsafeStoreError names every setting under which acknowledged data would be lost, by
+ *   address, and every right that is missing
  * @throws StoreFormatError when a Quiver of another format wrote under the prefix
  */
 export async function checkCluster(

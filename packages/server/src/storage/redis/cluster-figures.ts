@@ -10,7 +10,10 @@ const KEYS_AT_ONCE = 1000;
 /** Looking at every key takes a while, so the answer is kept for so many times that while. */
 const KEPT_TIMES = 20;
 
-/** Counts profiles by looking at all keys; the longer that takes, the longer the answer is given again. */
+/**
+ * Counts profiles by looking at all keys; the longer that takes, the longer the answer is given
+ * again.
+ */
 export function clusterFigures(cluster: RedisCluster, prefix: string): () => Promise<StoreFigures> {
   let counting: Promise<StoreFigures> | undefined;
   let freshUntil = 0;
@@ -60,7 +63,10 @@ async function countAt(cluster: RedisCluster, address: string, prefix: string): 
   }
 }
 
-/** Whether nothing is amiss with any node as far as is known, every master answers, has a replica that a write can wait for, and room; and whether a write comes through. */
+/**
+ * Whether nothing is amiss with any node as far as is known, every master answers, has a replica
+ * that a write can wait for, and room; and whether a write comes through.
+ */
 export function readiness(
   cluster: RedisCluster,
   prefix: string,

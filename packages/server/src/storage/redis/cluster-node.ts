@@ -1,6 +1,6 @@
 /**
- * One node of a cluster, and what its answers mean. Writes of a turn travel in one pipeline with one WAIT at its end; while it waits, the next ones
- * gather.
+ * One node of a cluster, and what its answers mean. Writes of a turn travel in one pipeline with
+ * one WAIT at its end; while it waits, the next ones gather.
  */
 
 import type { Redis } from 'ioredis';
@@ -49,7 +49,9 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** One node: a connection for questions, one for writes, for WAIT holds up whatever comes behind it. */
+/**
+ * One node: a connection for questions, one for writes, for WAIT holds up whatever comes behind it.
+ */
 export class ClusterNode {
   readonly #connect: () => Redis;
   readonly #replicas: () => number;
@@ -240,7 +242,10 @@ function counted<Result>(
   });
 }
 
-/** An answer that does not come in time ends the connection: what was sent on it may be done at any time, or never. */
+/**
+ * An answer that does not come in time ends the connection: what was sent on it may be done at any
+ * time, or never.
+ */
 async function inTime<Result>(connection: Redis, answer: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

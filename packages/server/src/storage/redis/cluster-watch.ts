@@ -71,7 +71,8 @@ export class ClusterWatch {
     const findings = await Promise.all(cluster.members().map((member) => checkNode(cluster, member, prefix)));
     if (this.#isStopped) return;
     const before = this.flaws.join('\n');
-    // Whether nodes can be reached and have a replica is looked at whenever somebody asks whether the server is ready.
+    // Whether nodes can be reached and have a replica is looked at whenever somebody asks whether
+    // the server is ready.
     this.#flaws = findings.flatMap(({ flaws }) =>
       flaws.filter(({ kind }) => kind === 'setting' || kind === 'right'),
     );

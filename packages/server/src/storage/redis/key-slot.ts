@@ -1,6 +1,7 @@
 /**
- * The slot of a key in a cluster: CRC-16 (XMODEM) of the part between the first `{` and the `}` that follows, where it is not empty, else of
- * the whole key, modulo 16,384 (Redis Cluster specification, "Hash tags").
+ * The slot of a key in a cluster: CRC-16 (XMODEM) of the part between the first `{` and the `}`
+ * that follows, where it is not empty, else of the whole key, modulo 16,384 (Redis Cluster
+ * specification, "Hash tags").
  */
 
 const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {

@@ -59,7 +59,10 @@ export class CellLinking {
     };
   }
 
-  /** A person's profile loses one id; when that was its home, the strongest of the others becomes it. */
+  /**
+   * A person's profile loses one id; when that was its home, the strongest of the others becomes
+   * it.
+   */
   #leave(from: ProfileDraft, id: VisitorId): void {
     this.#target.takeMarks(from, id);
     from.links.delete(idField(id));

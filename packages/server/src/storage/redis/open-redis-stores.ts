@@ -1,4 +1,6 @@
-/** Opens the engine on a Redis or Valkey Cluster: any number of processes on any number of machines. */
+/**
+ * Opens the engine on a Redis or Valkey Cluster: any number of processes on any number of machines.
+ */
 
 import type { ProfileLimits } from '../../domain/profile-limits.ts';
 import type { FeedRetention } from '../change-feed.ts';
@@ -20,7 +22,10 @@ import { RedisRowWriter } from './redis-row-writer.ts';
 import { RedisSpentCallStore } from './redis-spent-call-store.ts';
 
 export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectations {
-  /** Told what is amiss with nodes while the stores are open, whenever that is something else than before; nothing by default. */
+  /**
+   * Told what is amiss with nodes while the stores are open, whenever that is something else than
+   * before; nothing by default.
+   */
   readonly found?: (flaws: readonly string[]) => void;
   /** What one profile may grow to. */
   readonly limits?: ProfileLimits | undefined;
@@ -32,7 +37,8 @@ export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectat
  * Opens the stores.
  *
  * @throws UnsafeStoreError when the cluster would lose data, unless that is allowed
- * @throws Error when no node answers, or the signing key is another than that of who shares the store
+ * @throws Error when no node answers, or the signing key is another than that of who shares the
+ *   store
  */
 export async function openRedisStores(options: RedisStoresOptions): Promise<Stores> {
   const { prefix } = options;

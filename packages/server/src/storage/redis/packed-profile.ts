@@ -1,5 +1,6 @@
 /**
- * The bytes of a stored profile: a small binary head, then the packed attributes (`domain/packed-attributes.ts`).
+ * The bytes of a stored profile: a small binary head, then the packed attributes
+ * (`domain/packed-attributes.ts`).
  *
  * Profile, version 2 (integers big-endian, times in epoch milliseconds):
  *
@@ -69,7 +70,8 @@ function writeProfileHead(
 /**
  * Reads a profile.
  *
- * @param bytes the record, and perhaps more: an engine may lend one large buffer again and again, so what is kept is copied
+ * @param bytes the record, and perhaps more: an engine may lend one large buffer again and again,
+ *   so what is kept is copied
  * @param length how many bytes of it are the record
  */
 export function unpackProfile(bytes: Uint8Array, length: number): StoredProfile {
@@ -95,7 +97,10 @@ function attributesStartOf(record: Uint8Array): number {
   return idLength === NO_THIRD_PARTY_ID ? PROFILE_HEAD : PROFILE_HEAD + idLength;
 }
 
-/** Reads of a profile what a fetch sends, without a copy of the bytes; parameters as of {@link unpackProfile}. */
+/**
+ * Reads of a profile what a fetch sends, without a copy of the bytes; parameters as of
+ * {@link unpackProfile}.
+ */
 export function unpackFound(bytes: Uint8Array, length: number): FoundProfile {
   return {
     modifiedAt: readTime(bytes, 1),

@@ -1,4 +1,7 @@
-/** A profile while a visit, an update or a row changes it: what will be written, beside what was read. */
+/**
+ * A profile while a visit, an update or a row changes it: what will be written, beside what was
+ * read.
+ */
 
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import { newProfile, type Profile } from '../../domain/profile.ts';
@@ -10,7 +13,10 @@ import { isMarkOf } from './row-marks.ts';
 
 /** The engine frees a profile so long after it has expired, in milliseconds: clocks differ. */
 const GRACE_MS = 60_000;
-/** How long a pointer outlives the profile's present expiry, so that it need not be touched by every write. */
+/**
+ * How long a pointer outlives the profile's present expiry, so that it need not be touched by every
+ * write.
+ */
 const POINTER_SLACK_MS = 100 * 86_400_000;
 
 export class ProfileDraft {

@@ -1,6 +1,7 @@
 /**
- * The files of accepted batches in a Redis or Valkey Cluster, so that any process of any machine can apply them: in packed parts, all of a file
- * in one slot, and one hash that says which file belongs to which batch. Parts of an upload that was never finished go by themselves.
+ * The files of accepted batches in a Redis or Valkey Cluster, so that any process of any machine
+ * can apply them: in packed parts, all of a file in one slot, and one hash that says which file
+ * belongs to which batch. Parts of an upload that was never finished go by themselves.
  */
 
 import { QuiverError } from '../../errors.ts';
@@ -38,7 +39,8 @@ export class RedisBatchFiles implements BatchFileStore {
       write: (chunk) => packer.write(chunk),
       keepAs: async (batchId) => {
         await packer.end();
-        // Noted first: what is noted and has no batch is found and removed one day, what is not noted would stay for ever.
+        // Noted first: what is noted and has no batch is found and removed one day, what is not
+        // noted would stay for ever.
         await this.#note(batchId, `${parts}:${file}`);
         isKept = true;
         for (const keys of this.#groups(file, parts)) {

@@ -1,5 +1,6 @@
 /**
- * Batches in a Redis or Valkey Cluster. All of a client's queue lies in one slot, its rows' profiles in many, so that a step cannot be one stroke:
+ * Batches in a Redis or Valkey Cluster. All of a client's queue lies in one slot, its rows'
+ * profiles in many, so that a step cannot be one stroke:
  *
  *   read      the lease and the batch are as the step expects              else → out of turn
  *   rows      each is applied with its mark in the profile (`cells.ts`);   a crash here → the step comes again: rows whose
@@ -7,8 +8,9 @@
  *   progress  batch, failed rows and lease change in one script, if they   changed meanwhile → out of turn; whoever has the
  *             are still as they were read                                  lease applies the step again, the same way
  *
- * Keys, all with the client as hash tag: `batches` (a hash: `last`, the last turn; `#id`, its turn; turn, the batch), `batch-queue` and
- * `batch-turns` (sorted sets of turns, unfinished ones and all), `batch-lease`, `batch-failures:<turn>` (a sorted set by line).
+ * Keys, all with the client as hash tag: `batches` (a hash: `last`, the last turn; `#id`, its turn;
+ * turn, the batch), `batch-queue` and `batch-turns` (sorted sets of turns, unfinished ones and
+ * all), `batch-lease`, `batch-failures:<turn>` (a sorted set by line).
  */
 
 import { setTimeout as pause } from 'node:timers/promises';

@@ -1,8 +1,10 @@
 /**
- * All profiles of a client in a Redis Cluster (contract section 21): each master is walked through with SCAN, one after the other.
+ * All profiles of a client in a Redis Cluster (contract section 21): each master is walked through
+ * with SCAN, one after the other.
  *
- * A walk is good for one map of slots. SCAN finds every key that is there from the beginning to the end of a walk through one node; when
- * slots move, or a replica takes over, a key can come to lie behind the place where the walk stands, so the walk ends and says so.
+ * A walk is good for one map of slots. SCAN finds every key that is there from the beginning to the
+ * end of a walk through one node; when slots move, or a replica takes over, a key can come to lie
+ * behind the place where the walk stands, so the walk ends and says so.
  */
 
 import { createHash } from 'node:crypto';
@@ -30,11 +32,17 @@ import { latest, type RedisCluster } from './redis-cluster.ts';
 
 /** How many keys a node looks at in one step of an export. */
 const STEP = 500;
-/** The same for a page: for one that asks for few, and at most when few profiles meet its conditions. */
+/**
+ * The same for a page: for one that asks for few, and at most when few profiles meet its
+ * conditions.
+ */
 const LEAST_AT_ONCE = 10;
 const MOST_AT_ONCE = 2000;
 
-/** Where a walk stands: the place of the node among the masters in the order of their addresses, and the cursor of its SCAN. */
+/**
+ * Where a walk stands: the place of the node among the masters in the order of their addresses, and
+ * the cursor of its SCAN.
+ */
 interface Place {
   readonly node: number;
   readonly scan: string;

@@ -1,4 +1,7 @@
-/** Profiles in a Redis or Valkey Cluster: the storage contract of `profile-store.ts`; how changes of several cells become one is in `cells.ts`. */
+/**
+ * Profiles in a Redis or Valkey Cluster: the storage contract of `profile-store.ts`; how changes of
+ * several cells become one is in `cells.ts`.
+ */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { planAdoption } from '../../domain/adoption.ts';
@@ -108,7 +111,9 @@ export class RedisProfileStore implements ProfileStore {
     return outcome === CHANGED ? undefined : outcome;
   }
 
-  /** @param expected the attributes that must be there; `CHANGED` is only returned when they are not */
+  /**
+   * @param expected the attributes that must be there; `CHANGED` is only returned when they are not
+   */
   async #visit(
     client: string,
     visit: Visit,
@@ -199,7 +204,10 @@ export class RedisProfileStore implements ProfileStore {
     return { surveyed, known, drafts, ownCells: new Map(surveyed.map(({ own }) => [idField(own.id), own])) };
   }
 
-  /** Writes the target of a linking and all that the linking changes; undefined when something was changed meanwhile. */
+  /**
+   * Writes the target of a linking and all that the linking changes; undefined when something was
+   * changed meanwhile.
+   */
   async #saveLinked(
     target: ProfileDraft,
     linking: CellLinking,

@@ -1,8 +1,10 @@
 /**
- * Applies rows of a batch to profiles that lie in many slots: each row exactly once, however often its step comes.
+ * Applies rows of a batch to profiles that lie in many slots: each row exactly once, however often
+ * its step comes.
  *
- * A profile keeps for each of its ids the last row that was applied by that id (the fields `b` of `cells.ts`), written in the same
- * script as what the row set. Batches of a client and the rows of a batch go in order, so a row at or before the mark was applied.
+ * A profile keeps for each of its ids the last row that was applied by that id (the fields `b` of
+ * `cells.ts`), written in the same script as what the row set. Batches of a client and the rows of
+ * a batch go in order, so a row at or before the mark was applied.
  */
 
 import { setImmediate as turnOfOthers } from 'node:timers/promises';
@@ -53,7 +55,10 @@ interface PlannedProfile {
   readonly changes: readonly Change[];
 }
 
-/** Profiles that are written with one pipeline for each master, and how many such groups are on their way. */
+/**
+ * Profiles that are written with one pipeline for each master, and how many such groups are on
+ * their way.
+ */
 const PROFILES_AT_ONCE = 500;
 const GROUPS_UNDER_WAY = 3;
 
@@ -72,7 +77,8 @@ export class RedisRowWriter {
    * @param marks tell rows that were applied before
    * @param create whether to make profiles that are not there
    * @returns what became of each row
-   * @throws QuiverError when a row could not be applied; others may have been, and are known when the step comes again
+   * @throws QuiverError when a row could not be applied; others may have been, and are known when
+   *   the step comes again
    */
   async apply(
     client: string,
@@ -215,7 +221,10 @@ export class RedisRowWriter {
   }
 }
 
-/** Whether a change takes more than one script: an expired profile lies under another id and goes with it, or pointers are prolonged first. */
+/**
+ * Whether a change takes more than one script: an expired profile lies under another id and goes
+ * with it, or pointers are prolonged first.
+ */
 function isAlone({ own, home, living }: LocatedId, { read, pointersUntil, profile }: ProfileDraft): boolean {
   if (home?.profile && !living && !sameId(home.id, own.id)) return true;
   return read !== undefined && pointersUntil !== undefined && pointersUntil < profile.expiresAt;
