@@ -1,5 +1,5 @@
 /**
- * What every engine owes to the storage contracts of clients and of failed logins, as tests; see
+ * Tests of the storage contracts of clients and of failed logins, for every engine; see
  * `profile-store-conformance.ts`.
  */
 

@@ -1,5 +1,5 @@
 /**
- * What every engine owes to the storage contract of small records, as tests; see
+ * Tests of the storage contract of small records, for every engine; see
  * `profile-store-conformance.ts`.
  */
 

@@ -224,8 +224,8 @@ export class RedisRowWriter {
 }
 
 /**
- * Whether a change takes a single script. It does not if an expired profile under another id must
- * be removed with it, or pointers must be extended first.
+ * Whether a profile must be written by itself, because its change takes more than one script: an
+ * expired profile under another id is removed with it, or pointers are extended first.
  */
 function isAlone({ own, home, living }: LocatedId, { read, pointersUntil, profile }: ProfileDraft): boolean {
   if (home?.profile && !living && !sameId(home.id, own.id)) return true;
