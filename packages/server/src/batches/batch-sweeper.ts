@@ -1,5 +1,5 @@
 /**
- * Forgets completed batches after seven days, with their failed rows and files (contract section
+ * Removes completed batches after seven days, with their failed rows and files (contract section
  * 6).
  */
 
@@ -15,7 +15,7 @@ export interface BatchSweeperParts {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** How often it looks, in milliseconds; 10 min by default, and once at the start. */
+  /** The interval in milliseconds; 10 minutes by default. It also runs once at the start. */
   readonly lookEvery?: number;
 }
 
@@ -23,7 +23,7 @@ export interface BatchSweeperParts {
 const KEPT_MS = 7 * 86_400_000;
 const LOOK_EVERY_MS = 600_000;
 /**
- * Batches and failed rows that are removed in one write: a batch may have half a million of them.
+ * Batches and failed rows removed in one write, because a batch may have half a million of them.
  */
 const REMOVED_PER_STEP = 1000;
 
@@ -54,7 +54,7 @@ async function sweepClient(
     more = step.more;
   }
   // A process that died between keeping a file and queueing its batch, or between the two lines
-  // above, left a file behind.
+  // above, has left a file behind.
   for (const id of await files.ids()) {
     const [, of, at] = /^(.+)-(\d+)-\d{8}$/.exec(id) ?? [];
     if (of !== client || Number(at) >= acceptedBefore) continue;
