@@ -18,15 +18,13 @@ const QUIET = { milliseconds: 1000, seconds: 0.02 };
 const MOST_LOOKS = 60;
 
 /**
- * Loads one server for a round.
+ * Loads one server for a round. The round ends when the server has finished the work that the load
+ * left behind, so that this counts as its own time and does not affect the next round.
  *
- * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`; `meanwhile()`, if there is one, starts what goes on beside the
- *   load and returns what ends it
- * It ends when the contender has done what the round left it to do, so that this counts as its own
- * time and takes none from the next one.
- *
- * @returns requests a second; the 99th and 99.9th percentile and the slowest, in milliseconds; processor time a request in
- *   microseconds; bytes written to files, per request
+ * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`; optionally `meanwhile()`,
+ *   which starts other work during the load and returns a function that ends it
+ * @returns requests per second; the 99th and 99.9th percentile and the slowest, in milliseconds;
+ *   processor time per request in microseconds; bytes written to files per request
  */
 function round({ url, pids, lua, meanwhile }, { seconds, connections }) {
   scripts += 1;

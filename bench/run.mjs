@@ -1,8 +1,9 @@
 /**
  * Everything that Quiver claims to be fast at, against what one would use instead.
  *
- *   npm run bench -- [--quick] [--only fetch,writes] [--profiles 1000000] [--rounds 5] [--seconds 3] [--connections 64]
- *                    [--bulk-rounds 5] [--large-profiles 10000000] [--steady-seconds 300] [--no-save]
+ *   npm run bench -- [--quick] [--only fetch,writes] [--profiles 1000000] [--rounds 5]
+ *                    [--seconds 3] [--connections 64] [--bulk-rounds 5] [--large-profiles 10000000]
+ *                    [--steady-seconds 300] [--no-save]
  *
  * The steps are listed below (STEPS); all of them take more than an hour. `--only` measures some
  * and keeps what the others gave before.

@@ -1,8 +1,10 @@
 /**
  * `npm run build:executable`: server, console and command line in one file, by Bun's compiler.
  *
- *   npm run build:executable                                  for this platform, into dist/quiver
- *   npm run build:executable -- --target linux-arm64 --out q  for another: its engine must be in node_modules, see below
+ *   npm run build:executable
+ *     for this platform, into dist/quiver
+ *   npm run build:executable -- --target linux-arm64 --out q
+ *     for another platform, whose engine must be in node_modules, see below
  *
  * The engine's addon of another platform is an optional package that npm leaves out here;
  * `npm install --cpu arm64 --os linux` brings it. Bun downloads its own runtime for another

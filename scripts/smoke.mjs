@@ -3,8 +3,10 @@
  * imports profiles, looks at the console, asks the doctor, stops it. Ends with 0 when all of it
  * went as the guides say.
  *
- *   node scripts/smoke.mjs dist/quiver                     a command, with what goes before its own arguments
- *   node scripts/smoke.mjs --url http://127.0.0.1:8680     a server that runs elsewhere, by HTTP alone
+ *   node scripts/smoke.mjs dist/quiver
+ *     a command, perhaps with arguments that precede its own
+ *   node scripts/smoke.mjs --url http://127.0.0.1:8680
+ *     a server that runs elsewhere, over HTTP only
  */
 
 import assert from 'node:assert/strict';

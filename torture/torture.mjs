@@ -1,11 +1,14 @@
 /**
- * `npm run torture [name…]`: what the tests have no time for. Each torture is bounded and stops by
- * itself; it prints its bar and what it saw, and the exit code is 1 when one missed its bar.
+ * `npm run torture [name…]`: tests that take too long for `npm test`. Each torture is bounded and
+ * stops by itself. It prints its bar and what it has seen; the exit code is 1 if one missed its
+ * bar.
  *
  *   --short             the sizes that are part of `npm test`
- *   --prove             each torture on a sound server and on servers that are spoiled for it, where it must miss its bar
- *   --sabotage <name>   one torture on a server that is spoiled in one way
- *   --keep              writes what was seen to torture/results/<date>.json, and docs/torture.md out of it
+ *   --prove             each torture on a correct server, and on servers with a sabotage, where it
+ *                       must miss its bar
+ *   --sabotage <name>   one torture on a server with one sabotage
+ *   --keep              writes the results to torture/results/<date>.json, and docs/torture.md from
+ *                       them
  *   --list              names and bars
  */
 

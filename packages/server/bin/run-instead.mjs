@@ -11,8 +11,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 const PARENT_EVERY_MS = 250;
 
 /**
- * @param endsWithParent whether the program is ended when the parent of this process goes away, see {@link onceParentIsGone}; no by
- *   default
+ * @param endsWithParent whether the program is ended when the parent of this process goes away, see
+ *   {@link onceParentIsGone}; false by default
  */
 export function runInstead(command, args, { endsWithParent = false, env = process.env } = {}) {
   const isWindows = process.platform === 'win32';

@@ -97,7 +97,8 @@ const NAMES = [
  * alone.
  */
 const ROWS: Record<string, readonly (number | 'in')[]> = {
-  //              nobody foreign expired cut  forged unsigned ended token access_ admin session csrf other forged
+  // The columns: nobody, foreign, expired, cut, forged, unsigned, ended, token, access_, admin,
+  // session, csrf, other, forged.
   open: [/*     */ 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in'],
   'profileApi off': ['in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in'],
   // What writes also looks at which page has sent it.

@@ -1,11 +1,13 @@
 /**
- * Makes a store, spoils a copy of it, reads the copy; the tests and the torture of damage run it as
- * a process of its own, because a file that is spoiled may end whoever reads it. Runs on Bun from
- * the sources and on Node from the built files.
+ * Creates a store, damages a copy of it, and reads the copy. The tests and the torture of damage
+ * run it as a separate process, because a damaged file may end the process that reads it. Runs on
+ * Bun from the sources and on Node from the built files.
  *
- *   store-damage.mjs make FOLDER            a store with small, large, linked and removed profiles, part of it merged
- *   store-damage.mjs read FOLDER [unchecked]  checks it and reads everybody; one JSON line:
- *                                           { damage, wrong, lost, refused, right }
+ *   store-damage.mjs make FOLDER
+ *     a store with small, large, linked and removed profiles, part of it merged
+ *   store-damage.mjs read FOLDER [unchecked]
+ *     checks it and reads every profile; prints one JSON line:
+ *     { damage, wrong, lost, refused, right }
  */
 import { createHash } from 'node:crypto';
 

@@ -4,14 +4,14 @@
  * Clients are handled in parallel, and the batches of each client in order. All queues are checked
  * together, once a second, because there may be thousands of idle clients. Each client is
  *
- *   idle      nothing is queued, or another process has the client's lease; a new batch, or the check
- *             that finds one → working
- *   working   we have the lease; rows are applied in steps, each together with the batch's progress
- *             and an extension of the lease; the queue is empty → idle; out of turn → idle; a step
- *             fails → waiting
- *   waiting   the step failed; nothing of it was applied, or everything; after a pause → working,
- *             from the stored progress; the third failure of a step → the batch is stuck → idle.
- *             While the store or another cluster is unavailable, it waits without limit
+ * idle      nothing is queued, or another process has the client's lease; a new batch, or the check
+ *           that finds one → working
+ * working   we have the lease; rows are applied in steps, each together with the batch's progress
+ *           and an extension of the lease; the queue is empty → idle; out of turn → idle; a step
+ *           fails → waiting
+ * waiting   the step failed; nothing of it was applied, or everything; after a pause → working,
+ *           from the stored progress; the third failure of a step → the batch is stuck → idle.
+ *           While the store or another cluster is unavailable, it waits without limit
  *
  * The progress is in the store, never here: after a crash or a lost lease the next process reads it
  * and continues. The price: idle workers cannot speed up one client, because its files must be

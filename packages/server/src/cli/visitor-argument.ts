@@ -61,8 +61,8 @@ function sentId(kind: AddressedKind, id: string): ProfileId {
  * Asks the server for one kind of id after the other until one leads to a profile.
  *
  * @param ask undefined or false when no profile has the id
- * @throws ClientFailure `refused` when none of the kinds does: the server's message if only one kind
- *   was tried, else one line for all kinds
+ * @throws ClientFailure `refused` when none of the kinds does: the server's message if only one
+ *   kind was tried, else one line for all kinds
  */
 export async function firstOfKinds<Answer>(
   id: string,

@@ -2,15 +2,15 @@
  * Adoption: how a profile that comes from another edge cluster is joined with the profiles here
  * (contract section 8).
  *
- *   state of one of its ids here         what happens
- *   -----------------------------------  ------------------------------------------------------------
- *   unknown                              it joins the profile
- *   names a profile that fits            both become one, with the newest value of each attribute;
- *                                        a second such profile joins them
- *   names another person's profile       the id stays there: a shared device belongs to the person
- *                                        who was seen on it last
- *   a name of which the profile has      it does not join: the profile here keeps its own name
- *   another one
+ * state of one of its ids here         what happens
+ * -----------------------------------  ------------------------------------------------------------
+ * unknown                              it joins the profile
+ * names a profile that fits            both become one, with the newest value of each attribute;
+ *                                      a second such profile joins them
+ * names another person's profile       the id stays there: a shared device belongs to the person
+ *                                      who was seen on it last
+ * a name of which the profile has      it does not join: the profile here keeps its own name
+ * another one
  *
  * A profile fits when it has the same thirdPartyId, or when no name of either conflicts with one of
  * the other (`person-names.ts`). The target is the profile of the strongest id that names a fitting

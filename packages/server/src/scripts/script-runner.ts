@@ -4,12 +4,12 @@
  * There are two threads, or none while nobody has scripts. Jobs go to the `active` one. Every few
  * milliseconds the runner checks whether a thread is still at the same job as before:
  *
- *   its script has used   what follows
- *   -------------------   ----------------------------------------------------------------------------
- *   4 ms                  the thread is stuck: the waiting jobs go to the other thread, which becomes
- *                         active
- *   12 ms                 the thread is ended and replaced; the job starts again in the other one,
- *                         without the script that hung, or, if that is unknown, with each script watched
+ * its script has used   what follows
+ * -------------------   ---------------------------------------------------------------------------
+ * 4 ms                  the thread is stuck: the waiting jobs go to the other thread, which becomes
+ *                       active
+ * 12 ms                 the thread is ended and replaced; the job starts again in the other one,
+ *                     without the script that hung, or, if that is unknown, with each one watched
  *
  * These are milliseconds of processor time (`thread-time.ts`), counted from the first check that
  * finds the same script as the check before.

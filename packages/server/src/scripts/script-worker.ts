@@ -2,10 +2,10 @@
  * The thread in which profile scripts run. The serving thread ends it when a script hangs
  * (`script-runner.ts`). What the engine can stop itself is handled here:
  *
- *   a script throws                     its run has the error; the context is replaced after the job
- *   scripts are stopped, unknown which  a new context; the job starts again, with each run watched
- *   one script is stopped               a new context; the job starts again without it
- *   the engine itself fails             the thread ends, and is replaced
+ * a script throws                     its run has the error; the context is replaced after the job
+ * scripts are stopped, unknown which  a new context; the job starts again, with each run watched
+ * one script is stopped               a new context; the job starts again without it
+ * the engine itself fails             the thread ends, and is replaced
  */
 
 import { parentPort, workerData } from 'node:worker_threads';

@@ -2,13 +2,13 @@
  * The storage contract for batches: what was accepted, how far each batch is, which rows failed and
  * why.
  *
- *   state      meaning                                           what ends the state
- *   ---------  ------------------------------------------------  ------------------------------------
- *   waiting    accepted, no row applied                          the first step → running
- *   running    rows up to the progress are applied, none after   the last step → complete;
- *                                                                given up → stuck
- *   stuck      as running, with a reason; later batches wait     `retry` → running
- *   complete   every row was consumed                            seven days → removed
+ * state      meaning                                           what ends the state
+ * ---------  ------------------------------------------------  ------------------------------------
+ * waiting    accepted, no row applied                          the first step → running
+ * running    rows up to the progress are applied, none after   the last step → complete;
+ *                                                              given up → stuck
+ * stuck      as running, with a reason; later batches wait     `retry` → running
+ * complete   every row was consumed                            seven days → removed
  *
  * A step applies its rows and advances the progress in one transaction, so after a crash no row is
  * missed and none is applied twice. The batches of one client are applied in the order in which

@@ -4,11 +4,11 @@
  * Each webhook processes one page of the feed at a time. Changes of one profile are sent one after
  * another, those of different profiles in parallel. A change
  *
- *   is due        no earlier change of its profile waits → sent
- *   is delivered  the target answered 2xx → recorded
- *   waits         the target did not → sent again after a pause; later changes of its profile wait
- *   is dead       the last attempt failed, or the fourth while the target accepts other changes → kept
- *                 separately, and its profile continues
+ * is due        no earlier change of its profile waits → sent
+ * is delivered  the target answered 2xx → recorded
+ * waits         the target did not → sent again after a pause; later changes of its profile wait
+ * is dead       the last attempt failed, or the fourth while the target accepts others → kept
+ *               separately, and its profile continues
  *
  * A page is done when all its changes are delivered or dead; then the next one is read. The
  * progress records what was delivered of an unfinished page and how often each change was tried, so

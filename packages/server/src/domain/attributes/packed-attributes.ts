@@ -2,9 +2,9 @@
  * The packed form of a profile's attributes in memory and in a store, without what every fetch
  * repeats.
  *
- *   group    0x00, then the time in six bytes (epoch milliseconds, big-endian), then the entries that
- *            were set at that time
- *   entry    length of the name, name, length of the value, value
+ * group    0x00, then the time in six bytes (epoch milliseconds, big-endian), then the entries that
+ *          were set at that time
+ * entry    length of the name, name, length of the value, value
  *
  * Groups and so entries are oldest first (contract section 4). No two groups have the same time,
  * and none is empty. Name and value are UTF-8 in the form they have within JSON quotes, so that a

@@ -2,13 +2,13 @@
  * Groups writes into commits: writes requested during a commit are done in the next one, in one
  * transaction of the engine.
  *
- *   a work    waiting → run in its group's transaction → settled when the commit is done
- *   a group   starts when the previous commit is done; takes all waiting works when the engine gives
- *             it the writer lock
- *   stalled   the oldest work has waited too long: another process holds the writer lock and does not
- *             continue, or the disk hangs. Waiting works are refused (nothing changed), works already
- *             run have an unknown outcome, and new works are refused at once. Ends when the engine
- *             gives the lock again or the commit is done
+ * a work    waiting → run in its group's transaction → settled when the commit is done
+ * a group   starts when the previous commit is done; takes all waiting works when the engine gives
+ *           it the writer lock
+ * stalled   the oldest work has waited too long: another process holds the writer lock and does not
+ *           continue, or the disk hangs. Waiting works are refused (nothing changed), works already
+ *           run have an unknown outcome, and new works are refused at once. Ends when the engine
+ *           gives the lock again or the commit is done
  *
  * The engine can group works itself, but needs a promise and a step for each.
  */

@@ -2,11 +2,11 @@
  * The records of all profiles, appended in the order of their changes, and which entry is current
  * for each key.
  *
- *   `records`   number (48 bits, increasing by one) → entry (`record-entry.ts`)
- *   `index`     key → number (`record-index.ts`), as of the last merge
- *   `segments`  how much of each range of `records` is still needed (`segments.ts`)
- *   `meta`      `merged` → the highest number that the index includes, then a byte that is 1 when the
- *               index was found damaged
+ * `records`   number (48 bits, increasing by one) → entry (`record-entry.ts`)
+ * `index`     key → number (`record-index.ts`), as of the last merge
+ * `segments`  how much of each range of `records` is still needed (`segments.ts`)
+ * `meta`      `merged` → the highest number that the index includes, then a byte that is 1 when the
+ *             index was found damaged
  *
  *   An entry is
  *   recent       its number is above `merged`; each process keeps the newest one of each key in

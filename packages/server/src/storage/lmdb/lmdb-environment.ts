@@ -315,13 +315,13 @@ export class LmdbEnvironment {
    * A read must see everything acknowledged before its request was sent. Both runtimes follow one
    * rule:
    *
-   *   alone     outside of a poll that has received a request, every read takes its own snapshot.
-   *             Timers on Node, immediates on Bun, and continuations on both run just before a poll,
-   *             and the poll may deliver requests that were sent after their snapshot.
-   *   sharing   from the first request of a poll until the immediates that follow the poll, all reads
-   *             share one snapshot, taken after that request has arrived. All requests of the poll
-   *             had arrived when the poll returned, so none was sent after a later write was
-   *             acknowledged.
+   * alone     outside of a poll that has received a request, every read takes its own snapshot.
+   *           Timers on Node, immediates on Bun, and continuations on both run just before a poll,
+   *           and the poll may deliver requests that were sent after their snapshot.
+   * sharing   from the first request of a poll until the immediates that follow the poll, all reads
+   *           share one snapshot, taken after that request has arrived. All requests of the poll
+   *           had arrived when the poll returned, so none was sent after a later write was
+   *           acknowledged.
    *
    * This costs one snapshot per poll instead of one per read, which would cost more than the read
    * itself because the library sets a timer for each. A client that sends a second request before

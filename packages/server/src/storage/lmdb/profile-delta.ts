@@ -2,10 +2,10 @@
  * The delta of a large profile: its changes since the complete record that it is based on. A delta
  * contains all changes since that record, so a reader needs at most two entries.
  *
- *   0    u48  number of the entry with the complete record
- *   6    u16  weight of that entry
- *   8    u32  size of that record's attributes in bytes
- *   12   …    a record as in `profile-record.ts`, whose attributes are those set since, oldest first
+ * 0    u48  number of the entry with the complete record
+ * 6    u16  weight of that entry
+ * 8    u32  size of that record's attributes in bytes
+ * 12   …    a record as in `profile-record.ts`, whose attributes are those set since, oldest first
  *
  * The attributes of the profile are those of the complete record except the ones that the delta
  * names, followed by the delta's own. Only setting attributes, and changes to the head alone,

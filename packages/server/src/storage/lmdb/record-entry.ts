@@ -2,18 +2,18 @@
  * The byte format of entries in the table `records`. An entry is never changed; a later entry of
  * the same key replaces it.
  *
- *   0      u8   type: a profile, a delta, a pointer, a removal
- *   1      u8   flags: whether it was indexed in the same commit; whether it only copies an older one
- *   2      u8   the channel through which the change came
- *   3      u8   what changed
- *   4      u32  CRC-32 of the rest, seeded with the bytes before it and the number of the entry
- *   8      u16  length of the key
- *   10     …    the key (`lmdb-keys.ts`)
- *   …      …    depending on the type
- *               profile   its record, `profile-record.ts`
- *               delta     a change of a large profile, `profile-delta.ts`
- *               pointer   since when, then the key of the profile
- *               removal   nothing
+ * 0      u8   type: a profile, a delta, a pointer, a removal
+ * 1      u8   flags: whether it was indexed in the same commit; whether it only copies an older one
+ * 2      u8   the channel through which the change came
+ * 3      u8   what changed
+ * 4      u32  CRC-32 of the rest, seeded with the bytes before it and the number of the entry
+ * 8      u16  length of the key
+ * 10     …    the key (`lmdb-keys.ts`)
+ * …      …    depending on the type
+ *             profile   its record, `profile-record.ts`
+ *             delta     a change of a large profile, `profile-delta.ts`
+ *             pointer   since when, then the key of the profile
+ *             removal   nothing
  *
  * Numbers increase in the order of the changes, so the entries without copies are a history of
  * changes. The checksum and the key reveal an entry that is damaged, belongs to another key, or is

@@ -22,14 +22,14 @@
  * A change of one cell is one script, which applies it if the version is the one that was read. A
  * change of several:
  *
- *   preparing   some cells other than the target have an intent. Readers see the state before;
- *               nobody changes these cells. All have it → the target's script commits; a version
- *               differs → revoked
- *   committed   the target is changed, and its `p` lists what remains: pointers are moved, intents
- *               are carried out, then `p` is removed → finished. Anybody who meets an intent, or
- *               wants to change the target, does this first
- *   revoked     recorded in the target, so that it can never commit; intents are removed → as before
- *   finished    only the operation's note remains, for 20 seconds
+ * preparing   some cells other than the target have an intent. Readers see the state before;
+ *             nobody changes these cells. All have it → the target's script commits; a version
+ *             differs → revoked
+ * committed   the target is changed, and its `p` lists what remains: pointers are moved, intents
+ *             are carried out, then `p` is removed → finished. Anybody who meets an intent, or
+ *             wants to change the target, does this first
+ * revoked     recorded in the target, so that it can never commit; intents are removed → as before
+ * finished    only the operation's note remains, for 20 seconds
  *
  * Each step can be repeated, and done by anybody. The change of the target is the moment at which
  * everything happens:

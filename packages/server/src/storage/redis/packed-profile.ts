@@ -4,15 +4,15 @@
  *
  * Profile, version 2 (integers big-endian, times in epoch milliseconds):
  *
- *   0      u8   type and version: 3
- *   1      u48  modifiedAt
- *   7      u48  expiresAt
- *   13     u48  createdAt: since when the home id names the profile
- *   19     u48  sweepAt: the profile's time in the expiry index, never after expiresAt
- *   25     u48  linkGroup: the group of links that lists its ids; 0 while the home id is the only one
- *   31     u16  length of the thirdPartyId in bytes; 0xffff when there is none
- *   33     …    thirdPartyId, UTF-8
- *   …      …    packed attributes, to the end
+ * 0      u8   type and version: 3
+ * 1      u48  modifiedAt
+ * 7      u48  expiresAt
+ * 13     u48  createdAt: since when the home id names the profile
+ * 19     u48  sweepAt: the profile's time in the expiry index, never after expiresAt
+ * 25     u48  linkGroup: the group of links that lists its ids; 0 while the home id is the only one
+ * 31     u16  length of the thirdPartyId in bytes; 0xffff when there is none
+ * 33     …    thirdPartyId, UTF-8
+ * …      …    packed attributes, to the end
  */
 
 import { attributesJson } from '../../domain/attributes.ts';

@@ -2,12 +2,12 @@
  * The change feed of a cluster (contract section 18): one order over all slots, created by
  * collecting.
  *
- *   outbox      a stream per slot, `out:{tag}`: the script that changes a cell adds its changes
- *   log         a stream, `feed-log:{feed}`: the collected changes, numbered from one; the feed
- *   state       a hash, `feed:{feed}`: `id` while the feed is on; `last` number; the last number that
- *               is `shown`; the last that was `trimmed`; `bytes` of the log
- *   collected   a hash, `feed-collected:{feed}`: for each outbox the last entry that is in the log
- *   hints       a set, `feed-hints:{feed}`: outboxes that may contain something
+ * outbox      a stream per slot, `out:{tag}`: the script that changes a cell adds its changes
+ * log         a stream, `feed-log:{feed}`: the collected changes, numbered from one; the feed
+ * state       a hash, `feed:{feed}`: `id` while the feed is on; `last` number; the last number that
+ *             is `shown`; the last that was `trimmed`; `bytes` of the log
+ * collected   a hash, `feed-collected:{feed}`: for each outbox the last entry that is in the log
+ * hints       a set, `feed-hints:{feed}`: outboxes that may contain something
  *
  *   A change is
  *   in an outbox   acknowledged with the write. Any background process collects it: it reads only

@@ -5,11 +5,11 @@
  * After a failover, the client library by itself repeats commands, even those that were done. So it
  * is used only for single connections, with all retries switched off, and this file decides:
  *
- *   a reply, and WAIT confirms a replica       done and durable → it is returned
- *   a reply, and WAIT confirms none            done, but may be lost in a failover → the same call
- *                                              again, with the same operation id
- *   MOVED, READONLY, CLUSTERDOWN, LOADING, …   not done → the slots are read again, then the same call
- *   no reply in time, connection lost          unknown → the connection is closed, the same call again
+ * a reply, and WAIT confirms a replica       done and durable → it is returned
+ * a reply, and WAIT confirms none            done, but may be lost in a failover → the same call
+ *                                            again, with the same operation id
+ * MOVED, READONLY, CLUSTERDOWN, LOADING, …   not done → the slots are read again, then the call
+ * no reply in time, connection lost          unknown → the connection is closed, the call again
  *
  * Retries end after {@link BUDGET_MS}: with `not-done` if every attempt was refused, otherwise with
  * `unknown`. Every script must tolerate being sent twice.
