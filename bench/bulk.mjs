@@ -84,7 +84,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** About 92 bytes a row, with random ids as tntIds are; the same ids in both rounds. */
+/** About 92 bytes per row, with random ids like tntIds; the same ids in both rounds. */
 function batchOf(round) {
   const add = round === 'first' ? 0 : 7;
   const lines = [`batch=pcId,${NAMES.join(',')}`];
@@ -140,7 +140,7 @@ async function quiver(files, data) {
   return seconds;
 }
 
-/** What a process and its children have written so far, files of batches included, in bytes. */
+/** The bytes that a process and its children have written so far, including batch files. */
 function bytesWritten(pid) {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   const own = Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))[1]);
@@ -177,7 +177,7 @@ async function postgres(files, data) {
     const csv = join(folder, `${round}.csv`);
     const text = readFileSync(file, 'utf8');
     writeFileSync(csv, text.slice(text.indexOf('\n') + 1));
-    // As a batch does: whoever sends one does not know which rows are there already.
+    // Like a batch, whose sender does not know which profiles exist.
     const onConflict =
       'on conflict (id) do update set attributes = profile.attributes || excluded.attributes, modified = now()';
     const script = join(folder, `${round}.sql`);

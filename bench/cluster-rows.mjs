@@ -33,7 +33,7 @@ export async function clusterRow({ options, has }) {
   say(`  ${count} rows into the cluster`);
   const ours = [];
   const theirs = [];
-  // The first time they create, then they update.
+  // The first round creates, the second updates.
   for (const _ of ['created', 'updated']) {
     const started = performance.now();
     await contenders.fillQuiver(quiver.url, count);
@@ -71,7 +71,7 @@ export async function clusterRow({ options, has }) {
   return rows;
 }
 
-/** Two and four workers against one, each alone on the store while it is measured. */
+/** Two and four workers against one, each alone on the store. */
 export async function workersRow(run) {
   await stop(run.quiver.child);
   const results = new Map();
@@ -97,7 +97,7 @@ export async function workersRow(run) {
   );
 }
 
-/** A mixed load, with a batch that runs all the while and without. */
+/** A mixed load, with and without a batch running. */
 export function mixedRow({ quiver, options, profiles }) {
   const lua = ask.mixed(profiles);
   const against = 'the same without a batch';

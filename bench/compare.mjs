@@ -1,11 +1,11 @@
-/** One line of the table: two figures of the same run, their ratio, and what is wanted. */
+/** One row of the table: two figures of the same run, their ratio, and the target. */
 
 import { ratioOf, spread } from './load.mjs';
 
 /**
- * One comparison of rates, round by round.
+ * A comparison of rates, round by round.
  *
- * @param target `[figure, text]`: the ratio wanted, at least
+ * @param target the ratio wanted, at least
  */
 export function compareRates(what, results, against, target) {
   const pick = (name, member) => results.get(name).map((round) => round[member]);
@@ -24,7 +24,7 @@ export function compareRates(what, results, against, target) {
   };
 }
 
-/** A comparison where less is better; the ratio is ours to theirs. */
+/** A comparison where less is better; the ratio is Quiver's figure divided by the other. */
 export function compareLess(what, unit, against, ours, theirs, atMost) {
   return {
     what,
@@ -39,8 +39,8 @@ export function compareLess(what, unit, against, ours, theirs, atMost) {
 }
 
 /**
- * The same comparison with a limit in its own unit in place of one for the ratio: Quiver's median
- * is wanted at most so large.
+ * The same comparison with an absolute limit for Quiver's median, in the unit of the row, instead
+ * of a limit for the ratio.
  */
 export function withLimit({ atLeast: _, atMost: __, ...comparison }, limit) {
   return { ...comparison, limit };

@@ -1,4 +1,4 @@
-/** Load from wrk, turn about, and what the rounds come to. */
+/** Loads servers with wrk in turns, and computes the results of the rounds. */
 
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -7,14 +7,17 @@ import { bytesWritten, folder, processorTime } from './processes.mjs';
 
 let scripts = 0;
 /**
- * wrk does not print the 99.9th percentile by itself, nor the slowest reply; it knows both in
+ * By itself wrk prints neither the 99.9th percentile nor the slowest reply; it has both in
  * microseconds.
  */
 const TELL_TAIL =
   'done = function(_, latency) io.write(string.format("p999 %f\\nslowest %f\\n", latency:percentile(99.9), latency.max)) end\n';
-/** Whoever uses less processor time than this in so many milliseconds has nothing left to do. */
+/**
+ * A server that uses less processor time than this within so many milliseconds has finished its
+ * work.
+ */
 const QUIET = { milliseconds: 1000, seconds: 0.02 };
-/** After so many looks it is loaded no more, quiet or not. */
+/** After so many checks the round ends in any case. */
 const MOST_LOOKS = 60;
 
 /**
@@ -72,8 +75,8 @@ function untilQuiet(pids) {
 }
 
 /**
- * Loads every contender in turn, `rounds` times, after one round that warms them up unless `warmUp`
- * is false.
+ * Loads the contenders in turns, `rounds` times, after one round to warm up unless `warmUp` is
+ * false.
  */
 export function turnAbout(contenders, options) {
   const results = new Map(contenders.map(({ name }) => [name, []]));
@@ -92,7 +95,7 @@ export function spread(values) {
   return { median: sorted[Math.floor(sorted.length / 2)], low: sorted[0], high: sorted.at(-1) };
 }
 
-/** Median and spread of the ratio, round by round. */
+/** Median and spread of the ratio of each round. */
 export function ratioOf(ours, theirs) {
   return spread(ours.map((one, at) => one / theirs[at]));
 }

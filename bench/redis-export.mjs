@@ -1,5 +1,5 @@
 /**
- * Everything in a Redis, written to a file as one would: SCAN, then HGETALL of many keys at once.
+ * Writes everything in a Redis to a file in a typical way: SCAN, then HGETALL of many keys at once.
  */
 
 import { once } from 'node:events';

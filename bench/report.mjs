@@ -1,8 +1,8 @@
 /**
- * Makes the table, `docs/benchmarks.md` and its chart from the figures of a run. Nothing in them is
- * typed by hand.
+ * Creates the table, `docs/benchmarks.md`, its chart and the figures in the capacity guide from the
+ * results. Nothing in them is typed by hand.
  *
- *   node bench/report.mjs bench/results/latest.json     writes the page again
+ *   node bench/report.mjs bench/results/latest.json     writes the pages again
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { ROOT } from '../scripts/setup.mjs';
 import { wrapMarkdown } from '../scripts/wrap-markdown.mjs';
 
-/** Whether the median is where we want to be; undefined where nothing is wanted. */
+/** Whether the median meets the target; undefined without a target. */
 function isMet({ quiver, ratio, atLeast, atMost, limit }) {
   if (limit !== undefined) return quiver.median <= limit;
   if (atLeast !== undefined) return ratio.median >= atLeast;
@@ -55,7 +55,7 @@ function figure(value) {
   return value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
 }
 
-/** Writes the page and the chart. `source` is where the figures are kept, from the root. */
+/** Writes the pages and the chart. `source` is the path of the results from the root. */
 export function writeReport(results, source) {
   mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
   writeFileSync(join(ROOT, 'docs/images/benchmarks.svg'), chartOf(comparisonsOf(results)));
@@ -72,8 +72,8 @@ const FIGURES = '<!-- figures, written by npm run bench -->';
 const END_OF_FIGURES = '<!-- end of figures -->';
 
 /**
- * Rows of the benchmark that say how much one server or a cluster carries: what a reader asks,
- * step, beginning of the row's name.
+ * The rows shown in the capacity guide: the reader's question, the step, the beginning of the row's
+ * name.
  */
 const CAPACITY_ROWS = [
   ['fetches a second, one process on Bun', 'fetch', 'fetch, Bun'],
@@ -117,7 +117,7 @@ function comparisonsOf({ steps }) {
   return Object.values(steps).flatMap(({ comparisons }) => comparisons);
 }
 
-/** What a reader has to know of the table. */
+/** Explanations for readers of the table. */
 const NOTES = [
   'The ids of profiles are random everywhere: 32 hex digits without any order, as tntIds are.',
   `A ratio is Quiver's figure divided by the other's in the same round; rounds take turns. The table shows the median, then the lowest and the highest ratio. For requests per second more is better, for seconds and bytes less is better.`,
@@ -180,7 +180,7 @@ ${Object.entries(steps)
 `;
 }
 
-/** Bars of the ratios of rates, on a scale where 1 is the other one. */
+/** Bars for the ratios of rates. */
 function chartOf(comparisons) {
   const bars = comparisons.filter(({ unit }) => unit === 'requests/s');
   const most = Math.max(2, ...bars.map(({ ratio }) => ratio.high));

@@ -1,19 +1,19 @@
 /**
- * Everything that Quiver claims to be fast at, against what one would use instead.
+ * Measures what Quiver claims to be fast at, against alternatives.
  *
  *   npm run bench -- [--quick] [--only fetch,writes] [--profiles 1000000] [--rounds 5]
- *                    [--seconds 3] [--connections 64] [--bulk-rounds 5] [--large-profiles 10000000]
- *                    [--steady-seconds 300] [--no-save]
+ *                    [--seconds 3] [--connections 64] [--bulk-rounds 5]
+ *                    [--large-profiles 10000000] [--steady-seconds 300] [--no-save]
  *
- * The steps are listed below (STEPS); all of them take more than an hour. `--only` measures some
- * and keeps what the others gave before.
+ * The steps are listed below (STEPS); all of them take more than an hour. `--only` measures some of
+ * them and keeps the previous results of the others.
  *
- * Whoever is compared is loaded in turn, round after round, and the ratio is taken round by round:
- * what else the machine does hits both. Everything runs on loopback and in a temporary folder, is
- * bounded, and is gone at the end. What is missing is installed from Debian where that is possible,
- * else left out with a sentence. The table goes to the standard output, all figures to
- * `bench/results/latest.json`, and out of them come `docs/benchmarks.md` and its chart
- * (`bench/report.mjs`).
+ * Contenders are loaded in turns, and the ratio is computed for each round, so that other work of
+ * the machine affects both. Everything runs on loopback and in a temporary folder, is limited, and
+ * is removed at the end. Missing programs are installed from Debian where possible; otherwise their
+ * rows are left out with a message. The table goes to standard output and all results to
+ * `bench/results/latest.json`, from which `bench/report.mjs` creates `docs/benchmarks.md` and its
+ * chart.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -54,7 +54,7 @@ const options = {
 };
 const profiles = Number(flags.profiles ?? quick(1_000_000, 20_000));
 
-/** Programs, and the Debian package that has each. */
+/** Programs, with the Debian package of each. */
 const PROGRAMS = {
   wrk: 'wrk',
   nginx: 'nginx-light',
@@ -80,8 +80,8 @@ const sizeRows = await import('./size-rows.mjs');
 const storeRows = await import('./store-rows.mjs');
 
 /**
- * What is measured, in this order. Those of the first list share one large store; each of the
- * second starts what it needs.
+ * The steps, in order. Those of the first list share one large store; those of the second start
+ * what they need.
  */
 const STEPS = {
   fetch: rows.fetchRow,
@@ -133,8 +133,8 @@ for (const [name, measure] of Object.entries(STEPS_ALONE)) {
 say(`\n${tableOf(Object.values(measured).flatMap(({ comparisons }) => comparisons))}`);
 
 /**
- * Measures a step if it is wanted, and keeps its figures at once, so that a later one that fails
- * takes nothing away.
+ * Measures a step if it was requested, and saves its results at once, so that a later failure does
+ * not lose them.
  */
 async function take(name, measure) {
   if (!wanted.has(name)) return;
@@ -155,8 +155,8 @@ async function take(name, measure) {
 }
 
 /**
- * Writes the figures of this run together with those of steps that it does not measure, in the
- * order of the steps.
+ * Writes the results of this run together with earlier results of other steps, in the order of the
+ * steps.
  */
 function save() {
   const before = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')).steps : {};
@@ -177,7 +177,7 @@ function commit() {
   return spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).stdout.trim();
 }
 
-/** Which programs there are, after an attempt to install those that are missing. */
+/** Finds the programs, after trying to install the missing ones. */
 function findPrograms() {
   const missing = Object.keys(PROGRAMS).filter((program) => !isThere(program));
   if (missing.length > 0 && process.getuid?.() === 0 && has('apt-get')) {

@@ -18,8 +18,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const ROWS_A_FILE = 200_000;
 
 /**
- * Loads many profiles, one upload after the other, and looks at what each upload takes as the store
- * grows; then the rates with that many profiles against those with ten thousand.
+ * Loads many profiles, one upload after another, and measures each upload as the store grows; then
+ * compares the rates with those for ten thousand profiles.
  */
 export async function largeRows({ options }) {
   const count = options.largeProfiles;
@@ -37,8 +37,7 @@ export async function largeRows({ options }) {
       say(`  ${uploads.length * ROWS_A_FILE} rows, ${Math.round((performance.now() - began) / 1000)} s`);
   }
   const all = (performance.now() - began) / 1000;
-  // Each figure is of some uploads that follow each other: the first ones, those from the middle
-  // on, the last ones.
+  // Each figure covers a few consecutive uploads: the first, those from the middle on, the last.
   const some = Math.min(5, Math.floor(uploads.length / 3));
   const first = uploads.slice(0, some);
   const middle = uploads.slice(Math.floor(uploads.length / 2), Math.floor(uploads.length / 2) + some);
@@ -99,7 +98,7 @@ export async function largeRows({ options }) {
 }
 
 const KIB = 1024;
-/** How many profiles of each size; few, so that all of them are rewritten often. */
+/** Profiles of each size; few, so that all of them are rewritten often. */
 const OF_A_SIZE = 2000;
 
 /** Updates of one attribute and visits that change nothing, by the size of the profile. */
@@ -135,7 +134,7 @@ export async function profileSizeRows({ options }) {
   return rows;
 }
 
-/** Files of batches that create so many profiles of so many KiB each, from a number on. */
+/** Batch files that create profiles of so many KiB, with numbers from `from` on. */
 function* profilesOfSize(kib, from) {
   const each = 480;
   const columns = Math.max(1, Math.floor((kib * KIB * 0.95) / (each + 16)));
@@ -149,9 +148,7 @@ function* profilesOfSize(kib, from) {
   }
 }
 
-/**
- * The store on disk after updates without a pause, against the same store once it was compacted.
- */
+/** The size of the store after continuous updates, against the same store after compaction. */
 export async function steadyRow(run) {
   const { options, profiles } = run;
   const data = join(folder, 'steady');
@@ -184,7 +181,7 @@ export async function steadyRow(run) {
   return [row];
 }
 
-/** The slowest update of somebody else while batches are uploaded and applied without a pause. */
+/** The slowest update while batches are uploaded and applied without a pause. */
 export function slowestRow({ quiver, options, profiles }) {
   const against = 'the same without a batch';
   const lua = ask.update(profiles);
@@ -198,7 +195,7 @@ export function slowestRow({ quiver, options, profiles }) {
       { name: 'Quiver', ...quiver, lua, meanwhile },
       { name: against, ...quiver, lua },
     ],
-    // Few connections: what is asked here is how long one has to wait, not how many fit.
+    // Few connections, because this measures waiting and not throughput.
     { ...options, connections: 4, seconds: options.slowestSeconds },
   );
   const slowest = (name) => results.get(name).map((round) => round.slowest);

@@ -1,7 +1,4 @@
-/**
- * Rows of what a store of profiles is asked for as a whole: its changes, lists, an export and an
- * import.
- */
+/** Rows of operations on a store as a whole: its changes, lists, an export and an import. */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
@@ -15,7 +12,7 @@ import { batches, idOf } from './profiles.mjs';
 import { exportFromRedis } from './redis-export.mjs';
 
 const { ask } = contenders;
-/** How many profiles the two stores with and without a feed have at most. */
+/** The most profiles in the two stores with and without a feed. */
 const WITH_FEED = 200_000;
 const PAGES = 300;
 
@@ -56,7 +53,7 @@ export async function feedRows({ options, profiles }) {
   return rows;
 }
 
-/** A page of a list, against a page of a table in PostgreSQL by its index. */
+/** A page of a list, against a page of an indexed table in PostgreSQL. */
 export async function listRows({ quiver, data, postgres, profiles }) {
   const headers = adminOf(data);
   const starts = Array.from({ length: PAGES }, (_, n) =>
@@ -104,8 +101,8 @@ export async function listRows({ quiver, data, postgres, profiles }) {
 }
 
 /**
- * All profiles out of the store and into an empty one, against what PostgreSQL and Redis have for
- * it.
+ * An export of all profiles and an import into an empty store, against the means of PostgreSQL and
+ * Redis.
  */
 export async function exportRows({ quiver, data, postgres, redis, profiles }) {
   const file = join(folder, 'export.ndjson');
@@ -172,7 +169,7 @@ function header(data) {
   return `authorization: Bearer ${readFileSync(join(data, 'admin-token'), 'utf8').trim()}`;
 }
 
-/** While wrk ran, this process heard nothing of connections that were closed; after this it has. */
+/** During wrk, this process cannot notice closed connections; afterwards it can. */
 function pause() {
   return setTimeout(100);
 }
@@ -193,7 +190,7 @@ function run(command, args) {
   });
 }
 
-/** Looks ten times a second at what processes hold in memory. */
+/** Samples the memory of processes ten times per second. */
 function watchMemory(pids) {
   const before = ownMemory(pids);
   let most = before;

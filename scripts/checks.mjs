@@ -1,5 +1,5 @@
 /**
- * The checks that need no test to run, cheap first; `npm run check` runs these alone, `npm test`
+ * The checks that run no tests, cheap ones first. `npm run check` runs only these; `npm test`
  * starts with them.
  */
 
@@ -32,7 +32,7 @@ const CHECKS = [
 ];
 
 /**
- * Runs every check, also after one that failed.
+ * Runs every check, even after a failure.
  *
  * @returns how many passed and failed
  */

@@ -1,6 +1,6 @@
 /**
- * `quiver backup` and `quiver restore` while everything is written at once: every copy holds all
- * that was acknowledged before it, whole.
+ * `quiver backup` and `quiver restore` under all kinds of writes: every copy contains everything
+ * acknowledged before it, undamaged.
  */
 
 import { readFileSync } from 'node:fs';
@@ -59,8 +59,8 @@ async function succeed(runtime, args, options) {
 }
 
 /**
- * Looks at a restored folder from within and through a server, which must also finish the batches
- * that were under way.
+ * Checks a restored folder directly and through a server, which must also finish the interrupted
+ * batches.
  */
 async function look({ target, runtime, before, seen, problems, n }) {
   const broken = await brokenInvariants(target);
@@ -90,7 +90,7 @@ function batchFile(n) {
 }
 
 /**
- * Links and merges without an end, so that a copy made between two steps of a merge would show it.
+ * Links and merges continuously, so that a copy made between two steps of a merge would be noticed.
  */
 function startMerges(url) {
   const state = { isStopping: false };

@@ -1,7 +1,7 @@
 /**
- * An acknowledged update is what the very next fetch reads, at whichever worker, also when the
- * timers of the server are slow: each lane updates over one connection and fetches over another,
- * which the server deals to another worker.
+ * The next fetch reads every acknowledged update, at any worker, even when the timers of the server
+ * are slow. Each lane updates over one connection and fetches over another, which belongs to
+ * another worker.
  */
 
 import { Agent } from 'node:http';
@@ -40,7 +40,7 @@ export default {
 
 async function runLane(url, lane, fetches, counts) {
   const id = `lane${lane}`;
-  // Connections are dealt out in turn, so the readers are at both workers.
+  // Connections are assigned in turns, so the readers are at both workers.
   const [writer, ...readers] = Array.from({ length: 3 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
   await visit(url, { tntId: id }, { n: '0' }, { agent: writer });
   for (let n = 1; n <= fetches; n += 1) {

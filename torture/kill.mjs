@@ -1,9 +1,9 @@
 /**
- * kill -9 of all processes at a random moment, on Bun and Node in turn; what was acknowledged must
- * be there in the next life.
+ * Kills all processes with -9 at a random moment, on Bun and Node in turn; what was acknowledged
+ * must be there after the next start.
  *
  * Two of three are killed under load, the third in the pause after it, while the store merges and
- * cleans what was written.
+ * cleans.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -12,7 +12,8 @@ import { makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
 
 const LANES = 48;
 /**
- * In milliseconds; a store begins its upkeep within the first half and is done long before the end.
+ * In milliseconds; a store begins its upkeep within the first half and finishes long before the
+ * end.
  */
 const LONGEST_PAUSE = 1000;
 
@@ -23,7 +24,7 @@ export default {
     short: { kills: 4, acknowledged: 3000 },
     long: { kills: 50, acknowledged: 100_000 },
   },
-  /** What spoils the server, and how much it takes to notice. */
+  /** Sabotages of the server, and how long it takes to notice each. */
   sabotages: {
     'write-behind': { kills: 4, acknowledged: 3000 },
     'half-updates': { kills: 4, acknowledged: 3000 },
@@ -60,7 +61,8 @@ export default {
       previous = [...journal.last.keys()].filter((id) => id.startsWith(`life${kills - 1}-`));
       say(`${kills} kills, ${journal.acknowledged} acknowledged, ${lost} lost, ${torn} torn`);
     }
-    // Once more over everything: a later life must not lose what an earlier one had kept.
+    // Everything is checked once more, because a later run must not lose what an earlier one has
+    // kept.
     const last = await startQuiver({ runtime: 'bun', dataDir });
     previous = [...journal.last.keys()];
     lost = 0;
