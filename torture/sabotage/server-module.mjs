@@ -1,6 +1,6 @@
 /**
- * Imports the very module of the server that this process runs: a source on Bun, what was built of
- * it on Node.
+ * Imports the module of the server that this process runs: the source on Bun, the built file on
+ * Node.
  */
 export function serverModule(path) {
   const [folder, ending] = process.versions.bun ? ['src', 'ts'] : ['dist', 'js'];

@@ -1,6 +1,6 @@
 /**
- * Every refusal: its status, its shape, the member and the rule it names; and that nothing is
- * stored (issue "Bad input").
+ * Every refusal: its status, its format, the member and the rule it names; and that nothing is
+ * stored.
  */
 
 import { gzipSync } from 'node:zlib';
@@ -24,8 +24,8 @@ async function probe(): Promise<string> {
 }
 
 /**
- * The request is refused with that status, in the shape of its route, and the store has changed
- * nothing.
+ * Expects the request to be refused with that status, in the format of its route, without any
+ * change to the store.
  */
 async function expectRefusal(
   method: string,

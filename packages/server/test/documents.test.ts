@@ -1,5 +1,5 @@
 /**
- * What the documents point at is there: files, headings, and the tests that the compatibility page
+ * What the documents refer to exists: files, headings, and the tests that the compatibility page
  * names.
  */
 
@@ -28,7 +28,7 @@ function filesUnder(folder: string): string[] {
  */
 const CITATION = /contract[\s*/]+sections?[\s*/]+((?:\d+(?:, | and )?)+)/gi;
 
-/** Links of a document: `[text](target)`, code left out. */
+/** Links of a document: `[text](target)`, outside code. */
 function linksOf(text: string): string[] {
   const prose = text.replace(/```.*?```/gs, '').replace(/`[^`\n]*`/g, '');
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
@@ -83,7 +83,7 @@ test('every test that the compatibility page names is there', () => {
       .filter((path) => path.endsWith('.ts'))
       .map((path) => [basename(path), readFileSync(join(ROOT, path), 'utf8')]),
   );
-  // A name stands in its file as a string, or as the pattern of a table.
+  // A name is in its file as a string, or as the pattern of a table.
   expect(named.filter(({ file, name }) => !sources.get(file!)?.includes(name!))).toEqual([]);
 });
 
@@ -93,7 +93,7 @@ function commandsIn(text: string): string[][] {
   const lines = blocks.flatMap((block) => block.replaceAll(/\\\n\s*/g, ' ').split('\n'));
   return lines.flatMap((line) => [...line.matchAll(COMMAND)].map(([, words]) => words!.trim().split(/\s+/)));
 }
-// At the beginning of a line or behind what ends another command, not as an argument of one.
+// At the start of a line or after the end of another command, not as an argument.
 const COMMAND =
   /(?:^(?:[\s-]|run: )*(?:[A-Z_]+=\S+ )*|[(|;&] *|until )(?:npx |node |\.\/dist\/)?(?:quiver|quiver-server|bin\/quiver\.mjs) +([^|&;)#>\s][^|&;)#>]*)/g;
 

@@ -93,5 +93,5 @@ function isRight(n, attributes) {
 
 if (mode === 'make') await make();
 else process.stdout.write(`${JSON.stringify(await read())}\n`);
-// Whatever is spoiled may also keep the engine from closing.
+// The damage may also keep the engine from closing.
 process.exit(0);

@@ -19,7 +19,7 @@ const [, , folder, mode, name, amount] = process.argv;
 const [root, ending] = process.versions.bun ? ['../src', 'ts'] : ['../dist', 'js'];
 const { openLmdbStores } = await import(`${root}/storage/lmdb/open-lmdb-stores.${ending}`);
 
-// When the disk is full the engine also rejects a promise that nobody holds.
+// When the disk is full, the engine also rejects a promise that nobody holds.
 process.on('unhandledRejection', () => {});
 
 const store = await openLmdbStores({ path: folder });
@@ -68,7 +68,7 @@ if (mode === 'once' || mode === 'settled') {
     moment(),
     true,
   );
-  // The second look sees that nothing more has come.
+  // The second look verifies that nothing more has come.
   for (let look = 0; mode === 'settled' && look < 3; look += 1) while (await store.chores.steps.upkeep());
   await store.close();
 } else if (mode === 'one') {

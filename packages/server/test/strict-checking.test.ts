@@ -14,7 +14,7 @@ const inMbox = (details: object) => ({ context: web, execute: { mboxes: [{ ...mb
 const notifying = (changes: object) => ({ context: web, notifications: [{ ...notification, ...changes }] });
 const BOX = 'execute.mboxes[0]';
 
-/** What a client of Adobe's may send, and would be answered with a 400. */
+/** What a client of Adobe might send, and would be answered with a 400. */
 const REFUSED: [string, object, string][] = [
   [
     'an mbox without index',

@@ -5,8 +5,8 @@
 import { describe, test } from 'vitest';
 import { expectMet } from './tortures.ts';
 
-// Bulk killed at random points is a test of its own: batch-crash.test.ts. What compares response
-// times wants the machine to itself: torture-alone.test.ts.
+// Killing bulk updates is a separate test: batch-crash.test.ts. Tortures that compare response
+// times are in torture-alone.test.ts.
 describe('in short', { timeout: 240_000 }, () => {
   test.each([
     'redis-nodes',

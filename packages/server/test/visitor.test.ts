@@ -1,5 +1,5 @@
 /**
- * What Quiver notes of a visitor beside what is sent: sessions and category affinity (contract
+ * What Quiver records of a visitor besides what is sent: sessions and category affinity (contract
  * sections 14 and 15).
  */
 
