@@ -24,7 +24,7 @@ const MOST_LOOKS = 60;
  * Loads one server for a round. The round ends when the server has finished the work that the load
  * left behind, so that this counts as its own time and does not affect the next round.
  *
- * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`; optionally `meanwhile()`,
+ * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`; also `meanwhile()`,
  *   which starts other work during the load and returns a function that ends it
  * @returns requests per second; the 99th and 99.9th percentile and the slowest, in milliseconds;
  *   processor time per request in microseconds; bytes written to files per request

@@ -13,8 +13,6 @@ import { ROOT } from './setup.mjs';
 const MAX_COLUMNS = 100;
 /** Kept as they were written: results of runs, and texts by others. */
 const LEFT_OUT = /^(LICENSE|bench\/results\/|torture\/results\/|\.github\/)/;
-const isOnlyMarkdown = process.argv.includes('--markdown');
-const isStrict = isOnlyMarkdown || process.argv.includes('--strict');
 
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
   cwd: ROOT,
@@ -23,17 +21,16 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
 let found = 0;
 for (const name of tracked) {
   if (LEFT_OUT.test(name)) continue;
-  const longLines =
-    !isOnlyMarkdown && /\.(ts|tsx|mjs)$/.test(name)
-      ? longComments(name)
-      : name.endsWith('.md')
-        ? longText(name)
-        : [];
+  const longLines = /\.(ts|tsx|mjs)$/.test(name)
+    ? longComments(name)
+    : name.endsWith('.md')
+      ? longText(name)
+      : [];
   for (const { line, columns } of longLines) process.stdout.write(`${name}:${line}: ${columns} columns\n`);
   found += longLines.length;
 }
 process.stdout.write(`${found} lines of more than ${MAX_COLUMNS} columns\n`);
-if (isStrict && found > 0) process.exitCode = 1;
+if (found > 0) process.exitCode = 1;
 
 /** Lines that are too long because of a comment. */
 function longComments(name) {

@@ -26,7 +26,7 @@ const CHECKS = [
     ],
   ],
   ['names and sizes', '../scripts/check-house.mjs', []],
-  ['width of Markdown', '../scripts/check-width.mjs', ['--markdown']],
+  ['width of comments and Markdown', '../scripts/check-width.mjs', []],
   ['workflows, containers, service', '../scripts/check-deployment.mjs', []],
   ['dead code', 'knip/bin/knip.js', []],
 ];
