@@ -69,8 +69,6 @@ export interface ServerParts {
   readonly storeStalled?: () => void;
   /** Called with a one-line reason when this process must stop using the store. */
   readonly storeLost?: (reason: string) => void;
-  /** How many processes of the server have been replaced; 0 by default. */
-  readonly restarts?: () => number;
   /** Which of the server's processes this is, from 0. */
   readonly place: number;
   /**
@@ -291,8 +289,7 @@ class ServerProcess {
   #startBackground(parts: Parts): void {
     const { stores, files, edges, exchange, suppressions, log, now } = parts;
     const { clients, dataDir } = this.#parts.config;
-    const { restarts = () => 0 } = this.#parts;
-    registerStoreMetrics({ stores, clients, dataDir, restarts, registry: this.#metrics, log });
+    registerStoreMetrics({ stores, clients, dataDir, registry: this.#metrics, log });
     const { batches, chores } = stores;
     this.#runner = batchRunner(parts, clients);
     this.#start({ start: () => chores.start(log), stop: () => chores.stop() });

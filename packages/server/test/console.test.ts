@@ -59,7 +59,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       context = await browser.newContext({ viewport: { width, height }, colorScheme, acceptDownloads: true });
       await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: quiver.url });
       page = await context.newPage();
-      page.setDefaultTimeout(30_000);
+      page.setDefaultTimeout(60_000);
       page.on('console', (message) => {
         if (message.type() !== 'error') return;
         const status = REFUSED.exec(message.text())?.[1];

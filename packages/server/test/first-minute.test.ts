@@ -4,7 +4,6 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -176,28 +175,6 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     expect(await started.ended).toBe(0);
     expect(started.output()).toContain('"msg":"stopped"');
     expect(await processesOf(mark)).toEqual([]);
-  },
-);
-
-test.skipIf(!existsSync('/usr/bin/script'))(
-  'a terminal is shown the admin token at the first start, and never again',
-  async () => {
-    const data = join(folder, 'terminal');
-    const outputs: string[] = [];
-    for (const start of ['first', 'second']) {
-      const mark = `terminal-${start}`;
-      endAtLast(mark);
-      const command = `${process.execPath} bin/quiver.mjs serve --port 0 --workers 1 --data ${data}`;
-      const started = launch('/usr/bin/script', ['-qec', command, '/dev/null'], { QUIVER_TEST_MARK: mark });
-      await until('it serves', async () => started.output().includes('Admin token'));
-      outputs.push(started.output());
-      started.child.kill('SIGTERM');
-      await started.ended;
-      await until('it has ended', async () => (await processesOf(mark)).length === 0);
-    }
-    const token = (await readFile(join(data, 'admin-token'), 'utf8')).trim();
-    expect(outputs[0]).toContain(`Admin token  ${token} (shown this once, kept in `);
-    expect(outputs[1]).not.toContain(token);
   },
 );
 

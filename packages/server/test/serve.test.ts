@@ -57,15 +57,14 @@ async function raw(url: string, text: string): Promise<string> {
 }
 
 describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
-  test('takes a free port, says where it is and where the admin token is; only a terminal sees the token, once', async () => {
+  test('takes a free port, says where it is, and shows the admin token on the first start only', async () => {
     const dataDir = join(folder, `first-${runtime}`);
     const first = await start({ runtime, dataDir });
     expect(first.stdout()).toMatch(
       /^Quiver +\d+\.\d+\.\d+ on (Bun|Node) \d\S+\nAPI +http:\/\/127\.0\.0\.1:[1-9]\d*\nDocs +\S+\/docs\n/,
     );
     expect(first.stdout()).toMatch(/^Clients +demo\nStore +lmdb in /m);
-    expect(first.stdout()).not.toContain(first.adminToken);
-    expect(first.stdout()).toContain(`Admin token  in ${join(dataDir, 'admin-token')}\n`);
+    expect(first.stdout()).toContain(first.adminToken);
     expect((await stat(join(dataDir, 'admin-token'))).mode & 0o777).toBe(0o600);
     expect((await fetch(`${first.url}/readyz`)).status).toBe(200);
     expect(await first.stop()).toEqual({ code: 0, signal: null });
@@ -131,27 +130,6 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     );
     await vi.waitFor(async () => expect((await fetch(`${quiver.url}/readyz`)).status).toBe(200), 5000);
     expect(quiver.stderr()).toMatch(/"signal":"SIGKILL".*a worker died/);
-    expect(await quiver.stop()).toEqual({ code: 0, signal: null });
-  });
-
-  test('a worker that no longer responds is noticed and replaced, and the metrics count it', async () => {
-    const quiver = await start({ runtime, flags: ['--workers', '2'] });
-    const [stopped, other] = await quiver.workers();
-    process.kill(stopped!, 'SIGSTOP');
-    await vi.waitFor(
-      async () => {
-        const now = await quiver.workers();
-        expect(now).toHaveLength(2);
-        expect(now).not.toContain(stopped);
-        expect(now).toContain(other);
-      },
-      { timeout: 50_000, interval: 200 },
-    );
-    expect(quiver.stderr()).toMatch(/"pid":\d+,"seconds":15,.*killing a worker that does not respond/);
-    await vi.waitFor(async () => {
-      const text = await (await fetch(`${quiver.url}/metrics`)).text();
-      expect(text).toContain('quiver_worker_restarts_total 1\n');
-    }, 10_000);
     expect(await quiver.stop()).toEqual({ code: 0, signal: null });
   });
 

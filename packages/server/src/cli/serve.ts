@@ -131,8 +131,8 @@ interface BannerFacts {
 }
 
 /**
- * What a user needs to know at the start; the admin token itself only at the first start and only
- * on a terminal (contract section 11).
+ * What a user needs to know at the start; the admin token itself only at the first start (contract
+ * section 11).
  */
 function banner(config: ServeConfig, facts: BannerFacts): string {
   const { admin, version, warnings, demonstration, devCertificate } = facts;
@@ -155,10 +155,10 @@ function banner(config: ServeConfig, facts: BannerFacts): string {
   return `${lines.map(([name = '', value]) => `${name.padEnd(12)} ${value}`).join('\n')}\n`;
 }
 
-/** Where the admin token is; a file or a log must not keep the token itself. */
+/** Where the admin token is. */
 function tokenPlace({ dataDir, adminToken }: ServeConfig, { token, created }: AdminToken): string {
   const file = join(dataDir, ADMIN_TOKEN_FILE);
-  if (created && process.stdout.isTTY) return `${token} (shown this once, kept in ${file})`;
+  if (created) return `${token} (shown this once, kept in ${file})`;
   return adminToken === undefined ? `in ${file}` : 'the one in QUIVER_ADMIN_TOKEN';
 }
 

@@ -1,11 +1,11 @@
 /**
- * Metrics of what is stored and what waits: profiles, bytes, free space, batches, how far webhooks
- * are behind the change feed, and how often a process was replaced. They are read when somebody
- * scrapes, by one process alone, because the sums of all processes are served.
+ * Metrics of what is stored and what waits: profiles, bytes, free space, batches, and how far
+ * webhooks are behind the change feed. They are read when somebody scrapes, by one process alone,
+ * because the sums of all processes are served.
  */
 
 import { statfs } from 'node:fs/promises';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { Log } from '../log.ts';
 import type { Stores } from '../storage/stores.ts';
 
@@ -14,8 +14,6 @@ export interface StoreMetricsParts {
   readonly clients: readonly string[];
   /** The folder whose disk is looked at. */
   readonly dataDir: string;
-  /** How many processes of the server have been replaced. */
-  readonly restarts: () => number;
   readonly registry: Registry;
   readonly log: Log;
 }
@@ -47,15 +45,6 @@ export function registerStoreMetrics(parts: StoreMetricsParts): void {
       },
     });
 
-  new Counter({
-    name: 'quiver_worker_restarts_total',
-    help: 'Processes of this server that died or stopped responding and were replaced.',
-    registers: [registry],
-    collect() {
-      this.reset();
-      this.inc(parts.restarts());
-    },
-  });
   gauge('quiver_profiles', 'Stored profiles, expired ones included until they are freed.', [], async (it) =>
     it.set((await stores.figures()).profiles),
   );

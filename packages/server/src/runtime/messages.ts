@@ -10,16 +10,8 @@ export type ToWorker<Assignment> =
   | { readonly type: 'shutdown' }
   /** A message that another worker has sent to all workers. */
   | { readonly type: 'news'; readonly news: string }
-  /** A request for a sign of life; the answer is `alive`. */
-  | { readonly type: 'are-you-alive' }
-  /** A request to report on a subject; `restarts` is how many workers have been replaced so far. */
-  | {
-      readonly type: 'report';
-      readonly round: number;
-      readonly about: string;
-      readonly query: string;
-      readonly restarts: number;
-    }
+  /** A request to report on a subject. */
+  | { readonly type: 'report'; readonly round: number; readonly about: string; readonly query: string }
   /**
    * The reports of all workers, requested with `ask-all`; undefined when one did not answer in
    * time.
@@ -37,7 +29,6 @@ export type FromWorker =
    */
   | { readonly type: 'hello' }
   | { readonly type: 'ready' }
-  | { readonly type: 'alive' }
   /**
    * A message for all other workers. Delivery is not guaranteed: a worker that dies or has not
    * started does not receive it.

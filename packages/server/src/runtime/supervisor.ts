@@ -14,8 +14,7 @@
  *
  * In any state, a worker that holds the writer lock of the store and makes no progress is killed
  * and replaced, because all others wait for it. If another process does the same, the start is
- * aborted. While serving, a worker that no longer handles messages is killed and replaced, because
- * its connections would hang (`heartbeat.ts`).
+ * aborted.
  *
  * The claim keeps other Quiver servers away as long as this one lives (`locks/port-lock.ts`); the
  * proof covers all other programs. Between proof and start, another program can still take the
@@ -31,7 +30,6 @@ import type pino from 'pino';
 import type { Claim } from '../locks/claims.ts';
 import { lockPort, PortInUse } from '../locks/port-lock.ts';
 import { stuckHolderProblem, type WriterLockHolder, writerLockHolder } from '../locks/writer-lock.ts';
-import { Heartbeat } from './heartbeat.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { ReportRound } from './report-round.ts';
 import type { Runtime } from './runtime.ts';
@@ -160,9 +158,7 @@ class Supervisor<Assignment> {
   readonly #workers = new Map<number, Worker>();
   readonly #rounds = new Map<number, ReportRound>();
   readonly #pauses = new Set<NodeJS.Timeout>();
-  readonly #heartbeat: Heartbeat<Worker>;
   #lastRound = 0;
-  #restarts = 0;
   #state: 'starting' | 'serving' | 'stopping' = 'starting';
   #silentDeaths = 0;
   #youngDeaths = 0;
@@ -176,11 +172,6 @@ class Supervisor<Assignment> {
   constructor(options: SupervisorOptions<Assignment>, port: number) {
     this.#options = options;
     this.#port = port;
-    this.#heartbeat = new Heartbeat({
-      workers: () => this.#readyWorkers(),
-      ask: (worker) => this.#tell(worker, { type: 'are-you-alive' }),
-      silent: (worker, seconds) => this.#killSilent(worker, seconds),
-    });
   }
 
   async run(): Promise<Ending> {
@@ -193,7 +184,6 @@ class Supervisor<Assignment> {
     try {
       return await ending;
     } finally {
-      this.#heartbeat.stop();
       for (const signal of ENDING_SIGNALS) process.off(signal, onSignal);
     }
   }
@@ -223,7 +213,6 @@ class Supervisor<Assignment> {
   }
 
   #heard(worker: Worker, message: FromWorker): void {
-    this.#heartbeat.heard(worker);
     switch (message.type) {
       case 'hello':
         this.#greet(worker);
@@ -237,8 +226,6 @@ class Supervisor<Assignment> {
         break;
       case 'store-stalled':
         void this.#lookForHolder(true);
-        break;
-      case 'alive':
         break;
       case 'store-lost':
         if (this.#state === 'stopping') break;
@@ -298,16 +285,6 @@ class Supervisor<Assignment> {
     worker.child.kill('SIGKILL');
   }
 
-  #killSilent({ child, pid, place }: Worker, seconds: number): void {
-    if (this.#state === 'stopping') return;
-    this.#options.log.error({ worker: place, pid, seconds }, 'killing a worker that does not respond');
-    child.kill('SIGKILL');
-  }
-
-  #readyWorkers(): Worker[] {
-    return [...this.#workers.values()].filter(({ isReady }) => isReady);
-  }
-
   #greet(worker: Worker): void {
     if (this.#state === 'stopping') this.#tell(worker, { type: 'shutdown' });
     else
@@ -318,7 +295,7 @@ class Supervisor<Assignment> {
   }
 
   #checkServing(): void {
-    const ready = this.#readyWorkers().length;
+    const ready = [...this.#workers.values()].filter(({ isReady }) => isReady).length;
     if (this.#state !== 'starting' || ready < this.#options.workers) return;
     this.#state = 'serving';
     this.#options.log.info({ port: this.#port, workers: ready }, 'serving');
@@ -326,7 +303,7 @@ class Supervisor<Assignment> {
   }
 
   #askAll(asker: Worker, { question, about, query }: FromWorker & { readonly type: 'ask-all' }): void {
-    const ready = this.#readyWorkers();
+    const ready = [...this.#workers.values()].filter(({ isReady }) => isReady);
     this.#lastRound += 1;
     const round = this.#lastRound;
     const finish = (reports: readonly unknown[] | undefined) => {
@@ -340,8 +317,7 @@ class Supervisor<Assignment> {
         finish,
       ),
     );
-    for (const worker of ready)
-      this.#tell(worker, { type: 'report', round, about, query, restarts: this.#restarts });
+    for (const worker of ready) this.#tell(worker, { type: 'report', round, about, query });
   }
 
   #exited(worker: Worker, code: number | null, signal: string | null): void {
@@ -375,7 +351,6 @@ class Supervisor<Assignment> {
   }
 
   #replaceLater(dead: Worker): void {
-    this.#restarts += 1;
     const diedYoung = Date.now() - dead.startedAt < YOUNG_MS;
     this.#youngDeaths = diedYoung ? this.#youngDeaths + 1 : 0;
     const pause = this.#youngDeaths <= 1 ? 0 : Math.min(MAX_PAUSE_MS, 50 * 2 ** this.#youngDeaths);

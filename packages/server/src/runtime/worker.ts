@@ -33,8 +33,6 @@ export interface SupervisorLine {
   storeStalled(): void;
   /** Reports why no process may continue to use the store. */
   storeLost(reason: string): void;
-  /** How many workers had been replaced when the supervisor last asked for a report. */
-  restarts(): number;
 }
 
 export interface WorkerHooks<Assignment> {
@@ -54,7 +52,6 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
   let running: { server: WorkerServer; log: pino.Logger } | undefined;
   let starting: Promise<void> | undefined;
   let isStopping = false;
-  let restarts = 0;
 
   async function start(assignment: Assignment): Promise<void> {
     try {
@@ -63,7 +60,6 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
         tellOthers: (news) => tell({ type: 'news', news }),
         storeStalled: () => tell({ type: 'store-stalled' }),
         storeLost: (reason) => tell({ type: 'store-lost', reason }),
-        restarts: () => restarts,
       });
       logStrayRejections(running.log);
       await running.server.start();
@@ -105,11 +101,7 @@ export function runWorker<Assignment>(hooks: WorkerHooks<Assignment>): void {
       case 'news':
         running?.server.hear(message.news);
         break;
-      case 'are-you-alive':
-        tell({ type: 'alive' });
-        break;
       case 'report':
-        restarts = message.restarts;
         void report(message);
         break;
       case 'all-reports':
