@@ -1,7 +1,10 @@
 /**
- * The floors of the house, lowest first; an import may go down or stay in its folder, never up.
+ * The layers of the server, lowest first. An import may go down or stay in its folder, never up.
  *
- *   errors, domain ← storage ← service, wire ← features ← http ← server.ts ← sandbox ← recording ← cli ← main.ts     (config, locks, runtime, background.ts and log.ts stand beside)
+ *   errors, domain ← storage ← service, wire ← features ← http ← server.ts ← sandbox ← recording
+ *   ← cli ← main.ts
+ *
+ * config, locks, runtime, background.ts and log.ts stand beside these.
  */
 const src = '^packages/server/src';
 const FEATURES = [

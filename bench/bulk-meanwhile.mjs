@@ -1,11 +1,12 @@
 /**
- * What a full batch does to those who fetch meanwhile.
+ * Measures how fetches are affected by a full batch.
  *
  *   node bench/bulk-meanwhile.mjs [--runtime bun|node] [--rows 500000] [--rate 200] [--workers 2]
  *
- * A fetch every few milliseconds over four kept connections, each for another profile; first with nothing else to do, then while a batch
- * that names every profile is uploaded, and while it is applied. A fetch that waits does not hold up the next, so a pause of the server shows in
- * every fetch that falls into it. Client and server share the machine's cores.
+ * It sends a fetch every few milliseconds over four kept connections, each for another profile:
+ * first without other work, then while a batch of all profiles is uploaded, and while it is
+ * applied. A slow fetch does not delay the next one, so a pause of the server is visible in every
+ * fetch during it. Client and server share the machine's cores.
  */
 
 import { spawn } from 'node:child_process';
@@ -80,7 +81,10 @@ async function urlOf(child) {
   throw new Error('the server did not start');
 }
 
-/** Sends a batch from a process of its own, for it would hold up the clock of the fetches; the address of its status. */
+/**
+ * Sends a batch from a separate process, which does not disturb the timing of the fetches; returns
+ * the URL of its status.
+ */
 async function upload(url, path) {
   const send = `
     const body = require('node:fs').readFileSync(process.argv[1]);
@@ -96,7 +100,7 @@ async function upload(url, path) {
   return status;
 }
 
-/** Writes a batch of all profiles; its path. */
+/** Writes a batch of all profiles; returns its path. */
 function batchFile(value) {
   const lines = ['batch=pcId,country,plan,segment,lastOrder,score'];
   for (let n = 0; n < rows; n += 1)
@@ -106,7 +110,7 @@ function batchFile(value) {
   return path;
 }
 
-/** A random id, as tntIds are; the same for the same number. */
+/** A random id like a tntId; the same for the same number. */
 function idOf(number) {
   return createHash('md5').update(String(number)).digest('hex');
 }
@@ -115,7 +119,7 @@ async function applied(status) {
   while (!(await (await fetch(status)).text()).includes('<status>complete<')) await setTimeout(100);
 }
 
-/** How long fetches take, in milliseconds, until `end` is there. */
+/** The durations of fetches, in milliseconds, until `end` settles. */
 async function latencies(url, end) {
   const times = [];
   const under = new Set();

@@ -1,16 +1,21 @@
 /**
- * How fast a full batch is, against PostgreSQL and Redis that get the same rows on the same machine, turn about.
+ * Measures a full batch against PostgreSQL and Redis, which get the same rows on the same machine,
+ * taking turns.
  *
- *   node bench/bulk.mjs [--runtime bun|node] [--rows 500000] [--rounds 1] [--only quiver|postgresql|redis]
+ *   node bench/bulk.mjs [--runtime bun|node] [--rows 500000] [--rounds 1]
+ *                       [--only quiver|postgresql|redis]
  *
- * Five attributes a row, random ids; all profiles created, then all updated again. Quiver's bytes written are told too.
+ * Five attributes per row, random ids; all profiles are created, then all are updated. The bytes
+ * that Quiver writes are reported too.
  *
- *   Quiver       from the first byte of the POST until the status says complete; every step on disk
- *   PostgreSQL   COPY into a staging table, then an upsert that merges into a jsonb column; from the start of the COPY to the commit,
- *                synchronous_commit on
- *   Redis        `redis-cli --pipe` of one HSET a row, AOF everysec: up to a second of it is not on disk yet when it is done
+ *   Quiver       from the first byte of the POST until the status is complete; every step on disk
+ *   PostgreSQL   COPY into a staging table, then an upsert that merges into a jsonb column; from
+ *                the start of the COPY to the commit, with synchronous_commit on
+ *   Redis        `redis-cli --pipe` with one HSET per row, AOF everysec, so up to a second of it is
+ *                not on disk yet when it is done
  *
- * Each runs alone, on loopback, in a temporary folder, and anew in every round; of several rounds the medians are told. What is not installed is left out with a sentence.
+ * Each runs alone, on loopback, in a temporary folder, and anew in every round; for several rounds
+ * the medians are reported. Programs that are not installed are left out with a message.
  */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -79,7 +84,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** About 92 bytes a row, with random ids as tntIds are; the same ids in both rounds. */
+/** About 92 bytes per row, with random ids like tntIds; the same ids in both rounds. */
 function batchOf(round) {
   const add = round === 'first' ? 0 : 7;
   const lines = [`batch=pcId,${NAMES.join(',')}`];
@@ -135,7 +140,7 @@ async function quiver(files, data) {
   return seconds;
 }
 
-/** What a process and its children have written so far, files of batches included, in bytes. */
+/** The bytes that a process and its children have written so far, including batch files. */
 function bytesWritten(pid) {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   const own = Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))[1]);
@@ -172,7 +177,7 @@ async function postgres(files, data) {
     const csv = join(folder, `${round}.csv`);
     const text = readFileSync(file, 'utf8');
     writeFileSync(csv, text.slice(text.indexOf('\n') + 1));
-    // As a batch does: whoever sends one does not know which rows are there already.
+    // Like a batch, whose sender does not know which profiles exist.
     const onConflict =
       'on conflict (id) do update set attributes = profile.attributes || excluded.attributes, modified = now()';
     const script = join(folder, `${round}.sql`);

@@ -4,17 +4,20 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SERVER } from '../scripts/setup.mjs';
+import { compareLess, compareRates } from './compare.mjs';
 import * as contenders from './contenders.mjs';
 import { turnAbout } from './load.mjs';
 import { folder, say, stop } from './processes.mjs';
 import { redisCommandsByNode } from './profiles.mjs';
 import { pipeInto, startRedisCluster } from './redis-cluster.mjs';
-import { compareLess, compareRates } from './rows.mjs';
 
 const { ask } = contenders;
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** Quiver on a Redis Cluster against Fastify with the same script, and its batches against `redis-cli --pipe` into the same cluster. */
+/**
+ * Quiver on a Redis Cluster against Fastify with the same script, and its batches against
+ * `redis-cli --pipe` into the same cluster.
+ */
 export async function clusterRow({ options, has }) {
   if (!has['redis-server']) return [];
   const { keySlot } = await import(join(SERVER, 'dist/storage/redis/key-slot.js'));
@@ -30,7 +33,7 @@ export async function clusterRow({ options, has }) {
   say(`  ${count} rows into the cluster`);
   const ours = [];
   const theirs = [];
-  // The first time they create, then they update.
+  // The first round creates, the second updates.
   for (const _ of ['created', 'updated']) {
     const started = performance.now();
     await contenders.fillQuiver(quiver.url, count);
@@ -68,7 +71,7 @@ export async function clusterRow({ options, has }) {
   return rows;
 }
 
-/** Two and four workers against one, each alone on the store while it is measured. */
+/** Two and four workers against one, each alone on the store. */
 export async function workersRow(run) {
   await stop(run.quiver.child);
   const results = new Map();
@@ -94,7 +97,7 @@ export async function workersRow(run) {
   );
 }
 
-/** A mixed load, with a batch that runs all the while and without. */
+/** A mixed load, with and without a batch running. */
 export function mixedRow({ quiver, options, profiles }) {
   const lua = ask.mixed(profiles);
   const against = 'the same without a batch';

@@ -1,4 +1,7 @@
-/** The bar that a fetch is measured against: the same number of bytes, always the same, from the bare runtime. Prints its port. */
+/**
+ * What a fetch is measured against: a constant reply of the same size from the bare runtime. Prints
+ * its port.
+ */
 
 const [, , length] = process.argv;
 const body = Buffer.alloc(Number(length), 'x');

@@ -1,4 +1,7 @@
-/** Everybody who is measured: how each is started, filled, asked. One serving process or thread each, so that the work is compared. */
+/**
+ * The programs that are measured: how each is started, filled and called. One serving process or
+ * thread each, so that they are comparable.
+ */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -11,7 +14,10 @@ import { batches, luaId, postgresRows, redisCommands } from './profiles.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** Starts Quiver with one worker on `data`, unless `more` flags say otherwise; `seconds` is how long it took until it was ready. */
+/**
+ * Starts Quiver with one worker on `data`, unless `more` flags say otherwise; `seconds` is the time
+ * until it was ready.
+ */
 export async function startQuiver(runtime, data, ...more) {
   const [command, main] =
     runtime === 'bun'
@@ -28,23 +34,28 @@ export async function startQuiver(runtime, data, ...more) {
   return { child, url, seconds, pids: () => family(child.pid) };
 }
 
-/** Creates profiles in Quiver by uploads, as one would. */
+/** Creates profiles in Quiver by uploading batches. */
 export async function fillQuiver(url, count) {
-  for (const body of batches(count)) {
-    const answer = await fetch(`${url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body });
-    const status = /<batchStatus>([^<]+)</.exec(await answer.text())[1];
-    await until(
-      async () => {
-        await setTimeout(50);
-        return (await (await fetch(status)).text()).includes('<status>complete<');
-      },
-      'a batch to be complete',
-      300,
-    );
-  }
+  for (const body of batches(count)) await applyBatch(url, body);
 }
 
-/** A constant answer of so many bytes from the bare runtime. */
+/** Uploads a batch and waits until it is complete. */
+export async function applyBatch(url, body) {
+  const answer = await fetch(`${url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body });
+  const text = await answer.text();
+  const status = /<batchStatus>([^<]+)</.exec(text)?.[1];
+  if (!status) throw new Error(`a batch was refused: ${text}`);
+  await until(
+    async () => {
+      await setTimeout(50);
+      return (await (await fetch(status)).text()).includes('<status>complete<');
+    },
+    'a batch to be complete',
+    300,
+  );
+}
+
+/** A constant reply of so many bytes from the bare runtime. */
 export async function startBare(runtime, bytes) {
   const command = runtime === 'bun' ? bunPath() : process.execPath;
   const { child, match } = await startAndRead(
@@ -55,7 +66,7 @@ export async function startBare(runtime, bytes) {
   return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid] };
 }
 
-/** A constant answer of so many bytes from nginx. */
+/** A constant reply of so many bytes from nginx. */
 export async function startNginx(bytes) {
   const port = await freePort();
   const home = join(folder, 'nginx');
@@ -77,13 +88,13 @@ http { access_log off; keepalive_requests 1000000000; client_body_temp_path ${ho
   return { child, url, pids: () => family(child.pid) };
 }
 
-/** Starts Redis with an append-only file; `seconds` is how long it took until it had loaded. */
+/** Starts Redis with an append-only file; `seconds` is the time until it had loaded its data. */
 export async function startRedis(home, fsync) {
   mkdirSync(home, { recursive: true });
   const port = await freePort();
   const flags = ['--port', port, '--bind', '127.0.0.1', '--dir', home, '--save', '', '--appendonly', 'yes'];
   const started = performance.now();
-  // Rewriting the file in the middle of a round would be measured as the work of that round.
+  // A rewrite of the file during a round would count as work of that round.
   const child = start(
     'redis-server',
     [...flags, '--appendfsync', fsync, '--auto-aof-rewrite-percentage', '0'].map(String),
@@ -112,7 +123,7 @@ export async function startWebdis(redis) {
     http_host: '127.0.0.1',
     http_port: port,
   };
-  // 20 connections to Redis a thread, as its own default is; verbosity 0 logs errors alone.
+  // 20 connections to Redis per thread, the default; verbosity 0 logs only errors.
   writeFileSync(
     config,
     JSON.stringify({
@@ -137,7 +148,9 @@ export async function startOverRedis(framework, redis) {
   return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid, ...redis.pids()] };
 }
 
-/** Fastify with `ioredis` over a cluster, on Node: the same work as Quiver's, by a script with WAIT. */
+/**
+ * Fastify with `ioredis` over a cluster, on Node: the same work as Quiver's, by a script with WAIT.
+ */
 export async function startOverCluster(cluster) {
   const args = [join(HERE, 'over-cluster.mjs'), cluster.seeds];
   const { child, match } = await startAndRead(process.execPath, args, /^(\d+)$/);
@@ -146,7 +159,7 @@ export async function startOverCluster(cluster) {
 
 /** PostgreSQL with one table of profiles, attributes in a jsonb column. */
 export async function startPostgres() {
-  // It does not run as root.
+  // PostgreSQL refuses to run as root.
   const idOfNobody = (flag) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
   const as = process.getuid() === 0 ? { uid: idOfNobody('-u'), gid: idOfNobody('-g') } : {};
   const home = join(folder, 'postgres');
@@ -188,13 +201,12 @@ export async function startOverPostgres(postgres) {
   return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid, ...postgres.pids()] };
 }
 
-/** Bytes of a folder on disk, holes not counted. */
+/** Size of a folder on disk in bytes, without holes. */
 export function bytesOnDisk(path) {
   return Number(execFileSync('du', ['-s', '-B1', path], { encoding: 'utf8' }).split('\t')[0]);
 }
 
-/** What wrk asks, in Lua; `count` is how many profiles there are. */
-/** What a back-end system behind a proxy sends beside the Host that wrk adds. */
+/** The headers of a back-end system behind a proxy, besides Host, which wrk adds. */
 const REALISTIC_HEADERS = {
   Accept: 'application/json, text/plain, */*',
   'Accept-Encoding': 'gzip, deflate, br',
@@ -208,10 +220,11 @@ const REALISTIC_HEADERS = {
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
 };
 
+/** The requests of wrk, in Lua; `count` is the number of profiles. */
 export const ask = {
   fetch: (count) =>
     `return wrk.format("GET", "/rest/v1/profiles/" .. ${luaId(`math.random(0, ${count - 1})`)} .. "?client=demo")`,
-  /** The same with ten headers; the last one is another every time with `fresh`. */
+  /** The same with ten headers; with `fresh`, the last one differs each time. */
   fetchWithHeaders(count, fresh) {
     const headers = Object.entries(REALISTIC_HEADERS).map(
       ([name, value]) => `["${name}"]=${JSON.stringify(value)}`,
@@ -222,19 +235,28 @@ export const ask = {
     return `return wrk.format("GET", "/rest/v1/profiles/" .. ${luaId(`math.random(0, ${count - 1})`)} .. "?client=demo", {${headers.join()}${more}})`;
   },
   hash: (count) => `return wrk.format("GET", "/HGETALL/p:" .. ${luaId(`math.random(0, ${count - 1})`)})`,
-  update: (
-    count,
-  ) => `return wrk.format("POST", "/m2/demo/profile/update?mboxPC=" .. ${luaId(`math.random(0, ${count - 1})`)},
+  update: (count) => ask.updateFrom(0, count),
+  /** The same for the profiles with numbers from `from` to before `before`. */
+  updateFrom: (
+    from,
+    before,
+  ) => `return wrk.format("POST", "/m2/demo/profile/update?mboxPC=" .. ${luaId(`math.random(${from}, ${before - 1})`)},
     {["content-type"] = "application/x-www-form-urlencoded"}, "profile.attribute3=value+" .. math.random(1, 1000000))`,
+  /** A visit without parameters of the profiles with numbers from `from` to before `before`. */
+  emptyVisit: (
+    from,
+    before,
+  ) => `return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000),
+    {["content-type"] = "application/json"}, '{"id":{"tntId":"' .. ${luaId(`math.random(${from}, ${before - 1})`)} .. '"},"context":{"channel":"web"}}')`,
   setInHash: (count) =>
     `return wrk.format("POST", "/", {}, "HSET/p:" .. ${luaId(`math.random(0, ${count - 1})`)} .. "/attribute3/value" .. math.random(1, 1000000))`,
-  /** The same work by a script (same-work.mjs), one attribute. */
+  /** The same work in a script (same-work.mjs), one attribute. */
   setByScript: (count, sha) =>
     `return wrk.format("POST", "/", {}, "EVALSHA/${sha}/1/p:" .. ${luaId(`math.random(0, ${count - 1})`)} .. "/" .. os.time() .. "/0/attribute3/value" .. math.random(1, 1000000))`,
-  /** The same work by a script, two attributes; whoever is not there is made. */
+  /** The same work in a script, two attributes; missing profiles are created. */
   visitByScript: (count, sha) => `local id = ${visitor(count)}
   return wrk.format("POST", "/", {}, "EVALSHA/${sha}/1/p:" .. id .. "/" .. os.time() .. "/1/page/p" .. math.random(1, 1000) .. "/cart/" .. math.random(1, 100))`,
-  /** To over-cluster.mjs. */
+  /** For over-cluster.mjs. */
   postUpdate: (count) => `return wrk.format("POST", "/update", {["content-type"] = "application/json"},
     '{"id":"' .. ${luaId(`math.random(0, ${count - 1})`)} .. '","attributes":{"attribute3":"value ' .. math.random(1, 1000000) .. '"}}')`,
   postVisit: (count) => `local id = ${visitor(count)}
@@ -248,7 +270,10 @@ export const ask = {
   visit: (count) => `local id = ${visitor(count)}
   return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000), {["content-type"] = "application/json"},
     '{"id":{"tntId":"' .. id .. '"},"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"page":"p' .. math.random(1, 1000) .. '","cart":"' .. math.random(1, 100) .. '"}}}}')`,
-  /** A visit of the visitors from one number to before another; it notes session and categories with `user.categoryId`. */
+  /**
+   * A visit of the visitors with numbers from `from` to before `before`; it records session and
+   * categories with `user.categoryId`.
+   */
   visitWith: (from, before, parameter) => `local id = ${visitor(before, from)}
   return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000), {["content-type"] = "application/json"},
     '{"id":{"tntId":"' .. id .. '"},"context":{"channel":"web"},"execute":{"pageLoad":{"parameters":{"${parameter}":"c' .. math.random(1, 20) .. ',c' .. math.random(1, 20) .. '"}}}}')`,
@@ -259,7 +284,7 @@ export const ask = {
     '{"id":"' .. id .. '","attributes":{"page":"p' .. math.random(1, 1000) .. '","cart":"' .. math.random(1, 100) .. '"}}')`,
 };
 
-/** Half of all visitors are known, half come for the first time. */
+/** Half of the visitors are known, half come for the first time. */
 function visitor(count, from = 0) {
   return `math.random() < 0.5 and ${luaId(`math.random(${from}, ${count - 1})`)} or string.format("%08x%08x%08x%08x", math.random(0, 2147483647), math.random(0, 2147483647), math.random(0, 2147483647), math.random(0, 2147483647))`;
 }

@@ -1,11 +1,13 @@
 /**
- * What the change feed costs: updates, visits and rows of a batch, with the feed and without it.
+ * Measures the cost of the change feed: updates, visits and rows of a batch, with and without the
+ * feed.
  *
  *   node bench/feed.mjs [--rounds 5] [--profiles 100000]
  *
- * Each round opens two stores of the same contents, one with a feed, and takes turns between them: processor time of the whole
- * process, the engine's writing threads included, divided by what was done. 64 writes are under way at a time. Nothing of HTTP is
- * in it, so the share of the feed is larger here than in a server.
+ * Each round opens two stores with the same contents, one with a feed, and takes turns between
+ * them. It measures the processor time of the whole process, including the engine's writing
+ * threads, per operation, with 64 writes at a time. HTTP is not involved, so the share of the feed
+ * is larger than in a server.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,8 +1,10 @@
 /**
- * `npm run bench:flame -- <fetch|update|visit>`: where the processor time of one kind of request goes, as a flame graph in docs/images.
+ * `npm run bench:flame -- <fetch|update|visit>`: draws the processor time of one kind of request as
+ * a flame graph in docs/images.
  *
- * One worker on Bun with 100,000 profiles, loaded by wrk with 64 connections; the samples are those of the runtime's own profiler, so they show functions
- * and not the kernel. Time in which the worker waits is left out.
+ * One worker on Bun with 100,000 profiles, loaded by wrk with 64 connections. The samples come from
+ * the runtime's own profiler, so they show functions but not the kernel. Time in which the worker
+ * waits is left out.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -16,12 +18,12 @@ import { luaId } from './profiles.mjs';
 
 const PROFILES = 100_000;
 const SECONDS = 5;
-/** Of the drawing, and of one of its rows, in pixels. */
+/** The size of the drawing and of a row, in pixels. */
 const WIDTH = 1200;
 const ROW = 17;
 const visited =
   '{"id":{"tntId":"\'..id..\'"},"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"country":"france","tier":"gold"}}}}';
-/** By kind, the body of wrk's request. */
+/** By kind, the body of wrk's request function. */
 const KINDS = {
   fetch: 'return wrk.format("GET", "/rest/v1/profiles/"..id.."?client=demo")',
   update:
@@ -44,7 +46,7 @@ try {
   await cleanUp();
 }
 
-/** Loads a server, ends it, and reads what its profiler has written. */
+/** Loads a server, stops it, and reads its profile. */
 async function sample() {
   const samples = join(folder, 'samples');
   mkdirSync(samples);
@@ -64,7 +66,7 @@ async function sample() {
   });
   if (/Non-2xx/.test(stdout) || !/requests in/.test(stdout)) throw new Error(stdout);
   await stop(child);
-  // Of the processes of the server the one that served has seen the most functions.
+  // Of the server's processes, the one that served has the most functions.
   const profiles = readdirSync(samples).map((name) => JSON.parse(readFileSync(join(samples, name), 'utf8')));
   return profiles.sort((one, other) => other.nodes.length - one.nodes.length)[0];
 }
@@ -82,7 +84,7 @@ function frames({ nodes, samples, timeDeltas }) {
       if (functionName !== '(root)') stack.unshift(nameOf(functionName, url));
     }
     if (stack.length === 0 || stack[0].startsWith('(')) continue;
-    // A sample after a pause bears the whole pause.
+    // A sample after a pause includes the whole pause.
     const time = Math.min(timeDeltas[index], 2 * usual);
     let frame = root;
     frame.time += time;

@@ -1,4 +1,7 @@
-/** Uploads batches one after the other until it is ended: `node keep-uploading.mjs <url> <profiles> <rows a batch>`. */
+/**
+ * Uploads one batch after another until it is stopped:
+ * `node keep-uploading.mjs <url> <profiles> <rows per batch>`.
+ */
 
 import { batches } from './profiles.mjs';
 

@@ -1,12 +1,12 @@
 /**
- * What the embedded store writes and takes, without HTTP: bytes per row of a batch as the store
- * grows, bytes and processor time of updates and visits by the size of the profile, and the file
- * after steady updates. Random ids throughout, as tntIds are.
+ * Measures what the embedded store writes and uses, without HTTP: bytes per row of a batch as the
+ * store grows, bytes and processor time of updates and visits by the size of the profile, and the
+ * file size after steady updates. All ids are random, like tntIds.
  *
  *   bun bench/layout.mjs [--rows 200000] [--rounds 3] [--updates 400000]
  *
- * One process writes and tidies. Bytes are those that the process hands to the system; processor
- * time is told because seconds depend on what else the machine does.
+ * One process writes and does the upkeep. Bytes are those passed to the system. Processor time is
+ * given because elapsed time depends on other work of the machine.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -80,7 +80,10 @@ function anyOf(list) {
   return list[Math.floor(Math.random() * list.length)];
 }
 
-/** Works in groups, with the upkeep that they cause; bytes and processor time of each. */
+/**
+ * Runs operations in groups, with the upkeep that they cause; returns bytes and processor time of
+ * each.
+ */
 async function cost(count, atOnce, work) {
   const before = { bytes: bytesWritten(), time: process.cpuUsage() };
   for (let n = 0; n < count; n += atOnce) {

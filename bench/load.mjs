@@ -1,27 +1,33 @@
-/** Load from wrk, turn about, and what the rounds come to. */
+/** Loads servers with wrk in turns, and computes the results of the rounds. */
 
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { folder, processorTime } from './processes.mjs';
+import { bytesWritten, folder, processorTime } from './processes.mjs';
 
 let scripts = 0;
-/** wrk does not print the 99.9th percentile by itself; it knows it in microseconds. */
+/**
+ * By itself wrk prints neither the 99.9th percentile nor the slowest reply; it has both in
+ * microseconds.
+ */
 const TELL_TAIL =
-  'done = function(_, latency) io.write(string.format("p999 %f\\n", latency:percentile(99.9))) end\n';
-/** Whoever uses less processor time than this in so many milliseconds has nothing left to do. */
+  'done = function(_, latency) io.write(string.format("p999 %f\\nslowest %f\\n", latency:percentile(99.9), latency.max)) end\n';
+/**
+ * A server that uses less processor time than this within so many milliseconds has finished its
+ * work.
+ */
 const QUIET = { milliseconds: 1000, seconds: 0.02 };
-/** After so many looks it is loaded no more, quiet or not. */
+/** After so many checks the round ends in any case. */
 const MOST_LOOKS = 60;
 
 /**
- * Loads one server for a round.
+ * Loads one server for a round. The round ends when the server has finished the work that the load
+ * left behind, so that this counts as its own time and does not affect the next round.
  *
- * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`; `meanwhile()`, if there is one, starts what goes on beside the
- *   load and returns what ends it
- * It ends when the contender has done what the round left it to do, so that this counts as its own time and takes none from the next one.
- *
- * @returns requests a second, the 99th and 99.9th percentile in milliseconds, processor time a request in microseconds
+ * @param contender `url`, `pids()` and `lua`, the body of wrk's `request`; also `meanwhile()`,
+ *   which starts other work during the load and returns a function that ends it
+ * @returns requests per second; the 99th and 99.9th percentile and the slowest, in milliseconds;
+ *   processor time per request in microseconds; bytes written to files per request
  */
 function round({ url, pids, lua, meanwhile }, { seconds, connections }) {
   scripts += 1;
@@ -30,6 +36,7 @@ function round({ url, pids, lua, meanwhile }, { seconds, connections }) {
   const end = meanwhile?.();
   const measured = pids();
   const before = processorTime(measured);
+  const bytesBefore = bytesWritten(measured);
   const args = [
     '-t1',
     `-c${connections}`,
@@ -51,6 +58,8 @@ function round({ url, pids, lua, meanwhile }, { seconds, connections }) {
     rate: Number(/Requests\/sec: +([\d.]+)/.exec(stdout)[1]),
     p99: Number(p99) * { us: 0.001, ms: 1, s: 1000 }[unit],
     p999: Number(/p999 ([\d.]+)/.exec(stdout)[1]) / 1000,
+    slowest: Number(/slowest ([\d.]+)/.exec(stdout)[1]) / 1000,
+    bytes: (bytesWritten(measured) - bytesBefore) / requests,
     micros: ((processorTime(measured) - before) / requests) * 1e6,
   };
 }
@@ -65,10 +74,13 @@ function untilQuiet(pids) {
   }
 }
 
-/** Loads every contender in turn, `rounds` times, after one round that warms them up. */
+/**
+ * Loads the contenders in turns, `rounds` times, after one round to warm up unless `warmUp` is
+ * false.
+ */
 export function turnAbout(contenders, options) {
   const results = new Map(contenders.map(({ name }) => [name, []]));
-  for (let count = 0; count <= options.rounds; count += 1) {
+  for (let count = options.warmUp === false ? 1 : 0; count <= options.rounds; count += 1) {
     for (const contender of contenders) {
       const measured = round(contender, options);
       if (count > 0) results.get(contender.name).push(measured);
@@ -83,7 +95,7 @@ export function spread(values) {
   return { median: sorted[Math.floor(sorted.length / 2)], low: sorted[0], high: sorted.at(-1) };
 }
 
-/** Median and spread of the ratio, round by round. */
+/** Median and spread of the ratio of each round. */
 export function ratioOf(ours, theirs) {
   return spread(ours.map((one, at) => one / theirs[at]));
 }

@@ -1,10 +1,13 @@
-/** Profiles over a Redis Cluster as one would write it: `node over-cluster.mjs <host:port,…>`. Prints its port. */
+/**
+ * A typical implementation of profiles over a Redis Cluster: `node over-cluster.mjs <host:port,…>`.
+ * Prints its port.
+ */
 
 import { fastify } from 'fastify';
 import { Cluster } from 'ioredis';
 import { SAME_WORK } from './same-work.mjs';
 
-// Built, and so not there for a check of a new checkout.
+// A built file, which does not exist when a new checkout is checked.
 const { keySlot } = await import(
   new URL('../packages/server/dist/storage/redis/key-slot.js', import.meta.url)
 );
@@ -16,7 +19,10 @@ const seeds = process.argv[2].split(',').map((seed) => {
 const cluster = new Cluster(seeds, { enableAutoPipelining: true });
 await new Promise((resolve) => cluster.once('ready', resolve));
 
-/** Each master has a connection of its own for writes: a write and its WAIT must travel on the same one. */
+/**
+ * Each master has a separate connection for writes, because a write and its WAIT must use the same
+ * one.
+ */
 const writers = new Map();
 function writerOf(key) {
   const node = cluster.slots[keySlot(key)][0];

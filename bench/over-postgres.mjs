@@ -1,4 +1,7 @@
-/** Profiles over PostgreSQL as one would write it: `node over-postgres.mjs <postgres port>`. Prints its port. */
+/**
+ * A typical implementation of profiles over PostgreSQL: `node over-postgres.mjs <postgres port>`.
+ * Prints its port.
+ */
 
 import { fastify } from 'fastify';
 import pg from 'pg';
@@ -17,7 +20,7 @@ const UPSERT = {
 };
 
 const app = fastify();
-// The body names what to set: {"id":"…","attributes":{"name":"value"}}
+// The body contains what to set: {"id":"…","attributes":{"name":"value"}}
 app.post('/profile', async ({ body }) => {
   const modifiedAt = new Date().toISOString();
   const attributes = {};

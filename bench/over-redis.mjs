@@ -1,4 +1,7 @@
-/** Profiles over Redis as one would write it: `node over-redis.mjs fastify|express <redis port>`. Prints its port. */
+/**
+ * A typical implementation of profiles over Redis:
+ * `node over-redis.mjs fastify|express <redis port>`. Prints its port.
+ */
 
 import { Redis } from 'ioredis';
 

@@ -1,4 +1,6 @@
-/** Programs that a benchmark starts: each on loopback, in a folder of the run, ended with it. */
+/**
+ * The programs that a benchmark starts: on loopback, in a folder of the run, stopped at its end.
+ */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,11 +10,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 
-/** Where everything of this run lies. */
+/** The folder of this run. */
 export const folder = mkdtempSync(join(tmpdir(), 'quiver-bench-'));
 const children = new Set();
 
-/** Starts a program and keeps it in mind. */
+/** Starts a program and remembers it. */
 export function start(command, args, options = {}) {
   const child = spawn(command, args, { stdio: 'ignore', ...options });
   children.add(child);
@@ -21,7 +23,7 @@ export function start(command, args, options = {}) {
   return child;
 }
 
-/** Starts a program and waits for the line of its output that `pattern` takes something from. */
+/** Starts a program and waits for a line of its output from which `pattern` takes something. */
 export async function startAndRead(command, args, pattern, options = {}) {
   const child = start(command, args, { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
   for await (const line of createInterface({ input: child.stdout })) {
@@ -33,7 +35,7 @@ export async function startAndRead(command, args, pattern, options = {}) {
   throw new Error(`${command} ${args.join(' ')} did not start`);
 }
 
-/** Ends a program; returns when it is gone. */
+/** Stops a program; returns when it has ended. */
 export async function stop(child, signal = 'SIGTERM') {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -41,7 +43,7 @@ export async function stop(child, signal = 'SIGTERM') {
   await ended;
 }
 
-/** Ends all that runs and removes what it left. */
+/** Stops all programs and deletes their files. */
 export async function cleanUp() {
   await Promise.all(
     [...children].map((child) => stop(child, child.spawnfile === 'postgres' ? 'SIGINT' : 'SIGTERM')),
@@ -49,7 +51,7 @@ export async function cleanUp() {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Waits until `isSo` says yes, half a minute at most. */
+/** Waits until `isSo` returns true, half a minute at most. */
 export async function until(isSo, what, seconds = 30) {
   const deadline = performance.now() + seconds * 1000;
   while (!(await isSo())) {
@@ -81,13 +83,13 @@ export function freePort() {
   });
 }
 
-/** A process and all that it started, as the kernel lists them. */
+/** A process and all its descendants. */
 export function family(pid) {
   const list = readOrEmpty(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
   return [pid, ...list.flatMap(family)];
 }
 
-/** Processor time of processes so far, in seconds. */
+/** The processor time that processes have used so far, in seconds. */
 export function processorTime(pids) {
   return pids.reduce((sum, pid) => {
     const fields = readOrEmpty(`/proc/${pid}/stat`).split(') ')[1]?.split(' ');
@@ -95,7 +97,18 @@ export function processorTime(pids) {
   }, 0);
 }
 
-/** What processes hold in memory, in bytes, without the pages of files, which the system takes back when it needs them. */
+/**
+ * The bytes that processes have written to files so far; on Bun, what is sent to sockets is not
+ * included.
+ */
+export function bytesWritten(pids) {
+  return pids.reduce(
+    (sum, pid) => sum + Number(/^wchar: (\d+)/m.exec(readOrEmpty(`/proc/${pid}/io`))?.[1] ?? 0),
+    0,
+  );
+}
+
+/** The memory of processes in bytes, without pages of files, which the system can drop. */
 export function ownMemory(pids) {
   return pids.reduce((sum, pid) => {
     const status = readOrEmpty(`/proc/${pid}/status`);

@@ -1,9 +1,12 @@
-/** The profiles of a benchmark: ten attributes each, about 900 bytes as a fetch sends them, the same for everybody. */
+/**
+ * The profiles of a benchmark, the same for all contenders: ten attributes each, about 900 bytes in
+ * a fetch.
+ */
 
 /** The four parts of an id: its number times these, modulo 2^32, each as eight hex digits. */
 const FACTORS = [2654435761, 805459861, 374761393, 668265263];
 
-/** The id of a profile by its number: 32 hex digits without any order, as tntIds are. */
+/** The id of a profile by its number: 32 unordered hex digits, like a tntId. */
 export function idOf(number) {
   return FACTORS.map((factor) => ((number * factor) % 4294967296).toString(16).padStart(8, '0')).join('');
 }
@@ -16,7 +19,7 @@ export function luaId(number) {
 
 export const NAMES = Array.from({ length: 10 }, (_, n) => `attribute${n}`);
 export const VALUES = NAMES.map((_, n) => `value ${n} of it`);
-/** What stands beside each value where there is no Quiver to note it. */
+/** The time beside each value for contenders that do not set it themselves. */
 export const TIME = '2026-08-18T17:53:39.003+00:00';
 
 /** Batch files, each small enough for one upload, that create `count` profiles. */
@@ -42,7 +45,7 @@ export function redisCommandsByNode(count, nodeOf) {
   return parts;
 }
 
-/** One hash a profile in Redis' own protocol, in pieces of so many. */
+/** One hash per profile in the Redis protocol, in pieces of so many. */
 export function* redisCommands(count, perPiece) {
   const word = (text) => `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
   const fields = NAMES.map(
@@ -53,7 +56,7 @@ export function* redisCommands(count, perPiece) {
   yield* inPieces(count, (n) => head + word(`p:${idOf(n)}`) + tail, perPiece);
 }
 
-/** One row a profile for COPY, in pieces. */
+/** One row per profile for COPY, in pieces. */
 export function* postgresRows(count) {
   const attributes = JSON.stringify(
     Object.fromEntries(NAMES.map((name, n) => [name, { value: VALUES[n], modifiedAt: TIME }])),

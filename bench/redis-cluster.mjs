@@ -1,4 +1,7 @@
-/** A Redis Cluster for the benchmarks: three masters and three replicas on loopback, append-only file on, in the folder of the run. */
+/**
+ * A Redis Cluster for the benchmarks: three masters and three replicas on loopback, with
+ * append-only files, in the folder of the run.
+ */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -7,7 +10,10 @@ import { folder, freePort, start, until } from './processes.mjs';
 
 const NODES = 6;
 
-/** Starts it; `seeds` is what `--store` and ioredis are told, `fill` sends commands to it as `redis-cli --pipe` does. */
+/**
+ * Starts the cluster; `seeds` is for `--store` and ioredis, and `fill` sends commands like
+ * `redis-cli --pipe`.
+ */
 export async function startRedisCluster(name = 'cluster') {
   const ports = [];
   while (ports.length < 2 * NODES) {
@@ -74,7 +80,10 @@ export async function startRedisCluster(name = 'cluster') {
   };
 }
 
-/** Sends each master its part of the commands with `redis-cli --pipe`, all at the same time; the seconds that it took. */
+/**
+ * Sends each master its part of the commands with `redis-cli --pipe`, all at the same time; returns
+ * the seconds.
+ */
 export async function pipeInto({ masters }, commandsOfMaster) {
   const started = performance.now();
   await Promise.all(

@@ -1,8 +1,8 @@
 /**
- * Makes the table, `docs/benchmarks.md` and its chart from the figures of a run. Nothing in them is
- * typed by hand.
+ * Creates the table, `docs/benchmarks.md`, its chart and the figures in the capacity guide from the
+ * results. Nothing in them is typed by hand.
  *
- *   node bench/report.mjs bench/results/<date>.json     writes the page again
+ *   node bench/report.mjs bench/results/latest.json     writes the pages again
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,15 +10,16 @@ import { join } from 'node:path';
 import { ROOT } from '../scripts/setup.mjs';
 import { wrapMarkdown } from '../scripts/wrap-markdown.mjs';
 
-/** Whether the median is where we want to be; undefined where nothing is wanted. */
-function isMet({ ratio, atLeast, atMost }) {
+/** Whether the median meets the target; undefined without a target. */
+function isMet({ quiver, ratio, atLeast, atMost, limit }) {
+  if (limit !== undefined) return quiver.median <= limit;
   if (atLeast !== undefined) return ratio.median >= atLeast;
   return atMost === undefined ? undefined : ratio.median <= atMost;
 }
 
-/** The table as text. */
-export function tableOf(results) {
-  return [HEAD, ...results.comparisons.map(cellsOf)]
+/** The table of some comparisons as text. */
+export function tableOf(comparisons) {
+  return [HEAD, ...comparisons.map(cellsOf)]
     .map((cells) =>
       cells.map((cell, at) => (at < 2 ? cell.padEnd(WIDTHS[at]) : cell.padStart(WIDTHS[at]))).join('  '),
     )
@@ -29,9 +30,8 @@ const HEAD = ['what', 'against', 'Quiver', 'other', 'ratio', 'spread', 'processo
 const WIDTHS = [34, 38, 16, 16, 6, 14, 9, 7, 7];
 
 function cellsOf(comparison) {
-  const { what, against, unit, quiver, other, ratio, processorRatio, atLeast, atMost } = comparison;
+  const { what, against, unit, quiver, other, ratio, processorRatio } = comparison;
   const met = isMet(comparison);
-  const wanted = atLeast !== undefined ? `≥ ${atLeast}` : atMost !== undefined ? `≤ ${atMost}` : '';
   return [
     what,
     against,
@@ -40,23 +40,84 @@ function cellsOf(comparison) {
     ratio.median.toFixed(2),
     `${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}`,
     processorRatio ? processorRatio.median.toFixed(2) : '',
-    wanted,
+    wanted(comparison),
     met === undefined ? '' : met ? 'met' : 'not met',
   ];
+}
+
+function wanted({ unit, atLeast, atMost, limit }) {
+  if (limit !== undefined) return `≤ ${limit} ${unit}`;
+  if (atLeast !== undefined) return `≥ ${atLeast}`;
+  return atMost === undefined ? '' : `≤ ${atMost}`;
 }
 
 function figure(value) {
   return value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
 }
 
-/** Writes the page and the chart. `source` is where the figures are kept, from the root. */
+/** Writes the pages and the chart. `source` is the path of the results from the root. */
 export function writeReport(results, source) {
   mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
-  writeFileSync(join(ROOT, 'docs/images/benchmarks.svg'), chartOf(results.comparisons));
+  writeFileSync(join(ROOT, 'docs/images/benchmarks.svg'), chartOf(comparisonsOf(results)));
   writeFileSync(join(ROOT, 'docs/benchmarks.md'), pageOf(results, source));
+  const page = readFileSync(CAPACITY, 'utf8');
+  const [before, after] = [page.indexOf(FIGURES), page.indexOf(END_OF_FIGURES)];
+  if (before === -1 || after === -1) throw new Error(`${CAPACITY} has no place for figures`);
+  const figures = `${FIGURES}\n${capacityOf(results)}\n`;
+  writeFileSync(CAPACITY, page.slice(0, before) + figures + page.slice(after));
 }
 
-/** What a reader has to know of the table. */
+const CAPACITY = join(ROOT, 'docs/guide/capacity.md');
+const FIGURES = '<!-- figures, written by npm run bench -->';
+const END_OF_FIGURES = '<!-- end of figures -->';
+
+/**
+ * The rows shown in the capacity guide: the reader's question, the step, the beginning of the row's
+ * name.
+ */
+const CAPACITY_ROWS = [
+  ['fetches a second, one process on Bun', 'fetch', 'fetch, Bun'],
+  ['fetches a second, one process on Node', 'node', 'fetch, Node'],
+  ['fetches a second, two workers', 'workers', 'fetch, 2 workers'],
+  ['updates a second', 'writes', 'update, durable'],
+  ['visits a second, half of them new visitors', 'writes', 'visit, half'],
+  ['updates a second, two workers', 'workers', 'update, 2 workers'],
+  ['mixed load while a batch is applied', 'mixed', '90 % fetch'],
+  ['a batch of 500,000 new profiles', 'bulk', 'bulk, 500000 rows created'],
+  ['loading ten million profiles', 'large', 'loading'],
+  ['disk for a profile of ten attributes', 'space', 'bytes a profile on disk'],
+  ['memory of the process with a million profiles', 'growth', 'resident with'],
+  ['a page of 100 profiles', 'list', 'a page of 100 profiles: what'],
+  ['export of a million profiles', 'export', 'export of'],
+  ['fetches a second on a Redis Cluster', 'cluster', 'Redis Cluster: fetch'],
+  ['updates a second on a Redis Cluster', 'cluster', 'Redis Cluster: update'],
+  ['visits a second on a Redis Cluster', 'cluster', 'Redis Cluster: visit'],
+];
+
+function capacityOf({ machine, configuration, steps }) {
+  const lines = CAPACITY_ROWS.flatMap(([asked, step, name]) => {
+    const row = steps[step]?.comparisons.find(({ what }) => what.startsWith(name));
+    if (!row) return [];
+    const unit = row.unit === 'requests/s' ? '/s' : row.unit;
+    const tail = row.p99 ? `${row.p99.quiver.toFixed(1)} ms` : '';
+    return `| ${asked} | ${figure(row.quiver.median)} ${unit} | ${tail} |`;
+  });
+  return `${wrapMarkdown(
+    `Measured on a machine with ${machine.cores} cores (${machine.processor}, ${machine.memory}) that also made
+     the load, ${configuration.profiles} profiles, ${configuration.connections} connections:`,
+  )}
+
+| question | one worker, unless it says otherwise | 99th percentile at full load |
+| --- | ---: | ---: |
+${lines.join('\n')}
+`;
+}
+
+function comparisonsOf({ steps }) {
+  return Object.values(steps).flatMap(({ comparisons }) => comparisons);
+}
+
+/** Explanations for readers of the table. */
 const NOTES = [
   'The ids of profiles are random everywhere: 32 hex digits without any order, as tntIds are.',
   `A ratio is Quiver's figure divided by the other's in the same round; rounds take turns. The table shows the median, then the lowest and the highest ratio. For requests per second more is better, for seconds and bytes less is better.`,
@@ -66,7 +127,9 @@ const NOTES = [
   `Resident memory is the processes' own memory. Memory for mapped or cached files, including LMDB's, is not counted for any contender.`,
 ];
 
-function pageOf({ date, machine, versions, configuration, leftOut, comparisons }, source) {
+function pageOf(results, source) {
+  const { machine, versions, configuration, leftOut, steps } = results;
+  const comparisons = comparisonsOf(results);
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const tail = comparisons.filter(({ p99 }) => p99);
   const list = (object) =>
@@ -74,17 +137,15 @@ function pageOf({ date, machine, versions, configuration, leftOut, comparisons }
       .filter(([, value]) => value !== undefined && value !== false)
       .map(([name, value]) => `${name} ${value}`)
       .join(', ');
-  const { load, ...hardware } = machine;
   return `# Benchmarks
 
 ${wrapMarkdown(
-  `Written by \`npm run bench\` on ${date.slice(0, 10)} from [its figures](../${source}); nothing here is typed
-   by hand. Results differ between machines, so run it on yours.`,
+  `Written by \`npm run bench\` from [its figures](../${source}); nothing here is typed by hand. Results
+   differ between machines, so run it on yours.`,
 )}
 
 ${wrapMarkdown(
-  `Machine: ${list(hardware)}; load average at the end ${load.map((one) => one.toFixed(1)).join(', ')}.
-   Versions: ${list(versions)}. Configuration: ${list(configuration)}.
+  `Machine: ${list(machine)}. Versions: ${list(versions)}. Configuration: ${list(configuration)}.
    Left out: ${leftOut.length === 0 ? 'nothing' : leftOut.join(', ')}.`,
 )}
 
@@ -96,15 +157,30 @@ ${NOTES.map((note) => wrapMarkdown(`- ${note}`, '  ')).join('\n')}
 
 ![Ratios of the rates](images/benchmarks.svg)
 
-The 99th and 99.9th percentiles of response times in milliseconds, at full load, so they include queueing:
+The 99th and 99.9th percentiles of response times in milliseconds, at full load, so they include
+queueing:
 
 | what | against | Quiver, 99 % | other, 99 % | Quiver, 99.9 % | other, 99.9 % |
 | --- | --- | ---: | ---: | ---: | ---: |
 ${tail.map(({ what, against, p99, p999 }) => line([what, against, ...[p99, p999].flatMap((one) => [one?.quiver, one?.other]).map((ms) => ms?.toFixed(2) ?? '')])).join('\n')}
+
+${wrapMarkdown(
+  `The steps of the benchmark can be measured one at a time (\`--only\`). Contenders of one row are always
+   measured in the same run. This table shows when each step was measured last, at which commit, how long it took and the
+   load average at its end:`,
+)}
+
+| step | date | commit | seconds | load average |
+| --- | --- | --- | ---: | ---: |
+${Object.entries(steps)
+  .map(([name, { date, commit, seconds, load }]) =>
+    line([name, date.slice(0, 10), commit, seconds, load.toFixed(1)]),
+  )
+  .join('\n')}
 `;
 }
 
-/** Bars of the ratios of rates, on a scale where 1 is the other one. */
+/** Bars for the ratios of rates. */
 function chartOf(comparisons) {
   const bars = comparisons.filter(({ unit }) => unit === 'requests/s');
   const most = Math.max(2, ...bars.map(({ ratio }) => ratio.high));

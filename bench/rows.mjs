@@ -1,53 +1,21 @@
-/** The rows of the table: what is measured, against whom, and where we want to be. Each gives a list of comparisons. */
+/**
+ * Rows of the table: what is measured, against what, and the target. Each function returns a list
+ * of comparisons.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from '../scripts/setup.mjs';
+import { compareLess, compareRates } from './compare.mjs';
 import * as contenders from './contenders.mjs';
-import { ratioOf, spread, turnAbout } from './load.mjs';
+import { turnAbout } from './load.mjs';
 import { folder, ownMemory, say, stop } from './processes.mjs';
 import { idOf } from './profiles.mjs';
 import { SAME_WORK } from './same-work.mjs';
 
 const { ask } = contenders;
 
-/**
- * One comparison of rates, round by round.
- *
- * @param target `[figure, text]`: the ratio wanted, at least
- */
-export function compareRates(what, results, against, target) {
-  const pick = (name, member) => results.get(name).map((round) => round[member]);
-  return {
-    what,
-    against,
-    unit: 'requests/s',
-    quiver: spread(pick('Quiver', 'rate')),
-    other: spread(pick(against, 'rate')),
-    ratio: ratioOf(pick('Quiver', 'rate'), pick(against, 'rate')),
-    processorRatio: ratioOf(pick(against, 'micros'), pick('Quiver', 'micros')),
-    p99: { quiver: spread(pick('Quiver', 'p99')).median, other: spread(pick(against, 'p99')).median },
-    p999: { quiver: spread(pick('Quiver', 'p999')).median, other: spread(pick(against, 'p999')).median },
-    rounds: results.get('Quiver').length,
-    atLeast: target,
-  };
-}
-
-/** A comparison where less is better; the ratio is ours to theirs. */
-export function compareLess(what, unit, against, ours, theirs, atMost) {
-  return {
-    what,
-    against,
-    unit,
-    quiver: spread(ours),
-    other: spread(theirs),
-    ratio: ratioOf(ours, theirs),
-    rounds: ours.length,
-    atMost,
-  };
-}
-
-/** Fetch on Bun, against constants and against what one would use instead. */
+/** Fetches on Bun, against constant replies and against alternatives. */
 export async function fetchRow(run) {
   const { quiver, redis, options, profiles } = run;
   const bytes = (await (await fetch(`${quiver.url}/rest/v1/profiles/${idOf(0)}`)).arrayBuffer()).byteLength;
@@ -78,7 +46,10 @@ export async function fetchRow(run) {
   return comparisons;
 }
 
-/** A fetch with ten headers, those that stay the same on a connection and those that do not, against a constant with the same. */
+/**
+ * Fetches with ten headers, which stay the same on a connection or not, against a constant reply to
+ * the same requests.
+ */
 function withHeaders(what, { options, profiles }, quiver, against, bare) {
   return [
     ['the same ten headers every time', false],
@@ -93,7 +64,7 @@ function withHeaders(what, { options, profiles }, quiver, against, bare) {
   });
 }
 
-/** Fetch on Node, against bare node:http. */
+/** Fetches on Node, against bare node:http. */
 export async function nodeRow(run) {
   await stop(run.quiver.child);
   const quiver = await contenders.startQuiver('node', run.data);
@@ -116,10 +87,10 @@ export async function nodeRow(run) {
   return comparisons;
 }
 
-/** How often an update that goes on without a pause is measured. */
+/** How often a long run of updates is measured. */
 const LONG_ROUNDS = 2;
 
-/** Single updates and visits; every answer is on disk. */
+/** Single updates and visits; every acknowledged write is on disk. */
 export async function writeRows(run) {
   const { quiver, redisAlways, postgres, options, profiles } = run;
   const webdis = redisAlways && run.has.webdis ? await contenders.startWebdis(redisAlways) : undefined;
@@ -149,7 +120,9 @@ export async function writeRows(run) {
   return rows;
 }
 
-/** Against Webdis with a script that does what Quiver does, at two numbers of connections. */
+/**
+ * Against Webdis with a script that does the same work as Quiver, at two numbers of connections.
+ */
 function sameWork({ quiver, redisAlways, options, profiles }, webdis) {
   const sha = redisAlways.ask('script', 'load', SAME_WORK).trim();
   const against = 'Webdis, same work, appendfsync always';
@@ -168,9 +141,12 @@ function sameWork({ quiver, redisAlways, options, profiles }, webdis) {
   );
 }
 
-/** Visits that note session and categories, against the same ones of a client that sends no categories. */
+/**
+ * Visits that record session and categories, against visits of a client that sends no categories.
+ */
 export async function visitorRow({ quiver, options, profiles }) {
-  // Of whom something was noted once, each visit notes the clock of the session: so each has visitors of its own.
+  // Once something was recorded of a visitor, each visit updates the time of the session, so the
+  // two use different visitors.
   const half = Math.floor(profiles / 2);
   const against = 'Quiver, where nothing is noted';
   const results = turnAbout(
@@ -183,7 +159,7 @@ export async function visitorRow({ quiver, options, profiles }) {
   return [compareRates('visit that notes session and categories', results, against, 0.8)];
 }
 
-/** Full batches: what bench/bulk.mjs measures, so many times over. */
+/** Full batches: repeats bench/bulk.mjs. */
 export function bulkRow({ options }) {
   const seconds = { Quiver: [], PostgreSQL: [], Redis: [] };
   for (let round = 0; round < options.bulkRounds; round += 1) {
@@ -205,13 +181,13 @@ export function bulkRow({ options }) {
             against,
             seconds.Quiver.map((one) => one[at]),
             seconds[against].map((one) => one[at]),
-            against === 'Redis' ? 1 : 0.5,
+            against === 'Redis' ? 1.2 : 0.35,
           ),
     ),
   );
 }
 
-/** From the start of the process until it answers, with all profiles there. */
+/** From the start of the process until it answers, with all profiles present. */
 export async function startRow(run) {
   const ours = [];
   const theirs = [];
@@ -227,7 +203,7 @@ export async function startRow(run) {
   return [compareLess('start to ready', 's', 'Redis, from its AOF', ours, theirs, 0.1)];
 }
 
-/** Bytes a profile, on disk and resident, of what was filled with the same profiles. */
+/** Bytes per profile, on disk and resident, with the same profiles. */
 export async function spaceRow(run) {
   const { profiles, redis, postgres } = run;
   const each = (bytes) => [bytes / profiles];
@@ -249,13 +225,13 @@ export async function spaceRow(run) {
   return rows;
 }
 
-/** Itself, with few profiles and with many. */
+/** Quiver with few profiles and with many. */
 export async function growthRow(run) {
   const few = Math.min(10_000, run.profiles);
   const data = join(folder, 'few');
   let small = await contenders.startQuiver('bun', data);
   await contenders.fillQuiver(small.url, few);
-  // What the uploads have left in their heaps is neither's.
+  // So that memory left over from the uploads does not count.
   await stop(run.quiver.child);
   run.quiver = await contenders.startQuiver('bun', run.data);
   await stop(small.child);
@@ -297,12 +273,12 @@ export async function prepare(run) {
   run.quiver = await contenders.startQuiver('bun', run.data);
   say(`filling Quiver with ${profiles} profiles`);
   await contenders.fillQuiver(run.quiver.url, profiles);
-  if (run.has['redis-server'] && needs('fetch', 'start', 'space')) {
+  if (run.has['redis-server'] && needs('fetch', 'start', 'space', 'export')) {
     run.redis = await contenders.startRedis(join(folder, 'redis'), 'everysec');
     say('filling Redis');
     await contenders.fillRedis(run.redis, profiles);
   }
-  if (!needs('writes', 'space')) return;
+  if (!needs('writes', 'space', 'list', 'export')) return;
   if (run.has.postgres && run.has.initdb) {
     run.postgres = await contenders.startPostgres();
     say('filling PostgreSQL');
@@ -310,7 +286,7 @@ export async function prepare(run) {
   }
 }
 
-/** A second Redis that puts every write on disk before it answers, for the writes alone. */
+/** A second Redis that writes to disk before every reply, only for the writes. */
 export async function prepareWrites(run) {
   if (!run.has['redis-server']) return;
   run.redisAlways = await contenders.startRedis(join(folder, 'redis-always'), 'always');

@@ -1,19 +1,23 @@
 /**
- * Everything that Quiver claims to be fast at, against what one would use instead, in one run.
+ * Measures what Quiver claims to be fast at, against alternatives.
  *
- *   npm run bench -- [--quick] [--profiles 1000000] [--rounds 5] [--seconds 3] [--connections 64] [--bulk-rounds 5] [--ten-million]
- *                    [--only fetch,node,writes,bulk,start,space,growth,visitor,mixed] [--no-save]
+ *   npm run bench -- [--quick] [--only fetch,writes] [--profiles 1000000] [--rounds 5]
+ *                    [--seconds 3] [--connections 64] [--bulk-rounds 5]
+ *                    [--large-profiles 10000000] [--steady-seconds 300] [--no-save]
  *
- * `--only workers,cluster` measures several workers, and the engine on a Redis Cluster.
+ * The steps are listed below (STEPS); all of them take more than an hour. `--only` measures some of
+ * them and keeps the previous results of the others.
  *
- * Whoever is compared is loaded in turn, round after round, and the ratio is taken round by round: what else the machine does hits both.
- * Everything runs on loopback and in a temporary folder, is bounded, and is gone at the end. What is missing is installed from Debian
- * where that is possible, else left out with a sentence. The table goes to the standard output, all figures to
- * `bench/results/<date>.json`, and out of them come `docs/benchmarks.md` and its chart (`bench/report.mjs`).
+ * Contenders are loaded in turns, and the ratio is computed for each round, so that other work of
+ * the machine affects both. Everything runs on loopback and in a temporary folder, is limited, and
+ * is removed at the end. Missing programs are installed from Debian where possible; otherwise their
+ * rows are left out with a message. The table goes to standard output and all results to
+ * `bench/results/latest.json`, from which `bench/report.mjs` creates `docs/benchmarks.md` and its
+ * chart.
  */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -29,11 +33,9 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string' },
     connections: { type: 'string', default: '64' },
     'bulk-rounds': { type: 'string' },
-    'ten-million': { type: 'boolean', default: false },
-    only: {
-      type: 'string',
-      default: 'fetch,node,writes,bulk,start,space,growth,visitor,mixed,workers,cluster',
-    },
+    'large-profiles': { type: 'string' },
+    'steady-seconds': { type: 'string' },
+    only: { type: 'string' },
     'no-save': { type: 'boolean', default: false },
   },
 });
@@ -46,11 +48,13 @@ const options = {
   bulkRows: quick(500_000, 50_000),
   longSeconds: quick(30, 5),
   clusterRows: quick(500_000, 20_000),
+  largeProfiles: Number(flags['large-profiles'] ?? quick(10_000_000, 600_000)),
+  steadySeconds: Number(flags['steady-seconds'] ?? quick(300, 5)),
+  slowestSeconds: quick(10, 3),
 };
-const profiles = flags['ten-million'] ? 10_000_000 : Number(flags.profiles ?? quick(1_000_000, 20_000));
-const wanted = new Set(flags.only.split(','));
+const profiles = Number(flags.profiles ?? quick(1_000_000, 20_000));
 
-/** Programs, and the Debian package that has each. */
+/** Programs, with the Debian package of each. */
 const PROGRAMS = {
   wrk: 'wrk',
   nginx: 'nginx-light',
@@ -72,70 +76,108 @@ process.once('SIGINT', () => cleanUp().then(() => process.exit(130)));
 
 const rows = await import('./rows.mjs');
 const clusterRows = await import('./cluster-rows.mjs');
-const run = { options, profiles, wanted, has: present };
-const comparisons = [];
-const began = new Date();
-try {
-  const steps = [
-    ['fetch', rows.fetchRow],
-    ['node', rows.nodeRow],
-    ['start', rows.startRow],
-    ['space', rows.spaceRow],
-    ['growth', rows.growthRow],
-    ['visitor', rows.visitorRow],
-    ['writes', rows.writeRows],
-    ['mixed', clusterRows.mixedRow],
-    ['workers', clusterRows.workersRow],
-  ].filter(([name]) => wanted.has(name));
-  if (steps.length > 0) await rows.prepare(run);
-  for (const [name, measure] of steps) {
-    say(`measuring: ${name}`);
-    if (name === 'writes') await rows.prepareWrites(run);
-    await keep(await measure(run));
+const sizeRows = await import('./size-rows.mjs');
+const storeRows = await import('./store-rows.mjs');
+
+/**
+ * The steps, in order. Those of the first list share one large store; those of the second start
+ * what they need.
+ */
+const STEPS = {
+  fetch: rows.fetchRow,
+  node: rows.nodeRow,
+  start: rows.startRow,
+  space: rows.spaceRow,
+  growth: rows.growthRow,
+  visitor: rows.visitorRow,
+  writes: rows.writeRows,
+  mixed: clusterRows.mixedRow,
+  slowest: sizeRows.slowestRow,
+  workers: clusterRows.workersRow,
+  list: storeRows.listRows,
+  export: storeRows.exportRows,
+};
+const STEPS_ALONE = {
+  bulk: rows.bulkRow,
+  large: sizeRows.largeRows,
+  sizes: sizeRows.profileSizeRows,
+  steady: sizeRows.steadyRow,
+  feed: storeRows.feedRows,
+  cluster: clusterRows.clusterRow,
+};
+const ALL = [...Object.keys(STEPS), ...Object.keys(STEPS_ALONE)];
+const wanted = new Set(flags.only?.split(',') ?? ALL);
+for (const name of wanted)
+  if (!ALL.includes(name)) {
+    process.stderr.write(`bench has no step ${name}; it has ${ALL.join(', ')}\n`);
+    process.exit(2);
   }
+
+const resultsFile = join(ROOT, 'bench/results/latest.json');
+const run = { options, profiles, wanted, has: present };
+const measured = {};
+try {
+  if (Object.keys(STEPS).some((name) => wanted.has(name))) await rows.prepare(run);
+  for (const [name, measure] of Object.entries(STEPS)) await take(name, measure);
 } finally {
   await cleanUp();
 }
-if (wanted.has('cluster')) {
-  say('measuring: cluster');
+for (const [name, measure] of Object.entries(STEPS_ALONE)) {
+  mkdirSync(benchFolder, { recursive: true });
   try {
-    mkdirSync(benchFolder, { recursive: true });
-    await keep(await clusterRows.clusterRow(run));
+    await take(name, measure);
   } finally {
     await cleanUp();
   }
 }
-if (wanted.has('bulk')) {
-  say('measuring: bulk');
-  await keep(rows.bulkRow(run));
-}
+say(`\n${tableOf(Object.values(measured).flatMap(({ comparisons }) => comparisons))}`);
 
-const results = {
-  date: began.toISOString(),
-  machine: machine(),
-  versions: versions(),
-  configuration: { ...options, profiles, replyBytes: run.replyBytes },
-  leftOut,
-  comparisons,
-};
-say(`\n${tableOf(results)}`);
-say(`\n${Math.round((Date.now() - began) / 1000)} s in all`);
-if (!flags['no-save']) {
-  const folder = join(ROOT, 'bench/results');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${results.date.slice(0, 10)}.json`);
-  writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
-  writeReport(results, `bench/results/${results.date.slice(0, 10)}.json`);
-  say(`\n${file}`);
-}
-
-async function keep(found) {
-  comparisons.push(...found);
-  for (const { what, against, ratio } of found)
+/**
+ * Measures a step if it was requested, and saves its results at once, so that a later failure does
+ * not lose them.
+ */
+async function take(name, measure) {
+  if (!wanted.has(name)) return;
+  say(`measuring: ${name}`);
+  const began = Date.now();
+  if (name === 'writes') await rows.prepareWrites(run);
+  const comparisons = await measure(run);
+  for (const { what, against, ratio } of comparisons)
     say(`  ${what}, against ${against}: ${ratio.median.toFixed(2)}`);
+  measured[name] = {
+    date: new Date(began).toISOString(),
+    commit: commit(),
+    seconds: Math.round((Date.now() - began) / 1000),
+    load: loadavg()[0],
+    comparisons,
+  };
+  if (!flags['no-save']) save();
 }
 
-/** Which programs there are, after an attempt to install those that are missing. */
+/**
+ * Writes the results of this run together with earlier results of other steps, in the order of the
+ * steps.
+ */
+function save() {
+  const before = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')).steps : {};
+  const together = { ...before, ...measured };
+  const results = {
+    machine: machine(),
+    versions: versions(),
+    configuration: { ...options, profiles },
+    leftOut,
+    steps: Object.fromEntries(ALL.filter((name) => together[name]).map((name) => [name, together[name]])),
+  };
+  mkdirSync(join(ROOT, 'bench/results'), { recursive: true });
+  writeFileSync(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`);
+  writeReport(results, 'bench/results/latest.json');
+}
+
+function commit() {
+  return spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).stdout.trim();
+}
+
+/** Finds the programs, after trying to install the missing ones. */
 function findPrograms() {
   const missing = Object.keys(PROGRAMS).filter((program) => !isThere(program));
   if (missing.length > 0 && process.getuid?.() === 0 && has('apt-get')) {
@@ -161,7 +203,6 @@ function machine() {
     processor: cpus()[0]?.model ?? '',
     memory,
     kernel: release(),
-    load: loadavg(),
   };
 }
 

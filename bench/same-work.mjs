@@ -1,9 +1,9 @@
 /**
- * What an update or a visit of Quiver does, as a script for Redis: is the profile there, does it stay
- * within 64 KB, each value with its time, its lifetime begins anew.
+ * A Redis script that does the same work as an update or a visit of Quiver: checks that the profile
+ * exists and stays within 64 KB, stores each value with its time, and restarts the lifetime.
  *
- * KEYS: the profile. ARGV: the time, 1 to make a profile that is not there, then name, value, ….
- * Returns created | updated | not-found | too-large.
+ * KEYS: the profile. ARGV: the time, 1 to create a missing profile, then name, value, …. Returns
+ * created | updated | not-found | too-large.
  */
 export const SAME_WORK = `
 local key, time = KEYS[1], ARGV[1]

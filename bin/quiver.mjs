@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command of a checkout: `node bin/quiver.mjs get crm-1`. It uses what `npm start` has built and sets nothing up by itself.
+// The command of a checkout: `node bin/quiver.mjs get crm-1`. It uses what `npm start` has built
+// and sets nothing up by itself.
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -23,7 +24,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
   } else fail('the server is not built for Node, or its sources are newer. Run: npm start');
 }
 
-/** Whether what was built is as new as the sources; without that Bun runs the sources themselves. */
+/**
+ * Whether what was built is as new as the sources; without that Bun runs the sources themselves.
+ */
 function isCurrent(stamp, sources) {
   if (!existsSync(stamp)) return false;
   const built = statSync(stamp).mtimeMs;

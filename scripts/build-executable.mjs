@@ -1,11 +1,14 @@
 /**
  * `npm run build:executable`: server, console and command line in one file, by Bun's compiler.
  *
- *   npm run build:executable                                  for this platform, into dist/quiver
- *   npm run build:executable -- --target linux-arm64 --out q  for another: its engine must be in node_modules, see below
+ *   npm run build:executable
+ *     for this platform, into dist/quiver
+ *   npm run build:executable -- --target linux-arm64 --out q
+ *     for another platform, whose engine must be in node_modules, see below
  *
- * The engine's addon of another platform is an optional package that npm leaves out here; `npm install --cpu arm64 --os linux`
- * brings it. Bun downloads its own runtime for another platform.
+ * The engine's addon of another platform is an optional package that npm leaves out here;
+ * `npm install --cpu arm64 --os linux` brings it. Bun downloads its own runtime for another
+ * platform.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -29,7 +32,7 @@ const { values: options } = parseArgs({
 const [os, cpu] = options.target.split('-');
 const out = resolve(options.out ?? join(ROOT, 'dist', os === 'windows' ? 'quiver.exe' : 'quiver'));
 
-/** Within the executable, beside its main file. */
+/** In the executable, beside its main file. */
 const SCRIPT_WORKER = 'script-worker.mjs';
 
 installPackages();
@@ -55,7 +58,7 @@ try {
 }
 process.stdout.write(`${relative(process.cwd(), out)}\n`);
 
-/** The main file: tells Quiver what it holds, then starts it. */
+/** The main file: registers the embedded files, then starts Quiver. */
 function entryText() {
   const console = join(SERVER, 'dist', 'console');
   const files = readdirSync(console, { recursive: true, withFileTypes: true })
@@ -79,7 +82,10 @@ await import(${JSON.stringify(join(SERVER, 'src', 'main.ts'))});
 `;
 }
 
-/** Bun's side: \`lmdb\` looks for its addon at run time, which the compiler cannot follow, so the path is put in its place. */
+/**
+ * Bun's side: \`lmdb\` looks for its addon at run time, which the compiler cannot follow, so the
+ * path is inserted.
+ */
 function buildText(entries) {
   const addon = addonPath();
   return `
@@ -87,7 +93,7 @@ const result = await Bun.build({
   entrypoints: ${JSON.stringify(entries)},
   minify: { whitespace: true, syntax: true },
   compile: { target: ${JSON.stringify(`bun-${os}-${cpu}`)}, outfile: ${JSON.stringify(out)}, autoloadDotenv: false, autoloadBunfig: false },
-  // In this program \`ioredis\` is not a choice that somebody made.
+  // In this program nobody has chosen \`ioredis\` as a dependency.
   plugins: [{
     name: 'addon of the engine',
     setup(build) {
@@ -107,7 +113,7 @@ if (!result.success) process.exit(1);
 `;
 }
 
-/** The prebuilt addon of the platform. */
+/** The prebuilt addon for the platform. */
 function addonPath() {
   const platform = { windows: 'win32' }[os] ?? os;
   const folder = join(ROOT, 'node_modules', '@lmdb', `lmdb-${platform}-${cpu}`);

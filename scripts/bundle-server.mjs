@@ -1,7 +1,8 @@
 /**
- * What `quiver-server` ships: the server in a few files, with the parts of other packages that it uses in them. So an installation has
- * Quiver, the embedded engine and nothing else; decision 0018 has the reasons. The engine's addon and the optional packages stay
- * outside. Beside the code goes a list of what was taken in, with the licences of each.
+ * Builds what `quiver-server` ships: the server in a few files, including the parts of other
+ * packages that it uses. So an installation consists of Quiver and the embedded engine; decision
+ * 0018 has the reasons. The engine's addon and optional packages are not included. A list of the
+ * included packages and their licences is shipped beside the code.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -22,7 +23,10 @@ import { ROOT, SERVER } from './setup.mjs';
 const SRC = join(SERVER, 'src');
 const DIST = join(SERVER, 'dist');
 const OUTSIDE = ['lmdb', 'ioredis', 'bun', 'msw'];
-/** The files that users can name: the command line, and a line for each path in `exports` of the package. Then the thread of profile scripts. */
+/**
+ * The files that users can refer to: the command line, and one for each path in `exports` of the
+ * package. Then the thread of profile scripts.
+ */
 const ENTRIES = {
   main: join(SRC, 'main.ts'),
   index: join(SRC, 'index.ts'),
@@ -31,7 +35,7 @@ const ENTRIES = {
   'script-worker': join(SRC, 'scripts', 'script-worker.ts'),
 };
 
-/** Bundles into the server's `dist`, which must not have the files of another build. */
+/** Bundles into the server's `dist`, which must not contain files of another build. */
 export async function bundleServer() {
   const bundle = await rolldown({
     input: ENTRIES,
@@ -49,7 +53,7 @@ export async function bundleServer() {
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
     sourcemap: false,
-    // Functions keep their names, for stack traces; the licences are in a file.
+    // Functions keep their names, for stack traces; the licences are in a separate file.
     minify: {
       compress: { keepNames: { function: true, class: true } },
       mangle: true,
@@ -63,7 +67,10 @@ export async function bundleServer() {
   writeTypes();
 }
 
-/** Which packages are in the bundle: `dist/bundled.json` for programs, `dist/LICENSES.txt` for people. */
+/**
+ * Writes which packages are in the bundle: `dist/bundled.json` for programs, `dist/LICENSES.txt`
+ * for people.
+ */
 function writeParts(modules) {
   const folders = new Set(modules.map(packageFolder).filter((folder) => folder !== undefined));
   const parts = [...folders]
@@ -80,7 +87,9 @@ function writeParts(modules) {
   writeFileSync(join(DIST, 'LICENSES.txt'), head + licences.join(`\n${'-'.repeat(80)}\n\n`));
 }
 
-/** The package of a module outside of the checkout's own; undefined for those of Quiver, and for what the bundler adds. */
+/**
+ * The package of a module outside the checkout; undefined for modules of Quiver and of the bundler.
+ */
 function packageFolder(id) {
   const place = id.lastIndexOf('/node_modules/');
   if (place === -1) return undefined;
@@ -88,7 +97,7 @@ function packageFolder(id) {
   return join(id.slice(0, place), 'node_modules', scope, scope.startsWith('@') ? name : '');
 }
 
-/** The types of the entries, and of what they name. */
+/** The types of the entries, and of everything they refer to. */
 function writeTypes() {
   const folder = mkdtempSync(join(tmpdir(), 'quiver-types-'));
   try {

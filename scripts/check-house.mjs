@@ -1,10 +1,10 @@
 /**
- * Checks what keeps the server's source easy to find one's way in:
+ * Checks rules that keep the server's source easy to navigate:
  *
- * - an exported name means one thing: no two files export the same name;
+ * - an exported name has one meaning: no two files export the same name;
  * - a file has at most 400 lines and a function at most 60, unless the comment at its head says why
- *   it is longer: `Long because …`. What a script has made is left out, and so are the conformance
- *   suites, which are tests.
+ *   it is longer: `Long because …`. Generated files and the conformance suites, which are tests,
+ *   are left out.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ const MAX_FILE_LINES = 400;
 const MAX_FUNCTION_LINES = 60;
 const REASON = /long because \S|Made by `npm run/i;
 
-/** What the package exports gives names of the inside with types of their own. */
+/** The files that the package exports use internal names for their own types. */
 const ENTRIES = new Set(['index.ts', 'sandbox.ts', 'msw.ts']);
 
 const files = readdirSync(join(ROOT, SOURCE), { recursive: true })
@@ -43,7 +43,10 @@ for (const [exported, places] of exportedBy) {
 for (const problem of problems) process.stdout.write(`${problem}\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
-/** Notes what a file exports that it declares itself; passing on another file's export is no second meaning. */
+/**
+ * Records the exports that a file declares itself; re-exporting another file's name is not a second
+ * meaning.
+ */
 function noteExports(tree, file) {
   const names = new Set();
   for (const statement of tree.statements) {
@@ -73,7 +76,7 @@ function checkFunctions(tree, file) {
     ts.forEachChild(node, visit);
   };
   const hasReason = (node) => {
-    // The comment of an arrow function stands before the statement that declares it.
+    // The comment of an arrow function is before the statement that declares it.
     for (let at = node; at && !ts.isSourceFile(at); at = at.parent) {
       const comments = ts.getLeadingCommentRanges(tree.text, at.getFullStart()) ?? [];
       if (comments.some(({ pos, end }) => REASON.test(tree.text.slice(pos, end)))) return true;

@@ -1,4 +1,7 @@
-/** The checks that need no test to run, cheap first; `npm run check` runs these alone, `npm test` starts with them. */
+/**
+ * The checks that run no tests, cheap ones first. `npm run check` runs only these; `npm test`
+ * starts with them.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -23,13 +26,13 @@ const CHECKS = [
     ],
   ],
   ['names and sizes', '../scripts/check-house.mjs', []],
-  ['width of Markdown', '../scripts/check-width.mjs', ['--markdown']],
+  ['width of comments and Markdown', '../scripts/check-width.mjs', []],
   ['workflows, containers, service', '../scripts/check-deployment.mjs', []],
   ['dead code', 'knip/bin/knip.js', []],
 ];
 
 /**
- * Runs every check, also after one that failed.
+ * Runs every check, even after a failure.
  *
  * @returns how many passed and failed
  */

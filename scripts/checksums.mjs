@@ -1,4 +1,7 @@
-/** Writes `SHA256SUMS` for the files of a folder, in the form that `sha256sum --check` reads: `node scripts/checksums.mjs <folder>`. */
+/**
+ * Writes `SHA256SUMS` for the files of a folder, in the form that `sha256sum --check` reads:
+ * `node scripts/checksums.mjs <folder>`.
+ */
 
 import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, writeFileSync } from 'node:fs';

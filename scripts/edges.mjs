@@ -1,6 +1,7 @@
 /**
- * `npm run edges`: three edge clusters on loopback with location hints as Adobe's, and the curl lines that show a profile found from another of them.
- * Ctrl-C ends all three. What they store is kept in `data/edges`, or where `--data` says; `--ports 8617,8628,8635` are the default ports.
+ * `npm run edges`: three edge clusters on loopback with location hints like Adobe's, and curl lines
+ * that show how a profile is found from another cluster. Ctrl-C stops all three. Their data is kept
+ * in `data/edges`, or the folder of `--data`; `--ports 8617,8628,8635` are the default ports.
  */
 
 import { spawn } from 'node:child_process';
@@ -27,7 +28,7 @@ const urlOf = ({ port }) => `http://127.0.0.1:${port}`;
 const [command, main] = serverCommand();
 const env = {
   ...process.env,
-  // Known to these three processes alone, and made anew each time.
+  // Known only to these three processes, and generated each time.
   QUIVER_EDGE_SECRET: randomBytes(32).toString('base64url'),
   QUIVER_ADMIN_TOKEN: process.env.QUIVER_ADMIN_TOKEN || randomBytes(24).toString('base64url'),
 };
@@ -40,7 +41,7 @@ const children = EDGES.map((edge) => {
   const data = join(resolve(options.data), String(edge.cluster));
   const flags = ['--port', edge.port, '--cluster', edge.cluster, '--node', edge.node, '--data', data];
   const args = [...flags, '--location-hint', 'adobe', '--workers', '1', '--log-level', 'warn', ...peers];
-  // In process groups of their own: Ctrl-C then reaches each once, from here.
+  // In separate process groups, so that Ctrl-C reaches each once, through this process.
   return spawn(command, [main, 'serve', ...args.map(String)], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -56,7 +57,7 @@ for (const child of children) {
     endOthers();
   });
 }
-// The banner of each comes when it serves. One that cannot start ends the others, and this.
+// The banner of each appears when it serves. If one cannot start, the others and this process end.
 await Promise.all(children.map((child) => new Promise((resolve) => child.stdout.once('data', resolve))));
 
 const [one, two, three] = EDGES.map(urlOf);
@@ -85,7 +86,10 @@ function endAll() {
   for (const child of children) child.kill('SIGTERM');
 }
 
-/** Ends all unless they are ending: a second signal would end them at once, and is for people alone. */
+/**
+ * Stops all others, unless they are stopping: a second signal would kill them, and is reserved for
+ * people.
+ */
 function endOthers() {
   if (!isEnding) endAll();
 }

@@ -3,10 +3,10 @@
  * every build (sources, bundle, executable) and no file is read at run time.
  *
  *   node scripts/embed-lua.mjs           writes packages/server/src/storage/redis/lua-scripts.ts
- *   node scripts/embed-lua.mjs --check   exits 1 when that module is not what the files say
+ *   node scripts/embed-lua.mjs --check   exits with 1 when that module does not match the files
  *
- * Every `lua/<name>.lua` becomes an export `<name>` in camel case. A file that others include with a
- * line `-- include <name>.lua` becomes a constant that they contain. Comments stay in the files.
+ * Every `lua/<name>.lua` becomes an export `<name>` in camel case. A file that others include with
+ * a line `-- include <name>.lua` becomes a constant in them. Comments stay in the files.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -55,7 +55,10 @@ function shared(file) {
   return `const ${nameOf(file)} = \`${literalOf(text)}\`;\n`;
 }
 
-/** The code of a file as it stands in a template literal, with a place for each file that it includes. */
+/**
+ * The code of a file as it appears in a template literal, with a placeholder for each included
+ * file.
+ */
 function literalOf(text) {
   return text
     .split('\n')

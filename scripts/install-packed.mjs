@@ -1,9 +1,11 @@
 /**
- * Packs `quiver-client` and `quiver-server` as they would be published, and installs them into an empty folder, install scripts off:
+ * Packs `quiver-client` and `quiver-server` as for publishing, and installs them into an empty
+ * folder, with install scripts disabled:
  *
  *   node scripts/install-packed.mjs <folder> [--packed <folder>] [--with <package>]…
  *
- * `--packed` keeps the packages; what that folder holds already is not packed again. `--with` installs one more from the registry.
+ * `--packed` keeps the packages in a folder; those that it already contains are not packed again.
+ * `--with` installs another package from the registry.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -29,7 +31,7 @@ try {
   if (packages().length === 0)
     npm(ROOT, 'pack', ...workspaces, '--pack-destination', packed, '--loglevel=error');
   mkdirSync(folder, { recursive: true });
-  // Without a manifest npm would install into the next folder above that has one.
+  // Without a manifest, npm would install into a parent folder that has one.
   writeFileSync(
     join(folder, 'package.json'),
     '{ "name": "installed", "version": "0.0.0", "private": true, "type": "module" }\n',

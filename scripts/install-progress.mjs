@@ -1,4 +1,7 @@
-/** Says on stderr every few seconds how many packages are installed; started beside npm by `setup.mjs`, ends with it. */
+/**
+ * Prints to stderr every few seconds how many packages are installed. Started beside npm by
+ * `setup.mjs`, and ends with it.
+ */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, platform, ppid } from 'node:process';
@@ -14,7 +17,7 @@ const wanted = Object.keys(packages).filter(
 const parent = ppid;
 
 setInterval(() => {
-  // npm may have been killed, and this process with nobody to end it.
+  // npm may have been killed, with nobody left to end this process.
   if (process.ppid !== parent) process.exit();
   const folder = fileURLToPath(new URL('node_modules', ROOT));
   const installed = existsSync(folder)

@@ -1,9 +1,10 @@
 /**
- * `npm run lock`: completes the lock file. npm writes only the optional packages of the platform that it runs on when others are not
- * installed, and `npm ci` then refuses the file everywhere (npm/cli issue 4828). This resolves anew what names a package that the file
- * lacks, in an empty folder, and takes over what npm finds.
+ * `npm run lock`: completes the lock file. When some optional packages are not installed, npm
+ * writes only those of the current platform, and `npm ci` then refuses the file everywhere (npm/cli
+ * issue 4828). This resolves everything that depends on a missing package again, in an empty
+ * folder, and takes over the result.
  *
- * `missingFromLock` alone is a part of `npm run check`.
+ * `npm run check` only calls `missingFromLock`.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -15,10 +16,11 @@ import { ROOT } from './setup.mjs';
 const LOCK = 'package-lock.json';
 
 /**
- * What packages of a lock file depend on and the file does not have.
+ * Dependencies of packages in a lock file that the file does not contain.
  *
  * @param lock the parsed file
- * @returns one entry a missing package: its name, and the path in the file of the package that names it
+ * @returns one entry per missing package: its name, and the path in the file of the package that
+ *   needs it
  */
 export function missingFromLock(lock) {
   const { packages } = lock;
@@ -31,7 +33,7 @@ export function missingFromLock(lock) {
   );
 }
 
-/** Whether a package that stands at `path` finds `name`, as Node looks for it: beside itself, then further up. */
+/** Whether a package at `path` finds `name` as Node does: beside itself, then further up. */
 function isFound(packages, path, name) {
   for (let folder = path; ; ) {
     if (packages[`${folder === '' ? '' : `${folder}/`}node_modules/${name}`] !== undefined) return true;
@@ -41,12 +43,16 @@ function isFound(packages, path, name) {
   }
 }
 
-/** Completes the lock file of the checkout. @returns the names of the packages that it lacked */
+/**
+ * Completes the lock file of the checkout.
+ * @returns the names of the packages that were missing
+ */
 function completeLock() {
   const lock = JSON.parse(readFileSync(join(ROOT, LOCK), 'utf8'));
   const missing = missingFromLock(lock);
   if (missing.length === 0) return [];
-  // npm leaves alone what stands in the file. So whatever leads to a missing package is taken out, and what leads to that.
+  // npm does not change existing entries. So whatever leads to a missing package is removed, and
+  // whatever leads to that.
   const stale = new Set(missing.map(({ by }) => by));
   for (let before = -1; before !== stale.size; ) {
     before = stale.size;
@@ -78,7 +84,7 @@ function completeLock() {
   return missing.map(({ name }) => name);
 }
 
-/** Says what is missing, for `npm run check`; nothing when all is there. */
+/** Describes what is missing, for `npm run check`; undefined when nothing is. */
 export function lockProblem() {
   const missing = missingFromLock(JSON.parse(readFileSync(join(ROOT, LOCK), 'utf8')));
   if (missing.length === 0) return undefined;

@@ -1,4 +1,6 @@
-/** `prepack` of the packages that go to the registry: builds anew what they ship, and puts the licence beside it. */
+/**
+ * `prepack` of the published packages: builds what they ship from scratch, and adds the licence.
+ */
 
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +11,7 @@ const [name] = process.argv.slice(2);
 const folder = { server: SERVER, client: CLIENT }[name];
 if (folder === undefined) throw new Error(`prepack: server or client, not ${name}`);
 
-// What an earlier build has left, of files that are gone, must not be shipped.
+// Files of an earlier build that no longer exist must not be shipped.
 rmSync(join(folder, 'dist'), { recursive: true, force: true });
 installPackages();
 if (name === 'server') {

@@ -1,6 +1,7 @@
 /**
- * Says whether a tag fits what it would release: `node scripts/release-version.mjs v1.2.3`. Server and client have its version, the server
- * asks for that client, and the changelog has a section of it.
+ * Checks that a tag matches the release: `node scripts/release-version.mjs v1.2.3`. Server and
+ * client must have its version, the server must depend on that client, and the changelog must have
+ * a section for it.
  */
 
 import { readFileSync } from 'node:fs';

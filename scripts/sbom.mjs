@@ -1,6 +1,6 @@
 /**
- * Writes what an installation is made of, as CycloneDX: `node scripts/sbom.mjs <file> <folder>`. The folder is one into which the packages
- * were installed, so that the list has what users get.
+ * Writes the contents of an installation as CycloneDX: `node scripts/sbom.mjs <file> <folder>`. The
+ * folder is one into which the packages were installed, so the list shows what users get.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -21,7 +21,7 @@ const sbom = execFileSync(
   },
 );
 const list = JSON.parse(sbom);
-// The server holds parts of other packages in its own files, which npm cannot see.
+// The server includes parts of other packages in its own files, which npm cannot see.
 const bundled = join(folder, 'node_modules', 'quiver-server', 'dist', 'bundled.json');
 const parts = existsSync(bundled) ? JSON.parse(readFileSync(bundled, 'utf8')) : [];
 for (const { name, version, license } of parts) {

@@ -1,6 +1,6 @@
 /**
- * Makes a checkout ready to run: packages, the Bun binary, the built files for Node. Needs Node and npm alone, does only what is
- * not done yet, and never downloads from anywhere but the package registry.
+ * Makes a checkout ready to run: packages, the Bun binary, the built files for Node. Needs only
+ * Node and npm, does only what has not been done yet, and downloads only from the package registry.
  */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -14,31 +14,36 @@ export const CLIENT = join(ROOT, 'packages', 'client');
 const CONSOLE = join(ROOT, 'packages', 'console');
 const BUN_PACKAGE = join(ROOT, 'node_modules', 'bun');
 
-/** The path of Bun when it can run here, else undefined. The binary itself, so that no shell is needed on Windows. */
+/**
+ * The path of Bun if it can run here, otherwise undefined. The binary itself, so that no shell is
+ * needed on Windows.
+ */
 export function bunPath() {
   const path = join(BUN_PACKAGE, 'bin', 'bun.exe');
   return runs(path) ? path : undefined;
 }
 
 /**
- * Installs the packages when they are not those of the lock file, puts the Bun binary in place, and builds the client
- * package, which server and console import.
+ * Installs the packages if they differ from the lock file, puts the Bun binary in place, and builds
+ * the client package, which server and console import.
  */
 export function installPackages() {
   if (!hasLockedPackages()) {
     say('installing packages, which takes a while the first time');
-    // This process waits for npm, so another one says how far it is.
+    // This process waits for npm, so another one reports the progress.
     const progress = spawn(process.execPath, [join(ROOT, 'scripts', 'install-progress.mjs')], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     try {
-      // Not `npm ci`: it removes all that is installed before it begins. This takes the locked versions as well.
+      // Not `npm ci`, which first removes everything that is installed. This installs the locked
+      // versions too.
       npm('install', '--no-save', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error');
     } finally {
       progress.kill();
     }
   }
-  // Where install scripts are switched off the package holds a placeholder; its own script puts the real binary there.
+  // With install scripts disabled, the package contains a placeholder; its own script replaces it
+  // with the real binary.
   if (!bunPath() && existsSync(join(BUN_PACKAGE, 'install.js'))) {
     say('putting Bun in place');
     spawnSync(process.execPath, [join(BUN_PACKAGE, 'install.js')], { cwd: BUN_PACKAGE, stdio: 'ignore' });
@@ -47,8 +52,8 @@ export function installPackages() {
 }
 
 /**
- * Makes ready what serves, and says how it is started: the program, and the file that it runs. On Bun, or on Node where Bun cannot run or
- * `QUIVER_RUNTIME=node` says so.
+ * Prepares what is needed to serve, and returns the program and the file that it runs. Bun by
+ * default, Node where Bun cannot run or with `QUIVER_RUNTIME=node`.
  */
 export function serverCommand() {
   installPackages();
@@ -58,13 +63,16 @@ export function serverCommand() {
   return bun ? [bun, join(SERVER, 'src', 'main.ts')] : [process.execPath, join(SERVER, 'dist', 'main.js')];
 }
 
-/** Compiles the server for Node when its sources are newer than the last build, and before it the client, whose types it needs. */
+/**
+ * Compiles the server for Node if its sources are newer than the last build, after the client,
+ * whose types it needs.
+ */
 export function buildForNode() {
   compile('the client', CLIENT);
   compile('the server for Node', SERVER);
 }
 
-/** Compiles a package into its `dist` when its sources are newer than the last build. */
+/** Compiles a package into its `dist` if its sources are newer than the last build. */
 function compile(what, folder) {
   const stamp = join(folder, 'dist', '.built');
   const configs = [join(ROOT, 'tsconfig.base.json'), ...CONFIGS.map((name) => join(folder, name))];
@@ -77,7 +85,10 @@ function compile(what, folder) {
 
 const CONFIGS = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
-/** Builds the console when its sources are newer than the last build, and before it the client, which it takes in as compiled. */
+/**
+ * Builds the console if its sources are newer than the last build, after the client, which it
+ * includes in compiled form.
+ */
 export function buildConsole() {
   compile('the client', CLIENT);
   const built = join(SERVER, 'dist', 'console', 'index.html');
@@ -103,7 +114,7 @@ export function buildConsole() {
   });
 }
 
-/** Programs that tests need beside Node and npm, and the Debian package that has each. */
+/** Programs that tests need besides Node and npm, with the Debian package of each. */
 const TEST_PROGRAMS = {
   chromium: 'chromium',
   curl: 'curl',
@@ -114,7 +125,10 @@ const TEST_PROGRAMS = {
   'redis-cli': 'redis-tools',
 };
 
-/** Installs what tests need from Debian, where that may be done; a suite whose program is missing says so and is skipped. */
+/**
+ * Installs what tests need from Debian, where that is allowed. A suite without its program says so
+ * and is skipped.
+ */
 export function installTestPrograms() {
   const missing = Object.keys(TEST_PROGRAMS).filter((program) => !isOnPath(program));
   if (missing.length === 0 || process.getuid?.() !== 0 || !isOnPath('apt-get')) return;
@@ -123,7 +137,7 @@ export function installTestPrograms() {
   const options = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
   const install = () =>
     spawnSync('apt-get', ['install', '-y', '--no-install-recommends', ...packages], options).status === 0;
-  // The lists of a new machine may be missing or old.
+  // The package lists of a new machine may be missing or old.
   if (!install() && spawnSync('apt-get', ['update'], options).status === 0) install();
 }
 
@@ -132,15 +146,16 @@ function isOnPath(program) {
 }
 
 /**
- * Whether the packages that are installed have the versions of the lock file. Looks at the packages
- * themselves: times and npm's own list change when a folder is copied or another commit checked out.
+ * Whether the installed packages have the versions of the lock file. It reads the packages
+ * themselves, because times and npm's own list change when a folder is copied or another commit is
+ * checked out.
  */
 function hasLockedPackages() {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
   return Object.entries(packages).every(([path, { version, link, optional, devOptional, peer }]) => {
     if (link || !path.includes('node_modules/')) return true;
     const manifest = join(ROOT, path, 'package.json');
-    // What other platforms need is not installed here.
+    // Packages for other platforms are not installed here.
     if (!existsSync(manifest)) return Boolean(optional || devOptional || peer);
     return JSON.parse(readFileSync(manifest, 'utf8')).version === version;
   });

@@ -1,9 +1,12 @@
 /**
- * Drives an installed Quiver as a new user would: starts it, makes a visit, reads, updates and imports profiles, looks at the console,
- * asks the doctor, stops it. Ends with 0 when all of it went as the guides say.
+ * Drives an installed Quiver as a new user would: starts it, makes a visit, reads, updates and
+ * imports profiles, looks at the console, asks the doctor, stops it. Ends with 0 when all of it
+ * went as the guides say.
  *
- *   node scripts/smoke.mjs dist/quiver                     a command, with what goes before its own arguments
- *   node scripts/smoke.mjs --url http://127.0.0.1:8680     a server that runs elsewhere, by HTTP alone
+ *   node scripts/smoke.mjs dist/quiver
+ *     a command, perhaps with arguments that precede its own
+ *   node scripts/smoke.mjs --url http://127.0.0.1:8680
+ *     a server that runs elsewhere, over HTTP only
  */
 
 import assert from 'node:assert/strict';
@@ -20,7 +23,7 @@ if (words[0] === '--url') await driveByHttp(words[1]);
 else await driveCommand(words);
 process.stdout.write('smoke: all went as it should\n');
 
-/** @param command the program, and the arguments that go before its own */
+/** @param command the program, and arguments that precede its own */
 async function driveCommand(command) {
   const folder = mkdtempSync(join(tmpdir(), 'quiver-smoke-'));
   const data = join(folder, 'data');
@@ -41,7 +44,7 @@ async function driveCommand(command) {
     assert.match(await run([...command, 'doctor', '--data', data]), /every record could be read/);
     server.child.kill('SIGTERM');
     const code = await server.ended;
-    // npx ends by the signal itself, which says nothing of the server; its log does.
+    // npx ends by the signal itself, which says nothing about the server; the server's log does.
     if (!isWindows) {
       assert.ok(code === 0 || code === 'SIGTERM', `it ended with ${code}: ${server.output()}`);
       assert.match(server.output(), /"exitCode":0,"msg":"stopped"/);
@@ -53,7 +56,7 @@ async function driveCommand(command) {
   }
 }
 
-/** A sandbox serves the same, and is gone with its process. */
+/** A sandbox serves the same way, and is deleted with its process. */
 async function driveSandbox(command) {
   const sandbox = start([...command, 'sandbox', '--port', '0']);
   try {
@@ -114,7 +117,10 @@ function start(command) {
   return { child, ended, url, output: () => output };
 }
 
-/** Runs a command to its end. @returns its standard output */
+/**
+ * Runs a command to its end.
+ * @returns its standard output
+ */
 async function run(command) {
   const child = launch(command);
   let stdout = '';
@@ -133,7 +139,7 @@ async function run(command) {
   return stdout;
 }
 
-/** On Windows what npm installs as a command is a `.cmd` file, which only a shell can run. */
+/** On Windows, npm installs a command as a `.cmd` file, which only a shell can run. */
 function launch([program, ...args]) {
   return spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],

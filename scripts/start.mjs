@@ -1,7 +1,8 @@
 /**
- * `npm start -- <flags>`: sets up what is missing, then `quiver serve <flags>` on Bun, or on Node where Bun cannot run.
+ * `npm start -- <flags>`: sets up what is missing, then runs `quiver serve <flags>` on Bun, or on
+ * Node where Bun cannot run.
  *
- * `QUIVER_RUNTIME=node` chooses Node.
+ * `QUIVER_RUNTIME=node` selects Node.
  */
 
 import { runInstead } from '../packages/server/bin/run-instead.mjs';

@@ -1,6 +1,6 @@
 /**
- * `npm test`: sets up what is missing, then everything, cheap first: format and lint, types, import direction, dead code, the unit
- * tests on Bun and on Node, end to end. The last line counts it all: `N passed, N failed`.
+ * `npm test`: sets up what is missing, then runs everything, cheap parts first: checks, the unit
+ * tests on Bun and on Node, end-to-end tests. The last line is the total: `N passed, N failed`.
  */
 
 import { spawnSync } from 'node:child_process';

@@ -1,6 +1,7 @@
 /**
- * Lets threads that a test starts run TypeScript on Node, as they do on Bun: Vitest compiles what it loads itself, and a thread
- * loads its files by itself. The tests' configuration names this file; nothing that ships does.
+ * Lets threads started by a test run TypeScript on Node, as they can on Bun: Vitest compiles what
+ * it loads itself, but a thread loads its own files. The test configuration uses this file; nothing
+ * that ships does.
  */
 
 import { readFile } from 'node:fs/promises';
@@ -10,7 +11,7 @@ import { isMainThread } from 'node:worker_threads';
 
 if (!isMainThread) register(import.meta.url);
 
-/** The hook: TypeScript files are compiled, all others are loaded as usual. */
+/** The hook: compiles TypeScript files, and loads all others as usual. */
 export async function load(url, context, nextLoad) {
   if (!url.startsWith('file:') || !url.endsWith('.ts')) return nextLoad(url, context);
   const { transformSync } = await import('rolldown/experimental');

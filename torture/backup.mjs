@@ -1,4 +1,7 @@
-/** `quiver backup` and `quiver restore` while everything is written at once: every copy holds all that was acknowledged before it, whole. */
+/**
+ * `quiver backup` and `quiver restore` under all kinds of writes: every copy contains everything
+ * acknowledged before it, undamaged.
+ */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -57,7 +60,10 @@ async function succeed(runtime, args, options) {
   if (code !== 0) throw new Error(`quiver ${args[0]} ended with ${signal ?? code}: ${stderr.trim()}`);
 }
 
-/** Looks at a restored folder from within and through a server, which must also finish the batches that were under way. */
+/**
+ * Checks a restored folder directly and through a server, which must also finish the interrupted
+ * batches.
+ */
 async function look({ target, runtime, before, seen, problems, n }) {
   const broken = await brokenInvariants(target);
   if (broken.length > 0) problems.push(`copy ${n}: ${broken[0]} (and ${broken.length - 1} more)`);
@@ -85,7 +91,9 @@ function batchFile(n) {
   return `batch=thirdPartyId,value,row\n${rows.join('\n')}`;
 }
 
-/** Links and merges without an end, so that a copy made between two steps of a merge would show it. */
+/**
+ * Links and merges continuously, so that a copy made between two steps of a merge would be noticed.
+ */
 function startMerges(url) {
   const state = { isStopping: false };
   const run = async () => {

@@ -1,10 +1,10 @@
 /**
- * A web page against a server on this machine, in a real Chromium: a page whose own name is made to
- * lead to 127.0.0.1 (DNS rebinding), and a page of another site that sends forms, images and
+ * A web page attacks a server on this machine, in a real Chromium: a page whose name is made to
+ * resolve to 127.0.0.1 (DNS rebinding), and a page of another site that sends forms, images and
  * no-cors requests.
  *
- * The browser resolves the attacker's name to this machine by its own flag. A page of that name
- * comes from a small server here.
+ * A flag makes the browser resolve the attacker's name to this machine, where a small server
+ * delivers the page.
  */
 
 import { existsSync } from 'node:fs';
@@ -64,7 +64,7 @@ export default {
   },
 };
 
-/** The page's own name leads to the server: what it then asks for is of its own origin. */
+/** The page's own name leads to the server, so its requests are same-origin. */
 async function rebind(page, url, seen) {
   const problems = [];
   const { port } = new URL(url);
@@ -73,7 +73,7 @@ async function rebind(page, url, seen) {
   if (answer.status() !== 421) problems.push(`${ATTACKER} was answered with ${answer.status()}`);
   else if (!(await answer.text()).includes('--allow-host'))
     problems.push('the refusal does not name the flag');
-  // The page is whatever was answered; its scripts are of that origin.
+  // The page is whatever was answered; its scripts belong to that origin.
   const tried = await page.evaluate(
     async ({ profile, update }) => {
       const ask = async (path, init) => {
@@ -102,8 +102,8 @@ async function rebind(page, url, seen) {
 }
 
 /**
- * A page of another site sends what needs no leave: forms, an image, requests whose reply it cannot
- * read.
+ * A page of another site sends requests that need no permission: forms, an image, requests whose
+ * reply it cannot read.
  */
 async function writeAcross(page, url, port, seen) {
   const problems = [];
@@ -144,7 +144,7 @@ async function writeAcross(page, url, port, seen) {
       );
       const done = [
         await form(`${server}${update}`, [['profile.form', '1']], 'application/x-www-form-urlencoded'),
-        // As text/plain a form sends `name=value`: the first line of a batch is one.
+        // As text/plain, a form sends `name=value`, which is how the first line of a batch looks.
         await form(
           `${server}/m2/demo/v2/profile/batchUpdate`,
           [batch.split(/=(.*)/s).slice(0, 2)],
@@ -180,8 +180,8 @@ async function writeAcross(page, url, port, seen) {
 }
 
 /**
- * What was written of what must not be; a batch that was let in is applied after a while, so one of
- * our own goes behind it.
+ * What was written although it must not be. A batch is applied after a while, so one of our own is
+ * queued behind it.
  */
 async function writtenIn(url) {
   const last = 'batch=thirdPartyId,x\nmarker,1\n';

@@ -1,4 +1,7 @@
-/** Bulk killed at random points: `packages/server/test/batch-crash.test.ts`, which is part of every `npm test`, run on a server of one's choice. */
+/**
+ * Kills bulk updates at random points: runs `packages/server/test/batch-crash.test.ts`, which is
+ * part of every `npm test`, on a chosen server.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -13,7 +16,7 @@ export default {
   async run(_, { sabotage }) {
     const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
     const args = [vitest, 'run', '--config', 'vitest.e2e.config.ts', 'test/batch-crash.test.ts'];
-    // Only the servers on Bun that the test starts are to be spoiled, not the test itself.
+    // Only the servers on Bun that the test starts get the sabotage, not the test itself.
     const { BUN_OPTIONS } = sabotageEnv(sabotage);
     const env = { ...process.env, NO_COLOR: '1', ...(BUN_OPTIONS && { BUN_OPTIONS }) };
     const { status, stdout } = spawnSync(process.execPath, args, { cwd: SERVER, env, encoding: 'utf8' });

@@ -1,6 +1,7 @@
 /**
- * A store whose file was damaged: pages swapped, zeroed, flipped or cut off, at random. No reader may get a wrong value, and none may be
- * told that somebody who is there is not; an error is right. A reader that ends with a signal has told nothing wrong.
+ * A store whose file was damaged at random: pages swapped, zeroed, flipped or cut off. No reader
+ * may get a wrong value, or be told that an existing profile does not exist; an error is correct. A
+ * reader that ends by a signal has said nothing wrong.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -20,7 +21,7 @@ const PROGRAM = join(
   'store-damage.mjs',
 );
 const PAGE_BYTES = 4096;
-/** Bits that are flipped in one file, each in a page of its own. */
+/** Bits flipped in one file, each in a different page. */
 const FLIPS = 20;
 const KINDS = ['swapped', 'zeroed', 'flipped', 'truncated'];
 
@@ -62,7 +63,7 @@ export default {
   },
 };
 
-/** Damages a file in one way; which pages. */
+/** Damages a file in one way; returns the pages. */
 async function spoil(path, kind) {
   const file = await open(path, 'r+');
   try {

@@ -1,6 +1,7 @@
 /**
- * Reads with the clock moved about, to and across the very millisecond in which each profile expires: none may be served from then on, and
- * none may be missing before. The sweeper runs now and then, and what it freed while the clock was ahead may be gone when it is set back.
+ * Reads while the clock is moved, to and across the exact millisecond in which each profile
+ * expires: no profile may be served from then on, and none may be missing before. The sweeper runs
+ * now and then; what it freed while the clock was ahead may be missing when the clock is set back.
  */
 
 import { join } from 'node:path';
@@ -65,7 +66,7 @@ export default {
       if (seen.reads % 100_000 === 0) say(`${seen.reads} reads, ${seen.expiredServed} expired ones served`);
     }
     await stores.close();
-    // Most reads must have found somebody, or they would prove nothing.
+    // Most reads must have found a profile, otherwise they would prove nothing.
     const isTelling = seen.aliveServed > reads / 20;
     return { seen, isMet: seen.expiredServed === 0 && seen.livingMissed === 0 && isTelling };
   },

@@ -1,4 +1,7 @@
-/** Every regular expression of the server, looked at by a checker: none may take more than linear time on any text. */
+/**
+ * Examines every regular expression of the server with a checker: none may take more than linear
+ * time on any text.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -24,7 +27,8 @@ export default {
       ...expressionsIn(SOURCES),
       ...more.map((source) => ({ where: 'sabotage', source, flags: '' })),
     ];
-    // In one process and in JavaScript: the checker's faster forms are binaries of their own.
+    // In one process and in JavaScript, because the checker's faster versions are separate
+    // binaries.
     process.env.RECHECK_BACKEND = 'pure';
     for (const { where, source, flags } of found) {
       seen.expressions += 1;
@@ -37,7 +41,7 @@ export default {
   },
 };
 
-/** Literals, and what is given to `RegExp` as a literal text; with file and line. */
+/** Literals, and literal texts passed to `RegExp`, with file and line. */
 function expressionsIn(folder) {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   const found = [];

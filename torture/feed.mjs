@@ -1,9 +1,10 @@
 /**
- * A copy of the store that is made of nothing but the change feed, while updates and visits that link and merge are under way and all
- * processes of the server are killed with -9, on Bun and Node in turn. The copy goes on behind the cursor that it had.
+ * Builds a copy of the store from the change feed alone, while updates and visits link and merge
+ * and all processes of the server are killed with -9, on Bun and Node in turn. The copy continues
+ * from its last cursor.
  *
- * What may not be: a change that comes twice or not in order, an acknowledged write of a profile without a change, a profile that
- * is otherwise in the copy than in the store.
+ * It fails if a change comes twice or out of order, if an acknowledged write of a profile has no
+ * change, or if a profile differs between copy and store.
  */
 
 import { Agent } from 'node:http';
@@ -16,17 +17,17 @@ const PEOPLE = 40;
 const TOKEN = 'torture-admin-token';
 const ENV = { QUIVER_ADMIN_TOKEN: TOKEN };
 
-/** What is known of the store by its feed alone. */
+/** What is known of the store only through its feed. */
 class Copy {
   cursor = undefined;
-  /** By id the profile that it names: its ids and its attributes. */
+  /** By id, the profile that it names: its ids and attributes. */
   profiles = new Map();
-  /** By id the changes that have named it. */
+  /** By id, the changes that named it. */
   changes = new Map();
   twice = 0;
   #last = 0;
 
-  /** Reads on until there is nothing more. */
+  /** Reads until there is nothing more. */
   async follow(url) {
     for (;;) {
       const after = this.cursor === undefined ? '' : `&after=${this.cursor}`;
@@ -56,7 +57,7 @@ class Copy {
   }
 }
 
-/** Writes until it is stopped or the server is gone; notes what was acknowledged for each id that it wrote by. */
+/** Writes until it is stopped or the server is gone; records what was acknowledged for each id. */
 function startLoad(url, acknowledged) {
   const agent = new Agent({ keepAlive: true, maxSockets: LANES });
   let isStopped = false;
@@ -131,7 +132,7 @@ export default {
       await copy.follow(quiver.url);
       const load = startLoad(quiver.url, acknowledged);
       const target = (size.acknowledged / size.kills) * (0.6 + Math.random() * 0.9);
-      // Beside the load as well as after it.
+      // During the load as well as after it.
       await until(() => load.count >= target / 2, 60_000, 'half of the load');
       await copy.follow(quiver.url);
       await until(() => load.count >= target, 60_000, 'the load');

@@ -1,6 +1,7 @@
 /**
- * An acknowledged update is what the very next fetch reads, at whichever worker, also when the timers of the server are slow: each lane
- * updates over one connection and fetches over another, which the server deals to another worker.
+ * The next fetch reads every acknowledged update, at any worker, even when the timers of the server
+ * are slow. Each lane updates over one connection and fetches over another, which belongs to
+ * another worker.
  */
 
 import { Agent } from 'node:http';
@@ -43,7 +44,7 @@ export default {
 /** @param endsAtOne whether a stale fetch of any lane ends it, because one is enough for a proof */
 async function runLane(url, lane, fetches, counts, endsAtOne = false) {
   const id = `lane${lane}`;
-  // Connections are dealt out in turn, so the readers are at both workers.
+  // Connections are assigned in turns, so the readers are at both workers.
   const [writer, ...readers] = Array.from({ length: 3 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
   await visit(url, { tntId: id }, { n: '0' }, { agent: writer });
   for (let n = 1; n <= fetches && !(endsAtOne && counts.stale > 0); n += 1) {

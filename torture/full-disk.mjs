@@ -1,4 +1,7 @@
-/** A disk that is full, again and again: writes are refused at once and by their name, reads go on, and writes are taken again when there is space. */
+/**
+ * Fills the disk again and again: writes are refused at once with the right error, reads continue,
+ * and writes are accepted again when there is space.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { statfsSync } from 'node:fs';
@@ -63,7 +66,7 @@ export default {
   },
 };
 
-/** Fills the disk under load and frees it again; what was not as it should be, if anything. */
+/** Fills the disk under load and frees it again; returns what went wrong, if anything. */
 async function oneRound({ quiver, folder, journal, seen, name }) {
   const { url } = quiver;
   const ballast = join(folder, 'ballast');
@@ -71,7 +74,8 @@ async function oneRound({ quiver, folder, journal, seen, name }) {
   await until(() => journal.last.size > 0 && journal.last.get(`${name}-0`) > 3, 20_000, 'the load');
   await fill(ballast, folder);
   const problems = [];
-  // The server looks at the space a few times a second; from then on no write may pass and none may hang.
+  // The server measures the space a few times per second; from then on no write may succeed and
+  // none may hang.
   await until(
     async () => (await visit(url, { tntId: `${name}-probe` }, { a: '1' })).status !== 200,
     5000,

@@ -1,4 +1,4 @@
-/** Where the fuzzer begins, and what it likes to put in: pieces that mean something to each parser. */
+/** The fuzzer's first inputs, and pieces with a meaning for each parser that it inserts. */
 
 import { gzipSync } from 'node:zlib';
 

@@ -1,6 +1,7 @@
 /**
- * The parsers that face the network, each as a function of bytes. It returns what came of them in a word or two, from which the fuzzer tells
- * whether an input is new to it; throws only when the parser did what it must never do.
+ * The parsers that receive data from the network, each as a function of bytes. It returns the
+ * outcome in a word or two, by which the fuzzer recognizes new kinds of input, and throws only when
+ * the parser did something that it must never do.
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -9,7 +10,7 @@ import { built } from './quiver-process.mjs';
 
 const UNPACKED_AT_MOST = 1_000_000;
 
-/** Runs a parser; a refusal in its own words is as good as an answer, anything else that is thrown is not. */
+/** Runs a parser. Its own kind of refusal is a valid outcome; any other error is not. */
 function outcomeOf(parse) {
   try {
     return parse();
@@ -27,7 +28,7 @@ function must(condition, what) {
   if (!condition) throw new Error(what);
 }
 
-/** Ids, as a path bears them: cut out of a target, decoded, judged. */
+/** Ids in a path: cut out of a target, decoded, validated. */
 async function ids() {
   const { decodeSegment, rawPathOf, rawQueryOf } = await built('wire/target.js');
   const { ID_KINDS, idProblem, parseTntId } = await built('domain/visitor-id.js');
@@ -54,13 +55,13 @@ async function ids() {
     });
 }
 
-/** Queries and form bodies. What was read and is written anew must read the same. */
+/** Queries and form bodies. Writing and reading again must give the same. */
 async function query() {
   const { readParameters, UNREADABLE } = await built('wire/parameters.js');
   const { textOf } = await built('wire/body.js');
   return (bytes) =>
     outcomeOf(() => {
-      // A value that cannot be decoded is refused by whoever reads it; here nobody does.
+      // A value that cannot be decoded is refused by its reader; here nobody reads it.
       const parameters = readParameters(textOf(bytes)).filter(([, value]) => value !== UNREADABLE);
       const written = parameters
         .filter(([name, value]) => name.isWellFormed() && value.isWellFormed())
@@ -90,7 +91,7 @@ async function json() {
     });
 }
 
-/** Batch files, whole and in pieces: the check, the reader and the packed rows must say the same. */
+/** Batch files, whole and in pieces: the check, the reader and the packed rows must agree. */
 async function batch() {
   const { BatchCheck } = await built('batches/batch-check.js');
   const { BatchReader } = await built('batches/batch-reader.js');
@@ -139,7 +140,7 @@ async function batch() {
   };
 }
 
-/** Packed uploads. */
+/** Compressed uploads. */
 async function gzip() {
   const { acceptBatch } = await built('batches/accept-batch.js');
   return async (bytes) => {
@@ -173,7 +174,7 @@ async function gzip() {
     must(written <= 50_000_000, 'more was unpacked than a batch may have');
     must(kept === (outcome === 'accepted' ? 1 : 0), 'kept without being accepted, or the other way round');
     if (outcome === 'accepted' && bytes.length < UNPACKED_AT_MOST) {
-      // What was accepted must be what every other program unpacks.
+      // What was accepted must be what any other program unpacks.
       const whole = gunzipSync(bytes, { maxOutputLength: 60_000_000 });
       must(whole.length === written, `${written} bytes were taken of ${whole.length}`);
     }

@@ -1,6 +1,7 @@
 /**
- * Mutated inputs for every parser that faces the network. An input whose outcome was not seen before joins the corpus, from which the next
- * ones are made; what it has learned is kept in `torture/corpus/`, one file a parser, an input a line in base64.
+ * Mutated inputs for every parser that receives data from the network. An input with a new outcome
+ * joins the corpus, from which further inputs are made. The corpus is kept in `torture/corpus/`,
+ * one file per parser, one input per line in base64.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -15,16 +16,19 @@ const MOST_MS = 100;
 const MOST_KEPT = 250;
 const MOST_KEPT_BYTES = 2048;
 const MOST_WRITTEN = 120;
-/** Other work on the machine makes single runs slow: an input is slow when it is so every time. */
+/**
+ * Other work of the machine makes single runs slow, so an input is slow only if it is slow every
+ * time.
+ */
 const TRIES_WHEN_SLOW = 5;
 
 const SABOTAGES = {
-  /** A parser that falls over a zero byte. */
+  /** A parser that crashes on a zero byte. */
   crash: (parse) => (bytes) => {
     if (bytes.includes(0)) throw new TypeError('sabotaged');
     return parse(bytes);
   },
-  /** A parser that is slow with two per cent signs in a row. */
+  /** A parser that is slow for two consecutive per cent signs. */
   slow: (parse) => (bytes) => {
     const end = performance.now() + (bytes.includes('%%') ? 2 * MOST_MS : 0);
     while (performance.now() < end);
@@ -81,7 +85,8 @@ async function fuzz(name, parse, seconds) {
         return;
       }
       const { user, system } = process.cpuUsage(processor);
-      // On a busy machine a parser waits for its turn; what counts is the shorter of the clock's time and the processor's.
+      // On a busy machine a parser waits for its turn, so the shorter of elapsed and processor time
+      // counts.
       ms = Math.min(ms, performance.now() - started, (user + system) / 1000);
     }
     slowestMs = Math.max(slowestMs, Math.ceil(ms));
@@ -100,14 +105,14 @@ async function fuzz(name, parse, seconds) {
   return { inputs, corpus, slowestMs, problems };
 }
 
-/** One to six small changes; packed bytes are changed as they are or unpacked first. */
+/** One to six small changes; compressed bytes are changed as they are, or unpacked first. */
 function mutated(name, from, corpus) {
   if (name === 'gzip' && Math.random() < 0.5) {
     try {
       const unpacked = gunzipSync(from, { maxOutputLength: 1_000_000 });
       return gzipSync(changed('batch', unpacked, corpus), { level: 1 + Math.floor(Math.random() * 9) });
     } catch {
-      // It is no whole gzip any more: its bytes are changed.
+      // It is not valid gzip any more, so its bytes are changed.
     }
   }
   return changed(name, from, corpus);

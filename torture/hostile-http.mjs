@@ -1,7 +1,7 @@
 /**
- * Hostile HTTP on both runtimes: requests that hide another, heads and bodies that trickle, hundreds of
- * silent connections, pipelined requests whose answers nobody reads, lengths that lie, bombs. Each is
- * refused or cut in time, no process dies of it or grows by it, and a well-behaved client hardly notices.
+ * Hostile HTTP on both runtimes: hidden requests, slow heads and bodies, hundreds of silent
+ * connections, pipelined requests whose replies nobody reads, false lengths, bombs. Each is refused
+ * or cut in time, no process dies or grows because of it, and a well-behaved client hardly notices.
  */
 
 import { readFileSync } from 'node:fs';
@@ -67,7 +67,7 @@ export default {
   },
 };
 
-/** A raw connection: everything that came, and when it was closed. */
+/** A raw connection: everything received, and when it was closed. */
 function open(url) {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -89,12 +89,12 @@ function open(url) {
   return connection;
 }
 
-/** Sends one request of the corpus; what was wrong with the answer, if anything. */
+/** Sends one request of the corpus; returns what was wrong with the reply, if anything. */
 async function sendHostile(url, [name, bytes, expected]) {
   const connection = open(url);
   connection.socket.write(Buffer.from(bytes, 'latin1'));
   const answers = () => connection.received.match(/HTTP\/1\.[01] \d{3}/g) ?? [];
-  // A refusal closes the connection; where none comes, whatever would be said is said in this time.
+  // A refusal closes the connection; otherwise any reply would come within this time.
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   for (let waited = 0; waited < ANSWER_WITHIN && !connection.isClosed; waited += 20) {
     await pause(20);
@@ -112,7 +112,10 @@ async function sendHostile(url, [name, bytes, expected]) {
   return undefined;
 }
 
-/** Lengths that promise more than comes, and connections that end in the middle; the server must go on as if nothing were. */
+/**
+ * Lengths that promise more than is sent, and connections that end in the middle; the server must
+ * continue normally.
+ */
 async function lies(url) {
   const target = '/m2/demo/profile/update?mboxPC=victim&profile.lie=told';
   const requests = [
@@ -137,7 +140,7 @@ async function lies(url) {
   return problems;
 }
 
-/** Much in little: refused when the bound is reached, not when all is unpacked. */
+/** Small bodies that unpack to large ones: refused at the limit, before everything is unpacked. */
 async function bombs(url, seen, runtime) {
   const zeros = gzipSync(Buffer.alloc(BOMB_BYTES), { level: 9 });
   const rows = gzipSync(`batch=pcId,a\n${'1,2\n'.repeat(BOMB_BYTES / 8)}`, { level: 9 });
@@ -178,7 +181,10 @@ function manyMembers() {
   return `{"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{${members.join()}}}}}`;
 }
 
-/** p99 of a well-behaved client while the server is under attack, by that before; the least of some tries, for the machine is not ours alone. */
+/**
+ * The p99 of a well-behaved client under attack, relative to before; the lowest of several tries,
+ * because other work shares the machine.
+ */
 async function p99Ratio(url, { measureMs, tries }) {
   let least = Number.POSITIVE_INFINITY;
   for (let n = 0; n < tries && least >= MOST_RATIO; n += 1) {
@@ -209,7 +215,7 @@ async function p99(url, measureMs) {
   return times[Math.floor(times.length * 0.99)];
 }
 
-/** The most memory that one of the processes under `pid` has taken, in MB. */
+/** The most memory that one of the processes under `pid` has used, in MB. */
 function mostMemory(pid) {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ');
   const peaks = children.map((child) =>
@@ -218,7 +224,7 @@ function mostMemory(pid) {
   return Math.round(Math.max(...peaks) / 1024);
 }
 
-/** 64 KB of requests, the answers to which are some times as long. */
+/** 64 KB of requests whose replies are several times as long. */
 const PIPELINE = 'GET /rest/v1/profiles/victim?client=demo HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(900);
 const SLOW_HEAD = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ';
 const SLOW_BODY =
@@ -226,7 +232,7 @@ const SLOW_BODY =
 const SLOW_UPLOAD =
   'POST /rest/v1/delivery?client=demo&sessionId=s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-/** Idle connections, and heads and bodies that come byte by byte. */
+/** Idle connections, and heads and bodies sent byte by byte. */
 async function startAttack(url) {
   const connections = [];
   const unread = [];

@@ -1,16 +1,20 @@
 /**
- * Requests that two programs in a row might read differently, or that no client sends: what is known as the smuggling corpus (RFC 9112 sections
- * 2.2, 3, 5, 6, 7 and 11.2), and malformed heads.
+ * Requests that two successive programs might interpret differently, or that no client sends: the
+ * known smuggling corpus (RFC 9112 sections 2.2, 3, 5, 6, 7 and 11.2), and malformed heads.
  *
- * `refused`: a refusal or a closed connection is the only right answer. `once`: there is one right way to read it, so one answer is allowed, and
- * what follows must not be taken for a request. In neither may the second request, hidden in the first, be answered.
+ * `refused`: only a refusal or a closed connection is correct. `once`: there is one correct
+ * interpretation, so one reply is allowed, and what follows must not be taken for a request. In
+ * neither case may the second request, hidden in the first, be answered.
  */
 
 export const HIDDEN = 'HIDDEN-REQUEST';
 const HIDDEN_REQUEST = `GET /rest/v1/profiles/${HIDDEN} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 const TARGET = '/m2/demo/profile/update?mboxPC=nobody&profile.a=b';
 
-/** A POST with these header lines, then a body that ends at once by chunks and hides a request by length, or the other way round. */
+/**
+ * A POST with these header lines, whose body ends at once if read by chunks and hides a request if
+ * read by length, or the other way round.
+ */
 function framed(lines, body = `0\r\n\r\n${HIDDEN_REQUEST}`) {
   return `POST ${TARGET} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n\r\n${body}`;
 }

@@ -1,7 +1,8 @@
 /**
- * Mutated HTTP requests, read by a connection of Quiver and by llhttp in `node:http`. Both must see the same requests, byte for byte. Quiver
- * is stricter on purpose; those rules stand in {@link refusalFor}, and a difference that none of them explains is a miss. On Bun the same
- * inputs must get the very same answers as on Node.
+ * Mutated HTTP requests, read by a connection of Quiver and by llhttp in `node:http`. Both must see
+ * the same requests, byte for byte. Quiver is stricter on purpose; {@link refusalFor} contains
+ * those rules, and any other difference is a failure. On Bun the same inputs must get exactly the
+ * same replies as on Node.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -25,7 +26,7 @@ export default {
   },
   sabotages: { 'lenient-http': { inputs: 10_000, onBoth: 0 } },
   async run({ inputs, onBoth }, { say, sabotage }) {
-    // The module that spoils it must come before the parser.
+    // The module with the sabotage must be loaded before the parser.
     if (sabotage) await import(`./sabotage/${sabotage}.mjs`);
     const { nodeReader, readWithQuiver } = await import('./http-readers.mjs');
     const seed = Number(process.env.TORTURE_SEED ?? Date.now() % 2 ** 31);
@@ -58,7 +59,10 @@ export default {
   },
 };
 
-/** What Quiver must make of the requests that Node saw: those before the first that it refuses, or after which it must close. */
+/**
+ * What Quiver must make of the requests that Node saw: those before the first that it refuses, or
+ * after which it must close.
+ */
 function expectedOf(theirs, bytes) {
   const requests = [];
   for (const request of theirs) {
@@ -66,16 +70,17 @@ function expectedOf(theirs, bytes) {
     if (rule) return { requests, rule };
     requests.push({ ...request, target: originForm(request.target) });
     if (isLast(request)) break;
-    // Node forgets what follows such a request in the same piece.
+    // Node drops what follows such a request in the same piece.
     if (optionsOf(request.raw).includes('upgrade')) return { requests, isBlind: true };
-    // It takes a trailer for a header, which no trailer is (RFC 9110 section 6.5.1).
+    // It takes a trailer for a header, which a trailer never is (RFC 9110 section 6.5.1).
     if (optionsOf(request.trailers).length > 0) return { requests, isBlind: true };
   }
-  // The llhttp of undici takes it, against RFC 9110 section 5.6.4; it ends nothing there, and extensions are not read.
+  // The llhttp of undici accepts it, against RFC 9110 section 5.6.4. It ends nothing there, and
+  // extensions are not used.
   return { requests, isBlind: OBSCURE_EXTENSION.test(bytes.toString('latin1')) };
 }
 
-/** Which rule of Quiver refuses a request that llhttp takes; undefined when none does. */
+/** The rule by which Quiver refuses a request that llhttp accepts; undefined if there is none. */
 function refusalFor({ method, target, raw, version }) {
   const all = (name) => raw.filter((_, at) => at % 2 === 1 && raw[at - 1].toLowerCase() === name);
   const hosts = all('host');
@@ -129,7 +134,7 @@ function differenceBetween({ requests, refused }, expected) {
   const wanted = expected.requests;
   for (let at = 0; at < Math.max(requests.length, wanted.length); at += 1) {
     const [ours, theirs] = [requests[at], wanted[at]];
-    // Node may have seen no more than the head of it, and Quiver the error behind that.
+    // Node may have seen only its head, and Quiver the error after that.
     if (!ours && !theirs.isWhole) return undefined;
     if (!ours) return `request ${at} was not read (refused: ${refused})`;
     if (!theirs && expected.isBlind) return undefined;
@@ -144,7 +149,7 @@ function differenceBetween({ requests, refused }, expected) {
   return expected.rule && refused.length === 0 ? `was not refused (${expected.rule})` : undefined;
 }
 
-/** A digest of all that is answered to so many inputs on a runtime. */
+/** A digest of all replies to so many inputs on a runtime. */
 function answersOn(runtime, seed, inputs) {
   const args = [fileURLToPath(import.meta.url), String(seed), String(inputs)];
   return execFileSync(runtime, args, { encoding: 'utf8' }).trim();

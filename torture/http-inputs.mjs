@@ -82,7 +82,7 @@ export function makeInput(next) {
     .filter(({ length }) => length > 0);
 }
 
-/** Header lines do most where a line begins. */
+/** Header lines have the most effect at the start of a line. */
 function atLineStart(text, at, piece) {
   const line = text.indexOf('\r\n', at) + 2;
   return line === 1 ? text : text.slice(0, line) + piece + text.slice(line);

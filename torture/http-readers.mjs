@@ -1,4 +1,7 @@
-/** Reads the same bytes as a connection of Quiver does, and as Node's own `node:http`; both tell which requests they saw. */
+/**
+ * Reads the same bytes with a connection of Quiver and with Node's own `node:http`; both report the
+ * requests they saw.
+ */
 
 import { createServer } from 'node:http';
 import { Duplex } from 'node:stream';
@@ -6,14 +9,15 @@ import { built } from './quiver-process.mjs';
 
 const { Connection } = await built('connection/connection.js');
 
-/** A request as it was read: method, target, headers one after the other, body as Latin-1. */
+/** A request as it was read: method, target, list of headers, body as Latin-1. */
 const told = (method, target, raw, body) => ({ method, target, raw, body: body.toString('latin1') });
 const NONE = { text: '', closes: false };
 
 /**
  * What Quiver makes of an input.
  *
- * @returns `requests`, those that were read whole; `refused`, the statuses of refusals; `sent`, all that was answered
+ * @returns `requests`, those read completely; `refused`, the statuses of refusals; `sent`,
+ *   everything answered
  */
 export async function readWithQuiver(pieces) {
   const seen = { requests: [], refused: [], sent: '' };
@@ -59,12 +63,12 @@ export async function readWithQuiver(pieces) {
   return seen;
 }
 
-/** What comes as a body with these has no meaning, and is not handed on. */
+/** A body has no meaning for these methods, and is not passed on. */
 export function isBodyless(method) {
   return method === 'GET' || method === 'HEAD';
 }
 
-/** A server of `node:http` that is fed without sockets. */
+/** A server of `node:http` that receives bytes without sockets. */
 export function nodeReader() {
   const server = createServer({
     requireHostHeader: false,
@@ -88,7 +92,7 @@ export function nodeReader() {
     });
   };
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, listener);
-  // What came before an error is still handed over.
+  // What came before an error is still delivered.
   const end = (_, socket) => void setImmediate(() => setImmediate(() => socket.destroy()));
   server.on('clientError', end);
   server.on('connect', end);
@@ -107,7 +111,7 @@ export function nodeReader() {
             .filter(({ request }) => request.complete || isBodyless(request.method))
             .map(({ request, body, hasEnded }) => ({
               isWhole: request.complete,
-              // The end of the connection may come between a body and who reads it.
+              // The connection may end between a body and its reader.
               isBodyKnown: hasEnded,
               trailers: request.rawTrailers,
               ...told(request.method, request.url, request.rawHeaders, Buffer.concat(body)),

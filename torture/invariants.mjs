@@ -1,9 +1,9 @@
-/** What must hold in every embedded store at every moment, whatever was done to it. */
+/** Conditions that every embedded store must always meet, whatever was done to it. */
 
 import { join } from 'node:path';
 import { built } from './quiver-process.mjs';
 
-/** Looks at a whole store; every broken rule as a line. */
+/** Examines a whole store; returns each broken rule as a line. */
 export async function brokenInvariants(dataDir) {
   const { LmdbEnvironment } = await built('storage/lmdb/lmdb-environment.js');
   const { ProfileTables } = await built('storage/lmdb/profile-tables.js');
@@ -16,7 +16,8 @@ export async function brokenInvariants(dataDir) {
   try {
     const tables = new ProfileTables(environment);
     const upkeep = new StoreUpkeep(environment, tables.records);
-    // The first look finds that nothing more is written, the next ones bring all keys into the index.
+    // The first step finds that nothing more is written; the next ones merge all keys into the
+    // index.
     for (let look = 0; look < 2; look += 1) while (await upkeep.step());
     broken.push(...new StoreCheck(environment, tables.records).all());
     const linked = new Map();

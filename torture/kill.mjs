@@ -1,7 +1,9 @@
 /**
- * kill -9 of all processes at a random moment, on Bun and Node in turn; what was acknowledged must be there in the next life.
+ * Kills all processes with -9 at a random moment, on Bun and Node in turn; what was acknowledged
+ * must be there after the next start.
  *
- * Two of three are killed under load, the third in the pause after it, while the store merges and cleans what was written.
+ * Two of three are killed under load, the third in the pause after it, while the store merges and
+ * cleans.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -9,7 +11,10 @@ import { compareWithJournal, Journal, startLanes, until } from './lanes.mjs';
 import { makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
 
 const LANES = 48;
-/** In milliseconds; a store begins its upkeep within the first half and is done long before the end. */
+/**
+ * In milliseconds; a store begins its upkeep within the first half and finishes long before the
+ * end.
+ */
 const LONGEST_PAUSE = 1000;
 
 export default {
@@ -19,7 +24,7 @@ export default {
     short: { kills: 4, acknowledged: 3000 },
     long: { kills: 50, acknowledged: 100_000 },
   },
-  /** What spoils the server, and how much it takes to notice. */
+  /** Sabotages of the server, and how long it takes to notice each. */
   sabotages: {
     'write-behind': { kills: 4, acknowledged: 3000 },
     'half-updates': { kills: 4, acknowledged: 3000 },
@@ -58,7 +63,8 @@ export default {
       // One miss is enough for a proof.
       if (sabotage && lost + torn > 0) break;
     }
-    // Once more over everything: a later life must not lose what an earlier one had kept.
+    // Everything is checked once more, because a later run must not lose what an earlier one has
+    // kept.
     const last = await startQuiver({ runtime: 'bun', dataDir });
     previous = [...journal.last.keys()];
     lost = 0;

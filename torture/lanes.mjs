@@ -1,13 +1,14 @@
 /**
- * Load over HTTP with a journal of what was acknowledged, kept in this process, outside of the server's.
+ * Load over HTTP with a journal of what was acknowledged, kept in this process, outside the server.
  *
- * A lane is one connection that writes to one profile, one write after the other: write n sets two attributes, `first` and `second`, to n. So a
- * profile whose `first` is less than the last n acknowledged has lost something, and one where the two differ is torn.
+ * A lane is one connection that writes to one profile, one write after another: write n sets two
+ * attributes, `first` and `second`, to n. So a profile whose `first` is less than the last
+ * acknowledged n has lost something, and one where the two differ is torn.
  */
 
 import { Agent, request as send } from 'node:http';
 
-/** One request; the whole reply as text. Rejects when the connection breaks. */
+/** One request; returns the complete reply as text. Rejects when the connection breaks. */
 export function ask(url, { method = 'GET', body, headers = {}, agent, timeout = 30_000 } = {}) {
   return new Promise((resolve, reject) => {
     const outgoing = send(url, { method, headers, agent, timeout }, (incoming) => {
@@ -41,7 +42,7 @@ export function visit(url, id, profileParameters, options = {}) {
   });
 }
 
-/** A single update of a profile that is there. */
+/** A single update of an existing profile. */
 export function update(url, tntId, attributes, options = {}) {
   const query = Object.entries(attributes)
     .map(([name, value]) => `profile.${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
@@ -49,7 +50,7 @@ export function update(url, tntId, attributes, options = {}) {
   return ask(`${url}/m2/demo/profile/update?mboxPC=${tntId}&${query}`, { method: 'POST', ...options });
 }
 
-/** Names and values of a profile; undefined when there is none. */
+/** Names and values of a profile; undefined when it does not exist. */
 export async function attributesOf(url, path, options = {}) {
   const { status, text } = await ask(`${url}/rest/v1/profiles/${path}?client=demo`, options);
   if (status === 404) return undefined;
@@ -58,7 +59,7 @@ export async function attributesOf(url, path, options = {}) {
   return Object.fromEntries(entries.map(([name, { value }]) => [name, value]));
 }
 
-/** What each profile has acknowledged, over all lives of all servers. */
+/** What was acknowledged for each profile, over all runs of all servers. */
 export class Journal {
   /** tntId → the last n that was acknowledged */
   last = new Map();
@@ -73,8 +74,9 @@ export class Journal {
 /**
  * Lets lanes write until they are stopped or the server is gone.
  *
- * @param name begins the tntIds of these lanes, so that every life has its own
- * @returns `stop`, which ends them after the write under way; `done`, when all have ended; `refused`, how many were answered otherwise
+ * @param name the beginning of these lanes' tntIds, so that every run has its own
+ * @returns `stop`, which ends them after the current write; `done`, when all have ended; `refused`,
+ *   how many writes were not acknowledged
  */
 export function startLanes({ url, name, lanes, journal, padding = '' }) {
   const agent = new Agent({ keepAlive: true, maxSockets: lanes });
@@ -84,7 +86,8 @@ export function startLanes({ url, name, lanes, journal, padding = '' }) {
     for (let n = 1; !state.isStopping; n += 1) {
       const attributes = { first: `${n}${padding}`, second: `${n}${padding}` };
       try {
-        // The first write makes the profile; then every other lane goes on with visits, the rest with updates.
+        // The first write creates the profile; then every other lane sends visits, the rest
+        // updates.
         const { status, text } =
           n === 1 || lane % 2 === 0
             ? await visit(url, { tntId: id }, attributes, { agent })
@@ -110,7 +113,10 @@ export function startLanes({ url, name, lanes, journal, padding = '' }) {
   };
 }
 
-/** How many of the profiles have lost an acknowledged write, and how many are torn; asked of a running server. */
+/**
+ * How many of the profiles have lost an acknowledged write, and how many are torn, according to a
+ * running server.
+ */
 export async function compareWithJournal(url, ids, journal) {
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
   const seen = { lost: 0, torn: 0 };

@@ -1,8 +1,8 @@
 /**
- * One person with 100,000 ids: to read the profile, to update it and to remove it cost what they
- * change, and not what the person has; to move one of its devices to another person blocks nobody
- * for long. Measured as processor time of this process, which has the store open alone, so that
- * the load of the machine counts little.
+ * One person with 100,000 ids: reading, updating and removing the profile cost only what they
+ * change, and moving one device to another person blocks nobody for long. Measured as processor
+ * time of this process, which alone has the store open, so that other work of the machine matters
+ * little.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ import { serverModule } from './sabotage/server-module.mjs';
 const SELF = fileURLToPath(import.meta.url);
 const AT_ONCE = 500;
 const DEVICES = 200;
-/** What one write may take of the writer, in milliseconds: less than what others notice. */
+/** The most time of the writer for one write, in milliseconds; less than others would notice. */
 const MOST_MS = 50;
 const MOST_TIMES = 5;
 
@@ -24,7 +24,7 @@ export default {
   sabotages: { 'removed-at-once': { ids: 20_000 } },
   async run({ ids }, { sabotage }) {
     const folder = await makeFolder('ids');
-    // In a process of its own, so that it can be spoiled.
+    // In a separate process, so that it can get a sabotage.
     const env = { ...process.env, ...sabotageEnv(sabotage) };
     const { stdout, stderr, status } = spawnSync(process.execPath, [SELF, folder, String(ids)], {
       env,
@@ -67,8 +67,8 @@ async function measure(folder, ids) {
     for (let look = 0; look < 3; look += 1) while (await store.chores.steps.upkeep());
   };
   /**
-   * Processor time of one of so many works done one after the other, in milliseconds; the median,
-   * for a collection of garbage may hit any.
+   * Processor time of one of so many sequential operations, in milliseconds; the median, because
+   * garbage collection may hit any of them.
    */
   const cost = async (count, work) => {
     const times = [];
@@ -91,7 +91,7 @@ async function measure(folder, ids) {
       await cost(DEVICES, () =>
         store.profiles.update('demo', device(who, 3), new Map([['seen', String(clock)]]), moment(), false),
       ),
-      // The device leaves `who` for another person, and comes back: it moves twice.
+      // The device leaves `who` for another person and comes back, so it moves twice.
       await cost(DEVICES, async (n) => {
         await visit(n % 2 === 0 ? 'third' : who, device(who, 5));
       }),

@@ -1,4 +1,7 @@
-/** The same comparison for the store on Redis Cluster, which takes some hours: each operation asks a cluster over the network. */
+/**
+ * The same comparison for the store on Redis Cluster, which takes some hours because each operation
+ * goes over the network.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { modelTorture } from './model.mjs';

@@ -1,9 +1,11 @@
 /**
- * Random operations on an empty store and on the plain model, compared after each; run by Bun, straight from the sources.
+ * Random operations on an empty store and on the plain model, compared after each; run by Bun from
+ * the sources.
  *
- *   bun model-run.ts <first seed> <seeds> <operations a seed> <lmdb|redis>
+ *   bun model-run.ts <first seed> <seeds> <operations per seed> <lmdb|redis>
  *
- * Prints a line a seed, and ends with 1 at the first difference, whose seed brings the very same run back.
+ * Prints a line per seed, and ends with 1 at the first difference; its seed repeats exactly the
+ * same run.
  */
 
 import { existsSync } from 'node:fs';
@@ -16,13 +18,13 @@ import { openRedisStores } from '../packages/server/src/storage/redis/open-redis
 import type { Stores } from '../packages/server/src/storage/stores.ts';
 import { startRedisNodes } from '../packages/server/test/redis-nodes.ts';
 
-/** What is compared is what is answered, not the disk; in memory it goes many times faster. */
+/** The results are compared, not the disk, and in memory it is many times faster. */
 const FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 interface Place {
-  /** Opens a store that is empty. */
+  /** Opens an empty store. */
   open(seed: number): Promise<Stores>;
-  /** Removes what a store has left. */
+  /** Removes the files of a store. */
   remove(seed: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Random operations against the model, many more in a row than the tests have time for. */
+/** Random operations compared with the model, many more in a row than in the tests. */
 
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -27,7 +27,7 @@ async function compare(engine, { seeds, operations }, { say, sabotage }) {
   if (!bun) return { skipped: 'needs Bun, which runs the sources' };
   const seen = { seeds: 0, operations: 0, differences: 0 };
   const problems = [];
-  // Seeds of the day, so that no two days look at the same; the first difference names its own.
+  // Seeds by date, so that every day has different ones; a difference names its seed.
   const first = Math.floor(Date.now() / 86_400_000) * 1000;
   const share = seeds / SIDE_BY_SIDE;
   const run = (from) =>

@@ -1,6 +1,7 @@
 /**
- * Two servers, one on Bun and one on Node, on one data folder: both update one person, each write an attribute of its own, while devices that
- * were seen on their own are linked to that person and merged into it.
+ * Two servers, one on Bun and one on Node, on one data folder. Both update one person, each write
+ * with a new attribute, while devices that were seen alone are linked to that person and merged
+ * into it.
  */
 
 import { Agent } from 'node:http';
@@ -33,7 +34,7 @@ export default {
       while (next < updates) {
         const n = next;
         next += 1;
-        // Names and values are short, for all of them must fit into the 64 KB of one profile.
+        // Names and values are short, because all must fit into the 64 KB of one profile.
         const [name, value] = [n.toString(36), (n % 1296).toString(36)];
         const answer = await update(url, 'first-device', { [name]: value }, { agent });
         if (answer.text.includes('<success>true')) expected.set(name, value);
@@ -42,7 +43,7 @@ export default {
       }
     }
 
-    /** A device is seen on its own, then with the person. */
+    /** A device is seen alone, then with the person. */
     async function merge(url) {
       devices += 1;
       const tntId = `device-${devices}`;

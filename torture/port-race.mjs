@@ -1,4 +1,7 @@
-/** Two servers started at the same moment on one port: exactly one of them serves, the other says who has the port. */
+/**
+ * Two servers started at the same moment on one port: exactly one of them serves, the other says
+ * who has the port.
+ */
 
 import { join } from 'node:path';
 import { freePort } from './free-port.mjs';
@@ -40,7 +43,8 @@ export default {
         await visit(servers[0].url, { tntId: 'here' }, { first: '1' });
         for (let look = 0; look < LOOKS; look += 1) {
           seen.looks += 1;
-          // Each on a connection of its own: the kernel deals connections out to all that listen.
+          // Each on a separate connection, because the kernel distributes connections among all
+          // that listen.
           if ((await attributesOf(servers[0].url, 'here')) === undefined) seen.falselyMissing += 1;
         }
       }

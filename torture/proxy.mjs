@@ -1,6 +1,6 @@
 /**
- * Proxy variables in the environment that lead to somebody who listens and answers: neither calls
- * between edge clusters nor what a command asks a server of this machine may go there.
+ * Proxy variables in the environment that lead to a server which accepts and answers: neither calls
+ * between edge clusters nor commands to a server on this machine may go there.
  */
 
 import { createServer } from 'node:http';
@@ -53,7 +53,7 @@ export default {
   },
 };
 
-/** Two edge clusters that know one another. */
+/** Two edge clusters that are peers. */
 async function startPair({ runtime, env, sabotage }) {
   const ports = await Promise.all(CLUSTERS.map(freePort));
   const servers = await Promise.all(
@@ -74,7 +74,8 @@ async function startPair({ runtime, env, sabotage }) {
   );
   const headers = { authorization: `Bearer ${TOKEN}` };
   const path = '/demo/target/edges';
-  // Under a proxy that answers in their place they never find one another; the lookups tell.
+  // With a proxy answering in their place, the clusters never find one another; the lookups show
+  // it.
   await until(
     async () => (await ask(servers[0].url + path, { headers })).text.includes('"reachable":true'),
     5000,
@@ -88,7 +89,7 @@ function proxyEnv(url) {
   return { ...Object.fromEntries(all), NO_PROXY: '', no_proxy: '', TORTURE_PROXY: url };
 }
 
-/** Takes whatever it is sent, notes it, and answers as if all were well. */
+/** Accepts and records any request, and answers as if all were well. */
 async function startProxy() {
   const asked = [];
   const server = createServer((request, response) => {

@@ -1,4 +1,6 @@
-/** Starts and ends Quiver for a torture: the real command line, on either runtime, as a person would. */
+/**
+ * Starts and stops Quiver for a torture: the real command line, on either runtime, like a person.
+ */
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -19,17 +21,19 @@ const START_TIMEOUT = 60_000;
 
 export const RUNTIMES = ['bun', 'node'];
 
-/** Imports a module of the server as it was built for Node: `built('storage/lmdb/open-lmdb-stores.js')`. */
+/**
+ * Imports a module of the server as built for Node: `built('storage/lmdb/open-lmdb-stores.js')`.
+ */
 export function built(path) {
   return import(pathToFileURL(join(SERVER, 'dist', path)).href);
 }
 
-/** A package that the server has for its tests. */
+/** A package that the server uses in its tests. */
 export const packageOfServer = createRequire(join(SERVER, 'package.json'));
 
 const running = new Set();
 const folders = new Set();
-// Whatever ends a torture, no process and no folder outlives it.
+// However a torture ends, no process and no folder may outlive it.
 process.on('exit', () => {
   for (const pid of running) killTree(pid);
 });
@@ -46,7 +50,7 @@ export async function removeFolders() {
   folders.clear();
 }
 
-/** What makes a process load the module that spoils it before anything else. */
+/** The environment in which a process loads the module with the sabotage before anything else. */
 export function sabotageEnv(sabotage) {
   if (sabotage === undefined) return {};
   const file = join(HERE, 'sabotage', `${sabotage}.mjs`);
@@ -101,7 +105,7 @@ export async function startQuiver({ runtime, dataDir, flags = [], env = {}, sabo
     printed: process_.printed,
     ended: process_.ended,
     terminate: () => process_.child.kill('SIGTERM'),
-    /** SIGKILL to all of its processes at once; returns when they are gone. */
+    /** SIGKILL to all its processes at once; returns when they have ended. */
     async kill() {
       killTree(process_.pid);
       await process_.ended;
@@ -132,7 +136,7 @@ async function bannerUrl({ printed, ended, pid }) {
   }
 }
 
-/** Kills a process and its children, the supervisor first so that it replaces nobody. */
+/** Kills a process and its children, the supervisor first so that it replaces none. */
 function killTree(pid) {
   let children = [];
   try {
@@ -141,13 +145,13 @@ function killTree(pid) {
       .filter(Boolean)
       .map(Number);
   } catch {
-    // It has ended, and its children see that by themselves.
+    // It has ended, and its children notice that themselves.
   }
   for (const one of [pid, ...children]) {
     try {
       process.kill(one, 'SIGKILL');
     } catch {
-      // It has ended by itself.
+      // It has ended already.
     }
   }
 }

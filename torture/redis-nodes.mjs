@@ -1,6 +1,6 @@
 /**
- * Redis nodes that would lose data, refuse a command or die: noticed at the start and while it
- * serves, and never waited for too long.
+ * Redis nodes that could lose data, refuse a command, or die: they must be noticed at the start and
+ * while serving, and never waited for too long.
  */
 
 import { spawn, spawnSync } from 'node:child_process';

@@ -11,7 +11,11 @@ import { wrapMarkdown } from '../scripts/wrap-markdown.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Writes the page. @param results the parsed file @param source where that file is, from the root */
+/**
+ * Writes the page.
+ * @param results the parsed file
+ * @param source the path of that file from the root
+ */
 export function writeReport({ machine, tortures, proofs }, source) {
   const line = (cells) => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
   const seen = (one) =>

@@ -1,6 +1,7 @@
 /**
- * `quiver restore --force` while a server starts on the same folder: one of the two is refused, or they come one after the other. What
- * the server has acknowledged is in the data folder afterwards.
+ * `quiver restore --force` while a server starts on the same folder: one of them is refused, or
+ * they run one after the other. Everything the server has acknowledged must be in the data folder
+ * afterwards.
  */
 
 import { cp, rm } from 'node:fs/promises';
@@ -10,11 +11,14 @@ import { ask, attributesOf, until, visit } from './lanes.mjs';
 import { makeFolder, RUNTIMES, runQuiver, startQuiver } from './quiver-process.mjs';
 
 /**
- * How many milliseconds the server starts before the restore, from and to; below zero the restore comes
- * first. A server opens its store within 700 ms.
+ * How many milliseconds the server starts before the restore, from and to; with a negative number
+ * the restore starts first. A server opens its store within 700 ms.
  */
 const LEADS_MS = [-700, 700];
-/** While a restore copies, long after it has looked for servers and before it puts the copy in place. */
+/**
+ * While a restore copies: long after it has looked for servers, and before it puts the copy in
+ * place.
+ */
 const WHILE_IT_COPIES_MS = [-1600, -500];
 const SERVE = ['--workers', '2'];
 const ROWS = 100_000;
@@ -66,7 +70,7 @@ export default {
   },
 };
 
-/** Profiles enough that a restore takes a moment to copy them. */
+/** Enough profiles that a restore takes a moment to copy them. */
 async function fill(url) {
   const rows = Array.from({ length: ROWS }, (_, row) => `r${row},${String(row).padEnd(200, 'v')}`);
   const body = `batch=thirdPartyId,value\n${rows.join('\n')}`;
@@ -76,7 +80,10 @@ async function fill(url) {
   await until(() => attributesOf(url, last), 60_000, 'the end of the batch');
 }
 
-/** @param lead how many milliseconds the server starts before the restore; less than 0 the other way round */
+/**
+ * @param lead how many milliseconds the server starts before the restore; negative when it starts
+ *   after it
+ */
 async function race({ dataDir, copy, lead, runtime, sabotage }) {
   const serving = setTimeout(Math.max(0, -lead)).then(() =>
     startQuiver({ runtime, dataDir, flags: SERVE, sabotage }).catch((error) => error),

@@ -1,6 +1,6 @@
 /**
- * "At once" means at once: a switch, a new token, the end of one, a lifetime and a sign-out, each
- * made at one worker and tried at another with the very next request, round after round.
+ * Changes take effect at once: a switch, a new token, its end, a lifetime and a sign-out are each
+ * made at one worker and tried at another with the next request, round after round.
  */
 
 import { Agent } from 'node:http';
@@ -31,7 +31,8 @@ export default {
         env: { QUIVER_ADMIN_TOKEN: TOKEN },
         sabotage,
       });
-      // Connections that stay are spread over all workers; each change goes out on one, each look on all others in turn.
+      // Kept connections are spread over all workers; each change uses one of them, and the looks
+      // use all others in turn.
       const agents = Array.from({ length: CONNECTIONS }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
       try {
         for (let n = 0; n < rounds / RUNTIMES.length; n += 1) {
@@ -51,7 +52,9 @@ export default {
   },
 };
 
-/** One change of each kind, and what every look after it sees; how many looks were stale. */
+/**
+ * Makes one change of each kind; returns how many of the following looks saw the state before it.
+ */
 async function round(url, n, agentOf, seen) {
   let stale = 0;
   const admin = async (method, path, body) => {
@@ -96,8 +99,8 @@ async function round(url, n, agentOf, seen) {
 }
 
 /**
- * A new lifetime, and when a profile expires that another worker writes right after; 1 when by the
- * old one.
+ * Sets a new lifetime, and checks when a profile expires that another worker writes next; returns 1
+ * if by the old lifetime.
  */
 async function lifetime(url, n, agentOf, admin, seen) {
   const days = 2 + (n % 80);

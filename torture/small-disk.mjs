@@ -1,7 +1,8 @@
 /**
- * A small disk and twenty large profiles: visits that change nothing, then updates that rewrite most of a profile, without a pause and for
- * as long as it takes to write the disk full many times over. The store stays small, takes every visit, and loses nothing. Then the disk is
- * filled with new profiles until they are refused; once some are removed it takes writes again by itself.
+ * A small disk and twenty large profiles: visits that change nothing, then updates that rewrite
+ * most of a profile, continuously, enough to fill the disk many times over. The store must stay
+ * small, accept every visit, and lose nothing. Then the disk is filled with new profiles until they
+ * are refused; once some are removed, the store must accept writes again by itself.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -97,7 +98,9 @@ async function enlarge(url, tntId) {
   return (await update()).status;
 }
 
-/** Creates profiles until they are refused, removes some, and waits until one more is taken. */
+/**
+ * Creates profiles until they are refused, removes some, and waits until another one is accepted.
+ */
 async function fillAndRecover(url, token, seen, problems) {
   let refused = 0;
   for (let n = 0; refused < 20 && n < 200_000; ) {

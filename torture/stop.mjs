@@ -1,4 +1,4 @@
-/** SIGTERM under load: exit code 0 in time, and all that was acknowledged is there. */
+/** SIGTERM under load: exit code 0 in time, and everything acknowledged is stored. */
 
 import { compareWithJournal, Journal, startLanes, until } from './lanes.mjs';
 import { makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';

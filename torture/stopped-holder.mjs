@@ -1,6 +1,7 @@
 /**
- * A worker is stopped (SIGSTOP) in the middle of a write transaction, so that it holds the writer lock of the store and does not go on.
- * Every write at another worker ends all the same, readiness says so, the log names the holder, and the supervisor puts an end to it.
+ * A worker is stopped (SIGSTOP) in a write transaction, so that it holds the writer lock of the
+ * store and does not continue. Writes at other workers must end all the same, readiness must report
+ * it, the log must name the holder, and the supervisor must end it.
  */
 
 import { readFileSync } from 'node:fs';
@@ -10,7 +11,9 @@ import { ask, compareWithJournal, Journal, startLanes, until, visit } from './la
 import { built, makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
 
 const LANES = 16;
-/** Five seconds for a commit under way, five more behind it, and something for a busy machine. */
+/**
+ * Five seconds for the current commit, five for the one behind it, and a margin for a busy machine.
+ */
 const MAX_WRITE_MS = 13_000;
 const MAX_STALL_MS = 30_000;
 const TRIES = 400;
@@ -66,7 +69,7 @@ async function round({ n, runtime, dataDir, sabotage, seen, problem }) {
       const write = timedVisit(quiver.url, `after${writes.length}`);
       writes.push(write);
       void write.then(({ status, ms }) => {
-        // One that was answered after the stop, and not at once before it.
+        // A write answered after the stop, and not just before it.
         if (status === 200 && performance.now() - started > 1000 && ms < 4000) isOver = true;
       });
       void ask(`${quiver.url}/readyz`, { timeout: 5000 }).then(
@@ -102,7 +105,10 @@ async function round({ n, runtime, dataDir, sabotage, seen, problem }) {
   }
 }
 
-/** How a write ended, and after how many milliseconds; one at the stopped worker itself is cut when that is killed. */
+/**
+ * How a write ended, and after how many milliseconds; a write at the stopped worker is cut when
+ * that is killed.
+ */
 async function timedVisit(url, tntId) {
   const started = performance.now();
   const { status } = await visit(url, { tntId }, { seen: 'now' }, { timeout: MAX_STALL_MS }).catch(() => ({
@@ -111,7 +117,10 @@ async function timedVisit(url, tntId) {
   return { status, ms: performance.now() - started };
 }
 
-/** Stops one worker after the other for a moment, until one was caught with the lock; it stays stopped. @returns its process id */
+/**
+ * Stops one worker after another for a moment, until one holds the lock; that one stays stopped.
+ * @returns its process id
+ */
 async function stopOneThatHolds(supervisor, lockFile) {
   const { writerLockHolder } = await built('locks/writer-lock.js');
   for (let tries = 0; tries < TRIES; tries += 1) {

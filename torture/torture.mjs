@@ -1,6 +1,7 @@
 /**
- * `npm run torture [name…]`: what the tests have no time for. Each torture is bounded and stops by itself; it prints its bar and what it
- * saw, and the exit code is 1 when one missed its bar.
+ * `npm run torture [name…]`: tests that take too long for `npm test`. Each torture is bounded and
+ * stops by itself. It prints its bar and what it has seen; the exit code is 1 if one missed its
+ * bar.
  *
  *   --short             the sizes that are part of `npm test`
  *   --prove             each torture on a sound server and on servers that are spoiled for it, where it must miss its bar
@@ -93,10 +94,10 @@ for (const torture of tortures) {
   else failed += (await run(torture)) ? 0 : 1;
 }
 if (flags.keep) keep();
-// The handles of a torture that failed in the middle must not hold up the end.
+// Open handles of a torture that failed must not delay the exit.
 process.exit(failed === 0 ? 0 : 1);
 
-/** Runs one torture; whether it met its bar, or had to be left out. */
+/** Runs one torture; returns whether it met its bar or had to be left out. */
 async function run(torture) {
   const size = {
     ...(flags.sabotage ? torture.sabotages[flags.sabotage] : torture.sizes[flags.short ? 'short' : 'long']),
@@ -138,8 +139,8 @@ async function run(torture) {
 }
 
 /**
- * Runs a torture on a sound server, where it must be content, and once for each of its sabotages, where it must not; each in a process of its
- * own. How many went wrong.
+ * Runs a torture on a correct server, where it must meet its bar, and with each of its sabotages,
+ * where it must miss it; each in a separate process. Returns how many went wrong.
  */
 function prove(torture) {
   let wrong = 0;
@@ -163,7 +164,7 @@ function prove(torture) {
   return wrong;
 }
 
-/** Adds to the results of the day, or replaces what a torture saw before. */
+/** Adds to the results of the day, replacing earlier results of the same torture. */
 function keep() {
   const folder = join(HERE, 'results');
   mkdirSync(folder, { recursive: true });
@@ -172,7 +173,7 @@ function keep() {
   try {
     before = JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    // The first of the day.
+    // The first results of the day.
   }
   const kind = flags.prove ? 'proofs' : 'tortures';
   const key = (one) => `${one.name} ${one.sabotage ?? ''}`;

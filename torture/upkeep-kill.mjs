@@ -1,8 +1,7 @@
 /**
- * kill -9 in the middle of merging, cleaning and folding, on Bun and Node in turn: a process
- * writes to a store of small segments and tidies it all the while, and dies a moment after it has
- * begun one of the three. What it had acknowledged must be there, and the store sound, for whoever
- * opens it next.
+ * kill -9 during merging, cleaning and folding, on Bun and Node in turn: a process writes to a
+ * store with small segments, does the upkeep, and dies a moment after it has started one of the
+ * three. Everything acknowledged must be there, and the store intact, when it is opened next.
  */
 
 import { spawn } from 'node:child_process';
@@ -15,7 +14,7 @@ import { built, makeFolder, RUNTIMES, sabotageEnv } from './quiver-process.mjs';
 
 const WRITER = fileURLToPath(new URL('./upkeep-writer.mjs', import.meta.url));
 const WORKS = ['merging', 'cleaning', 'folding'];
-/** In milliseconds, from the beginning of the work. */
+/** In milliseconds, from the start of the upkeep. */
 const LONGEST_WAIT = 15;
 const STUCK_MS = 60_000;
 
@@ -30,7 +29,7 @@ export default {
     const seen = { kills: 0, merging: 0, cleaning: 0, folding: 0, lost: 0, torn: 0, damaged: 0 };
     for (; seen.kills < size.kills; seen.kills += 1) {
       const work = WORKS[seen.kills % WORKS.length];
-      // A store that is damaged ends who writes to it.
+      // A damaged store ends the process that writes to it.
       if (!(await killDuring(work, { folder, journal, sabotage, life: seen.kills }))) seen.damaged += 1;
       seen[work] += 1;
       await look(folder, journal, seen);
@@ -51,7 +50,7 @@ async function killDuring(work, { folder, journal, sabotage, life }) {
     env: { ...process.env, ...sabotageEnv(sabotage) },
   });
   const ended = new Promise((resolve) => child.once('close', (_, signal) => resolve(signal)));
-  // After so much has been written that there is something of each work to do.
+  // After enough writes that every kind of upkeep has something to do.
   const ripe = journal.acknowledged + 1500 + Math.random() * 1500;
   const stuck = new AbortController();
   void setTimeout(STUCK_MS, undefined, { signal: stuck.signal }).then(
@@ -87,7 +86,7 @@ async function look(folder, journal, seen) {
   } finally {
     await store.close();
   }
-  // What was lost is counted once.
+  // So that lost writes are counted only once.
   if (seen.lost > 0) journal.last.clear();
 }
 

@@ -1,7 +1,7 @@
 /**
- * A process for the torture `upkeep-kill`: writes to an embedded store, merges and cleans it all
- * the while, and says on stdout what was acknowledged (`name n`) and what the upkeep begins
- * (`@merging`, `@cleaning`, `@folding`).
+ * A process for the torture `upkeep-kill`: it writes to an embedded store, merges and cleans it,
+ * and prints what was acknowledged (`name n`) and which upkeep starts (`@merging`, `@cleaning`,
+ * `@folding`).
  *
  *   upkeep-writer.mjs FOLDER NAME
  */
@@ -14,8 +14,8 @@ const { EntryLog } = await part('entry-log');
 const { PROFILE } = await part('record-entry');
 
 const tell = (line) => process.stdout.write(`${line}\n`);
-// Told where a key goes to the index, an entry is removed, or a large profile is written whole: in
-// the middle of a transaction.
+// Printed when a key goes to the index, an entry is removed, or a large profile is written
+// completely, in the middle of a transaction.
 for (const [method, what] of [
   ['isNewest', 'merging'],
   ['removeEntry', 'cleaning'],
@@ -26,7 +26,7 @@ for (const [method, what] of [
     return done.apply(this, args);
   };
 }
-/** A large profile that is written whole, not as a delta. */
+/** The size of a large profile that is written completely rather than as a delta. */
 const LARGE_BYTES = 4096;
 const { append } = EntryLog.prototype;
 EntryLog.prototype.append = function (entry, length, ...rest) {
@@ -37,7 +37,8 @@ EntryLog.prototype.append = function (entry, length, ...rest) {
 const SMALL = 24;
 const LARGE = 6;
 const moment = () => ({ now: Date.now(), lifetimeDays: 14 });
-// Small segments and frequent merges: what takes a store hours happens here many times a second.
+// Small segments and frequent merges, so that what takes hours elsewhere happens many times per
+// second.
 const store = await openLmdbStores({ path: folder, log: { segmentEntries: 64, mergeKeys: 128 } });
 
 async function write(lane) {
@@ -48,14 +49,13 @@ async function write(lane) {
       ['first', String(n)],
       ['second', String(n)],
     ]);
-    // A large profile is a whole record and deltas of what has changed since, which soon outweigh
-    // it.
+    // A large profile is a complete record and deltas, which soon outweigh it.
     for (let at = 0; isLarge && at < (n === 1 ? 20 : 1); at += 1) {
       settings.set(`more-${(n + at) % 20}`, 'x'.repeat(500));
     }
     await store.profiles.update('demo', id, settings, moment(), true);
     tell(`${id.value} ${n}`);
-    // Written once, so that there is something alive in every segment that is cleaned.
+    // Written once, so that every cleaned segment contains something live.
     if (n % 4 !== 0 || isLarge) continue;
     const lasting = { kind: 'tntId', value: `${id.value}-${n}` };
     await store.profiles.update('demo', lasting, settings, moment(), true);

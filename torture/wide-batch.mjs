@@ -1,7 +1,7 @@
 /**
- * A batch of 10,000 columns beside single updates: each step of it holds the writer for a few
- * milliseconds, however wide its rows are, so updates of others go on. How long they take is
- * compared with how long they take without the batch, on the same server.
+ * A batch of 10,000 columns beside single updates. Each step of it occupies the writer for a few
+ * milliseconds, however wide its rows are, so updates by others continue. Their times are compared
+ * with those without the batch, on the same server.
  */
 
 import { ask, until, update, visit } from './lanes.mjs';
@@ -25,7 +25,7 @@ export default {
       const lines = [`batch=pcId,${names.join(',')}`];
       for (let n = 0; n < rows; n += 1)
         lines.push(`wide-${n},${names.map((_, at) => (n + at) % 10).join(',')}`);
-      // Twice: made first, then changed attribute by attribute.
+      // Twice: created first, then changed attribute by attribute.
       const beside = [];
       let applied = 0;
       for (let time = 0; time < 2; time += 1) {
@@ -51,7 +51,7 @@ export default {
   },
 };
 
-/** @returns how many rows were applied, once all are */
+/** @returns how many rows were applied, when all are */
 async function batch(url, body) {
   const sent = await ask(`${url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body });
   const status = /<batchStatus>([^<]+)</.exec(sent.text)?.[1];
@@ -68,9 +68,7 @@ async function batch(url, body) {
   return Number(/<successfulUpdates>(\d+)</.exec(text)?.[1]);
 }
 
-/**
- * How long updates of one profile take, one after the other, until `end`; in milliseconds, sorted.
- */
+/** The times of updates of one profile, one after another, until `end`; in milliseconds, sorted. */
 async function timesWhile(url, end) {
   const times = [];
   let running = true;

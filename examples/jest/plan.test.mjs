@@ -1,4 +1,7 @@
-/** Adobe Target inside a test of jest. The package is an ES module, so jest needs NODE_OPTIONS=--experimental-vm-modules. */
+/**
+ * Adobe Target inside a test of jest. The package is an ES module, so jest needs
+ * NODE_OPTIONS=--experimental-vm-modules.
+ */
 
 import { startSandbox } from 'quiver-server/sandbox';
 

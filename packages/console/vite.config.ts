@@ -3,7 +3,10 @@ import { brotliCompressSync } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
-/** Built into the server's own `dist`, so that a checkout and an installed package find it in the same place. */
+/**
+ * Built into the server's own `dist`, so that a checkout and an installed package find it in the
+ * same place.
+ */
 export default defineConfig({
   base: '/console/',
   plugins: [react(), compressed()],
@@ -26,8 +29,8 @@ export default defineConfig({
 });
 
 /**
- * Keeps scripts and styles as Brotli alone, which every browser takes: a fifth of the bytes in the package
- * and in the server's memory. The server unpacks them for anyone else.
+ * Keeps scripts and styles as Brotli alone, which every browser takes: a fifth of the bytes in the
+ * package and in the server's memory. The server unpacks them for anyone else.
  */
 function compressed(): Plugin {
   return {

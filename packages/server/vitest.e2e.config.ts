@@ -10,7 +10,10 @@ const execArgv = [
 ];
 const common = { testTimeout: 60_000, hookTimeout: 60_000, execArgv };
 
-/** End to end: started servers, killed writers, a real cluster, the real SDK. Most files wait more than they work, so two go side by side. */
+/**
+ * End to end: started servers, killed writers, a real cluster, the real SDK. Most files wait more
+ * than they work, so two go side by side.
+ */
 export default defineConfig({
   test: {
     projects: [

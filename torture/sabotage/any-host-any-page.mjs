@@ -1,9 +1,9 @@
-/** Answers to every name, and takes writes from every page. */
+/** Answers for any host name, and accepts writes from any page. */
 import { serverModule } from './server-module.mjs';
 
 const { RouteTable } = await serverModule('http/route-table');
 const { find } = RouteTable.prototype;
-/** The request as if no browser had sent it, to this machine. */
+/** The request as if it came from this machine and not from a browser. */
 function disguised(request) {
   const headers = new Headers();
   for (const name of ['content-type', 'content-length', 'authorization', 'cookie', 'accept']) {

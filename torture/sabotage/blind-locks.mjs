@@ -1,4 +1,4 @@
-/** Nobody sees what others have claimed: a data folder under restore, a port that is taken. */
+/** Ignores what others have locked: a data folder during a restore, a port in use. */
 import { serverModule } from './server-module.mjs';
 
 const { FolderPlace, NamespacePlace } = await serverModule('locks/claims');

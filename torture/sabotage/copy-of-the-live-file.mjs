@@ -1,4 +1,7 @@
-/** Backs up by copying the file while it is written, at the pace of a slow disk: its end is seconds younger than its beginning. */
+/**
+ * Makes a backup by copying the file while it is written, at the speed of a slow disk, so that its
+ * end is seconds newer than its beginning.
+ */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';

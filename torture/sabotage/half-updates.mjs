@@ -1,4 +1,4 @@
-/** Does what is one write in two. */
+/** Splits one write into two. */
 import { serverModule } from './server-module.mjs';
 
 const { LmdbProfileStore } = await serverModule('storage/lmdb/lmdb-profile-store');

@@ -1,5 +1,5 @@
 /**
- * Goes by settings and tokens for half a second after they were read, and by a session after it was
+ * Uses settings and tokens for half a second after they were read, and a session after it was
  * ended.
  */
 import { serverModule } from './server-module.mjs';

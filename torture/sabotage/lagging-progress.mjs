@@ -1,4 +1,4 @@
-/** Notes of a batch how many rows are done, but the place in the file of one step before. */
+/** Stores for a batch how many rows are done, but with the file position of the previous step. */
 import { serverModule } from './server-module.mjs';
 
 const { LmdbBatchStore } = await serverModule('storage/lmdb/lmdb-batch-store');

@@ -1,4 +1,4 @@
-/** Reads HTTP leniently, and lets the clock of connections stand still. */
+/** Parses HTTP leniently, and stops the clock of connections. */
 
 const { Instance } = WebAssembly;
 WebAssembly.Instance = class {

@@ -1,4 +1,4 @@
-/** Looks at the masters of a Redis Cluster alone: of a replica it believes that all is well. */
+/** Checks only the masters of a Redis Cluster and takes every replica for healthy. */
 import { serverModule } from './server-module.mjs';
 
 const { RedisCluster } = await serverModule('storage/redis/redis-cluster');

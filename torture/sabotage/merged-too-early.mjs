@@ -1,4 +1,4 @@
-/** Says that all entries are in the index when the first of them is brought in. */
+/** Records that all entries are in the index when the first of them is merged. */
 import { serverModule } from './server-module.mjs';
 
 const { EntryLog } = await serverModule('storage/lmdb/entry-log');

@@ -1,4 +1,4 @@
-/** Finds every store sound. */
+/** Finds every store intact. */
 import { serverModule } from './server-module.mjs';
 
 const { StoreCheck } = await serverModule('storage/lmdb/store-check');

@@ -1,4 +1,4 @@
-/** Takes what is stored for what was written. */
+/** Does not verify that stored data is what was written. */
 import { serverModule } from './server-module.mjs';
 
 const { EntryLog } = await serverModule('storage/lmdb/entry-log');

@@ -1,4 +1,4 @@
-/** Never takes back what nothing leads to any more. */
+/** Never recovers the space of dead entries. */
 import { serverModule } from './server-module.mjs';
 
 const { SegmentCleaner } = await serverModule('storage/lmdb/segment-cleaner');

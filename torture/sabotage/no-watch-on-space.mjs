@@ -1,4 +1,4 @@
-/** Believes that there is always space. */
+/** Assumes that there is always space. */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 

@@ -1,4 +1,4 @@
-/** Takes proxies from the environment, as Bun's fetch does by itself. */
+/** Uses proxies from the environment, as Bun's fetch does by default. */
 const { TORTURE_PROXY } = process.env;
 if (TORTURE_PROXY !== undefined) {
   const obey = () => {

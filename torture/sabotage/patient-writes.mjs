@@ -1,4 +1,4 @@
-/** Writes wait for the engine however long it takes: the limit on them never runs out. */
+/** Writes wait for the engine without limit. */
 
 const LIMIT_MS = 5000;
 const { setTimeout } = globalThis;

@@ -1,7 +1,4 @@
-/**
- * Removes the entries of a segment in one transaction, and copies what is live of it in a later
- * one.
- */
+/** Removes the entries of a segment in one transaction, and copies the live ones in a later one. */
 import { serverModule } from './server-module.mjs';
 
 const { EntryLog } = await serverModule('storage/lmdb/entry-log');

@@ -1,4 +1,7 @@
-/** With slow timers: whatever reads first in a turn of the event loop, the requests that arrive later in that turn share its snapshot. */
+/**
+ * With slow timers: requests that arrive later in a turn of the event loop share the snapshot of
+ * whatever read first in that turn.
+ */
 import { serverModule } from './server-module.mjs';
 import './slow-timers.mjs';
 

@@ -1,6 +1,7 @@
 /**
- * Every timer that comes round again takes 12 ms more, as on a busy machine: time enough for others to write, and to be told so, between
- * what the timer reads and the requests of the same turn of the event loop. On its own it must break nothing.
+ * Every repeating timer takes 12 ms longer, as on a busy machine: enough time for others to write
+ * and get their acknowledgement between what the timer reads and the requests of the same turn of
+ * the event loop. By itself this must break nothing.
  */
 
 const PAUSE_MS = 12;

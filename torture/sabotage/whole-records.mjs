@@ -1,4 +1,4 @@
-/** Writes every profile whole, whatever has changed. */
+/** Writes every profile completely, whatever has changed. */
 import { serverModule } from './server-module.mjs';
 
 const { ProfileRecords } = await serverModule('storage/lmdb/profile-records');

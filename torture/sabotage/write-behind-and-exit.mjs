@@ -1,4 +1,4 @@
-/** Says that a write is done before it is, and ends without waiting for anything when told to stop. */
+/** Acknowledges a write before it is done, and exits without waiting when told to stop. */
 import './write-behind.mjs';
 
 process.on('message', (message) => {

@@ -1,4 +1,4 @@
-/** Says that a write is done and does it a moment later. */
+/** Acknowledges a write and does it a moment later. */
 import { serverModule } from './server-module.mjs';
 
 const LATER = 20;

@@ -24,7 +24,8 @@ const queryClient = new QueryClient({
       // What the server refuses it refuses again; only what never arrived is worth another try.
       retry: (failures, error) => !(error instanceof QuiverClientError) && failures < 2,
       staleTime: 2000,
-      // Works offline from the internet: the server is what counts, not what the browser thinks of the network.
+      // Works offline from the internet: the server is what counts, not what the browser thinks of
+      // the network.
       networkMode: 'always',
     },
     mutations: { networkMode: 'always' },

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// The installed command. A server runs on Bun where the optional package `bun` is installed, else on Node; all other commands run
-// on Node, which starts sooner. QUIVER_RUNTIME=node keeps the server on Node.
+// The installed command. A server runs on Bun where the optional package `bun` is installed, else
+// on Node; all other commands run on Node, which starts sooner. QUIVER_RUNTIME=node keeps the
+// server on Node.
 
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -26,7 +27,8 @@ function installedBun() {
   try {
     const manifest = createRequire(import.meta.url).resolve('bun/package.json');
     const path = join(dirname(manifest), 'bin', 'bun.exe');
-    // Where install scripts are switched off the package holds a placeholder in place of the binary.
+    // Where install scripts are switched off the package holds a placeholder in place of the
+    // binary.
     return spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0 ? path : undefined;
   } catch {
     return undefined;

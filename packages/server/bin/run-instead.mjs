@@ -1,4 +1,7 @@
-/** Runs another program in place of this one: same input and output, signals passed on, its exit code or signal as the end. */
+/**
+ * Runs another program in place of this one: same input and output, signals passed on, its exit
+ * code or signal as the end.
+ */
 
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -8,13 +11,14 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 const PARENT_EVERY_MS = 250;
 
 /**
- * @param endsWithParent whether the program is ended when the parent of this process goes away, see {@link onceParentIsGone}; no by
- *   default
+ * @param endsWithParent whether the program is ended when the parent of this process goes away, see
+ *   {@link onceParentIsGone}; false by default
  */
 export function runInstead(command, args, { endsWithParent = false, env = process.env } = {}) {
   const isWindows = process.platform === 'win32';
-  // In a process group of its own a signal reaches the program once, from here: a terminal sends Ctrl-C to all of a group, and
-  // nobody else does when this is process 1 of a container. Windows has no groups, and a console of its own instead.
+  // In a process group of its own a signal reaches the program once, from here: a terminal sends
+  // Ctrl-C to all of a group, and nobody else does when this is process 1 of a container. Windows
+  // has no groups, and a console of its own instead.
   const child = spawn(command, args, { stdio: 'inherit', detached: !isWindows, env });
   for (const signal of SIGNALS) {
     if (isWindows && signal !== 'SIGINT' && signal !== 'SIGTERM') continue;
@@ -34,8 +38,8 @@ export function runInstead(command, args, { endsWithParent = false, env = proces
 }
 
 /**
- * Calls back when the parent of this process has ended: npm and npx pass SIGTERM to a shell in between, which ends and leaves this
- * process to another parent. Does nothing on Windows.
+ * Calls back when the parent of this process has ended: npm and npx pass SIGTERM to a shell in
+ * between, which ends and leaves this process to another parent. Does nothing on Windows.
  */
 export function onceParentIsGone(callBack) {
   if (process.platform === 'win32') return;

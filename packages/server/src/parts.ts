@@ -51,9 +51,14 @@ export interface PartsOptions {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Where profile scripts run; one of its own by default, which ends with {@link Parts.scripts}. */
+  /**
+   * Where profile scripts run; one of its own by default, which ends with {@link Parts.scripts}.
+   */
   readonly scriptRunner?: ScriptRunner;
-  /** Gives `Math.random` of each visit's scripts its beginning, a whole number below 2^32; a random one by default. */
+  /**
+   * Gives `Math.random` of each visit's scripts its beginning, a whole number below 2^32; a random
+   * one by default.
+   */
   readonly scriptSeed?: (() => number) | undefined;
 }
 
@@ -71,7 +76,9 @@ export interface Parts {
   readonly attributeNames: AttributeNames;
   /** The profile scripts; stopped when nothing is served any more. */
   readonly scripts: ProfileScripts;
-  /** The profiles of this cluster in their store; visits run scripts, writes record attribute names. */
+  /**
+   * The profiles of this cluster in their store; visits run scripts, writes record attribute names.
+   */
   readonly store: ProfileStore;
   /** Decides which ids must not be stored. */
   readonly suppressions: Suppressions;

@@ -1,7 +1,7 @@
 /**
- * Every route, asked by everybody: what comes back is written in one table. A route without a row fails.
+ * The result of every route for every kind of caller, in one table. A route without a row fails.
  *
- * `in` means that the guard let the request through, whatever the handler said of it then.
+ * `in` means that the guard let the request through, whatever the handler answered.
  */
 
 import { SignJWT } from 'jose';
@@ -91,12 +91,16 @@ const NAMES = [
   'a forged session',
 ];
 
-/** What each asker gets, in the order of {@link NAMES}; reading and changing differ for a session alone. */
+/**
+ * The result for each caller, in the order of {@link NAMES}; only for a session do reading and
+ * changing differ.
+ */
 const ROWS: Record<string, readonly (number | 'in')[]> = {
-  //              nobody foreign expired cut  forged unsigned ended token access_ admin session csrf other forged
+  // The columns: nobody, foreign, expired, cut, forged, unsigned, ended, token, access_, admin,
+  // session, csrf, other, forged.
   open: [/*     */ 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in'],
   'profileApi off': ['in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in', 'in'],
-  // What writes also looks at which page has sent it.
+  // Writes also depend on the page that sent them.
   'profileApi off, writing': [
     'in',
     'in',
@@ -119,7 +123,7 @@ const ROWS: Record<string, readonly (number | 'in')[]> = {
   'admin other': [401, 401, 401, 401, 401, 401, 401, 401, 401, 'in', 403, 'in', 403, 401],
 };
 
-/** Which row each route has. */
+/** The row of each route. */
 const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'admin'> = {
   'POST /rest/v1/delivery': 'open',
   'POST /rest/v1/mbox/{sessionId}': 'open',
@@ -210,14 +214,17 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /console/{path*}': 'open',
 };
 
-/** What stands for the parameters of a path: all of the client that asks, none of which is there. */
+/** Values for the parameters of a path: all of the calling client, and none of them exists. */
 const targetOf = (path: string) =>
   path
     .replace('{client}', 'demo')
     .replace('{batchId}', 'demo-1701473848678-13029383')
     .replaceAll(/\{\w+\}/g, 'nobody-knows');
 
-/** Requests that the guard lets in must not do harm to what the others are asked with: they are wrong in what the handler looks at. */
+/**
+ * Requests that the guard lets in must not affect the others, so they are invalid in what the
+ * handler examines.
+ */
 const ask = (method: string, path: string, headers: Record<string, string>): Promise<Answer> =>
   quiver.ask(method, targetOf(path), { headers, ...(!['GET', 'DELETE'].includes(method) && { body: '[]' }) });
 
@@ -234,7 +241,7 @@ for (const required of [false, true]) {
 
     test.each(Object.entries(ROUTES))('%s: %s', async (route, guard) => {
       const [method = '', path = ''] = route.split(' ');
-      // Its own door: it lets in who proves to be the admin, see below.
+      // It has its own guard, which lets in whoever proves to be the administrator; see below.
       if (path === '/console/session') return;
       const writes = method !== 'GET' || path.endsWith('/update');
       const row =
@@ -246,7 +253,8 @@ for (const required of [false, true]) {
       const got: (number | 'in')[] = [];
       const start = clock;
       for (const name of NAMES) {
-        // Each address has ten wrong guesses a minute; here they are not the point, so no two fall into one.
+        // Each address has ten wrong guesses per minute; they are not tested here, so no two fall
+        // into one minute.
         clock = start + (got.length % 2) * 60_001;
         const { status } = await ask(method, path, askers[name]!());
         got.push(isRefusal(status) ? status : 'in');
@@ -416,7 +424,7 @@ describe('signing in', () => {
         return (await fetchOf(behind.app, request, { address: peer, secure: false })).status;
       };
       for (let n = 0; n < 10; n += 1) {
-        // The first of the list is the guesser's own invention.
+        // The first address of the list is invented by the guesser.
         expect(await guess('10.0.0.1', `198.51.100.${n}, 203.0.113.9:1${n}, 10.0.0.2`, `w${n}`)).toBe(401);
       }
       expect(await guess('10.0.0.1', '203.0.113.9', ADMIN_TOKEN)).toBe(429);

@@ -1,4 +1,4 @@
-/** Access on servers as they run: the commands, several workers, and what lies on the disk. */
+/** Access on running servers: the commands, several workers, and the files on disk. */
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
 
   const run = (...args: string[]) =>
     runQuiver(args, { runtime, env: { QUIVER_URL: server.url, QUIVER_TOKEN: server.adminToken } });
-  // A connection of its own each time, so that every worker is asked.
+  // A new connection each time, so that every worker is asked.
   const statusOf = async (token?: string) => {
     const response = await fetch(server.url + UNKNOWN, {
       headers: { connection: 'close', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
@@ -27,7 +27,7 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     await response.arrayBuffer();
     return response.status;
   };
-  /** What every worker answers, with nothing waited for before. */
+  /** The answers of every worker, without waiting first. */
   const atOnce = async (token?: string) =>
     new Set(await Promise.all(Array.from({ length: 24 }, () => statusOf(token))));
 

@@ -1,4 +1,6 @@
-/** What administrators did (contract section 23): every change is recorded, and no value. */
+/**
+ * The actions of administrators (contract section 23): every change is recorded, without values.
+ */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AUDIT_KEPT_MS, type AuditEntry, auditStore } from '../src/storage/kept/audit-store.ts';

@@ -1,4 +1,7 @@
-/** Every refusal: its status, its shape, the member and the rule it names; and that nothing is stored (issue "Bad input"). */
+/**
+ * Every refusal: its status, its format, the member and the rule it names; and that nothing is
+ * stored.
+ */
 
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -20,7 +23,10 @@ async function probe(): Promise<string> {
   return (await quiver.ask('GET', '/rest/v1/profiles/probe')).text;
 }
 
-/** The request is refused with that status, in the shape of its route, and the store has changed nothing. */
+/**
+ * Expects the request to be refused with that status, in the format of its route, without any
+ * change to the store.
+ */
 async function expectRefusal(
   method: string,
   target: string,
@@ -257,7 +263,8 @@ describe('single update', () => {
       body: { mboxPC: 'big', 'profile.b': 'b'.repeat(bytes) },
     });
     await quiver.visit({ tntId: 'big' });
-    // The name `b` is one byte, `firstSessionStart` and its time are 30, and `a` below is all that is left.
+    // The name `b` is one byte, `firstSessionStart` and its time are 30, and `a` below is all that
+    // is left.
     expect((await quiver.ask('POST', '/m2/demo/profile/update', value(60_000))).status).toBe(200);
     const room = 64 * 1024 - 60_001 - 30 - 1;
     const full = 'a'.repeat(room);

@@ -1,4 +1,7 @@
-/** A server that is killed at any point of a batch goes on with it, and the end is that of a run nobody disturbed (contract section 6). */
+/**
+ * A server that is killed at any point of a batch continues it, with the same result as an
+ * undisturbed run (contract section 6).
+ */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,14 +13,17 @@ import type { Stores } from '../src/storage/stores.ts';
 import { openInProcess } from './in-process.ts';
 import { type Quiver, type RuntimeName, startQuiver } from './start-quiver.ts';
 
-/** So many that most kills come in the middle. */
+/** So many that most kills happen in the middle. */
 const ROWS = 60_000;
 const PROFILES = 3000;
-/** Servers that are killed side by side, on both runtimes, for most of the time each waits until the lease of its dead predecessor ends. */
+/**
+ * Servers that are killed in parallel, on both runtimes, because most of the time each waits for
+ * the lease of its dead predecessor to end.
+ */
 const SERVERS = 4;
 const KILLS_EACH = 5;
 
-/** Duplicates that overwrite one another, skipped rows, rows that fail of four reasons. */
+/** Duplicates that overwrite one another, skipped rows, and rows that fail for four reasons. */
 function file(): string {
   const lines = ['batch=thirdPartyId,a,b,last'];
   for (let n = 0; n < ROWS; n += 1) {
@@ -75,7 +81,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Kills a server whenever a random share of the rows is done; how many rows were done at each kill, and the end. */
+/**
+ * Kills a server whenever a random share of the rows is done; returns how many rows were done at
+ * each kill, and the result.
+ */
 async function killedRun(
   name: string,
   runtime: RuntimeName,
@@ -103,7 +112,7 @@ async function killedRun(
   for (const target of targets) {
     const before = killedAt.at(-1) ?? -1;
     let consumed = -1;
-    // Every life but the first does some of the work, so that each kill is at a point of its own.
+    // Every run after the first does some of the work, so that each kill is at a different point.
     while (consumed < target || consumed <= before) {
       const text = await status();
       consumed = consumedIn(text);

@@ -6,10 +6,13 @@ import { expect, test, vi } from 'vitest';
 import { type RuntimeName, startQuiver } from './start-quiver.ts';
 
 const UPLOADS = 8;
-/** Half a million rows without a value: they are received, kept and read like any others, but fill no store. */
+/**
+ * Half a million rows without a value: they are received, stored and read like any others, but fill
+ * no store.
+ */
 const FILE = `batch=pcId,a\n${`${'x'.repeat(90)}\n`.repeat(500_000)}`;
 
-/** The most memory that a process has had since it was last asked to forget, in MB. */
+/** The peak memory of a process since it was last reset, in MB. */
 async function peakOf(pid: number): Promise<number> {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
 }
@@ -19,14 +22,14 @@ async function upload(url: string): Promise<string> {
   return answer.text();
 }
 
-// The kernel's own count of the peak is the only one that misses nothing, and only Linux has it.
+// Only the kernel's count of the peak misses nothing, and only Linux has it.
 test.skipIf(!existsSync('/proc/self/clear_refs')).each<RuntimeName>(['bun', 'node'])(
   'eight uploads at once, each of 45 MB, take less than 64 MB on %s',
   async (runtime) => {
     const quiver = await startQuiver({ runtime, flags: ['--workers', '1', '--log-level', 'error'] });
     try {
       const [worker] = await quiver.workers();
-      // One file first, to its end, so that what a runtime keeps once it is warm does not count.
+      // One file first, so that what a runtime keeps after warming up does not count.
       const [, status] = /<batchStatus>(.+)<.batchStatus>/.exec(await upload(quiver.url))!;
       await vi.waitFor(
         async () => expect(await (await fetch(status!)).text()).toContain('<status>complete<'),

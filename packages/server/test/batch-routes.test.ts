@@ -1,4 +1,6 @@
-/** Bulk update over HTTP: upload, status, failed rows, and who may see them (contract section 6). */
+/**
+ * Bulk update over HTTP: upload, status, failed rows, and who may see them (contract section 6).
+ */
 
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -23,7 +25,7 @@ function upload(body: unknown, target = V2, headers: Record<string, string> = {}
   });
 }
 
-/** What a client finds between the tags by plain search, nothing decoded. */
+/** What a client finds between the tags by plain search, without decoding. */
 function between(text: string, tag: string): string {
   const start = text.indexOf(`<${tag}>`) + tag.length + 2;
   return text.slice(start, text.indexOf(`</${tag}>`));
@@ -38,7 +40,7 @@ async function statusOf(id: string, more = '', path = '/m2/demo/profile/batchSta
   return (await quiver.ask('GET', `${path}?batchId=${id}${more}`)).text;
 }
 
-/** Waits for the end of a batch and gives its id. */
+/** Waits for the end of a batch and returns its id. */
 async function completed(answer: Answer, path?: string): Promise<string> {
   const id = batchIdOf(answer);
   await vi.waitFor(async () => expect(await statusOf(id, '', path)).toContain('<status>complete</status>'), {
@@ -193,7 +195,7 @@ describe('an upload refused whole', () => {
   ])('%s', async (_, body, encoding, status, message) => {
     const before = (await quiver.stores.batches.list('demo', 1))[0]?.id;
     const answer = await upload(body, V2, encoding === undefined ? {} : { 'content-encoding': encoding });
-    // Which row a file is too large in hangs on how its chunks were cut.
+    // Which row exceeds the limit depends on how the chunks were cut.
     expect([answer.status, answer.text.replace(/; row \d does not fit any more/, '')]).toEqual([
       status,
       refused(message),
@@ -518,7 +520,8 @@ describe('one client and another', () => {
         refused(`No batch found for client ${client} with id=${id}`),
       ]);
     }
-    // The admin routes find the client as all others do: by the host or the query, else the first.
+    // The admin routes find the client like all others: by the host or the query, otherwise the
+    // first.
     for (const path of ['', '/failures', '/failures?format=file']) {
       const target = `/demo/target/batches/${theirs}${path}`;
       const foreign = await quiver.ask('GET', target, {

@@ -1,4 +1,7 @@
-/** What the background does with batches when something fails, and when they are old (contract section 6). */
+/**
+ * The background processing of batches when something fails, and when they are old (contract
+ * section 6).
+ */
 
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -95,7 +98,7 @@ test('a batch whose step fails three times is stuck with the reason, the next wa
   const runner = run(
     withApply((consumed) => {
       if (!broken || consumed < 1000) return;
-      // The step after it was on its way too, and could not be in turn.
+      // The next step was under way too, and was then out of turn.
       if (consumed === 1000) failures += 1;
       throw new Error('the disk is on fire');
     }),
@@ -199,7 +202,7 @@ test('a file that no batch was queued for goes too, one of a batch that waits st
   await vi.waitFor(async () => expect(await files.ids()).toEqual([waiting]));
 });
 
-/** The store, with one member that does something else. */
+/** The store, with one member replaced. */
 const storeWith = (own: Partial<BatchStore>): BatchStore =>
   new Proxy(stores.batches, {
     get: (store, name) => {

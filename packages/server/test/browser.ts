@@ -6,7 +6,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 
 const CHROMIUM = '/usr/bin/chromium';
-/** Beside what a container needs: nothing that would make the browser look for hosts of its maker. */
+/** What a container needs, and nothing that would make the browser contact its maker's hosts. */
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -19,7 +19,7 @@ const FLAGS = [
 
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
-/** Whether there is a browser; a suite that needs one and finds none says so and is skipped. */
+/** Whether there is a browser; a suite that needs one says when it is missing, and is skipped. */
 export function hasBrowser(suite: string): boolean {
   const isThere = existsSync(CHROMIUM);
   if (!isThere) process.stdout.write(`${suite} is skipped: there is no ${CHROMIUM}\n`);
@@ -30,7 +30,9 @@ export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 }
 
-/** No violation of WCAG 2.2 AA, in the light and in the dark, and nothing wider than the window. */
+/**
+ * Expects no violation of WCAG 2.2 AA, in light and dark mode, and nothing wider than the window.
+ */
 export async function lookAt(page: Page, what: string): Promise<void> {
   const given = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches");
   for (const colorScheme of given ? (['light', 'dark'] as const) : (['dark', 'light'] as const)) {

@@ -1,4 +1,7 @@
-/** A batch that is being applied keeps nobody waiting who fetches (contract section 6); `bench/bulk-meanwhile.mjs` has the figures. */
+/**
+ * A batch that is being applied does not delay fetches (contract section 6);
+ * `bench/bulk-meanwhile.mjs` measures it.
+ */
 
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
@@ -9,7 +12,7 @@ const ROWS = 50_000;
 const FETCHES_BEFORE = 300;
 const FILE = `batch=thirdPartyId,a,b,c\n${Array.from({ length: ROWS }, (_, n) => `p${n},a${n},b${n},c${n}\n`).join('')}`;
 
-/** Fetches one after the other until told to stop; how long each took, in milliseconds. */
+/** Sends fetches one after another until it is stopped; returns their durations in milliseconds. */
 async function latencies(
   url: string,
   stop: (count: number) => boolean | Promise<boolean>,
@@ -37,7 +40,7 @@ const medianOf = (sorted: readonly number[]) => sorted[Math.floor(sorted.length 
 test.each<RuntimeName>(['bun', 'node'])(
   'fetches go on while a batch is applied (%s)',
   async (runtime) => {
-    // One worker, so that every fetch would meet the batch if that worker applied it.
+    // One worker, so that every fetch would be affected if that worker applied the batch.
     const quiver = await startQuiver({ runtime, flags: ['--workers', '1', '--log-level', 'error'] });
     try {
       const upload = async () => {
@@ -55,7 +58,8 @@ test.each<RuntimeName>(['bun', 'node'])(
       while (!(await isComplete(first))) await setTimeout(20);
       const after = await timesOfBoth();
       const [ofServing, ofBackground] = after.map((time, index) => time - before[index]!);
-      // Who applies the rows, whatever else the machine does; the other has only been asked for the status.
+      // The process that applies the rows uses more time, whatever else the machine does; the other
+      // was only asked for the status.
       expect(ofBackground).toBeGreaterThan(2 * ofServing!);
 
       const usual = await latencies(quiver.url, (count) => count === FETCHES_BEFORE);
@@ -64,9 +68,9 @@ test.each<RuntimeName>(['bun', 'node'])(
         quiver.url,
         async (count) => count % 20 === 0 && (await isComplete(again)),
       );
-      // Enough of them to say anything.
+      // Enough of them to be meaningful.
       expect(meanwhile.length).toBeGreaterThan(40);
-      // Generous, for other tests may share the machine.
+      // Generous, because other tests may share the machine.
       expect(medianOf(meanwhile)).toBeLessThan(3 * medianOf(usual) + 2);
       expect(meanwhile.at(-1)).toBeLessThan(1000);
     } finally {

@@ -1,4 +1,6 @@
-/** Which client a request is for, over HTTP (contract section 2), and whose pages may call (sections 7 and 11). */
+/**
+ * Which client a request is for (contract section 2), and whose pages may call (sections 7 and 11).
+ */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fetchOf, type InProcess, openInProcess, updateXml } from './in-process.ts';
@@ -7,7 +9,7 @@ const SHOP = 'https://shop.example';
 let quiver: InProcess;
 let shopped: InProcess;
 beforeAll(async () => {
-  // Reached by others, so that it has whatever names they give it.
+  // Reachable by others, so that it may have any host name.
   quiver = await openInProcess({ host: '0.0.0.0' });
   shopped = await openInProcess({ corsOrigins: [SHOP] });
   for (const client of ['demo', 'acme']) {
@@ -115,7 +117,7 @@ describe('pages of other origins', () => {
     const before = quiver.changes.length;
     for (const [method, path] of writes) expect(await sent(quiver, method, path, headers)).toBe(403);
     expect(quiver.changes.length).toBe(before);
-    // What carries no authority takes visits from every page.
+    // Visits need no permission, so they are accepted from every page.
     const body = { context: { channel: 'web' } };
     const visit = await quiver.ask('POST', '/rest/v1/delivery?client=demo&sessionId=s', { headers, body });
     expect(visit.status).toBe(200);

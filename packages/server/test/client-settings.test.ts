@@ -1,4 +1,7 @@
-/** The settings and tokens of a client over the Admin API (contract section 9), and what follows from them. */
+/**
+ * The settings and tokens of a client over the Admin API (contract section 9), and what follows
+ * from them.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, openInProcess, updateXml } from './in-process.ts';

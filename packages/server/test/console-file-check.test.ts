@@ -1,4 +1,4 @@
-/** The console's look at a batch file and the server's check must not disagree (contract section 6). */
+/** The console's check of a batch file and the server's must agree (contract section 6). */
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +7,10 @@ import { BatchCheck } from '../src/batches/batch-check.ts';
 import { BatchReader } from '../src/batches/batch-reader.ts';
 import { QuiverError } from '../src/errors.ts';
 
-/** What a checker makes of a file: `refused`, or its rows, the failing ones, and their lines as far as they are told. */
+/**
+ * The result of a checker: `refused`, or the number of rows, the failing ones, and their lines as
+ * far as they are reported.
+ */
 type Verdict = 'refused' | { rows: number; failed: number; lines: number[] };
 
 const SHOWN = 5;

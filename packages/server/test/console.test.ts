@@ -1,4 +1,7 @@
-/** The console in a real browser: Debian's Chromium, driven as a person would, at two widths, in the light and in the dark. */
+/**
+ * The console in a real browser, Debian's Chromium, used as a person would, at two widths, in light
+ * and dark mode.
+ */
 
 import { readFile } from 'node:fs/promises';
 import type { Browser, BrowserContext, Page, Request } from 'playwright-core';
@@ -7,18 +10,18 @@ import { hasBrowser, launchBrowser, lookAt } from './browser.ts';
 import { type Quiver, startQuiver } from './start-quiver.ts';
 import { until } from './until.ts';
 
-/** What the browser itself says of an answer that is a refusal. */
+/** What the browser itself logs for a refused request. */
 const REFUSED = /^Failed to load resource: the server responded with a status of (40[14])/;
 
 let quiver: Quiver;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
-/** Console errors, refused requests, page errors, requests to others. */
+/** Console errors, refused requests, page errors, requests to other hosts. */
 let complaints: string[] = [];
-/** The refusals that a test may meet, as status and path, each as often as it stands here. */
+/** The refusals that a test may cause, as status and path, each as often as it is listed. */
 let excused: string[] = [];
-/** A page that nobody has signed in to asks whose session it is. */
+/** A page without a session asks for its session. */
 const NO_SESSION = '401 /console/session';
 const noToken = (client: string) => `404 /${client}/target/authentication/token`;
 
@@ -111,7 +114,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.keyboard.type(quiver.adminToken);
       await page.keyboard.press('Enter');
       await heading('Home').waitFor();
-      // Signing in leaves the keyboard at the content, so the link that skips to it lies behind.
+      // Signing in leaves the focus in the content, so the link that skips to it comes before.
       for (let n = 0; n < 12 && (await focused()) !== 'Skip to content'; n += 1)
         await page.keyboard.press('Shift+Tab');
       expect(await focused()).toBe('Skip to content');
@@ -157,7 +160,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await open('demo');
       await heading('Home').waitFor();
 
-      // The home page shows the refused call with its reason; one click shows it in full.
+      // The home page shows the refused call with its reason; one click shows it completely.
       const refused = page.getByRole('row').filter({ hasText: '400' }).first();
       await refused.filter({ hasText: 'context' }).waitFor();
       await look('why a request got a 400');
@@ -419,7 +422,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
     test('a profile with many attributes, long values and hostile names is shown whole, as it is', async () => {
       const visitor = `large${width}`;
       const many = Object.fromEntries(Array.from({ length: 250 }, (_, n) => [`a${n}`, String(n)]));
-      // A visit takes a limited number of parameters.
+      // The number of parameters of a visit is limited.
       const parameters = Object.entries(many);
       for (let at = 0; at < parameters.length; at += 50)
         await visit(visitor, `crm-large${width}`, Object.fromEntries(parameters.slice(at, at + 50)));
@@ -463,7 +466,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByRole('button', { name: 'Add attribute' }).click();
       await page.getByLabel('Name', { exact: true }).fill('typed');
       await page.getByLabel('Value', { exact: true }).fill('before');
-      // The cookie goes, as after twelve hours.
+      // The cookie expires, as after twelve hours.
       await context.clearCookies();
       await page.getByRole('heading', { name: 'Your session has ended' }).waitFor();
       await look('a session that has ended');
@@ -564,13 +567,13 @@ async function signIn(): Promise<void> {
   await page.getByRole('button', { name: 'Sign out' }).waitFor();
 }
 
-/** Leaves one complaint of those that a page repeats because it asks again and again. */
+/** Keeps only one of the complaints that a page repeats because it polls. */
 function forgetPolls(repeated: string): void {
   const first = complaints.indexOf(repeated);
   complaints = complaints.filter((one, index) => one !== repeated || index === first);
 }
 
-/** Opens a page, signing in first where that is not done yet. */
+/** Opens a page, after signing in if necessary. */
 async function open(path: string): Promise<void> {
   await page.goto(`${quiver.url}/console/${path}`);
   await page
@@ -600,7 +603,7 @@ async function visit(
   expect(status).toBe(200);
 }
 
-/** The value of an attribute as a fetch sends it. */
+/** The value of an attribute in a fetch. */
 async function fetched(path: string, name: string): Promise<string | undefined> {
   const reply = await fetch(`${quiver.url}/rest/v1/profiles/${path}?client=demo`);
   const { profileAttributes } = (await reply.json()) as {

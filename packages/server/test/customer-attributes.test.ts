@@ -1,4 +1,7 @@
-/** Customer attributes: files in, attributes that only scripts and administrators see (contract section 17). */
+/**
+ * Customer attributes: files are uploaded, and only scripts and administrators see the attributes
+ * (contract section 17).
+ */
 
 import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * A store whose file was damaged serves no wrong value and no false 404: what cannot be read is an error. `npm run torture damage` does the
- * same two hundred times.
+ * A store whose file was damaged serves no wrong value and no false 404: what cannot be read is an
+ * error. `npm run torture damage` does the same two hundred times.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -61,7 +61,7 @@ interface Seen {
   readonly refused: number;
 }
 
-/** What a reader of a spoiled copy has seen; undefined when reading it has ended the process. */
+/** What a reader of a damaged copy has seen; undefined when reading has ended the process. */
 function readCopy(copy: string): Seen | undefined {
   const { stdout } = spawnSync(BUN, [PROGRAM, 'read', copy], { encoding: 'utf8' });
   return stdout === '' ? undefined : (JSON.parse(stdout) as Seen);
@@ -94,7 +94,7 @@ test.each(Object.keys(KINDS))('pages that were %s', async (kind) => {
     expect(seen ?? { wrong: 0, lost: 0 }, `pages ${chosen}`).toMatchObject({ wrong: 0, lost: 0 });
     if (seen === undefined || seen.damage > 0 || seen.refused > 0) noticed += 1;
   }
-  // A page that is free may be spoiled without anybody noticing.
+  // Damage to a free page may go unnoticed.
   expect(noticed).toBeGreaterThan(0);
 });
 

@@ -1,4 +1,7 @@
-/** `quiver backup`, `restore`, `compact` and `doctor`: beside a running server, on folders that are not as they should be, on both runtimes. */
+/**
+ * `quiver backup`, `restore`, `compact` and `doctor`: beside a running server, and on faulty
+ * folders, on both runtimes.
+ */
 
 import {
   appendFile,
@@ -53,7 +56,7 @@ async function visit(url: string, tntId: string): Promise<void> {
 const statusOf = async (url: string, tntId: string) =>
   (await fetch(`${url}/rest/v1/profiles/${tntId}?client=demo`)).status;
 
-/** A data folder with one profile and the keys of a first start, made without a server. */
+/** A data folder with one profile and the keys of a first start, created without a server. */
 async function makeDataFolder(name: string): Promise<string> {
   const path = join(folder, name);
   const stores = await openLmdbStores({ path: join(path, 'store') });
@@ -307,7 +310,7 @@ test.each(['backup', 'restore', 'compact', 'doctor'])('%s --help has examples', 
 });
 
 describe('compact', () => {
-  /** A store whose file is mostly free: large values that were removed. */
+  /** A store whose file is mostly free, because large values were removed. */
   async function makeSparse(name: string): Promise<string> {
     const path = await makeDataFolder(name);
     const stores = await openLmdbStores({ path: join(path, 'store') });

@@ -1,4 +1,4 @@
-/** `quiver serve --demo`: something to look at, and never among what somebody keeps. */
+/** `quiver serve --demo`: example data, and never among a user's own data. */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** What the documents point at is there: files, headings, and the tests that the compatibility page names. */
+/**
+ * What the documents refer to exists: files, headings, and the tests that the compatibility page
+ * names.
+ */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -19,10 +22,13 @@ function filesUnder(folder: string): string[] {
   );
 }
 
-/** `contract section 3`, `contract sections 3, 5 and 7`; a comment may break the line between the words. */
+/**
+ * `contract section 3`, `contract sections 3, 5 and 7`; a comment may break the line between the
+ * words.
+ */
 const CITATION = /contract[\s*/]+sections?[\s*/]+((?:\d+(?:, | and )?)+)/gi;
 
-/** Links of a document: `[text](target)`, code left out. */
+/** Links of a document: `[text](target)`, outside code. */
 function linksOf(text: string): string[] {
   const prose = text.replace(/```.*?```/gs, '').replace(/`[^`\n]*`/g, '');
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
@@ -77,7 +83,7 @@ test('every test that the compatibility page names is there', () => {
       .filter((path) => path.endsWith('.ts'))
       .map((path) => [basename(path), readFileSync(join(ROOT, path), 'utf8')]),
   );
-  // A name stands in its file as a string, or as the pattern of a table.
+  // A name is in its file as a string, or as the pattern of a table.
   expect(named.filter(({ file, name }) => !sources.get(file!)?.includes(name!))).toEqual([]);
 });
 
@@ -87,7 +93,7 @@ function commandsIn(text: string): string[][] {
   const lines = blocks.flatMap((block) => block.replaceAll(/\\\n\s*/g, ' ').split('\n'));
   return lines.flatMap((line) => [...line.matchAll(COMMAND)].map(([, words]) => words!.trim().split(/\s+/)));
 }
-// At the beginning of a line or behind what ends another command, not as an argument of one.
+// At the start of a line or after the end of another command, not as an argument.
 const COMMAND =
   /(?:^(?:[\s-]|run: )*(?:[A-Z_]+=\S+ )*|[(|;&] *|until )(?:npx |node |\.\/dist\/)?(?:quiver|quiver-server|bin\/quiver\.mjs) +([^|&;)#>\s][^|&;)#>]*)/g;
 

@@ -1,4 +1,7 @@
-/** What one cluster lets another do to it: a call counts once in all of its processes, and an answer is bounded before it is believed. */
+/**
+ * Limits for what one cluster can do to another: a call counts once in all of its processes, and a
+ * reply is limited before it is verified.
+ */
 
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -18,7 +21,7 @@ import { type Quiver, type RuntimeName, startQuiver } from './start-quiver.ts';
 
 const SECRET = 'a secret of at least thirty-two characters';
 const key = derivedKey(SECRET, 'edge calls');
-/** The other cluster, whose part the test plays. */
+/** The other cluster, played by the test. */
 const seal = new EdgeSeal({ key, cluster: 2, peers: [1], now: Date.now });
 
 describe.each<RuntimeName>(['bun', 'node'])(
@@ -77,7 +80,7 @@ test('what was let in is known to who opens the folder later, and goes when it i
 describe('an answer', () => {
   let server: Server;
   let sent = 0;
-  /** What the next answer has. */
+  /** The contents of the next reply. */
   let respond: (response: import('node:http').ServerResponse) => void;
   let peer: EdgePeer;
   beforeAll(async () => {

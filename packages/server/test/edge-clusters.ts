@@ -13,7 +13,7 @@ export interface EdgeCluster {
   readonly cluster: number;
   readonly url: string;
   kill(): Promise<void>;
-  /** Starts it anew on its folder, after {@link kill}. */
+  /** Starts it again on its folder, after {@link kill}. */
   restart(): Promise<void>;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   admin(path: string, init?: RequestInit): Promise<Response>;
@@ -28,7 +28,7 @@ export interface EdgeClusters {
 export interface EdgeClustersOptions {
   readonly runtimes?: readonly RuntimeName[];
   readonly flagsOf?: (cluster: number) => readonly string[];
-  /** Where a cluster finds another, when that is not straight there. */
+  /** The URL at which one cluster finds another, if it is not the direct one. */
   readonly urlOf?: (from: number, to: number, url: string) => string;
 }
 

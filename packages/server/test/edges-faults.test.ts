@@ -1,6 +1,8 @@
 /**
- * Edge clusters that lose one another, under load: nothing that was acknowledged is lost, nothing is there twice, nobody is told "not found" of what is only out
- * of reach. One is killed and brought back `QUIVER_FAULT_ROUNDS` times, twice by default; then the network is cut both ways, by proxies that drop.
+ * Edge clusters that lose one another, under load: nothing acknowledged is lost or duplicated, and
+ * nothing that is only unreachable is reported as "not found". One cluster is killed and restarted
+ * `QUIVER_FAULT_ROUNDS` times, twice by default; then the network is cut in both directions, by
+ * proxies that drop data.
  */
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -13,7 +15,7 @@ import { until } from './until.ts';
 const ROUNDS = Number(process.env.QUIVER_FAULT_ROUNDS ?? 2);
 const CLUSTERS = [1, 2, 3];
 const PERSONS = 9;
-/** The time that a request may take while another cluster does not answer, in milliseconds. */
+/** The longest time of a request while another cluster does not answer, in milliseconds. */
 const LONGEST_MS = 5000;
 
 interface Counter {
@@ -29,11 +31,11 @@ interface Seen {
   slowestMs: number;
 }
 
-/** Persons who live in all clusters, each counted up by requests to any cluster. */
+/** Persons known in all clusters, each with a counter that requests to any cluster increase. */
 class Load {
   readonly seen: Seen = { wrong: [], acknowledged: 0, refused: 0, slowestMs: 0 };
   readonly counters: Counter[] = [];
-  /** Devices that signed in, with the person they are of. */
+  /** Devices that signed in, with their person. */
   readonly devices: { readonly device: string; readonly person: string }[] = [];
   readonly #edges: readonly EdgeCluster[];
   #isStopped = false;
@@ -82,7 +84,7 @@ class Load {
     }
   }
 
-  /** Devices that come to be at one cluster and sign in at another. */
+  /** Devices that are created at one cluster and sign in at another. */
   async #signIn(): Promise<void> {
     for (let n = 0; !this.#isStopped; n += 1) {
       const born = await this.#ask(...visitRequest(this.#any(), {}));
@@ -95,7 +97,9 @@ class Load {
     }
   }
 
-  /** The reply; undefined when it is 503 or the connection breaks, and then nobody knows. */
+  /**
+   * The reply; undefined when it is 503 or the connection breaks, so that the outcome is unknown.
+   */
   async #ask(edge: EdgeCluster, path: string, init?: RequestInit): Promise<{ text: string } | undefined> {
     const began = performance.now();
     try {
@@ -114,7 +118,7 @@ class Load {
     }
   }
 
-  /** Everything that was acknowledged, asked of every cluster, when all answer again. */
+  /** Compares everything acknowledged with every cluster, when all answer again. */
   async compare(): Promise<void> {
     const { wrong } = this.seen;
     for (const edge of this.#edges) {
@@ -230,7 +234,7 @@ test('the network is cut both ways: each side serves its own, says 503 of the re
   }
 }, 90_000);
 
-/** Ways between clusters, each a proxy that hands on what comes, or drops it. */
+/** Connections between clusters, each through a proxy that forwards or drops data. */
 class Network {
   readonly #ways: {
     readonly ends: readonly number[];
@@ -242,7 +246,7 @@ class Network {
   #cutOff: number | undefined;
   readonly #ports: number[];
 
-  /** @param ports free ones, one for each way */
+  /** @param ports free ones, one for each direction */
   constructor(ports: readonly number[]) {
     this.#ports = [...ports];
   }
@@ -261,7 +265,7 @@ class Network {
         [inner, outer],
         [outer, inner],
       ] as const) {
-        // What comes while the way is cut is gone, and nobody is told.
+        // Data is dropped while the connection is cut, without telling anybody.
         socket.on('data', (chunk) => {
           if (!this.#isCut(ends)) other.write(chunk);
         });
@@ -291,7 +295,7 @@ class Network {
   heal(): void {
     const cut = [...this.#sockets].filter(({ ends }) => this.#isCut(ends));
     this.#cutOff = undefined;
-    // Connections that have lost bytes cannot go on.
+    // Connections that have lost data cannot continue.
     for (const { pair } of cut) for (const socket of pair) socket.destroy();
   }
 

@@ -1,4 +1,7 @@
-/** Three edge clusters as processes (contract section 8): found, written and linked from anywhere, and never a false "not found". */
+/**
+ * Three edge clusters as processes (contract section 8): found, written and linked from anywhere,
+ * and never a false "not found".
+ */
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN, type EdgeCluster, type EdgeClusters, startEdges } from './edge-clusters.ts';
@@ -6,10 +9,10 @@ import { runQuiver } from './start-quiver.ts';
 import { until } from './until.ts';
 
 const CLUSTERS = [17, 28, 35];
-/** A busy machine must not make a cluster that answers look like one that is down. */
+/** On a busy machine, a cluster that answers slowly must not count as down. */
 const patient = () => ['--edge-timeout', '2000'];
 let count = 0;
-/** An id that no other test has. */
+/** An id that no other test uses. */
 const fresh = (name: string) => {
   count += 1;
   return `${name}${count}x${process.pid}`;
@@ -211,7 +214,7 @@ describe('three edge clusters', () => {
             others.every((other) => JSON.stringify(other) === JSON.stringify(seen))
           );
         });
-        // One who asks for the profiles of all finds one.
+        // A reader that asks for the profiles of all clusters finds one.
         const whole = await Promise.all([a, b, c].map(profilesAt));
         born += 1;
         expect(whole.reduce((sum, one) => sum + one)).toBe(before + born);

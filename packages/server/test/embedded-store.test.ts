@@ -1,4 +1,4 @@
-/** What the embedded store owes to its users when the world is unkind: killed writers, several processes, a full disk. */
+/** The embedded store under adverse conditions: killed writers, several processes, a full disk. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, statfs, truncate, writeFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ afterEach(async () => rm(folder, { recursive: true, force: true }));
 
 interface Writer {
   readonly process: ChildProcess;
-  /** For each profile the last number that was acknowledged. */
+  /** For each profile the last acknowledged number. */
   readonly acknowledged: Map<string, number>;
   readonly refusals: string[];
   readonly ended: Promise<number | null>;
@@ -54,7 +54,10 @@ async function until(condition: () => boolean, ms = 20_000): Promise<void> {
   }
 }
 
-/** How many acknowledged updates are not there, and how many profiles are torn: their two attributes differ. */
+/**
+ * How many acknowledged updates are missing, and how many profiles are torn because their two
+ * attributes differ.
+ */
 async function inspect(path: string, acknowledged: ReadonlyMap<string, number>) {
   const store = await openLmdbStores({ path });
   let lost = 0;

@@ -1,4 +1,4 @@
-/** What goes over the wire, byte for byte: both runtimes give the same answers (RFC 9110, RFC 9112). */
+/** The bytes on the wire: both runtimes give the same replies (RFC 9110, RFC 9112). */
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Quiver, type RuntimeName, startQuiver } from './start-quiver.ts';
 
-// It is no part of what is compiled, and has no types of its own.
+// It is not compiled, and has no types.
 const corpus = new URL('../../../torture/hostile-requests.mjs', import.meta.url).href;
 const { HIDDEN, REQUESTS } = (await import(corpus)) as {
   HIDDEN: string;
@@ -38,7 +38,7 @@ async function visit(url: string, thirdPartyId: string): Promise<void> {
   expect(answer.status).toBe(200);
 }
 
-/** Sends bytes and gives everything that comes until the server closes, without what differs from time to time. */
+/** Sends bytes and returns everything received until the server closes, without parts that vary. */
 async function send(url: string, bytes: string, pieces = 1): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -61,7 +61,7 @@ async function send(url: string, bytes: string, pieces = 1): Promise<string> {
     .replaceAll(/[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'id');
 }
 
-/** The same bytes to both runtimes, which must answer alike. */
+/** Sends the same bytes to both runtimes, which must answer alike. */
 async function sendToBoth(bytes: string, pieces = 1): Promise<string> {
   const [bun, node] = await Promise.all(servers.map(({ url }) => send(url, bytes, pieces)));
   expect(bun).toBe(node);
@@ -271,7 +271,7 @@ describe('what is refused, with a reason, as the route refuses', () => {
 
   test('the smuggling corpus: one answer at most, the hidden request is never read', async () => {
     for (const [name, bytes, expected] of REQUESTS) {
-      // What has one right reading leaves the connection open; our end of it says that no more comes.
+      // A valid request leaves the connection open; half-closing it says that nothing more comes.
       const received = await sendToBoth(
         expected === 'once' ? bytes.replace('Host: ', `${CLOSE}Host: `) : bytes,
       );

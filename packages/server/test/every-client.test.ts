@@ -1,7 +1,8 @@
 /**
- * The clients that sites have, each as it is or as its public source builds its requests, against one
- * started server: a page in a browser, a phone, the Node SDK of today and its predecessor, an old mbox
- * call, a connector (contract section 12). What all of them report of one person is one profile.
+ * The clients that sites use, unmodified or with requests built as in their public source, against
+ * one started server: a page in a browser, a phone, today's Node SDK and its predecessor, an old
+ * mbox call, a connector (contract section 12). What all of them report of one person is one
+ * profile.
  */
 
 import { execFile } from 'node:child_process';
@@ -34,7 +35,7 @@ async function attributes(path: string): Promise<Record<string, string>> {
   return Object.fromEntries(Object.entries<Json>(others).map(([name, { value }]) => [name, value]));
 }
 
-/** The request of Adobe's Android SDK, member by member as `TargetRequestBuilder` puts it together. */
+/** The request of Adobe's Android SDK, member by member as `TargetRequestBuilder` builds it. */
 async function askLikeAPhone(id: object, profileParameters: object): Promise<Json> {
   const body = {
     id: {
@@ -74,7 +75,7 @@ async function askLikeAPhone(id: object, profileParameters: object): Promise<Jso
 
 test('a phone: the path ends in a slash, numbers and booleans are values', async () => {
   const first = await askLikeAPhone({}, { points: 42, member: true, ratio: 0.5, plan: 'gold', none: '' });
-  // The SDK reads these members of the answer.
+  // The SDK reads these members of the reply.
   expect(first).toMatchObject({ id: { tntId: expect.any(String) }, execute: { mboxes: [{ index: 0 }] } });
   expect(first.execute.mboxes[0].options).toEqual([]);
   const { tntId } = first.id;
@@ -140,7 +141,7 @@ test('the Node client that came before the SDK, with its built-in host, over the
   }
 });
 
-/** Runs in the page. A test's types know nothing of a page, so it is text. */
+/** Runs in the page; a string, because a test has no types for pages. */
 const AS_AT_JS = `({ url, text, contentType }) => new Promise((resolve, reject) => {
   const request = new XMLHttpRequest();
   request.open('POST', url, true);
@@ -169,7 +170,7 @@ describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin, 
     site?.close();
   });
 
-  /** Asks as at.js does: XMLHttpRequest, with credentials. */
+  /** Sends a request like at.js: XMLHttpRequest, with credentials. */
   const askFrom = (from: Page | Frame, body: object, type: string, query = '') =>
     from.evaluate(
       `(${AS_AT_JS})(${JSON.stringify({
@@ -250,9 +251,9 @@ describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin, 
     await visitor.goto(`${quiver.url}/optout`);
     const [cookie] = await context.cookies();
     expect(cookie).toMatchObject({ name: 'disableClient', value: 'true' });
-    // Browsers cut it to 400 days.
+    // Browsers limit it to 400 days.
     expect(cookie!.expires - Date.now() / 1000).toBeGreaterThan(390 * 86_400);
-    // Same site: over plain http no cookie travels to another one.
+    // Same-site, because over plain http no cookie is sent to another site.
     const answer = await askFrom(
       visitor,
       { id: { tntId: 'opted-out' }, ...pageLoad({ a: '1' }) },

@@ -1,4 +1,7 @@
-/** The examples of the sandbox, run as their readers would: installed from the workspace, on the shipped entry. */
+/**
+ * The examples of the sandbox, run as a reader would: installed from the workspace, using the
+ * published entry points.
+ */
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

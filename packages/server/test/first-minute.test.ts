@@ -1,4 +1,7 @@
-/** What a person meets in the first minute: signals, mistakes on the command line, pipes, the address without a path. */
+/**
+ * The first minute of a new user: signals, mistakes on the command line, pipes, the address without
+ * a path.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -24,7 +27,7 @@ interface Program {
   readonly ended: Promise<number | null>;
 }
 
-/** Starts a program of the checkout; ended, and all that it started, when the test is over. */
+/** Starts a program of the checkout; it and its children are ended when the test is over. */
 function launch(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
   const child = spawn(command, args, {
     cwd: ROOT,
@@ -41,7 +44,7 @@ function launch(command: string, args: readonly string[], env: NodeJS.ProcessEnv
   return { child, output: () => output, ended };
 }
 
-/** The processes whose command line names `mark`, which only those of one test do. */
+/** The processes with `mark` in their environment, which only those of one test have. */
 async function processesOf(mark: string): Promise<number[]> {
   const { readdir } = await import('node:fs/promises');
   const all = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
@@ -53,7 +56,7 @@ async function processesOf(mark: string): Promise<number[]> {
   return found;
 }
 
-/** Ends what a test has left, by its process ids. */
+/** Ends what a test has left behind, by process id. */
 function endAtLast(mark: string): void {
   onTestFinished(async () => {
     for (const pid of await processesOf(mark)) process.kill(pid, 'SIGKILL');
@@ -122,7 +125,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
       runtime === 'bun'
         ? [join(ROOT, 'node_modules/bun/bin/bun.exe'), join(ROOT, 'packages/server/src/main.ts')]
         : [process.execPath, join(ROOT, 'packages/server/dist/main.js')];
-    // The shell's `true` reads nothing, so the command writes into a pipe that is closed.
+    // The shell's `true` reads nothing, so the command writes into a closed pipe.
     const line = `("${command}" "${main}" completion bash; echo "exit code $?" >&2) | (exec 0<&-; sleep 1)`;
     const shell = launch('sh', ['-c', line]);
     await shell.ended;
@@ -157,7 +160,7 @@ test('what the client commands read causes no warning at a server', async () => 
   expect(quiver.stderr()).not.toMatch(/QUIVER_URL|QUIVER_TOKEN/);
 });
 
-// What a container has as process 1: signals reach it alone, not its group.
+// Like process 1 of a container: signals reach only it, not its group.
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s to the start script alone stops the server',
   async (signal) => {

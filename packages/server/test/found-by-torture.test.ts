@@ -1,4 +1,4 @@
-/** Every fault that `npm run torture` has found, each with a test of its own, so that it stays found. */
+/** A test for each fault that `npm run torture` has found. */
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

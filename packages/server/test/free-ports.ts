@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
-/** Ports that are free just now, each told apart by holding them all at once. */
+/** Free ports; they are all held at once, so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {

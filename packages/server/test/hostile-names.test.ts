@@ -1,4 +1,6 @@
-/** Names and values that bite: stored and returned as plain data, to the letter, through every way in (issue "Bad input"). */
+/**
+ * Hostile names and values are stored and returned exactly, as plain data, through every channel.
+ */
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -52,12 +54,12 @@ beforeAll(async () => {
 });
 afterAll(() => quiver.close());
 
-/** An object with one member, `__proto__` too. */
+/** An object with one member, which may be `__proto__`. */
 function one(name: string, value: string): object {
   return JSON.parse(`{${JSON.stringify(name)}:${JSON.stringify(value)}}`);
 }
 
-/** Name and value just as they stand in the text of the fetch; parsed without an object in between. */
+/** Name and value as they are in the text of a fetch, parsed without an object. */
 async function storedPairs(tntId: string): Promise<[string, string][]> {
   const { text } = await quiver.ask('GET', `/rest/v1/profiles/${tntId}`);
   const pairs = text.matchAll(/("(?:[^"\\]|\\.)*"):\{"value":("(?:[^"\\]|\\.)*"),"modifiedAt":/g);

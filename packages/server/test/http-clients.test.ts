@@ -1,4 +1,7 @@
-/** Clients as they are, unmodified, on both runtimes. One that is not on this machine, and cannot be installed, is left out and says so. */
+/**
+ * Unmodified clients on both runtimes. One that is missing on this machine and cannot be installed
+ * is left out with a message.
+ */
 
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

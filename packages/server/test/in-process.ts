@@ -1,4 +1,4 @@
-/** The app in process, over the real embedded store in a temporary folder: no socket, no other process. */
+/** The app in this process, over the real embedded store in a temporary folder, without sockets. */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -65,7 +65,7 @@ export interface Answer {
 
 export interface AskOptions {
   readonly headers?: Record<string, string>;
-  /** A string or bytes go as they are, a stream chunked, anything else as JSON. */
+  /** A string or bytes are sent as they are, a stream in chunks, anything else as JSON. */
   readonly body?: unknown;
 }
 
@@ -73,13 +73,13 @@ export interface InProcess {
   readonly app: App;
   readonly stores: Stores;
   readonly store: ProfileStore;
-  /** Writes that the store has acknowledged with a change, in order: `update`, `visit`, … */
+  /** The acknowledged writes that changed something, in order: `update`, `visit`, … */
   readonly changes: string[];
   /** The lines that were logged. */
   readonly logged: Json[];
   draining: boolean;
   ask(method: string, target: string, options?: AskOptions): Promise<Answer>;
-  /** A visit that must succeed; gives the tntId. */
+  /** A visit that must succeed; returns the tntId. */
   visit(id: object, profileParameters?: object): Promise<string>;
   /** Names and values of a profile without `firstSessionStart`; undefined when there is none. */
   attributes(path: string): Promise<[string, string][] | undefined>;
@@ -188,7 +188,7 @@ export async function openInProcess(
   return opened;
 }
 
-/** Notes every write that changed something. */
+/** Records every write that changed something. */
 function withJournal(store: ProfileStore, changes: string[]): ProfileStore {
   const note = <Outcome>(method: string, outcome: Outcome, changed: boolean): Outcome => {
     if (changed) changes.push(method);
@@ -214,7 +214,7 @@ export function updateXml(success: boolean, message: string): string {
   return `<response><success>${success}</success><pcId></pcId><message>${message}</message></response>`;
 }
 
-/** What a client would get, without a connection between. */
+/** The reply that a client would get, without a connection. */
 export async function fetchOf(app: App, request: Request, caller?: Caller): Promise<Response> {
   const { body, status, headers } = await app.answer(request, caller);
   return new Response(request.method === 'HEAD' ? null : body, { status, headers: headers.values });

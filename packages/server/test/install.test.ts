@@ -1,6 +1,7 @@
 /**
- * The ways in, on a machine that has never seen the repository: a copy of what is checked in, in an empty folder, and the steps of the
- * Dockerfile, the workflows and the guides run there. Needs the npm registry, as every user does.
+ * The ways to install, on a machine that has never seen the repository: a copy of the checked-in
+ * files in an empty folder, where the steps of the Dockerfile, the workflows and the guides run.
+ * Needs the npm registry, as every user does.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -25,7 +26,7 @@ const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const STEP_MS = 300_000;
 
 let folder: string;
-/** Where the Dockerfile has a path, in this test. */
+/** The folder of this test that stands for a path in the Dockerfile. */
 const at = (path: string) => join(folder, path);
 
 interface Ended {
@@ -33,11 +34,11 @@ interface Ended {
   readonly output: string;
 }
 
-/** What the sandbox of a test is opened with. */
+/** The admin token of the test's sandbox. */
 const ADMIN_TOKEN = 'an-admin-token-for-tests';
 
 function launch(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
-  // What vitest and npm have set for this process is nothing that a new machine has.
+  // A new machine does not have what vitest and npm have set for this process.
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(npm_|QUIVER_|VITEST|NODE_)/i.test(name),
   );
@@ -59,7 +60,10 @@ function launch(command: string, args: readonly string[], cwd: string, env: Node
   return { child: child as ChildProcess, ended, output: () => output };
 }
 
-/** Runs a command that must end well. @returns what it printed */
+/**
+ * Runs a command that must succeed.
+ * @returns what it printed
+ */
 async function run(
   command: string,
   args: readonly string[],
@@ -77,7 +81,7 @@ interface Instruction {
   readonly text: string;
 }
 
-/** The stages of the Dockerfile, each from its FROM on. */
+/** The stages of the Dockerfile, each starting with its FROM. */
 function stagesOf(text: string): Instruction[][] {
   const lines = text
     .replace(/^#.*\n/gm, '')
@@ -95,7 +99,7 @@ function stagesOf(text: string): Instruction[][] {
   return stages;
 }
 
-/** The folders that the image has, in the folder of this test. */
+/** Replaces folders of the image with folders of this test. */
 function here(text: string): string {
   return text.replace(
     /(^|[\s"'=])\/(src|packed|app|data)\b/g,
@@ -103,7 +107,7 @@ function here(text: string): string {
   );
 }
 
-/** What `COPY . .` takes: all that is not in .dockerignore. */
+/** Copies what `COPY . .` copies: everything that is not in .dockerignore. */
 function copyCheckout(to: string): void {
   const ignored = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n').filter(Boolean);
   const anywhere = new Set(ignored.filter((line) => line.startsWith('**/')).map((line) => line.slice(3)));
@@ -155,7 +159,7 @@ describe('the container', () => {
         [...here(textOf('ENV')).matchAll(/(\w+)=(\S+)/g)].map(([, name, value]) => [name!, value!]),
       );
       expect(settings).toEqual({ QUIVER_HOST: '0.0.0.0', QUIVER_DATA: at('data') });
-      // Not beyond this machine, and on a port that is free.
+      // Only on this machine, and on a free port.
       const env = { ...settings, QUIVER_HOST: '127.0.0.1', QUIVER_PORT: '0', QUIVER_WORKERS: '1' };
       const server = launch(program, args, '/', env);
       onTestFinished(() => void server.child.kill('SIGKILL'));
@@ -183,12 +187,12 @@ describe('the packages', () => {
   let installed: string;
   beforeAll(async () => {
     installed = at('installed');
-    // As the workflows do it, with the packages that the container's steps have made.
+    // As in the workflows, with the packages made by the container's steps.
     const script = join(at('src'), 'scripts', 'install-packed.mjs');
     await run(process.execPath, [script, installed, '--packed', at('packed')], at('src'));
   }, STEP_MS);
 
-  /** Compiles a test of a new user in the installed folder, strictly. */
+  /** Compiles a new user's test in the installed folder, in strict mode. */
   async function compile(name: string, ...more: string[]): Promise<void> {
     const source = fileURLToPath(new URL(`./${name}.ts.txt`, import.meta.url));
     cpSync(source, join(installed, `${name}.test.ts`));
@@ -260,7 +264,7 @@ describe('the packages', () => {
   });
 
   test('MSW hands calls to Adobe to a sandbox', { timeout: STEP_MS }, async () => {
-    // MSW 3 asks for Node 22.
+    // MSW 3 needs Node 22.
     const msw = Number(process.versions.node.split('.')[0]) < 22 ? 'msw@2.15.0' : 'msw@3.0.5';
     await run(
       'npm',
@@ -311,7 +315,7 @@ test('the command of a checkout works once it is set up', { timeout: STEP_MS }, 
   );
 });
 
-// Bun's compiler makes it; the machine of a user needs neither Bun nor Node.
+// Bun's compiler makes it; a user's machine needs neither Bun nor Node.
 test('the executable does the same without Node', { timeout: STEP_MS }, async () => {
   await run('npm', ['run', 'build:executable'], at('src'));
   const alone = at('alone');

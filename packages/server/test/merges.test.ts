@@ -1,4 +1,4 @@
-/** The merge trail and what undoes a merge (contract section 20). */
+/** The merge trail, and undoing a merge (contract section 20). */
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, type Json, openInProcess } from './in-process.ts';
@@ -30,7 +30,7 @@ const valuesOf = async (path: string): Promise<Record<string, string> | number> 
 };
 const feed = async () => (await ask('GET', '/demo/target/changes?limit=1000')).json.changes as Json[];
 
-/** A device with attributes of its own becomes that of a person. */
+/** A device with attributes is linked to a person. */
 async function merge(): Promise<string> {
   await quiver.visit({ tntId: 'device' }, { country: 'france', size: 'L', color: 'red' });
   await quiver.visit({ thirdPartyId: 'p', tntId: 'other' }, { country: 'spain' });
@@ -105,7 +105,7 @@ test('a profile with several ids and a person of its own gets them all back', as
   for (const path of ['b', 'thirdPartyId/q']) expect(await valuesOf(path)).toEqual({ tier: '1' });
   const view = await ask('GET', '/demo/target/profiles?id=a&kind=tntId');
   expect(view.json.ids.map((one: Json) => one.id).sort()).toEqual([ecid, 'a']);
-  // They may become one again.
+  // They may be merged again.
   await quiver.visit({ thirdPartyId: 'q', tntId: 'a' });
   expect(await merges('thirdPartyId=q')).toHaveLength(2);
   expect(await valuesOf('a')).toEqual({ plan: 'gold', tier: '1' });
@@ -113,7 +113,7 @@ test('a profile with several ids and a person of its own gets them all back', as
 
 test('what cannot be undone is a 409 that names why, and nothing changes', async () => {
   const id = await merge();
-  // Another person takes the device.
+  // Another person takes over the device.
   await quiver.visit({ thirdPartyId: 'someone', tntId: 'device' }, { country: 'italy' });
   const before = (await feed()).length;
   const moved = await ask('POST', `${PATH}/${id}/unmerge`);

@@ -1,4 +1,7 @@
-/** What is counted, and what is not (contract section 10); the names seen; what the server says of itself. */
+/**
+ * What is counted and what is not (contract section 10); the names seen; the server's own
+ * description.
+ */
 
 import pino from 'pino';
 import { Registry } from 'prom-client';
@@ -22,7 +25,7 @@ afterEach(() => quiver.close());
 
 const admin = (path: string, client = 'demo') => quiver.ask('GET', `/${client}/target/${path}`, ADMIN);
 
-/** The one day of today: mbox calls, and the calls of the profile APIs. */
+/** The counts of today: mbox calls, and calls of the profile APIs. */
 async function today(client = 'demo'): Promise<{ mboxCalls: number; profileApiCalls: object }> {
   const { json } = await admin('usage?from=2026-08-18&to=2026-08-18', client);
   const [{ day, placeholderIds, ...counts }] = json.days;

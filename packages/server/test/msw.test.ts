@@ -1,4 +1,7 @@
-/** `quiver-server/msw`: calls to Adobe's hosts reach a sandbox in this process, and nothing leaves it (contract section 13). */
+/**
+ * `quiver-server/msw`: calls to Adobe's hosts reach a sandbox in this process, and nothing leaves
+ * it (contract section 13).
+ */
 
 import dns from 'node:dns';
 import https from 'node:https';
@@ -13,7 +16,8 @@ import { startSandbox } from '../src/sandbox/start-sandbox.ts';
 import { targetHandlersOf } from '../src/sandbox/target-handlers.ts';
 import type { Json } from './in-process.ts';
 
-// MSW 3 asks for Node 22, which has this. The server supports Node 20.19, on which these tests run too.
+// MSW 3 needs Node 22, which has this. The server supports Node 20.19, on which these tests run
+// too.
 Promise.withResolvers ??= function withResolvers<T>(this: PromiseConstructor) {
   let resolve!: (value: T | PromiseLike<T>) => void;
   let reject!: (reason?: unknown) => void;
@@ -25,14 +29,20 @@ Promise.withResolvers ??= function withResolvers<T>(this: PromiseConstructor) {
 
 const require = createRequire(import.meta.url);
 
-/** The SDK keeps the `fetch` that it finds when it is loaded, which MSW 2 replaces and MSW 3 does not: here it is loaded anew. */
+/**
+ * The SDK keeps the `fetch` that it finds when it is loaded, which MSW 2 replaces and MSW 3 does
+ * not, so it is loaded again here.
+ */
 function loadSdk(): Json {
   const path = require.resolve('@adobe/target-nodejs-sdk');
   delete require.cache[path];
   return require(path);
 }
 
-/** Names that were looked up, and addresses that a packet was sent to: below everything that an interceptor replaces. */
+/**
+ * Names that were looked up and addresses that packets were sent to, observed below everything that
+ * an interceptor replaces.
+ */
 const left: string[] = [];
 let stopRecording: () => void;
 
@@ -71,7 +81,10 @@ test('the record of packets sees what leaves', async () => {
 const { setupServer: setupServer3 } = await import('msw/node');
 const { setupServer: setupServer2 } = await import('msw-2/node');
 
-/** Starts to intercept. @returns ends that */
+/**
+ * Starts to intercept.
+ * @returns a function that stops it
+ */
 type Intercept = (quiver: RunningSandbox) => () => void;
 
 const withMsw3: Intercept = (quiver) => {

@@ -1,6 +1,7 @@
 /**
- * Adobe's Node SDK, unmodified, as it comes from the registry (contract section 12): it knows nothing of Quiver but a host name.
- * Every connection that this process opens is noted, for in the default configuration no visitor may be sent elsewhere.
+ * Adobe's unmodified Node SDK from the registry (contract section 12); it knows only a host name of
+ * Quiver. Every connection of this process is recorded, because in the default configuration no
+ * visitor may be sent elsewhere.
  */
 
 import { createRequire } from 'node:module';
@@ -16,9 +17,9 @@ const TargetClient: Json = createRequire(import.meta.url)('@adobe/target-nodejs-
 let quiver: InProcess;
 let listener: Listener;
 let host: string;
-/** The hosts that the SDK asked for, as it wrote them. */
+/** The hosts that the SDK requested, as it wrote them. */
 let asked: string[];
-/** Where this process connected to. */
+/** The addresses that this process connected to. */
 let connected: string[];
 const connect = net.Socket.prototype.connect;
 
@@ -44,7 +45,7 @@ async function start(overrides: Partial<ServeConfig> = {}): Promise<void> {
   host = `127.0.0.1:${listener.port}`;
 }
 
-/** The SDK as its documentation sets it up for a host of one's own. */
+/** The SDK, configured for one's own host as in its documentation. */
 function sdk(options: object = {}): Json {
   return TargetClient.create({
     client: 'demo',

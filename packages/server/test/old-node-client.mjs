@@ -1,11 +1,11 @@
 /**
- * Runs Adobe's deprecated `@adobe/target-node-client` as it comes from the registry. It has its host name
- * and port built in; only the connection is led elsewhere, below TLS, so the certificate must be good for
- * the name that it asks for.
+ * Runs Adobe's deprecated `@adobe/target-node-client` from the registry. Its host name and port are
+ * built in; only the connection is redirected, below TLS, so the certificate must be valid for the
+ * requested name.
  *
  *   node old-node-client.mjs <port> <tntId>
  *
- * Prints a JSON object: the hosts that it asked for, and what the package returned.
+ * Prints a JSON object: the requested hosts, and what the package returned.
  */
 
 import { createRequire } from 'node:module';

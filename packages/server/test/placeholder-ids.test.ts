@@ -1,4 +1,7 @@
-/** Placeholder ids: counted and logged in every channel, refused where the client wants it (contract section 3). */
+/**
+ * Placeholder ids: counted and logged in every channel, and refused if the client wants that
+ * (contract section 3).
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, openInProcess } from './in-process.ts';

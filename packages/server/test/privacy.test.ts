@@ -1,4 +1,7 @@
-/** Access, erasure and suppression (contract section 22): who is erased comes back by none of the ways in. */
+/**
+ * Access, erasure and suppression (contract section 22): an erased person does not come back
+ * through any channel.
+ */
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -146,7 +149,7 @@ describe('who is erased', () => {
     const rows = await batch('v2', 'batch=thirdPartyId,plan\ncrm-1,new\ncrm-3,new\ncrm-1,\n');
     expect(rows).toMatchObject({ consumed: 3, successful: 1, failed: 0, notFound: 0 });
     await batch('v2', `batch=pcId,plan\n${tntId}.28_20,new\n`);
-    // A row that cannot be applied anyway must not bring the id into the list of failures.
+    // A row that fails anyway must not add the id to the list of failures.
     const failed = await batch('v2', `batch=thirdPartyId,plan\ncrm-1,%zz\ncrm-3,%zz\n`);
     const { json } = await ask('GET', `/demo/target/batches/${failed.id}/failures`);
     expect(json.failures.map(({ id }: Json) => id)).toEqual(['crm-3']);
@@ -190,7 +193,7 @@ test('failed rows, files of batches and access requests lose the person', async 
   expect(json.failures.map(({ id }: Json) => id)).toEqual(['other']);
   expect((await ask('GET', file)).text).not.toContain(tntId);
   const after = await ask('GET', `${PATH}/${access.id}`);
-  // It was for another id of the person.
+  // The request named another id of the person.
   expect(after.text).not.toContain('crm-1');
   expect((await ask('GET', access.results[0].file)).status).toBe(404);
 });
@@ -261,7 +264,7 @@ test('who was erased after a backup is left out when it is restored, and stays s
   await backUp(config, join(folder, 'backup'));
   await before.suppressions.decide('demo', [person], true, moment.now);
   await before.stores.close();
-  // What `quiver restore` does with the copy of the backup before it takes the place of the data folder.
+  // What `quiver restore` does with the copy before it becomes the data folder.
   const restored = join(folder, 'backup');
   expect(await keepSuppressed(config, config.dataDir, restored)).toBe(1);
   const after = await opened(restored);

@@ -1,4 +1,4 @@
-/** Profiles as administrators look at them and mend them. */
+/** Profiles as administrators view and change them. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, openInProcess } from './in-process.ts';

@@ -1,4 +1,7 @@
-/** `quiver record` and `quiver replay`, with a second Quiver as the server that answers (contract section 13). */
+/**
+ * `quiver record` and `quiver replay`, with a second Quiver as the server that answers (contract
+ * section 13).
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -154,7 +157,8 @@ test('a recording whose answers differ is told line by line, with exit code 1', 
   expect(text).toContain('crm-4711');
   expect(text).not.toContain('a-profile-token-of-the-shop');
   const lines = text.trim().split('\n');
-  // The other server knows somebody whom Quiver does not, has changed after the fact, and takes every update.
+  // The other server knows somebody whom Quiver does not, has changed after the fact, and takes
+  // every update.
   const known = JSON.parse(lines[2]!);
   const update = JSON.parse(lines[3]!);
   lines[2] = JSON.stringify({ ...known, status: 200, reply: '{"profileAttributes":{"late":{"value":"1"}}}' });

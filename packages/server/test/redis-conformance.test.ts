@@ -1,4 +1,7 @@
-/** The engine on a Redis Cluster keeps the storage contracts, on a real cluster of six nodes; each test under a prefix of its own. */
+/**
+ * The engine on a Redis Cluster keeps the storage contracts, on a real cluster of six nodes; each
+ * test under a prefix of its own.
+ */
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';

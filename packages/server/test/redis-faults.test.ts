@@ -1,6 +1,7 @@
 /**
- * What a failing Redis Cluster may cost: never anything that was acknowledged, and nothing is done twice. Two handles, as of two processes, write
- * without a pause while one node is killed, held up, frozen and woken, or restarted.
+ * What a failing Redis Cluster may cost: never anything that was acknowledged, and nothing is done
+ * twice. Two handles, as of two processes, write without a pause while one node is killed, held up,
+ * frozen and woken, or restarted.
  *
  * `QUIVER_FAULT_ROUNDS=10` has each fault ten times; once by default.
  */
@@ -118,7 +119,10 @@ interface Seen {
   slowestMs: number;
 }
 
-/** Writes and reads while the fault takes its course, then compares all that was acknowledged with what is there. */
+/**
+ * Writes and reads while the fault takes its course, then compares all that was acknowledged with
+ * what is there.
+ */
 async function underLoad(cluster: RedisNodes, replicas: number, fault: () => Promise<void>): Promise<Seen> {
   const prefix = `faults-${randomBytes(6).toString('hex')}`;
   const seeds = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }));
@@ -173,7 +177,10 @@ class Load {
     return this.#handles[Math.floor(Math.random() * this.#handles.length)]!;
   }
 
-  /** One number after the other into one attribute; whatever puts an old one back has been done twice. */
+  /**
+   * One number after the other into one attribute; whatever puts an old one back has been done
+   * twice.
+   */
   async #count(index: number): Promise<void> {
     const counter = this.#counters[index]!;
     while (!this.#isStopped) {
@@ -232,7 +239,10 @@ class Load {
     });
   }
 
-  /** Whether it was acknowledged; an error that says that it was not, or that nobody knows, is no loss. */
+  /**
+   * Whether it was acknowledged; an error that says that it was not, or that nobody knows, is no
+   * loss.
+   */
   async #try(work: () => Promise<unknown>): Promise<boolean> {
     const began = performance.now();
     try {
@@ -254,7 +264,10 @@ class Load {
     return Number((found && attributesIn(found.attributes).find(({ name }) => name === 'n')?.value) ?? 0);
   }
 
-  /** The person that a device was linked to. A cluster that is whole again answers; one that lost the end of a merge may hold the profile shut. */
+  /**
+   * The person that a device was linked to. A cluster that is whole again answers; one that lost
+   * the end of a merge may hold the profile shut.
+   */
   async #ownerOf(device: string): Promise<string> {
     try {
       const linked = await this.#handles[0]!.profiles.findLinked('demo', tnt(device), Date.now(), 1);

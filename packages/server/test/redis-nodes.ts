@@ -1,4 +1,7 @@
-/** Starts a real Redis Cluster for a test: three masters and three replicas on loopback, append-only file on, in a folder of their own. */
+/**
+ * Starts a real Redis Cluster for a test: three masters and three replicas on loopback, append-only
+ * file on, in a folder of their own.
+ */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** Servers over one Redis Cluster, as processes: what one does is true at the other, and each may die. */
+/**
+ * Servers over one Redis Cluster, as processes: what one does is visible to the other, and each may
+ * die.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -106,7 +109,7 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
       await until('some rows are applied', async () => (await consumed()) > 0, 20_000);
       const atDeath = await consumed();
       await doomed.kill();
-      // What somebody sets after a row was applied must outlive a step that comes again.
+      // What is set after a row was applied must not be overwritten when the step is repeated.
       const first = `thirdPartyId=p0&profile.last=later`;
       await fetch(`${heir.url}/m2/demo/profile/update?${first}`);
       await until('the batch is complete', async () => (await consumed()) === ROWS, 30_000);
@@ -239,7 +242,7 @@ describe.skipIf(!hasRedis)('a Redis Cluster behind TLS and a password', () => {
       'tls-cluster': 'yes',
       'tls-replication': 'yes',
     });
-    // Replicas need it too, when they connect to their masters anew.
+    // Replicas need it too when they reconnect to their masters.
     for (const name of ['masterauth', 'requirepass']) {
       for (const node of cluster.nodes) await node.ask('CONFIG', 'SET', name, 'a word/that:passes@');
     }

@@ -1,4 +1,7 @@
-/** The Requests page of the console in a real browser: of a sandbox, and of a server (contract sections 11 and 13). */
+/**
+ * The Requests page of the console in a real browser, for a sandbox and for a server (contract
+ * sections 11 and 13).
+ */
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -74,7 +77,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
       await page.getByText('No call yet.').waitFor();
       await update("crm-'1", 'black');
       await update('nobody', 'black');
-      // A client that is named for the first time while the page is open.
+      // A client that is first named while the page is open.
       await fetch(`${quiver.url}/rest/v1/profiles/thirdPartyId/crm-'1?client=acme`);
       await row('acme').waitFor();
       expect(await row("crm-'1").filter({ hasText: 'updated plan' }).count()).toBe(1);

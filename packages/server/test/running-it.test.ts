@@ -1,4 +1,7 @@
-/** Probes, metrics, unexpected errors, the description of the API and its page (contract section 11). */
+/**
+ * Probes, metrics, unexpected errors, the description of the API and its page (contract section
+ * 11).
+ */
 
 import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { Validator } from '@seriousme/openapi-schema-validator';
@@ -75,7 +78,7 @@ describe('the API description', () => {
     const verdict = await new Validator().validate(structuredClone(json));
     expect(verdict.errors ?? []).toEqual([]);
     expect(verdict.valid).toBe(true);
-    // The validator notices: a response needs a description.
+    // The validator notices it: a response needs a description.
     delete json.paths['/healthz'].get.responses['200'].description;
     expect((await new Validator().validate(json)).valid).toBe(false);
   });
@@ -147,7 +150,7 @@ describe('the API description', () => {
   });
 });
 
-/** The example that was given to a schema itself. */
+/** The example of a schema itself. */
 function exampleOf(schema: Json): unknown {
   const registry = new OpenAPIRegistry();
   registry.registerPath({

@@ -1,4 +1,4 @@
-/** The sandbox as others meet it: Adobe's SDK with nothing changed, and the command line (contract section 13). */
+/** The sandbox in use: Adobe's unmodified SDK, and the command line (contract section 13). */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -57,7 +57,7 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
 });
 
-/** Starts a command on Node, and gives what it prints. */
+/** Starts a command on Node, and returns what it prints. */
 function start(args: readonly string[], env: Readonly<Record<string, string>>) {
   const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } });
   running.push(child);

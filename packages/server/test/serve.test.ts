@@ -42,7 +42,7 @@ const isAlive = (pid: number) => {
   }
 };
 
-/** A raw connection: what is written to it, and all that came back so far. */
+/** A raw connection: sends data, and collects what is received. */
 async function rawConnection(url: string): Promise<{ socket: Socket; received: () => string }> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -127,7 +127,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
       runtime,
     });
     other.close();
-    // Looked at first: nothing was made for a server that could not be.
+    // Checked first, so nothing was created for a server that cannot start.
     expect(existsSync(join(folder, 'busy'))).toBe(false);
     expect(ended).toMatchObject({ code: 1, stdout: '' });
     expect(ended.stderr).toBe(
@@ -148,7 +148,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     const quiver = await start({ runtime, flags: ['--workers', '3'] });
     expect(await quiver.workers()).toHaveLength(3);
     for (let at = 0; at < 30; at += 1) {
-      // A connection each, so that the workers share the load.
+      // Separate connections, so that the workers share the load.
       await fetch(`${quiver.url}/healthz`, { headers: { connection: 'close' } });
     }
     const seen = async () => {
@@ -228,7 +228,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     await vi.waitFor(() => expect(workers.filter(isAlive)).toEqual([]), { timeout: 10_000, interval: 50 });
   });
 
-  // The one thing here that Node cannot make by itself is a certificate.
+  // Node cannot create a certificate by itself.
   test.skipIf(spawnSync('openssl', ['version']).error)(
     'serves https from PEM files (needs openssl)',
     async () => {
@@ -285,7 +285,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
   });
 
   const sharedServers = new Map<RuntimeName, Promise<Quiver>>();
-  /** One server for the tests that only ask it something. */
+  /** One server for the tests that only read from it. */
   async function shared(name: RuntimeName): Promise<Quiver> {
     const running = sharedServers.get(name) ?? startQuiver({ runtime: name, flags: ['--workers', '1'] });
     sharedServers.set(name, running);
@@ -378,7 +378,7 @@ describe('the command line', () => {
   });
 });
 
-/** A certificate for localhost that signs itself. */
+/** A self-signed certificate for localhost. */
 async function certificate(): Promise<{ cert: string; key: string }> {
   const cert = join(folder, 'cert.pem');
   const key = join(folder, 'key.pem');

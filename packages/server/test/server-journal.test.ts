@@ -20,7 +20,7 @@ afterEach(async () => {
 const ask = (path: string, init: RequestInit = {}) =>
   fetch(`${quiver!.url}${path}`, { ...init, headers: { authorization: `Bearer ${quiver!.adminToken}` } });
 
-/** A call on a connection of its own, so that the workers share them. */
+/** A call on a separate connection, so that the workers share them. */
 const call = (name: string) =>
   fetch(`${quiver!.url}/rest/v1/delivery?client=demo&sessionId=${name}&mbox3rdPartyId=${name}`, {
     method: 'POST',
@@ -44,13 +44,13 @@ test.each(['bun', 'node'] as const)('on %s it has the calls of all workers', asy
     'fetch',
   ]);
   expect(requests.at(-1)).toMatchObject({ status: 404, reason: expect.stringContaining('No profile found') });
-  // Numbers tell the workers apart.
+  // The number of a call identifies its worker.
   expect(new Set(requests.map(({ id }: { id: number }) => id % 64)).size).toBe(2);
   expect(await (await ask('/requests/count?id=crm-7')).json()).toEqual({ count: 1 });
   const server = await (await ask('/demo/target/server')).json();
   expect(server).toMatchObject({ requests: '/requests', sandbox: false });
 
-  // Its calls are gone, those of the others are there.
+  // Its calls are gone; those of the others are kept.
   const [victim] = await quiver.workers();
   process.kill(victim!, 'SIGKILL');
   await until('both serve again', async () => (await quiver!.workers()).length === 2);

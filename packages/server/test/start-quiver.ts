@@ -1,4 +1,4 @@
-/** Starts Quiver for a test as a person would: its command line, a free port, a fresh data folder. */
+/** Starts Quiver for a test as a person would: the command line, a free port, a new data folder. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -18,12 +18,12 @@ const START_TIMEOUT_MS = 120_000;
 export interface QuiverOptions {
   /** Bun by default. */
   readonly runtime?: RuntimeName;
-  /** Beside `--port 0` and `--data`; a flag given here wins. */
+  /** Flags besides `--port 0` and `--data`; a flag given here wins. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** The data folder, kept afterwards; a fresh one, removed at the end, by default. */
+  /** The data folder, which is kept afterwards; by default a new one, removed at the end. */
   readonly dataDir?: string;
-  /** The user that it runs as; the same as this process by default, and only root can choose another. */
+  /** The user that it runs as, by default the one of this process; only root can choose another. */
   readonly uid?: number;
 }
 
@@ -41,9 +41,9 @@ export interface Quiver {
   /** What it has printed so far. */
   stdout(): string;
   stderr(): string;
-  /** The process ids of the workers that serve. */
+  /** The process ids of the serving workers. */
   workers(): Promise<number[]>;
-  /** The process id of the worker in the background. */
+  /** The process id of the background worker. */
   background(): Promise<number>;
   readonly ended: Promise<Ended>;
   /** SIGTERM; returns how it ended. Removes the data folder if it was made here. */
@@ -64,7 +64,7 @@ export async function runQuiver(
 /**
  * Starts `quiver serve` and waits until it serves.
  *
- * @throws Error with all it printed when it ends before
+ * @throws Error with everything it printed when it ends before
  */
 export async function startQuiver(options: QuiverOptions = {}): Promise<Quiver> {
   const { runtime = 'bun', flags = [], env = {} } = options;
@@ -114,7 +114,7 @@ interface Running {
   readonly ended: Promise<Ended>;
   stdout(): string;
   stderr(): string;
-  /** Calls the listener whenever something was printed. */
+  /** Calls the listener whenever something is printed. */
   onOutput(listener: () => void): void;
 }
 
@@ -159,7 +159,7 @@ async function bannerUrl(running: Running): Promise<string> {
     const fail = (why: string) => reject(new Error(`Quiver ${why}:\n${running.stdout()}${running.stderr()}`));
     const timer = setTimeout(() => fail('did not serve in time'), START_TIMEOUT_MS);
     const look = () => {
-      // The last line of the banner is out when the line after the URL is.
+      // The rest of the banner is printed when the line after the URL is.
       const url = /^API +(\S+)\n(?:.*\n)*Store/m.exec(running.stdout())?.[1];
       if (url === undefined) return;
       clearTimeout(timer);
@@ -174,13 +174,13 @@ async function bannerUrl(running: Running): Promise<string> {
   });
 }
 
-/** The children of a process, as the kernel lists them. */
+/** The children of a process. */
 async function childrenOf(pid: number): Promise<number[]> {
   const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   return list.split(' ').filter(Boolean).map(Number);
 }
 
-/** The workers of a role, which stands on their command lines. */
+/** The workers of a role, which is in their command lines. */
 async function workersOf(pid: number, role: string): Promise<number[]> {
   const found: number[] = [];
   for (const child of await childrenOf(pid)) {
@@ -195,7 +195,7 @@ async function killAll(pid: number): Promise<void> {
     try {
       process.kill(one, 'SIGKILL');
     } catch {
-      // It has ended by itself.
+      // It has ended already.
     }
   }
 }

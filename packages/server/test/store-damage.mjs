@@ -1,10 +1,13 @@
 /**
- * Makes a store, spoils a copy of it, reads the copy; the tests and the torture of damage run it as a process of its own, because a
- * file that is spoiled may end whoever reads it. Runs on Bun from the sources and on Node from the built files.
+ * Creates a store, damages a copy of it, and reads the copy. The tests and the torture of damage
+ * run it as a separate process, because a damaged file may end the process that reads it. Runs on
+ * Bun from the sources and on Node from the built files.
  *
- *   store-damage.mjs make FOLDER            a store with small, large, linked and removed profiles, part of it merged
- *   store-damage.mjs read FOLDER [unchecked]  checks it and reads everybody; one JSON line:
- *                                           { damage, wrong, lost, refused, right }
+ *   store-damage.mjs make FOLDER
+ *     a store with small, large, linked and removed profiles, part of it merged
+ *   store-damage.mjs read FOLDER [unchecked]
+ *     checks it and reads every profile; prints one JSON line:
+ *     { damage, wrong, lost, refused, right }
  */
 import { createHash } from 'node:crypto';
 
@@ -90,5 +93,5 @@ function isRight(n, attributes) {
 
 if (mode === 'make') await make();
 else process.stdout.write(`${JSON.stringify(await read())}\n`);
-// Whatever is spoiled may also keep the engine from closing.
+// The damage may also keep the engine from closing.
 process.exit(0);

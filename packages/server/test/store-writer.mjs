@@ -1,19 +1,25 @@
 /**
- * A process that writes to an embedded store and says on stdout what was acknowledged, one line each; the tests kill it, fill its
- * disk, or let two of them loose on one profile. Runs on Bun from the sources and on Node from the built files.
+ * A process that writes to an embedded store and prints what was acknowledged, one line each. The
+ * tests kill it, fill its disk, or let two of them write to one profile. Runs on Bun from the
+ * sources and on Node from the built files.
  *
- *   store-writer.mjs FOLDER pairs NAME LANES   every lane updates a profile of its own, two attributes at once, for ever: `NAME-lane n`
- *   store-writer.mjs FOLDER one NAME COUNT     COUNT attributes named NAME-n into the one person, linking devices meanwhile
- *   store-writer.mjs FOLDER fill NAME LANES    as pairs, large values, every time a new profile; a refusal is told as `! code`, and it
- *                                              goes on
- *   store-writer.mjs FOLDER once NAME VALUE    one update of the profile NAME: its attribute `value` is VALUE
- *   store-writer.mjs FOLDER settled NAME VALUE as once, and then everything is merged and cleaned
+ *   store-writer.mjs FOLDER pairs NAME LANES
+ *     every lane updates its own profile, two attributes at once, for ever; prints `NAME-lane n`
+ *   store-writer.mjs FOLDER one NAME COUNT
+ *     sets COUNT attributes named NAME-n of one person, while linking devices
+ *   store-writer.mjs FOLDER fill NAME LANES
+ *     as pairs, but large values and a new profile each time; prints a refusal as `! code` and
+ *     continues
+ *   store-writer.mjs FOLDER once NAME VALUE
+ *     one update of the profile NAME: its attribute `value` is VALUE
+ *   store-writer.mjs FOLDER settled NAME VALUE
+ *     as once, and then everything is merged and cleaned
  */
 const [, , folder, mode, name, amount] = process.argv;
 const [root, ending] = process.versions.bun ? ['../src', 'ts'] : ['../dist', 'js'];
 const { openLmdbStores } = await import(`${root}/storage/lmdb/open-lmdb-stores.${ending}`);
 
-// When the disk is full the engine also rejects a promise that nobody holds.
+// When the disk is full, the engine also rejects a promise that nobody holds.
 process.on('unhandledRejection', () => {});
 
 const store = await openLmdbStores({ path: folder });
@@ -62,7 +68,7 @@ if (mode === 'once' || mode === 'settled') {
     moment(),
     true,
   );
-  // The second look sees that nothing more has come.
+  // The second look verifies that nothing more has come.
   for (let look = 0; mode === 'settled' && look < 3; look += 1) while (await store.chores.steps.upkeep());
   await store.close();
 } else if (mode === 'one') {

@@ -1,4 +1,7 @@
-/** `checking: strict`: a 400 wherever the description of Adobe's Delivery API has a rule (contract section 7). */
+/**
+ * `checking: strict`: a 400 wherever the description of Adobe's Delivery API has a rule (contract
+ * section 7).
+ */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, openInProcess } from './in-process.ts';
@@ -11,7 +14,7 @@ const inMbox = (details: object) => ({ context: web, execute: { mboxes: [{ ...mb
 const notifying = (changes: object) => ({ context: web, notifications: [{ ...notification, ...changes }] });
 const BOX = 'execute.mboxes[0]';
 
-/** What a client of Adobe's may send, and would be answered with a 400. */
+/** What a client of Adobe might send, and would be answered with a 400. */
 const REFUSED: [string, object, string][] = [
   [
     'an mbox without index',

@@ -1,6 +1,6 @@
 /**
- * A process that holds the writer lock of the store and was stopped: whoever would open the store to write is told so and ends, for
- * the engine would wait for ever. On both runtimes.
+ * A stopped process holds the writer lock of the store: whoever wants to open the store for writing
+ * is told so and ends, because the engine would wait for ever. On both runtimes.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -39,7 +39,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-// Who holds the lock can be found out there alone.
+// Only there can the holder be determined.
 describe.runIf(process.platform === 'linux').each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
   const line = () =>
     new RegExp(

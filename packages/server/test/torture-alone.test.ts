@@ -1,4 +1,4 @@
-/** The short form of the tortures that compare times, and so want the machine to themselves. */
+/** The short form of tortures that compare times, so nothing may run beside them. */
 
 import { describe, test } from 'vitest';
 import { expectMet } from './tortures.ts';

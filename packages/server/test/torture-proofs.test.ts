@@ -1,4 +1,4 @@
-/** Proof that the quick tortures notice what was spoiled for them. */
+/** Proof that the quick tortures notice their sabotages. */
 
 import { describe, test } from 'vitest';
 import { expectNoticed } from './tortures.ts';

@@ -1,10 +1,12 @@
-/** The short form of every torture (`npm run torture`); its proofs are in `torture-proofs.test.ts`. */
+/**
+ * The short form of every torture (`npm run torture`); its proofs are in `torture-proofs.test.ts`.
+ */
 
 import { describe, test } from 'vitest';
 import { expectMet } from './tortures.ts';
 
-// Bulk killed at random points is a test of its own: batch-crash.test.ts. What compares response
-// times wants the machine to itself: torture-alone.test.ts.
+// Killing bulk updates is a separate test: batch-crash.test.ts. Tortures that compare response
+// times are in torture-alone.test.ts.
 describe('in short', { timeout: 240_000 }, () => {
   test.each([
     'redis-nodes',

@@ -1,4 +1,4 @@
-/** Runs a torture as a command of its own, as `npm run torture` does. */
+/** Runs a torture as a separate command, like `npm run torture`. */
 
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
@@ -23,7 +23,7 @@ export async function expectMet(name: string): Promise<void> {
   expect(code).toBe(0);
 }
 
-/** Runs a torture on a server that was spoiled in one way, which it must notice. */
+/** Runs a torture on a server with one sabotage, which it must notice. */
 export async function expectNoticed(name: string, sabotage: string): Promise<void> {
   const { code, stdout } = await torture('--sabotage', sabotage, name);
   expect(stdout).toMatch(/^ {3}MISSED/m);

@@ -1,4 +1,4 @@
-/** The debug token, and the trace of a visit that it opens (contract sections 7 and 9). */
+/** The debug token, and the trace of a visit that it allows (contract sections 7 and 9). */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, type Json, openInProcess } from './in-process.ts';
@@ -44,7 +44,7 @@ test('with the debug token the profile is shown before and after', async () => {
       },
     },
   });
-  // SDKs drop members of the reply itself.
+  // SDKs drop unknown members of the reply itself.
   expect(first.execute).toEqual({
     pageLoad: { trace: first.trace },
     mboxes: [{ index: 0, name: 'home', options: [], trace: first.trace }],

@@ -1,4 +1,4 @@
-/** Waits for a condition; what it throws counts as not yet. */
+/** Waits for a condition; an error counts as not yet. */
 export async function until(what: string, isSo: () => Promise<boolean>, timeout = 30_000): Promise<void> {
   const end = Date.now() + timeout;
   for (;;) {

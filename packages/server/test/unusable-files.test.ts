@@ -1,6 +1,6 @@
 /**
- * Files of the embedded store that cannot be used as they must be: one clear line from every command, and the doctor takes no healthy
- * store for a damaged one. On both runtimes.
+ * Unusable files of the embedded store: every command prints one clear line, and the doctor does
+ * not take an intact store for a damaged one. On both runtimes.
  */
 
 import { spawn } from 'node:child_process';
@@ -14,7 +14,7 @@ import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import { type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
 
 const IS_ROOT = process.getuid?.() === 0;
-/** Root may write everything, so the tests go on as nobody. */
+/** Root may write everything, so the tests continue as nobody. */
 const NOBODY = 65_534;
 const uid = IS_ROOT ? NOBODY : undefined;
 const COMMANDS: Readonly<Record<RuntimeName, string>> = {
@@ -149,7 +149,8 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
       );
       expect(code).toBe(1);
       expect(stderr).toMatch(/^quiver: .*quiver doctor --data \S+$/m);
-      // Of pages in the middle only who reads them learns, and the engine then ends the process; once, not again and again.
+      // Damage to pages in the middle is found only by reading them, and the engine then ends the
+      // process; once, not again and again.
       expect((stderr.match(/a worker died/g) ?? []).length).toBeLessThanOrEqual(
         name === BROKEN_PAGES ? 2 : 0,
       );
@@ -170,14 +171,14 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
   });
 });
 
-/** Puts one byte over a range of a file. */
+/** Overwrites a range of a file with one byte. */
 async function overwrite(file: string, at: number, bytes: number, value: number): Promise<void> {
   const handle = await open(file, 'r+');
   await handle.write(Buffer.alloc(bytes, value), 0, bytes, at);
   await handle.close();
 }
 
-/** What in a folder does not belong to the owner of the folder. */
+/** The files in a folder that do not belong to its owner. */
 async function foreignFiles(folder: string): Promise<string[]> {
   const owner = (await stat(folder)).uid;
   const foreign: string[] = [];

@@ -1,4 +1,7 @@
-/** What Quiver notes of a visitor beside what is sent: sessions and category affinity (contract sections 14 and 15). */
+/**
+ * What Quiver records of a visitor besides what is sent: sessions and category affinity (contract
+ * sections 14 and 15).
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, type Json, openInProcess } from './in-process.ts';

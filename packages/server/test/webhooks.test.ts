@@ -24,7 +24,7 @@ let quiver: InProcess;
 let target: Server;
 let url: string;
 let received: Received[];
-/** What the target answers: 204 by default. */
+/** The status that the target answers; 204 by default. */
 let statusOf: (received: Received) => number;
 let secret: string;
 const runners: Rounds[] = [];
@@ -67,7 +67,7 @@ async function makeWebhook(more: object = {}): Promise<Json> {
   secret = answer.json.secret;
   return answer.json;
 }
-/** As the background process of a server runs it, impatient. */
+/** As in the background process of a server, but with short pauses. */
 function deliver(pauses: readonly number[] = [1, 1]): Rounds {
   const runner = webhookRunner({
     ...{ webhooks: quiver.stores.webhooks, feed: quiver.stores.changes, clients: ['demo'], pauses },
@@ -133,7 +133,7 @@ test('changes of a profile come in order, one that fails holds up its own profil
     const numbers = delivered(id).map((one) => Number(one.split('-')[1]));
     expect(numbers).toEqual([...numbers].sort((one, other) => one - other));
   }
-  // The first of a was tried again before its second came.
+  // The first change of a was tried again before its second came.
   expect(received.filter(({ id }) => id === delivered('a')[0])).toHaveLength(4);
 });
 

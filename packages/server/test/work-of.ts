@@ -1,8 +1,11 @@
-/** Counts the work that a piece of code does, so that a test can say how it grows without a clock. Node alone has such counts. */
+/**
+ * Counts the work of a piece of code, so that a test can say how it grows without a clock. Only
+ * Node has such counts.
+ */
 
 import { Session } from 'node:inspector/promises';
 
-/** Functions of the runtime that go over bytes, which no count of JavaScript shows. */
+/** Functions of the runtime that process bytes, which no count of JavaScript includes. */
 const OVER_BYTES = [
   'set',
   'fill',
@@ -16,9 +19,10 @@ const OVER_BYTES = [
 ];
 
 /**
- * How often the blocks of Quiver's code were run, and over how many bytes the runtime's functions went.
+ * How often blocks of Quiver's code were run, plus how many bytes the runtime's functions
+ * processed.
  *
- * @param run is run once, and must not wait
+ * @param run is run once, and must be synchronous
  */
 export async function workOf(run: () => void): Promise<number> {
   const session = new Session();
@@ -38,7 +42,7 @@ export async function workOf(run: () => void): Promise<number> {
   }
 }
 
-/** Wraps the runtime's functions; `total` is over how many bytes they went. */
+/** Wraps the runtime's functions; `total` is the number of bytes they processed. */
 function countBytes(): { readonly total: number; stop(): void } {
   let total = 0;
   const undo: (() => void)[] = [];

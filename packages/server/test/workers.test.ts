@@ -7,7 +7,7 @@ import { startQuiver } from './start-quiver.ts';
 const CONNECTIONS = 8;
 const ROUNDS = 300;
 
-/** A connection of its own, kept open, so that the worker behind it stays the same. */
+/** A kept connection, so that it stays with the same worker. */
 function connection(base: string) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ask = (path: string) =>
@@ -39,7 +39,7 @@ test.each(['bun', 'node'] as const)(
       const stale: string[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
         const writer = connections[round % CONNECTIONS]!;
-        // Readers that have just looked hold a snapshot from before the update.
+        // Readers that have just read hold a snapshot from before the update.
         await Promise.all(connections.map(({ ask }) => ask('/rest/v1/profiles/one')));
         expect(await writer.ask(`/m2/demo/profile/update?mboxPC=one&profile.round=${round}`)).toContain(
           'true',

@@ -1,6 +1,7 @@
 /**
- * A first look at a batch file before it travels. The server's own check counts; this one saves a long
- * way. `console-file-check.test.ts` of the server holds it to refuse the same files and the same rows.
+ * A first look at a batch file before it travels. The server's own check counts; this one saves a
+ * long way. `console-file-check.test.ts` of the server holds it to refuse the same files and the
+ * same rows.
  */
 
 import { columnProblem, isBatchKey } from '../../../server/src/batches/column-name.ts';
@@ -81,7 +82,9 @@ async function readThrough(file: File, isGzip: boolean, check: RowCheck): Promis
   }
 }
 
-/** Bytes as a string with a character for each, so that a cell is decoded only once it is cut out. */
+/**
+ * Bytes as a string with a character for each, so that a cell is decoded only once it is cut out.
+ */
 function byteText(bytes: Uint8Array): string {
   let text = '';
   for (let at = 0; at < bytes.length; at += 8192) {
@@ -168,7 +171,9 @@ class RowCheck {
     if (this.problems.length < SHOWN_PROBLEMS) this.problems.push(`Line ${this.#line}: ${problem}`);
   }
 
-  /** As the server's `row-parser.ts` has it: a row without any value is passed, whatever its id is. */
+  /**
+   * As the server's `row-parser.ts` has it: a row without any value is passed, whatever its id is.
+   */
   #problemOf(cells: readonly string[]): string | undefined {
     if (cells.length > this.columns.length) return 'it has more cells than the header';
     let id = '';

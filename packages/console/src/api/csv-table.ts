@@ -1,8 +1,8 @@
 /**
  * A table as spreadsheets and databases write it (RFC 4180), turned into a batch in the browser.
  *
- * The parser is the one of `quiver import --csv`, in its build for browsers, and the text is written by the
- * server's own module, so that both ways make the same batch of the same table.
+ * The parser is the one of `quiver import --csv`, in its build for browsers, and the text is
+ * written by the server's own module, so that both ways make the same batch of the same table.
  */
 
 import { writeHeader, writeRow } from '../../../server/src/batches/batch-text.ts';

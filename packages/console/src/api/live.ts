@@ -11,7 +11,9 @@ const LABEL = /(\w+)="([^"]*)"/g;
 const NOT_TRAFFIC =
   /^(\/console|\/\{client\}\/target|\/docs|\/openapi|\/metrics|\/healthz|\/readyz|\/requests)/;
 
-/** Requests so far, by upper bound of their latency in seconds; each bound includes those below it. */
+/**
+ * Requests so far, by upper bound of their latency in seconds; each bound includes those below it.
+ */
 export interface Reading {
   readonly at: number;
   readonly buckets: ReadonlyMap<number, number>;
@@ -91,7 +93,10 @@ export function figuresBetween(from: Reading, to: Reading): LiveFigures {
   };
 }
 
-/** Interpolates within the bucket, as Prometheus does; calls beyond the last bound count as that bound. */
+/**
+ * Interpolates within the bucket, as Prometheus does; calls beyond the last bound count as that
+ * bound.
+ */
 function quantile(counts: readonly (readonly [number, number])[], calls: number, share: number) {
   if (calls === 0) return undefined;
   const rank = share * calls;

@@ -1,4 +1,7 @@
-/** What the pages ask of the server. Keys begin with the client, so that a change can renew all that it touches. */
+/**
+ * What the pages ask of the server. Keys begin with the client, so that a change can renew all that
+ * it touches.
+ */
 
 import {
   keepPreviousData,

@@ -6,14 +6,19 @@ export interface Session {
   readonly clients: readonly string[];
   readonly csrfToken: string;
   readonly expiresAt: string;
-  /** Whether the server has said since that it has ended; the page stays, and asks to sign in again. */
+  /**
+   * Whether the server has said since that it has ended; the page stays, and asks to sign in again.
+   */
   readonly hasEnded?: boolean;
 }
 
 export const SESSION_KEY = ['session'] as const;
 const PATH = '/console/session';
 
-/** The session, or the last one when it has ended; null when nobody has signed in, or has signed out. */
+/**
+ * The session, or the last one when it has ended; null when nobody has signed in, or has signed
+ * out.
+ */
 export function useSession(): UseQueryResult<Session | null> {
   return useQuery({
     queryKey: SESSION_KEY,

@@ -70,7 +70,10 @@ const NUMBERS = [
   ],
 ] as const;
 
-/** The settings of a client, each with what it does. A change is saved at once, and holds in every worker. */
+/**
+ * The settings of a client, each with what it does. A change is saved at once, and holds in every
+ * worker.
+ */
 export function ClientSettingsCard({ client, settings }: { client: string; settings: ClientSettings }) {
   return (
     <Card title="Settings">

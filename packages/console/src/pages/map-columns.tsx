@@ -6,7 +6,10 @@ import { type CsvMapping, type CsvTable, mappingProblem } from '../api/csv-table
 import { bytes, count } from '../parts/format.ts';
 import { Facts } from '../parts/page.tsx';
 
-/** Says what the columns of a table are: which one holds the ids, and which attribute each other one sets. */
+/**
+ * Says what the columns of a table are: which one holds the ids, and which attribute each other one
+ * sets.
+ */
 export function MapColumns(props: {
   table: CsvTable;
   use: (mapping: CsvMapping) => void;

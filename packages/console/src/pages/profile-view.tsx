@@ -122,7 +122,10 @@ function LinkedIds({ client, profile }: { client: string; profile: Profile }) {
   );
 }
 
-/** A fetch does not know customer ids, so a profile that was found by one is fetched by another of its ids. */
+/**
+ * A fetch does not know customer ids, so a profile that was found by one is fetched by another of
+ * its ids.
+ */
 function FetchJson({ client, profile }: { client: string; profile: Profile }) {
   const fetchable = [profile, ...profile.ids].flatMap(({ id, kind }) =>
     kind === 'customerId' ? [] : [{ id, kind }],

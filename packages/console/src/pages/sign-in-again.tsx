@@ -2,7 +2,9 @@ import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { useSignOut } from '../api/session.ts';
 import { SignInForm } from './sign-in-form.tsx';
 
-/** Asks to sign in again over a page whose session has ended, so that nothing typed on it is lost. */
+/**
+ * Asks to sign in again over a page whose session has ended, so that nothing typed on it is lost.
+ */
 export function SignInAgain() {
   const signOut = useSignOut();
   return (

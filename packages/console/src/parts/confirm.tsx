@@ -20,7 +20,10 @@ export function ConfirmButton({ quiet = false, ...props }: DialogButtonProps & {
   return <DialogButton {...props} look={quiet ? 'button-quiet button-danger' : 'button-danger'} asks />;
 }
 
-/** A button that asks before it acts, or, where there is nothing to lose (`asks` false), acts at once. */
+/**
+ * A button that asks before it acts, or, where there is nothing to lose (`asks` false), acts at
+ * once.
+ */
 export function DialogButton(props: DialogButtonProps & { look: string; asks: boolean }) {
   const { label, name, title, children, typed, confirm, act, look, asks } = props;
   const [error, setError] = useState<Error>();

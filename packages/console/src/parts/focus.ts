@@ -3,8 +3,8 @@
 import { type RefObject, useEffect } from 'react';
 
 /**
- * Moves the focus to an element when it has been lost: what had it was removed, as a form is once it is
- * saved. It never takes the focus from anything.
+ * Moves the focus to an element when it has been lost: what had it was removed, as a form is once
+ * it is saved. It never takes the focus from anything.
  *
  * @param when what has to change for another look; the element appearing, by default
  */

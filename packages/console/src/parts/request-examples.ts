@@ -116,7 +116,10 @@ function firstId({ ids }: JournalCall): Record<string, string> | undefined {
   return { [found.kind === 'ecid' ? 'marketingCloudVisitorId' : found.kind]: found.value };
 }
 
-/** An id by which the journal of the test finds the call; ids that a sandbox would make anew are none. */
+/**
+ * An id by which the journal of the test finds the call; ids that a sandbox would make anew are
+ * none.
+ */
 function idFilter({ ids, route }: JournalCall): Record<string, string> {
   const found = ids.find(({ kind }) => kind !== 'tntId') ?? (route === 'visit' ? undefined : ids[0]);
   return found ? { [found.kind]: found.value } : {};

@@ -3,7 +3,10 @@ import { QuiverClientError } from 'quiver-client';
 import { createContext, useCallback, useSyncExternalStore } from 'react';
 import { Button } from 'react-aria-components';
 
-/** Whether one banner already says that the server does not answer, so that no part of a page repeats it. */
+/**
+ * Whether one banner already says that the server does not answer, so that no part of a page
+ * repeats it.
+ */
 export const AwayIsSaid = createContext(false);
 
 /** Whether a request got no reply at all. */
@@ -12,8 +15,8 @@ export function isAway(error: unknown): boolean {
 }
 
 /**
- * What is wrong with the page as a whole: the server does not answer, or something that is shown could
- * not be refreshed and may be out of date. Undefined while all is well.
+ * What is wrong with the page as a whole: the server does not answer, or something that is shown
+ * could not be refreshed and may be out of date. Undefined while all is well.
  */
 export function useTrouble(): Error | undefined {
   const cache = useQueryClient().getQueryCache();

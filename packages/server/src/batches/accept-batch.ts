@@ -1,4 +1,7 @@
-/** Takes in an uploaded batch: checked while it streams to disk, queued when it is there (contract section 6). */
+/**
+ * Accepts an uploaded batch: checks it while it is streamed to disk, and queues it when it is
+ * complete (contract section 6).
+ */
 
 import { randomInt } from 'node:crypto';
 import type { SourceIds } from '../domain/customer-attributes.ts';
@@ -14,10 +17,13 @@ import { backslashRecords } from './csv-records.ts';
 import { CustomerFileWriter, type CustomerHeader } from './customer-file.ts';
 import { unpackedFile } from './unpacked-file.ts';
 
-/** An upload that is still trickling in after so many milliseconds is refused; the connection ends silence sooner. */
+/**
+ * An upload that is not complete after this time is refused, in milliseconds; a silent connection
+ * is closed sooner.
+ */
 const MOST_TIME = 300_000;
 
-/** What was written of an accepted file. */
+/** What is known of a stored file. */
 interface Kept {
   readonly rows: number;
   readonly bytes: number;
@@ -31,13 +37,15 @@ export interface AcceptBatchParts {
 }
 
 /**
- * Accepts one upload: when this returns, its file and its place in the queue are on disk.
+ * Accepts one upload. When this returns, its file and its place in the queue are on disk.
  *
- * Memory does not grow with the file: each chunk is checked, written and forgotten before the next is asked for. A packed body is
- * unpacked chunk by chunk too, and what it unpacks to counts.
+ * Memory use does not depend on the size of the file: each chunk is checked, written and dropped
+ * before the next is read. A compressed body is unpacked chunk by chunk too, and its unpacked size
+ * counts.
  *
  * @returns the batch's id: `{client}-{epoch ms}-{8 digits}`
- * @throws QuiverError `bad-request`, `body-too-large`, `insufficient-storage`; then nothing of the file is kept
+ * @throws QuiverError `bad-request`, `body-too-large`, `insufficient-storage`; nothing of the file
+ *   is kept then
  */
 export async function acceptBatch(
   parts: AcceptBatchParts,
@@ -57,11 +65,14 @@ export async function acceptBatch(
 }
 
 /**
- * Accepts a file of customer attributes: as {@link acceptBatch}, with its table converted while it streams to disk.
+ * Accepts a file of customer attributes: as {@link acceptBatch}, but the table is converted while
+ * it is streamed to disk.
  *
- * @param ids what the ids of the source are
- * @param ready called once the file is known to be good, before it is queued; what it throws is thrown
- * @throws QuiverError as {@link acceptBatch}, and `bad-request` when the table or its archive is damaged
+ * @param ids the kind of the source's ids
+ * @param ready called once the file is known to be valid, before it is queued; its error is passed
+ *   on
+ * @throws QuiverError as {@link acceptBatch}, and `bad-request` when the table or its archive is
+ *   damaged
  */
 export async function acceptCustomerFile(
   parts: AcceptBatchParts,
@@ -86,7 +97,7 @@ export async function acceptCustomerFile(
   });
 }
 
-/** Ends an upload that takes too long. */
+/** Aborts an upload that takes too long. */
 async function* inTime(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const latest = performance.now() + MOST_TIME;
   for await (const chunk of chunks) {
@@ -95,7 +106,7 @@ async function* inTime(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   }
 }
 
-/** Ends a table that is larger than a batch may be. */
+/** Aborts a table that is larger than a batch may be. */
 async function* bounded(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const chunk of chunks) {
@@ -107,7 +118,10 @@ async function* bounded(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-/** Keeps a file and queues it. @param end called when all of the file is written */
+/**
+ * Keeps a file and queues it.
+ * @param end called when the whole file is written
+ */
 async function keepBatch(
   parts: AcceptBatchParts,
   what: Pick<AcceptedBatch, 'client' | 'version' | 'source'>,
@@ -126,7 +140,8 @@ async function keepBatch(
       await incoming.keepAs(id);
       await parts.batches.accept({ ...what, id, acceptedAt, rows, bytes });
     } catch (error) {
-      // Of a batch that may be queued the file must stay. Whatever stays without a batch, the sweeper removes.
+      // The file of a batch that may be queued must stay. The sweeper removes files without a
+      // batch.
       const isUnknown = error instanceof QuiverError && error.code === 'unknown';
       if (!isUnknown) await parts.files.remove(id).catch(() => undefined);
       throw error;
@@ -140,8 +155,9 @@ async function keepBatch(
 }
 
 /**
- * Gives the memory of a chunk back at once. Bun takes in what arrives faster than it collects garbage: eight uploads of 45 MB at once
- * took 80 MB without this and 23 MB with it. Node holds a few chunks anyway, and may use their memory again.
+ * Releases the memory of a chunk at once. Bun receives data faster than it collects garbage: eight
+ * simultaneous uploads of 45 MB took 80 MB without this and 23 MB with it. Node keeps a few chunks
+ * and may reuse their memory.
  */
 function free({ buffer, byteLength }: Uint8Array): void {
   if (process.versions.bun === undefined || buffer.byteLength !== byteLength) return;

@@ -1,6 +1,6 @@
 /**
- * Batches for who runs the server: what came, how far it is, why rows failed (contract sections 6
- * and 9).
+ * Batches for the administrator: what was uploaded, its progress, and why rows failed (contract
+ * sections 6 and 9).
  */
 
 import { Readable } from 'node:stream';
@@ -20,7 +20,7 @@ import { failedRecords, readCustomerHeader } from './customer-steps.ts';
 const LATEST = 100;
 const FAILURES_PAGE = 1000;
 
-/** Long because it is the list of its routes, each with its description for `/openapi.json`. */
+/** Long because it lists the routes, each with its description for `/openapi.json`. */
 export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
   const { batches, files, accepted } = parts;
   const shared = {
@@ -57,12 +57,15 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
     const rows = await batches.failures(batch.client, batch.id, Number(from), FAILURES_PAGE);
     return jsonReply({
       failures: rows.map(({ line, id, reason, notFound }) => ({ line, id, reason, notFound })),
-      // Where to go on; absent on the last page.
+      // Where to continue; absent on the last page.
       ...(rows.length === FAILURES_PAGE && { nextLine: rows.at(-1)!.line + 1 }),
     });
   }
 
-  /** The failed rows with their header, exactly as they were sent: a file to fix and send again. */
+  /**
+   * The failed rows with their header, exactly as they were sent, as a file to correct and send
+   * again.
+   */
   async function failuresFile({ client, id, source }: Batch): Promise<Reply> {
     if (source !== undefined) return failedCustomers(client, id);
     const reader = new BatchReader();
@@ -83,7 +86,7 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
     });
   }
 
-  /** The failed rows of a file of customer attributes, as a table to fix and upload again. */
+  /** The failed rows of a file of customer attributes, as a table to correct and upload again. */
   async function failedCustomers(client: string, id: string): Promise<Reply> {
     const header = await readCustomerHeader(files.readFrom(id, 0)).catch((cause: unknown) => {
       throw new QuiverError('not-found', `The file of batch ${id} is kept only while it has failed rows`, {

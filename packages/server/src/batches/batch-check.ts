@@ -1,7 +1,9 @@
 /**
- * Checks a batch while it streams to where it is kept: its size, its beginning, how many rows it has (contract section 6).
+ * Checks a batch while it is streamed to its file: its size, its header, and how many rows it has
+ * (contract section 6).
  *
- * Rows are counted, not read: a row that is wrong fails alone, later. Nothing of the file is kept but its header row.
+ * Rows are counted but not parsed: an invalid row fails later, alone. Only the header row is kept
+ * in memory.
  */
 
 import { QuiverError } from '../errors.ts';
@@ -11,21 +13,24 @@ import { HeaderReader } from './batch-header.ts';
 import { BYTE_ORDER_MARK, isBlank } from './cell-text.ts';
 
 export interface BatchLimits {
-  /** The most bytes, unpacked; 50,000,000 by default. */
+  /** The most bytes after unpacking; 50,000,000 by default. */
   readonly bytes?: number;
-  /** The most rows, the header not counted; 500,000 by default. */
+  /** The most rows without the header; 500,000 by default. */
   readonly rows?: number;
 }
 
-/** What an accepted file is. */
+/** Facts about an accepted file. */
 export interface CheckedBatch {
   readonly header: BatchHeader;
   readonly bytes: number;
-  /** Failing and skipped rows too; blank lines and the header not. The reader finds as many. */
+  /**
+   * Includes failing and skipped rows, but not blank lines or the header. The reader finds the same
+   * number.
+   */
   readonly rows: number;
 }
 
-/** Is fed the file chunk by chunk; chunks are not kept. */
+/** Receives the file chunk by chunk and does not keep the chunks. */
 export class BatchCheck {
   readonly #beginning = new HeaderReader();
   readonly #maxBytes: number;
@@ -35,7 +40,7 @@ export class BatchCheck {
   #rows = 0;
   #line = 0;
   #lineHasText = false;
-  /** Whether nothing but byte-order marks has come of the line so far, and how many bytes of them. */
+  /** Whether the line consists only of byte-order marks so far, and of how many bytes. */
   #isInMarks = true;
   #markBytes = 0;
 
@@ -45,10 +50,10 @@ export class BatchCheck {
   }
 
   /**
-   * Takes the next bytes of the file.
+   * Receives the next bytes of the file.
    *
-   * @throws QuiverError `bad-request` when the file is no batch, `body-too-large` as soon as it passes a limit; the file is then
-   *   refused, and the check may not be used any more
+   * @throws QuiverError `bad-request` when the file is not a batch, `body-too-large` as soon as it
+   *   exceeds a limit; the file is refused then, and the check must not be used again
    */
   push(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
@@ -70,7 +75,10 @@ export class BatchCheck {
     this.#countRows(chunk, at);
   }
 
-  /** Says that the file ends here. @throws QuiverError `bad-request` when it is no batch */
+  /**
+   * Ends the file.
+   * @throws QuiverError `bad-request` when it is not a batch
+   */
   end(): CheckedBatch {
     const header = this.#beginning.end();
     this.#endMarks();
@@ -79,13 +87,13 @@ export class BatchCheck {
 
   #countRows(chunk: Uint8Array, from: number): void {
     for (let at = from; at < chunk.length; at += 1) {
-      // Of a row only its first letter counts; the rest is passed in one call.
+      // Only the first character of a row matters; the rest is skipped in one call.
       if (this.#lineHasText) at = chunk.indexOf(LF, at);
       if (at === -1) return;
       const byte = chunk[at]!;
       if (this.#isInMarks && byte === BYTE_ORDER_MARK[this.#markBytes % BYTE_ORDER_MARK.length]) {
         this.#markBytes += 1;
-        // The reader looks no further for the text of a line.
+        // The reader does not look further for the text of a line either.
         if (this.#markBytes > MAX_ROW_BYTES) this.#countRow();
         continue;
       }
@@ -95,7 +103,7 @@ export class BatchCheck {
     }
   }
 
-  /** What begins like a byte-order mark and does not end like one is text. */
+  /** Bytes that start like a byte-order mark but do not end like one are text. */
   #endMarks(): void {
     if (this.#isInMarks && this.#markBytes % BYTE_ORDER_MARK.length > 0) this.#countRow();
     this.#isInMarks = false;

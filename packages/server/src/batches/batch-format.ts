@@ -1,5 +1,5 @@
 /**
- * The words of the batch format, shared by its reader, checker and writer (contract section 6).
+ * The terms of the batch format, shared by its reader, checker and writer (contract section 6).
  *
  * ```
  * batch=pcId,param1,param2
@@ -12,42 +12,45 @@ import type { AttributeSettings } from '../domain/attributes.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 import type { BatchKey } from './column-name.ts';
 
-/** The most bytes of one batch, unpacked. */
+/** The most bytes of one batch, after unpacking. */
 export const MAX_BATCH_BYTES = 50_000_000;
-/** The most rows of one batch, the header not counted. */
+/** The most rows of one batch, without the header. */
 export const MAX_BATCH_ROWS = 500_000;
 /**
- * The most bytes of one row, the header too, without its line end. What a row may set is bounded by
- * 64 KB, which percent-encoding makes 192 KB at most; the rest is room for empty cells and blanks.
- * The bound keeps memory from growing with the file (ours).
+ * The most bytes of one row or of the header, without its line end. A row may set 64 KB, which
+ * percent-encoding can turn into 192 KB; the rest is room for empty cells and blanks. The limit
+ * keeps memory use independent of the file (ours).
  */
 export const MAX_ROW_BYTES = 1024 * 1024;
 
-/** The header row: which id the rows are addressed by, and what their other cells set. */
+/** The header row: the kind of id in the first column, and what the other columns set. */
 export interface BatchHeader {
   readonly key: BatchKey;
-  /** The attributes' names, decoded, in the order of the columns after the first. */
+  /** The decoded attribute names, in the order of the columns after the first. */
   readonly names: readonly string[];
-  /** Where the line after the header begins. */
+  /** Where the line after the header starts. */
   readonly end: BatchCursor;
 }
 
-/** A place in a batch between two rows. Plain data: what a runner keeps to go on from. */
+/**
+ * A position in a batch between two rows, as plain data, so that a runner can store it and continue
+ * there.
+ */
 export interface BatchCursor {
-  /** Bytes from the beginning of the (unpacked) file. */
+  /** Offset in the unpacked file, in bytes. */
   readonly offset: number;
-  /** The number of the line that begins there; the file's first line is 1. */
+  /** The number of the line that starts there, from 1. */
   readonly line: number;
-  /** How many rows came before, failed and skipped ones too, the header not counted. */
+  /** How many rows are before it, including failed and skipped ones but not the header. */
   readonly rows: number;
 }
 
 interface RowPlace {
-  /** The line the row stands on; the file's first line is 1. */
+  /** The line number of the row, from 1. */
   readonly line: number;
-  /** Where the row begins, in bytes from the beginning of the file. */
+  /** The offset of the row in the file, in bytes. */
   readonly start: number;
-  /** Where the next line begins. */
+  /** The offset of the next line. */
   readonly next: number;
 }
 
@@ -55,23 +58,23 @@ interface RowPlace {
 export interface UpdateRow extends RowPlace {
   readonly kind: 'update';
   readonly id: VisitorId;
-  /** The id as the file has it, blanks cut, not decoded, with its location hint. */
+  /** The id as it is in the file, without blanks around it, not decoded, with its location hint. */
   readonly rawId: string;
   /** Never empty. */
   readonly settings: AttributeSettings;
 }
 
-/** A row without any value: consumed, neither a success nor a failure. */
+/** A row without any value; it is consumed, and counts neither as success nor as failure. */
 export interface SkippedRow extends RowPlace {
   readonly kind: 'skipped';
 }
 
-/** A row that cannot be applied; the others go on. */
+/** A row that cannot be applied; the others are applied. */
 export interface UnreadableRow extends RowPlace {
   readonly kind: 'failed';
-  /** As in {@link UpdateRow.rawId}, cut at 3,072 bytes; empty when there is none. */
+  /** As {@link UpdateRow.rawId}, cut at 3,072 bytes; empty when there is none. */
   readonly rawId: string;
-  /** For people, without the line: `the id is missing`. */
+  /** For people, without the line number: `the id is missing`. */
   readonly reason: string;
 }
 
@@ -82,7 +85,7 @@ export function cursorAfter(row: BatchRow, rowsBefore: number): BatchCursor {
   return { offset: row.next, line: row.line + 1, rows: rowsBefore + 1 };
 }
 
-/** A whole number as people read it: `500,000`. */
+/** An integer for people: `500,000`. */
 export function grouped(count: number): string {
   return count.toLocaleString('en-US');
 }

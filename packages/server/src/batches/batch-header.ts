@@ -1,7 +1,8 @@
 /**
  * The beginning of a batch: `batch=`, then the header row (contract section 6).
  *
- * Whatever is wrong here refuses the file whole, with a message that says what came and what was expected.
+ * Any problem here refuses the whole file, with a message that says what was found and what was
+ * expected.
  */
 
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
@@ -16,32 +17,32 @@ const CR = 0x0d;
 const COMMA = 0x2c;
 const PREFIX = Buffer.from('batch=');
 const GZIP = Buffer.from([0x1f, 0x8b]);
-/** As much of a file's beginning as tells one kind from another. */
+/** How many bytes of a file are examined to determine what it is. */
 const TELLING_BYTES = 64;
 
 const EXPECTED = 'expected "batch=" followed by the header row, for instance batch=pcId,country';
 
-/** Takes the beginning of a file as it comes in, until the header row is complete. */
+/** Receives the beginning of a file until the header row is complete. */
 export class HeaderReader {
-  /** What came so far, unless the header was found in it. */
+  /** The bytes received so far, except those that are done with. */
   #pending: Buffer = Buffer.alloc(0);
   #length = 0;
-  /** Where in the file the line at hand begins; all before it is done with. */
+  /** The offset of the current line in the file; everything before it is done with. */
   #offset = 0;
   #line = 1;
   #prefixSeen = false;
   #header: BatchHeader | undefined;
 
-  /** Undefined until the whole header row has come. */
+  /** Undefined until the header row is complete. */
   get header(): BatchHeader | undefined {
     return this.#header;
   }
 
   /**
-   * Takes the next bytes of the file.
+   * Receives the next bytes of the file.
    *
-   * @returns how many of them belong to the beginning; fewer than all once the header is found
-   * @throws QuiverError `bad-request` when the file is no batch, or its header row breaks a rule
+   * @returns how many of them belong to the beginning; fewer than all once the header is complete
+   * @throws QuiverError `bad-request` when the file is not a batch, or its header row breaks a rule
    */
   push(chunk: Uint8Array): number {
     let at = 0;
@@ -51,7 +52,7 @@ export class HeaderReader {
       const lineEnd = chunk.indexOf(LF, at);
       const end = lineEnd === -1 ? chunk.length : lineEnd + 1;
       at += this.#append(chunk.subarray(at, end));
-      // A file that is something else need not be read to the end of its first line.
+      // A file of another kind need not be read to the end of its first line.
       if (!this.#prefixSeen && this.#length >= TELLING_BYTES) this.#takePrefix();
       if (lineEnd !== -1 && at === end) this.#endLine();
       else if (this.#length > MAX_ROW_BYTES) throw headerTooLong();
@@ -59,7 +60,10 @@ export class HeaderReader {
     return at;
   }
 
-  /** Says that the file ends here. @throws QuiverError `bad-request` when there is no header row, or a bad one */
+  /**
+   * Ends the file.
+   * @throws QuiverError `bad-request` when there is no header row, or an invalid one
+   */
   end(): BatchHeader {
     if (!this.#prefixSeen && this.#length > 0) this.#takePrefix();
     if (this.#header === undefined && this.#length > 0) {
@@ -73,7 +77,7 @@ export class HeaderReader {
     return this.#header;
   }
 
-  /** Passes what stands before the header row at little cost, for it may be a file full of blank lines. */
+  /** Skips blank lines before the header row cheaply, because a file may consist of them. */
   #skipBlanks(chunk: Uint8Array, from: number): number {
     let at = from;
     for (; at < chunk.length; at += 1) {
@@ -85,7 +89,7 @@ export class HeaderReader {
   }
 
   #append(bytes: Uint8Array): number {
-    // One byte past the bound is enough to know that it was passed.
+    // One byte beyond the limit is enough to know that it was exceeded.
     const taken = Math.min(
       bytes.length,
       MAX_ROW_BYTES + 2 + PREFIX.length + 2 * BYTE_ORDER_MARK.length - this.#length,
@@ -110,7 +114,7 @@ export class HeaderReader {
 
   #endLine(): void {
     if (!this.#prefixSeen) {
-      // Blank lines do not tell what the file is; what comes after them does.
+      // Blank lines do not tell what the file is; what follows them does.
       const telling =
         this.#length >= TELLING_BYTES || !isBlankLine(this.#pending.subarray(0, this.#length), 0);
       if (!telling) return;
@@ -118,7 +122,7 @@ export class HeaderReader {
     }
     const line = this.#pending.subarray(0, this.#length);
     let start = skipByteOrderMarks(line, 0, line.length);
-    // `--data "batch=$(cat file)"` puts a file's own byte-order mark behind the prefix.
+    // `--data "batch=$(cat file)"` puts a file's own byte-order mark after the prefix.
     if (this.#line === 1) start = skipByteOrderMarks(line, start + PREFIX.length, line.length);
     this.#offset += this.#length;
     this.#line += 1;
@@ -138,11 +142,12 @@ function isBlankLine(line: Buffer, start: number): boolean {
 }
 
 /**
- * Refuses a file whose line ends were lost on the way, as `curl -d` does: one line, without a line end.
+ * Refuses a file that lost its line ends, for instance through `curl -d`: a single line without a
+ * line end.
  *
- * A header of its own may look the same. One that names a single attribute is let through: had there
- * been a row with a value, its cells would have made more columns. Looked at before the names are,
- * whose faults would only hide what happened.
+ * A file with only a header may look the same. If it names a single attribute it is accepted,
+ * because any row with a value would have added columns. This is checked before the names, whose
+ * errors would hide the cause.
  */
 function refuseLostLineEnds(line: Buffer): void {
   if (line.includes(CR)) return;
@@ -205,7 +210,7 @@ function keyNamed(name: string): BatchKey {
   throw refusal(`row 1: ${expected}, not ${quotedName(name)}`);
 }
 
-/** Says what a file is that does not start with `batch=`. */
+/** Describes a file that does not start with `batch=`. */
 function describeBeginning(bytes: Buffer): string {
   const beginning = bytes.subarray(skipByteOrderMarks(bytes, 0, bytes.length), TELLING_BYTES);
   const text = beginning.toString('latin1');
@@ -230,7 +235,7 @@ const OTHER_BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^\s*$/, 'the file is blank'],
 ];
 
-/** A text from the file within a message: cut, and with all that cannot be seen as escapes. */
+/** A text from the file for a message: shortened, and with invisible characters as escapes. */
 export function quotedName(text: string, most = MAX_ATTRIBUTE_NAME + 12): string {
   return quoted(text.length > most ? `${text.slice(0, most).toWellFormed()}…` : text);
 }

@@ -259,8 +259,8 @@ describe('any bytes', () => {
   });
 });
 
-// Counted, not timed: how often each piece of the code was run, and over how many bytes the runtime's own functions went. Bun has
-// no such counts; what is counted is the same code.
+// Counted, not timed: how often each piece of the code was run, and over how many bytes the
+// runtime's own functions went. Bun has no such counts; what is counted is the same code.
 describe.skipIf(process.versions.bun !== undefined)('work grows with the file, not faster', () => {
   // Pieces so small that work done again at each of them shows as a factor of thousands.
   const pieceBytes = 32;
@@ -303,7 +303,10 @@ describe.skipIf(process.versions.bun !== undefined)('work grows with the file, n
   });
 });
 
-/** The rows of a small batch of `pcId,a,b,c`, read as the contract puts it, without a thought to speed: what the reader is held to. */
+/**
+ * The rows of a small batch of `pcId,a,b,c`, read as the contract puts it, without a thought to
+ * speed: what the reader is held to.
+ */
 function plainRead(file: Buffer): BatchRow[] {
   const rows: BatchRow[] = [];
   let start = 0;

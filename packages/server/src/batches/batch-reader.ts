@@ -1,38 +1,42 @@
 /**
- * Reads a batch as it streams by: bytes in, rows out (contract section 6). What a line comes to is in `row-parser.ts`, what is held of the file
- * in `line-reader.ts`.
+ * Reads a batch from a stream: bytes in, rows out (contract section 6). `row-parser.ts` parses
+ * lines, and `line-reader.ts` holds what is needed of the file.
  */
 
 import type { BatchHeader, BatchRow } from './batch-format.ts';
 import { LineReader, type ResumePoint } from './line-reader.ts';
 import { RowParser } from './row-parser.ts';
 
-/** A reader that is fed chunk by chunk. */
+/** A reader that receives a file chunk by chunk. */
 export class BatchReader {
   readonly #lines: LineReader<RowParser>;
 
-  /** @param from where the first chunk will begin; the beginning of the file by default */
+  /** @param from where the first chunk starts; the beginning of the file by default */
   constructor(from?: ResumePoint) {
     this.#lines = new LineReader(({ header, cursor }) => new RowParser(header, cursor), from);
   }
 
-  /** Undefined until the header row has come. */
+  /** Undefined until the header row is complete. */
   get header(): BatchHeader | undefined {
     return this.#lines.header;
   }
 
   /**
-   * Takes the next bytes; they are not kept.
+   * Receives the next bytes and does not keep them.
    *
    * @returns the rows that end in them, in order
-   * @throws QuiverError `bad-request` when the file is no batch; never for a row
+   * @throws QuiverError `bad-request` when the file is not a batch; never because of a row
    */
   push(chunk: Uint8Array): BatchRow[] {
     this.#lines.push(chunk);
     return this.#takeRows();
   }
 
-  /** Says that the file ends here. @returns the last row, if it had no line end. @throws QuiverError as {@link push} */
+  /**
+   * Ends the file.
+   * @returns the last row, if it had no line end
+   * @throws QuiverError as {@link push}
+   */
   end(): BatchRow[] {
     this.#lines.end();
     return this.#takeRows();

@@ -15,16 +15,19 @@ export interface BatchRoutesParts {
   readonly batches: BatchStore;
   readonly files: BatchFileStore;
   readonly now: () => number;
-  /** Called with the client when a batch was queued. */
+  /** Called with the client when a batch has been queued. */
   readonly accepted: (client: string) => void;
-  /** What the caller put before the path: `https://demo.example.com:8443`, behind a proxy with its prefix. */
+  /**
+   * The part of the URL before the path: `https://demo.example.com:8443`, behind a proxy including
+   * its prefix.
+   */
   readonly baseUrlOf: (call: Call) => string;
 }
 
-/** The most failed rows that a status names. */
+/** The most failed rows listed in a status. */
 const MAX_FAILED_IDS = 1000;
 
-/** Clients keep the address of the status in columns of this width. */
+/** Clients store the address of the status in columns of this width. */
 const MAX_STATUS_URL = 255;
 /** A dash, epoch milliseconds, a dash, eight digits. */
 const ID_WITHOUT_CLIENT = 23;
@@ -86,10 +89,11 @@ export function batchRoutes(parts: BatchRoutesParts): Route[] {
 }
 
 /**
- * Makes the function that gives the address of a batch's status, before anything of the batch is kept.
+ * Returns a function that makes the URL of a batch's status; called before anything of the batch is
+ * stored.
  *
- * Clients cut the address out without decoding XML and append a parameter to it, so it must be free of markup and have one query
- * parameter, whatever Host the caller sent.
+ * Clients cut the URL out of the reply without decoding XML and append a parameter to it. So it
+ * must not contain markup and must have one query parameter, whatever Host was sent.
  */
 function statusUrlMaker(base: string, client: string): (id: string) => string {
   if (!BASE_URL.test(base)) {
@@ -106,7 +110,7 @@ function statusUrlMaker(base: string, client: string): (id: string) => string {
 }
 const BASE_URL = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?(?:\/[\w.~!$()*+,;=:@%-]+)*$/i;
 
-/** Adobe's words have no `running`: what is not complete and not stuck is incomplete. */
+/** Adobe has no status `running`: a batch that is neither complete nor stuck is incomplete. */
 function summaryOf(batch: Batch): XmlElements {
   const status = batch.state === 'complete' || batch.state === 'stuck' ? batch.state : 'incomplete';
   return [
@@ -126,7 +130,7 @@ function detailed(batch: Batch, failed: readonly FailedRow[]): string {
     ['failedUpdates', String(failures)],
   ]);
   const rows = failed.map(({ id }) => `<profile><id>${escapeXml(id)}</id><status>failed</status></profile>`);
-  // Clients take the first <status> they find, so the rows come after the batch's own elements.
+  // Clients use the first <status> they find, so the rows come after the batch's own elements.
   return own.replace('</response>', () => `${rows.join('')}</response>`);
 }
 

@@ -1,19 +1,21 @@
 /**
  * Applies accepted batches in the background (contract section 6).
  *
- * Clients are served side by side, the batches of each in order. All queues are looked at together,
- * once a second, because there may be thousands of idle clients. Each client is
+ * Clients are handled in parallel, and the batches of each client in order. All queues are checked
+ * together, once a second, because there may be thousands of idle clients. Each client is
  *
- *   idle      nothing is queued, or another process holds the client's lease   a new batch, or the look that finds one → working
- *   working   the lease is ours; rows go in steps, each applied together with  the queue is empty → idle
- *             the batch's progress and prolonging the lease                    out of turn → idle; a step fails → waiting
- *   waiting   the step failed; nothing of it was applied, or all of it was     after a pause → working, where the progress says
- *                                                                              third failure of one step → the batch is stuck → idle;
- *                                                                              what cannot be reached for now is waited for
+ * idle      nothing is queued, or another process has the client's lease; a new batch, or the check
+ *           that finds one → working
+ * working   we have the lease; rows are applied in steps, each together with the batch's progress
+ *           and an extension of the lease; the queue is empty → idle; out of turn → idle; a step
+ *           fails → waiting
+ * waiting   the step failed; nothing of it was applied, or everything; after a pause → working,
+ *           from the stored progress; the third failure of a step → the batch is stuck → idle.
+ *           While the store or another cluster is unavailable, it waits without limit
  *
- * The progress is kept in the store, never here: after a crash or a lost lease the next process reads
- * it and continues. Trade-off: idle workers cannot speed up one client, because its files must apply
- * in order.
+ * The progress is in the store, never here: after a crash or a lost lease the next process reads it
+ * and continues. The price: idle workers cannot speed up one client, because its files must be
+ * applied in order.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -36,51 +38,51 @@ import type { ResumePoint } from './line-reader.ts';
 import type { PlaceholderRows } from './row-parser.ts';
 import { type ReadStep, readSteps } from './step-reader.ts';
 
-/** The rules of a client that its batches follow. */
+/** The client settings that apply to its batches. */
 export type BatchRules = WriteRules & Partial<Pick<ClientRules, 'placeholderIds'>>;
 
 export interface BatchRunnerParts {
   readonly batches: BatchStore;
   readonly files: BatchFileStore;
   readonly clients: readonly string[];
-  /** Tells this process from all others. */
+  /** Unique for this process. */
   readonly holder: string;
   readonly rulesOf: (client: string) => BatchRules | Promise<BatchRules>;
   /**
-   * Takes the rows whose profiles live in other edge clusters to them; none do when it is left out.
+   * Passes rows to the edge clusters where their profiles are; without it, all rows are applied
+   * here.
    */
   readonly rowsElsewhere?: RowsElsewhere;
-  /** Told the names of a batch's header before its rows are applied. */
+  /** Called with the names in a batch's header before its rows are applied. */
   readonly noteNames?: (client: string, names: readonly string[]) => void | Promise<void>;
-  /** Says which ids must not be stored (contract section 22); none when it is left out. */
+  /** Which ids must not be stored (contract section 22); without it, all may be. */
   readonly suppressions?: SuppressedIds;
-  /** Told of rows whose id is a placeholder; they are rows like any other when it is left out. */
+  /** Called for rows whose id is a placeholder; without it, they are treated like other rows. */
   readonly placeholders?: { note(client: string, id: VisitorId): void };
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** How many rows are applied in one stroke; 2,000 by default. */
+  /** How many rows are applied per step; 4,000 by default. */
   readonly rowsPerStep?: number;
   /**
-   * Pauses after the first and the second failure of a step, in milliseconds; 1 s and 5 s by
-   * default.
+   * Pauses after the first and second failure of a step, in milliseconds; 1 s and 5 s by default.
    */
   readonly pauses?: readonly number[];
 }
 
-/** Which ids are suppressed; `privacy/suppressions.ts` gives it. */
+/** Which ids are suppressed; implemented by `privacy/suppressions.ts`. */
 export interface SuppressedIds {
   /** Undefined when the client has none. */
   of(client: string): NowOrLater<((id: VisitorId) => boolean) | undefined>;
 }
 
-/** Where the profiles of rows live; `edges/batch-rows.ts` gives it. */
+/** Where the profiles of rows are; implemented by `edges/batch-rows.ts`. */
 export interface RowsElsewhere {
   /**
-   * Applies the rows whose profiles live elsewhere, where they live.
+   * Applies the rows whose profiles are in other edge clusters, there.
    *
-   * @returns what is left to be applied here; undefined when that is all of them
-   * @throws QuiverError `unavailable` when it cannot be found out for now where they live
+   * @returns the rows left to be applied here; undefined when that is all of them
+   * @throws QuiverError `unavailable` when it cannot be determined at the moment where they are
    */
   apply(
     batch: Batch,
@@ -95,11 +97,11 @@ export interface RowsElsewhere {
 const ROWS_PER_STEP = 4000;
 const STEPS_UNDER_WAY = 2;
 /**
- * How long a process that died keeps others from its batch, in milliseconds. A step that takes
- * longer costs nothing but the work of the next one, for the store refuses what is out of turn.
+ * How long a dead process blocks its batch, in milliseconds. If a step takes longer, only the next
+ * step's work is wasted, because the store refuses what is out of turn.
  */
 const LEASE_MS = 2000;
-/** How often an idle loop looks at its queue, in milliseconds. */
+/** How often an idle loop checks its queue, in milliseconds. */
 const LOOK_EVERY_MS = 1000;
 const PAUSES_MS = [1000, 5000];
 
@@ -107,9 +109,9 @@ export class BatchRunner {
   readonly #parts: BatchRunnerParts;
   readonly #clients: ReadonlySet<string>;
   readonly #stopped = new AbortController();
-  /** The clients whose queues are being worked off. */
+  /** The clients whose queues are being processed. */
   readonly #working = new Map<string, Promise<void>>();
-  /** Those of them for which a batch was queued meanwhile. */
+  /** Those of them for which a batch was queued in the meantime. */
   readonly #again = new Set<string>();
   #looking: Promise<void> = Promise.resolve();
 
@@ -122,14 +124,14 @@ export class BatchRunner {
     this.#looking = this.#lookAgainAndAgain();
   }
 
-  /** Says that a batch of the client was queued, so that it need not wait for the next look. */
+  /** Announces a queued batch, so that it need not wait for the next check. */
   wake(client: string): void {
     if (!this.#clients.has(client) || this.#stopped.signal.aborted) return;
     if (this.#working.has(client)) this.#again.add(client);
     else this.#working.set(client, this.#work(client));
   }
 
-  /** Stops after the step under way. */
+  /** Stops after the current step. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#looking;
@@ -161,7 +163,7 @@ export class BatchRunner {
     this.#working.delete(client);
   }
 
-  /** Applies all that is queued for a client while the lease is ours. */
+  /** Applies everything queued for a client while we have the lease. */
   async #workOff(client: string): Promise<void> {
     const { batches, holder, now } = this.#parts;
     for (;;) {
@@ -174,7 +176,10 @@ export class BatchRunner {
     await batches.release(client, holder);
   }
 
-  /** Runs one batch to its end. False when it is not at its end: stopped, out of turn, or stuck. */
+  /**
+   * Applies one batch to its end. False when it did not reach the end: stopped, out of turn, or
+   * stuck.
+   */
   async #run(batch: Batch): Promise<boolean> {
     const pauses = this.#parts.pauses ?? PAUSES_MS;
     const { client, id } = batch;
@@ -185,7 +190,7 @@ export class BatchRunner {
         current = await this.#runOn(current);
       } catch (error) {
         const { consumed } = ((await this.#reload(client, id)) ?? batch).progress;
-        // What cannot be reached for now is waited for, however long.
+        // While something is unavailable, it waits, however long.
         const isOut = error instanceof QuiverError && error.code === 'unavailable';
         failures = consumed === consumedAtFailure && !isOut ? failures + 1 : 1;
         consumedAtFailure = consumed;
@@ -210,14 +215,14 @@ export class BatchRunner {
     return false;
   }
 
-  /** What the store says of the batch; undefined when it cannot be asked just now. */
+  /** The batch as stored; undefined when the store is unavailable at the moment. */
   async #reload(client: string, id: string): Promise<Batch | undefined> {
     return this.#parts.batches.find(client, id).catch(() => undefined);
   }
 
   /**
-   * Applies rows from where the progress is. @returns the completed batch; undefined when stopped
-   * or out of turn
+   * Applies rows from the stored progress on.
+   * @returns the completed batch; undefined when stopped or out of turn
    */
   async #runOn(batch: Batch): Promise<Batch | undefined> {
     const { batches } = this.#parts;
@@ -241,12 +246,14 @@ export class BatchRunner {
       }
       return last;
     } finally {
-      // Whatever ends the loop, no step is left unawaited.
+      // No step may be left unawaited, whatever ends the loop.
       await under.settled();
     }
   }
 
-  /** Where a batch or a file of customer attributes continues, and its rows from there. */
+  /**
+   * The position where a batch or a file of customer attributes continues, and its rows from there.
+   */
   async #stepsOf(
     batch: Batch,
   ): Promise<{ readonly cursor: BatchCursor; readonly steps: () => AsyncGenerator<ReadStep> }> {
@@ -268,15 +275,14 @@ export class BatchRunner {
   }
 
   /**
-   * Rows that are looked at one by one, to find out where their profiles live, are not packed
-   * before.
+   * Rows that must be examined one by one, to find where their profiles are, are not packed first.
    */
   #collector(kind: IdKind, columns: readonly string[]): RowCollector {
     const { batches, rowsElsewhere } = this.#parts;
     return rowsElsewhere ? new PlainRows(kind, columns) : batches.collector(kind, columns);
   }
 
-  /** Read when a batch begins or continues: a changed setting applies from then on. */
+  /** Read when a batch starts or continues, so a changed setting applies from then on. */
   async #placeholdersOf(client: string): Promise<PlaceholderRows | undefined> {
     const { placeholders } = this.#parts;
     if (!placeholders) return undefined;
@@ -284,7 +290,7 @@ export class BatchRunner {
     return { isRefused, note: (id) => placeholders.note(client, id) };
   }
 
-  /** The header is read anew, the rows from where the progress is. */
+  /** The header is read again, and the rows from the progress on. */
   async #resumePoint(batch: Batch): Promise<ResumePoint> {
     const reader = new BatchReader();
     for await (const chunk of this.#parts.files.readFrom(batch.id, 0)) {
@@ -298,7 +304,7 @@ export class BatchRunner {
 
   /**
    * @param read the rows from the cursor on; undefined for the end of a batch whose rows are all
-   * consumed
+   *   consumed
    */
   async #step(batch: Batch, cursor: BatchCursor, read: ReadStep | undefined): Promise<BatchStep> {
     const { client, id, rows: size } = batch;
@@ -332,20 +338,22 @@ export class BatchRunner {
     };
   }
 
-  /** Waits for a time or for the end; a new batch mends no failure, so it cuts nothing short. */
+  /**
+   * Waits for a time, or until the runner stops. A new batch does not shorten the pause, because it
+   * repairs no failure.
+   */
   #pauseAfterFailure(ms: number): Promise<void> {
     return setTimeout(ms, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
   }
 }
 
-/** Where a batch that has begun continues; undefined before its first row. */
+/** Where a batch that has started continues; undefined before its first row. */
 function cursorOf({ progress: { consumed, offset, line } }: Batch): BatchCursor | undefined {
   return consumed === 0 ? undefined : { offset, line, rows: consumed };
 }
 
 /**
- * Steps that are on their way to the disk, in order: while one is written the next waits its turn
- * and the one after is read.
+ * Steps being written, in order: while one is written, the next waits and the one after is read.
  */
 class StepsUnderWay {
   readonly #steps: {
@@ -355,27 +363,29 @@ class StepsUnderWay {
   #latest: Batch | undefined;
 
   add(applying: Promise<Batch | 'out-of-turn'>, rows?: ReadStep): void {
-    // It may fail while the next rows are read; it is awaited only after that.
+    // It may fail while the next rows are read, and is awaited only after that.
     applying.catch(() => undefined);
     this.#steps.push({ applying, rows });
   }
 
   /**
-   * Waits until one more may be added; false when a step was out of turn. Throws when one failed,
-   * the first that did.
+   * Waits until one more step may be added. False when a step was out of turn. Throws the error of
+   * the first step that failed.
    */
   async makeRoom(): Promise<boolean> {
     while (this.#steps.length >= STEPS_UNDER_WAY) if (!(await this.#take())) return false;
     return true;
   }
 
-  /** Waits for all; the batch after the last step, undefined when one was out of turn. */
+  /**
+   * Waits for all steps. Returns the batch after the last one, undefined when one was out of turn.
+   */
   async last(): Promise<Batch | undefined> {
     while (this.#steps.length > 0) if (!(await this.#take())) return undefined;
     return this.#latest;
   }
 
-  /** Waits for all, whatever their outcome. */
+  /** Waits for all steps, whatever their outcome. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#steps.map(({ applying }) => applying));
   }

@@ -1,4 +1,7 @@
-/** Forgets completed batches after seven days, with their failed rows and files (contract section 6). */
+/**
+ * Removes completed batches after seven days, with their failed rows and files (contract section
+ * 6).
+ */
 
 import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';
@@ -12,14 +15,16 @@ export interface BatchSweeperParts {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** How often it looks, in milliseconds; 10 min by default, and once at the start. */
+  /** The interval in milliseconds; 10 minutes by default. It also runs once at the start. */
   readonly lookEvery?: number;
 }
 
 /** How long a batch is kept after it was accepted, in milliseconds. */
 const KEPT_MS = 7 * 86_400_000;
 const LOOK_EVERY_MS = 600_000;
-/** Batches and failed rows that are removed in one write: a batch may have half a million of them. */
+/**
+ * Batches and failed rows removed in one write, because a batch may have half a million of them.
+ */
 const REMOVED_PER_STEP = 1000;
 
 /** Not started yet. */
@@ -48,7 +53,8 @@ async function sweepClient(
     if (step.gone.length > 0) log.debug({ client, ids: step.gone }, 'old batches removed');
     more = step.more;
   }
-  // A process that died between keeping a file and queueing its batch, or between the two lines above, left a file behind.
+  // A process that died between keeping a file and queueing its batch, or between the two lines
+  // above, has left a file behind.
   for (const id of await files.ids()) {
     const [, of, at] = /^(.+)-(\d+)-\d{8}$/.exec(id) ?? [];
     if (of !== client || Number(at) >= acceptedBefore) continue;

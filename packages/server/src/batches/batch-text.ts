@@ -1,5 +1,5 @@
 /**
- * The batch format as text (contract section 6): the reader returns exactly what is written here.
+ * The batch format as text (contract section 6). The reader returns exactly what is written here.
  *
  * Imports nothing that needs Node, because the console writes batches too.
  */
@@ -9,8 +9,8 @@ import type { BatchKey } from './column-name.ts';
 /**
  * `batch=` and the header row, with its line end.
  *
- * @param names attribute names without `profile.`; they are written as they are, the checker judges
- *   them
+ * @param names attribute names without `profile.`; they are written as they are, and checked by the
+ *   reader
  * @throws RangeError when a name is not well-formed Unicode
  */
 export function writeHeader(key: BatchKey, names: readonly string[]): string {
@@ -21,8 +21,8 @@ export function writeHeader(key: BatchKey, names: readonly string[]): string {
  * One row with its line end.
  *
  * @param id with its location hint, if it has one
- * @param values in the order of the header's names; undefined and empty ones set nothing, for the
- *   format has no word for them
+ * @param values in the order of the header's names; undefined and empty values set nothing, because
+ *   the format cannot express them
  * @throws RangeError when the id or a value is not well-formed Unicode
  */
 export function writeRow(id: string, values: readonly (string | undefined)[]): string {
@@ -34,13 +34,13 @@ export function writeRow(id: string, values: readonly (string | undefined)[]): s
     row += empty + writeCell(value);
     empty = '';
   }
-  // A row of nothing but line end would be no row at all.
+  // A row must contain something besides its line end.
   return row === '' ? ',\n' : `${row}\n`;
 }
 
 /**
- * One cell. Encodes all but letters, digits and `-_.!~*'()`, so that servers that decode the file
- * as a form read it correctly as well.
+ * One cell. Encodes everything except letters, digits and `-_.!~*'()`, so that servers that decode
+ * the file as a form also read it correctly.
  */
 export function writeCell(text: string): string {
   if (PLAIN.test(text)) return text;

@@ -8,8 +8,8 @@ import { writeHeader } from './batch-text.ts';
 /**
  * A file of some rows of a batch, exactly as they were sent, that can be sent again.
  *
- * @param read reads the file that the rows came from
- * @param rows where they lie in it, for instance the failed rows of a reader
+ * @param read reads the file that contains the rows
+ * @param rows their positions in it, for instance the failed rows of a reader
  */
 export async function* copyRows(
   header: BatchHeader,

@@ -1,9 +1,9 @@
 /**
- * Finds the cells of whole lines and decodes them, a block at a time (contract section 6).
+ * Finds and decodes the cells of complete lines, a block at a time (contract section 6).
  *
- * One pass over the bytes writes them decoded, delimiters too, into one buffer and notes where each
- * cell ends, in bytes of the block and in characters of the text to be. The text is then made in
- * one call, for a call a cell costs more than all the rest.
+ * One pass over the bytes writes them decoded, including delimiters, into one buffer, and records
+ * where each cell ends, in bytes of the block and in characters of the text. The text is then made
+ * in a single call, because one call per cell costs more than everything else.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -15,27 +15,25 @@ const PERCENT = 0x25;
 const PLUS = 0x2b;
 const SPACE = 0x20;
 
-/** What is known of a cell, as bits. */
+/** Facts about a cell, as bits. */
 export const ENDS_LINE = 1;
 export const BAD_ESCAPE = 2;
-/** It had an escape or a `+`, so that its text is not what stands in the file. */
+/** It had an escape or a `+`, so its text differs from the bytes in the file. */
 export const WAS_ENCODED = 4;
 
 const INITIAL_BYTES = 64 * 1024;
 
-/** The cells of one block; what it holds is overwritten by the next {@link scan}. */
+/** The cells of one block; overwritten by the next {@link scan}. */
 export class CellScanner {
   count = 0;
-  /** Where each cell ends in the block, its delimiter not counted. */
+  /** Where each cell ends in the block, without its delimiter. */
   rawEnds = new Int32Array(INITIAL_BYTES + 1);
-  /** Where each cell ends in {@link text}, its delimiter not counted. */
+  /** Where each cell ends in {@link text}, without its delimiter. */
   textEnds = new Int32Array(INITIAL_BYTES + 1);
   flags = new Uint8Array(INITIAL_BYTES + 1);
-  /** The block decoded, delimiters in place. */
+  /** The decoded block, with delimiters. */
   text = '';
-  /**
-   * Whether all of the block is UTF-8; when not, {@link text} and {@link textEnds} are of no use.
-   */
+  /** Whether the whole block is UTF-8; otherwise {@link text} and {@link textEnds} are invalid. */
   isText = true;
   #decoded: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
 
@@ -74,7 +72,7 @@ export class CellScanner {
       if (byte < 0x80) characters += 1;
       else {
         beyondAscii = true;
-        // UTF-16: nothing for a continuation byte, two units for a character of four bytes.
+        // In UTF-16: nothing for a continuation byte, two units for a character of four bytes.
         if (byte >= 0xf0) characters += 2;
         else if (byte >= 0xc0) characters += 1;
       }

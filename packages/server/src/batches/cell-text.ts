@@ -1,8 +1,9 @@
 /**
- * What one cell of a batch says: percent-decoded, strict UTF-8 (contract section 6).
+ * The decoded text of one cell of a batch: percent-decoded, strict UTF-8 (contract section 6).
  *
- * Blanks around a cell (space, tab, CR) are cut before it is decoded, so `%20` and `+` at its ends are part of the value.
- * There is no quoting. Raw bytes above ASCII and escapes may be mixed; what they make together must be UTF-8.
+ * Blanks around a cell (space, tab, CR) are removed before decoding, so `%20` and `+` at its ends
+ * are part of the value. There is no quoting. Raw bytes above ASCII and escapes may be mixed;
+ * together they must be UTF-8.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -13,26 +14,26 @@ const SPACE = 0x20;
 const TAB = 0x09;
 const CR = 0x0d;
 
-/** A cell that says nothing that can be used; a constant, for a file may hold millions of them. */
+/** What is wrong with a cell. Constants, because a file may have millions of such cells. */
 export type CellProblem = 'bad-escape' | 'not-utf8';
 
 /** A decoded cell, or what is wrong with it. */
 export type CellText = { readonly text: string } | { readonly problem: CellProblem };
 
-/** What a problem is called in a reason. */
+/** The description of a problem in a reason. */
 export const CELL_PROBLEM_TEXT: Readonly<Record<CellProblem, string>> = {
   'bad-escape': 'has a % that is not followed by two hex digits (write %25 for a percent sign)',
   'not-utf8': 'is not UTF-8',
 };
 
-/** The value of each hex digit, 255 for what is none. */
+/** The value of each hex digit, 255 for other characters. */
 const HEX = new Uint8Array(256).fill(255);
 for (let digit = 0; digit < 16; digit += 1) {
   HEX[digit.toString(16).charCodeAt(0)] = digit;
   HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
 }
 
-/** What {@link hexValue} gives for a `%` that is no escape. */
+/** The result of {@link hexValue} for a `%` that does not start an escape. */
 export const NOT_HEX = -1;
 
 /** The byte that the escape at `at` stands for. */
@@ -43,20 +44,20 @@ export function hexValue(bytes: Uint8Array, at: number): number {
   return high === 255 || low === 255 ? NOT_HEX : high * 16 + low;
 }
 
-/** Whether a byte is cut from the ends of a cell. */
+/** Whether a byte is removed from the ends of a cell. */
 export function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB || byte === CR;
 }
 
-/** The bytes of a byte-order mark in UTF-8. */
+/** The UTF-8 bytes of a byte-order mark. */
 export const BYTE_ORDER_MARK: readonly number[] = [0xef, 0xbb, 0xbf];
 const [MARK_1, MARK_2, MARK_3] = BYTE_ORDER_MARK;
 
 /**
- * Passes the byte-order marks at the start of a line, which are no part of it (contract section 6):
- * editors put one at the start of a file, and files are put together of several.
+ * Skips byte-order marks at the start of a line, which are not part of it (contract section 6):
+ * editors put one at the start of a file, and files are concatenated.
  *
- * @returns where the line's text begins, `start` when there is no mark
+ * @returns where the text of the line starts; `start` when there is no mark
  */
 export function skipByteOrderMarks(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
@@ -65,7 +66,7 @@ export function skipByteOrderMarks(bytes: Uint8Array, start: number, end: number
   return at;
 }
 
-/** Whether there is nothing but blanks between two places. */
+/** Whether there are only blanks between two offsets. */
 export function allBlank(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) {
     if (!isBlank(bytes[at]!)) return false;
@@ -74,9 +75,9 @@ export function allBlank(bytes: Uint8Array, start: number, end: number): boolean
 }
 
 /**
- * Decodes a cell, once, `+` as a space.
+ * Decodes a cell once, with `+` as a space.
  *
- * @param bytes holds the cell between `start` and `end`, blanks already cut
+ * @param bytes contains the cell between `start` and `end`, without blanks around it
  */
 export function decodeCell(bytes: Uint8Array, start: number, end: number): CellText {
   const decoded = scratchOf(end - start);
@@ -102,7 +103,7 @@ export function decodeCell(bytes: Uint8Array, start: number, end: number): CellT
 const BAD_ESCAPE: CellText = { problem: 'bad-escape' };
 const NOT_UTF8: CellText = { problem: 'not-utf8' };
 
-/** Cells are decoded one after the other and copied out as strings, so that one piece of memory serves them all. */
+/** Cells are decoded one after another and copied out as strings, so all share one buffer. */
 function scratchOf(length: number): Buffer {
   return length <= scratch.length ? scratch : Buffer.allocUnsafe(length);
 }

@@ -1,4 +1,4 @@
-/** Reads tables of comma-separated values record by record, with the line on which each begins. */
+/** Reads tables of comma-separated values record by record, with the line number of each. */
 
 import { Readable } from 'node:stream';
 import { CsvError, type Info, type Options, parse } from 'csv-parse';
@@ -13,21 +13,24 @@ const QUOTE = 0x22;
 /** One record of a table. */
 export interface CsvRecord {
   readonly cells: readonly string[];
-  /** The line on which it begins; the file's first is 1. */
+  /** The line on which it starts, from 1. */
   readonly line: number;
 }
 
-/** The longest first line that is looked at for `sep=`: quotes, one character of four bytes, a line end. */
+/**
+ * The longest first line that is examined for `sep=`: quotes, one character of four bytes, a line
+ * end.
+ */
 const SEP_BYTES = 16;
-/** The first line by which a spreadsheet is told the delimiter. */
+/** The first line that tells a spreadsheet program the delimiter. */
 const SEP_LINE = /^"?sep=([^"\r\n])"?(?:[\r\n]|$)/iu;
 const DEFAULT_DELIMITER = ',';
 
 /**
- * Records as spreadsheets and databases write them (RFC 4180): a quote within quotes is written twice.
+ * Records as spreadsheets and databases write them (RFC 4180): a quote within quotes is doubled.
  *
- * @param delimiter by default what a first line `sep=` says, else a comma
- * @throws QuiverError `bad-request` that names the line, when the table cannot be read
+ * @param delimiter by default the one in a first line `sep=`, otherwise a comma
+ * @throws QuiverError `bad-request` naming the line, when the table cannot be read
  */
 export async function* spreadsheetRecords(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -42,8 +45,8 @@ export async function* spreadsheetRecords(
 }
 
 /**
- * Records as Adobe has them for customer attributes (contract section 17): a quote or a backslash within quotes stands behind a
- * backslash.
+ * Records as Adobe writes them for customer attributes (contract section 17): within quotes, a
+ * quote or a backslash is preceded by a backslash.
  *
  * @throws QuiverError as {@link spreadsheetRecords}
  */
@@ -59,7 +62,8 @@ async function* parsed(
 ): AsyncGenerator<CsvRecord, void, undefined> {
   const parser = parse({
     ...options,
-    // Each of the three, in any mixture; the parser alone would learn one from the first line and keep the others as text.
+    // All three, in any mixture; by itself the parser would learn one from the first line and treat
+    // the others as text.
     record_delimiter: ['\r\n', '\n', '\r'],
     info: true,
     relax_column_count: true,
@@ -79,7 +83,10 @@ async function* parsed(
   }
 }
 
-/** Reads as much of a stream as may hold a `sep=` line. @returns that, and the whole stream */
+/**
+ * Reads the beginning of a stream, which may contain a `sep=` line.
+ * @returns that, and the whole stream
+ */
 async function startOf(
   chunks: AsyncGenerator<Uint8Array, void, undefined>,
 ): Promise<{ start: Buffer; rest: AsyncGenerator<Uint8Array, void, undefined> }> {
@@ -98,10 +105,12 @@ async function startOf(
 }
 
 /**
- * Drops the byte-order marks at the start of each line outside quotes, wherever the chunks were cut; the
- * parser drops only one at the start of the file, and takes a quote behind another for text.
+ * Removes byte-order marks at the start of each line outside quotes, wherever the chunks are cut.
+ * The parser removes only one at the start of the file, and treats a quote after another mark as
+ * text.
  *
- * A quote within quotes is written twice, so that an odd number of quotes so far means within.
+ * A quote within quotes is doubled, so an odd number of quotes so far means that the position is
+ * within quotes.
  */
 async function* withoutMarks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   let isQuoted = false;
@@ -137,7 +146,10 @@ async function* withoutMarks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<
   if (held.length > 0) yield held;
 }
 
-/** Lets the bytes through as they are, up to the first that are not UTF-8: the parser would replace those without a word. */
+/**
+ * Passes bytes on unchanged up to the first that are not UTF-8, because the parser would silently
+ * replace those.
+ */
 async function* strictlyUtf8(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -163,11 +175,14 @@ async function* strictlyUtf8(
   decode();
 }
 
-/** Knows the lines as an editor numbers them; the parser tells where a record ends, and takes a CRLF within quotes for two. */
+/**
+ * Numbers lines as an editor does. The parser only says where a record ends, and counts a CRLF
+ * within quotes as two lines.
+ */
 class LineCount {
   #countedTwice = 0;
 
-  /** The line on which a record begins. To be asked once of every record, in order. */
+  /** The line on which a record starts. Must be called once for every record, in order. */
   firstLineOf(record: readonly string[], info: Info): number {
     let breaks = 0;
     let pairs = 0;

@@ -1,6 +1,6 @@
 /**
- * Turns a table as spreadsheets and databases write it (RFC 4180) into the batch format (contract
- * section 6).
+ * Converts a table as spreadsheets and databases write it (RFC 4180) into the batch format
+ * (contract section 6).
  */
 
 import { idProblem } from '../domain/visitor-id.ts';
@@ -13,35 +13,35 @@ import { spreadsheetRecords } from './csv-records.ts';
 
 const YIELD_CHARACTERS = 64 * 1024;
 
-/** A record of the table that makes no row. */
+/** A record of the table that becomes no row. */
 export interface RefusedRecord {
-  /** The line on which the record begins; the file's first is 1. */
+  /** The line on which the record starts, from 1. */
   readonly line: number;
-  /** What its key column says. */
+  /** The value of its key column. */
   readonly id: string;
   readonly reason: string;
 }
 
 export interface CsvToBatchOptions {
-  /** The column that holds the ids; all others are attributes. */
+  /** The column with the ids; all others are attributes. */
   readonly key: string;
-  /** What the ids are. */
+  /** The kind of the ids. */
   readonly as: BatchKey;
-  /** What stands between two cells; by default what a first line `sep=` says, else a comma. */
+  /** The delimiter between cells; by default the one in a first line `sep=`, otherwise a comma. */
   readonly delimiter?: string | undefined;
-  /** Told of each record that makes no row; the others go on. */
+  /** Called with each record that becomes no row; the others are converted. */
   readonly refused: (record: RefusedRecord) => void;
-  /** Told the line of each record that makes a row, in the order of the rows. */
+  /** Called with the line of each record that becomes a row, in order. */
   readonly written?: (line: number) => void;
 }
 
 /**
- * Converts as the table streams by; at most one record is held.
+ * Converts the table as a stream; at most one record is in memory.
  *
- * Values are kept exactly, including blanks. An empty one sets nothing. A record without any value
- * becomes a row that is skipped.
+ * Values are kept exactly, including blanks. An empty value sets nothing. A record without any
+ * value becomes a row that is skipped.
  *
- * @returns the text of one batch, in pieces, whatever its size; see `split-batch.ts`
+ * @returns the text of one batch, in pieces, of any size; see `split-batch.ts`
  * @throws QuiverError `bad-request` when the table cannot be read or its header row breaks a rule;
  *   the message names the line
  */
@@ -72,7 +72,7 @@ export async function* csvToBatch(
 }
 
 interface Columns {
-  /** Which column holds the ids. */
+  /** The index of the column with the ids. */
   readonly key: number;
   readonly count: number;
   /** The names of the other columns, in order. */
@@ -121,7 +121,7 @@ function rowOf(
     return { reason: `the id (${key}) ${problem}` };
   }
   const text = writeRow(id, values);
-  // The line end is no part of the row.
+  // The line end is not part of the row.
   if (text.length - 1 > MAX_ROW_BYTES) {
     return { reason: `the row would be longer than ${grouped(MAX_ROW_BYTES)} bytes` };
   }

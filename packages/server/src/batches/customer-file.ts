@@ -1,6 +1,6 @@
 /**
- * The file of customer attributes as it is kept until its rows are applied (contract section 17): the uploaded table, read once when
- * it came, with each record on a line of its own.
+ * The stored form of a file of customer attributes until its rows are applied (contract section
+ * 17): the uploaded table, parsed once during the upload, with one line per record.
  *
  * ```
  * {"source":"crm","ids":"customerId","idColumn":"id","names":["tier","city"]}
@@ -8,8 +8,9 @@
  * 3,4712,,
  * ```
  *
- * A row begins with the line of the table on which its record began; its cells are percent-encoded. They are as many as the record
- * had, so that a row that does not fit the header fails when its turn comes.
+ * A row starts with the line of the uploaded table on which its record started. Its cells are
+ * percent-encoded. It has as many cells as the record had, so a row that does not fit the header
+ * fails when it is applied.
  */
 
 import {
@@ -31,11 +32,11 @@ import { writeCell } from './batch-text.ts';
 import type { CsvRecord } from './csv-records.ts';
 import type { PlaceholderRows } from './row-parser.ts';
 
-/** What the first line of the kept file says. */
+/** The contents of the first line of the stored file. */
 export interface CustomerHeader {
   readonly source: string;
   readonly ids: SourceIds;
-  /** What the table calls its first column. */
+  /** The name of the first column in the table. */
   readonly idColumn: string;
   readonly names: readonly string[];
 }
@@ -46,11 +47,11 @@ export type CustomerRow = UpdateRow & { readonly state: StateSettings };
 const YIELD_CHARACTERS = 64 * 1024;
 const NO_SETTINGS: ReadonlyMap<string, string> = new Map();
 
-/** Converts the records of an uploaded table, and counts them. */
+/** Converts and counts the records of an uploaded table. */
 export class CustomerFileWriter {
   readonly #source: string;
   readonly #ids: SourceIds;
-  /** Undefined until the first record has come. */
+  /** Undefined until the first record has been read. */
   header: CustomerHeader | undefined;
   rows = 0;
 
@@ -60,10 +61,10 @@ export class CustomerFileWriter {
   }
 
   /**
-   * The kept file in pieces.
+   * The stored file in pieces.
    *
-   * @throws QuiverError `bad-request` when the header row breaks a rule or there is no row, `body-too-large` when there are too many;
-   *   what the records throw
+   * @throws QuiverError `bad-request` when the header row breaks a rule or there is no row,
+   *   `body-too-large` when there are too many; errors of the records
    */
   async *text(records: AsyncIterable<CsvRecord>): AsyncGenerator<string, void, undefined> {
     let pending = '';
@@ -109,23 +110,27 @@ export class CustomerFileWriter {
   }
 }
 
-/** Reads the first line of a kept file. @throws SyntaxError when it is none */
+/**
+ * Parses the first line of a stored file.
+ * @throws SyntaxError when it is not one
+ */
 export function parseCustomerHeader(line: string): CustomerHeader {
   return JSON.parse(line) as CustomerHeader;
 }
 
-/** The cells of a row of a kept file, and the line of the table where its record began. */
+/** The cells of a row of a stored file, and the line of the table where its record started. */
 export function cellsOfRow(text: string): { readonly line: number; readonly cells: readonly string[] } {
   const [line, ...cells] = text.split(',').map(decodeURIComponent);
   return { line: Number(line), cells };
 }
 
 /**
- * What a row comes to, the first that holds: more or fewer cells than the header, an id that is missing or malformed, a value that
- * is too long, a placeholder where they are refused: failed; else it sets every attribute of the file, an empty cell to null.
+ * The outcome of a row. It fails if it has more or fewer cells than the header, its id is missing
+ * or malformed, a value is too long, or its id is a placeholder where those are refused. Otherwise
+ * it sets every attribute of the file; an empty cell sets null.
  *
- * @param start where the row begins in the kept file
- * @param next where the next one begins
+ * @param start where the row starts in the stored file
+ * @param next where the next one starts
  */
 export function customerRow(
   text: string,
@@ -157,7 +162,10 @@ export function customerRow(
   return { kind: 'update', ...place, id, settings: NO_SETTINGS, state };
 }
 
-/** A record as it can be uploaded again: quotes where they are needed, backslashes before quotes and backslashes within them. */
+/**
+ * A record as it can be uploaded again, with quotes where they are needed, and a backslash before
+ * quotes and backslashes within them.
+ */
 export function csvRecord(cells: readonly string[]): string {
   return `${cells.map(csvCell).join(',')}\n`;
 }
@@ -166,7 +174,7 @@ function csvCell(text: string): string {
   return /[",\\\r\n]/.test(text) ? `"${text.replaceAll(/["\\]/g, (one) => `\\${one}`)}"` : text;
 }
 
-/** JSON in ASCII, so that a line may be cut anywhere. */
+/** JSON in ASCII, so that a line can be cut anywhere. */
 function asciiJson(value: object): string {
   return JSON.stringify(value).replaceAll(
     /[\u0080-\uffff]/g,

@@ -1,4 +1,4 @@
-/** Customer attributes: uploads, and the sources they came from (contract section 17). */
+/** Customer attributes: uploads and their sources (contract section 17). */
 
 import type { RulesOf } from '../domain/client-rules.ts';
 import { SOURCE_IDS, type SourceIds, sourceProblem } from '../domain/customer-attributes.ts';
@@ -19,9 +19,9 @@ import { type AcceptBatchParts, acceptCustomerFile } from './accept-batch.ts';
 export interface CustomerRoutesParts extends AcceptBatchParts {
   readonly sources: CustomerSourceStore;
   readonly rulesOf: RulesOf;
-  /** Called with the client when a file was queued. */
+  /** Called with the client when a file has been queued. */
   readonly accepted: (client: string) => void;
-  /** What the caller put before the path. */
+  /** The part of the URL before the path. */
   readonly baseUrlOf: (call: Call) => string;
 }
 
@@ -57,7 +57,7 @@ export function customerRoutes(parts: CustomerRoutesParts): Route[] {
     return jsonReply({ batchId: id, source, rows, status }, 202);
   }
 
-  /** A visitor whose alias is not known is never found by it. */
+  /** A visitor cannot be found by an id whose alias is unknown. */
   async function requireAlias(client: string, source: string, ids: SourceIds): Promise<void> {
     const { customerIdAliases } = await parts.rulesOf(client);
     if (ids !== 'customerId' || customerIdAliases === null || customerIdAliases.includes(source)) return;
@@ -74,7 +74,7 @@ export function customerRoutes(parts: CustomerRoutesParts): Route[] {
   ];
 }
 
-/** What the ids of an upload are: as it says, else as those of the source are. */
+/** The kind of an upload's ids: as it says, otherwise that of the source. */
 function idsOf({ query }: Call, known: CustomerSource | undefined): SourceIds {
   const sent = lastValue(query, 'ids');
   if (sent === undefined) return known?.ids ?? 'customerId';

@@ -1,4 +1,6 @@
-/** Reads a kept file of customer attributes (`customer-file.ts`) as steps of rows, for the runner. */
+/**
+ * Reads a stored file of customer attributes (`customer-file.ts`) as steps of rows, for the runner.
+ */
 
 import type { ReadBytes } from '../storage/batch-file-store.ts';
 import { PlainRows } from '../storage/plain-rows.ts';
@@ -13,18 +15,21 @@ import {
 import type { PlaceholderRows } from './row-parser.ts';
 import type { ReadStep } from './step-reader.ts';
 
-/** A step ends early when its rows have become so many bytes. */
+/** A step ends early when its rows have reached this size. */
 const STEP_BYTES = 2 * 1024 * 1024;
 
-/** One line of a kept file, without its end. */
+/** One line of a stored file, without its end. */
 export interface KeptLine {
   readonly text: string;
-  /** Where it begins, in bytes from the beginning of the file. */
+  /** Its offset in the file, in bytes. */
   readonly start: number;
   readonly next: number;
 }
 
-/** The lines of a stream of bytes, which are ASCII. @param offset where the first chunk begins */
+/**
+ * The lines of a stream of ASCII bytes.
+ * @param offset where the first chunk starts
+ */
 export async function* keptLines(
   chunks: AsyncIterable<Uint8Array>,
   offset: number,
@@ -46,16 +51,16 @@ export async function* keptLines(
 
 export interface ReadCustomerOptions {
   readonly header: CustomerHeader;
-  /** Where the first chunk begins. */
+  /** Where the first chunk starts. */
   readonly cursor: BatchCursor;
-  /** How many rows a step holds. */
+  /** How many rows a step contains. */
   readonly rowsPerStep: number;
-  /** Epoch milliseconds; asked once a step. */
+  /** Epoch milliseconds; called once per step. */
   readonly now: () => number;
   readonly placeholders?: PlaceholderRows | undefined;
 }
 
-/** Reads the first line, and where the rows begin. */
+/** Reads the first line, and where the rows start. */
 export async function readCustomerHeader(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<{ readonly header: CustomerHeader; readonly end: BatchCursor }> {
@@ -65,7 +70,10 @@ export async function readCustomerHeader(
   throw new RangeError('the file is empty');
 }
 
-/** Some rows of a kept file as a table that can be uploaded again. @param read reads the kept file */
+/**
+ * Some rows of a stored file as a table that can be uploaded again.
+ * @param read reads the stored file
+ */
 export async function* failedRecords(
   { idColumn, names }: CustomerHeader,
   rows: AsyncIterable<Pick<UnreadableRow, 'start' | 'next'>>,
@@ -79,7 +87,7 @@ export async function* failedRecords(
   }
 }
 
-/** Reads rows from a place on, in steps. */
+/** Reads rows from a position on, in steps. */
 export async function* readCustomerSteps(
   chunks: AsyncIterable<Uint8Array>,
   { header, cursor, rowsPerStep, now, placeholders }: ReadCustomerOptions,

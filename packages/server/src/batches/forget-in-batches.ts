@@ -1,4 +1,6 @@
-/** Takes persons out of batches (contract section 22): out of the lists of failed rows, and out of files. */
+/**
+ * Removes persons from batches (contract section 22): from lists of failed rows, and from files.
+ */
 
 import { type IdKind, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
 import type { BatchFileStore } from '../storage/batch-file-store.ts';
@@ -16,9 +18,10 @@ const MOST_BATCHES = 10_000;
 const PAGE = 1000;
 
 /**
- * Removes failed rows that name one of the ids, and the files of completed batches that have rows of them.
+ * Removes failed rows that name one of the ids, and the files of completed batches with such rows.
  *
- * @returns in words, the batches that have such rows and are not applied yet: their rows are left out when they are
+ * @returns in words, the batches with such rows that have not been applied yet; these rows will be
+ *   left out
  */
 export async function forgetInBatches(
   { batches, files }: ForgetInBatchesParts,
@@ -55,7 +58,7 @@ async function dropFailures(
   }
 }
 
-/** Whether a file has a row of one of the ids. */
+/** Whether a file has a row with one of the ids. */
 async function hasRows(
   files: BatchFileStore,
   batch: Batch,
@@ -86,7 +89,7 @@ async function hasCustomerRows(
   return false;
 }
 
-/** Whether a cell, as a file has it, names one of some ids. */
+/** Whether a cell of a file names one of some ids. */
 export function namesAny(kind: IdKind, rawId: string, isOne: (id: VisitorId) => boolean): boolean {
   let value: string;
   try {

@@ -1,7 +1,8 @@
 /**
- * Cuts a batch that streams by into whole lines behind its header (contract section 6).
+ * Cuts a streamed batch into complete lines after its header (contract section 6).
  *
- * At most one row (1 MiB) is held between two chunks, and the lines do not depend on where the chunks were cut.
+ * At most one row (1 MiB) is kept between two chunks. The lines do not depend on where the chunks
+ * were cut.
  */
 
 import { LF } from '../wire/line-feed.ts';
@@ -11,60 +12,66 @@ import { allBlank, skipByteOrderMarks } from './cell-text.ts';
 
 const BLOCK_BYTES = 64 * 1024;
 
-/** Where to go on in a batch whose beginning has been read before. */
+/** Where to continue in a batch whose beginning has been read before. */
 export interface ResumePoint {
   readonly header: BatchHeader;
   readonly cursor: BatchCursor;
 }
 
-/** Takes the lines. */
+/** Receives the lines. */
 export interface LineParser {
-  /** Whole lines of at most {@link MAX_ROW_BYTES} each, ended by a LF, the file's last one perhaps not. They are not kept. */
+  /**
+   * Receives complete lines of at most {@link MAX_ROW_BYTES} each, ended by a LF except perhaps the
+   * last of the file. They must not be kept.
+   */
   parse(block: Buffer): void;
   /**
-   * Passes a line that is longer than a row may be.
+   * Receives a line that is longer than a row may be.
    *
-   * @param beginning its first bytes, {@link MAX_ROW_BYTES} at least
-   * @param length all its bytes, the line end counted
-   * @param blank whether there is nothing but blanks in it
+   * @param beginning its first bytes, at least {@link MAX_ROW_BYTES}
+   * @param length its total length, including the line end
+   * @param blank whether it consists only of blanks
    */
   passLongLine(beginning: Buffer, length: number, blank: boolean): void;
 }
 
-/** A reader that is fed chunk by chunk. */
+/** A reader that receives a file chunk by chunk. */
 export class LineReader<Parser extends LineParser> {
   readonly #beginning = new HeaderReader();
   readonly #makeParser: (from: ResumePoint) => Parser;
   #header: BatchHeader | undefined;
   #parser: Parser | undefined;
-  /** A line whose end has not come yet: its first bytes, how long it is so far, and whether those not kept are blanks. */
+  /**
+   * An unfinished line: its first bytes, its length so far, and whether the bytes not kept are
+   * blanks.
+   */
   #open: Buffer = Buffer.alloc(0);
   #openLength = 0;
   #restIsBlank = true;
 
   /**
-   * @param makeParser is called once the header is known
-   * @param from where the first chunk will begin; the beginning of the file by default
+   * @param makeParser called once the header is known
+   * @param from where the first chunk starts; the beginning of the file by default
    */
   constructor(makeParser: (from: ResumePoint) => Parser, from?: ResumePoint) {
     this.#makeParser = makeParser;
     if (from !== undefined) this.#start(from);
   }
 
-  /** Undefined until the header row has come. */
+  /** Undefined until the header row is complete. */
   get header(): BatchHeader | undefined {
     return this.#header;
   }
 
-  /** Undefined until the header row has come. */
+  /** Undefined until the header row is complete. */
   get parser(): Parser | undefined {
     return this.#parser;
   }
 
   /**
-   * Takes the next bytes; they are not kept.
+   * Receives the next bytes and does not keep them.
    *
-   * @throws QuiverError `bad-request` when the file is no batch; never for a row
+   * @throws QuiverError `bad-request` when the file is not a batch; never because of a row
    */
   push(chunk: Uint8Array): void {
     let at = 0;
@@ -77,7 +84,10 @@ export class LineReader<Parser extends LineParser> {
     for (; at < chunk.length; at += BLOCK_BYTES) this.#readBlock(chunk.subarray(at, at + BLOCK_BYTES));
   }
 
-  /** Says that the file ends here. @throws QuiverError as {@link push} */
+  /**
+   * Ends the file.
+   * @throws QuiverError as {@link push}
+   */
   end(): void {
     if (this.#parser === undefined) {
       const header = this.#beginning.end();
@@ -108,7 +118,7 @@ export class LineReader<Parser extends LineParser> {
   }
 
   #keepOpen(bytes: Uint8Array): void {
-    // Room for a row and its LF: a longer line is failed, and only its beginning is needed for that.
+    // Room for a row and its LF. A longer line fails, and only its beginning is needed for that.
     const room = MAX_ROW_BYTES + 1;
     const kept = Math.min(this.#openLength, room);
     const added = Math.min(bytes.length, room - kept);

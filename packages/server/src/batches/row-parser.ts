@@ -1,8 +1,9 @@
 /**
- * Makes rows of whole lines of a batch (contract section 6).
+ * Parses complete lines of a batch into rows (contract section 6).
  *
- * What a line comes to, the first that holds:
- *   nothing but blanks, after byte-order marks  no row at all
+ * The first condition that holds decides about a line:
+ *
+ *   only blanks after byte-order marks          no row at all
  *   longer than 1 MiB                           failed
  *   more cells than the header                  failed
  *   a cell with a bad escape, or not UTF-8      failed
@@ -10,7 +11,7 @@
  *   no value in any cell but the first          skipped, whatever its id is
  *   id missing or malformed                     failed
  *   id a placeholder, where they are refused    failed
- *   else                                        update
+ *   none of these                               update
  */
 
 import { isScriptName, SCRIPT_NAME_PROBLEM } from '../domain/attribute-name.ts';
@@ -40,22 +41,22 @@ const COMMA = 0x2c;
 /** An id of 256 characters of four bytes each, all escaped. */
 const MAX_RAW_ID_BYTES = 3072;
 
-/** What becomes of rows whose id is a placeholder. */
+/** The treatment of rows whose id is a placeholder. */
 export interface PlaceholderRows {
   readonly isRefused: boolean;
-  /** Told of each. */
+  /** Called for each. */
   note(id: VisitorId): void;
 }
 
-/** Turns lines into rows, and knows where in the file it is. */
+/** Turns lines into rows, and tracks the position in the file. */
 export class RowParser implements LineParser {
-  /** The rows read so far; taking them leaves an empty list. */
+  /** The rows parsed so far; taking them leaves an empty list. */
   rows: BatchRow[] = [];
   readonly #header: BatchHeader;
   readonly #kind: IdKind;
-  /** Of each column after the first, whether its name belongs to profile scripts. */
+  /** For each column after the first, whether its name belongs to profile scripts. */
   readonly #isScriptColumn: readonly boolean[];
-  /** Where in the file the next line begins. */
+  /** The offset of the next line in the file. */
   #offset: number;
   #line: number;
 
@@ -65,9 +66,9 @@ export class RowParser implements LineParser {
   readonly #placeholders: PlaceholderRows | undefined;
 
   /**
-   * @param cursor where the first line to come begins
-   * @param placeholders what becomes of rows whose id is a placeholder; rows like any other by
-   *   default
+   * @param cursor where the next line starts
+   * @param placeholders the treatment of rows whose id is a placeholder; by default they are like
+   *   other rows
    */
   constructor(header: BatchHeader, cursor: BatchCursor, placeholders?: PlaceholderRows) {
     this.#placeholders = placeholders;
@@ -78,7 +79,7 @@ export class RowParser implements LineParser {
     this.#line = cursor.line;
   }
 
-  /** Where the next line begins, when others have read the lines before it. */
+  /** Sets where the next line starts, after another reader has read the lines before it. */
   moveTo(offset: number, line: number): void {
     this.#offset = offset;
     this.#line = line;
@@ -180,7 +181,7 @@ export class RowParser implements LineParser {
       const decoded = decodeCell(block, start, end);
       return 'problem' in decoded ? decoded : decoded.text;
     }
-    // Blanks at the ends are bytes of the file and characters of the text alike.
+    // Blanks at the ends are the same number of bytes in the file and characters in the text.
     return text.slice(textFrom + start - from, textEnds[cell]! - (to - end));
   }
 
@@ -206,7 +207,7 @@ export class RowParser implements LineParser {
   }
 }
 
-/** A cell as the file has it, blanks cut. */
+/** A cell as it is in the file, without blanks around it. */
 function rawText(bytes: Buffer, from: number, to: number): string {
   let start = from;
   let end = to;

@@ -1,4 +1,6 @@
-/** Splits a batch that is over the limits into several, each with the header (contract section 6). */
+/**
+ * Splits a batch that exceeds the limits into several, each with the header (contract section 6).
+ */
 
 import { QuiverError } from '../errors.ts';
 import type { ReadBytes } from '../storage/batch-file-store.ts';
@@ -6,19 +8,19 @@ import type { BatchLimits } from './batch-check.ts';
 import { type BatchHeader, type BatchRow, grouped, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from './batch-format.ts';
 import { writeHeader } from './batch-text.ts';
 
-/** Rows that follow each other in a file and make one batch together with its header. */
+/** Consecutive rows of a file that form one batch together with its header. */
 export interface BatchPart {
-  /** Its bytes of the file, the end not included. */
+  /** Its range of bytes in the file; the end is exclusive. */
   readonly start: number;
   readonly end: number;
-  /** The line of the file on which its first row stands. */
+  /** The line number of its first row in the file. */
   readonly firstLine: number;
   readonly rows: number;
-  /** How large it is as a batch of its own, with the header. */
+  /** Its size as a separate batch, including the header. */
   readonly bytes: number;
 }
 
-/** Is told the rows as a reader finds them, and says what the parts are; holds no row. */
+/** Receives the rows as a reader finds them, and determines the parts. Keeps no row. */
 export class BatchSplitter {
   readonly #maxBytes: number;
   readonly #maxRows: number;
@@ -32,7 +34,10 @@ export class BatchSplitter {
     this.#headerBytes = headerOf(header).length;
   }
 
-  /** Takes the next row. @throws QuiverError `body-too-large` when the row alone is over the limit */
+  /**
+   * Receives the next row.
+   * @throws QuiverError `body-too-large` when the row alone exceeds the limit
+   */
   add(row: BatchRow): void {
     const part = this.#part;
     if (part !== undefined && part.rows < this.#maxRows) {
@@ -51,7 +56,7 @@ export class BatchSplitter {
     this.#part = { start: row.start, end: row.next, firstLine: row.line, rows: 1, bytes };
   }
 
-  /** The parts, in the order of the file; none when there are no rows. */
+  /** The parts in file order; none when there are no rows. */
   end(): readonly BatchPart[] {
     if (this.#part !== undefined) this.#parts.push(this.#part);
     this.#part = undefined;
@@ -59,7 +64,10 @@ export class BatchSplitter {
   }
 }
 
-/** A part as a batch of its own, as a stream. @param read reads the file that was split */
+/**
+ * A part as a separate batch, as a stream.
+ * @param read reads the file that was split
+ */
 export async function* partBytes(
   header: BatchHeader,
   part: BatchPart,
@@ -69,7 +77,7 @@ export async function* partBytes(
   yield* read(part.start, part.end);
 }
 
-/** The line of the split file that a part's line came from, the header being the part's line 1. */
+/** The line in the split file for a line of a part, in which the header is line 1. */
 export function lineInWhole(part: BatchPart, line: number): number {
   return line < 2 ? 1 : part.firstLine + line - 2;
 }

@@ -1,10 +1,10 @@
 /**
- * Reads whole lines of a batch as steps of rows, for the runner (contract section 6): what
- * `row-parser.ts` says a line comes to, in one pass over its bytes and without a text or an object
- * for each row. The store collects the rows in the form that suits it (`storage/batch-rows.ts`).
+ * Reads complete lines of a batch as steps of rows, for the runner (contract section 6). It follows
+ * the rules of `row-parser.ts`, but in one pass over the bytes and without a string or object per
+ * row. The store collects the rows in the form that suits it (`storage/batch-rows.ts`).
  *
- * A line that is not an update, or has something rare about it (an id beyond ASCII, a placeholder),
- * is left to that parser, so that there is one place that says why a row fails.
+ * A line that is not an update, or has something unusual (an id beyond ASCII, a placeholder), is
+ * left to that parser, so that only one place decides why a row fails.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -25,10 +25,10 @@ const SPACE = 0x20;
 const SLASH = 0x2f;
 const DOT = 0x2e;
 
-/** What a byte of a cell is. */
+/** The class of a byte in a cell. */
 const PLAIN = 0;
 const DELIMITER = 1;
-/** Cut from the ends of a cell; a space within it is plain. */
+/** Removed from the ends of a cell; a space inside it is plain. */
 const BLANK_SPACE = 2;
 const BLANK = 3;
 const RARE = 4;
@@ -38,39 +38,39 @@ for (const blank of Buffer.from('\t\r')) CLASSES[blank] = BLANK;
 CLASSES[SPACE] = BLANK_SPACE;
 CLASSES[COMMA] = DELIMITER;
 
-/** A step ends early when its rows have become so many bytes. */
+/** A step ends early when its rows have reached this size. */
 const STEP_BYTES = 2 * 1024 * 1024;
 const BLOCK_BYTES = 64 * 1024;
 
-/** Rows that lie side by side in the file. */
+/** Consecutive rows of the file. */
 export interface ReadStep {
   readonly updates: BatchRows;
   readonly failures: readonly UnreadableRow[];
-  /** All its rows, skipped ones too. */
+  /** The number of its rows, including skipped ones. */
   readonly rows: number;
-  /** Where the line after it begins. */
+  /** Where the line after it starts. */
   readonly after: { readonly offset: number; readonly line: number };
-  /** Gives the memory of the updates back, to be used for a later step. */
+  /** Releases the memory of the updates for a later step. */
   release(): void;
 }
 
 export interface ReadStepsOptions {
-  /** Where the first chunk begins. */
+  /** Where the first chunk starts. */
   readonly from: ResumePoint;
-  /** How many rows a step holds; the last one fewer, and any one whose rows are very large. */
+  /** How many rows a step contains; the last has fewer, and so does one with very large rows. */
   readonly rowsPerStep: number;
-  /** Makes what collects the rows of a step; see `BatchStore.collector`. */
+  /** Creates the collector for the rows of a step; see `BatchStore.collector`. */
   readonly collector: (kind: IdKind, columns: readonly string[]) => RowCollector;
-  /** Epoch milliseconds; asked once a step, whose attributes are set at that time. */
+  /** Epoch milliseconds; called once per step, whose attributes are set at that time. */
   readonly now: () => number;
-  /** As of {@link RowParser}. */
+  /** As in {@link RowParser}. */
   readonly placeholders?: PlaceholderRows | undefined;
 }
 
 /**
  * Reads a stream of bytes as steps.
  *
- * @throws QuiverError `bad-request` when the file is no batch
+ * @throws QuiverError `bad-request` when the file is not a batch
  */
 export async function* readSteps(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -79,7 +79,7 @@ export async function* readSteps(
   const reader = new StepReader(options);
   const lines = new LineReader(() => reader, options.from);
   for await (const chunk of chunks) {
-    // However large the chunks are, no more steps wait than fit into one block.
+    // However large the chunks are, only the steps of one block wait.
     for (let at = 0; at < chunk.length; at += BLOCK_BYTES) {
       lines.push(chunk.subarray(at, at + BLOCK_BYTES));
       yield* reader.takeSteps();
@@ -105,7 +105,7 @@ class StepReader implements LineParser {
   #rows = 0;
   #ready: ReadStep[] = [];
   readonly #free: RowCollector[] = [];
-  /** Where a cell is decoded that does not stand in the file as it is. */
+  /** Where a cell is decoded if its text differs from its bytes. */
   #decoded: Buffer = Buffer.allocUnsafe(BLOCK_BYTES);
 
   constructor(options: ReadStepsOptions) {
@@ -138,14 +138,14 @@ class StepReader implements LineParser {
     this.#passLine(length);
   }
 
-  /** The steps that are full. */
+  /** The completed steps. */
   takeSteps(): ReadStep[] {
     const ready = this.#ready;
     if (ready.length > 0) this.#ready = [];
     return ready;
   }
 
-  /** Ends the step at hand, if it has any row. */
+  /** Ends the current step, if it has any row. */
   endStep(): void {
     if (this.#rows === 0) return;
     const updates = this.#updates;
@@ -192,8 +192,7 @@ class StepReader implements LineParser {
   }
 
   /**
-   * Reads a line, its end not included; false when it is left to the slow parser: then no row was
-   * added.
+   * Reads a line without its end. False when it is left to the slow parser; no row was added then.
    */
   #readLine(block: Buffer, start: number, end: number): boolean {
     if (end === start || allBlank(block, start, end)) return true;
@@ -210,7 +209,8 @@ class StepReader implements LineParser {
   }
 
   /**
-   * Starts a row with its id. @returns where its cell ends; -1 when the slow parser must look at it
+   * Starts a row with its id.
+   * @returns where its cell ends; -1 when the line is left to the slow parser
    */
   #readId(block: Buffer, start: number, end: number): number {
     let at = start;
@@ -238,7 +238,10 @@ class StepReader implements LineParser {
     return at;
   }
 
-  /** As {@link #readId}, for an id with escapes. @param first its first byte */
+  /**
+   * As {@link #readId}, for an id with escapes.
+   * @param first its first byte
+   */
   #decodeId(block: Buffer, first: number, end: number): number {
     const decoded = this.#roomToDecode(end - first);
     let at = first;
@@ -278,8 +281,8 @@ class StepReader implements LineParser {
   }
 
   /**
-   * Whether an id is one that needs no second look. @param textEnd where it ends with its location
-   * hint
+   * Whether an id needs no further checks.
+   * @param textEnd where it ends with its location hint
    */
   #isUsable(bytes: Buffer, start: number, end: number, textEnd: number): boolean {
     if (end === start || textEnd - start > this.#maxId) return false;
@@ -290,14 +293,14 @@ class StepReader implements LineParser {
    * Adds the values of a row.
    *
    * @param idCellEnd where the first cell ends
-   * @returns how many there are; -1 when the slow parser must look at the row
+   * @returns how many there are; -1 when the line is left to the slow parser
    */
   #readValues(block: Buffer, idCellEnd: number, end: number): number {
     const columns = this.#isSettable.length;
     let count = 0;
     let at = idCellEnd;
     for (let column = 0; at < end; column += 1) {
-      // Here stands the comma before the cell.
+      // At `at` is the comma before the cell.
       at += 1;
       if (column >= columns) return -1;
       while (at < end && isBlankClass(CLASSES[block[at]!]!)) at += 1;
@@ -322,8 +325,8 @@ class StepReader implements LineParser {
   }
 
   /**
-   * Adds a value that is not plain. @returns where its cell ends; -1 when the slow parser must look
-   * at it
+   * Adds a value that is not plain.
+   * @returns where its cell ends; -1 when the line is left to the slow parser
    */
   #decodeValue(column: number, block: Buffer, start: number, end: number): number {
     const decoded = this.#roomToDecode(end - start);

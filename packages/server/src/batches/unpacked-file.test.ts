@@ -15,7 +15,10 @@ async function unpacked(packed: Uint8Array, size: number): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-/** A zip archive with one file, as programs write it that stream: sizes and checksum behind the file. */
+/**
+ * A zip archive with one file, as programs write it that stream: sizes and checksum behind the
+ * file.
+ */
 function streamedZip(text: string, { crc = crc32(text), method = 8, flags = 8 } = {}): Buffer {
   const content = Buffer.from(text);
   const packed = method === 8 ? deflateRawSync(content) : content;

@@ -1,11 +1,17 @@
-/** Unpacks an uploaded file by what it begins with: gzip, or a zip archive with one file; anything else is the file itself. */
+/**
+ * Unpacks an uploaded file according to its first bytes: gzip, or a zip archive with one file.
+ * Anything else is the file itself.
+ */
 
 import { Readable } from 'node:stream';
 import { crc32, createGunzip, createInflateRaw } from 'node:zlib';
 import { QuiverError } from '../errors.ts';
 import { grouped } from './batch-format.ts';
 
-/** The most bytes of a zip archive (ours): its directory is at its end, so it is held whole. */
+/**
+ * The most bytes of a zip archive (ours). Its directory is at its end, so it must be read
+ * completely first.
+ */
 const MAX_ZIP_BYTES = 16 * 1024 * 1024;
 
 const GZIP = Buffer.from([0x1f, 0x8b]);
@@ -13,17 +19,18 @@ const LOCAL_FILE = 0x04034b50;
 const DIRECTORY_ENTRY = 0x02014b50;
 const DIRECTORY_END = 0x06054b50;
 const DIRECTORY_END_BYTES = 22;
-/** A comment behind the end of the directory is at most so long. */
+/** The longest comment after the end of the directory. */
 const MAX_COMMENT = 0xffff;
 const STORED = 0;
 const DEFLATED = 8;
 const IS_ENCRYPTED = 1;
 
 /**
- * The bytes of a file, unpacked.
+ * The unpacked bytes of a file.
  *
- * @throws QuiverError `bad-request` when the gzip or zip is damaged or encrypted, or an archive has no file or several;
- *   `body-too-large` when an archive is larger than 16 MiB; what the chunks throw
+ * @throws QuiverError `bad-request` when the gzip or zip is damaged or encrypted, or an archive
+ *   does not contain exactly one file; `body-too-large` when an archive is larger than 16 MiB;
+ *   errors of the chunks
  */
 export async function* unpackedFile(
   chunks: AsyncIterable<Uint8Array>,
@@ -34,7 +41,7 @@ export async function* unpackedFile(
   else yield* all;
 }
 
-/** The first bytes of a stream, and the stream with them. */
+/** The first bytes of a stream, and the whole stream. */
 async function peeked(chunks: AsyncIterable<Uint8Array>, bytes: number) {
   const iterator = chunks[Symbol.asyncIterator]();
   let read = Buffer.alloc(0);
@@ -106,7 +113,10 @@ async function* fileInZip(zip: Buffer): AsyncGenerator<Uint8Array, void, undefin
   if (sum !== crc || length !== bytes) throw damagedZip();
 }
 
-/** The one file of an archive, by its directory (APPNOTE of PKWARE, sections 4.3.7, 4.3.12 and 4.3.16). */
+/**
+ * The only file of an archive, found through its directory (PKWARE APPNOTE, sections 4.3.7, 4.3.12
+ * and 4.3.16).
+ */
 function onlyEntry(zip: Buffer) {
   const end = directoryEnd(zip);
   const files = [];

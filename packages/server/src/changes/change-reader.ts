@@ -1,4 +1,7 @@
-/** Reads the feed of one client for one caller: pages, with the states of profiles when asked for, and the wait for what comes. */
+/**
+ * Reads the feed of one client for one caller: pages, with the states of profiles on request, and
+ * waiting for new changes.
+ */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ChangeType } from '../domain/change.ts';
@@ -12,11 +15,11 @@ export interface ChangeReaderParts {
   readonly profiles: Pick<ProfileStore, 'findLinked'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Whether the server is on its way down: then nobody waits any longer. */
+  /** Whether the server is stopping; then nobody waits any longer. */
   readonly isDraining: () => boolean;
 }
 
-/** What a caller wants. */
+/** The parameters of a caller. */
 export interface ChangeQuery {
   readonly limit: number;
   /** Undefined: all types. */
@@ -32,9 +35,9 @@ export interface ChangePage {
   readonly more: boolean;
 }
 
-/** How often a reader that waits looks, in milliseconds. */
+/** How often a waiting reader checks, in milliseconds. */
 const LOOK_EVERY_MS = 50;
-/** One call looks through so many pages for changes of its types. */
+/** How many pages one call searches for changes of its types. */
 const PAGES_PER_CALL = 20;
 /** More ids than a profile may have. */
 const ALL_IDS = 10_000_000;
@@ -47,7 +50,7 @@ export class ChangeReader {
   }
 
   /**
-   * The place that `after` of a query means: a cursor, `now`, or nothing for the oldest change.
+   * The position that `after` of a query means: a cursor, `now`, or nothing for the oldest change.
    *
    * @throws QuiverError `not-found` when no feed is kept
    */
@@ -61,8 +64,8 @@ export class ChangeReader {
   /**
    * One page.
    *
-   * @throws QuiverError `not-found` when no feed is kept, `gone` when changes behind the cursor are kept no longer, `bad-request`
-   *   when it is no cursor
+   * @throws QuiverError `not-found` when no feed is kept, `gone` when changes after the cursor are
+   *   no longer kept, `bad-request` when it is not a cursor
    */
   async read(client: string, after: string | undefined, query: ChangeQuery): Promise<ChangePage> {
     const changes: FeedChange[] = [];
@@ -86,7 +89,10 @@ export class ChangeReader {
     }
   }
 
-  /** As {@link read}; waits for a change when there is none. @param until by the clock of `performance` */
+  /**
+   * As {@link read}, but waits for a change when there is none.
+   * @param until by the clock of `performance`
+   */
   async readOrWait(
     client: string,
     after: string | undefined,
@@ -97,7 +103,7 @@ export class ChangeReader {
     let page = await this.read(client, after, query);
     while (page.changes.length === 0 && !page.more && this.#mayWait(until) && isWanted()) {
       await pause(LOOK_EVERY_MS);
-      // Asking for the newest is cheaper than reading a page.
+      // Asking for the newest cursor is cheaper than reading a page.
       if ((await this.#parts.feed.newest()) !== page.next) page = await this.read(client, page.next, query);
     }
     return page;

@@ -1,4 +1,7 @@
-/** The feed as server-sent events (contract section 18): each change an event, a comment when nothing comes. */
+/**
+ * The feed as server-sent events (contract section 18): an event per change, and comments in
+ * between.
+ */
 
 import { QuiverError } from '../errors.ts';
 import type { ChangePage, ChangeQuery, ChangeReader } from './change-reader.ts';
@@ -7,10 +10,10 @@ import type { ChangePage, ChangeQuery, ChangeReader } from './change-reader.ts';
 const COMMENT_EVERY_MS = 15_000;
 
 /**
- * A stream of events from a page on. It ends when the reader leaves, when the server is on its way down, and with the event `gone`
- * when the reader is so slow that what it would get next is kept no longer.
+ * A stream of events starting with a page. It ends when the reader leaves, when the server stops,
+ * and with the event `gone` when the reader is so slow that its next change is no longer kept.
  *
- * @param first the first page, which was read already so that a refusal has a status of its own
+ * @param first the first page, read beforehand so that an error can have its own status
  */
 export function changeStream(
   reader: ChangeReader,

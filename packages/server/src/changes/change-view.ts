@@ -1,4 +1,4 @@
-/** A change as the API tells it (contract section 18). */
+/** A change as the API returns it (contract section 18). */
 
 import { CHANGE_CHANNELS, CHANGE_TYPES } from '../domain/change.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
@@ -41,7 +41,7 @@ export const ChangeView = z
     },
   });
 
-/** The change as JSON has it, without the profile's state. */
+/** A change as JSON, without the state of the profile. */
 export function changeView({ cursor, type, at, channel, id, attributes, ids: others }: FeedChange) {
   return {
     cursor,
@@ -55,7 +55,7 @@ export function changeView({ cursor, type, at, channel, id, attributes, ids: oth
   };
 }
 
-/** The profile of a change as it is now; null when there is none. */
+/** The current profile of a change; null when there is none. */
 export function stateView(linked: LinkedProfile | undefined) {
   return linked === undefined ? null : profileState(linked);
 }

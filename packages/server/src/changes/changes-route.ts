@@ -15,7 +15,7 @@ const MAX_LIMIT = 1000;
 const DEFAULT_LIMIT = 100;
 const MAX_WAIT_SECONDS = 60;
 const EVENT_STREAM = 'text/event-stream';
-/** An event as `/openapi.json` shows one. */
+/** An example event for `/openapi.json`. */
 const EVENT = `id: 9f2c41d07ab3-4711
 event: removed
 data: {"cursor":"9f2c41d07ab3-4711","type":"removed","at":"2026-08-18T17:53:39.003Z","channel":"removal","profile":{"kind":"tntId","id":"a1"}}

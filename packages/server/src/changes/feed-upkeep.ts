@@ -1,4 +1,7 @@
-/** Keeps the change feed as long as it is to be kept, and collects what a cluster has recorded; in small steps. */
+/**
+ * Removes changes that are too old from the feed, and collects what a cluster has recorded; in
+ * small steps.
+ */
 
 import { Rounds } from '../background.ts';
 import type { QuiverError } from '../errors.ts';
@@ -12,7 +15,7 @@ export interface FeedUpkeepParts {
   readonly now: () => number;
 }
 
-/** What a cluster has recorded waits so long to be read. */
+/** How long recorded changes of a cluster may wait to be collected, in milliseconds. */
 const LOOK_EVERY_MS = 100;
 
 /** Not started yet. */
@@ -25,7 +28,7 @@ export function feedUpkeep({ feed, log, now }: FeedUpkeepParts): Rounds {
       try {
         while (!isStopped() && (await feed.upkeep(now())));
       } catch (error) {
-        // The server says so itself, and there is no hurry.
+        // The server reports this itself, and upkeep is not urgent.
         if ((error as QuiverError).code !== 'insufficient-storage') throw error;
       }
     },

@@ -1,4 +1,7 @@
-/** Every `quiver …` that README and guides show is a command, with flags, that the command line knows. */
+/**
+ * Every `quiver …` that README and guides show is a command, with flags, that the command line
+ * knows.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
@@ -14,7 +17,10 @@ const END = /\s#|[|;&<>)]|$/;
 /** Not where it is the name of a service, a container or a secret. */
 const COMMAND = /(?:^|(?<!\b(?:exec|generic|unit|-u))[\s(]|\.\/dist\/)quiver ((?:"[^"]*"|'[^']*'|[^"'\n])+)/g;
 
-/** The commands of a text: lines in fenced blocks that run them, and spans of code that begin with one. */
+/**
+ * The commands of a text: lines in fenced blocks that run them, and spans of code that begin with
+ * one.
+ */
 function commandsOf(markdown: string): string[] {
   const blocks = [...markdown.matchAll(/^ *```(?:sh|bash|yaml|console)?\n(.*?)^ *```/gms)].map(
     ([, text]) => text!,

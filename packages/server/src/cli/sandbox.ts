@@ -23,7 +23,8 @@ const SEED_FILES = ['quiver.seed.yaml', 'quiver.seed.json', 'quiver.seed.ndjson'
 /**
  * Runs until SIGINT, SIGTERM or SIGHUP.
  *
- * @returns the exit code: 0 after a signal, 1 when it cannot listen or another process uses its folder
+ * @returns the exit code: 0 after a signal, 1 when it cannot listen or another process uses its
+ *   folder
  * @throws ConfigError for a setting or a flag that a sandbox does not accept
  */
 export async function sandbox(

@@ -1,4 +1,7 @@
-/** Commands that consist of others, all of which talk to a server: `quiver script`, `quiver webhook`. */
+/**
+ * Commands that consist of others, all of which talk to a server: `quiver script`,
+ * `quiver webhook`.
+ */
 
 import { Command } from 'commander';
 import { type End, type ExitCode, endWith } from './client-failure.ts';

@@ -1,6 +1,6 @@
 /**
- * The id argument of `quiver get`, `set` and `delete`; its kind is guessed from its form unless a flag
- * names it.
+ * The id argument of `quiver get`, `set` and `delete`; its kind is guessed from its form unless a
+ * flag names it.
  */
 
 import { type Command, Option } from 'commander';
@@ -61,8 +61,8 @@ function sentId(kind: AddressedKind, id: string): ProfileId {
  * Asks the server for one kind of id after the other until one leads to a profile.
  *
  * @param ask undefined or false when no profile has the id
- * @throws ClientFailure `refused` when none of the kinds does: the server's message if only one kind
- *   was tried, else one line for all kinds
+ * @throws ClientFailure `refused` when none of the kinds does: the server's message if only one
+ *   kind was tried, else one line for all kinds
  */
 export async function firstOfKinds<Answer>(
   id: string,

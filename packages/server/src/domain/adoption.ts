@@ -1,20 +1,21 @@
 /**
- * Adoption: how a profile that comes from another edge cluster finds its place (contract section
- * 8).
+ * Adoption: how a profile that comes from another edge cluster is joined with the profiles here
+ * (contract section 8).
  *
- *   state of one of its ids here    what happens
- *   ------------------------------  ------------------------------------------------------------------------------------
- *   unknown                         it joins the profile
- *   names a profile that fits       the two become one, attribute by attribute the newest; a second such profile joins
- *                                   them
- *   names another person's          the id stays there: the person who showed up last on a shared device has it
- *   a name of which the profile     it does not join: the profile that was here keeps its own name
- *   it joins has another
+ * state of one of its ids here         what happens
+ * -----------------------------------  ------------------------------------------------------------
+ * unknown                              it joins the profile
+ * names a profile that fits            both become one, with the newest value of each attribute;
+ *                                      a second such profile joins them
+ * names another person's profile       the id stays there: a shared device belongs to the person
+ *                                      who was seen on it last
+ * a name of which the profile has      it does not join: the profile here keeps its own name
+ * another one
  *
  * A profile fits when it has the same thirdPartyId, or when no name of either conflicts with one of
- * the other (`person-names.ts`). The strongest id that names a profile which fits gives the target;
- * without one the profile is founded anew for its strongest unknown id. Where there is no such id
- * either, a name of it names a profile here: that one takes it in.
+ * the other (`person-names.ts`). The target is the profile of the strongest id that names a fitting
+ * one. Without such an id, the profile is created here for its strongest unknown id. If there is
+ * none either, one of its names names a profile here, and that profile takes it in.
  */
 
 import type { KnownId, LinkStep } from './linking.ts';
@@ -29,17 +30,17 @@ import {
 import type { VisitorId } from './visitor-id.ts';
 
 export interface AdoptionPlan<Key> {
-  /** The existing profile that takes in the other; undefined when it is founded anew. */
+  /** The existing profile that takes in the other; undefined when it is created here. */
   readonly target: Key | undefined;
-  /** The id that it is founded for; undefined when the target exists. */
+  /** The id for which it is created; undefined when the target exists. */
   readonly founder: VisitorId | undefined;
   readonly steps: readonly Exclude<LinkStep<Key>, { readonly kind: 'repoint' }>[];
 }
 
 /**
- * Decides what becomes of the ids of an adopted profile.
+ * Decides what happens to the ids of an adopted profile.
  *
- * @param known all its ids strongest first, never empty, each with the profile that it names here
+ * @param known all its ids, strongest first, never empty, each with the profile that it names here
  */
 export function planAdoption<Key>(known: readonly KnownId<Key>[]): AdoptionPlan<Key> {
   const adopted = personNames(known.map(({ id }) => id));
@@ -49,7 +50,7 @@ export function planAdoption<Key>(known: readonly KnownId<Key>[]): AdoptionPlan<
   const founder = fitting ? undefined : known.find(({ profile }) => !profile)?.id;
   const target = fitting ?? (founder ? undefined : known[0]?.profile);
   if (!target && !founder) throw new RangeError('a profile has at least one id');
-  // What is here counts before what comes.
+  // Names of the profile here come first.
   const names = new Map(target?.names());
   addNames(names, adopted);
   const steps: Exclude<LinkStep<Key>, { readonly kind: 'repoint' }>[] = [];

@@ -1,7 +1,7 @@
 /**
- * The rules for attribute names (contract section 5), one place for every channel that sets attributes.
+ * The rules for attribute names (contract section 5), for every channel that sets attributes.
  *
- * Imports nothing that needs Node, so that a page can use it as well.
+ * Imports nothing that needs Node, so that a page can use it too.
  */
 
 import { atMostCharacters } from './visitor-id.ts';
@@ -9,17 +9,20 @@ import { atMostCharacters } from './visitor-id.ts';
 /** The most characters of an attribute's name. */
 export const MAX_ATTRIBUTE_NAME = 128;
 
-/** The prefix of what profile scripts compute. A client that could set such a name could forge it. */
+/**
+ * The prefix of attributes computed by profile scripts. A client that could set such a name could
+ * forge one.
+ */
 const SCRIPT_PREFIX = 'user.';
-/** What the single update puts before each name. */
+/** The prefix of each name in a single update. */
 const PARAMETER_PREFIX = 'profile.';
 
 /**
  * Says what is wrong with the name of an attribute that a client sets.
  *
- * @param name without the `profile.` that the single update puts before it
+ * @param name without the `profile.` of a single update
  * @returns a phrase that completes "the name … ", for instance `must have 1 to 128 characters`;
- *   undefined when the name is good
+ *   undefined when the name is valid
  */
 export function attributeNameProblem(name: string): string | undefined {
   if (name === '' || !atMostCharacters(name, MAX_ATTRIBUTE_NAME)) {
@@ -30,8 +33,8 @@ export function attributeNameProblem(name: string): string | undefined {
 }
 
 /**
- * {@link attributeNameProblem} where names are sent without `profile.` (Delivery, batch). There the
- * prefix is a mistake, because it would become part of the stored name.
+ * {@link attributeNameProblem} for channels where names are sent without `profile.` (Delivery,
+ * batch). There the prefix is a mistake, because it would become part of the stored name.
  */
 export function bareNameProblem(name: string): string | undefined {
   if (name.startsWith(PARAMETER_PREFIX)) return `must not start with "${PARAMETER_PREFIX}"`;
@@ -43,5 +46,5 @@ export function isScriptName(name: string): boolean {
   return name.startsWith(SCRIPT_PREFIX);
 }
 
-/** Completes "the name … " for a name that {@link isScriptName}. */
+/** Completes "the name … " for a name for which {@link isScriptName} holds. */
 export const SCRIPT_NAME_PROBLEM = `must not start with "${SCRIPT_PREFIX}", which belongs to profile scripts`;

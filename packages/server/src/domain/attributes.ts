@@ -1,10 +1,10 @@
 /**
- * The attributes of a profile: their rules, and all that the rest of Quiver uses of their packed
- * form. What lies in `attributes/` is byte work, and only imported here.
+ * The attributes of a profile: their rules, and everything that other code uses of their packed
+ * form. The code in `attributes/` handles bytes, and only this file imports it.
  *
- * The rules work on the packed form: a change keeps the entries that it does not touch as they are,
- * and nothing is parsed into objects and printed again. That also keeps names such as `__proto__`
- * or `1` exactly and in order, which a JavaScript object would not.
+ * The rules work on the packed form: a change copies the entries that it does not touch, and
+ * nothing is parsed into objects and serialized again. That also preserves names such as
+ * `__proto__` or `1` and their order, which a JavaScript object would not.
  */
 
 import { copyOthers, overlayAttributes, type Stretch } from './attributes/overlay-attributes.ts';
@@ -40,7 +40,7 @@ export {
   writeGroupHead,
 } from './attributes/packed-attributes.ts';
 
-/** One attribute as people read it. */
+/** One attribute for people. */
 export interface Attribute {
   readonly name: string;
   readonly value: string;
@@ -48,22 +48,23 @@ export interface Attribute {
   readonly modifiedAt: number;
 }
 
-/** Names and values to set, in the order given; a name given twice takes its last value. */
+/** Names and values to set, in the given order; for a repeated name the last value counts. */
 export type AttributeSettings = ReadonlyMap<string, string>;
 
 /**
- * The most that names and values of one profile may total, in bytes of UTF-8 (contract section 5).
+ * The maximum total size of names and values in one profile, in bytes of UTF-8 (contract section
+ * 5).
  */
 export const MAX_ATTRIBUTES_SIZE = 64 * 1024;
 
 const NO_STATE: StateSettings = new Map();
 
-/** An entry of the state of a visitor, and how many attributes come before it. */
+/** An entry of the visitor state, and how many attributes precede it. */
 export interface PlacedState extends StateEntry {
   readonly before: number;
 }
 
-/** Room for what most settings come to. */
+/** Enough for most settings. */
 const SOME = 256;
 
 /** A time as Quiver writes it: ISO 8601, milliseconds, always `+00:00` (contract section 4). */
@@ -74,16 +75,16 @@ export function formatTime(epochMs: number): string {
   }
   return lastTimeText;
 }
-// Many profiles are written in the same millisecond, and to format a date costs much.
+// Many profiles are written in the same millisecond, and formatting a date is slow.
 let lastTime = Number.NaN;
 let lastTimeText = '';
 
 /**
  * Packs attributes that are all set at one time.
  *
- * @param settings names are not empty
+ * @param settings names must not be empty
  * @param at epoch milliseconds
- * @param state of the visitor that is set with them; none by default
+ * @param state visitor state that is set with them; none by default
  */
 export function packSettings(
   settings: AttributeSettings,
@@ -98,11 +99,11 @@ export function packSettings(
 }
 
 /**
- * Packs what {@link listAttributes} and {@link listState} gave of one profile; each comes as it was
- * given.
+ * Packs the results of {@link listAttributes} and {@link listState} of one profile, in the given
+ * order.
  *
- * The bytes are those that both were read from, so that another edge cluster can tell whether a
- * profile has changed.
+ * The bytes are identical to those that both were read from, so that another edge cluster can tell
+ * whether a profile has changed.
  */
 export function packAttributes(
   attributes: readonly Attribute[],
@@ -125,12 +126,12 @@ export function packAttributes(
 }
 
 /**
- * Sets attributes: those set move to the end, in the order given, with the time `at`; the others
- * stay as they are.
+ * Sets attributes: they move to the end, in the given order, with the time `at`; the others stay as
+ * they are.
  *
- * @param at epoch milliseconds; never before the newest time of an attribute in `packed`, so that
- * the order stays oldest first
- * @param state of the visitor that is set with them; none by default
+ * @param at epoch milliseconds; not before the newest time in `packed`, so that the order stays
+ *   oldest first
+ * @param state visitor state that is set with them; none by default
  */
 export function setAttributes(
   packed: PackedAttributes,
@@ -145,7 +146,7 @@ export function setAttributes(
   return target.subarray(0, end);
 }
 
-/** Takes one attribute out; the very same bytes when there is none of that name. */
+/** Removes one attribute. Returns the same object when there is no attribute of that name. */
 export function removeAttribute(packed: PackedAttributes, name: string): PackedAttributes {
   if (name === '') return packed;
   const removed = packSettings(new Map([[name, '']]), 0);
@@ -155,10 +156,11 @@ export function removeAttribute(packed: PackedAttributes, name: string): PackedA
 }
 
 /**
- * Merges two profiles' attributes: where both have one the stronger's value and time stay, what
- * only the weaker has is added.
+ * Merges two profiles' attributes. An attribute of both keeps the value and time of the stronger
+ * profile; those of only the weaker one are added.
  *
- * Oldest first again; the stronger's first where times are equal (contract section 3).
+ * The result is oldest first; for equal times, those of the stronger profile come first (contract
+ * section 3).
  */
 export function mergeAttributes(stronger: PackedAttributes, weaker: PackedAttributes): PackedAttributes {
   const strong = entriesOf(stronger);
@@ -176,8 +178,9 @@ export function mergeAttributes(stronger: PackedAttributes, weaker: PackedAttrib
 }
 
 /**
- * Joins two profiles' attributes, the newest of each name: of two of one moment the value that
- * sorts last. Whichever side is named first, the bytes are the same (contract section 8).
+ * Joins two profiles' attributes, keeping the newest of each name. For equal times, the value that
+ * sorts last is kept. The result does not depend on the order of the arguments (contract section
+ * 8).
  */
 export function newestAttributes(one: PackedAttributes, other: PackedAttributes): PackedAttributes {
   if (one.equals(other)) return one;
@@ -197,19 +200,19 @@ export function newestAttributes(one: PackedAttributes, other: PackedAttributes)
   return packer.packed();
 }
 
-/** Whether of two entries of one name the second is to be kept. */
+/** Whether the second of two entries with one name should be kept. */
 function isBehind(one: PackedAttributes, a: Entry, other: PackedAttributes, b: Entry): boolean {
   if (a.time !== b.time) return a.time < b.time;
   return one.compare(other, b.valueStart, b.end, a.valueStart, a.end) < 0;
 }
 
-/** Names that both sides have, in the order of the second. */
+/** Names of attributes that both sides have, in the order of the second. */
 export function commonNames(one: PackedAttributes, other: PackedAttributes): string[] {
   const names = new Set(namesOf(one));
   return namesOf(other).filter((name) => names.has(name));
 }
 
-/** Names of attributes alone, oldest first. */
+/** Names of attributes without state, oldest first. */
 export function namesOf(packed: PackedAttributes): string[] {
   return entriesOf(packed)
     .filter(({ nameStart }) => !isStateByte(packed[nameStart]!))
@@ -217,8 +220,8 @@ export function namesOf(packed: PackedAttributes): string[] {
 }
 
 /**
- * What names and values total, in bytes of UTF-8: the measure of the 64 KB rule. Of the state of
- * the visitor, customer attributes and what scripts keep count.
+ * The total size of names and values, in bytes of UTF-8, for the 64 KB rule. Of the visitor state,
+ * customer attributes and what scripts keep count too.
  */
 export function attributesSize(packed: PackedAttributes): number {
   let size = 0;
@@ -232,11 +235,12 @@ function sizeOf(packed: PackedAttributes, { nameStart, nameEnd, valueStart, end 
 }
 
 /**
- * Drops the oldest attributes, as many as it takes.
+ * Drops as many of the oldest attributes as necessary.
  *
- * @param excess how many bytes of names and values must go, measured as {@link attributesSize} does
- * @param stays whether the attribute of a name must not go
- * @returns undefined when those that may go are too few
+ * @param excess how many bytes of names and values must be dropped, as counted by
+ *   {@link attributesSize}
+ * @param stays whether the attribute of a name must be kept
+ * @returns undefined when the others are not enough
  */
 export function withoutOldest(
   packed: PackedAttributes,
@@ -255,7 +259,7 @@ export function withoutOldest(
   return toGo > 0 ? undefined : packer.packed();
 }
 
-/** Whether there is an attribute of that name. */
+/** Whether an attribute of that name exists. */
 export function hasAttribute(packed: PackedAttributes, name: string): boolean {
   const wanted = packedName(name);
   for (let at = 0; at < packed.length; ) {
@@ -265,7 +269,7 @@ export function hasAttribute(packed: PackedAttributes, name: string): boolean {
     }
     let same = 0;
     while (same < wanted.length && packed[at + same] === wanted[same]) same += 1;
-    // What a name begins with is its length, so nothing longer is taken for it.
+    // A name starts with its length, so a longer name does not match.
     if (same === wanted.length) return true;
     const nameEnd = skipLength(packed, at) + readLength(packed, at);
     at = skipLength(packed, nameEnd) + readLength(packed, nameEnd);
@@ -284,7 +288,7 @@ export function hasValue(packed: PackedAttributes, name: string, value: string):
   );
 }
 
-/** The attributes for people to look at, oldest first; without the state of the visitor. */
+/** The attributes for people, oldest first, without visitor state. */
 export function listAttributes(packed: PackedAttributes): Attribute[] {
   return entriesOf(packed)
     .filter(({ nameStart }) => !isStateByte(packed[nameStart]!))
@@ -295,7 +299,7 @@ export function listAttributes(packed: PackedAttributes): Attribute[] {
     }));
 }
 
-/** The state of the visitor that lies between the attributes, in its order. */
+/** The visitor state stored among the attributes, in its order. */
 export function listState(packed: PackedAttributes): PlacedState[] {
   const state: PlacedState[] = [];
   let before = 0;
@@ -312,7 +316,7 @@ export function listState(packed: PackedAttributes): PlacedState[] {
   return state;
 }
 
-/** Sets state, each entry at a time of its own, which may be an old one. */
+/** Sets visitor state, each entry with its own time, which may be old. */
 export function placeState(packed: PackedAttributes, state: readonly StateEntry[]): PackedAttributes {
   if (state.length === 0) return packed;
   const replaced = packSettings(new Map(), 0, new Map(state.map(({ name }) => [name, ''])));
@@ -341,8 +345,7 @@ function packedValue(packed: PackedAttributes, { valueStart, end }: Entry): stri
 }
 
 /**
- * The name with its escapes: the same name is always the same text, for only JSON.stringify wrote
- * it.
+ * The name with its escapes. Equal names have equal texts, because only JSON.stringify writes them.
  */
 function nameOf(packed: PackedAttributes, { nameStart, nameEnd }: Entry): string {
   return packed.toString('utf8', nameStart, nameEnd);

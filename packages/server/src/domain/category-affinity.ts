@@ -1,4 +1,4 @@
-/** Category affinity (contract section 15): which categories a visitor looks at most. */
+/** Category affinity (contract section 15): the categories that a visitor views most. */
 
 /** The most characters of one `user.categoryId`. */
 export const MAX_CATEGORY_VALUE = 256;
@@ -14,12 +14,12 @@ export interface ScoredCategory {
   readonly score: number;
 }
 
-/** At most five categories, highest score first; of two with one score the one that came last. */
+/** At most five categories, highest score first; of equal scores, the latest first. */
 export type CategoryAffinity = readonly ScoredCategory[];
 
 /**
- * The categories that a `user.categoryId` names, in its order. Of one that is too long, those that lie whole within the first
- * {@link MAX_CATEGORY_VALUE} characters.
+ * The categories in a `user.categoryId`, in order. If it is too long, those that are completely
+ * within the first {@link MAX_CATEGORY_VALUE} characters.
  */
 export function categoriesOf(value: string): string[] {
   return bounded(value)
@@ -36,7 +36,7 @@ function bounded(value: string): string {
   return characters[MAX_CATEGORY_VALUE] === ',' ? kept : kept.slice(0, Math.max(0, kept.lastIndexOf(',')));
 }
 
-/** The scores after one category has come. */
+/** The scores after one more category. */
 export function withCategory(affinity: CategoryAffinity, name: string): CategoryAffinity {
   if (affinity.length === 0) return [{ name, score: FIRST_EVER }];
   const known = affinity.find((category) => category.name === name);
@@ -45,7 +45,7 @@ export function withCategory(affinity: CategoryAffinity, name: string): Category
     return ranked([{ name, score: known.score + EACH_TIME }, ...others]);
   }
   const others = affinity.map((category) => ({ ...category, score: category.score - NEWCOMER_TAKES }));
-  // The lowest is the last one; the newcomer never goes.
+  // The lowest one is removed, but never the new one.
   return ranked([{ name, score: EACH_TIME }, ...others.slice(0, MAX_CATEGORIES - 1)]);
 }
 
@@ -55,9 +55,9 @@ export function halved(affinity: CategoryAffinity): CategoryAffinity {
 }
 
 /**
- * The scores of two visitors who turned out to be one; which is named first makes no difference. Of two
- * categories with one score the name decides, because nothing says which came last. Equal scores in
- * equal order stay as they are, so that joining twice changes nothing.
+ * The joined scores of two visitors who turned out to be one, independent of the order of the
+ * arguments. Categories with equal scores are ordered by name, because it is unknown which was
+ * later. Equal scores in equal order stay as they are, so that joining twice changes nothing.
  */
 export function joinedAffinity(one: CategoryAffinity, other: CategoryAffinity): CategoryAffinity {
   if (packAffinity(one) === packAffinity(other)) return one;
@@ -71,17 +71,20 @@ export function joinedAffinity(one: CategoryAffinity, other: CategoryAffinity): 
     .slice(0, MAX_CATEGORIES);
 }
 
-/** Highest first; those with one score stay in the order given. */
+/** Highest first; equal scores keep their order. */
 function ranked(categories: readonly ScoredCategory[]): CategoryAffinity {
   return [...categories].sort((one, other) => other.score - one.score);
 }
 
-/** The text that is kept of the scores: no category has a comma. */
+/** The stored text of the scores; no category contains a comma. */
 export function packAffinity(affinity: CategoryAffinity): string {
   return affinity.map(({ name, score }) => `${score} ${name}`).join(',');
 }
 
-/** Reads what {@link packAffinity} gave; no text is no category. @throws RangeError for anything else */
+/**
+ * Parses a text of {@link packAffinity}; an empty text means no category.
+ * @throws RangeError for anything else
+ */
 export function unpackAffinity(text: string): CategoryAffinity {
   if (text === '') return [];
   return text.split(',').map((part) => {

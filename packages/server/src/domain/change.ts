@@ -1,4 +1,4 @@
-/** What a change feed says of one change of a profile (contract section 18). */
+/** A change of a profile as the change feed reports it (contract section 18). */
 
 import type { VisitorId } from './visitor-id.ts';
 
@@ -14,7 +14,7 @@ export const CHANGE_TYPES = [
 ] as const;
 export type ChangeType = (typeof CHANGE_TYPES)[number];
 
-/** How a change came; a store keeps the place in this list, so new ones are added at its end. */
+/** How a change came. A store keeps the index in this list, so new ones are added at its end. */
 export const CHANGE_CHANNELS = [
   'visit',
   'update',
@@ -27,19 +27,25 @@ export const CHANGE_CHANNELS = [
 ] as const;
 export type ChangeChannel = (typeof CHANGE_CHANNELS)[number];
 
-/** One change of one profile. It never holds a value of an attribute. */
+/** One change of one profile. It never contains a value of an attribute. */
 export interface Change {
   readonly type: ChangeType;
   readonly channel: ChangeChannel;
   /** Epoch milliseconds. */
   readonly at: number;
-  /** An id of the profile: the strongest that the write named, or the oldest that is left. */
+  /** An id of the profile: the strongest that the write named, or the oldest that remains. */
   readonly id: VisitorId;
-  /** Names of the attributes that were set or removed; of a merge, those of which the other profile's value was overruled. */
+  /**
+   * Names of the attributes that were set or removed; for a merge, those whose value in the other
+   * profile was overruled.
+   */
   readonly attributes: readonly string[];
-  /** `linked`: ids that joined. `merged`: ids of the other profile. `moved`: ids that left; none when the whole profile left. */
+  /**
+   * `linked`: ids that joined. `merged`: ids of the other profile. `moved`: ids that left; empty
+   * when the whole profile left.
+   */
   readonly ids: readonly VisitorId[];
 }
 
-/** The most ids that a change lists. */
+/** The most ids listed in a change. */
 export const MAX_CHANGE_IDS = 100;

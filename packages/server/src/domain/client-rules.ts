@@ -1,35 +1,42 @@
-/** What a client may choose about how Quiver treats its visitors and their profiles (contract section 9). */
+/**
+ * A client's choices about the treatment of its visitors and their profiles (contract section 9).
+ */
 
 /**
- * What happens to a write that would take the attributes of a profile above 64 KB: nothing is changed
- * and the caller is told, or the oldest attributes go, as at Adobe.
+ * What happens to a write that would take a profile above 64 KB: it is refused, or the oldest
+ * attributes are dropped, as at Adobe.
  */
 export const WHEN_TOO_LARGE = ['refuse', 'drop-oldest'] as const;
 export type WhenTooLarge = (typeof WHEN_TOO_LARGE)[number];
 
-/** How visits are checked: for what Quiver reads, or wherever Adobe's OpenAPI description has a rule. */
+/**
+ * How visits are validated: only what Quiver reads, or everything in Adobe's OpenAPI description.
+ */
 export const CHECKINGS = ['lenient', 'strict'] as const;
 export type Checking = (typeof CHECKINGS)[number];
 
-/** How a single update of an unknown profile is answered; in either case nothing is created. */
+/** The reply to a single update of an unknown profile; in either case nothing is created. */
 export const UNKNOWN_UPDATES = ['tell', 'success'] as const;
 export type UnknownUpdate = (typeof UNKNOWN_UPDATES)[number];
 
-/** What happens to a write whose id is a placeholder (`placeholder-id.ts`): taken and counted, or refused. */
+/**
+ * What happens to a write whose id is a placeholder (`placeholder-id.ts`): it is accepted and
+ * counted, or refused.
+ */
 export const PLACEHOLDER_RULES = ['warn', 'refuse'] as const;
 export type PlaceholderRule = (typeof PLACEHOLDER_RULES)[number];
 
-/** The rules of one client that are in force at a moment. */
+/** The current rules of one client. */
 export interface ClientRules {
-  /** How long a profile lives after a write, in days. */
+  /** The lifetime of a profile after a write, in days. */
   readonly lifetimeDays: number;
   readonly whenTooLarge: WhenTooLarge;
   readonly checking: Checking;
   readonly unknownUpdate: UnknownUpdate;
-  /** The aliases whose customer ids name a visitor; null: all. */
+  /** The aliases whose customer ids name a visitor; null for all. */
   readonly customerIdAliases: readonly string[] | null;
   readonly placeholderIds: PlaceholderRule;
 }
 
-/** Gives the rules of a client; at once where they are known. */
+/** Returns the rules of a client, synchronously when they are cached. */
 export type RulesOf = (client: string) => ClientRules | Promise<ClientRules>;

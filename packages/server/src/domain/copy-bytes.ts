@@ -1,9 +1,12 @@
 /** Copies of parts of byte arrays, for the hot paths. */
 
-/** Up to so many bytes are copied one by one, which is cheaper than a view of them. */
+/** Up to this size, copying byte by byte is cheaper than creating a view. */
 export const FEW_BYTES = 48;
 
-/** Copies the bytes from `start` to before `end` to `at` in `target`. @returns where they end there */
+/**
+ * Copies the bytes from `start` to before `end` to `at` in `target`.
+ * @returns where they end there
+ */
 export function copyBytes(
   target: Uint8Array,
   at: number,
@@ -17,7 +20,10 @@ export function copyBytes(
   return at + length;
 }
 
-/** The bytes from `start` to before `end`, in memory of their own: a view would keep all of `bytes`, or see them change. */
+/**
+ * The bytes from `start` to before `end`, in separate memory, because a view would retain all of
+ * `bytes` and change with them.
+ */
 export function copyOf(bytes: Uint8Array, start: number, end: number): Buffer {
   const copy = Buffer.allocUnsafe(end - start);
   copy.set(bytes.subarray(start, end));

@@ -1,4 +1,4 @@
-/** Customer attributes: what a customer's own systems know of a person (contract section 17). */
+/** Customer attributes: what a customer's own systems know about a person (contract section 17). */
 
 import type { PackedAttributes } from './attributes/packed-attributes.ts';
 import { listState } from './attributes.ts';
@@ -7,11 +7,11 @@ import { STATE } from './visitor-state.ts';
 
 /** The most attributes of one file. */
 export const MAX_CUSTOMER_ATTRIBUTES = 200;
-/** The most characters of a value (ours: what a profile parameter may have). */
+/** The most characters of a value (ours: the limit of a profile parameter). */
 export const MAX_CUSTOMER_VALUE = 5000;
 const MAX_NAME = 250;
 
-/** What the ids of a source are: customer ids with the source as their alias, or thirdPartyIds. */
+/** The kind of a source's ids: customer ids with the source as their alias, or thirdPartyIds. */
 export const SOURCE_IDS = ['customerId', 'thirdPartyId'] as const;
 export type SourceIds = (typeof SOURCE_IDS)[number];
 
@@ -24,29 +24,38 @@ export interface CustomerAttribute {
   readonly modifiedAt: number;
 }
 
-/** Says what is wrong with the name of a source: a phrase that completes "source: …"; undefined when it is good. */
+/**
+ * Says what is wrong with the name of a source, as a phrase that completes "source: …"; undefined
+ * when it is valid.
+ */
 export function sourceProblem(source: string): string | undefined {
   return aliasProblem(source) ?? (source.includes('.') ? NO_DOT : undefined);
 }
 
-/** Says what is wrong with the name of a customer attribute: a phrase that completes "the name … ". */
+/**
+ * Says what is wrong with the name of a customer attribute, as a phrase that completes "the name …
+ * ".
+ */
 export function customerAttributeProblem(name: string): string | undefined {
   if (name === '' || !atMostCharacters(name, MAX_NAME)) return `must have 1 to ${MAX_NAME} characters`;
   return name.includes('.') ? NO_DOT : undefined;
 }
 const NO_DOT = 'must not contain a dot';
 
-/** The name under which an attribute of a source is kept among the state of a visitor. */
+/** The name of a source's attribute in the visitor state. */
 export function customerStateName(source: string, name: string): string {
   return `${STATE.customerAttribute}${source}.${name}`;
 }
 
-/** Whom an id of a source names. {@link idProblem} says whether it is well formed. */
+/** The visitor id for an id of a source. {@link idProblem} says whether it is well formed. */
 export function idOfSource(source: string, ids: SourceIds, id: string): VisitorId {
   return ids === 'thirdPartyId' ? { kind: ids, value: id } : customerId({ alias: source, id });
 }
 
-/** The customer attributes of a profile, in the order in which they were set; those that are null are left out. */
+/**
+ * The customer attributes of a profile, in the order in which they were set, without those that are
+ * null.
+ */
 export function listCustomerAttributes(attributes: PackedAttributes): CustomerAttribute[] {
   return listState(attributes).flatMap(({ name, value, modifiedAt }) => {
     if (!name.startsWith(STATE.customerAttribute) || value === '') return [];

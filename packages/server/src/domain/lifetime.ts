@@ -7,17 +7,17 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 export const DEFAULT_LIFETIME_DAYS = 14;
 
-/** The rules of a client that a write follows. */
+/** The rules of a client that apply to a write. */
 export interface WriteRules extends Pick<ClientRules, 'lifetimeDays'> {
   /** `refuse` by default. */
   readonly whenTooLarge?: WhenTooLarge;
 }
 
-/** The moment at which a write is made, and the rules in force at it. */
+/** The time of a write, and the rules at that time. */
 export interface WriteMoment extends WriteRules {
   /** Now, in epoch milliseconds. */
   readonly now: number;
-  /** How the write came, for the change feed, where that is not what the method says. */
+  /** How the write came, for the change feed, if the method does not imply it. */
   readonly through?: ChangeChannel | undefined;
 }
 
@@ -26,7 +26,7 @@ export function expiryOf(moment: WriteMoment): number {
   return moment.now + moment.lifetimeDays * DAY_MS;
 }
 
-/** Whether a profile is gone for every reader: from the very millisecond of its expiry on. */
+/** Whether a profile does not exist for readers: from the millisecond of its expiry on. */
 export function isExpired(profile: { readonly expiresAt: number }, now: number): boolean {
   return profile.expiresAt <= now;
 }

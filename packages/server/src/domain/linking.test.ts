@@ -5,8 +5,8 @@ import { personNames } from './person-names.ts';
 import { ID_KINDS, sameId, type VisitorId } from './visitor-id.ts';
 
 /**
- * `person:p@1*` reads: the thirdPartyId `p` names profile 1, which has a thirdPartyId; without `@` it is unknown. What follows
- * in brackets are customer ids that the profile has: `tnt:t@1*(crm:x)`.
+ * `person:p@1*` reads: the thirdPartyId `p` names profile 1, which has a thirdPartyId; without `@`
+ * it is unknown. What follows in brackets are customer ids that the profile has: `tnt:t@1*(crm:x)`.
  */
 function known(...written: string[]): KnownId<string>[] {
   return written.map((text) => {
@@ -147,7 +147,10 @@ describe('contract section 3: what becomes of the ids of a visit', () => {
 });
 
 const ALIASES = ['crm', 'shop'];
-/** Four profiles with up to one name of each sort, and a visit of which each id is unknown or names one of them. */
+/**
+ * Four profiles with up to one name of each sort, and a visit of which each id is unknown or names
+ * one of them.
+ */
 const world = fc
   .record({
     profiles: fc.array(

@@ -1,49 +1,57 @@
 /**
- * The names of a person: the thirdPartyId, and customer ids, each with its alias (contract section 3).
+ * The names of a person: the thirdPartyId, and customer ids with their aliases (contract section
+ * 3).
  *
- * A profile has at most one thirdPartyId and one id per alias. Two sets of names conflict when they differ in the thirdPartyId
- * or in the id of one alias: then they name two people, who are never merged. Names of different aliases say nothing about one
- * another.
+ * A profile has at most one thirdPartyId and one id per alias. Two sets of names conflict when they
+ * differ in the thirdPartyId or in the id of one alias. Then they name two people, who are never
+ * merged. Names of different aliases say nothing about one another.
  */
 
 import { parseCustomerId, type VisitorId } from './visitor-id.ts';
 
-/** What a person is called, by what tells the names apart: empty for the thirdPartyId, else the alias of a customer id. */
+/**
+ * The names of a person, by sort: an empty key for the thirdPartyId, otherwise the alias of a
+ * customer id.
+ */
 export type PersonNames = ReadonlyMap<string, string>;
 
-/** The name in which a thirdPartyId stands; no alias is empty. */
+/** The key of a thirdPartyId; no alias is empty. */
 const THIRD_PARTY_ID = '';
 
-/** Whether an id is a name of a person, not of a device. */
+/** Whether an id names a person rather than a device. */
 export function isName({ kind }: VisitorId): boolean {
   return kind === 'thirdPartyId' || kind === 'customerId';
 }
 
-/** Collects the names among the ids of one profile, or of one visit; of two with one alias the first counts. */
+/**
+ * Collects the names among the ids of one profile or visit. Of two with one alias the first counts.
+ */
 export function personNames(ids: Iterable<VisitorId>): Map<string, string> {
   const names = new Map<string, string>();
   for (const id of ids) addName(names, id);
   return names;
 }
 
-/** Adds an id if it is a name and there is none of its alias yet. */
+/** Adds an id if it is a name and there is none of its sort yet. */
 export function addName(names: Map<string, string>, id: VisitorId): void {
   const slot = slotOf(id);
   if (slot !== undefined && !names.has(slot)) names.set(slot, id.value);
 }
 
-/** Adds names; those that are there already stay. */
+/** Adds names; existing ones stay. */
 export function addNames(names: Map<string, string>, more: PersonNames): void {
   for (const [slot, value] of more) if (!names.has(slot)) names.set(slot, value);
 }
 
-/** Whether two sets of names name two people. */
+/** Whether two sets of names belong to two people. */
 export function namesConflict(one: PersonNames, other: PersonNames): boolean {
   for (const [slot, value] of other) if (one.has(slot) && one.get(slot) !== value) return true;
   return false;
 }
 
-/** Whether an id may not become an id of a person who is called that, who has another id with the same alias. */
+/**
+ * Whether a person with these names has another id of the same sort, so that the id may not join.
+ */
 export function isOtherName(names: PersonNames, id: VisitorId): boolean {
   const slot = slotOf(id);
   return slot !== undefined && names.has(slot) && names.get(slot) !== id.value;

@@ -19,14 +19,11 @@ import type { VisitorId } from './visitor-id.ts';
 import type { StateSettings } from './visitor-state.ts';
 
 /**
- * What is known of one visitor, apart from the ids that name the profile; all times in epoch
+ * What is known of one visitor, except the ids that name the profile; all times in epoch
  * milliseconds.
  */
 export interface Profile {
-  /**
-   * The person's id; undefined where none is known. A customer id is known by the ids of the
-   * profile alone.
-   */
+  /** The person's id; undefined if unknown. A customer id is only among the ids of the profile. */
   readonly thirdPartyId: string | undefined;
   /** When an attribute or an id of the profile last changed. */
   readonly modifiedAt: number;
@@ -34,10 +31,13 @@ export interface Profile {
   readonly attributes: PackedAttributes;
 }
 
-/** Why an update is refused that would pass the 64 KB of contract section 5. */
+/** Why an update is refused that would exceed the 64 KB of contract section 5. */
 export const attributesLimitReason = `the attributes of one profile may total ${MAX_ATTRIBUTES_SIZE} bytes`;
 
-/** A new profile. @param founder the id that it is made for */
+/**
+ * A new profile.
+ * @param founder the id for which it is created
+ */
 export function newProfile(founder: VisitorId, moment: WriteMoment): Profile {
   return {
     thirdPartyId: founder.kind === 'thirdPartyId' ? founder.value : undefined,
@@ -48,32 +48,32 @@ export function newProfile(founder: VisitorId, moment: WriteMoment): Profile {
 }
 
 /**
- * The moment of a change: never before the last one, so that attributes stay oldest first when a
- * clock steps back.
+ * The time of a change: never before the last one, so that attributes stay oldest first when a
+ * clock goes back.
  */
 function changeTime(profile: Profile, moment: WriteMoment): number {
   return Math.max(moment.now, profile.modifiedAt);
 }
 
-/** A profile that an id left: it has changed, and lives as long as before. */
+/** A profile after an id has left it: it has changed, and its lifetime stays the same. */
 export function withoutId(profile: Profile, moment: WriteMoment): Profile {
   return { ...profile, modifiedAt: changeTime(profile, moment) };
 }
 
-/** A profile that an id joined; a thirdPartyId makes it a person's. */
+/** A profile after an id has joined it; a thirdPartyId makes it a person's. */
 export function withId(profile: Profile, id: VisitorId, moment: WriteMoment): Profile {
   const thirdPartyId = id.kind === 'thirdPartyId' ? id.value : profile.thirdPartyId;
   return { ...profile, thirdPartyId, modifiedAt: changeTime(profile, moment) };
 }
 
 /**
- * Sets attributes and starts the lifetime anew.
+ * Sets attributes and restarts the lifetime.
  *
- * @param state of the visitor to set with them; it leaves `modifiedAt` alone
+ * @param state visitor state to set with them; it does not affect `modifiedAt`
  * @returns the changed profile; `too-large` when the attributes would total more than 64 KB and
- *   more than before (a merge may have left a profile above the bound, and what makes it smaller is
- *   welcome). With `drop-oldest` the oldest attributes go instead, those of this write and
- *   `firstSessionStart` excepted; `too-large` then means that these alone are too many
+ *   more than before (a merge may have left a profile above the limit, and making it smaller is
+ *   allowed). With `drop-oldest` the oldest attributes are dropped instead, except those of this
+ *   write and `firstSessionStart`; `too-large` then means that these alone are too large
  */
 export function withAttributes(
   profile: Profile,
@@ -83,7 +83,7 @@ export function withAttributes(
 ): Profile | 'too-large' {
   const at = changeTime(profile, moment);
   let attributes = setAttributes(profile.attributes, settings, at, state);
-  // Packed they are never shorter than what is counted, so most profiles need not be measured.
+  // The packed form is never shorter than the size counted, so most profiles need not be measured.
   if (attributes.length > MAX_ATTRIBUTES_SIZE) {
     const size = attributesSize(attributes);
     if (size > MAX_ATTRIBUTES_SIZE) {
@@ -106,23 +106,22 @@ export function withAttributes(
 export interface VisitSettings {
   readonly settings: AttributeSettings;
   /**
-   * What it says of the visitor's session and categories; null when it is no call of the visitor
-   * and notes nothing.
+   * The visitor's session and categories; null when it is not a call by the visitor and records
+   * nothing.
    */
   readonly seen?: SeenVisit | null | undefined;
-  /** State of the visitor that it sets beside those (`visitor-state.ts`). */
+  /** Visitor state that it also sets (`visitor-state.ts`). */
   readonly state?: StateSettings | undefined;
 }
 
 /**
- * What a visit leaves: its settings, what it notes of the visitor (contract sections 14 and 15),
- * and when the first visitor call came unless that is known (contract section 7).
+ * A profile after a visit: its settings, what it records of the visitor (contract sections 14 and
+ * 15), and the time of the first visitor call if that is unknown (contract section 7).
  *
- * A life is never cut by a visit that merged: the later of the two times stays when it is later
- * still.
+ * A visit that merged never shortens a lifetime: the later expiry is kept.
  *
- * @returns the profile; `too-large` as {@link withAttributes} says it, to which `firstSessionStart`
- *   itself does not count, for no caller asked for it
+ * @returns the profile; `too-large` as in {@link withAttributes}. `firstSessionStart` itself does
+ *   not count, because no caller asked for it
  */
 export function visitedProfile(
   linked: Profile,
@@ -140,7 +139,7 @@ export function visitedProfile(
   return { ...visited, expiresAt: Math.max(linked.expiresAt, visited.expiresAt) };
 }
 
-/** Sets what a visit asked for, held against the bound, and when it came, which is not. */
+/** Sets the settings, subject to the limit, and the time of the first call, which is not. */
 function withFirstSession(
   profile: Profile,
   settings: AttributeSettings,
@@ -162,12 +161,12 @@ export function withoutAttribute(profile: Profile, name: string, moment: WriteMo
 }
 
 /**
- * Merges the profile of a weaker id into that of the stronger (contract section 3). Never refused
+ * Merges the profile of a weaker id into that of a stronger one (contract section 3). Never refused
  * for size.
  *
- * @returns a profile with the attributes of both, the stronger's where both had one, that expires
- *   at the later of the times
- * @throws RangeError when each has a thirdPartyId: two persons are never merged
+ * @returns a profile with the attributes of both, with the stronger one's value for common names,
+ *   and the later expiry
+ * @throws RangeError when both have a thirdPartyId: two persons are never merged
  */
 export function merged(stronger: Profile, weaker: Profile, moment: WriteMoment): Profile {
   if (stronger.thirdPartyId !== undefined && weaker.thirdPartyId !== undefined) {
@@ -186,9 +185,8 @@ export function merged(stronger: Profile, weaker: Profile, moment: WriteMoment):
 }
 
 /**
- * Makes one of two profiles that turned out to be one visitor's, attribute by attribute the newest
- * (contract section 8). Which is named first makes no difference, unless each has a thirdPartyId of
- * its own.
+ * Joins two profiles that turned out to be one visitor's, with the newest value of each attribute
+ * (contract section 8). The result does not depend on the order, unless both have a thirdPartyId.
  */
 export function reunited(one: Profile, other: Profile): Profile {
   return {

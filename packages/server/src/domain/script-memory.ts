@@ -1,10 +1,12 @@
 /**
- * What scripts keep in a profile (contract section 16): values as attributes `user.<name>`, and what an attribute cannot say, the
- * kind of a value and locals, as an entry of the visitor's state for each script (`visitor-state.ts`). So merges, removals
- * and the expiry treat it as they treat everything else of a visitor.
+ * What scripts store in a profile (contract section 16). Values are attributes `user.<name>`; what
+ * an attribute cannot express, the type of a value and locals, is an entry of visitor state for
+ * each script (`visitor-state.ts`). So merges, removals and expiry treat it like everything else of
+ * a visitor.
  *
- * An entry is JSON: `v`, the value when it is no text, and `l`, the locals. The attribute has the last word: a value counts
- * only as long as the attribute has its text, so nothing is wrong when they part, as in a merge.
+ * An entry is JSON: `v`, the value if it is not a string, and `l`, the locals. The attribute
+ * decides: a stored value counts only while the attribute has its text, so the two may diverge, for
+ * instance by a merge, without harm.
  */
 
 import { type Attribute, type AttributeSettings, listState, type PackedAttributes } from './attributes.ts';
@@ -19,7 +21,10 @@ interface Entry {
   readonly l?: Locals | undefined;
 }
 
-/** What scripts have kept in a profile. @param listed its attributes, as `listAttributes` gives them */
+/**
+ * What scripts have stored in a profile.
+ * @param listed its attributes, as `listAttributes` returns them
+ */
 export function scriptMemoryOf(packed: PackedAttributes, listed: readonly Attribute[]): ScriptMemory {
   const values: [string, ScriptValue][] = [];
   const locals: [string, Locals][] = [];
@@ -44,7 +49,8 @@ function entriesIn(packed: PackedAttributes): Map<string, Entry> {
 }
 
 /**
- * What is to be set of a profile after scripts have run: only what differs from what they have kept.
+ * What must be set in a profile after scripts have run: only the differences from what they have
+ * stored.
  *
  * @param results by script, the value; and by script, all its locals
  */

@@ -1,24 +1,27 @@
-/** The rules of profile scripts (contract section 16): names, values, bounds. */
+/** The rules of profile scripts (contract section 16): names, values, limits. */
 
 import type { ScriptScalar, ScriptValue } from './script-input.ts';
 import { atMostCharacters } from './visitor-id.ts';
 
-/** What the attribute of a script begins with: script `tier` sets `user.tier`. */
+/** The prefix of a script's attribute: script `tier` sets `user.tier`. */
 export const SCRIPT_PREFIX = 'user.';
 export const MAX_SCRIPT_NAME = 50;
 /** The most characters of a script's code (ours; Adobe recommends 1,300). */
 export const MAX_SCRIPT_CODE = 10_000;
 export const MAX_ACTIVE_SCRIPTS = 300;
 export const MAX_SCRIPTS = 2000;
-/** The most characters of a value; of a list, of all its values together. */
+/** The most characters of a value; for a list, of all its values together. */
 export const MAX_SCRIPT_VALUE = 2048;
-/** Jumps and calls that one run of a script may take. */
+/** The most jumps and calls in one run of a script. */
 export const MAX_INSTRUCTIONS = 2000;
-/** What a script may keep with `user.setLocal`: names, and characters of all values together (ours). */
+/**
+ * What a script may store with `user.setLocal`: number of names, and characters of all values
+ * together (ours).
+ */
 export const MAX_LOCALS = 20;
 export const MAX_LOCALS_SIZE = 2048;
 
-/** Members of `user` that Quiver itself gives. */
+/** Members of `user` that Quiver itself provides. */
 const BUILT_INS: ReadonlySet<string> = new Set([
   'activeActivities',
   'pcId',
@@ -36,7 +39,7 @@ const BUILT_INS: ReadonlySet<string> = new Set([
   'getLocal',
 ]);
 
-/** What is wrong with the name of a script; undefined when it is good. */
+/** What is wrong with the name of a script; undefined when it is valid. */
 export function scriptNameProblem(name: string): string | undefined {
   if (name === '' || !atMostCharacters(name, MAX_SCRIPT_NAME)) {
     return `must have 1 to ${MAX_SCRIPT_NAME} characters`;
@@ -47,7 +50,8 @@ export function scriptNameProblem(name: string): string | undefined {
 }
 
 /**
- * A value as the attribute of its script has it: numbers as doubles (`44.0`), lists as `[a, b, c]` (contract section 16).
+ * A value as it appears in the script's attribute: numbers as doubles (`44.0`), lists as
+ * `[a, b, c]` (contract section 16).
  */
 export function scriptValueText(value: ScriptValue): string {
   return typeof value === 'object' ? `[${value.map(scalarText).join(', ')}]` : scalarText(value);

@@ -1,30 +1,30 @@
 /**
- * Sessions (contract section 14): a session begins with a call and ends when 30 minutes pass without
- * another. Nothing runs at its end; what it changes is worked out from the times that are kept.
+ * Sessions (contract section 14): a session starts with a call and ends when 30 minutes pass
+ * without another. Nothing runs at its end; its effects are computed from the stored times.
  *
  * All times are epoch milliseconds.
  */
 
 /** The attribute that the first visitor call of a profile sets (contract section 7). */
 export const FIRST_SESSION_START = 'firstSessionStart';
-/** A session ends when so much time passes without a call. */
+/** A session ends after this time without a call. */
 export const SESSION_GAP_MS = 30 * 60 * 1000;
-/** The most characters of a landing page that are kept. */
+/** The most characters of a landing page that are stored. */
 export const MAX_LANDING_PAGE = 4096;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The session of a visitor's last call. */
 export interface Session {
-  /** Which one it is; the first is 1. */
+  /** The number of the session; the first is 1. */
   readonly count: number;
-  /** When it began. */
+  /** When it started. */
   readonly start: number;
-  /** When the visitor's first session began. */
+  /** When the visitor's first session started. */
   readonly first: number;
-  /** When the last call of the session before was; undefined in the first. */
+  /** The time of the last call of the previous session; undefined in the first. */
   readonly previousEnd: number | undefined;
-  /** The URL of its first call that had one; undefined when none had, or none is kept. */
+  /** The URL of its first call with one; undefined if there was none or none is stored. */
   readonly landingPage: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface LiveSession extends Session {
   readonly lastCall: number;
 }
 
-/** What a script is told of the sessions (contract section 14). */
+/** The information about sessions for a script (contract section 14). */
 export interface SessionBuiltIns {
   readonly isFirstSession: boolean;
   readonly isNewSession: boolean;
@@ -52,10 +52,11 @@ export function hasEnded(lastCall: number, now: number): boolean {
 /**
  * The session of a call at `now`.
  *
- * @param known the session of the call before; undefined when none is kept
- * @param firstSessionStart what the profile says of its first call, used when no session is kept
- * @param page the URL of the call, to be kept as the landing page; undefined when it has none or none is to be kept
- * @returns the session, and whether the call begins it
+ * @param known the session of the previous call; undefined when none is stored
+ * @param firstSessionStart the time of the profile's first call, used when no session is stored
+ * @param page the URL of the call, to be stored as the landing page; undefined when there is none
+ *   or none should be stored
+ * @returns the session, and whether the call starts it
  */
 export function sessionOfCall(
   known: LiveSession | undefined,
@@ -85,7 +86,7 @@ export function sessionOfCall(
   return { session, isNew: false };
 }
 
-/** The one session that a profile without any is known to have had. */
+/** The one session that a profile without a stored one must have had. */
 function sessionAtFirstCall(firstSessionStart: number | undefined, now: number): LiveSession | undefined {
   if (firstSessionStart === undefined || !(firstSessionStart > 0 && firstSessionStart <= now))
     return undefined;
@@ -99,7 +100,10 @@ function sessionAtFirstCall(firstSessionStart: number | undefined, now: number):
   };
 }
 
-/** What scripts are told of a session. @param isNewSession whether the present call begins it */
+/**
+ * The information about a session for scripts.
+ * @param isNewSession whether the current call starts it
+ */
 export function sessionBuiltIns(session: Session, isNewSession: boolean): SessionBuiltIns {
   const { count, start, first, previousEnd } = session;
   return {
@@ -111,7 +115,7 @@ export function sessionBuiltIns(session: Session, isNewSession: boolean): Sessio
   };
 }
 
-/** The sessions of two visitors who turned out to be one; which is named first makes no difference. */
+/** The joined session of two visitors who turned out to be one, independent of the order. */
 export function joinedSession(one: LiveSession, other: LiveSession): LiveSession {
   const [earlier, later] = isBefore(one, other) ? [one, other] : [other, one];
   const ends = [one.previousEnd, other.previousEnd].filter((end) => end !== undefined);
@@ -131,13 +135,16 @@ function isBefore(one: LiveSession, other: LiveSession): boolean {
   return (one.landingPage ?? '') < (other.landingPage ?? '');
 }
 
-/** The text that is kept of a session, in few characters: numbers to the base 36, then the landing page. */
+/** The stored text of a session, kept short: numbers in base 36, then the landing page. */
 export function packSession({ count, start, first, previousEnd, landingPage }: Session): string {
   const numbers = [count, start, start - first, previousEnd === undefined ? 0 : start - previousEnd];
   return [...numbers.map((number) => number.toString(36)), ...(landingPage ? [landingPage] : [])].join(' ');
 }
 
-/** Reads what {@link packSession} gave. @throws RangeError for anything else */
+/**
+ * Parses a text of {@link packSession}.
+ * @throws RangeError for anything else
+ */
 export function unpackSession(text: string): Session {
   const match = /^([0-9a-z]+) ([0-9a-z]+) (-?[0-9a-z]+) (-?[0-9a-z]+)(?: (.*))?$/s.exec(text);
   if (!match) throw new RangeError('what is kept of a session cannot be read');

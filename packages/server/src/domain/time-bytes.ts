@@ -1,13 +1,13 @@
 /**
- * Times, and other whole numbers below 2^48, in six bytes, big-endian, so that they sort as they count.
+ * Times, and other integers below 2^48, in six bytes, big-endian, so that they sort by value.
  *
- * Written and read byte by byte: on Bun the integer methods of Buffer make a DataView for every buffer, and with it an ArrayBuffer, which took longer
- * than the look into the store.
+ * Written and read byte by byte: on Bun the integer methods of Buffer create a DataView, and with
+ * it an ArrayBuffer, for every buffer, which took longer than the read from the store.
  */
 
 export const TIME_BYTES = 6;
 
-/** Writes a whole number below 2^48 into six bytes. */
+/** Writes an integer below 2^48 into six bytes. */
 export function writeTime(bytes: Uint8Array, value: number, at: number): void {
   const high = Math.floor(value / 0x1_0000_0000);
   const low = value % 0x1_0000_0000;
@@ -19,7 +19,7 @@ export function writeTime(bytes: Uint8Array, value: number, at: number): void {
   bytes[at + 5] = low;
 }
 
-/** Reads what {@link writeTime} wrote. */
+/** Reads an integer written by {@link writeTime}. */
 export function readTime(bytes: Uint8Array, at: number): number {
   const high = bytes[at]! * 0x100 + bytes[at + 1]!;
   const low =

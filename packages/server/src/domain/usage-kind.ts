@@ -1,6 +1,6 @@
 /**
- * What is counted. Only the first is metered as content is; the others are calls of the profile APIs, but for the last: ids that
- * came with a write and are placeholders (`placeholder-id.ts`).
+ * What is counted. Only the first kind is metered as content. The others are calls of the profile
+ * APIs, except the last: placeholder ids in writes (`placeholder-id.ts`).
  */
 export const USAGE_KINDS = [
   'mboxCalls',

@@ -1,14 +1,14 @@
-/** How text that came from outside is shown to people: whatever cannot be seen appears as an escape. */
+/** Shows text from outside to people, with everything invisible as an escape. */
 
 /**
- * Control characters, line separators, blanks other than the plain space, halves of surrogate pairs,
- * and all that Unicode lets a reader ignore: byte-order marks, zero-width characters, marks that
- * reorder text, fillers, variation selectors.
+ * Control characters, line separators, blanks other than the plain space, surrogates without their
+ * pair, and everything that Unicode allows a display to ignore: byte-order marks, zero-width
+ * characters, direction marks, fillers, variation selectors.
  */
 const INVISIBLE =
   /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb\u2800]|(?! )\p{Zs}/gu;
 
-/** The text with an escape such as `\ufeff` in place of each invisible character. */
+/** The text with an escape such as `\ufeff` for each invisible character. */
 export function visibleText(text: string): string {
   return text.replace(INVISIBLE, (character) => {
     let escaped = '';
@@ -19,7 +19,9 @@ export function visibleText(text: string): string {
   });
 }
 
-/** The text in double quotes as JSON writes it, all of it visible; for names and values in messages. */
+/**
+ * The text in double quotes as in JSON, with everything visible; for names and values in messages.
+ */
 export function quoted(text: string): string {
   return visibleText(JSON.stringify(text));
 }

@@ -1,9 +1,10 @@
 /**
- * What a visit notes of its visitor: the session and the category affinity (contract sections 14 and
- * 15), as state beside the attributes (`visitor-state.ts`).
+ * What a visit records of its visitor: the session and the category affinity (contract sections 14
+ * and 15), as state beside the attributes (`visitor-state.ts`).
  *
- * A visit that only moves the clock of the session sets one entry without a value, some ten bytes
- * with its time. The session itself is written when it begins, the scores when one changes.
+ * A visit that only updates the time of the session sets one entry without a value, about ten bytes
+ * including its time. The session itself is written when it starts, and the scores when one
+ * changes.
  */
 
 import type { PackedAttributes } from './attributes/packed-attributes.ts';
@@ -29,30 +30,32 @@ import { hasState, STATE, type StateSettings } from './visitor-state.ts';
 
 /** What a visit says of the visitor beside ids and attributes. */
 export interface SeenVisit {
-  /** Categories that the visitor looks at, in the order in which they count. */
+  /** Categories that the visitor views, in the order in which they count. */
   readonly categories: readonly string[];
-  /** Whether to note the session of a visitor of whom none is noted yet, and landing pages. */
+  /**
+   * Whether to record landing pages, and the session of a visitor for whom none is recorded yet.
+   */
   readonly notesSessions: boolean;
-  /** The URL of the page; kept as the landing page where sessions are noted. */
+  /** The URL of the page; stored as the landing page where sessions are recorded. */
   readonly page?: string | undefined;
 }
 
 /** What is known of a visitor at a call. */
 export interface VisitorNotes {
   readonly session: LiveSession;
-  /** Whether the call begins the session. */
+  /** Whether the call starts the session. */
   readonly isNewSession: boolean;
   readonly affinity: CategoryAffinity;
 }
 
 const NOTHING_SEEN: SeenVisit = { categories: [], notesSessions: false };
 
-/** What is known of a visitor at a call that says what was seen, the call itself included. */
+/** What is known of a visitor at a call that says what was seen, including this call. */
 export function notesOfCall(attributes: PackedAttributes, seen: SeenVisit, now: number): VisitorNotes {
   return notesAfter(notesOfLastCall(attributes), firstStartIn(attributes), seen, now);
 }
 
-/** What is known of a visitor without a call, for people to look at; undefined when nothing is kept. */
+/** What is known of a visitor without a call, for people; undefined when nothing is stored. */
 export function notesAt(
   attributes: PackedAttributes,
   now: number,
@@ -63,8 +66,8 @@ export function notesAt(
 }
 
 /**
- * The state that a visit sets; undefined when it is to note nothing: no session of the visitor is kept, and the visit gives
- * no cause to begin.
+ * The state that a visit sets; undefined when it records nothing: no session of the visitor is
+ * stored, and the visit gives no reason to start one.
  */
 export function stateOfVisit(
   attributes: PackedAttributes,
@@ -98,7 +101,7 @@ function notesAfter(
   return { session, isNewSession: isNew, affinity };
 }
 
-/** What is kept of a visitor, as of the last call; undefined when nothing is. */
+/** What is stored of a visitor, as of the last call; undefined when nothing is. */
 export function notesOfLastCall(attributes: PackedAttributes): KeptNotes | undefined {
   let lastCall: PlacedState | undefined;
   let session: PlacedState | undefined;
@@ -121,8 +124,9 @@ function firstStartIn(attributes: PackedAttributes): number | undefined {
 }
 
 /**
- * Sets in the attributes of a profile what is known of the two visitors of whom it was made; the very same bytes when at most one of them
- * has anything noted, because then the merge of attributes has kept it.
+ * Sets what is known of two joined visitors in the attributes of their profile. Returns the same
+ * object when at most one of them has anything recorded, because the merge of attributes has kept
+ * that.
  */
 export function withJoinedNotes(
   together: PackedAttributes,

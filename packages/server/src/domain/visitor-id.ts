@@ -1,8 +1,8 @@
 /**
- * The ids of a visitor: their kinds, their form, their location hint, their alias.
+ * The ids of a visitor: kinds, form, location hint, alias.
  *
- * Contract sections 1 and 3. A tntId is `<id>` or `<id>.<cluster>_<node>`; what follows the dot is
- * a location hint and never part of the identity, so a {@link VisitorId} never carries one.
+ * Contract sections 1 and 3. A tntId is `<id>` or `<id>.<cluster>_<node>`; the part after the dot
+ * is a location hint and not part of the identity, so a {@link VisitorId} never contains one.
  */
 
 /** The kinds of visitor id, strongest first (contract section 3). */
@@ -11,23 +11,23 @@ export type IdKind = (typeof ID_KINDS)[number];
 
 /**
  * An id as the store knows it: its kind, and its value without a location hint. The value of a
- * customer id holds its alias too, see {@link customerId}.
+ * customer id includes its alias, see {@link customerId}.
  */
 export interface VisitorId {
   readonly kind: IdKind;
   readonly value: string;
 }
 
-/** An id as a request wrote it: a tntId with its location hint, a customer id as `alias:id`. */
+/** An id as it was sent: a tntId with its location hint, a customer id as `alias:id`. */
 export interface SentId {
   readonly kind: IdKind;
   readonly text: string;
 }
 
-/** A tntId as a request wrote it, taken apart. */
+/** The parts of a tntId as it was sent. */
 export interface TntId {
   readonly id: VisitorId;
-  /** What stands behind the dot: `28_20` or `28`; absent without a dot. */
+  /** The part after the dot: `28_20` or `28`; absent without a dot. */
   readonly hint?: string;
 }
 
@@ -38,8 +38,8 @@ export const MAX_CUSTOMER_ID = 128;
 export const MAX_ALIAS = 50;
 
 /**
- * Whether `text` has at most `max` characters, counted as Unicode code points as JSON Schema's
- * maxLength does.
+ * Whether `text` has at most `max` characters, counted as Unicode code points like JSON Schema's
+ * maxLength.
  */
 export function atMostCharacters(text: string, max: number): boolean {
   if (text.length <= max) return true;
@@ -50,12 +50,12 @@ export function atMostCharacters(text: string, max: number): boolean {
 }
 
 /**
- * Says what is wrong with an id, or nothing when it is well formed.
+ * Says what is wrong with an id; undefined when it is well formed.
  *
- * @param text the id as sent; for a tntId with its location hint, if it has one; for a customer id
- *   its value with the alias
+ * @param text the id as sent; a tntId with its location hint, if it has one; a customer id with its
+ *   alias
  * @returns a phrase that completes "mboxPC: …", for instance `must have 1 to 128 characters`;
- *   undefined when the id is good
+ *   undefined when the id is valid
  */
 export function idProblem(kind: IdKind, text: string): string | undefined {
   if (kind === 'customerId') return customerIdProblem(text);
@@ -73,7 +73,8 @@ function customerIdProblem(text: string): string | undefined {
 function valueProblem(kind: IdKind, text: string): string | undefined {
   const max = MAX_CHARACTERS[kind];
   if (text.length === 0 || !atMostCharacters(text, max)) return `must have 1 to ${max} characters`;
-  // Two lone surrogates would be written as the same UTF-8 bytes, and so name the same visitor.
+  // Two different lone surrogates would be written as the same UTF-8 bytes, and so name the same
+  // visitor.
   if (!text.isWellFormed()) return 'must be well-formed Unicode';
   if (kind === 'thirdPartyId' && /[+/]/.test(text)) return 'must not contain + or /';
   if (kind === 'tntId') {
@@ -84,18 +85,15 @@ function valueProblem(kind: IdKind, text: string): string | undefined {
   return undefined;
 }
 
-/**
- * A customer id with the alias that says whose id it is (Adobe: `integrationCode`), such as `crm`
- * and `4711`.
- */
+/** A customer id with its alias (Adobe: `integrationCode`), for instance `crm` and `4711`. */
 export interface CustomerId {
   readonly alias: string;
   readonly id: string;
 }
 
 /**
- * Makes the visitor id that an alias and an id name together: `crm:4711`. In the alias `%` and `:`
- * are written as `%25` and `%3A`, so that no two pairs have one text. {@link aliasProblem} and
+ * The visitor id for an alias and an id: `crm:4711`. In the alias, `%` and `:` are written as `%25`
+ * and `%3A`, so that different pairs have different texts. {@link aliasProblem} and
  * {@link idProblem} say which are well formed.
  */
 export function customerId({ alias, id }: CustomerId): VisitorId {
@@ -103,7 +101,7 @@ export function customerId({ alias, id }: CustomerId): VisitorId {
   return { kind: 'customerId', value: `${escaped}:${id}` };
 }
 
-/** Takes the value of a customer id apart; without a colon the alias is empty. */
+/** Splits the value of a customer id; without a colon the alias is empty. */
 export function parseCustomerId(value: string): CustomerId {
   const end = value.indexOf(':');
   const alias = value.slice(0, Math.max(end, 0)).replaceAll('%3A', ':').replaceAll('%25', '%');
@@ -117,24 +115,22 @@ export function aliasProblem(alias: string): string | undefined {
   return alias.isWellFormed() ? undefined : 'must be well-formed Unicode';
 }
 
-/** Takes a well-formed tntId apart at its dot; see {@link idProblem} for what is well formed. */
+/** Splits a well-formed tntId at its dot; see {@link idProblem}. */
 export function parseTntId(text: string): TntId {
   const dot = text.indexOf('.');
   if (dot === -1) return { id: { kind: 'tntId', value: text } };
   return { id: { kind: 'tntId', value: text.slice(0, dot) }, hint: text.slice(dot + 1) };
 }
 
-/**
- * The identity that a well-formed sent id stands for: a tntId's location hint is never part of it.
- */
+/** The identity of a well-formed sent id; it never includes a tntId's location hint. */
 export function visitorIdOf({ kind, text }: SentId): VisitorId {
   return kind === 'tntId' ? parseTntId(text).id : { kind, value: text };
 }
 
 /**
- * The kinds that an id may be of, likeliest first, where nothing but its form tells: 38 digits are
- * an ECID, 32 hex characters or a location hint a tntId, all else a customer's own id, with a colon
- * perhaps one with an alias. The other kinds come after; kinds that the text cannot be of are left
+ * The kinds that an id may have, likeliest first, when only its form is known: 38 digits are an
+ * ECID, 32 hex characters or a location hint a tntId, anything else a customer's own id, with a
+ * colon perhaps one with an alias. The other kinds follow; kinds that the text cannot have are left
  * out.
  */
 export function likelyKinds(text: string): IdKind[] {
@@ -149,7 +145,7 @@ function likeliestFirst(text: string): readonly IdKind[] {
   return ['thirdPartyId', 'customerId', 'tntId', 'ecid'];
 }
 
-/** Whether two ids are one and the same. */
+/** Whether two ids are equal. */
 export function sameId(a: VisitorId, b: VisitorId): boolean {
   return a.kind === b.kind && a.value === b.value;
 }

@@ -1,11 +1,11 @@
 /**
- * The state of a visitor: what Quiver keeps of one beside the attributes, in the same packed bytes
- * (`packed-attributes.ts`), so that a visit writes both at once and merges, moves, removals and the
- * expiry treat them as one.
+ * The state of a visitor: what Quiver stores beside the attributes, in the same packed bytes
+ * (`packed-attributes.ts`), so that a visit writes both at once, and merges, moves, removals and
+ * expiry treat both alike.
  *
- * An entry of the state has a name whose first byte is below 0x20. No attribute's name begins so,
- * because packed names are escaped as in JSON. That byte is its kind; the rest of the name and the
- * value are packed like those of attributes. A fetch leaves the state out.
+ * The name of a state entry starts with a byte below 0x20, which is its kind. No attribute's name
+ * starts like this, because packed names are escaped as in JSON. The rest of the name, and the
+ * value, are packed like those of attributes. A fetch leaves the state out.
  */
 
 import {
@@ -24,18 +24,21 @@ export const STATE = {
   session: '\u0002',
   /** Scores of categories (`category-affinity.ts`). */
   affinity: '\u0003',
-  /** A customer attribute (contract section 17); the rest of the name is `<source>.<attribute>`. No value means null. */
+  /**
+   * A customer attribute (contract section 17); the rest of the name is `<source>.<attribute>`. An
+   * empty value means null.
+   */
   customerAttribute: '\u0004',
-  /** What a profile script has kept for itself. */
+  /** What a profile script has stored for itself. */
   scriptLocal: '\u0005',
 } as const;
 
 /** The first kind that counts towards the 64 KB of contract section 5. */
 const FIRST_COUNTED = STATE.customerAttribute.charCodeAt(0);
-/** The first byte of an attribute's name is this or above. */
+/** The first byte of an attribute's name is at least this. */
 const FIRST_PRINTABLE = 0x20;
 
-/** State to set: a name begins with its kind of {@link STATE}, a value may be empty. */
+/** State to set: a name starts with its kind from {@link STATE}; a value may be empty. */
 export type StateSettings = ReadonlyMap<string, string>;
 
 /** One entry of the state. */
@@ -46,17 +49,17 @@ export interface StateEntry {
   readonly modifiedAt: number;
 }
 
-/** Whether a packed name whose first byte is this one belongs to the state. */
+/** Whether a packed name with this first byte belongs to the state. */
 export function isStateByte(first: number): boolean {
   return first < FIRST_PRINTABLE;
 }
 
-/** Whether an entry whose name begins with this byte counts towards the 64 KB. */
+/** Whether an entry whose name starts with this byte counts towards the 64 KB. */
 export function isCountedByte(first: number): boolean {
   return first >= FIRST_COUNTED;
 }
 
-/** Whether packed attributes have any state. */
+/** Whether packed attributes contain any state. */
 export function hasState(packed: PackedAttributes): boolean {
   for (let at = 0; at < packed.length; ) {
     if (packed[at] === GROUP_MARK) {

@@ -2,10 +2,10 @@
  * Another edge cluster, as this one calls it. A circuit breaker stops calls while it does not
  * answer:
  *
- *   closed  Every call is sent. Five failures in a row → open.
- *   open    Calls fail at once, without waiting. After a pause of 1 s, which doubles each time up to
- *           10 s → trial.
- *   trial   One call is sent, the others fail at once. It succeeds → closed; it fails → open.
+ * closed  Every call is sent. Five failures in a row → open.
+ * open    Calls fail at once, without waiting. After a pause of 1 s, which doubles each time up to
+ *         10 s → trial.
+ * trial   One call is sent, the others fail at once. It succeeds → closed; it fails → open.
  */
 
 import { Counter, Gauge, type Registry } from 'prom-client';

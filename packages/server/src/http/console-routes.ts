@@ -103,7 +103,10 @@ export function consoleRoutes(folder = BUILT): Route[] {
   ];
 }
 
-/** @returns a function that replies with a file, or with the one called `otherwise` if that is missing */
+/**
+ * @returns a function that replies with a file, or with the one called `otherwise` if that is
+ * missing
+ */
 function pagesOf(folder: string): (call: Call, name: string, otherwise?: string) => Reply {
   let built: ReadonlyMap<string, BuiltFile> | undefined;
   return (call, name, otherwise) => {

@@ -14,15 +14,15 @@ import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
 import { timeText } from '../wire/time-text.ts';
 
-/** How many merges are shown, the newest. */
+/** How many merges are shown, newest first. */
 const SHOWN = 100;
-/** Ids of the profile whose merges are looked for. */
+/** The most ids of a profile whose merges are searched. */
 const MAX_IDS = 1000;
 const PATH = '/{client}/target/merges';
 const PARAMETERS = [...KIND_NAMES, 'ecid'] as const;
 
 export interface MergeRoutesParts {
-  /** Of this edge cluster; without `merges` where the engine records none. */
+  /** Of this edge cluster; `merges` is missing if the engine records none. */
   readonly stores: {
     readonly merges?: MergeTrail | undefined;
     readonly profiles: Pick<ProfileStore, 'findLinked'>;
@@ -62,7 +62,7 @@ export function mergeRoutes({ stores, suppressions, now }: MergeRoutesParts): Ro
     const merges = kept();
     const isPreview = preview === 'true';
     const isSuppressed = await suppressions.of(client);
-    // Looked at first: what may not be stored must not be split off either.
+    // Checked first, because ids that must not be stored must not get a profile either.
     const planned = await merges.unmerge(client, id, now(), true);
     if (planned.outcome === 'unmerged' && isSuppressed && planned.record.ids.some(isSuppressed)) {
       throw refusal('an id that came with the merge is suppressed');
@@ -97,7 +97,7 @@ function refusal(reason: string): QuiverError {
   return new QuiverError('conflict', `The merge cannot be undone: ${reason}; nothing was changed`);
 }
 
-/** The one id that a query names. */
+/** The single id named by a query. */
 function idOf(query: readonly Parameter[]): VisitorId {
   const given = PARAMETERS.flatMap((name) => {
     const text = lastValue(query, name);

@@ -12,7 +12,10 @@ const ID_COLUMNS: readonly (readonly [IdKind, string])[] = [
   ['tntId', 'tntIds'],
 ];
 
-/** The header row. @param names of the attributes that have a column */
+/**
+ * The header row.
+ * @param names of the attributes with a column
+ */
 export function csvHeader(names: readonly string[]): string {
   const columns = [...ID_COLUMNS.map(([, column]) => column), 'modifiedAt', 'expiresAt', 'position'];
   return row([...columns, ...names, 'otherAttributes']);

@@ -1,6 +1,6 @@
 /**
- * An export as it goes out: a step of the snapshot at a time, no faster than it is taken (contract
- * section 21).
+ * Streams an export: one step of the snapshot at a time, no faster than the reader takes it
+ * (contract section 21).
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -9,21 +9,21 @@ import type { ExportedProfile, ProfileLists } from '../storage/profile-lists.ts'
 export interface ExportRequest {
   readonly client: string;
   readonly snapshot: string;
-  /** The position to go on behind; undefined at the beginning. */
+  /** The position after which to continue; undefined for the start. */
   readonly after: string | undefined;
-  /** What comes first; left out when an export is resumed. */
+  /** The beginning of the output; empty when an export is resumed. */
   readonly head: string;
   /** A profile as text, with its line end. */
   readonly textOf: (profile: ExportedProfile) => string;
-  /** What comes last. */
+  /** The end of the output. */
   readonly endOf: (profiles: number) => string;
 }
 
 /**
- * Streams an export. Memory does not grow with the store, and each step keeps other requests
- * waiting for a few milliseconds at most.
+ * Streams an export. Memory use does not depend on the size of the store, and each step blocks
+ * other requests for a few milliseconds at most.
  *
- * A step that fails ends the stream with an error, so that the reader sees that it was cut short.
+ * If a step fails, the stream ends with an error, so that the reader notices that it is incomplete.
  */
 export function exportStream(
   lists: ProfileLists,
@@ -45,7 +45,7 @@ export function exportStream(
         if (step.next === undefined) text += endOf(profiles);
         if (text !== '') controller.enqueue(Buffer.from(text));
         if (step.next === undefined) controller.close();
-        // A reader that takes everything at once must not keep other requests waiting.
+        // Lets other requests run even if the reader takes everything at once.
         else await setImmediate();
       },
     },

@@ -1,4 +1,4 @@
-/** Takes in an export, line by line as it comes (contract section 21). */
+/** Imports an export line by line, as it is received (contract section 21). */
 
 import { isUtf8 } from 'node:buffer';
 import { isExpired } from '../domain/lifetime.ts';
@@ -11,18 +11,20 @@ import { LF } from '../wire/line-feed.ts';
 import { EXPORT_VERSION, profileOfLine } from './profile-line.ts';
 
 export interface ImportCounts {
-  /** Lines of profiles. */
+  /** Lines with profiles. */
   profiles: number;
   imported: number;
-  /** Left out, because their time has passed. */
+  /** Left out, because they have expired. */
   expired: number;
-  /** Left out, because somebody must not be stored. */
+  /** Left out, because an id is suppressed. */
   suppressed: number;
 }
 
 export interface ImportParts {
   readonly store: Pick<ProfileStore, 'adopt'>;
-  /** Which ids must not be stored (contract section 22); `privacy/suppressions.ts` gives it. */
+  /**
+   * Which ids must not be stored (contract section 22); implemented by `privacy/suppressions.ts`.
+   */
   readonly suppressions: {
     /** Undefined when the client has none. */
     of(
@@ -36,13 +38,14 @@ export interface ImportParts {
 
 /** The longest line, in bytes: all ids and attributes that a profile may have, with escapes. */
 const MAX_LINE_BYTES = 16 * 1024 ** 2;
-/** How many profiles are written at the same time: they share commits. */
+/** How many profiles are written at the same time, so that they share commits. */
 const AT_ONCE = 128;
 
 /**
- * Takes in the lines of an export into the profiles of a client.
+ * Imports the lines of an export into the profiles of a client.
  *
- * @throws QuiverError `bad-request` for the first line that breaks a rule, and for a file without its last line; what came before is in
+ * @throws QuiverError `bad-request` for the first line that breaks a rule, and for a file without
+ *   its last line; earlier lines have been imported
  */
 export async function importProfiles(
   { store, suppressions, limits, now }: ImportParts,
@@ -114,7 +117,7 @@ function requireHead(value: unknown): void {
   );
 }
 
-/** Names the line of what was refused; what the store could not do stays as it is. */
+/** Adds the line to a refusal; errors of the store stay as they are. */
 function atLine(error: QuiverError, line: number, { imported }: ImportCounts): QuiverError {
   if (error.code !== 'bad-request') return error;
   const kept = imported === 0 ? 'nothing was changed' : `${imported} profiles before it are in`;
@@ -142,7 +145,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
       size = 0;
       start = end + 1;
     }
-    // A copy, because a chunk may be used again.
+    // A copy, because the chunk may be reused.
     pieces.push(Buffer.from(bytes.subarray(start)));
     size += bytes.length - start;
     if (size > MAX_LINE_BYTES) {

@@ -39,7 +39,7 @@ export function portabilityRoutes(parts: PortabilityParts): Route[] {
     }
     const names = format === 'csv' ? await parts.attributeNames.list(client) : [];
     const snapshot = asked ?? (await lists.takeSnapshot());
-    // What is wrong with a snapshot or a position is told before anything goes out.
+    // Errors about a snapshot or a position must come before any output.
     if (asked !== undefined) await lists.readSnapshot(client, asked, after, now());
     const request: ExportRequest = {
       client,

@@ -1,4 +1,4 @@
-/** A profile as a line of an export, and back (contract section 21). */
+/** Converts between a profile and a line of an export (contract section 21). */
 
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
 import { type Attribute, packAttributes } from '../domain/attributes.ts';
@@ -14,11 +14,11 @@ import { attributeViews, linkedIdView } from '../wire/profile-view.ts';
 import { timeText } from '../wire/time-text.ts';
 import { stateMembers, stateOfLine } from './state-members.ts';
 
-/** The version of the format; a change that an older program cannot read raises it. */
+/** The version of the format; increased by a change that older programs cannot read. */
 export const EXPORT_VERSION = 1;
-/** Times are kept in six bytes. */
+/** Times are stored in six bytes. */
 const MOST_TIME_MS = 8.64e15;
-/** No profile lives longer, and clocks differ. */
+/** The longest lifetime, plus a margin because clocks differ. */
 const LONGEST_LIFE_MS = 91 * 86_400_000;
 
 /** The line of a profile, without its end. */
@@ -34,10 +34,10 @@ export function profileLine({ profile, ids, position }: ExportedProfile): string
 }
 
 /**
- * The profile of a line.
+ * The profile in a line.
  *
- * @param line what JSON.parse gave
- * @param now a profile may live for 91 days from then
+ * @param line the result of JSON.parse
+ * @param now a profile may live for at most 91 days from then
  * @throws QuiverError `bad-request` naming the member and the rule
  */
 export function profileOfLine(line: unknown, limits: ProfileLimits, now: number): LinkedProfile {

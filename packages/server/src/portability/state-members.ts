@@ -1,4 +1,4 @@
-/** The state of a visitor in a line of an export, and back (contract section 21). */
+/** Converts between visitor state and its members in a line of an export (contract section 21). */
 
 import { listState, type PackedAttributes, type PlacedState } from '../domain/attributes.ts';
 import { unpackAffinity } from '../domain/category-affinity.ts';
@@ -9,7 +9,7 @@ import { isJsonObject } from '../wire/json.ts';
 type Kind = keyof typeof STATE;
 const KINDS = Object.keys(STATE) as Kind[];
 
-/** Whether entries of a kind have names; there is one entry of each other kind. */
+/** Whether entries of a kind have names; of other kinds there is only one entry. */
 const IS_NAMED: Readonly<Record<Kind, boolean>> = {
   lastCall: false,
   session: false,
@@ -17,13 +17,16 @@ const IS_NAMED: Readonly<Record<Kind, boolean>> = {
   customerAttribute: true,
   scriptLocal: true,
 };
-/** What throws when a value cannot be read. */
+/** Functions that throw when a value cannot be read. */
 const CHECKED: Readonly<Partial<Record<Kind, (value: string) => unknown>>> = {
   session: unpackSession,
   affinity: unpackAffinity,
 };
 
-/** The member `state` of a line; undefined where there is none. @param timeText writes a time */
+/**
+ * The member `state` of a line; undefined when there is none.
+ * @param timeText formats a time
+ */
 export function stateMembers(attributes: PackedAttributes, timeText: (at: number) => string) {
   const state = listState(attributes);
   if (state.length === 0) return undefined;
@@ -37,13 +40,19 @@ export function stateMembers(attributes: PackedAttributes, timeText: (at: number
 }
 
 export interface StateReading {
-  /** Reads a time. @param member for a refusal */
+  /**
+   * Parses a time.
+   * @param member for the error message
+   */
   readonly timeOf: (value: unknown, member: string) => number;
-  /** Makes the error that says what is wrong. */
+  /** Creates the error for a problem. */
   readonly wrong: (problem: string) => Error;
 }
 
-/** Reads the member `state` of a line; none is no state. @throws what `wrong` makes, naming the member and the rule */
+/**
+ * Reads the member `state` of a line; a missing member means no state.
+ * @throws the error of `wrong`, naming the member and the rule
+ */
 export function stateOfLine(value: unknown, { timeOf, wrong }: StateReading): PlacedState[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw wrong('state: must be a list');

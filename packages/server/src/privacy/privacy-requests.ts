@@ -1,14 +1,15 @@
 /**
- * Carries out requests for privacy (contract section 22).
+ * Carries out privacy requests (contract section 22).
  *
- *   running    it is in the store with its identities; every step may be done     all steps are done → complete
- *              twice, and by whichever process comes first                        something is to be waited for → running, tried
- *                                                                                 again after some seconds, after a crash too
- *   complete   it holds what came of it; ids only if it was for access
+ *   running    it is stored with its identities; every step may be repeated, by any process; all
+ *              steps are done → complete; something must be waited for → tried again after some
+ *              seconds, also after a crash
+ *   complete   it contains the result, and ids only if it was for access
  *
- * Whoever takes a request in works on it at once. A process in the background takes over what nobody has worked on for a while. An
- * erasure suppresses first, here and in every other edge cluster, then waits until no write can be under way that does not
- * know of it, and only then removes. So nothing comes in behind its back.
+ * The process that accepts a request works on it at once. A background process takes over requests
+ * that nobody has worked on for a while. An erasure first suppresses the ids, here and in every
+ * other edge cluster, then waits until no write can be under way that does not know of it, and only
+ * then removes. So nothing is stored after the removal.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -27,11 +28,11 @@ import type { Suppression } from '../storage/kept/suppression-store.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import type { Suppressions } from './suppressions.ts';
 
-/** Another edge cluster; `edges/` gives it. */
+/** Another edge cluster; implemented in `edges/`. */
 export interface PrivacyPeer {
   readonly cluster: number;
   suppress(client: string, decisions: readonly Suppression[]): Promise<void>;
-  /** @returns what is still to be waited for there */
+  /** @returns what must still be waited for there */
   forget(client: string, ids: readonly VisitorId[]): Promise<string[]>;
 }
 
@@ -45,33 +46,39 @@ export interface PrivacyParts {
   };
   readonly peers: readonly PrivacyPeer[];
   readonly feed: Pick<ChangeFeed, 'eraseFrom'>;
-  /** The merge trail, where one is kept. */
+  /** The merge trail, if one is kept. */
   readonly merges: { eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number> } | undefined;
-  /** Takes persons out of batches. @returns what is still to be waited for */
+  /**
+   * Removes persons from batches.
+   * @returns what must still be waited for
+   */
   readonly forgetInBatches: (client: string, ids: readonly VisitorId[]) => Promise<string[]>;
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
-/** What nobody has worked on for this time is taken over, in milliseconds. */
+/** A request that nobody has worked on for this time is taken over, in milliseconds. */
 const LEFT_ALONE_MS = 5000;
-/** Ids of access requests are forgotten after this time, in milliseconds. */
+/** Ids in access requests are deleted after this time, in milliseconds. */
 const ACCESS_IDS_MS = 7 * 86_400_000;
 const ALL_IDS = Number.MAX_SAFE_INTEGER;
-/** A person whose profile is made anew again and again. */
+/** The most removals of a person whose profile is created again and again. */
 const MAX_REMOVALS = 20;
 
 export class PrivacyRequests {
   readonly #parts: PrivacyParts;
-  /** Requests that this process works on. */
+  /** The requests on which this process works. */
   readonly #working = new Map<string, Promise<void>>();
 
   constructor(parts: PrivacyParts) {
     this.#parts = parts;
   }
 
-  /** Takes in a request, and begins to work on it. @throws QuiverError `insufficient-storage` when too many are kept */
+  /**
+   * Accepts a request, and starts to work on it.
+   * @throws QuiverError `insufficient-storage` when too many are stored
+   */
   async take(client: string, type: PrivacyType, identities: readonly VisitorId[]): Promise<PrivacyRequest> {
     const { requests, now } = this.#parts;
     const createdAt = now();
@@ -98,7 +105,7 @@ export class PrivacyRequests {
     return this.#parts.requests.find(client, id);
   }
 
-  /** Goes on with what is left of the requests of some clients; for a process in the background. */
+  /** Continues unfinished requests of some clients; called by a background process. */
   async goOn(clients: readonly string[]): Promise<void> {
     const { requests, now } = this.#parts;
     for (const client of clients) {
@@ -114,12 +121,15 @@ export class PrivacyRequests {
     }
   }
 
-  /** Waits for what this process works on. */
+  /** Waits for the requests on which this process works. */
   async stop(): Promise<void> {
     await Promise.all(this.#working.values());
   }
 
-  /** Removes what names ids in this cluster, beside the profile. @returns what is still to be waited for */
+  /**
+   * Removes everything in this cluster that names the ids, except the profile.
+   * @returns what must still be waited for
+   */
   async forget(client: string, ids: readonly VisitorId[]): Promise<string[]> {
     const { feed, merges, requests, forgetInBatches, suppressions } = this.#parts;
     await feed.eraseFrom(client, ids);
@@ -156,7 +166,7 @@ export class PrivacyRequests {
         const id = type === 'access' ? value : undefined;
         results.push({ kind, reference, found: found !== undefined, id });
       }
-      // Kept first: when the profile is gone nobody can tell its ids any more.
+      // Stored first, because the ids cannot be found once the profile is removed.
       await requests.change(client, request.id, (kept) => ({ ...kept, ids, results, workedAt: now() }));
     }
     const waitingFor =
@@ -172,7 +182,7 @@ export class PrivacyRequests {
     );
   }
 
-  /** @returns what is still to be waited for */
+  /** @returns what must still be waited for */
   async #protect(
     client: string,
     ids: readonly VisitorId[],

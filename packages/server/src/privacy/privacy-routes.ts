@@ -1,4 +1,4 @@
-/** Requests for privacy over HTTP (contract section 22). */
+/** Privacy requests over HTTP (contract section 22). */
 
 import { attributesJson, formatTime } from '../domain/attributes.ts';
 import { idProblem, parseTntId, type SentId, type VisitorId } from '../domain/visitor-id.ts';

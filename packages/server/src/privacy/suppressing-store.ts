@@ -1,4 +1,4 @@
-/** Stores that keep nothing of suppressed ids, whichever way it comes (contract section 22). */
+/** Stores that keep nothing for suppressed ids, whatever the channel (contract section 22). */
 
 import type { VisitorId } from '../domain/visitor-id.ts';
 import type { BatchStore, ForeignRows, RowOutcome } from '../storage/batch-store.ts';
@@ -8,7 +8,10 @@ import type { IsSuppressed, Suppressions } from './suppressions.ts';
 
 type Checks = Pick<Suppressions, 'of'>;
 
-/** Does `write` unless one of the ids is suppressed; waits for nothing when the client has no suppressed ids. */
+/**
+ * Does `write` unless one of the ids is suppressed. Synchronous when the client has no suppressed
+ * ids.
+ */
 function unless<Outcome>(
   checks: Checks,
   client: string,
@@ -23,8 +26,8 @@ function unless<Outcome>(
 }
 
 /**
- * A store of profiles that keeps nothing of suppressed ids: an update finds no profile, a visit is `suppressed`, and a profile from
- * elsewhere is not taken in.
+ * A profile store that keeps nothing for suppressed ids: an update finds no profile, a visit is
+ * `suppressed`, and a profile from elsewhere is not taken in.
  */
 export function suppressingProfiles(store: ProfileStore, checks: Checks): ProfileStore {
   return {
@@ -54,7 +57,10 @@ export function suppressingProfiles(store: ProfileStore, checks: Checks): Profil
   };
 }
 
-/** A store of batches that applies no rows of suppressed ids that come from another edge cluster; they count as applied there. */
+/**
+ * A batch store that does not apply rows with suppressed ids from another edge cluster; they count
+ * as applied there.
+ */
 export function suppressingForeignRows(store: BatchStore, checks: Checks): Pick<BatchStore, 'applyForeign'> {
   return {
     async applyForeign(foreign: ForeignRows): Promise<RowOutcome[]> {

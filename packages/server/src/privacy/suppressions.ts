@@ -1,10 +1,10 @@
 /**
- * Says of which ids nothing is to be stored (contract section 22). A client without any costs a
- * look into a map.
+ * Decides for which ids nothing may be stored (contract section 22). For a client without any, this
+ * costs one look-up in a map.
  *
- * Where the store counts changes in memory that all processes share, what is kept here holds as
- * long as the count is the same. Over a network it holds for a quarter of a second, so suppressing
- * an id waits for {@link Suppressions.settledMs} before the id counts as unknown to every process.
+ * If the store counts changes in memory that all processes share, cached decisions are valid while
+ * the count is the same. Over a network they are valid for a quarter of a second, so after
+ * suppressing an id, {@link Suppressions.settledMs} must pass before every process knows it.
  */
 
 import { createHmac } from 'node:crypto';
@@ -18,16 +18,19 @@ import {
 /** Whether an id is suppressed. */
 export type IsSuppressed = (id: VisitorId) => boolean;
 
-/** How long an answer of a store holds that does not count changes, in milliseconds. */
+/** How long an answer is valid if the store does not count changes, in milliseconds. */
 const FRESH_MS = 250;
-/** How long a write may still be under way that began before an id was suppressed. */
+/**
+ * How long a write may still be under way that started before an id was suppressed, in
+ * milliseconds.
+ */
 const UNDER_WAY_MS = 500;
 const HASH_CHARACTERS = 22;
 
 interface Kept {
   /** Undefined when there is none. */
   readonly check: IsSuppressed | undefined;
-  /** The count of changes that was read before it; undefined where the store does not count. */
+  /** The count of changes read before it; undefined if the store does not count. */
   readonly changes: number | undefined;
   /** Monotonic milliseconds. */
   readonly at: number;
@@ -44,19 +47,19 @@ export class Suppressions {
 
   /**
    * @param key of 32 bytes; the same in every process that shares the store, and in every edge
-   * cluster
+   *   cluster
    */
   constructor(store: SuppressionStore, key: Uint8Array) {
     this.#store = store;
     this.#key = key;
   }
 
-  /** How long to wait until every process goes by what was suppressed, in milliseconds. */
+  /** How long to wait until every process applies a suppression, in milliseconds. */
   get settledMs(): number {
     return this.#store.changes === undefined ? 2 * FRESH_MS + UNDER_WAY_MS : UNDER_WAY_MS;
   }
 
-  /** What tells the suppressed ids of a client; undefined when it has none. */
+  /** The test for suppressed ids of a client; undefined when it has none. */
   of(client: string): IsSuppressed | undefined | Promise<IsSuppressed | undefined> {
     const kept = this.#kept.get(client);
     const changes = this.#store.changes?.();
@@ -66,7 +69,11 @@ export class Suppressions {
     return holds ? kept.check : this.#ask(client, changes);
   }
 
-  /** Decides of ids. @param at epoch milliseconds. @returns what to tell other edge clusters */
+  /**
+   * Records decisions for ids.
+   * @param at epoch milliseconds
+   * @returns what to pass on to other edge clusters
+   */
   async decide(
     client: string,
     ids: readonly VisitorId[],
@@ -78,7 +85,7 @@ export class Suppressions {
     return decisions;
   }
 
-  /** Takes in decisions that were made here or elsewhere. */
+  /** Takes in decisions made here or elsewhere. */
   async takeIn(client: string, decisions: readonly Suppression[]): Promise<void> {
     if (decisions.length === 0) return;
     if ((await this.#store.keyMark()) === undefined) await this.#store.setKeyMark(this.#mark());
@@ -86,13 +93,13 @@ export class Suppressions {
     this.#kept.delete(client);
   }
 
-  /** A digest of the decisions of a client, by the first character of the hash. */
+  /** Digests of the decisions of a client, by the first character of the hash. */
   async digests(client: string): Promise<Record<string, string>> {
     const all = await this.#store.all(client);
     return Object.fromEntries([...all].map(([key, text]) => [key, this.#hmac(text)]));
   }
 
-  /** The decisions of a client where they differ from those that another has. */
+  /** The decisions of a client that differ from those of another cluster. */
   async unlike(client: string, digests: Readonly<Record<string, string>>): Promise<Suppression[]> {
     const all = await this.#store.all(client);
     return [...all].flatMap(([key, text]) =>
@@ -105,10 +112,7 @@ export class Suppressions {
     return this.#hmac(`${client}\0${kind}\0${value}`);
   }
 
-  /**
-   * @throws Error when the store has hashes that were made with another key, so that nobody could
-   * be told by them
-   */
+  /** @throws Error when the store has hashes made with another key, which would match nobody */
   async requireKey(): Promise<void> {
     const mark = await this.#store.keyMark();
     if (mark === undefined || mark === this.#mark()) return;
@@ -135,7 +139,7 @@ export class Suppressions {
     this.#asking.set(client, { changes, kept });
     try {
       const found = await kept;
-      // What was read before is not put in the place of what was read later.
+      // An earlier answer must not replace a later one.
       const newer = this.#kept.get(client);
       if (!newer || newer.at <= at) this.#kept.set(client, found);
       return found.check;

@@ -1,21 +1,30 @@
-/** Made-up ids and values in place of real ones: the same for the same text within one recording, and no way back. */
+/**
+ * Replaces real ids and values with made-up ones: always the same for the same text within one
+ * recording, and not reversible.
+ */
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { type IdKind, parseTntId } from '../domain/visitor-id.ts';
 
 export interface PseudonymsOptions {
-  /** Whether ids stay as they are. */
+  /** Whether ids are kept. */
   readonly keepsIds: boolean;
-  /** Whether the values of attributes, parameters and everything else that is not known to be harmless stay. */
+  /**
+   * Whether the values of attributes, parameters and everything else not known to be harmless are
+   * kept.
+   */
   readonly keepsValues: boolean;
 }
 
-/** What stands in place of a token; it is never kept. */
+/** Replaces tokens, which are never kept. */
 export const TOKEN = 'redacted-token';
 
 export class Pseudonyms {
   readonly #options: PseudonymsOptions;
-  /** Of one recording, and kept nowhere: without it short ids could be guessed from what stands in their place. */
+  /**
+   * For one recording, and stored nowhere: without it, short ids could be guessed from their
+   * replacements.
+   */
   readonly #key = randomBytes(32);
   readonly #made = new Set<string>();
 
@@ -23,7 +32,10 @@ export class Pseudonyms {
     this.#options = options;
   }
 
-  /** An id of the same kind; the location hint of a tntId stays. What was made here stays as it is. */
+  /**
+   * An id of the same kind; the location hint of a tntId is kept. Replacements are not replaced
+   * again.
+   */
   id(kind: IdKind, id: string): string {
     if (this.#options.keepsIds || id === '' || this.#made.has(id)) return id;
     if (kind === 'customerId') return this.#keep(`customer-${this.#hex(`customerId ${id}`, 16)}`);
@@ -36,7 +48,7 @@ export class Pseudonyms {
     return this.#keep(this.#hex(`tntId ${bare}`, 32)) + id.slice(bare.length);
   }
 
-  /** A text in place of a value. An empty one stays: that it is empty means something. */
+  /** Replaces a value. An empty one is kept, because its being empty has a meaning. */
   value(text: string): string {
     if (this.#options.keepsValues || text === '' || this.#made.has(text)) return text;
     return this.#keep(`value-${this.#hex(`value ${text}`, 12)}`);

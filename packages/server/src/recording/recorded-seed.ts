@@ -1,4 +1,6 @@
-/** The profiles that a recording shows to have been there before it began, as a seed of the sandbox. */
+/**
+ * Derives from a recording, as a seed for the sandbox, the profiles that existed before it started.
+ */
 
 import { idsOfCall } from '../journal/call-ids.ts';
 import type { RouteName } from '../journal/journal-call.ts';
@@ -7,7 +9,7 @@ import { isJsonObject, type JsonObject } from '../wire/json.ts';
 import { rawPathOf } from '../wire/target.ts';
 import type { RecordedCall, Recording } from './recording.ts';
 
-/** The route that a recorded call is for, as far as a seed and a comparison need it. */
+/** The route of a recorded call, as far as a seed and a comparison need it. */
 export function routeOf({ method, target }: RecordedCall): RouteName | undefined {
   const path = rawPathOf(target);
   if (path.startsWith('/rest/v1/profiles/')) return method === 'DELETE' ? 'remove' : 'fetch';
@@ -34,13 +36,14 @@ export function replyObject({ reply }: RecordedCall): JsonObject | undefined {
 }
 
 /**
- * Derives it: a profile that a fetch showed, or that took an update, before any call of the recording made it. Of its attributes
- * those count that changed before the recording began.
+ * The seed contains each profile that a fetch returned, or that accepted an update, before any call
+ * of the recording created it. Of its attributes, those that changed before the recording started
+ * are included.
  */
 export function seedOfRecording({ head, calls }: Recording): SeedProfile[] {
   const seed = new Map<string, SeedProfile>();
   const made = new Set<string>();
-  // Given in answers to visits, so nobody had them before.
+  // Assigned in replies to visits, so they did not exist before.
   const given = new Set<string>();
   const seen = new Set<string>();
   for (const { call } of calls) {
@@ -56,14 +59,14 @@ export function seedOfRecording({ head, calls }: Recording): SeedProfile[] {
         if (!named.has(bare(value)) && !seen.has(bare(value))) given.add(`${kind} ${bare(value)}`);
       }
     } else if (route === 'batch') {
-      // A batch of version 2 makes those that are not there; whether it did is not in its answer.
+      // A batch of version 2 creates missing profiles; its reply does not say whether it did.
       for (const { kind, value } of ids) made.add(`${kind} ${value}`);
     } else if (route === 'update') {
       const isKnown = call.reply.includes('<success>true</success>');
       if (isKnown && !made.has(key) && !seed.has(key)) seed.set(key, { [id.kind]: id.value });
     } else if (route === 'fetch' && !seed.has(key) && !given.has(key)) {
       const profile = seededBy(call, id, Date.parse(head.startedAt));
-      // Attributes from before the recording show that a visit did not make it.
+      // Attributes from before the recording show that a visit did not create it.
       if (profile && (!made.has(key) || profile.modifiedAt !== undefined)) seed.set(key, profile);
     }
     for (const { value } of ids) seen.add(bare(value));
@@ -81,7 +84,7 @@ function seededBy(
   const before = Object.entries(profile.profileAttributes).flatMap(([name, attribute]) => {
     if (!isJsonObject(attribute) || typeof attribute.value !== 'string') return [];
     const changed = Date.parse(String(attribute.modifiedAt));
-    // Names of profile scripts cannot be set from outside.
+    // Attributes of profile scripts cannot be set from outside.
     return changed < startedAt && !name.startsWith('user.')
       ? [{ name, value: attribute.value, changed }]
       : [];

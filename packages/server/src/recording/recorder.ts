@@ -1,4 +1,7 @@
-/** `quiver record`: a server that forwards each call to another and keeps it, redacted (contract section 13). */
+/**
+ * `quiver record`: a server that forwards each call to another server and stores it, redacted
+ * (contract section 13).
+ */
 
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
@@ -13,10 +16,10 @@ import { Pseudonyms, type PseudonymsOptions } from './pseudonyms.ts';
 import { type RecordedCall, recordingHead } from './recording.ts';
 import { Redaction } from './redaction.ts';
 
-/** As Adobe takes files of batches. */
+/** The limit for batch files at Adobe. */
 const MAX_BODY = 50 * 1024 * 1024;
 const UPSTREAM_TIMEOUT_MS = 60_000;
-/** Headers of a call that mean something to the other server; its Host is its own. */
+/** Headers of a call that are forwarded; Host is that of the other server. */
 const FORWARDED = [
   'content-type',
   'accept',
@@ -27,7 +30,7 @@ const FORWARDED = [
   'origin',
   'user-agent',
 ];
-/** Headers of an answer that mean something to the caller. */
+/** Headers of a reply that are returned to the caller. */
 const RETURNED = [
   'content-type',
   'retry-after',
@@ -40,7 +43,7 @@ const CARRIES_TOKEN = ['authorization', 'access_token'];
 export interface RecorderOptions extends PseudonymsOptions {
   /** Scheme, host and port of the server that answers. */
   readonly upstream: string;
-  /** The file; it must not be there yet. */
+  /** The file, which must not exist yet. */
   readonly out: string;
   readonly host: string;
   readonly port: number;
@@ -51,14 +54,15 @@ export interface CallRecorder {
   readonly url: string;
   /** How many calls are in the file. */
   readonly calls: number;
-  /** Stops listening; returns when all that was answered is on disk. */
+  /** Stops listening. Returns when everything that was answered is on disk. */
   close(): Promise<void>;
 }
 
 /**
- * Starts it.
+ * Starts the recorder.
  *
- * @throws the system's error (rejects) when the file cannot be made, or is there, or when it cannot listen
+ * @throws the system's error (rejects) when the file exists or cannot be created, or when it cannot
+ *   listen
  */
 export async function startRecorder(options: RecorderOptions): Promise<CallRecorder> {
   const { upstream, out, host, port, log, keepsIds, keepsValues } = options;
@@ -72,7 +76,7 @@ export async function startRecorder(options: RecorderOptions): Promise<CallRecor
     try {
       if (refusal) throw refusal;
       const { call, outgoing } = await recorded(upstream, redaction, request);
-      // The caller is answered when the call is in the file: what was answered is never missing.
+      // The caller is answered after the call is in the file, so that no answered call is missing.
       await lines.add(call);
       calls += 1;
       return outgoing;
@@ -101,7 +105,10 @@ export async function startRecorder(options: RecorderOptions): Promise<CallRecor
   }
 }
 
-/** Forwards a call. @returns it as it is kept, and the answer for the caller */
+/**
+ * Forwards a call.
+ * @returns the call as it is stored, and the reply for the caller
+ */
 async function recorded(
   upstream: string,
   redaction: Redaction,
@@ -131,7 +138,10 @@ async function recorded(
   return { call, outgoing: { body: reply, status, headers: new HeaderLines(returned(response)) } };
 }
 
-/** Sends a new request with what the call said: one that is passed on as it came could be read in two ways. */
+/**
+ * Sends a new request with the contents of the call; a request passed on unchanged could be
+ * interpreted in two ways.
+ */
 async function forwarded(
   upstream: string,
   { method, headers }: HttpRequest,
@@ -175,7 +185,7 @@ function returned({ headers }: Response): Record<string, string> {
   return kept;
 }
 
-/** Lines of JSON, one behind the other. */
+/** Writes lines of JSON, one after another. */
 class Lines {
   readonly #file: FileHandle;
   #last: Promise<unknown> = Promise.resolve();

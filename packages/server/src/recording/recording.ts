@@ -1,4 +1,7 @@
-/** The file of a recording: a line of JSON that says what it is, then one for each call, in the order of their answers. */
+/**
+ * The file format of a recording: a line of JSON that identifies it, then one line per call, in the
+ * order of their replies.
+ */
 
 import { isJsonObject } from '../wire/json.ts';
 
@@ -8,19 +11,19 @@ export interface RecordingHead {
   readonly quiverRecording: typeof FORMAT;
   /** Where the calls went: scheme, host, port. */
   readonly upstream: string;
-  /** When it began; ISO 8601. */
+  /** When it started; ISO 8601. */
   readonly startedAt: string;
   readonly redacted: { readonly ids: boolean; readonly values: boolean };
 }
 
 export interface RecordedCall {
-  /** When it came; ISO 8601. */
+  /** When the call came; ISO 8601. */
   readonly at: string;
   readonly method: string;
   /** Path and query. */
   readonly target: string;
   readonly contentType?: string;
-  /** Whether it had a token, which is not kept. */
+  /** Whether it had a token, which is not stored. */
   readonly hadToken?: true;
   readonly body?: string;
   readonly status: number;
@@ -38,12 +41,15 @@ export function recordingHead(upstream: string, redacted: RecordingHead['redacte
   return { quiverRecording: FORMAT, upstream, startedAt: new Date().toISOString(), redacted };
 }
 
-/** What is wrong with a file that is no recording. */
+/** The error for a file that is not a recording. */
 export class RecordingError extends Error {
   override readonly name = 'RecordingError';
 }
 
-/** Reads a recording. @throws RecordingError that names the line and the rule */
+/**
+ * Parses a recording.
+ * @throws RecordingError naming the line and the rule
+ */
 export function parseRecording(text: string): Recording {
   const lines = text.split('\n');
   const [first = '', ...others] = lines;
@@ -70,7 +76,7 @@ function lineOf(line: string, number: number): Record<string, unknown> {
     const value: unknown = JSON.parse(line);
     if (isJsonObject(value)) return value;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new RecordingError(`line ${number}: must be a JSON object`);
 }

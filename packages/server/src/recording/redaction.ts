@@ -1,7 +1,9 @@
 /**
- * Takes out of calls what must not be kept: tokens always, ids and values unless told otherwise.
+ * Removes from calls what must not be stored: always tokens, and ids and values unless told
+ * otherwise.
  *
- * What is not known to be harmless counts as a value. So a parameter or member that this does not know is redacted, not kept.
+ * Everything not known to be harmless counts as a value, so unknown parameters and members are
+ * redacted.
  */
 
 import type { IdKind } from '../domain/visitor-id.ts';
@@ -18,14 +20,14 @@ const ID_KIND: Readonly<Record<string, IdKind>> = {
   mboxMCGVID: 'ecid',
 };
 const TOKEN_NAME = /token|secret|password|authorization|apikey|api-key/i;
-/** Parameters that say how a call is meant, and nothing of a visitor. */
+/** Parameters that control a call and say nothing about a visitor. */
 const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set(
   (
     'client mbox mboxCount version batchId authorizationScope expiresIn format limit kind fromLine from to ' +
     'mboxTime mboxHost mboxXDomain mboxVersion'
   ).split(' '),
 );
-/** The same of members of JSON and XML. */
+/** The same for members of JSON and XML. */
 const HARMLESS_MEMBERS: ReadonlySet<string> = new Set(
   (
     'client channel type index status state success authenticatedState integrationCode modifiedAt ' +
@@ -33,7 +35,10 @@ const HARMLESS_MEMBERS: ReadonlySet<string> = new Set(
     'scope tokenType expiresIn submittedAt processedAt acceptedAt startedAt finishedAt'
   ).split(' '),
 );
-/** Members whose text names a visitor only behind an equals sign: `No profile found … with third party id=crm-1`. */
+/**
+ * Members whose text names a visitor only after an equals sign:
+ * `No profile found … with third party id=crm-1`.
+ */
 const MESSAGES = new Set(['message']);
 const KIND_IN_MESSAGE: readonly (readonly [RegExp, IdKind])[] = [
   [/third party id$|mbox3rdPartyId$/, 'thirdPartyId'],
@@ -55,7 +60,10 @@ export class Redaction {
     return query === undefined ? redacted : `${redacted}?${this.#parameters(query)}`;
   }
 
-  /** A body of a request or a reply, by what it turns out to be. @param isBatch whether it is the file of a batch */
+  /**
+   * The body of a request or a reply, according to its format.
+   * @param isBatch whether it is the file of a batch
+   */
   body(text: string, isBatch = false): string {
     if (text === '') return text;
     if (isBatch) return this.#rows(text);
@@ -83,7 +91,7 @@ export class Redaction {
         path.slice(at + id.length)
       );
     }
-    // The session of `/rest/v1/mbox/{sessionId}` belongs to a visitor too.
+    // The session in `/rest/v1/mbox/{sessionId}` belongs to a visitor too.
     const session = /^(\/rest\/v1\/mbox\/)([^/]+)/.exec(path);
     return session ? session[1]! + encodeURIComponent(this.#pseudonyms.value(decoded(session[2]!))) : path;
   }
@@ -121,7 +129,9 @@ export class Redaction {
     return redacted === String(value) ? value : redacted;
   }
 
-  /** An attribute or a parameter, whose name says nothing of what it may be; a fetch has an object for each. */
+  /**
+   * An attribute or a parameter, whose name does not tell what it is; in a fetch it is an object.
+   */
   #attribute(name: string, value: unknown): unknown {
     const redacted = (text: string) => (TOKEN_NAME.test(name) ? TOKEN : this.#pseudonyms.value(text));
     if (typeof value !== 'object' || value === null) return redacted(String(value));
@@ -141,13 +151,13 @@ export class Redaction {
     return this.#pseudonyms.value(value);
   }
 
-  /** `visitorId` of a fetch is whatever id was asked for. */
+  /** `visitorId` of a fetch is the id that was asked for, of any kind. */
   #id(name: string, value: string): string {
     const asked = name === 'visitorId' ? this.#asked : undefined;
     return this.#pseudonyms.id(asked ?? ID_KIND[name]!, value);
   }
 
-  /** The kind of id that the call at hand has in its path. */
+  /** The kind of id in the path of the current call. */
   #asked: IdKind | undefined;
 
   /** @param target of the call whose bodies come next */
@@ -167,7 +177,7 @@ export class Redaction {
 
   #xml(text: string): string {
     return text.replaceAll(/<(\w+)>([^<]*)<\/\1>/g, (_, name: string, inner: string) => {
-      // The address in it has the batch and the client, and no visitor.
+      // The URL in it contains the batch and the client, but no visitor.
       if (name === 'batchStatus') return `<${name}>${inner}</${name}>`;
       return `<${name}>${escaped(this.#named(name, unescaped(inner), HARMLESS_MEMBERS))}</${name}>`;
     });
@@ -191,7 +201,7 @@ export class Redaction {
   }
 }
 
-/** Members that hold what a visitor did, under names that anybody may choose. */
+/** Whether a member contains visitor data under names that anybody may choose. */
 function isParameters(name: string): boolean {
   return (
     name === 'profileParameters' ||

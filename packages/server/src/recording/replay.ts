@@ -1,4 +1,7 @@
-/** `quiver replay`: sends what was recorded to a sandbox, and says where it is answered differently (contract section 13). */
+/**
+ * `quiver replay`: sends recorded calls to a sandbox, and reports different replies (contract
+ * section 13).
+ */
 
 import type { RunningSandbox } from '../sandbox/public-types.ts';
 import { startSandbox } from '../sandbox/start-sandbox.ts';
@@ -13,7 +16,7 @@ export interface Difference {
   readonly line: number;
   readonly method: string;
   readonly path: string;
-  /** One phrase for each: `status: is 404, was 200`. */
+  /** One phrase per difference: `status: is 404, was 200`. */
   readonly problems: readonly string[];
 }
 
@@ -22,7 +25,7 @@ export interface ReplayResult {
   readonly differences: readonly Difference[];
 }
 
-/** Replays it on the clock of the recording, with the profiles that it shows to have been there. */
+/** Replays a recording on its own clock, with the profiles that existed before it. */
 export async function replay(recording: Recording): Promise<ReplayResult> {
   const { head, calls } = recording;
   const hosted = /\.tt\.omtrdc\.net(:\d+)?$/.test(new URL(head.upstream).host);
@@ -57,7 +60,8 @@ async function differencesOf(
     method,
     headers: {
       ...(contentType !== undefined && { 'content-type': contentType }),
-      // The recording has no tokens; the one of the sandbox opens all that one could.
+      // The recording has no tokens; the admin token of the sandbox allows everything a token
+      // would.
       ...(hadToken && { authorization: `Bearer ${quiver.adminToken}` }),
     },
     ...(body !== undefined && { body: stand.replacedIn(body) }),
@@ -75,7 +79,10 @@ async function differencesOf(
 
 type Compare = (what: string, is: unknown, was: unknown) => void;
 
-/** What of the two replies must be the same. Times, request ids and content that Quiver does not choose are left out. */
+/**
+ * Compares what must be equal in the two replies. Times, request ids and content that Quiver does
+ * not choose are ignored.
+ */
 function compareReplies(call: RecordedCall, reply: string, stand: Standins, compare: Compare): void {
   const route = routeOf(call);
   const was = replyObject(call);
@@ -92,7 +99,7 @@ function compareReplies(call: RecordedCall, reply: string, stand: Standins, comp
   if (route === 'visit' && was && is) {
     const [idIs, idWas] = [idIn(is), idIn(was)];
     const [newIs, newWas] = [text(idIs.tntId), text(idWas.tntId)];
-    // A new visitor is given another id here; from then on it stands for the recorded one.
+    // A new visitor gets another id here, which from then on replaces the recorded one.
     if (!stand.isKnown(newWas)) stand.learn(bareTntId(newWas), bareTntId(newIs));
     compare('id.tntId', bareTntId(newIs), stand.replacedIn(bareTntId(newWas)));
     compare('id.thirdPartyId', idIs.thirdPartyId, idWas.thirdPartyId);
@@ -107,7 +114,7 @@ function compareAttributes(
   compare: Compare,
 ) {
   for (const [name, value] of was) {
-    // Of profile scripts, or times that Quiver sets by its own clock.
+    // Set by profile scripts, or a time of Quiver's own clock.
     if (name.startsWith('user.') || name === 'firstSessionStart') continue;
     compare(`attribute ${name}`, is.get(name), value);
   }
@@ -126,7 +133,7 @@ function attributesOf(profile: JsonObject | undefined): Map<string, string> {
   );
 }
 
-/** The ids that the answer to a visit names, in either of its shapes. */
+/** The ids in the reply to a visit, in either of its formats. */
 function idIn(reply: JsonObject): JsonObject {
   return isJsonObject(reply.id) ? reply.id : reply;
 }
@@ -151,7 +158,7 @@ function shown(value: unknown): string {
   return value === undefined ? 'missing' : JSON.stringify(value);
 }
 
-/** What the sandbox has given in place of ids that were given in the recording. */
+/** The sandbox's replacements for ids in the recording. */
 class Standins {
   readonly #standins = new Map<string, string>();
 
@@ -163,7 +170,7 @@ class Standins {
     if (recorded !== '' && given !== '') this.#standins.set(recorded, given);
   }
 
-  /** A text with the ids of the sandbox; they are long and random, so nothing else is met. */
+  /** Replaces ids in a text. They are long and random, so nothing else matches. */
   replacedIn(text: string): string {
     let replaced = text;
     for (const [recorded, given] of this.#standins) replaced = replaced.replaceAll(recorded, given);

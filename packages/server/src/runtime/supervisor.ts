@@ -8,7 +8,7 @@
  * serving    Every worker has been ready once. A worker that dies is replaced: at once, then after
  *            pauses that double up to five seconds while workers keep dying young. If a worker
  *            reports a reason, it is logged and the start is tried again.
- * stopping   Entered on the first SIGTERM, SIGINT or SIGHUP (a closed terminal), or after giving up.
+ * stopping   Entered on the first SIGTERM, SIGINT or SIGHUP (terminal closed), or after giving up.
  *            No worker is replaced; each drains. Workers that have not ended after the watchdog's
  *            time are killed, and the exit code is not 0.
  *

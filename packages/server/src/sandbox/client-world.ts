@@ -242,7 +242,9 @@ export class ClientWorld {
     return this.#parts.folder.nextRoom(this.client);
   }
 
-  /** The next tntId that nobody in the room has: one that stayed may have been given the first ones. */
+  /**
+   * The next tntId that nobody in the room has: one that stayed may have been given the first ones.
+   */
   #freeTntId(ids: ReadonlySet<string>): string {
     let value: string;
     do value = this.#nextTntId!();

@@ -115,7 +115,10 @@ function roomProfiles(
     return (await visitFrom(undefined, _, given, moment))!;
   }
 
-  /** Undefined when there is a basis and the profile is another by now; a new tntId was drawn then all the same. */
+  /**
+   * Undefined when there is a basis and the profile is another by now; a new tntId was drawn then
+   * all the same.
+   */
   async function visitFrom(
     basis: VisitBasis | undefined,
     _: string,

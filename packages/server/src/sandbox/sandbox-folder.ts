@@ -2,8 +2,8 @@
  * Where a sandbox has its store: a temporary folder that disappears with it, or one that stays
  * (contract section 13).
  *
- * A folder that stays has a file that says in which room each client is. A room that no client is in
- * any more keeps its place in the store.
+ * A folder that stays has a file that says in which room each client is. A room that no client is
+ * in any more keeps its place in the store.
  */
 
 import { randomBytes } from 'node:crypto';

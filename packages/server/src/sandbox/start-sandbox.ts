@@ -1,11 +1,7 @@
 /**
  * Quiver inside a test: `quiver-server/sandbox` (contract section 13).
  *
- * ```ts
- * await using quiver = await startSandbox({ clients: ['demo'], now: '2026-01-01T00:00:00Z', ids: 'seed:42' });
- * await fetch(`${quiver.url}/rest/v1/profiles/thirdPartyId/crm-1?client=demo`);
- * await quiver.requests.expect({ route: 'fetch', thirdPartyId: 'crm-1' }, { times: 1 });
- * ```
+ * ```ts await using quiver = await startSandbox({ clients: ['demo'], now: '2026-01-01T00:00:00Z', ids: 'seed:42' }); await fetch(`${quiver.url}/rest/v1/profiles/thirdPartyId/crm-1?client=demo`); await quiver.requests.expect({ route: 'fetch', thirdPartyId: 'crm-1' }, { times: 1 }); ```
  */
 
 import type { ServeConfig } from '../config/config.ts';

@@ -1,8 +1,9 @@
 /**
- * The scripts of each client as a serving process goes by them: read from the store, kept in memory.
+ * The current scripts of each client in a serving process: read from the store and cached.
  *
- * Where the store counts changes in memory that all processes of a machine share, what is kept holds for as long as the count is
- * the one that it was read at. Over a network it holds for a quarter of a second, and is read anew beside the visits then.
+ * If the store counts changes in memory that all processes of a machine share, the cache is valid
+ * while the count is the same. Over a network it is valid for a quarter of a second, and is then
+ * refreshed while visits continue.
  */
 
 import { MAX_ACTIVE_SCRIPTS, MAX_SCRIPTS, scriptNameProblem } from '../domain/script-rules.ts';
@@ -23,7 +24,10 @@ export interface ClientScriptsParts {
   readonly log: Log;
 }
 
-/** The scripts that run for a client, and each as it is kept: so an error is told to be of this very source. */
+/**
+ * The running scripts of a client, each with its stored form, so that an error is reported for
+ * exactly this source.
+ */
 export interface RunningScripts extends ScriptSet {
   readonly stored: readonly StoredScript[];
 }
@@ -34,7 +38,7 @@ interface Kept {
   readonly changes: number | undefined;
   /** Monotonic milliseconds. */
   readonly at: number;
-  /** What it was made of, so that the same scripts are the same object. */
+  /** What it was made from, so that the same scripts give the same object. */
   readonly scripts: readonly StoredScript[];
 }
 
@@ -51,9 +55,9 @@ export class ClientScripts {
   }
 
   /**
-   * The scripts that run for a client; undefined when none does.
+   * The running scripts of a client; undefined when none runs.
    *
-   * @throws QuiverError (rejects) `unavailable` when the store cannot say
+   * @throws QuiverError (rejects) `unavailable` when the store cannot be read
    */
   running(client: string): RunningScripts | undefined | Promise<RunningScripts | undefined> {
     const kept = this.#kept.get(client);
@@ -65,7 +69,7 @@ export class ClientScripts {
     if (age < FRESH_MS) return kept!.running;
     const answer = this.#ask(client, undefined);
     if (age >= USABLE_MS) return answer;
-    // Who needs the answer asks again, and hears of the failure then.
+    // A visit that needs the answer asks again, and gets the error then.
     answer.catch(() => undefined);
     return kept!.running;
   }
@@ -102,7 +106,7 @@ export class ClientScripts {
     const read = scripts.flatMap((stored) => {
       const { name, source } = stored;
       const compiled = readSource(source);
-      // It was read when it was set; another version of Quiver may have been less strict.
+      // It was checked when it was set, but another version of Quiver may have been less strict.
       if (isRead(compiled)) return [{ name, code: compiled.code, stored }];
       this.#parts.log.error({ client, script: name }, `a profile script cannot be read: ${compiled.rule}`);
       return [];
@@ -115,7 +119,7 @@ export class ClientScripts {
     };
   }
 
-  /** The scripts of a client as the store has them now. */
+  /** The scripts of a client as they are in the store now. */
   list(client: string): Promise<StoredScript[]> {
     return this.#parts.store.list(client);
   }
@@ -126,9 +130,9 @@ export class ClientScripts {
   }
 
   /**
-   * Puts a script in its place, new or changed. What Quiver has switched off runs again.
+   * Creates or replaces a script. A script that Quiver has disabled runs again.
    *
-   * @throws QuiverError `bad-request` that names the member and the rule: nothing is changed then
+   * @throws QuiverError `bad-request` naming the member and the rule; nothing is changed then
    */
   async set(client: string, name: string, source: string, isEnabled: boolean): Promise<void> {
     requireScriptName(name);
@@ -148,7 +152,10 @@ export class ClientScripts {
     if (outcome === 'full') throw tooMany();
   }
 
-  /** Deletes a script; false when there is none of that name. What it has stored in profiles stays. */
+  /**
+   * Deletes a script; false when there is none of that name. What it has stored in profiles is
+   * kept.
+   */
   async delete(client: string, name: string): Promise<boolean> {
     const outcome = await this.#change(client, name, () => undefined);
     if (outcome === 'unchanged') return false;
@@ -156,7 +163,7 @@ export class ClientScripts {
     return true;
   }
 
-  /** Switches a script off, unless it was changed since it ran. */
+  /** Disables a script, unless it was changed since it ran. */
   async switchOff(client: string, ran: StoredScript, reason: string): Promise<void> {
     const { name } = ran;
     let isOff = false;
@@ -179,12 +186,14 @@ export class ClientScripts {
   }
 }
 
-/** Whether a script runs: wanted by the administrator, and not switched off by Quiver. */
+/** Whether a script runs: enabled by the administrator, and not disabled by Quiver. */
 function isRunning({ isEnabled, off }: StoredScript): boolean {
   return isEnabled && off === undefined;
 }
 
-/** Where a sandbox's clock stands still, one that was deleted and set again has the same time. */
+/**
+ * If a sandbox's clock stands still, a script that was deleted and created again has the same time.
+ */
 function isSameScript(one: StoredScript, other: StoredScript): boolean {
   return one.name === other.name && one.changedAt === other.changedAt && one.source === other.source;
 }

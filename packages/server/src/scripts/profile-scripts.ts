@@ -1,4 +1,7 @@
-/** The profile scripts of the clients of one process: what the server and a sandbox put together of this folder. */
+/**
+ * Assembles the profile scripts of a process from the parts in this folder, for the server and a
+ * sandbox.
+ */
 
 import { randomInt } from 'node:crypto';
 import type { Log } from '../log.ts';
@@ -15,12 +18,12 @@ import { scriptedVisits } from './scripted-visits.ts';
 export interface ProfileScriptsParts {
   readonly store: ScriptStore;
   readonly runner: ScriptRunner;
-  /** Whether nobody else uses it, so that it ends with the rest. */
+  /** Whether nobody else uses the runner, so that it must be stopped with the rest. */
   readonly isRunnerOwn: boolean;
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** A number for `Math.random` to begin with, a whole one below 2^32; a random one by default. */
+  /** The seed of `Math.random`, an integer below 2^32; random by default. */
   readonly seed?: (() => number) | undefined;
 }
 
@@ -38,21 +41,21 @@ export class ProfileScripts {
     this.#seed = parts.seed ?? (() => randomInt(2 ** 32));
   }
 
-  /** Ends the threads, and stores what was counted. */
+  /** Ends the threads, and stores the counts. */
   async stop(): Promise<void> {
     const { runner, isRunnerOwn } = this.#parts;
     if (isRunnerOwn) await runner.close();
     await this.#tally.stop();
   }
 
-  /** The store, whose visits run scripts. */
+  /** A store whose visits run scripts. */
   visits(store: ProfileStore): ProfileStore {
     const { runner, now, log } = this.#parts;
     const [scripts, tally, seed] = [this.#scripts, this.#tally, this.#seed];
     return scriptedVisits(store, { scripts, tally, runner, now, log, seed });
   }
 
-  /** @param profiles where a profile is found on which a script is tried */
+  /** @param profiles where to find the profile on which a script is tested */
   routes(profiles: ScriptTestsParts['profiles']): Route[] {
     const { runner, now, store } = this.#parts;
     return scriptRoutes({

@@ -1,10 +1,10 @@
 /**
- * QuickJS in WebAssembly, and in it one context for each client. Runs inside the worker thread
- * (`script-worker.ts`), never on the thread that serves: a single call of a native function can
- * take seconds, and some end the engine.
+ * QuickJS in WebAssembly, with one context for each client. It runs in the worker thread
+ * (`script-worker.ts`), never on the serving thread: a single call of a native function can take
+ * seconds, and some crash the engine.
  *
- * A context is made, given the client's scripts, and used for every visit until something goes
- * wrong in it; then it is thrown away. What scripts can reach is frozen (`script-prelude.ts`).
+ * A context is created, given the client's scripts, and used for every visit until something fails
+ * in it; then it is replaced. Everything that scripts can reach is frozen (`script-prelude.ts`).
  */
 
 import variant from '@jitl/quickjs-singlefile-mjs-release-sync';
@@ -27,57 +27,57 @@ import {
 import { SCRIPT_PRELUDE } from './script-prelude.ts';
 import { ownThread, threadTime } from './thread-time.ts';
 
-/** A script as the engine gets it. */
+/** A script in the form that the engine takes. */
 export interface EngineScript {
   readonly name: string;
   /** From `script-source.ts`. */
   readonly code: string;
 }
 
-/** What the scripts of a visit are given, as JSON in the shape that the prelude reads. */
+/** The input of the scripts of a visit, as JSON in the shape that the prelude reads. */
 export interface EngineJob {
   readonly json: string;
-  /** Places of the scripts to run. */
+  /** Indexes of the scripts to run. */
   readonly scripts: readonly number[];
-  /** Whether each run is watched and measured alone, which costs some microseconds each. */
+  /** Whether each run is watched and measured separately, which costs some microseconds each. */
   readonly isWatched: boolean;
 }
 
-/** What came of one run of one script. */
+/** The result of one run of one script. */
 export interface ScriptRun {
-  /** Its place among the scripts of the client. */
+  /** Its index among the scripts of the client. */
   readonly script: number;
-  /** The name of the mbox that it ran for. */
+  /** The name of the mbox for which it ran. */
   readonly mbox: string;
   /** What it returned; undefined for nothing. */
   readonly value?: ScriptValue;
-  /** A number that is none (`NaN`, `Infinity`): nothing is stored then. */
+  /** A number that is not finite (`NaN`, `Infinity`); nothing is stored then. */
   readonly ignored?: string;
   readonly error?: string;
-  /** Jumps and calls; undefined where runs were not watched. */
+  /** Jumps and calls; undefined if runs were not watched. */
   readonly instructions?: number;
   readonly milliseconds?: number;
 }
 
-/** What came of a job. */
+/** The result of a job. */
 export interface EngineOutcome {
-  /** Every run where runs were watched, else those that failed or were ignored. */
+  /** Every run if runs were watched, otherwise those that failed or were ignored. */
   readonly results: readonly ScriptRun[];
-  /** How many of the results are of what was executed; the others are of what was prefetched. */
+  /** How many of the results are for executed mboxes; the others are for prefetched ones. */
   readonly executed: number;
   /** How many times a script ran. */
   readonly ran: number;
-  /** What is to be stored: by script, the value. */
+  /** What to store: by script, the value. */
   readonly values: Readonly<Record<string, ScriptValue>>;
-  /** By script, its locals, of those that set any. */
+  /** By script, the locals, for scripts that set any. */
   readonly locals: Readonly<Record<string, Readonly<Record<string, ScriptValue>>>>;
   /** Whether time ran out before all scripts had run. */
   readonly isCut: boolean;
 }
 
-/** Scripts that had to be stopped: nothing is known of the others then. */
+/** Scripts had to be stopped; nothing is known of the others then. */
 export class ScriptStopped extends Error {
-  /** Which one; undefined where runs were not watched. */
+  /** The script that was stopped; undefined if runs were not watched. */
   readonly script: number | undefined;
   readonly isSlow: boolean;
 
@@ -88,15 +88,14 @@ export class ScriptStopped extends Error {
   }
 }
 
-/** Told which script is about to run; -1 when it may be any. */
+/** Called with the script that is about to run; -1 when it may be any. */
 export type Watched = (script: number) => void;
 
 export interface EngineLimits {
-  /** Bytes that the scripts of one client may have at a time. */
+  /** The most bytes that the scripts of one client may use at a time. */
   readonly memoryBytes: number;
   /**
-   * For how long one script may run, and all scripts of one visit, in milliseconds of processor
-   * time.
+   * How long one script, and all scripts of one visit, may run, in milliseconds of processor time.
    */
   readonly scriptMs: number;
   readonly visitMs: number;
@@ -111,16 +110,13 @@ export const ENGINE_LIMITS: EngineLimits = {
 };
 
 const STACK_BYTES = 256 * 1024;
-/**
- * Where a context counts down to its next look at the interrupt handler, in bytes from its
- * beginning.
- */
+/** The offset in a context of the counter that triggers the interrupt handler, in bytes. */
 const COUNTER_AT = 232;
-/** What the engine sets the counter to when it has come to nothing. */
+/** The value to which the engine resets the counter. */
 const _COUNTER_START = 10_000;
 const MEMORY_PAGES = 256;
 const MAX_MEMORY_PAGES = 16_384;
-/** How many scripts share one look at counter and clock where they are not watched. */
+/** How many scripts share one check of counter and clock when they are not watched. */
 const SCRIPTS_AT_ONCE = 20;
 
 export class ScriptEngine {
@@ -143,10 +139,10 @@ export class ScriptEngine {
   }
 
   /**
-   * Makes the context of a client.
+   * Creates the context of a client.
    *
-   * @param isLeaky leaves out what keeps visitors apart, for the test that must notice it
-   * @throws Error when a script does not compile: it was not read by `script-source.ts`
+   * @param isLeaky leaves out what isolates visitors, for the test that must notice it
+   * @throws Error when a script does not compile, because it was not checked by `script-source.ts`
    */
   context(scripts: readonly EngineScript[], watched: Watched, isLeaky = false): ScriptContext {
     const runtime = this.#module.newRuntime();
@@ -157,7 +153,7 @@ export class ScriptEngine {
     );
   }
 
-  /** Reads how far a context has counted down, and sets it when `value` is given. */
+  /** Reads the counter of a context, and sets it when `value` is given. */
   #counter(context: QuickJSContext, value: number | undefined): number {
     const { ctx } = context as unknown as { readonly ctx: { readonly value: number } };
     const view = new Int32Array(this.#memory.buffer, ctx.value + COUNTER_AT, 1);
@@ -167,7 +163,8 @@ export class ScriptEngine {
   }
 
   /**
-   * The counter is no part of the library's interface, so it is tried whether it is where it was.
+   * The counter is not part of the library's interface, so this verifies that it is where it is
+   * expected.
    */
   #checkCounter(): void {
     const context = this.#module.newContext();
@@ -193,8 +190,7 @@ export class ScriptEngine {
 }
 
 /**
- * What scripts may have of the language; `Eval` compiles them, and is taken away from them by the
- * prelude.
+ * The parts of the language that scripts may use. `Eval` compiles them, and the prelude removes it.
  */
 const INTRINSICS = {
   BaseObjects: true,
@@ -220,17 +216,17 @@ interface ContextParts {
 }
 
 /**
- * The scripts of one client, compiled. After a throw, or a result with an error, it must not be
- * used again.
+ * The compiled scripts of one client. After a throw, or a result with an error, it must not be used
+ * again.
  */
 export class ScriptContext {
   readonly #parts: ContextParts;
   readonly #limits: EngineLimits;
-  /** Reads the counter, and sets it. */
+  /** Reads and sets the counter. */
   readonly #counter: (value?: number) => number;
   readonly #run: QuickJSHandle;
   readonly #handles: QuickJSHandle[] = [];
-  /** What was measured of each run of the present job. */
+  /** The measurements of each run of the current job. */
   #measured: { instructions: number; milliseconds: number }[] = [];
   #isWatched = false;
   #isRunning = false;
@@ -239,7 +235,7 @@ export class ScriptContext {
   #visitStartedAt = 0;
   #stop: 'instructions' | 'time' | undefined;
   #isCut = false;
-  /** What the thread had had when a limit of the present job was first in question. */
+  /** The thread's time when a limit of the current job was first in question. */
   #lateSince: number | undefined;
   readonly #thread = ownThread();
 
@@ -277,7 +273,7 @@ export class ScriptContext {
     this.#run = context.getProp(made, 'run');
     this.#handles.push(next, this.#run);
     for (const handle of [bounds, prelude, made, admit]) handle.dispose();
-    // What Quiver itself needed does not count.
+    // What Quiver itself needs does not count.
     runtime.setMemoryLimit(limits.memoryBytes + memoryUsed(runtime, context));
     runtime.setInterruptHandler(() => this.#isToStop());
   }
@@ -290,8 +286,8 @@ export class ScriptContext {
   /**
    * Runs scripts.
    *
-   * @throws ScriptStopped when a script had to be stopped; whatever else is thrown has ended the
-   *   engine
+   * @throws ScriptStopped when a script had to be stopped; any other error means that the engine
+   *   has failed
    */
   run({ json, scripts, isWatched }: EngineJob): EngineOutcome {
     const { context } = this.#parts;
@@ -331,7 +327,10 @@ export class ScriptContext {
     return new ScriptStopped(script, reason, false);
   }
 
-  /** Told before a run of a script, or of several. @returns whether there is time for it */
+  /**
+   * Called before a run of a script, or of several.
+   * @returns whether there is time for it
+   */
   #next(script: number): boolean {
     this.#ended();
     const now = performance.now();
@@ -347,7 +346,7 @@ export class ScriptContext {
     return true;
   }
 
-  /** Notes what the script that ran last has taken. */
+  /** Records what the last script has used. */
   #ended(): void {
     if (!this.#isRunning || !this.#isWatched) return;
     this.#isRunning = false;
@@ -356,8 +355,7 @@ export class ScriptContext {
   }
 
   /**
-   * Asked by the engine when the counter has come to nothing, and now and then within a regular
-   * expression.
+   * Called by the engine when the counter reaches zero, and now and then in a regular expression.
    */
   #isToStop(): boolean {
     if (!this.#isRunning) return false;
@@ -368,7 +366,9 @@ export class ScriptContext {
     return this.#stop !== undefined;
   }
 
-  /** Whether the thread has had so many milliseconds since it was first asked about in this job. */
+  /**
+   * Whether the thread has used so many milliseconds since this was first asked in the current job.
+   */
   #hasHad(milliseconds: number): boolean {
     const time = threadTime(this.#thread);
     this.#lateSince ??= time;

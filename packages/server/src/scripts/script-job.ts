@@ -1,4 +1,4 @@
-/** What the scripts of one visit are given, as JSON in the shape that `script-prelude.ts` reads. */
+/** The input of the scripts of one visit, as JSON in the shape that `script-prelude.ts` reads. */
 
 import { listAttributes } from '../domain/attributes.ts';
 import type { RequestFacts, ScriptMemory } from '../domain/script-input.ts';
@@ -8,7 +8,7 @@ import type { SeenVisit } from '../domain/visit-notes.ts';
 import type { Visit, VisitBasis } from '../storage/profile-store.ts';
 import { visitorFacts } from './visitor-facts.ts';
 
-/** What the scripts of a visit are given, and what they have kept before. */
+/** The input of the scripts of a visit, and what they have stored before. */
 export function jobOf(
   { attributes, tntId }: VisitBasis,
   { settings, seen }: Pick<Visit, 'settings'> & { readonly seen: SeenVisit },

@@ -1,8 +1,8 @@
-/** What the serving thread and the thread of the scripts tell one another. */
+/** The messages between the serving thread and the script thread. */
 
 import type { EngineOutcome, EngineScript } from './script-engine.ts';
 
-/** The scripts of a client; of those that were sent before nothing remains. */
+/** The scripts of a client; they replace those sent before. */
 export interface SentScripts {
   readonly kind: 'scripts';
   readonly client: string;
@@ -16,7 +16,7 @@ export interface SentJob {
   readonly id: number;
   readonly client: string;
   readonly json: string;
-  /** Places of the scripts to run. */
+  /** Indexes of the scripts to run. */
   readonly scripts: readonly number[];
   readonly isWatched: boolean;
 }
@@ -25,11 +25,11 @@ export interface SentJob {
 export interface StoppedScript {
   readonly script: number;
   readonly reason: string;
-  /** Whether it was for time alone, which a busy machine can be to blame for. */
+  /** Whether only time was exceeded, which a busy machine can cause. */
   readonly isSlow: boolean;
 }
 
-/** What came of a job. */
+/** The result of a job. */
 export interface DoneJob {
   readonly id: number;
   /** Undefined when the scripts could not be run. */
@@ -37,12 +37,12 @@ export interface DoneJob {
   readonly stopped: readonly StoppedScript[];
 }
 
-/** The `id` of a message without a job: the engine is loaded, and jobs are taken. */
+/** The `id` of a message without a job: the engine is loaded and accepts jobs. */
 export const READY = 0;
 
 /**
- * Places in the memory that both threads share: which job runs scripts (0: none), which script of it (-1: any), how often a
- * script has begun, and the number of the thread for `thread-time.ts`.
+ * Indexes in the memory that both threads share: the job whose scripts run (0: none), the script
+ * (-1: any), how many scripts have started, and the number of the thread for `thread-time.ts`.
  */
 export const RUNNING_JOB = 0;
 export const RUNNING_SCRIPT = 1;

@@ -1,13 +1,14 @@
 /**
- * What a context of the script engine runs before any script: JavaScript for QuickJS, as text.
+ * The JavaScript that a context of the script engine runs before any script, as text for QuickJS.
  *
- * It makes the members that scripts see (contract section 16), takes away what could make code out of text, and freezes all
- * that outlives a run. So nothing that one visitor's scripts do can be seen by the next visitor's: a script is a frozen
- * function without variables of its own outside of a call, and every object that it is given belongs to one visit.
+ * It creates the members that scripts see (contract section 16), removes everything that turns text
+ * into code, and freezes everything that outlives a run. So no visitor's scripts can see anything
+ * of another visitor's: a script is a frozen function without variables outside of a call, and
+ * every object that it receives belongs to one visit.
  *
- * The value is a function: `next(index)` is told before each run of a script, or before every so many. It returns `{ admit, run }`: `admit` takes a
- * compiled script, `run` takes the JSON of a job
- * and of how to run it, and returns that of the outcome.
+ * Its value is a function. Its parameter `next(index)` is called before each run of a script, or
+ * before every so many. It returns `{ admit, run }`: `admit` takes a compiled script; `run` takes a
+ * job and the way to run it as JSON, and returns the outcome as JSON.
  */
 export const SCRIPT_PRELUDE = String.raw`(function (next, bounds, isLeaky) {
 'use strict';
@@ -26,7 +27,7 @@ const decode = decodeURIComponent;
 const mapGet = Map.prototype.get;
 const MapOf = Map;
 
-// One visit at a time; all of it is replaced by the next.
+// One visit at a time; the next one replaces all of it.
 let now = 0;
 let random = 0;
 let attributes, parameters, headers, customer, memory, locals, script;
@@ -40,7 +41,7 @@ Date.parse = RealDate.parse;
 Date.UTC = RealDate.UTC;
 Date.prototype = RealDate.prototype;
 Date.prototype.constructor = Date;
-// Mulberry32: 32 bits of state, the same draws for the same seed.
+// Mulberry32: 32 bits of state; the same seed gives the same numbers.
 Math.random = () => {
   random = (random + 0x6d2b79f5) | 0;
   let t = Math.imul(random ^ (random >>> 15), 1 | random);
@@ -67,7 +68,7 @@ const scalar = (value) => {
   }
   throw new TypeErrorOf('a value must be a text, a number, true or false, or a list of these');
 };
-// A value as it is kept; undefined for none.
+// A value in the form in which it is stored; undefined for none.
 const checked = (value) => {
   if (value === undefined || value === null) return undefined;
   const list = [];
@@ -149,7 +150,7 @@ const addressOf = (url) => {
   address.query = parts[3] || '';
   return freeze(address);
 };
-// Own members, below which the methods of the prototype are found; a name of a method stays the method.
+// Own members, with the methods of the prototype below them; a member cannot hide a method.
 const membersOf = (methods, members, pairs) => {
   const object = create(methods);
   if (pairs !== undefined) for (const [name, value] of pairs) if (!(name in methods)) object[name] = value;
@@ -205,7 +206,7 @@ const run = (json, which) => {
         script = names[index];
         let value, error, ignored;
         try {
-          // Called by a name of its own, so that "this" is no object of this file.
+          // Called through a variable, so that `this` is not an object of this file.
           const compiled = scripts[index];
           const kept = checked(compiled(user, profile, mbox, page, landing, referrer, crs, quiet));
           if (kept !== undefined) {
@@ -245,7 +246,7 @@ delete globalThis.eval;
 delete globalThis.Function;
 for (const made of [function () {}, function* () {}]) delete getPrototypeOf(made).constructor;
 
-// Whatever is reachable stays as it is.
+// Everything reachable is frozen.
 const seen = new Set();
 const reach = (value) => {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function') || seen.has(value)) return;

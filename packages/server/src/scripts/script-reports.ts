@@ -1,6 +1,6 @@
 /**
- * What becomes of the runs of scripts beside their values: they are counted, shown in a trace, and
- * a script that fails is switched off.
+ * Handles runs of scripts besides their values: counts them, shows them in a trace, and disables a
+ * failing script.
  */
 
 import type { RequestFacts } from '../domain/script-input.ts';
@@ -19,8 +19,8 @@ export interface ScriptReportsParts {
 }
 
 /**
- * A script is switched off for time when it was too slow this often without a good run between. A
- * busy machine may be to blame for one; every other error is the script's.
+ * A script is disabled for being slow after this many slow runs without a good one in between,
+ * because a busy machine may cause one. Any other error is the script's fault.
  */
 const SLOW_RUNS = 3;
 
@@ -67,7 +67,7 @@ export class ScriptReports {
     return times >= SLOW_RUNS;
   }
 
-  /** Not awaited: the visit continues. */
+  /** Not awaited, so that the visit continues. */
   #switchOff({ client, stored }: RunningScripts, script: number, reason: string): void {
     const ran = stored[script]!;
     const { name } = ran;

@@ -1,4 +1,7 @@
-/** The profile scripts of a client over the Admin API (contract section 16, ours: Adobe documents no such routes). */
+/**
+ * The profile scripts of a client over the Admin API (contract section 16, ours: Adobe documents no
+ * such routes).
+ */
 
 import { MAX_SCRIPT_CODE, MAX_SCRIPT_NAME } from '../domain/script-rules.ts';
 import { QuiverError } from '../errors.ts';
@@ -14,7 +17,7 @@ import type { ClientScripts } from './client-scripts.ts';
 import type { ScriptTally } from './script-tally.ts';
 import type { ScriptTested, ScriptTests } from './script-tests.ts';
 
-/** Room for a script whose every character is escaped, and what it is tested with. */
+/** Enough for a script in which every character is escaped, plus its test input. */
 export const MAX_SCRIPT_BODY = 128 * 1024;
 
 export interface ScriptRoutesParts {
@@ -145,7 +148,7 @@ export function scriptRoutes(parts: ScriptRoutesParts): Route[] {
 
 const NAMED = '/{client}/target/scripts/{name}';
 
-/** Scripts as they are answered. */
+/** Scripts in the form of the reply. */
 function viewsOf({ scripts, tally, counts, problem }: ScriptRoutesParts) {
   const countsOf = async (client: string) => {
     await tally.flush(client);

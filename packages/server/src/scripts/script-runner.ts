@@ -1,26 +1,25 @@
 /**
- * Has scripts run in a thread of its own, and keeps them from harming anybody (contract section
- * 16).
+ * Runs scripts in their own thread, so that they harm nobody (contract section 16).
  *
- * There are two threads, or none as long as nobody has scripts. Jobs go to the one that is
- * `active`. Every few milliseconds the runner looks whether a thread is still at the job that it
- * was at before:
+ * There are two threads, or none while nobody has scripts. Jobs go to the `active` one. Every few
+ * milliseconds the runner checks whether a thread is still at the same job as before:
  *
- *   its script has had   what follows
- *   ------------------   ----------------------------------------------------------------------------------------
- *   4 ms                 the thread is stuck: the jobs behind go to the other thread, which is active from now on
- *   12 ms                the thread is ended and replaced; the job begins anew in the other one, without the script
- *                        that hung, or, when that is not known yet, with each script watched
+ * its script has used   what follows
+ * -------------------   ---------------------------------------------------------------------------
+ * 4 ms                  the thread is stuck: the waiting jobs go to the other thread, which becomes
+ *                       active
+ * 12 ms                 the thread is ended and replaced; the job starts again in the other one,
+ *                     without the script that hung, or, if that is unknown, with each one watched
  *
- * Milliseconds are of processor time (`thread-time.ts`), from the first look that finds it at the
- * same script as the look before.
+ * These are milliseconds of processor time (`thread-time.ts`), counted from the first check that
+ * finds the same script as the check before.
  *
  * A client whose script has hung is suspect for a minute: its visits run in the thread that is not
- * active, where they keep nobody else waiting, and go on without scripts when that takes too long.
- * What a script did is only stored by the serving thread, so to run a job again changes nothing.
+ * active, where they delay nobody else, and continue without scripts if that takes too long. Only
+ * the serving thread stores what a script did, so running a job again changes nothing.
  *
- * A thread that cannot be started is tried again with a visit, at the earliest after 0.1 s, then
- * 0.2 s and so on up to a minute. Until then no script runs, and `problem` says why.
+ * If a thread cannot be started, a later visit tries again, after at least 0.1 s, then 0.2 s and so
+ * on up to a minute. Until then no script runs, and `problem` says why.
  */
 
 import type { Worker } from 'node:worker_threads';
@@ -41,28 +40,24 @@ import {
 import { startScriptThread } from './script-thread.ts';
 import { threadTime } from './thread-time.ts';
 
-/**
- * The scripts of a client as they are at one moment: the same object for as long as they do not
- * change.
- */
+/** The scripts of a client at one point in time: the same object while they do not change. */
 export interface ScriptSet {
   readonly client: string;
   readonly scripts: readonly EngineScript[];
 }
 
-/** What came of running scripts. */
+/** The result of running scripts. */
 export interface RunnerOutcome {
-  /** Undefined when they could not be run in time; nothing of them is known then. */
+  /** Undefined when they could not be run in time; nothing is known of them then. */
   readonly outcome: EngineOutcome | undefined;
   readonly stopped: readonly StoppedScript[];
 }
 
 export interface RunnerTimes {
-  /** Between looks, in milliseconds. */
+  /** The interval between checks, in milliseconds. */
   readonly lookMs: number;
   /**
-   * How long a script may run until its thread is stuck, and until it is ended, in milliseconds of
-   * processor time.
+   * After how much processor time of a script its thread is stuck, and is ended, in milliseconds.
    */
   readonly stuckMs: number;
   readonly endedMs: number;
@@ -70,7 +65,7 @@ export interface RunnerTimes {
   readonly suspectMs: number;
   /** After how many milliseconds a thread that is not ready counts as failed. */
   readonly startMs: number;
-  /** How long the first wait for another try is, and the longest, in milliseconds. */
+  /** The first and the longest pause before another try, in milliseconds. */
   readonly firstRetryMs: number;
   readonly lastRetryMs: number;
 }
@@ -84,7 +79,7 @@ const SUSPECT_FOR_MS = 60_000;
 /** A job that has ended this many threads is given up. */
 const MAX_ENDED = 3;
 const MAX_ID = 0x3fff_ffff;
-/** Why a thread is ended: one of its scripts took too long. */
+/** A thread is ended because one of its scripts took too long. */
 const HUNG = 'hung';
 const NOTHING: RunnerOutcome = { outcome: undefined, stopped: [] };
 
@@ -104,33 +99,33 @@ export class ScriptRunner {
   readonly #start: typeof startScriptThread;
   #active: ScriptThread | undefined;
   #other: ScriptThread | undefined;
-  /** When a script of a client hung last, in monotonic milliseconds. */
+  /** When a script of a client last hung, in monotonic milliseconds. */
   readonly #suspects = new Map<string, number>();
   #looking: NodeJS.Timeout | undefined;
   #lastId = 0;
   #isClosed = false;
   /**
-   * How many threads in a row could not be started, and until when none is tried, in monotonic
+   * How many threads in a row could not be started, and until when none is started, in monotonic
    * milliseconds.
    */
   #failures = 0;
   #retryAt = 0;
   #problem: string | undefined;
 
-  /** @param start what makes a thread; another one in tests */
+  /** @param start creates a thread; replaced in tests */
   constructor(log: Log, times = RUNNER_TIMES, start = startScriptThread) {
     this.#log = log;
     this.#times = times;
     this.#start = start;
   }
 
-  /** Why no script runs at present; undefined when nothing is known to keep them from it. */
+  /** Why no script runs at the moment; undefined when no reason is known. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
   /**
-   * Runs the scripts of a client on what `json` says, as the prelude reads it.
+   * Runs the scripts of a client on the input in `json`, in the shape that the prelude reads.
    *
    * @param isWatched whether each run is measured
    * @returns never rejects: a visit continues without its scripts
@@ -140,7 +135,7 @@ export class ScriptRunner {
     this.#active ??= this.#newThread();
     this.#other ??= this.#newThread();
     const [active, other] = [this.#active, this.#other];
-    // Without a second thread a script that hangs would hold up the others.
+    // Without a second thread, a script that hangs would delay the others.
     if (!active || !other) return Promise.resolve(NOTHING);
     return new Promise((resolve) => {
       this.#lastId = (this.#lastId % MAX_ID) + 1;
@@ -166,7 +161,7 @@ export class ScriptRunner {
     });
   }
 
-  /** Ends the threads; jobs that are left come to nothing. */
+  /** Ends the threads; remaining jobs have no result. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#looking);
@@ -175,7 +170,7 @@ export class ScriptRunner {
     await Promise.all(threads.map((thread) => thread.end()));
   }
 
-  /** Starts a thread; undefined when none could be started lately. */
+  /** Starts a thread; undefined when the last attempts failed. */
   #newThread(): ScriptThread | undefined {
     if (performance.now() < this.#retryAt) return undefined;
     try {
@@ -240,7 +235,7 @@ export class ScriptRunner {
     }
   }
 
-  /** A thread hangs, or has failed: it is replaced, and all that it was to do is done by others. */
+  /** A thread hangs or has failed: it is replaced, and its jobs are done by others. */
   #ended(thread: ScriptThread, reason: string): void {
     if (this.#isClosed || (thread !== this.#active && thread !== this.#other)) return;
     const { running, script } = thread;
@@ -248,9 +243,9 @@ export class ScriptRunner {
     if (thread === this.#active) this.#active = this.#other;
     this.#other = undefined;
     if (!thread.isReady) this.#cannotStart(reason);
-    // One that nobody needs is started when somebody does.
+    // A thread that is not needed now is started when it is.
     else if (jobs.length > 0) this.#other = this.#newThread();
-    // Where no script was running, the first job is the one that ended it: they are done in order.
+    // If no script was running, the first job has ended it, because jobs are done in order.
     const culprit = running !== 0 ? running : thread.isReady ? jobs[0]?.id : undefined;
     for (const job of jobs) {
       if (job.id === culprit) this.#again(job, running === 0 ? -1 : script, reason);
@@ -259,7 +254,7 @@ export class ScriptRunner {
     void thread.end();
   }
 
-  /** Gives a job to the active thread; without one it comes to nothing. */
+  /** Gives a job to the active thread; without one it has no result. */
   #hand(job: Job): void {
     if (this.#active) this.#active.take(job);
     else job.done({ outcome: undefined, stopped: job.stopped });
@@ -284,14 +279,14 @@ interface ThreadEvents {
   readonly failed: (thread: ScriptThread, reason: string) => void;
 }
 
-/** One thread and what it is to do, in the order in which it does it. */
+/** One thread and its jobs, in order. */
 class ScriptThread {
   readonly #worker: Worker;
   readonly #shared = new Int32Array(new SharedArrayBuffer(SHARED_BYTES));
   readonly #jobs = new Map<number, Job>();
-  /** The scripts that it has of each client. */
+  /** The scripts of each client that it has received. */
   readonly #known = new Map<string, ScriptSet>();
-  /** What it was at when it was looked at last, and its time when it was first seen at it again. */
+  /** What it was at in the last check, and its time when it was first seen there again. */
   #seen: { readonly begun: number | undefined; since: number | undefined } = {
     begun: undefined,
     since: undefined,
@@ -318,7 +313,7 @@ class ScriptThread {
     return this.#isReady;
   }
 
-  /** Whether it should have been ready for long. */
+  /** Whether it should have been ready long ago. */
   isLate(startMs: number): boolean {
     return !this.#isReady && performance.now() - this.#startedAt > startMs;
   }
@@ -327,7 +322,7 @@ class ScriptThread {
     return this.#jobs.size === 0;
   }
 
-  /** The job that it runs scripts of at this moment; 0 for none. */
+  /** The job whose scripts it runs at the moment; 0 for none. */
   get running(): number {
     return Atomics.load(this.#shared, RUNNING_JOB);
   }
@@ -361,8 +356,7 @@ class ScriptThread {
   }
 
   /**
-   * @returns for how long one and the same script has run at least, in milliseconds of processor
-   * time
+   * @returns how long the same script has been running at least, in milliseconds of processor time
    */
   look(): number {
     const begun = this.running === 0 ? undefined : Atomics.load(this.#shared, BEGUN);

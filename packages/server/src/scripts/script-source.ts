@@ -1,34 +1,35 @@
 /**
- * Reads the source of a profile script: the body of a function (contract section 16).
+ * Checks the source of a profile script: the body of a function (contract section 16).
  *
- * It is parsed twice with acorn. Alone, so that what looks like the end of the function within the body is an error and not
- * a way out of it; then as it will be compiled, so that a body that does not fit its surroundings is refused with a line.
+ * It is parsed twice with acorn: alone, so that a body cannot close the function it is put into;
+ * then as it will be compiled, so that a body that does not fit there is refused with a line
+ * number.
  */
 
 import { type Node, parse } from 'acorn';
 import { MAX_SCRIPT_CODE } from '../domain/script-rules.ts';
 import { atMostCharacters } from '../domain/visitor-id.ts';
 
-/** What keeps a source from being a script. */
+/** A reason why a source is not a valid script. */
 export interface SourceProblem {
-  /** From 1; undefined when it is not about a line. */
+  /** From 1; undefined when the problem is not in a line. */
   readonly line: number | undefined;
   readonly rule: string;
 }
 
 /** A script that can be compiled. */
 export interface ReadSource {
-  /** An expression whose value is the function; its first line is the first of the source. */
+  /** An expression whose value is the function; its first line is the first line of the source. */
   readonly code: string;
 }
 
-/** The names under which a script finds what it is given, in the order in which it gets them. */
+/** The names of a script's parameters, in order. */
 export const SCRIPT_PARAMETERS = ['user', 'profile', 'mbox', 'page', 'landing', 'referrer', 'crs', 'console'];
 
-/** The language that the engine speaks. */
+/** The language version of the engine. */
 const ECMA_VERSION = 2023;
 
-/** Reads a source, or says what is wrong with it. */
+/** Checks a source, or returns the problem. */
 export function readSource(source: string): ReadSource | SourceProblem {
   if (source.trim() === '') return { line: undefined, rule: 'must not be empty' };
   if (!atMostCharacters(source, MAX_SCRIPT_CODE)) {
@@ -44,7 +45,7 @@ export function readSource(source: string): ReadSource | SourceProblem {
         if (source[start] !== '/') html ??= place?.line;
       },
     });
-    // Engines differ in where they see such a comment.
+    // Engines recognize such comments in different places.
     if (html !== undefined) return { line: html, rule: 'must not have a comment as HTML writes it' };
     const seen = new Names();
     const refused = seen.take(body as unknown as AnyNode, true);
@@ -62,7 +63,7 @@ export function readSource(source: string): ReadSource | SourceProblem {
   }
 }
 
-/** Whether a source was read. */
+/** Whether a source is valid. */
 export function isRead(source: ReadSource | SourceProblem): source is ReadSource {
   return 'code' in source;
 }
@@ -75,19 +76,19 @@ export function sourceProblemText({ line, rule }: SourceProblem): string {
 type AnyNode = Node & { readonly [member: string]: unknown };
 
 /**
- * The names of a source. Old scripts assign to variables that they never declare; as there are no globals to which such a
- * value could go, these variables are declared for them.
+ * The names in a source. Old scripts assign to undeclared variables. Because there are no globals
+ * that could receive the values, these variables are declared for them.
  */
 class Names {
   readonly #declared = new Set<string>(SCRIPT_PARAMETERS);
   readonly #assigned = new Set<string>();
 
-  /** Names that are assigned and declared nowhere. */
+  /** Names that are assigned but not declared. */
   assigned(): string[] {
     return [...this.#assigned].filter((name) => !this.#declared.has(name));
   }
 
-  /** @param isOwn whether a return here is one of the script itself */
+  /** @param isOwn whether a return here belongs to the script itself */
   take(node: AnyNode, isOwn: boolean): SourceProblem | undefined {
     const refused = refusal(node, isOwn);
     if (refused !== undefined) return { line: node.loc?.start.line, rule: refused };
@@ -131,7 +132,7 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
   'ArrowFunctionExpression',
 ]);
 
-/** Why a node may not stand in a script. */
+/** Why a node is not allowed in a script. */
 function refusal(node: AnyNode, isOwn: boolean): string | undefined {
   if (node.type === 'ImportExpression') return 'a script cannot import';
   if (FUNCTIONS.has(node.type) && node.async === true) return 'a script cannot wait: no async functions';
@@ -153,7 +154,7 @@ function isNode(value: unknown): value is AnyNode {
   return typeof value === 'object' && value !== null && typeof (value as Partial<Node>).type === 'string';
 }
 
-/** The variables that a pattern names: `a`, `{ b, c: [d = 1] }`, `...e`. */
+/** The variables in a pattern: `a`, `{ b, c: [d = 1] }`, `...e`. */
 function namesIn(pattern: unknown, names: Set<string>): void {
   if (!isNode(pattern)) return;
   switch (pattern.type) {

@@ -1,4 +1,7 @@
-/** How often the scripts of each client ran and failed: counted in memory, added to the store every few seconds and at the end. */
+/**
+ * Counts how often the scripts of each client ran and failed, in memory, and adds the counts to the
+ * store every few seconds and at the end.
+ */
 
 import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';
@@ -48,7 +51,7 @@ export class ScriptTally {
     });
   }
 
-  /** Adds to the store what was counted here, of one client or of all. */
+  /** Adds the counts of one client or all to the store. */
   async flush(client?: string): Promise<void> {
     const counted = [...this.#counted].filter(([one]) => client === undefined || one === client);
     for (const [one, scripts] of counted) {

@@ -1,4 +1,7 @@
-/** Runs a script on the profile of a visitor and stores nothing: for the person who writes it (contract section 16). */
+/**
+ * Runs a script on a visitor's profile without storing anything, for the person who writes it
+ * (contract section 16).
+ */
 
 import { listAttributes, NO_ATTRIBUTES } from '../domain/attributes.ts';
 import type { RequestFacts, ScriptValue } from '../domain/script-input.ts';
@@ -22,7 +25,7 @@ export interface ScriptTestsParts {
   readonly seed: () => number;
 }
 
-/** What a script did. */
+/** The result of a script. */
 export interface ScriptTested {
   readonly value?: ScriptValue | undefined;
   readonly error?: string | undefined;
@@ -48,7 +51,8 @@ export class ScriptTests {
    * Runs a script once, for one mbox.
    *
    * @param sent the members of the request
-   * @throws QuiverError `bad-request` that names the member and the rule; `not-found` when the id names no profile
+   * @throws QuiverError `bad-request` naming the member and the rule; `not-found` when the id names
+   *   no profile
    */
   async run(client: string, name: string, source: string, sent: JsonObject): Promise<ScriptTested> {
     requireScriptName(name);

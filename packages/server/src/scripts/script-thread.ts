@@ -1,4 +1,4 @@
-/** Starts the thread in which scripts run, from the sources, from the built files, or out of a single executable. */
+/** Starts the script thread, from the sources, the built files, or a single executable. */
 
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -7,6 +7,6 @@ import { embedded } from '../embedded.ts';
 export function startScriptThread(shared: SharedArrayBuffer): Worker {
   const file =
     embedded()?.scriptWorker ?? new URL(`./script-worker${extname(import.meta.url)}`, import.meta.url);
-  // A script that runs away with memory ends this thread and not the process.
+  // A script that uses too much memory ends this thread and not the process.
   return new Worker(file, { workerData: shared, resourceLimits: { maxOldGenerationSizeMb: 64 } });
 }

@@ -1,13 +1,11 @@
 /**
- * The thread in which profile scripts run. The serving thread ends it when a script hangs in it (`script-runner.ts`); what
- * the engine can stop by itself is dealt with here:
+ * The thread in which profile scripts run. The serving thread ends it when a script hangs
+ * (`script-runner.ts`). What the engine can stop itself is handled here:
  *
- *   what happens                        what follows
- *   ----------------------------------  ------------------------------------------------------------------
- *   a script throws                     its run has the error; the context is thrown away after the job
- *   scripts are stopped, unknown which  a new context; the job begins anew, each run watched
- *   one script is stopped               a new context; the job begins anew without it
- *   the engine itself fails             the thread ends; it is replaced
+ * a script throws                     its run has the error; the context is replaced after the job
+ * scripts are stopped, unknown which  a new context; the job starts again, with each run watched
+ * one script is stopped               a new context; the job starts again without it
+ * the engine itself fails             the thread ends, and is replaced
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -31,19 +29,19 @@ import {
 } from './script-messages.ts';
 import { ownThread } from './thread-time.ts';
 
-/** Clients whose contexts are kept; each has a few hundred kilobytes. */
+/** How many clients' contexts are kept; each takes a few hundred kilobytes. */
 const MAX_CONTEXTS = 100;
-/** A job that has been begun this often is given up. */
+/** A job that has been started this often is given up. */
 const MAX_TRIES = 5;
 
 const shared = new Int32Array(workerData as SharedArrayBuffer);
 const scripts = new Map<string, readonly EngineScript[]>();
-/** The one used last comes last. */
+/** The most recently used is last. */
 const contexts = new Map<string, ScriptContext>();
 const engine = ScriptEngine.load();
 let present = 0;
 Atomics.store(shared, THREAD, ownThread());
-// A load that fails ends the thread: nothing catches it.
+// If loading fails, the thread ends, because nothing catches the error.
 void engine.then(() =>
   parentPort!.postMessage({ id: READY, outcome: undefined, stopped: [] } satisfies DoneJob),
 );
@@ -78,7 +76,7 @@ function tried(loaded: ScriptEngine, job: SentJob, stopped: StoppedScript[]): En
       if (outcome.results.some(({ error }) => error !== undefined)) forget(job.client);
       return outcome;
     } catch (error) {
-      // The thread ends with it, and what ran stays noted for the one that serves.
+      // Ends the thread; what it was running stays recorded for the serving thread.
       if (!(error instanceof ScriptStopped)) throw error;
       Atomics.store(shared, RUNNING_JOB, 0);
       forget(job.client);

@@ -1,10 +1,11 @@
 /**
- * Visits with the profile scripts of the client (contract section 16): the scripts run on what the visit would act on, and what
- * they return is stored in the step that stores the visit.
+ * Visits with the profile scripts of the client (contract section 16): the scripts run on the
+ * profile that the visit would act on, and their results are stored in the same step as the visit.
  *
- * Scripts run in another thread, so the profile may change while they do. What they were given is compared in the step that
- * stores; when the profile is another by then, nothing is stored and they run again. Visits of one visitor that come to this
- * process at the same time take turns, so that they do not keep one another from it.
+ * Scripts run in another thread, so the profile may change meanwhile. The storing step compares it
+ * with the input of the scripts; if it has changed, nothing is stored and they run again.
+ * Simultaneous visits of one visitor in this process take turns, so that they do not cause one
+ * another to start again.
  */
 
 import type { WriteMoment } from '../domain/lifetime.ts';
@@ -20,16 +21,16 @@ import { ScriptReports, type ScriptReportsParts } from './script-reports.ts';
 import type { RunnerOutcome, ScriptRunner } from './script-runner.ts';
 import { Turns } from './turns.ts';
 
-/** How often a visit begins anew because the profile was changed meanwhile. */
+/** How often a visit starts again because the profile has changed meanwhile. */
 const MAX_TRIES = 20;
 
 export interface ScriptedVisitsParts extends ScriptReportsParts {
   readonly runner: ScriptRunner;
-  /** A number for `Math.random` to begin with: any whole number below 2^32. */
+  /** The seed of `Math.random`: any integer below 2^32. */
   readonly seed: () => number;
 }
 
-/** The store, whose visits run scripts. */
+/** A store whose visits run scripts. */
 export function scriptedVisits(store: ProfileStore, parts: ScriptedVisitsParts): ProfileStore {
   const visits = new ScriptedVisits(store, parts);
   return {
@@ -104,7 +105,7 @@ class ScriptedVisits {
     });
   }
 
-  /** Stores a visit and what scripts made of it; undefined when the profile is another by now. */
+  /** Stores a visit and the results of its scripts; undefined when the profile has changed. */
   async #keep(
     basis: VisitBasis,
     { client }: RunningScripts,
@@ -118,7 +119,7 @@ class ScriptedVisits {
     const all = { ...visit, settings: new Map([...visit.settings, ...settings]), state };
     const stored = await this.#store.visitFrom(basis, client, all, moment);
     if (stored?.outcome !== 'too-large') return stored;
-    // It may be what scripts returned that is too much; the visit is not refused for it.
+    // The results of scripts may be too large; the visit is not refused because of that.
     this.#parts.log.warn({ client }, 'what profile scripts returned does not fit into the profile');
     return this.#store.visitFrom(basis, client, visit, moment);
   }

@@ -1,11 +1,11 @@
 /**
- * How much processor time a thread has had. On a busy machine a thread may stand still for a while without doing anything wrong,
- * so a script is judged by this and not by the clock.
+ * How much processor time a thread has used. On a busy machine a thread may not run for a while
+ * through no fault of its own, so scripts are judged by this and not by the clock.
  */
 
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/** The number of the thread that asks; 0 where the system does not say. */
+/** The number of the calling thread; 0 if the system does not tell. */
 export function ownThread(): number {
   try {
     return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
@@ -15,8 +15,9 @@ export function ownThread(): number {
 }
 
 /**
- * Milliseconds of processor time that a thread of this process has had; where the system does not say, or the thread is gone,
- * what a clock says. Of meaning only beside another value of the same thread. Costs some ten microseconds.
+ * Milliseconds of processor time that a thread of this process has used; if the system does not
+ * tell, or the thread is gone, the time of a clock. Only differences for the same thread are
+ * meaningful. Costs about ten microseconds.
  */
 export function threadTime(thread: number): number {
   if (thread === 0) return performance.now();

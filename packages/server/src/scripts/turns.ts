@@ -1,4 +1,4 @@
-/** Lets work on one thing be done one after the other, in the order in which it came. */
+/** Runs work on the same thing one after another, in the order of the calls. */
 
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();

@@ -1,4 +1,7 @@
-/** What Quiver knows of a visitor at a visit, as scripts see it: the built-ins of contract sections 14 to 17. */
+/**
+ * What Quiver knows of a visitor at a visit, as scripts see it: the built-ins of contract sections
+ * 14 to 17.
+ */
 
 import type { PackedAttributes } from '../domain/attributes.ts';
 import { listCustomerAttributes } from '../domain/customer-attributes.ts';
@@ -6,7 +9,7 @@ import type { RequestFacts, ScriptScalar, VisitorFacts } from '../domain/script-
 import { sessionBuiltIns } from '../domain/session.ts';
 import { notesOfCall, type SeenVisit } from '../domain/visit-notes.ts';
 
-/** @param tntId the visitor's, without a hint */
+/** @param tntId of the visitor, without a location hint */
 export function visitorFacts(
   attributes: PackedAttributes,
   seen: SeenVisit,
@@ -46,7 +49,7 @@ export function visitorFacts(
   };
 }
 
-/** The kind of a browser by its user agent (ours: Adobe documents no list). */
+/** The kind of browser by its user agent (ours: Adobe documents no list). */
 const BROWSERS: readonly (readonly [sign: RegExp, type: string])[] = [
   [/Edge?\//, 'edge'],
   [/OPR\/|Opera/, 'opera'],
@@ -62,7 +65,7 @@ function browserType(userAgent: string): string {
   return BROWSERS.find(([sign]) => sign.test(userAgent))?.[1] ?? 'unknown';
 }
 
-/** By what the request says, else by the user agent; Quiver has no list of devices. */
+/** From the request, otherwise from the user agent; Quiver has no list of devices. */
 function mobileOf({ deviceType, userAgent = '' }: RequestFacts): Record<string, ScriptScalar> {
   const isTablet = deviceType ? deviceType === 'tablet' : /iPad|Tablet|Android(?!.*Mobile)/.test(userAgent);
   const isMobilePhone = deviceType ? deviceType === 'phone' : isPhone(userAgent);
@@ -70,7 +73,7 @@ function mobileOf({ deviceType, userAgent = '' }: RequestFacts): Record<string, 
   return { isTablet, isMobilePhone, ...deviceVendor };
 }
 
-/** Members of `context.geo`, and what scripts call them. */
+/** Members of `context.geo`, and their names in scripts. */
 const GEO = {
   countryCode: 'country',
   stateCode: 'state',
@@ -80,7 +83,7 @@ const GEO = {
   longitude: 'longitude',
 } as const;
 
-/** What the request itself says: Quiver looks no address up. */
+/** From the request only; Quiver does not look up addresses. */
 function geolocationOf(geo: Readonly<Record<string, unknown>>): Record<string, ScriptScalar> {
   return Object.fromEntries(
     Object.entries(GEO).flatMap(([member, name]): [string, ScriptScalar][] => {

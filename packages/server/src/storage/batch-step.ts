@@ -1,4 +1,4 @@
-/** What a step makes of a batch, the same for every engine. */
+/** How a step changes its batch. The same for every engine. */
 
 import { attributesLimitReason } from '../domain/profile.ts';
 import type { RowUpdate } from './batch-rows.ts';
@@ -6,7 +6,7 @@ import type { AcceptedBatch, Batch, BatchProgress, BatchStep, FailedRow, RowOutc
 
 const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
 
-/** A batch that was accepted, and of which no row is applied. */
+/** An accepted batch with no row applied yet. */
 export function waitingBatch(accepted: AcceptedBatch): Batch {
   return {
     ...accepted,
@@ -18,7 +18,7 @@ export function waitingBatch(accepted: AcceptedBatch): Batch {
   };
 }
 
-/** Whether a step begins where a batch is, and the batch can go on. */
+/** Whether a step starts exactly where the batch is, and the batch can continue. */
 export function isAtStep(
   { state, progress }: Batch,
   { consumedBefore }: Pick<BatchStep, 'consumedBefore'>,
@@ -26,12 +26,17 @@ export function isAtStep(
   return (state === 'waiting' || state === 'running') && progress.consumed === consumedBefore;
 }
 
-/** What of a step counts for the progress of its batch: of the whole step, or of a part of it. */
+/**
+ * The members of a step that determine the progress of its batch, for a whole step or part of one.
+ */
 export type StepPart = Pick<BatchStep, 'moment' | 'isLast' | 'failures' | 'appliedElsewhere' | 'after'> & {
   readonly updates: { readonly length: number };
 };
 
-/** The batch after a step or a part of one. @param unapplied the rows of it that were not applied here */
+/**
+ * The batch after a step or part of a step.
+ * @param unapplied the rows of it that were not applied here
+ */
 export function batchAfter(batch: Batch, step: StepPart, unapplied: readonly FailedRow[]): Batch {
   const { progress } = batch;
   const { moment, isLast, updates, failures, appliedElsewhere } = step;
@@ -50,7 +55,7 @@ export function batchAfter(batch: Batch, step: StepPart, unapplied: readonly Fai
   };
 }
 
-/** How a row that was not applied is told of. */
+/** The failure entry for a row that was not applied. */
 export function unappliedRow(
   { line, rawId, start, next }: RowUpdate,
   outcome: Exclude<RowOutcome, 'applied'>,

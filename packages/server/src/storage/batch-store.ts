@@ -1,15 +1,18 @@
 /**
- * The storage contract of batches: what was accepted, how far each has come, which rows failed and why.
+ * The storage contract for batches: what was accepted, how far each batch is, which rows failed and
+ * why.
  *
- *   state      what holds                                        what moves it
- *   ---------  ------------------------------------------------  ------------------------------------------------
- *   waiting    accepted, no row applied                          its turn: the first step → running
- *   running    rows up to the progress are applied, none after   the last step → complete; given up → stuck
- *   stuck      as running, with the reason; later batches wait   `retry` → running
- *   complete   every row was consumed                            seven days → gone
+ * state      meaning                                           what ends the state
+ * ---------  ------------------------------------------------  ------------------------------------
+ * waiting    accepted, no row applied                          the first step → running
+ * running    rows up to the progress are applied, none after   the last step → complete;
+ *                                                              given up → stuck
+ * stuck      as running, with a reason; later batches wait     `retry` → running
+ * complete   every row was consumed                            seven days → removed
  *
- * A step applies its rows and moves the progress in one stroke, so that after a crash no row is missed and none is applied twice.
- * Batches of one client go in the order they were accepted; one holder of the client's lease works at a time. Errors and durability
+ * A step applies its rows and advances the progress in one transaction, so after a crash no row is
+ * missed and none is applied twice. The batches of one client are applied in the order in which
+ * they were accepted. Only the holder of the client's lease works on them. Errors and durability
  * are as in `profile-store.ts`.
  */
 
@@ -17,20 +20,23 @@ import type { WriteMoment } from '../domain/lifetime.ts';
 import type { IdKind } from '../domain/visitor-id.ts';
 import type { BatchRows, RowCollector } from './batch-rows.ts';
 
-/** v1 updates only; v2 makes the profiles that are not found (contract section 6). */
+/** v1 only updates profiles; v2 also creates those that are not found (contract section 6). */
 export type BatchVersion = 'v1' | 'v2';
 export type BatchState = 'waiting' | 'running' | 'complete' | 'stuck';
 
-/** How far a batch has come: the place after the last row consumed, and what became of the rows before it. */
+/**
+ * How far a batch is: the position after the last consumed row, and the outcomes of the rows before
+ * it.
+ */
 export interface BatchProgress {
-  /** Bytes from the beginning of the unpacked file. */
+  /** Offset in the unpacked file, in bytes. */
   readonly offset: number;
-  /** The number of the line that begins there. */
+  /** The number of the line at that offset. */
   readonly line: number;
-  /** Rows consumed, failed and skipped ones too. */
+  /** Rows consumed, including failed and skipped ones. */
   readonly consumed: number;
   readonly successful: number;
-  /** Rows of a v1 batch whose profile is not there. */
+  /** Rows of a v1 batch whose profile does not exist. */
   readonly notFound: number;
   readonly failed: number;
 }
@@ -39,20 +45,20 @@ export interface Batch {
   readonly client: string;
   readonly id: string;
   readonly version: BatchVersion;
-  /** The source of customer attributes whose file it is; undefined for any other batch. */
+  /** For a file of customer attributes, its source; undefined for any other batch. */
   readonly source?: string | undefined;
   /** Epoch milliseconds. */
   readonly acceptedAt: number;
-  /** Rows of the file. */
+  /** Rows in the file. */
   readonly rows: number;
-  /** Bytes of the file, unpacked. */
+  /** Size of the unpacked file in bytes. */
   readonly bytes: number;
   readonly state: BatchState;
   readonly progress: BatchProgress;
-  /** When the first row was applied, and when the last; undefined before. */
+  /** When the first and the last row were applied; undefined before. */
   readonly startedAt: number | undefined;
   readonly finishedAt: number | undefined;
-  /** Why it is stuck. */
+  /** Why the batch is stuck. */
   readonly reason: string | undefined;
 }
 
@@ -64,44 +70,47 @@ export type AcceptedBatch = Pick<
 
 /** One row that was not applied. */
 export interface FailedRow {
-  /** The line of the file; its first is 1. */
+  /** The line number in the file, from 1. */
   readonly line: number;
-  /** The id as the file has it. */
+  /** The id as it is in the file. */
   readonly id: string;
   readonly reason: string;
-  /** Whether it is one of `notFound` rather than of `failed`. */
+  /** Whether the row counts as `notFound` rather than `failed`. */
   readonly notFound: boolean;
-  /** Where the row lies in the file: its first byte, and the first after it. */
+  /** Where the row is in the file: the offset of its first byte, and of the first byte after it. */
   readonly start: number;
   readonly next: number;
 }
 
-/** Some rows of a batch that lie side by side, and the place after them. */
+/** Consecutive rows of a batch, and the position after them. */
 export interface BatchStep {
   readonly client: string;
   readonly id: string;
-  /** Who holds the lease of the client. */
+  /** The holder of the client's lease. */
   readonly holder: string;
-  /** How long the lease is prolonged by the step, in epoch milliseconds. */
+  /** The lease is extended to this time by the step, in epoch milliseconds. */
   readonly leaseUntil: number;
-  /** Rows that must have been consumed before the step. */
+  /** The number of rows that must have been consumed before the step. */
   readonly consumedBefore: number;
-  /** The rows to apply. Those of a {@link BatchStore.collector} of this store cost it least. */
+  /** The rows to apply. Rows from a {@link BatchStore.collector} of the same store are cheapest. */
   readonly updates: BatchRows;
-  /** Rows that could not be read, or not be applied elsewhere. */
+  /** Rows that could not be read, or could not be applied in another edge cluster. */
   readonly failures: readonly FailedRow[];
   /** How many rows were applied in other edge clusters. */
   readonly appliedElsewhere: number;
-  /** Where the next step begins. */
+  /** Where the next step starts. */
   readonly after: { readonly offset: number; readonly line: number; readonly consumed: number };
   readonly isLast: boolean;
   readonly moment: WriteMoment;
 }
 
-/** What became of a row. */
+/** The outcome of a row. */
 export type RowOutcome = 'applied' | 'not-found' | 'too-large';
 
-/** Rows of a batch of another edge cluster, whose profiles live here; such a batch is not queued here. */
+/**
+ * Rows of another edge cluster's batch whose profiles are stored here. The batch itself is not
+ * queued here.
+ */
 export interface ForeignRows {
   readonly client: string;
   /** The number of the cluster that has the batch. */
@@ -109,13 +118,13 @@ export interface ForeignRows {
   readonly batch: string;
   /** Epoch milliseconds. */
   readonly acceptedAt: number;
-  /** In the order of the file; lines may be missing. */
+  /** In file order; lines may be missing. */
   readonly updates: BatchRows;
   readonly moment: WriteMoment;
 }
 
 export interface BatchStore {
-  /** Queues a batch behind all others of its client; it is `waiting`. */
+  /** Queues a batch behind all others of its client, in the state `waiting`. */
   accept(batch: AcceptedBatch): Promise<void>;
 
   find(client: string, id: string): Promise<Batch | undefined>;
@@ -123,58 +132,65 @@ export interface BatchStore {
   /** The batches of a client, newest first. */
   list(client: string, limit: number): Promise<Batch[]>;
 
-  /** Which of the clients have a batch queued, stuck or not. One look at all of them: there may be thousands, and most idle. */
+  /**
+   * Which of the clients have a queued batch, stuck ones included. Asks for all clients at once,
+   * because there may be thousands, most of them idle.
+   */
   queued(clients: readonly string[]): Promise<string[]>;
 
-  /** The batch whose turn it is, stuck or not; undefined when all are complete. */
+  /** The first batch of the queue, even if it is stuck; undefined when all batches are complete. */
   next(client: string): Promise<Batch | undefined>;
 
-  /** Takes or prolongs the lease on a client's queue; false while another holds it. */
+  /** Takes or extends the lease on a client's queue. False while another holder has it. */
   lease(client: string, holder: string, now: number, until: number): Promise<boolean>;
 
-  /** Gives the lease back, if `holder` has it. */
+  /** Gives up the lease, if `holder` has it. */
   release(client: string, holder: string): Promise<void>;
 
   /**
-   * Collects rows for {@link apply} while they are read.
+   * Creates a collector of rows for {@link apply}.
    *
    * @param kind of every row's id
-   * @param columns the attribute names, which values are given by place
+   * @param columns the attribute names; values refer to them by index
    */
   collector(kind: IdKind, columns: readonly string[]): RowCollector;
 
   /**
-   * Applies the rows of a step, in order, and moves the progress.
+   * Applies the rows of a step, in order, and advances the progress.
    *
-   * @returns the batch as it is now; `out-of-turn` when another holds the lease or the progress is not where the step begins:
-   *   then nothing was applied
-   * @throws QuiverError `unavailable` when the store cannot be reached for now: the same step can be applied whenever it can
+   * @returns the batch afterwards; `out-of-turn` when another holder has the lease or the step does
+   *   not start at the progress: then nothing was applied
+   * @throws QuiverError `unavailable` when the store cannot be reached at the moment; the same step
+   *   can be applied later
    */
   apply(step: BatchStep): Promise<Batch | 'out-of-turn'>;
 
   /**
-   * Applies rows of a batch of another cluster, to profiles that are there. Rows that come again, alone or among others, are not applied
-   * again, for seven days; those that found no profile are tried again.
+   * Applies rows of another cluster's batch to existing profiles. For seven days, rows that are
+   * sent again, alone or among others, are not applied again. Rows that found no profile are tried
+   * again.
    */
   applyForeign(rows: ForeignRows): Promise<RowOutcome[]>;
 
-  /** Marks a batch that cannot go on. */
+  /** Marks a batch that cannot continue. */
   giveUp(client: string, id: string, reason: string): Promise<void>;
 
-  /** Lets a stuck batch go on from where it is; false when there is none of that id that is stuck. */
+  /** Lets a stuck batch continue from where it is. False when no stuck batch has that id. */
   retry(client: string, id: string): Promise<boolean>;
 
-  /** The failed rows of a batch in the order of the file, from line `fromLine` on. */
+  /** The failed rows of a batch in file order, starting at line `fromLine`. */
   failures(client: string, id: string, fromLine: number, limit: number): Promise<FailedRow[]>;
 
-  /** Removes the failed rows of some lines of a batch; what was counted stays counted. */
+  /** Removes the failed rows of some lines of a batch. The counts do not change. */
   dropFailures(client: string, id: string, lines: readonly number[]): Promise<void>;
 
   /**
-   * Removes completed batches that were accepted before, with their failed rows, in one small step: at most `limit` batches and failed
-   * rows together. From its first step on a batch is unknown.
+   * Removes completed batches that were accepted before a time, with their failed rows, in one
+   * small step: at most `limit` batches and failed rows together. A batch is unknown from the first
+   * step on.
    *
-   * @returns the batches of which nothing is left now, and whether a further step would find something to remove
+   * @returns the batches that are completely removed now, and whether another step would find more
+   *   to remove
    */
   expire(
     client: string,

@@ -1,77 +1,86 @@
 /**
- * The part of the storage contract that tells what was changed, in one order (contract section 18).
+ * The part of the storage contract that lists changes, in one order (contract section 18).
  *
- * A store that keeps a feed writes each change in the very step that makes it, so the feed has exactly what was acknowledged, and
- * may have what was stored and could not be acknowledged. A cursor is a text that an engine makes and nobody else reads. It names
- * the place behind a change, and the feed: whoever asks with a cursor of another feed, or of changes that are no longer kept, is
- * told so and never gets a gap.
+ * A store that keeps a feed writes each change in the same transaction as the change itself. So the
+ * feed contains everything that was acknowledged, and possibly changes that were stored but could
+ * not be acknowledged. A cursor is an opaque text made by the engine. It identifies the position
+ * after a change, and the feed. A caller whose cursor belongs to another feed, or to changes that
+ * are no longer kept, gets an error and never a gap.
  */
 
 import type { Change } from '../domain/change.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
-/** How long changes are kept: until they are older, or more of them, than this. */
+/** How long changes are kept. The oldest are removed when either limit is exceeded. */
 export interface FeedRetention {
   /** In milliseconds. */
   readonly age: number;
   readonly bytes: number;
 }
 
-/** A change with its place. */
+/** A change with its position. */
 export interface FeedChange extends Change {
-  /** The cursor behind this change. */
+  /** The cursor after this change. */
   readonly cursor: string;
 }
 
 export interface FeedPage {
-  /** In order. Fewer than asked for, even none, does not mean that the feed ends here. */
+  /** In order. Fewer changes than requested, or none, does not mean that the feed ends here. */
   readonly changes: readonly FeedChange[];
-  /** The cursor behind all that was looked at; changes of other clients may lie before it. */
+  /** The cursor after everything that was examined, which includes changes of other clients. */
   readonly next: string;
-  /** Whether the feed went on behind `next` at the moment of reading. */
+  /** Whether the feed had more after `next` when it was read. */
   readonly more: boolean;
 }
 
-/** Why there is no page: no feed is kept, the cursor's place is not in it any more, or the text was never a cursor. */
+/**
+ * Why there is no page: no feed is kept, the position is no longer in it, or the text was never a
+ * cursor.
+ */
 export type NoPage = 'off' | 'gone' | 'malformed';
 
-/** What there is to know of a feed without reading it. */
+/** Facts about a feed that are available without reading it. */
 export interface FeedFigures {
-  /** The cursor behind the newest change. */
+  /** The cursor after the newest change. */
   readonly newest: string;
-  /** When the oldest change that is kept was made, in epoch milliseconds; undefined when none is kept. */
+  /** When the oldest kept change was made, in epoch milliseconds; undefined when none is kept. */
   readonly oldestAt: number | undefined;
   readonly bytes: number;
 }
 
 export interface ChangeFeed {
   /**
-   * Reads on behind a cursor.
+   * Reads the changes after a cursor.
    *
-   * @param after a cursor; `undefined` begins with the oldest change that is kept
+   * @param after a cursor; `undefined` starts with the oldest kept change
    * @param limit the most changes to return
    */
   read(client: string, after: string | undefined, limit: number): Promise<FeedPage | NoPage>;
 
-  /** The cursor behind the newest change of all clients; undefined when no feed is kept. Cheap: a reader that waits asks often. */
+  /**
+   * The cursor after the newest change of all clients; undefined when no feed is kept. It is cheap,
+   * because a waiting reader asks often.
+   */
   newest(): Promise<string | undefined>;
 
-  /** How many changes of all clients lie behind a cursor; undefined where that is not known. */
+  /** How many changes of all clients come after a cursor; undefined where that is unknown. */
   lag(after: string): Promise<number | undefined>;
 
   figures(): Promise<FeedFigures | undefined>;
 
   /**
-   * Takes every change that names one of these ids out of the feed, in small steps: neither ids nor attribute names stay, and no
-   * reader sees the change any more. For whoever erases a person; changes that are made meanwhile are not looked at, so
-   * the profile is removed, and its ids are suppressed, first.
+   * Removes every change that names one of these ids from the feed, in small steps, so that neither
+   * ids nor attribute names remain and no reader sees the change. Used to erase a person. Changes
+   * made in the meantime are not examined, so the caller first removes the profile and suppresses
+   * its ids.
    *
-   * @returns how many changes were taken out
+   * @returns how many changes were removed
    */
   eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number>;
 
   /**
-   * Forgets what is no longer kept, and brings what was written to where it is read; one small step, for a process in the background.
+   * Removes changes that need not be kept, and moves written changes to where they are read. One
+   * small step, for a background process.
    *
    * @param now epoch milliseconds
    * @returns whether there is more to do at once

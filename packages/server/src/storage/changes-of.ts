@@ -1,4 +1,4 @@
-/** Which changes a write comes to, in the order in which a feed tells them; the same for every engine. */
+/** Converts a write into changes, in feed order. The same for every engine. */
 
 import {
   type AttributeSettings,
@@ -11,16 +11,16 @@ import { type Change, MAX_CHANGE_IDS } from '../domain/change.ts';
 import { FIRST_SESSION_START } from '../domain/session.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
-/** What is the same for all changes of one write. */
+/** The part that all changes of one write have in common. */
 export type ChangeOrigin = Pick<Change, 'channel' | 'at' | 'id'>;
 
-/** A profile that became part of another. */
+/** A profile that was merged into another. */
 export interface MergedProfile {
   readonly ids: readonly VisitorId[];
   readonly attributes: PackedAttributes;
 }
 
-/** What a visit, or a profile that another edge cluster hands over, has done to profiles. */
+/** The effect of a visit, or of a profile handed over by another edge cluster, on profiles. */
 export interface LinkingChanges {
   readonly isNew: boolean;
   /** Names of the attributes that were set. */
@@ -30,13 +30,13 @@ export interface LinkingChanges {
   /** Ids that joined the profile. */
   readonly joined: readonly VisitorId[];
   readonly merged: readonly MergedProfile[];
-  /** Ids that were taken from other profiles, each with an id that the other profile keeps. */
+  /** Ids that were taken from other profiles, each with an id that the other profile still has. */
   readonly taken: readonly { readonly id: VisitorId; readonly from: VisitorId }[];
 }
 
 const NONE: readonly never[] = [];
 
-/** A change of one profile that links nothing. */
+/** The changes of a write to one profile that linked nothing. */
 export function plainChange(
   type: Change['type'],
   { channel, at, id }: ChangeOrigin,
@@ -63,7 +63,10 @@ export function changesOfLinking(origin: ChangeOrigin, linking: LinkingChanges):
   return changes;
 }
 
-/** Names of what a visit has set: its settings, and when the first session began where that was not known. */
+/**
+ * Names of the attributes that a visit has set: its settings, and `firstSessionStart` if it was not
+ * set before.
+ */
 export function visitedNames(settings: AttributeSettings, linked: PackedAttributes): string[] {
   const names = [...settings.keys()];
   const isFirst = !settings.has(FIRST_SESSION_START) && !hasAttribute(linked, FIRST_SESSION_START);

@@ -1,9 +1,9 @@
 /**
- * The background work of an engine. One process of all that share a store starts it, and stops it
+ * The background work of an engine. One of the processes that share a store starts it, and stops it
  * before it closes the store.
  *
- * Each chore is a step that takes a few milliseconds; an engine has those that it needs. The steps
- * of a round follow one another until nothing is left to do, and then there is a pause.
+ * Each chore is a step that takes a few milliseconds. An engine provides the chores that it needs.
+ * Steps follow one another until nothing is left to do; then there is a pause.
  */
 
 import { Rounds } from '../background.ts';
@@ -20,53 +20,54 @@ export interface Swept {
 
 export interface ChoreSteps {
   /**
-   * Frees the space of expired profiles. Readers never wait for it: expired is gone for them at
-   * once.
+   * Frees the space of expired profiles. Readers do not depend on it, because they never see an
+   * expired profile.
    *
-   * @param now what expired by then is freed, in epoch milliseconds
-   * @param limit how many index entries to look at
+   * @param now profiles that expired before it are freed, in epoch milliseconds
+   * @param limit how many index entries to examine
    */
   readonly sweep: (now: number, limit: number) => Promise<Swept>;
 
   /**
    * Keeps the store small and fast.
    *
-   * @param limit how many records to work on; as many as a few milliseconds allow by default
+   * @param limit how many records to process; by default as many as fit into a few milliseconds
    * @returns whether there is more to do at once
    */
   readonly upkeep: (limit?: number) => Promise<boolean>;
 
   /**
-   * Looks for damage. @returns what a round through the store has found, when this step ended one
+   * Searches for damage.
+   * @returns when this step completed a pass through the store: what the pass has found
    */
   readonly check: () => Promise<readonly string[] | undefined>;
 
-  /** As of `ChangeFeed.upkeep`. */
+  /** As `ChangeFeed.upkeep`. */
   readonly keepFeed: (now: number) => Promise<boolean>;
 }
 
-/** Profiles looked at in one write: about a millisecond of the writer's time. */
+/** Profiles examined in one write: about a millisecond of the writer's time. */
 const SWEPT_AT_ONCE = 200;
 
-/** How long the pauses are, in milliseconds. */
+/** The pauses between rounds, in milliseconds. */
 export interface ChorePauses {
   /** After expired profiles were freed; 10 s by default. */
   readonly sweepMs?: number;
-  /** After the store was tidied; a quarter of a second by default. */
+  /** After upkeep; 250 by default. */
   readonly upkeepMs?: number;
   /**
-   * Between steps of the check; 100 by default: a twentieth of a core, ten million profiles in half
-   * an hour.
+   * Between steps of the check; 100 by default, which uses a twentieth of a core and checks ten
+   * million profiles in half an hour.
    */
   readonly checkStepMs?: number;
-  /** After a whole check; an hour by default. */
+  /** After a complete check; an hour by default. */
   readonly checkRoundMs?: number;
-  /** After the feed of changes was tidied; a quarter of a second by default. */
+  /** After upkeep of the change feed; 250 by default. */
   readonly feedMs?: number;
 }
 
 export class Chores {
-  /** Each by itself, for tests. */
+  /** The single chores, for tests. */
   readonly steps: Partial<ChoreSteps>;
   readonly #pauses: ChorePauses;
   #rounds: readonly Rounds[] = [];
@@ -87,7 +88,7 @@ export class Chores {
     for (const rounds of this.#rounds) rounds.start();
   }
 
-  /** Stops after the steps under way. */
+  /** Stops after the running steps. */
   async stop(): Promise<void> {
     await Promise.all(this.#rounds.map((rounds) => rounds.stop()));
   }
@@ -95,7 +96,7 @@ export class Chores {
   #sweeping(sweep: ChoreSteps['sweep'], log: Log): Rounds {
     return new Rounds({
       every: this.#pauses.sweepMs ?? 10_000,
-      // Servers that started together on one store do not look together.
+      // Servers that were started together on one store should not check it at the same moment.
       spread: 0.25,
       log,
       failure: 'expired profiles could not be freed; tried again later',

@@ -1,4 +1,7 @@
-/** The number under which a store keeps a kind of id: it stays what it is, whichever kinds come or how strong they are. */
+/**
+ * The numbers that stand for kinds of ids in a store. They never change, even if kinds are added or
+ * their order of strength changes.
+ */
 
 import type { IdKind } from '../domain/visitor-id.ts';
 
@@ -12,7 +15,10 @@ export const KIND_NUMBER: Readonly<Record<IdKind, number>> = {
   customerId: 3,
 };
 
-/** The kind that a store keeps under a number. @throws RangeError for one that no Quiver has written */
+/**
+ * The kind that a number stands for.
+ * @throws RangeError for a number that Quiver has never used
+ */
 export function kindOfNumber(number: number): IdKind {
   const kind = KINDS[number];
   if (kind === undefined) throw new RangeError(`a stored id has the unknown kind ${number}`);

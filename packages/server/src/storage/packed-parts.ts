@@ -1,32 +1,39 @@
 /**
- * The files of batches as they are stored: parts of 256 KiB, each packed with gzip on its own. A part can be read without those before
- * it, so a batch that resumes far into its file, or a single failed row, costs one part and not the whole file.
+ * The stored form of batch files: parts of 256 KiB, each compressed separately with gzip. A part
+ * can be read without the parts before it, so resuming far into a file, or reading a single failed
+ * row, costs one part instead of the whole file.
  */
 
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 
-/** Bytes of a part before it is packed; the last part of a file may be shorter. */
+/** Size of a part before compression, in bytes. The last part of a file may be shorter. */
 const PART_BYTES = 256 * 1024;
-/** The fastest: rows of text shrink to about a fifth with it, and the next levels save little and take twice as long. */
+/**
+ * The fastest level: rows of text shrink to about a fifth, and the next levels save little and take
+ * twice as long.
+ */
 const LEVEL = 1;
 
-// Both work on the thread pool and keep nobody waiting who is served by this thread.
+// Both run on the thread pool, so they do not block requests on this thread.
 const pack = promisify<Buffer, { level: number }, Buffer>(gzip);
 const unpack = promisify<Buffer, { maxOutputLength: number; chunkSize: number }, Buffer>(gunzip);
 
-/** Cuts a file into parts as it streams by and packs them. Takes one part of memory, however long the file is. */
+/**
+ * Cuts a file into parts while it is streamed, and compresses them. It needs memory for one part,
+ * whatever the length of the file.
+ */
 export class PartPacker {
   readonly #keep: (packed: Buffer) => Promise<void>;
   readonly #part = Buffer.allocUnsafe(PART_BYTES);
   #filled = 0;
 
-  /** @param keep stores the next packed part; the next is packed only when it is done */
+  /** @param keep stores a compressed part; the next part is compressed only after it returns */
   constructor(keep: (packed: Buffer) => Promise<void>) {
     this.#keep = keep;
   }
 
-  /** Takes the next bytes; they are not kept. Throws what `keep` throws. */
+  /** Takes the next bytes and does not keep a reference to them. Throws what `keep` throws. */
   async write(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length; ) {
       const taken = Math.min(chunk.length - at, PART_BYTES - this.#filled);
@@ -37,7 +44,7 @@ export class PartPacker {
     }
   }
 
-  /** Packs what is left as the last part. Throws what `keep` throws. */
+  /** Compresses the rest as the last part. Throws what `keep` throws. */
   async end(): Promise<void> {
     if (this.#filled > 0) await this.#flush();
   }
@@ -49,20 +56,25 @@ export class PartPacker {
   }
 }
 
-/** Reads a packed file by the bytes of the unpacked one. Keeps the part that was read last, for rows mostly lie in order. */
+/**
+ * Reads a packed file by offsets in the unpacked file. Caches the part read last, because rows are
+ * mostly read in order.
+ */
 export class PackedParts {
   readonly #load: (place: number) => Promise<Buffer | undefined>;
   #last: { readonly place: number; readonly part: Buffer } | undefined;
 
-  /** @param load gives the packed part at a place, from 0; undefined behind the last */
+  /**
+   * @param load returns the compressed part with the given index, from 0; undefined after the last
+   */
   constructor(load: (place: number) => Promise<Buffer | undefined>) {
     this.#load = load;
   }
 
   /**
-   * Reads from the byte `start` to the byte `end`, which is not included, or to the end of the file.
+   * Reads from the byte `start` up to but not including `end`, or to the end of the file.
    *
-   * @throws what `load` throws; an Error with a `code` of zlib (`Z_DATA_ERROR`) for a part that was damaged
+   * @throws what `load` throws; an Error with a zlib `code` (`Z_DATA_ERROR`) for a damaged part
    */
   async *read(start: number, end = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array, void, undefined> {
     for (let place = Math.floor(start / PART_BYTES); place * PART_BYTES < end; place += 1) {

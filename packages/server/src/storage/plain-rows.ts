@@ -1,6 +1,6 @@
 /**
- * Rows of a batch as plain objects: for engines that want text, and for all who make or choose
- * rows.
+ * Rows of a batch as plain objects, for engines that need text and for callers that create or
+ * filter rows.
  */
 
 import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
@@ -16,13 +16,13 @@ export class PlainRows implements RowCollector {
   #rawId = '';
   #settings = new Map<string, string>();
 
-  /** @param columns the attribute names that {@link addValue} is given by place */
+  /** @param columns the attribute names; {@link addValue} refers to them by index */
   constructor(kind: IdKind, columns: readonly string[]) {
     this.kind = kind;
     this.#columns = columns;
   }
 
-  /** Rows that are there already; their ids must be of one kind. */
+  /** Wraps existing rows, whose ids must be of one kind. */
   static of(updates: readonly RowUpdate[], at: number): PlainRows {
     const rows = new PlainRows(updates[0]?.id.kind ?? 'tntId', []);
     rows.at = at;
@@ -69,7 +69,10 @@ export class PlainRows implements RowCollector {
   }
 }
 
-/** The rows without those of suppressed ids (contract section 22); the very same where there are none. */
+/**
+ * The rows without those of suppressed ids (contract section 22); the same object when there are
+ * none.
+ */
 export function withoutSuppressed(
   rows: BatchRows,
   isSuppressed: ((id: VisitorId) => boolean) | undefined,

@@ -1,58 +1,60 @@
 /**
- * The storage contract of looking at all profiles of a client: pages for people, and whole exports (contract section 21).
+ * The storage contract for reading all profiles of a client: pages for people, and complete exports
+ * (contract section 21).
  *
- * Nothing here changes a profile. Expired profiles are left out. Errors are as in `profile-store.ts`.
+ * Nothing here changes a profile. Expired profiles are left out. Errors are as in
+ * `profile-store.ts`.
  */
 
 import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { LinkedProfile } from './profile-store.ts';
 
-/** Which profiles a page is to show; all conditions must be met. */
+/** Which profiles a page shows. All conditions must be met. */
 export interface ListQuery {
-  /** Ids that begin with it; undefined for all profiles. */
+  /** The beginning of an id; undefined for all profiles. */
   readonly prefix: string | undefined;
-  /** With a prefix: ids of this kind alone. */
+  /** With a prefix: only ids of this kind. */
   readonly kind: IdKind | undefined;
-  /** Epoch milliseconds; profiles that changed then or later. */
+  /** Only profiles that changed at this time or later, in epoch milliseconds. */
   readonly changedSince: number | undefined;
   readonly attribute: { readonly name: string; readonly value: string } | undefined;
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly cursor: string | undefined;
-  /** The most profiles of the page. */
+  /** The most profiles per page. */
   readonly limit: number;
 }
 
 /** One profile of a page. */
 export interface ListedProfile extends LinkedProfile {
-  /** The id that was found by the prefix, else the oldest. */
+  /** The id that matched the prefix; without a prefix the oldest id. */
   readonly id: VisitorId;
-  /** How many ids it has; `ids` are the oldest ten. */
+  /** How many ids the profile has; `ids` contains the ten oldest. */
   readonly idCount: number;
 }
 
 export interface ListPage {
   readonly profiles: readonly ListedProfile[];
-  /** Where the next page begins; undefined at the end. A page that is not full may have one. */
+  /** Where the next page starts; undefined at the end. A page that is not full may have one too. */
   readonly next: string | undefined;
 }
 
-/** The most ids that a page shows of one profile. */
+/** The most ids that a page shows per profile. */
 export const LISTED_IDS = 10;
-/** How long a page is looked for, in milliseconds. */
+/** The longest time spent on one page, in milliseconds. */
 export const PAGE_MS = 200;
-/** How long one look may keep other requests waiting, in milliseconds. */
+/** The longest time for which one look may block other requests, in milliseconds. */
 export const LOOK_MS = 4;
 
-/** A profile of an export, whole. */
+/** A complete profile in an export. */
 export interface ExportedProfile extends LinkedProfile {
-  /** Where it stands in its snapshot: an export can go on behind it. */
+  /** Its position in the snapshot; an export can be resumed after it. */
   readonly position: string;
 }
 
 export interface ExportStep {
   readonly profiles: readonly ExportedProfile[];
-  /** The position behind this step; undefined at the end. */
+  /** The position after this step; undefined at the end. */
   readonly next: string | undefined;
 }
 
@@ -60,23 +62,26 @@ export interface ProfileLists {
   /**
    * A page of the profiles of a client.
    *
-   * @throws QuiverError `bad-request` for a cursor that is not one, or that belongs to another query or another cluster
+   * @throws QuiverError `bad-request` for an invalid cursor, or one of another query or cluster
    */
   page(client: string, query: ListQuery, now: number): Promise<ListPage>;
 
   /**
-   * Keeps the profiles of all clients as they are at this moment, as far as the engine can (contract section 21).
+   * Keeps the profiles of all clients as they are now, as far as the engine can (contract section
+   * 21).
    *
    * @returns the name of the snapshot
-   * @throws QuiverError `insufficient-storage`; `unavailable` when as many are being read as there may be
+   * @throws QuiverError `insufficient-storage`; `unavailable` when the maximum number of snapshots
+   *   is being read
    */
   takeSnapshot(): Promise<string>;
 
   /**
-   * Some profiles of a snapshot; every call keeps it alive for another five minutes.
+   * Some profiles of a snapshot. Every call keeps the snapshot for another five minutes.
    *
-   * @param after a position of it; undefined at the beginning
-   * @throws QuiverError `not-found` when there is no such snapshot any more; `bad-request` for a position that is none
+   * @param after a position in it; undefined for the start
+   * @throws QuiverError `not-found` when the snapshot no longer exists; `bad-request` for an
+   *   invalid position
    */
   readSnapshot(client: string, snapshot: string, after: string | undefined, now: number): Promise<ExportStep>;
 }
@@ -86,7 +91,7 @@ export const CURSOR_PROBLEM = 'must be `next` of the page before, with the same 
 /** What is wrong with a position. */
 export const POSITION_PROBLEM = 'must be the position of a line of the export';
 
-/** There is no such snapshot any more. */
+/** The error for a snapshot that no longer exists. */
 export function snapshotGone(): QuiverError {
   return new QuiverError(
     'not-found',

@@ -1,19 +1,19 @@
 /**
- * The storage contract, in the words of the domain.
+ * The storage contract for profiles, in domain terms.
  *
- * Kept out: keys, transactions, engines. Whoever holds a store may not learn which engine answers.
- * What every method promises:
+ * Keys, transactions and engines do not appear in it, and callers cannot tell which engine answers.
+ * Every method promises:
  *
- * - It returns only when what it did is durable and every process that opens the same store reads
+ * - It returns only when its effect is durable and every process that opens the same store reads
  *   it.
- * - It is atomic: a reader sees the profile (or both profiles of a merge) as before or as after,
- *   never between.
- * - It throws a `QuiverError` with code `not-done` (nothing changed), `unknown` (cannot tell;
- *   sending it again is safe), `insufficient-storage` (nothing changed), or `unavailable` (a read
- *   that could not be made). Never a guess.
- * - A profile past its expiry is gone, whether or not its space has been freed.
+ * - It is atomic: a reader sees the profile (or both profiles of a merge) either before or after
+ *   it.
+ * - It throws a `QuiverError` with the code `not-done` (nothing changed), `unknown` (it may have
+ *   been done; repeating it is safe), `insufficient-storage` (nothing changed), or `unavailable` (a
+ *   read that failed). It never guesses.
+ * - A profile past its expiry does not exist, even if its space has not been freed yet.
  *
- * One conformance suite, `profile-store-conformance.ts`, holds every engine to this.
+ * The conformance suite `profile-store-conformance.ts` tests every engine against this.
  */
 
 import type { AttributeSettings, PackedAttributes } from '../domain/attributes.ts';
@@ -23,49 +23,51 @@ import type { LimitOutcome } from '../domain/profile-limits.ts';
 import type { RequestFacts, ScriptValue } from '../domain/script-input.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
-/** What came of the removal of an attribute. */
+/** The outcome of removing an attribute. */
 export type RemovalOutcome = 'removed' | 'no-profile' | 'no-attribute';
 
 /** The outcome of an update or a removal. */
 export type UpdateOutcome = 'updated' | 'created' | 'not-found' | 'too-large';
 
-/** A visit: the ids of one visitor request, and what it sets. */
+/** A visit: the ids in one visitor's request, and what it sets. */
 export interface Visit extends VisitSettings {
   /**
-   * The ids sent, in any order, at most one of a kind; never empty (a visitor without one is sent
-   * with `freshTntId` as its id).
+   * The ids sent, in any order, at most one of each kind. Never empty: for a visitor without an id
+   * it contains `freshTntId`.
    */
   readonly ids: readonly VisitorId[];
-  /** Joins the profile when it has no tntId at all. */
+  /** Joins the profile if the profile has no tntId. */
   readonly freshTntId: VisitorId;
-  /** The location hint that the tntId came with; of no meaning to a store. */
+  /** The location hint of the tntId; stores ignore it. */
   readonly hint?: string | undefined;
-  /** What else the request says; made when somebody asks. Of no meaning to a store. */
+  /** Other facts about the request, determined only when needed; stores ignore it. */
   readonly facts?: (() => RequestFacts) | undefined;
-  /** Whether the outcome is to say what each script did. */
+  /** Whether the outcome should describe what each script did. */
   readonly isTraced?: boolean | undefined;
 }
 
 export interface VisitOutcome {
-  /** `too-large`: the settings would pass 64 KB. As with the limits of linking, nothing at all was changed then, no link either. `suppressed`: an id of it must
-   * not be stored; no engine says so, but what stands before it (`privacy/suppressing-store.ts`).
+  /**
+   * `too-large`: the settings would exceed 64 KB. As with the limits of linking, nothing was
+   * changed then, not even a link. `suppressed`: one of the ids must not be stored. Engines never
+   * return this; the layer in front of them does (`privacy/suppressing-store.ts`).
    */
   readonly outcome: 'visited' | 'too-large' | LimitOutcome | 'suppressed';
   /**
-   * The tntId of the request, else the oldest of the profile; without a hint. Empty when nothing
-   * was changed.
+   * The tntId of the request, otherwise the oldest of the profile; without a hint. Empty when
+   * nothing was changed.
    */
   readonly tntId: string;
-  /** What scripts did, of a visit that is traced. */
+  /** What scripts did, for a traced visit. */
   readonly scripts?: readonly ScriptTrace[] | undefined;
 }
 
-/** One run of a profile script, as a trace shows it (contract section 16). */
+/** One run of a profile script, as shown in a trace (contract section 16). */
 export interface ScriptTrace {
   readonly name: string;
-  /** The mbox that it ran for; undefined when it had to be stopped. */
+  /** The mbox for which it ran; undefined if it had to be stopped. */
   readonly mbox?: string | undefined;
-  /** Whether a value was stored: of what is prefetched none is. */
+  /** Whether a value was stored. Prefetch requests store none. */
   readonly stored: boolean;
   readonly value?: ScriptValue | undefined;
   readonly error?: string | undefined;
@@ -73,33 +75,33 @@ export interface ScriptTrace {
   readonly instructions?: number | undefined;
 }
 
-/** What a visit acts on: the profile once its ids are linked, before anything is set. */
+/** The basis of a visit: the profile after its ids are linked and before anything is set. */
 export interface VisitBasis {
-  /** Those of a profile that is to be made are none. */
+  /** Empty for a profile that does not exist yet. */
   readonly attributes: PackedAttributes;
   /** As in {@link VisitOutcome}. */
   readonly tntId: string;
 }
 
-/** One id of a profile, and since when it names it. */
+/** One id of a profile, and the time since which it names the profile. */
 export interface LinkedId extends VisitorId {
-  /** Epoch milliseconds; a merge keeps it. */
+  /** Epoch milliseconds. A merge does not change it. */
   readonly since: number;
 }
 
-/** One profile with all that names it. */
+/** A profile with the ids that name it. */
 export interface LinkedProfile {
   readonly profile: Profile;
-  /** Oldest first, cut at `limit` of the call. */
+  /** Oldest first, at most `limit` of the call. */
   readonly ids: readonly LinkedId[];
 }
 
-/** A profile as a fetch sends it. */
+/** A profile as a fetch returns it. */
 export interface FoundProfile {
   /** Epoch milliseconds. */
   readonly modifiedAt: number;
   readonly expiresAt: number;
-  /** The attributes as JSON, as it goes out. */
+  /** The attributes as JSON, ready to be sent. */
   readonly attributes: string;
 }
 
@@ -108,7 +110,7 @@ export interface ProfileStore {
    * Finds the profile that an id names; undefined when there is none or it has expired. Changes
    * nothing.
    *
-   * This is the hot path: an engine that need not wait answers at once, and then throws at once.
+   * This is the hot path: an engine that does not need to wait returns, and throws, synchronously.
    */
   find(
     client: string,
@@ -117,15 +119,14 @@ export interface ProfileStore {
   ): FoundProfile | undefined | Promise<FoundProfile | undefined>;
 
   /**
-   * Finds the profile and the ids that name it, at most `limit` of them. For people; the hot path
-   * is {@link find}.
+   * Finds the profile with at most `limit` of its ids. For people; the hot path is {@link find}.
    */
   findLinked(client: string, id: VisitorId, now: number, limit: number): Promise<LinkedProfile | undefined>;
 
   /**
-   * Sets attributes of the profile that `id` names, and starts its lifetime anew.
+   * Sets attributes of the profile that `id` names, and restarts its lifetime.
    *
-   * @param create whether to make the profile when there is none; without it the outcome is
+   * @param create whether to create the profile if it does not exist; otherwise the outcome is then
    *   `not-found`
    */
   update(
@@ -137,20 +138,23 @@ export interface ProfileStore {
   ): Promise<UpdateOutcome>;
 
   /**
-   * Takes in a visitor: finds or makes the profile, links and merges by the rules of
-   * `domain/linking.ts`, sets attributes, notes the session and the categories by those of
-   * `domain/visit-notes.ts`, starts the lifetime anew; all in one step.
+   * Records a visit: finds or creates the profile, links and merges by the rules in
+   * `domain/linking.ts`, sets attributes, records the session and the categories by the rules in
+   * `domain/visit-notes.ts`, and restarts the lifetime; all in one transaction.
    */
   visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome>;
 
-  /** What a visit would act on. Changes nothing; an engine that need not wait answers at once. */
+  /**
+   * The basis that a visit would have. Changes nothing. An engine that does not need to wait
+   * returns synchronously.
+   */
   lookAhead(client: string, visit: Visit, moment: WriteMoment): VisitBasis | Promise<VisitBasis>;
 
   /**
-   * As {@link visit}, for one that was made from what {@link lookAhead} gave: so nothing that came
-   * between is lost.
+   * As {@link visit}, for a visit that was computed from the result of {@link lookAhead}. It has no
+   * effect if the attributes have changed since, so no other write is lost.
    *
-   * @returns undefined when the attributes are others by now; nothing was changed then
+   * @returns undefined when the attributes have changed; nothing was changed then
    */
   visitFrom(
     basis: VisitBasis,
@@ -159,30 +163,31 @@ export interface ProfileStore {
     moment: WriteMoment,
   ): Promise<VisitOutcome | undefined>;
 
-  /** Removes the profile and every id that names it; false when there was none. */
+  /** Removes the profile and all its ids. False when there was no profile. */
   remove(client: string, id: VisitorId, now: number): Promise<boolean>;
 
-  /** Removes one attribute; which of the two was not there is told apart. */
+  /** Removes one attribute. The outcome says whether the profile or the attribute was missing. */
   removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment): Promise<RemovalOutcome>;
 
   /**
-   * Takes in a profile that lived in another edge cluster, by the rules of `domain/adoption.ts`.
-   * Adopted twice it is as adopted once.
+   * Takes over a profile from another edge cluster, by the rules in `domain/adoption.ts`. Doing it
+   * twice has the same effect as doing it once.
    *
-   * @param now one that has expired by then is not taken in
+   * @param now a profile that has expired by then is not taken over
    */
   adopt(client: string, adopted: LinkedProfile, now: number): Promise<void>;
 
   /**
-   * Removes a profile that another edge cluster has adopted, if it is still as it was handed over.
+   * Removes a profile that another edge cluster has taken over, if it has not changed since it was
+   * handed over.
    *
-   * @returns false when it has changed meanwhile: it is still here then, and is to be handed over
-   *   again
+   * @returns false when it has changed in the meantime: then it still exists here and must be
+   *   handed over again
    */
   release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean>;
 }
 
-/** Whether two looks at a profile saw the very same: for {@link ProfileStore.release}. */
+/** Whether two reads returned the same profile, for {@link ProfileStore.release}. */
 export function isUnchanged(one: LinkedProfile, other: LinkedProfile): boolean {
   const a = one.profile;
   const b = other.profile;

@@ -1,4 +1,4 @@
-/** What is stored is not what was written, or is not there at all: it is refused rather than served as if it were. */
+/** The stored data is not what was written, or is missing. It is refused rather than served. */
 export class StoreDamagedError extends Error {
   override readonly name = 'StoreDamagedError';
 }

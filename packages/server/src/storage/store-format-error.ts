@@ -1,7 +1,10 @@
-/** The data folder was written by another version of Quiver: this one refuses to start rather than misread it. */
+/**
+ * The data folder was written by another version of Quiver. This version refuses to start, because
+ * it could misread the data.
+ */
 export class StoreFormatError extends Error {
   override readonly name = 'StoreFormatError';
-  /** The exit code of `quiver serve` for this cause alone. */
+  /** The exit code of `quiver serve` for this reason only. */
   static readonly exitCode = 6;
 
   constructor(path: string, found: number, known: number, oldest: number) {

@@ -1,4 +1,4 @@
-/** Everything that is kept, opened and closed as one. */
+/** All stores of a server, opened and closed together. */
 
 import type { BatchFileStore } from './batch-file-store.ts';
 import type { BatchStore } from './batch-store.ts';
@@ -18,22 +18,22 @@ import type { ProfileStore } from './profile-store.ts';
 import type { RecordStore } from './record-store.ts';
 import type { SpentCallStore } from './spent-call-store.ts';
 
-/** How much there is, for people to look at; gathering it may take a moment. */
+/** The size of the store, for people; gathering it may take a moment. */
 export interface StoreFigures {
-  /** Profiles of all clients, expired ones that were not swept yet included. */
+  /** Profiles of all clients, including expired ones that have not been removed yet. */
   readonly profiles: number;
-  /** Bytes on disk, or in memory where the engine keeps all there. */
+  /** Bytes on disk, or in memory for an engine that keeps everything there. */
   readonly bytes: number;
 }
 
 /** What an engine implements. */
 export interface Engine {
   readonly profiles: ProfileStore;
-  /** What was changed of them, in order; it says itself whether it is kept. */
+  /** The changes to profiles, in order. The feed itself says whether it is kept. */
   readonly changes: ChangeFeed;
-  /** What was merged; undefined on an engine that does not record it. */
+  /** The merges of profiles; undefined on an engine that does not record them. */
   readonly merges?: MergeTrail | undefined;
-  /** All profiles of a client, page by page or as an export. */
+  /** All profiles of a client, as pages or as an export. */
   readonly lists: ProfileLists;
   readonly batches: BatchStore;
   readonly batchFiles: BatchFileStore;
@@ -44,25 +44,25 @@ export interface Engine {
   readonly chores: Chores;
 
   /**
-   * Says that a request has arrived, in the very callback of the event loop that has received it.
-   * Reads see all that was acknowledged before; those of requests that arrive in one poll may share
-   * one look at the store. Without it they are right as well, and dearer.
+   * Announces a request, from the callback of the event loop that received it. Reads see everything
+   * acknowledged before; requests that arrive in one poll may share one snapshot of the store.
+   * Without this call reads are correct too, but slower.
    */
   requestArrives(): void;
 
   figures(): Promise<StoreFigures>;
 
   /**
-   * Throws `unavailable` when the store cannot be read, `insufficient-storage` when it would refuse
-   * a write.
+   * Throws `unavailable` when the store cannot be read, and `insufficient-storage` when it would
+   * refuse a write.
    */
   check(): Promise<void>;
 
-  /** Flushes and closes; safe to call twice. Nothing may be asked of the stores afterwards. */
+  /** Flushes and closes. Safe to call twice; no store may be used afterwards. */
   close(): Promise<void>;
 }
 
-/** What an engine implements, and the stores that keep small records in it. */
+/** What an engine implements, plus the stores of small records that are built on it. */
 export interface Stores extends Engine {
   readonly clients: ClientStore;
   readonly logins: LoginStore;
@@ -71,7 +71,7 @@ export interface Stores extends Engine {
   readonly customerSources: CustomerSourceStore;
   readonly webhooks: WebhookStore;
   readonly scripts: ScriptStore;
-  /** What administrators did. */
+  /** The actions of administrators. */
   readonly audit: AuditStore;
 }
 

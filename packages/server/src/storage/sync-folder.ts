@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 
 /**
- * Brings the names in a folder to disk: what was made or renamed there is on disk only when the folder is. Windows has no such call,
- * and its file system keeps a journal of names by itself.
+ * Makes the names in a folder durable: a file that was created or renamed is on disk only when its
+ * folder is. Windows has no such call; its file system journals names by itself.
  */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;

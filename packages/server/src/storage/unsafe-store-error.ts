@@ -1,4 +1,6 @@
-/** The store would lose what it has acknowledged; nothing was opened. The message names what is amiss. */
+/**
+ * The store could lose acknowledged writes, so nothing was opened. The message names the problem.
+ */
 export class UnsafeStoreError extends Error {
   override readonly name = 'UnsafeStoreError';
 }

@@ -114,7 +114,7 @@ export function webhookRoutes(parts: WebhookRouteParts): Route[] {
   return [...allRoutes(parts), ...oneRoutes(parts), ...secretRoutes(parts), ...messageRoutes(parts)];
 }
 
-/** The webhook that a path names. */
+/** The webhook named in a path. */
 async function named({ webhooks }: WebhookRouteParts, call: Call): Promise<Webhook> {
   const id = call.param('webhookId');
   return (await webhooks.find(call.client, id)) ?? none(call.client, id);
@@ -128,7 +128,7 @@ async function viewed({ webhooks }: WebhookRouteParts, client: string, webhook: 
   return { ...viewOf(webhook, await webhooks.progress(client, webhook.id)), ...more };
 }
 
-/** Lists and makes webhooks. */
+/** Routes that list and create webhooks. */
 function allRoutes(parts: WebhookRouteParts): Route[] {
   const { webhooks, feed, secretOf, now } = parts;
   return [
@@ -163,7 +163,7 @@ function allRoutes(parts: WebhookRouteParts): Route[] {
   ];
 }
 
-/** Shows, changes and removes one. */
+/** Routes that show, change and remove a webhook. */
 function oneRoutes(parts: WebhookRouteParts): Route[] {
   const { webhooks } = parts;
   return [
@@ -199,7 +199,7 @@ function oneRoutes(parts: WebhookRouteParts): Route[] {
   ];
 }
 
-/** Its secret. */
+/** Routes for its secret. */
 function secretRoutes(parts: WebhookRouteParts): Route[] {
   const { webhooks, secretOf } = parts;
   return [
@@ -233,7 +233,7 @@ function secretRoutes(parts: WebhookRouteParts): Route[] {
   ];
 }
 
-/** Its messages. */
+/** Routes for its messages. */
 function messageRoutes(parts: WebhookRouteParts): Route[] {
   const { webhooks, target, secretOf, now } = parts;
   return [

@@ -1,19 +1,20 @@
 /**
  * Delivers changes to the webhooks of all clients, in the background (contract section 19).
  *
- * Of each webhook a page of the feed at a time. Changes of one profile go one after the other,
- * those of different profiles side by side. A change
+ * Each webhook processes one page of the feed at a time. Changes of one profile are sent one after
+ * another, those of different profiles in parallel. A change
  *
- *   is due       its turn has come, and no earlier change of its profile waits → sent
- *   is delivered the target answered 2xx → noted
- *   waits        the target did not → sent again after a pause; later changes of its profile wait too
- *   is dead      the last attempt failed, or the fourth while the target accepts others → kept apart, and its profile continues
+ * is due        no earlier change of its profile waits → sent
+ * is delivered  the target answered 2xx → recorded
+ * waits         the target did not → sent again after a pause; later changes of its profile wait
+ * is dead       the last attempt failed, or the fourth while the target accepts others → kept
+ *               separately, and its profile continues
  *
- * The page is done when each of its changes is delivered or dead; then the next is read. What was
- * delivered of an unfinished page and how often each change was tried is in the progress, so a
- * process that starts continues there. It may have died behind a delivery and before its note: that
- * change is sent twice, with the same `webhook-id`. One process sends at a time: it holds the
- * progress until a time that it prolongs.
+ * A page is done when all its changes are delivered or dead; then the next one is read. The
+ * progress records what was delivered of an unfinished page and how often each change was tried, so
+ * a new process continues there. If the previous process died between a delivery and its record,
+ * that change is sent twice, with the same `webhook-id`. Only one process sends at a time: it holds
+ * the progress until a time that it extends.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -35,11 +36,10 @@ export interface WebhookRunnerParts {
   /** Epoch milliseconds. */
   readonly now: () => number;
   /**
-   * Pauses before each further attempt, in milliseconds; when they are used up a change is given
-   * up.
+   * Pauses before each further attempt, in milliseconds; after the last one a change is given up.
    */
   readonly pauses?: readonly number[];
-  /** How often it looks, in milliseconds; a quarter of a second by default. */
+  /** The interval between checks, in milliseconds; 250 by default. */
   readonly lookEvery?: number;
 }
 
@@ -57,10 +57,10 @@ const PAUSES: readonly number[] = [
 ];
 const LOOK_EVERY_MS = 250;
 const LOOKS_PER_WHOLE_LOOK = 8;
-/** So many attempts are enough for a change that is refused while later ones are accepted. */
+/** The most attempts for a change that is refused while later ones are accepted. */
 const ATTEMPTS_BESIDE_OTHERS = 4;
 const PAGE = 100;
-/** Profiles whose changes are sent side by side. */
+/** How many profiles' changes are sent in parallel. */
 const SIDE_BY_SIDE = 8;
 const HELD_MS = 60_000;
 
@@ -76,7 +76,7 @@ export function webhookRunner(parts: WebhookRunnerParts): Rounds {
     failure: 'webhooks could not be delivered; tried again later',
     async round(isStopped) {
       const newest = await parts.feed.newest();
-      // Without a new change there is only what waits, or what somebody has asked for.
+      // Without a new change, only waiting or requested messages remain.
       if (newest === seen && performance.now() - lookedAt < LOOKS_PER_WHOLE_LOOK * lookEvery) return;
       lookedAt = performance.now();
       for (const client of parts.clients) {
@@ -90,7 +90,7 @@ export function webhookRunner(parts: WebhookRunnerParts): Rounds {
   });
 }
 
-/** A message as the target gets it. */
+/** The body of a message. */
 export function messageBody(client: string, change: FeedChange): string {
   const { type, at } = change;
   return JSON.stringify({
@@ -100,7 +100,7 @@ export function messageBody(client: string, change: FeedChange): string {
   });
 }
 
-/** What one look delivers of one webhook. */
+/** The deliveries of one check of one webhook. */
 class Delivery {
   readonly #parts: WebhookRunnerParts;
   readonly #client: string;
@@ -135,7 +135,7 @@ class Delivery {
     const hadDone = this.#done.size;
     await this.#deliverAll(wanted, isStopped);
     const isFinished = wanted.every(({ cursor }) => this.#done.has(cursor));
-    // Nothing was due: the progress is as it was.
+    // Nothing was due, so the progress is unchanged.
     if (!isFinished && this.#done.size === hadDone && this.#about.failedAt === undefined) return;
     await webhooks.advance(this.#client, this.#webhook.id, (progress) =>
       progress.holder !== this.#holder
@@ -159,7 +159,7 @@ class Delivery {
     );
   }
 
-  /** What it had to send next is kept no longer. */
+  /** The next change to send is no longer kept. */
   async #goOnWithOldest(): Promise<void> {
     const page = await this.#parts.feed.read(this.#client, undefined, 1);
     if (typeof page === 'string') return;
@@ -177,7 +177,7 @@ class Delivery {
     }));
   }
 
-  /** Changes of one profile one after the other, some profiles side by side. */
+  /** Sends changes of one profile one after another, and those of several profiles in parallel. */
   async #deliverAll(changes: readonly FeedChange[], isStopped: () => boolean): Promise<void> {
     const profiles = new Map<string, FeedChange[]>();
     for (const change of changes) {
@@ -213,7 +213,7 @@ class Delivery {
     const firstAt = waiting?.firstAt ?? now();
     const isAlone = (this.#about.deliveredAt ?? 0) > firstAt && attempts >= ATTEMPTS_BESIDE_OTHERS;
     const pause = isAlone ? undefined : pauses[attempts - 1];
-    // 410: the target wants no more (Standard Webhooks).
+    // 410: the target wants no more messages (Standard Webhooks).
     if (status === 410) await this.#pause();
     if (pause !== undefined) {
       this.#pending.set(cursor, { attempts, firstAt, nextAt: now() + pause, error });
@@ -230,7 +230,7 @@ class Delivery {
     await this.#parts.webhooks.change(this.#client, this.#webhook.id, (one) => ({ ...one, isPaused: true }));
   }
 
-  /** Sends dead letters again that somebody wants to be. */
+  /** Sends the requested dead letters again. */
   async #sendWanted(): Promise<void> {
     const { webhooks, now } = this.#parts;
     const letters = await webhooks.deadLetters(this.#client, this.#webhook.id, 1000);

@@ -1,7 +1,7 @@
 /**
- * Sends one message to the target of a webhook, as Standard Webhooks writes it, and only to an
- * address that it may reach: the name is resolved once, all its addresses are looked at, and the
- * connection goes to the very one that was looked at. Redirects are not followed.
+ * Sends one message to the target of a webhook, as Standard Webhooks specifies, and only to an
+ * allowed address: the name is resolved once, all its addresses are checked, and the connection
+ * uses a checked address. Redirects are not followed.
  */
 
 import { createHmac } from 'node:crypto';
@@ -10,10 +10,10 @@ import { request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 
-/** What came of a message: `ok`, or why not. */
+/** The result for a message: `ok`, or the reason for the failure. */
 export interface Sent {
   readonly isOk: boolean;
-  /** Undefined where no answer came. */
+  /** Undefined without a reply. */
   readonly status: number | undefined;
   readonly error: string;
 }
@@ -27,7 +27,7 @@ export interface Message {
 
 const TIMEOUT_MS = 15_000;
 
-/** Networks that are not the internet (RFC 6890, and IPv6 forms that lead to IPv4). */
+/** Networks that are not part of the internet (RFC 6890, and IPv6 forms that lead to IPv4). */
 const PRIVATE = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -72,7 +72,7 @@ const privateAddresses = addressList(PRIVATE);
 export class WebhookTarget {
   readonly #allowed: BlockList;
 
-  /** @param allowed addresses and ranges that may be reached although they are private */
+  /** @param allowed private addresses and ranges that may be reached */
   constructor(allowed: readonly string[]) {
     this.#allowed = addressList(allowed);
   }
@@ -94,7 +94,10 @@ export class WebhookTarget {
     }
   }
 
-  /** The address to connect to. @throws Error when the name leads to an address that may not be reached */
+  /**
+   * The address to connect to.
+   * @throws Error when the name has an address that may not be reached
+   */
   async #addressOf(host: string): Promise<string> {
     const addresses = isIP(host) ? [host] : (await lookup(host, { all: true })).map(({ address }) => address);
     for (const address of addresses) {
@@ -109,7 +112,10 @@ export class WebhookTarget {
   }
 }
 
-/** The headers of Standard Webhooks. @param secret `whsec_` and base64 */
+/**
+ * The headers of Standard Webhooks.
+ * @param secret `whsec_` and base64
+ */
 export function signed(secret: string, { id, body, at }: Message): Record<string, string> {
   const timestamp = String(Math.floor(at / 1000));
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');

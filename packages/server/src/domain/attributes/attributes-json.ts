@@ -1,6 +1,6 @@
 /**
- * The attributes as a fetch sends them (contract section 4), made of packed ones in one pass: the
- * hot path of the whole server.
+ * Serializes packed attributes for a fetch in one pass (contract section 4): the hot path of the
+ * whole server.
  */
 
 import { FEW_BYTES } from '../copy-bytes.ts';
@@ -10,35 +10,35 @@ import { GROUP_HEAD, GROUP_MARK, readLength, skipLength } from './packed-attribu
 
 /** Between a name and the first byte of its value. */
 const TO_VALUE = Buffer.from('":{"value":"');
-/** From behind a value to the first byte of the next name, with room for the time. */
+/** From the end of a value to the first byte of the next name, with room for the time. */
 const TO_NEXT = '","modifiedAt":"2026-07-31T14:26:30.879+00:00"},"';
 const TIME_AT = '","modifiedAt":"'.length;
 
 const DAY_MS = 86_400_000;
 /**
- * Days seen, as `2026-07-31T` in bytes; this many, so that no clock that runs wild fills the
- * memory.
+ * The number of cached days, as `2026-07-31T` in bytes; limited, so that a faulty clock cannot fill
+ * the memory.
  */
 const MAX_DAYS = 1000;
 
 /**
  * Writes `{"country":{"value":"france","modifiedAt":"2026-07-31T14:26:30.879+00:00"},…}`, oldest
- * first, no blanks. The state of the visitor that lies between them is left out.
+ * first, without blanks. Visitor state is left out.
  *
- * @param bytes has the packed attributes from `start` to `end`
+ * @param bytes contains the packed attributes from `start` to `end`
  */
 export function attributesJson(bytes: Uint8Array, start: number, end: number): string {
   return writer.write(bytes, start, end);
 }
 
-/** Writes one text after the other, in memory that is used again. */
+/** Writes texts one after another in reused memory. */
 class JsonWriter {
-  /** Where the text is put together; it grows to the largest that was asked for. */
+  /** Where the text is assembled; it grows to the longest text. */
   #text = Buffer.allocUnsafe(64 * 1024);
-  /** All bits of the names and values that the text at hand has; below 0x80 it is ASCII. */
+  /** All bits of the names and values of the current text; below 0x80 the text is ASCII. */
   #seen = 0;
   readonly #toNext: Buffer = Buffer.from(TO_NEXT);
-  /** The time that stands in {@link #toNext} at present. */
+  /** The time that {@link #toNext} currently contains. */
   #time = Number.NaN;
   readonly #days = new Map<number, Buffer>();
 
@@ -75,16 +75,19 @@ class JsonWriter {
       at = valueEnd;
     }
     if (length === 2) return '{}';
-    // Behind the last one stand a comma and a quote too many.
+    // After the last entry there are a comma and a quote too many.
     out[length - 2] = 0x7d;
     return out.toString(this.#seen < 0x80 ? 'latin1' : 'utf8', 0, length - 1);
   }
 
-  /** Copies a name or a value. @returns where it ends in `out` */
+  /**
+   * Copies a name or a value.
+   * @returns where it ends in `out`
+   */
   #copyText(out: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): number {
     if (end - start > FEW_BYTES) {
       out.set(bytes.subarray(start, end), at);
-      // Not looked at byte by byte, so it may hold anything.
+      // Not examined byte by byte, so it may contain anything.
       this.#seen |= 0x80;
       return at + end - start;
     }
@@ -118,9 +121,7 @@ class JsonWriter {
     writeDigits(toNext, at + 10, millisecond % 100);
   }
 
-  /**
-   * To format a date takes longer than the rest of an entry, and the day is the same for very many.
-   */
+  /** Formatting a date takes longer than the rest of an entry, and many entries share a day. */
   #noteDay(day: number): Buffer {
     if (this.#days.size >= MAX_DAYS) this.#days.clear();
     const noted = Buffer.from(new Date(day * DAY_MS).toISOString().slice(0, '2026-07-31T'.length));

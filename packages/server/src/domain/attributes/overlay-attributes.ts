@@ -1,12 +1,12 @@
 /**
- * Sets attributes in the bytes of a profile, without a text or a map: for rows of a batch, and for
- * every other change. Both sides are packed attributes (`packed-attributes.ts`).
+ * Sets attributes in the bytes of a profile without creating strings or maps, for rows of a batch
+ * and for every other change. Both sides are packed attributes (`packed-attributes.ts`).
  */
 
 import { copyBytes } from '../copy-bytes.ts';
 import { GROUP_HEAD, GROUP_MARK, readLength, skipLength } from './packed-attributes.ts';
 
-/** Packed attributes that lie in a larger buffer, from `start` to before `end`. */
+/** Packed attributes in a larger buffer, from `start` to before `end`. */
 export interface Stretch {
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -17,7 +17,7 @@ export interface Stretch {
  * Writes `old` with the entries of `added` set: those move to the end, in their order; the others
  * stay as they are.
  *
- * @param target has room for both behind `at`
+ * @param target has room for both after `at`
  * @param added has no time before the newest of `old`; not empty
  * @returns where the attributes end in the target
  */
@@ -26,9 +26,9 @@ export function overlayAttributes(target: Uint8Array, at: number, old: Stretch, 
 }
 
 /**
- * Copies the entries of `old` whose names are not among those of `named`.
+ * Copies the entries of `old` whose names are not in `named`.
  *
- * @param target has room for all of `old` behind `at`
+ * @param target has room for all of `old` after `at`
  * @returns where the copy ends in the target
  */
 export function copyOthers(target: Uint8Array, at: number, old: Stretch, named: Stretch): number {
@@ -37,13 +37,13 @@ export function copyOthers(target: Uint8Array, at: number, old: Stretch, named: 
 
 const MANY = 32;
 
-/** What one overlay after the other needs beside its parameters, in memory that is used again. */
+/** The working memory of successive overlays. */
 class Overlay {
-  /** Where the names of the added entries lie: start and end, one pair after the other. */
+  /** Where the names of the added entries are: pairs of start and end. */
   #noted = new Int32Array(2 * 64);
-  /** The same as texts, once there are more than can be gone through for every entry. */
+  /** The same as strings, if there are too many to search one by one. */
   readonly #notedTexts = new Set<string>();
-  /** The last group of which an entry was copied: where it begins in the old bytes; -1 for none. */
+  /** Where the last group with a copied entry starts in the old bytes; -1 for none. */
   #lastGroup = -1;
 
   write(target: Uint8Array, at: number, old: Stretch, added: Stretch): number {
@@ -60,12 +60,12 @@ class Overlay {
     let end = at;
     let group = -1;
     let lastGroup = -1;
-    // What is to be copied next, with the heads of groups between: from here to the entry at hand;
-    // -1 while there is nothing.
+    // Where the range to be copied next starts, including group heads in it; it ends at the current
+    // entry. -1 for none.
     let run = -1;
     for (let entry = oldStretch.start; entry < oldEnd; ) {
       if (old[entry] === GROUP_MARK) {
-        // A run continues across it, unless nothing of its group is kept.
+        // A range continues across it, unless nothing of its group is kept.
         if (run !== -1) end = copyBytes(target, end, old, run, entry);
         run = -1;
         group = entry;
@@ -125,8 +125,8 @@ class Overlay {
 }
 
 /**
- * Whether every name of `old` is one of `added`; found only where both have them in one order, as
- * the same export has every night.
+ * Whether every name of `old` is one of `added`; detected only when both have them in the same
+ * order, as a nightly export does.
  */
 function replacesAll(oldStretch: Stretch, addedStretch: Stretch): boolean {
   const { bytes: old, end: oldEnd } = oldStretch;

@@ -1,50 +1,50 @@
 /**
- * How the attributes of a profile lie in memory and in a store: packed, without what every fetch
+ * The packed form of a profile's attributes in memory and in a store, without what every fetch
  * repeats.
  *
- *   group    0x00, then the time in six bytes (epoch milliseconds, big-endian), then the entries that were set at that time
- *   entry    length of the name, name, length of the value, value
+ * group    0x00, then the time in six bytes (epoch milliseconds, big-endian), then the entries that
+ *          were set at that time
+ * entry    length of the name, name, length of the value, value
  *
- * Groups are oldest first, so entries are (contract section 4); no two bear one time, and none is
- * empty. Name and value are UTF-8 as they stand within the quotes of JSON, so that a fetch copies
- * them (`attributes-json.ts`). A length is LEB128 (seven bits a byte, lowest first); a name has at
- * least one byte, so a group's zero is not mistaken for an entry. The same attributes in the same
- * order are the same bytes.
+ * Groups and so entries are oldest first (contract section 4). No two groups have the same time,
+ * and none is empty. Name and value are UTF-8 in the form they have within JSON quotes, so that a
+ * fetch copies them (`attributes-json.ts`). A length is LEB128 (seven bits per byte, lowest first).
+ * A name has at least one byte, so the zero of a group cannot be mistaken for an entry. The same
+ * attributes in the same order always give the same bytes.
  *
- * A profile of ten attributes that a fetch sends in 840 bytes takes 260.
+ * A profile of ten attributes whose fetch has 840 bytes takes 260.
  *
- * Between the attributes lies the state of the visitor, which no fetch shows: see
- * `visitor-state.ts`.
+ * Visitor state, which no fetch shows, is stored among the attributes: see `visitor-state.ts`.
  */
 
 import { copyBytes } from '../copy-bytes.ts';
 import { readTime, TIME_BYTES, writeTime } from '../time-bytes.ts';
 
-/** The attributes of one profile; none at all is no bytes. */
+/** The attributes of one profile; no bytes if there are none. */
 export type PackedAttributes = Buffer;
 
 export const NO_ATTRIBUTES: PackedAttributes = Buffer.alloc(0);
 
-/** What begins a group. */
+/** The first byte of a group. */
 export const GROUP_MARK = 0;
 /** Bytes before the first entry of a group. */
 export const GROUP_HEAD = 1 + TIME_BYTES;
-/** The most bytes of a length: what it counts is far below 2^21. */
+/** The most bytes of a length; the lengths are far below 2^21. */
 export const MAX_LENGTH_BYTES = 3;
 
 const BACKSLASH = 0x5c;
 const LETTER_U = 0x75;
 
-/** One attribute within packed ones. */
+/** One attribute in packed attributes. */
 export interface Entry {
   /** Epoch milliseconds. */
   readonly time: number;
-  /** Where its first length stands. */
+  /** Where its first length is. */
   readonly start: number;
   readonly nameStart: number;
   readonly nameEnd: number;
   readonly valueStart: number;
-  /** Where its value, and with it the entry, ends. */
+  /** Where its value, and so the entry, ends. */
   readonly end: number;
 }
 
@@ -74,15 +74,13 @@ export function entriesOf(packed: PackedAttributes): Entry[] {
   return entries;
 }
 
-/**
- * Puts entries together, which must come oldest first, from whatever packed attributes they lie in.
- */
+/** Assembles entries, which must come oldest first, from any packed attributes. */
 export class AttributesPacker {
   #bytes: Buffer;
   #length = 0;
   #time = Number.NaN;
 
-  /** @param size the bytes that are expected; more are fine */
+  /** @param size the expected number of bytes; it may become more */
   constructor(size: number) {
     this.#bytes = Buffer.allocUnsafe(size);
   }
@@ -94,20 +92,23 @@ export class AttributesPacker {
     this.#length += end - start;
   }
 
-  /** Adds an attribute. @throws RangeError when it has no name */
+  /**
+   * Adds an attribute.
+   * @throws RangeError when it has no name
+   */
   add(name: string, value: string, time: number): void {
     if (name === '') throw new RangeError('an attribute has a name');
     const quotedName = JSON.stringify(name);
     const quotedValue = JSON.stringify(value);
-    // A UTF-16 unit is three bytes of UTF-8 at most.
+    // A UTF-16 unit is at most three bytes of UTF-8.
     this.#begin(time, 2 * MAX_LENGTH_BYTES + 3 * (quotedName.length + quotedValue.length));
     this.#addText(quotedName);
     this.#addText(quotedValue);
   }
 
   /**
-   * Adds an entry of the state of a visitor (`visitor-state.ts`): the first character of its name
-   * is its kind.
+   * Adds an entry of visitor state (`visitor-state.ts`); the first character of its name is its
+   * kind.
    */
   addState(name: string, value: string, time: number): void {
     const quotedName = JSON.stringify(name.slice(1));
@@ -117,7 +118,7 @@ export class AttributesPacker {
     this.#addText(quotedValue);
   }
 
-  /** What was put together; nothing may be added afterwards. */
+  /** The result; nothing may be added afterwards. */
   packed(): PackedAttributes {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -133,11 +134,11 @@ export class AttributesPacker {
     this.#time = time;
   }
 
-  /** @param kind a byte to write before the text; undefined: none */
+  /** @param kind a byte to write before the text; undefined for none */
   #addText(quoted: string, kind?: number): void {
     const text = quoted.slice(1, -1);
-    // Most texts are short: room for a length of one byte, and only when it takes more they are
-    // moved.
+    // Most texts are short: room for a length of one byte is left, and the text is moved only if it
+    // needs more.
     const start = this.#length + 1;
     let bytes = 0;
     if (kind !== undefined) {
@@ -149,7 +150,10 @@ export class AttributesPacker {
   }
 }
 
-/** Writes what stands before the entries of one time. @returns where it ends */
+/**
+ * Writes what precedes the entries of one time.
+ * @returns where it ends
+ */
 export function writeGroupHead(target: Uint8Array, at: number, time: number): number {
   target[at] = GROUP_MARK;
   writeTime(target, time, at + 1);
@@ -157,10 +161,10 @@ export function writeGroupHead(target: Uint8Array, at: number, time: number): nu
 }
 
 /**
- * Writes the length of what lies from `start` to `end` before it, where one byte was left free;
- * what takes more moves it.
+ * Writes the length of the range from `start` to `end` before it, where one byte was left free;
+ * moves the range if the length needs more.
  *
- * @returns where it then ends
+ * @returns where the range then ends
  */
 export function putLengthBefore(target: Uint8Array, start: number, end: number): number {
   const length = end - start;
@@ -180,7 +184,7 @@ export function putLengthBefore(target: Uint8Array, start: number, end: number):
   return end + more;
 }
 
-/** Reads a length; where it ends says {@link skipLength}. */
+/** Reads a length; {@link skipLength} returns where it ends. */
 export function readLength(packed: Uint8Array, at: number): number {
   const first = packed[at]!;
   if (first < 0x80) return first;
@@ -189,13 +193,13 @@ export function readLength(packed: Uint8Array, at: number): number {
   return (packed[at + 2]! << 14) | ((second & 0x7f) << 7) | (first & 0x7f);
 }
 
-/** Where the length that begins at `at` ends, and so what it counts begins. */
+/** Where the length at `at` ends. */
 export function skipLength(packed: Uint8Array, at: number): number {
   if (packed[at]! < 0x80) return at + 1;
   return packed[at + 1]! < 0x80 ? at + 2 : at + 3;
 }
 
-/** A name as it begins an entry. */
+/** A name as it starts an entry. */
 export function packedName(name: string): Buffer {
   const text = Buffer.from(JSON.stringify(name).slice(1, -1));
   const bytes = Buffer.alloc(MAX_LENGTH_BYTES + text.length);
@@ -203,16 +207,16 @@ export function packedName(name: string): Buffer {
   return bytes.subarray(0, putLengthBefore(bytes, 1, 1 + text.length));
 }
 
-/** What each ASCII character is within a name or value; undefined where it is itself. */
+/** The escape of each ASCII character in a name or value; undefined if it is not escaped. */
 export const JSON_ESCAPES: readonly (Uint8Array | undefined)[] = Array.from({ length: 0x80 }, (_, code) => {
   const escaped = JSON.stringify(String.fromCharCode(code)).slice(1, -1);
   return escaped.length === 1 ? undefined : Buffer.from(escaped);
 });
 
 /**
- * Writes a value behind its name: its length, then itself.
+ * Writes a value after its name: its length, then the value.
  *
- * @param from has the value from `start` to `end`, as it stands within the quotes of JSON
+ * @param from contains the value from `start` to `end`, in the form it has within JSON quotes
  * @returns where it ends in the target
  */
 export function putPlainValue(
@@ -239,7 +243,7 @@ export function putPlainValue(
   return copyBytes(target, to, from, start, end);
 }
 
-/** As {@link putPlainValue}, for a value in UTF-8 that may have characters which JSON escapes. */
+/** As {@link putPlainValue}, for a value in UTF-8 with characters that JSON may escape. */
 export function putValue(
   target: Uint8Array,
   at: number,
@@ -261,11 +265,11 @@ export function putValue(
   return putLengthBefore(target, at + 1, to);
 }
 
-/** How many bytes a name or value is without the escapes of JSON. */
+/** The size of a name or value in bytes, without JSON escapes. */
 export function unescapedSize(packed: Uint8Array, start: number, end: number): number {
   let size = 0;
-  // JSON.stringify escapes control characters as \uXXXX and quote, backslash and five others with
-  // one letter; each is a byte.
+  // JSON.stringify escapes control characters as \uXXXX, and quote, backslash and five others with
+  // one letter; each counts as one byte.
   for (let at = start; at < end; size += 1) {
     at += packed[at] !== BACKSLASH ? 1 : packed[at + 1] === LETTER_U ? 6 : 2;
   }

@@ -3,8 +3,8 @@ import type { Attribute } from '../../domain/attributes.ts';
 const ENTRY = /"((?:[^"\\]|\\.)*)":\{"value":"((?:[^"\\]|\\.)*)","modifiedAt":"([^"]*)"\}/y;
 
 /**
- * Reads the attributes that a fetch sends, with every name exact and in its place, which
- * `JSON.parse` would not keep.
+ * Reads the attributes of a fetch, preserving every name and the order, which `JSON.parse` would
+ * not.
  *
  * @throws RangeError when the text is anything but `{"name":{"value":"…","modifiedAt":"…"},…}`
  */

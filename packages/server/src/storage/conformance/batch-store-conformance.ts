@@ -1,4 +1,6 @@
-/** What every engine owes to the storage contract of batches, as tests; see `profile-store-conformance.ts`. */
+/**
+ * Tests of the storage contract of batches, for every engine; see `profile-store-conformance.ts`.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_ATTRIBUTES_SIZE } from '../../domain/attributes.ts';
@@ -14,7 +16,7 @@ import { at, customer, DAY, type StorePlace, settings, T0, tnt } from './profile
 
 const UNSTARTED: BatchProgress = { offset: 0, line: 1, consumed: 0, successful: 0, notFound: 0, failed: 0 };
 
-/** Row `n` of a file whose header takes ten bytes and whose rows take ten each. */
+/** Row `n` of a file whose header and rows have ten bytes each. */
 const place = (n: number) => ({ line: n + 1, start: 10 * n, next: 10 * n + 10 });
 const row = (n: number, id: string, values: Record<string, string>): RowUpdate => ({
   ...place(n),
@@ -255,7 +257,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
           progress: { offset: 50, line: 6, consumed: 4, successful: 2, notFound: 0, failed: 2 },
         });
         expect(first).toEqual(await batches.find('demo', 'b1'));
-        // A skipped row is consumed, neither success nor failure.
+        // A skipped row is consumed, and counts neither as success nor as failure.
         const last = await step('b1', 4, [row(5, 'b', { x: '3' })], {
           after: { offset: 70, line: 8, consumed: 6 },
           isLast: true,
@@ -489,7 +491,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
 
       test('removes what was completed and accepted before, a few a call, with its failed rows', async () => {
         for (let n = 1; n <= 5; n += 1) await finish(`b${n}`, T0 + n * DAY);
-        // Each has one failed row, so four a call are two batches.
+        // Each has one failed row, so four per call are two batches.
         expect(await batches.expire('demo', T0 + 4 * DAY, 4)).toEqual({ gone: ['b1', 'b2'], more: true });
         expect(await batches.expire('demo', T0 + 4 * DAY, 4)).toEqual({ gone: ['b3'], more: false });
         expect(await batches.expire('demo', T0 + 4 * DAY, 4)).toEqual({ gone: [], more: false });
@@ -525,7 +527,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect((await batches.list('demo', 10)).map(({ id }) => id)).toEqual(['b2']);
         expect(await batches.failures('demo', 'b1', 0, 100)).toEqual([]);
         expect(await batches.retry('demo', 'b1')).toBe(false);
-        // Its id may come back while the rest of its first life is still being removed.
+        // Its id may be used again while the rest of the first batch is still being removed.
         await finish('b1', T0 + 9 * DAY);
         const gone: string[] = [];
         for (let more = true; more; ) {
@@ -557,7 +559,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         await accept('b2');
         await accept('b3');
         expect(await idOf(batches.next('demo'))).toBe('b2');
-        // An id that has gone may come back, with nothing of its first life.
+        // The id of a removed batch may be used again, and nothing of the first one is left.
         await accept('b1');
         expect(await batches.failures('demo', 'b1', 0, 10)).toEqual([]);
       });

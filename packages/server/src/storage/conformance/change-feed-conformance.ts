@@ -1,6 +1,6 @@
 /**
- * What every engine owes to the feed of `change-feed.ts`, as tests, and a follower that knows a store by its feed alone. Nothing here
- * knows which engine it is.
+ * Tests of the contract in `change-feed.ts`, for every engine, and a follower that knows a store
+ * only through its feed.
  */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -25,12 +25,12 @@ import {
 
 export const KEPT: FeedRetention = { age: 7 * DAY, bytes: 1024 ** 3 };
 
-/** Does what upkeep has to do until there is nothing left. */
+/** Repeats upkeep until there is nothing left to do. */
 export async function settle(feed: ChangeFeed, now = T0): Promise<void> {
   while (await feed.upkeep(now));
 }
 
-/** All changes of a client behind a cursor, a few at a time. */
+/** All changes of a client after a cursor, read a few at a time. */
 export async function changesAfter(
   feed: ChangeFeed,
   client: string,
@@ -53,7 +53,10 @@ function pageOf(page: Awaited<ReturnType<ChangeFeed['read']>>): FeedPage {
 
 const keyOf = ({ kind, value }: VisitorId) => `${kind} ${value}`;
 
-/** A copy of one client's profiles that is made of nothing but the feed, and of how the profiles stand that it names. */
+/**
+ * A copy of one client's profiles that is made only from the feed and the current state of the
+ * profiles that it names.
+ */
 export class Follower {
   readonly #stores: Stores;
   readonly #client: string;
@@ -65,7 +68,7 @@ export class Follower {
     this.#client = client;
   }
 
-  /** Takes in what has come. */
+  /** Takes in the new changes. */
   async follow(now: number): Promise<void> {
     const { changes, next } = await changesAfter(this.#stores.changes, this.#client, this.#cursor);
     this.#cursor = next;
@@ -250,7 +253,7 @@ export function describeChangeFeed(
       const { changes } = await changesAfter(stores.changes, 'demo');
       expect(changes.map((change) => change.at)).toEqual([0, 1, 2].map((n) => T0 + 8 * DAY + n));
       expect(await stores.changes.read('demo', start, 10)).toBe('gone');
-      // Behind the last that went, nothing is missing.
+      // After the last removed change, nothing is missing.
       expect((await changesAfter(stores.changes, 'demo', first!.cursor)).changes).toHaveLength(3);
       expect(await stores.changes.figures()).toMatchObject({
         oldestAt: T0 + 8 * DAY,

@@ -1,4 +1,7 @@
-/** What every engine owes to the storage contracts of clients and of failed logins, as tests; see `profile-store-conformance.ts`. */
+/**
+ * Tests of the storage contracts of clients and of failed logins, for every engine; see
+ * `profile-store-conformance.ts`.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ClientRecord, NO_CLIENT_RECORD } from '../kept/client-store.ts';

@@ -1,6 +1,6 @@
 /**
- * Random operations on an engine and on the plain model, compared after every step. A failure prints the seed; with
- * `QUIVER_TEST_SEED=<seed>` the very same run comes back.
+ * Random operations on an engine and on the plain model, compared after every step. A failure
+ * prints the seed; `QUIVER_TEST_SEED=<seed>` repeats exactly the same run.
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -20,13 +20,13 @@ import { at, DAY, type StorePlace, T0, tnt } from './profile-store-conformance.t
 
 const CLIENTS = ['demo', 'demo2'] as const;
 
-/** Of customer ids two with one alias and one with another. */
+/** Of the customer ids, two have one alias and one has another. */
 const valuesOf = (kind: VisitorId['kind']) =>
   kind === 'customerId' ? ['crm:a', 'crm:b', 'shop:a'] : ['a', 'b', 'c'];
 const idOf = (kind: VisitorId['kind']) =>
   fc.constantFrom(...valuesOf(kind)).map((value): VisitorId => ({ kind, value }));
 const anyId = fc.oneof(...ID_KINDS.map(idOf));
-/** At most one id of a kind, at least one in all: what a visitor request can carry. */
+/** At most one id of each kind and at least one in all, as a visitor's request can have. */
 const visitIds = fc
   .tuple(...ID_KINDS.map((kind) => fc.option(idOf(kind), { nil: undefined })))
   .map((ids) => ids.filter((id) => id !== undefined))
@@ -43,13 +43,13 @@ const someSettings = fc
     { maxLength: 3 },
   )
   .map((pairs) => new Map(pairs));
-/** Often nothing at all, so that visitors of whom nothing is noted meet others. */
+/** Often empty, so that visitors with and without notes meet. */
 const someSeen = fc.record({
   categories: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { maxLength: 3 }),
   notesSessions: fc.boolean(),
   page: fc.constantFrom(undefined, 'https://a.example/', 'https://b.example/"é'),
 });
-/** A row of a batch that sets nothing is skipped before it comes to a store. */
+/** A row of a batch that sets nothing is skipped before it reaches a store. */
 const rowSettings = someSettings.filter(({ size }) => size > 0);
 const operation = fc.oneof(
   {
@@ -113,12 +113,12 @@ const step = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Whoever follows the feed reads it only now and then. */
+/** The follower of the feed reads it only now and then. */
 const STEPS_PER_FOLLOW = 4;
 
 /**
- * Every operation of `steps` on both; after each the answers and all that can be read must be alike. Where the stores keep a feed,
- * what follows it must be alike at the end.
+ * Does every operation of `steps` on both. After each, the results and everything that can be read
+ * must be equal. If the stores keep a feed, its follower must be equal at the end.
  */
 async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
   const store = stores.profiles;
@@ -136,7 +136,8 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
     for (const follower of followers) await follower.follow(now);
   };
   for (const { operation: op, elapse, lifetimeDays, client } of steps) {
-    // Whether what has expired comes back when the clock is set back behind its expiry depends on what was swept by then, and may.
+    // Whether an expired profile comes back when the clock is set back before its expiry depends on
+    // what was removed by then; both are allowed.
     const wouldRevive = elapse < 0 && [0, 1, 2].some((ms) => expiries.has(now - ms));
     if (!wouldRevive) now += elapse;
     const moment = at(now, lifetimeDays);
@@ -161,7 +162,7 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
       const answer = await store.removeAttribute(client, op.id, op.name, moment);
       expect(answer).toBe(model.removeAttribute(client, op.id, op.name, moment));
     } else if (op.do === 'upkeep') {
-      // Where it stops halfway the next operations meet what is.
+      // The next operations meet whatever an interrupted upkeep has left.
       for (const limit of op.limits) await stores.chores.steps.upkeep?.(limit);
     } else {
       await stores.chores.steps.sweep?.(now, op.limit);
@@ -182,7 +183,10 @@ interface BatchOperation {
   readonly create: boolean;
 }
 
-/** A batch of one step, from its queue to its end; what became of each row, as far as a batch tells. */
+/**
+ * A batch of one step, from its queue to its end. Returns the outcome of each row, as far as a
+ * batch reports it.
+ */
 async function applyBatch(
   batches: BatchStore,
   client: string,
@@ -193,7 +197,7 @@ async function applyBatch(
   const id = `batch${batchCount}`;
   const version = create ? 'v2' : 'v1';
   await batches.accept({ client, id, version, acceptedAt: moment.now, rows: rows.length, bytes: 1 });
-  // A clock that stepped back finds the lease of the future; it is one's own.
+  // A clock that went back finds the lease in the future; it is still one's own.
   await batches.lease(client, 'model', moment.now, moment.now + 1);
   const updates = rows.map((row, index) => ({
     ...{ ...row, rawId: row.id.value, line: index + 2, start: index, next: index + 1 },
@@ -230,7 +234,7 @@ async function compareReads(
   now: number,
 ) {
   const ids = ID_KINDS.flatMap((kind) => valuesOf(kind).map((value): VisitorId => ({ kind, value })));
-  // All at once: an engine over the network answers them in one round trip.
+  // All at once, because an engine over the network answers them in one round trip.
   const found = await Promise.all(ids.map((id) => store.findLinked(client, id, now, 100)));
   for (const [index, id] of ids.entries()) {
     const linked = found[index];
@@ -256,7 +260,10 @@ async function compareReads(
   }
 }
 
-/** The test framework words a difference well and takes its time; so it is asked only when there is one. */
+/**
+ * The test framework describes a difference well but slowly, so it is called only when there is
+ * one.
+ */
 function expectAlike(found: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(found, expected)) expect(found).toEqual(expected);
 }
@@ -278,9 +285,9 @@ function readable({ profile, ids }: NonNullable<Awaited<ReturnType<ProfileStore[
 }
 
 /**
- * Compares one long run: `count` operations drawn with `seed`, on stores that are empty.
+ * Compares one long run: `count` operations drawn with `seed`, on empty stores.
  *
- * @throws when an answer or anything that can be read differs
+ * @throws when a result or anything that can be read differs
  */
 export async function compareAtRandom(stores: Stores, seed: number, count: number): Promise<void> {
   await compare(stores, fc.sample(step, { seed, numRuns: count }));
@@ -289,8 +296,8 @@ export async function compareAtRandom(stores: Stores, seed: number, count: numbe
 /**
  * Adds the model-based test of an engine.
  *
- * @param runs how many random sequences; each opens a place of its own
- * @param atEnd looks at the place after each run, for what only that engine can mean
+ * @param runs how many random sequences; each opens its own place
+ * @param atEnd checks the place after each run, for conditions of a single engine
  */
 export function testAgainstModel(
   engine: string,

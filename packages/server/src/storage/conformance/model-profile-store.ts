@@ -1,9 +1,9 @@
 /**
- * The storage contract as a plain model in memory: what every engine is compared with, never used
+ * The storage contract as a plain model in memory, with which every engine is compared; never used
  * by what ships.
  *
- * It keeps whole profiles in a map and ids as a list, with none of the tricks of an engine; slow,
- * short, and easy to believe.
+ * It keeps complete profiles in a map and ids as a list, without any of an engine's optimizations:
+ * slow, short, and easy to verify.
  */
 
 import type { AttributeSettings } from '../../domain/attributes.ts';
@@ -23,7 +23,7 @@ interface ModelProfile {
   modifiedAt: number;
   expiresAt: number;
   ids: { id: VisitorId; since: number; order: number }[];
-  /** Session and categories, once a visit has given cause to note them. */
+  /** Session and categories, once a visit has given a reason to note them. */
   noted?: { session: LiveSession; affinity: CategoryAffinity };
 }
 
@@ -128,7 +128,7 @@ export class ModelProfileStore {
 
   #add(client: string, profile: ModelProfile, id: VisitorId, moment: WriteMoment): void {
     const profiles = this.#profiles.get(client) ?? [];
-    // An expired profile that still has the id is gone with everything that named it.
+    // An expired profile that still has the id is removed with all its ids.
     const living = profiles.filter((other) => other === profile || !isExpired(other, moment.now));
     if (!living.includes(profile)) living.push(profile);
     this.#profiles.set(client, living);
@@ -145,10 +145,7 @@ function idsOf(profile: ModelProfile): VisitorId[] {
   return profile.ids.map(({ id }) => id);
 }
 
-/**
- * Whether among the ids of each there is a thirdPartyId, or a customer id with the same alias, and
- * they differ.
- */
+/** Whether both have a thirdPartyId, or a customer id with the same alias, and these differ. */
 function areTwoPeople(some: readonly VisitorId[], others: readonly VisitorId[]): boolean {
   return some.some((one) =>
     others.some((other) => {
@@ -186,7 +183,7 @@ function note(profile: ModelProfile, seen: Visit['seen'], { now }: WriteMoment):
   let affinity = noted?.affinity ?? [];
   if (isNew) affinity = halved(affinity);
   for (const category of seen?.categories ?? []) affinity = withCategory(affinity, category);
-  // An engine takes the time of the change for that of the call.
+  // An engine uses the time of the change as that of the call.
   profile.noted = { affinity, session: { ...session, lastCall: Math.max(now, profile.modifiedAt) } };
 }
 

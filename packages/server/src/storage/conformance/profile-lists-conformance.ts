@@ -1,4 +1,7 @@
-/** What every engine owes to the contract of lists and exports (`profile-lists.ts`, contract section 21), as tests. */
+/**
+ * Tests of the contract of lists and exports (`profile-lists.ts`, contract section 21), for every
+ * engine.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { VisitorId } from '../../domain/visitor-id.ts';
@@ -28,7 +31,10 @@ const ALL: ListQuery = {
 const HEX = '4c1fd1a0c6b34f2b9d0f3a5e8b7c6d2';
 const text = ({ kind, value }: VisitorId) => `${kind}:${value}`;
 
-/** @param isOrdered whether without a prefix what was written last comes first, and no page has more than its limit */
+/**
+ * @param isOrdered whether a list without a prefix starts with what was written last, and no page
+ *   exceeds its limit
+ */
 export function describeProfileLists(
   engine: string,
   makePlace: () => Promise<StorePlace>,
@@ -48,7 +54,7 @@ export function describeProfileLists(
     const link = (ids: VisitorId[], set: Record<string, string> = {}, now = T0) =>
       stores.profiles.visit('demo', { ids, freshTntId: tnt('fresh'), settings: settings(set) }, at(now));
 
-    /** The ids that pages of some length show one after the other. */
+    /** The ids shown by pages of some length, one after the other. */
     async function listed(query: Partial<ListQuery> = {}, now = T0): Promise<string[]> {
       const found: string[] = [];
       for (let cursor: string | undefined; ; ) {
@@ -197,7 +203,7 @@ export function describeProfileLists(
         after = step.next;
       }
       const names = whole.map(({ ids }) => text(ids[0]!));
-      // Nothing is left out; what comes twice is allowed.
+      // Nothing may be missing; duplicates are allowed.
       expect(new Set([...names.slice(0, 12), ...rest])).toEqual(new Set(names));
       if (isOrdered) expect(rest).toEqual(names.slice(12));
       await expect(stores.lists.readSnapshot('demo', snapshot, 'x', T0)).rejects.toMatchObject({

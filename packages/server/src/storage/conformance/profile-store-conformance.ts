@@ -1,6 +1,6 @@
 /**
- * What every engine owes to the storage contract, as tests. An engine's own test file calls {@link describeProfileStore} with a way to
- * open it; nothing here knows which engine it is.
+ * Tests of the storage contract, for every engine. An engine's own test file calls
+ * {@link describeProfileStore} with a way to open it; nothing here depends on the engine.
  */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -13,10 +13,10 @@ import type { ProfileStore } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
 import { attributesIn } from './attributes-in.ts';
 
-/** One place where a store lives; `open` may be called several times, for several processes' worth of handles. */
+/** The place of one store. `open` may be called several times, to represent several processes. */
 export interface StorePlace {
   open(limits?: ProfileLimits): Promise<Stores>;
-  /** Closes what was opened and removes every trace. */
+  /** Closes everything that was opened and deletes the store. */
   dispose(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export const customer = (id: string, alias = 'crm'): VisitorId => customerId({ a
 export const at = (now: number, lifetimeDays = 14): WriteMoment => ({ now, lifetimeDays });
 export const settings = (values: Record<string, string>) => new Map(Object.entries(values));
 
-/** @param freesByItself whether the engine frees what has expired without being asked to */
+/** @param freesByItself whether the engine frees expired profiles without being asked to */
 export function describeProfileStore(
   engine: string,
   makePlace: () => Promise<StorePlace>,

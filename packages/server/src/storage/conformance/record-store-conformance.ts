@@ -1,4 +1,7 @@
-/** What every engine owes to the storage contract of small records, as tests; see `profile-store-conformance.ts`. */
+/**
+ * Tests of the storage contract of small records, for every engine; see
+ * `profile-store-conformance.ts`.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {

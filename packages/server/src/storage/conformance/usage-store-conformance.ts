@@ -1,4 +1,7 @@
-/** What every engine owes to the storage contracts of usage, attribute names and figures, as tests; see `profile-store-conformance.ts`. */
+/**
+ * Tests of the storage contracts of usage, attribute names and figures, for every engine; see
+ * `profile-store-conformance.ts`.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MAX_ATTRIBUTE_NAMES } from '../kept/attribute-name-store.ts';

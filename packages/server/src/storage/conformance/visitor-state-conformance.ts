@@ -1,4 +1,7 @@
-/** What every engine owes to the state of a visitor: it is kept, merged, moved and removed with the profile (contract sections 14 and 15). */
+/**
+ * Tests of visitor state, for every engine: it is kept, merged, moved and removed with the profile
+ * (contract sections 14 and 15).
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listAttributes, listState } from '../../domain/attributes.ts';
@@ -87,7 +90,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
         const adopted = (await others.findLinked('demo', tnt('a'), T0, 100))!;
         expect(adopted.profile.attributes.equals(handedOver!.profile.attributes)).toBe(true);
         await visit([tnt('a')], undefined, T0 + MINUTE);
-        // Only the clock of the session has moved, and that is a change.
+        // Only the clock of the session has moved, and that counts as a change.
         expect(await stores.profiles.release('demo', handedOver!, T0)).toBe(false);
         expect(await stores.profiles.release('demo', (await linked('a', T0))!, T0)).toBe(true);
       } finally {
@@ -133,7 +136,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
         const basis = await profiles.lookAhead('demo', sentOf(ids), at(T0));
         const first = await profiles.visitFrom(basis, 'demo', sentOf(ids, { n: '1' }, local('1')), at(T0));
         expect(first).toMatchObject({ outcome: 'visited', tntId: name });
-        // The profile is another now, by an attribute and by what no fetch shows.
+        // The profile has changed by then: an attribute, and something that no fetch shows.
         expect(await profiles.visitFrom(basis, 'demo', sentOf(ids, { n: '2' }), at(T0))).toBeUndefined();
         expect(await shown(name)).toMatchObject({ a: '1', n: '1' });
         const next = await profiles.lookAhead('demo', sentOf(ids), at(T0));

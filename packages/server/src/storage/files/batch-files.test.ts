@@ -13,7 +13,9 @@ beforeEach(async () => {
 });
 afterEach(async () => rm(folder, { recursive: true }));
 
-/** Rows enough for several parts; no two alike, so that a byte from a wrong place shows. */
+/**
+ * Enough rows for several parts; no two are alike, so that a byte from the wrong place is noticed.
+ */
 const FILE = Buffer.from(
   `batch=pcId,a\n${Array.from({ length: 60_000 }, (_, n) => `visitor-${n},v${n * 7}\n`).join('')}`,
 );
@@ -65,7 +67,7 @@ describe('the file of a batch', () => {
 
   test('a restart far into a file reads one part, not all that come before it', async () => {
     const path = await keep(FILE, 300_000);
-    // Spoiled: who reads the parts before must fail.
+    // Damaged, so a reader that reads earlier parts fails.
     const packed = await readFile(path);
     packed.fill(0, 0, 20_000);
     await writeFile(path, packed);

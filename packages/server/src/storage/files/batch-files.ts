@@ -1,8 +1,9 @@
 /**
- * The files of accepted batches in the data folder: the contract of `storage/batch-file-store.ts` for processes of one machine.
+ * The files of accepted batches in the data folder: the contract of `storage/batch-file-store.ts`
+ * for processes of one machine.
  *
- * A file is its packed parts one after another (`gzip -dc` reads it), then the length of each part, then the number of parts; these are
- * unsigned numbers of four bytes, the lowest first.
+ * A file consists of its compressed parts one after another (`gzip -dc` reads it), then the length
+ * of each part, then the number of parts; these are unsigned little-endian numbers of four bytes.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -15,13 +16,13 @@ import { syncFolder } from '../sync-folder.ts';
 const PART = '.part';
 const BATCH = '.batch';
 const NUMBER_BYTES = 4;
-/** A part this old belongs to no upload any more, in milliseconds. */
+/** An unfinished file this old belongs to no upload any more, in milliseconds. */
 const STALE_PART_MS = 60 * 60 * 1000;
 
 export class BatchFiles implements BatchFileStore {
   readonly #folder: string;
 
-  /** @param folder made by {@link start} */
+  /** @param folder created by {@link start} */
   constructor(folder: string) {
     this.#folder = folder;
   }
@@ -89,7 +90,7 @@ export class BatchFiles implements BatchFileStore {
   }
 }
 
-/** The parts of a file; it is open only while one is read, so that nothing has to be closed. */
+/** The parts of a file. It is open only while one is read, so nothing has to be closed. */
 function partsOf(path: string): PackedParts {
   let ends: readonly number[] | undefined;
   return new PackedParts(async (place) => {
@@ -106,7 +107,7 @@ function partsOf(path: string): PackedParts {
   });
 }
 
-/** Where the parts of a file end, in its packed bytes. */
+/** Where the parts of a file end. */
 async function endsOfParts(handle: FileHandle, path: string): Promise<readonly number[]> {
   const { size } = await handle.stat();
   const damaged = new RangeError(`${path} is damaged: the lengths of its parts and its own do not agree`);

@@ -1,10 +1,10 @@
 /**
- * The calls that were let in, for processes of one machine: an empty file each, in the data folder.
- * That a file is made anew or is there already is decided by the system for all processes at once,
- * and it is known too to a worker that was started again.
+ * The calls that were accepted, for processes of one machine: an empty file each, in the data
+ * folder. The system decides for all processes at once whether a file is new, and a restarted
+ * worker finds the files again.
  *
- * Files lie in folders by the time at which their calls were sealed; a folder whose calls are good
- * no more is removed whole.
+ * Files are in folders by the time at which their calls were sealed. A folder whose calls are all
+ * invalid by now is removed.
  */
 
 import { closeSync, mkdirSync, openSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { QuiverError } from '../../errors.ts';
 import { SPENT_CALLS_KEPT_MS, type SpentCallStore } from '../spent-call-store.ts';
 
-/** The time that one folder is for, in milliseconds. */
+/** The time span of one folder, in milliseconds. */
 const FOLDER_MS = 10_000;
 
 export class SpentCallFiles implements SpentCallStore {
@@ -21,7 +21,10 @@ export class SpentCallFiles implements SpentCallStore {
   readonly #now: () => number;
   #sweptAt = 0;
 
-  /** @param folder made with the first call @param now epoch milliseconds */
+  /**
+   * @param folder created with the first call
+   * @param now epoch milliseconds
+   */
   constructor(folder: string, now: () => number) {
     this.#folder = folder;
     this.#now = now;
@@ -44,7 +47,7 @@ export class SpentCallFiles implements SpentCallStore {
     const now = this.#now();
     if (Math.abs(now - this.#sweptAt) < FOLDER_MS) return;
     this.#sweptAt = now;
-    // What stays is found the next time.
+    // Whatever remains is found the next time.
     void this.#sweep().catch(() => undefined);
   }
 
@@ -59,7 +62,8 @@ export class SpentCallFiles implements SpentCallStore {
 }
 
 /**
- * Whether the file was made just now: false when it was there, undefined when its folder is not.
+ * Whether the file was created just now: false when it existed, undefined when its folder does not
+ * exist.
  */
 function made(path: string): boolean | undefined {
   try {

@@ -1,11 +1,11 @@
 /**
- * The names of attributes that a client has ever set, for people who look for one. Errors and
+ * The names of all attributes that a client has ever set, for people who look for one. Errors and
  * durability are those of `record-store.ts`.
  */
 
 import type { RecordKind, RecordStore } from '../record-store.ts';
 
-/** How many names are kept of a client; further ones are not noted. */
+/** How many names are kept for a client; further names are not recorded. */
 export const MAX_ATTRIBUTE_NAMES = 10_000;
 
 /** A record for each name; the name is the key. */
@@ -17,7 +17,7 @@ const NAMES: RecordKind = {
 };
 
 export interface AttributeNameStore {
-  /** Notes names; those known already stay as they are. */
+  /** Records names; known names stay as they are. */
   add(client: string, names: readonly string[]): Promise<void>;
 
   /** All names of a client, in the order of their UTF-8 bytes. */

@@ -1,14 +1,14 @@
 /**
- * What administrators did, newest first (contract section 23). Errors and durability are those of
- * `record-store.ts`.
+ * The actions of administrators, newest first (contract section 23). Errors and durability are
+ * those of `record-store.ts`.
  */
 
 import type { RecordKind, RecordStore } from '../record-store.ts';
 
-/** Who acted: the holder of the admin token, or of a session of the console. */
+/** Who acted: the holder of the admin token, or of a console session. */
 export interface AuditActor {
   readonly kind: 'token' | 'session';
-  /** The name of the token or session; it opens nothing. */
+  /** The name of the token or session; it gives no access. */
   readonly id: string;
 }
 
@@ -18,23 +18,25 @@ export interface AuditEntry {
   readonly by: AuditActor;
   /** Method and route: `PATCH /{client}/target/clients/settings`. */
   readonly action: string;
-  /** What it was done to, member by member; no values, and no id of a visitor in clear. */
+  /** What the action applied to, member by member, without values or plain ids of visitors. */
   readonly target: Readonly<Record<string, string>>;
 }
 
 export interface AuditPage {
   readonly entries: readonly AuditEntry[];
-  /** Where the next page begins; undefined when there is none. */
+  /** Where the next page starts; undefined when there is none. */
   readonly next: string | undefined;
 }
 
 const DAY_MS = 86_400_000;
 export const AUDIT_KEPT_MS = 90 * DAY_MS;
-/** How many entries a client may have; then the oldest tenth goes. */
+/** The most entries of a client; when there are more, the oldest tenth is removed. */
 export const MAX_AUDIT_ENTRIES = 20_000;
 const OLDEST_SHARE = 0.1;
 
-/** Key: the time, counted down, so that the newest comes first, and what tells entries apart. */
+/**
+ * Key: the time, counted down, so that the newest comes first, then a suffix that makes it unique.
+ */
 const AUDIT: RecordKind = {
   name: 'audit',
   owner: 'client',
@@ -47,26 +49,28 @@ const LAST_TIME = 10 ** KEY_DIGITS - 1;
 
 export interface AuditStore {
   /**
-   * Keeps an entry. When the client has too many, the oldest go first.
+   * Adds an entry. If the client has too many, the oldest are removed first.
    *
-   * @param suffix tells entries of one millisecond apart, `[0-9a-f]+`
+   * @param suffix distinguishes entries of the same millisecond, `[0-9a-f]+`
    */
   add(client: string, entry: AuditEntry, suffix: string): Promise<void>;
   /**
    * A page, newest first.
    *
-   * @param since epoch milliseconds: entries of that time or later
-   * @param from `next` of the page before
+   * @param since epoch milliseconds; only entries of this time or later
+   * @param from `next` of the previous page
    */
   page(client: string, since: number, limit: number, from?: string): Promise<AuditPage>;
 }
 
-/** Whether a text may be the `next` of a page. */
+/** Whether a text has the form of a `next`. */
 export function isAuditCursor(text: string): boolean {
   return /^[0-9]{15}-[0-9a-f]{1,32}$/.test(text);
 }
 
-/** @param most how many entries a client may have; {@link MAX_AUDIT_ENTRIES} by default, less in tests */
+/**
+ * @param most the most entries of a client; {@link MAX_AUDIT_ENTRIES} by default, fewer in tests
+ */
 export function auditStore(records: RecordStore, most = MAX_AUDIT_ENTRIES): AuditStore {
   const kind = { ...AUDIT, most };
 
@@ -84,7 +88,7 @@ export function auditStore(records: RecordStore, most = MAX_AUDIT_ENTRIES): Audi
   return {
     async add(client, entry, suffix) {
       const record = { key: `${keyOf(entry.at)}-${suffix}`, value: JSON.stringify(entry) };
-      // Other processes may take the room that was made.
+      // Other processes may have used the room that was made.
       while ((await records.add(kind, client, [record])) === 0) await removeOldest(client);
     },
 
@@ -100,7 +104,7 @@ export function auditStore(records: RecordStore, most = MAX_AUDIT_ENTRIES): Audi
   };
 }
 
-/** `.` comes behind `-`, so `<time>.` is behind all entries of a time. */
+/** `.` sorts after `-`, so `<time>.` sorts after all entries of a time. */
 function keyOf(at: number): string {
   return String(LAST_TIME - Math.max(0, Math.floor(at))).padStart(KEY_DIGITS, '0');
 }

@@ -1,16 +1,15 @@
 /**
- * What is kept of a client beside its profiles: its settings, and its present tokens. Errors and
- * durability are those of `record-store.ts`.
+ * The settings and current tokens of clients. Errors and durability are those of `record-store.ts`.
  *
- * Neither a token nor a key is ever stored. A token is kept as the facts from which it is signed,
+ * Neither a token nor a key is ever stored. Only the facts are stored from which a token is signed,
  * so that it can be shown again (contract section 9).
  */
 
 import type { RecordKind, RecordStore } from '../record-store.ts';
 
-/** What a token is made from. */
+/** The facts from which a token is signed. */
 export interface TokenFacts {
-  /** Random; tells this token from every other. */
+  /** Random; unique for each token. */
   readonly id: string;
   /** Epoch milliseconds, whole seconds. */
   readonly issuedAt: number;
@@ -18,7 +17,7 @@ export interface TokenFacts {
 }
 
 export interface ClientRecord {
-  /** Grows by one with each change; 0 as long as nothing is kept. */
+  /** Increases by one with each change; 0 while nothing is stored. */
   readonly revision: number;
   readonly settings: {
     /** One JSON object. */
@@ -26,16 +25,16 @@ export interface ClientRecord {
     /** Epoch milliseconds; 0 when they were never set. */
     readonly changedAt: number;
   };
-  /** The present profile token, expired or not; undefined when there is none. */
+  /** The current profile token, even if it has expired; undefined when there is none. */
   readonly token: TokenFacts | undefined;
-  /** When a profile token was last made or ended; 0 for never. */
+  /** When a profile token was last created or ended; 0 for never. */
   readonly tokenChangedAt: number;
-  /** The same of the debug token, which opens the trace of a visit (contract section 9). */
+  /** The same for the debug token, which allows the trace of a visit (contract section 9). */
   readonly debugToken: TokenFacts | undefined;
   readonly debugTokenChangedAt: number;
 }
 
-/** What is found of a client of which nothing is kept. */
+/** The record of a client for which nothing is stored. */
 export const NO_CLIENT_RECORD: ClientRecord = {
   revision: 0,
   settings: { json: '{}', changedAt: 0 },
@@ -58,10 +57,10 @@ export interface ClientStore {
   readonly changes: (() => number) | undefined;
 
   /**
-   * Replaces the record that `record` was made from.
+   * Replaces a record.
    *
-   * @param record its `revision` is the one that was found; the next is kept
-   * @returns false when another change came first: nothing was changed then
+   * @param record its `revision` is the one that was read; it is stored with the next
+   * @returns false when another change came first; nothing was changed then
    */
   replace(client: string, record: ClientRecord): Promise<boolean>;
 }
@@ -85,7 +84,7 @@ export function clientStore(records: RecordStore): ClientStore {
   };
 }
 
-/** JSON leaves out what is undefined. */
+/** JSON omits undefined members. */
 function parsed(kept: string | undefined): ClientRecord {
   return kept === undefined ? NO_CLIENT_RECORD : { ...NO_CLIENT_RECORD, ...JSON.parse(kept) };
 }

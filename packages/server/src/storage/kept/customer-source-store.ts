@@ -1,6 +1,6 @@
 /**
- * The sources of customer attributes that a client has uploaded (contract section 17). Errors and durability are those of
- * `record-store.ts`.
+ * The sources of customer attributes that a client has uploaded (contract section 17). Errors and
+ * durability are those of `record-store.ts`.
  */
 
 import type { SourceIds } from '../../domain/customer-attributes.ts';
@@ -34,9 +34,10 @@ export interface CustomerSourceStore {
   list(client: string): Promise<CustomerSource[]>;
 
   /**
-   * Notes an upload. What the ids of a source are is said by its first.
+   * Records an upload. The first upload of a source determines the kind of its ids.
    *
-   * @returns the source as it is then, whose ids may be others; `full` when the client has {@link MAX_CUSTOMER_SOURCES} others
+   * @returns the source afterwards, whose kind of ids may differ; `full` when the client has
+   *   {@link MAX_CUSTOMER_SOURCES} other sources
    */
   note(client: string, upload: Omit<CustomerSource, 'createdAt'>): Promise<CustomerSource | 'full'>;
 }

@@ -1,17 +1,16 @@
 /**
- * Logins: how many failed ones an address has made in the last minute, counted over all processes,
- * so that a guesser does not get a minute's worth of guesses from each; and which sessions somebody
- * has ended before their time. Errors and durability are those of `record-store.ts`.
+ * Failed logins of the last minute by address, counted over all processes so that they share one
+ * limit; and sessions that were ended early. Errors and durability are those of `record-store.ts`.
  */
 
 import type { RecordKind, RecordStore } from '../record-store.ts';
 
 /** How long a failed login counts, in milliseconds. */
 export const LOGIN_WINDOW_MS = 60_000;
-/** How many failed logins of an address are remembered; beyond that they count as so many. */
+/** How many failed logins of an address are remembered; more count as this many. */
 export const MAX_LOGINS_KEPT = 32;
 
-/** The longest session, in milliseconds; for as long it is remembered that one was ended. */
+/** The longest session, in milliseconds. An ended session is remembered as long. */
 export const LONGEST_SESSION_MS = 12 * 3600 * 1000;
 
 export interface EndedSession {
@@ -24,19 +23,22 @@ export interface LoginStore {
   /** Failed logins of an address within {@link LOGIN_WINDOW_MS} before `now`. */
   failures(address: string, now: number): Promise<number>;
 
-  /** Notes one; gives how many there are with it. */
+  /**
+   * Records a failed login.
+   * @returns how many there are, including this one
+   */
   fail(address: string, now: number): Promise<number>;
 
   /**
-   * Notes that a session has ended, at `at` in epoch milliseconds; every process knows it once this
-   * returns.
+   * Records that a session has ended, at `at` in epoch milliseconds. When this returns, every
+   * process knows it.
    */
   endSession(session: string, at: number): Promise<void>;
 
-  /** Whether somebody has ended the session. */
+  /** Whether the session was ended. */
   hasEnded(session: string): Promise<boolean>;
 
-  /** Sessions that were ended within {@link LONGEST_SESSION_MS} before `now`, the last first. */
+  /** Sessions ended within {@link LONGEST_SESSION_MS} before `now`, the latest first. */
   endedSessions(now: number, limit: number): Promise<EndedSession[]>;
 }
 
@@ -45,10 +47,10 @@ const SHARED = { owner: 'server', purpose: 'access' } as const;
 const FAILED: RecordKind = { ...SHARED, name: 'failed-logins', keptMs: 2 * LOGIN_WINDOW_MS };
 /** One owner; a record for each ended session. */
 const ENDED: RecordKind = { ...SHARED, name: 'ended-sessions', keptMs: LONGEST_SESSION_MS };
-/** The same by time, the last first: the time, counted backwards, is the beginning of the key. */
+/** The same by time, the latest first: the key starts with the time, counted backwards. */
 const ENDED_BY_TIME: RecordKind = { ...ENDED, name: 'ended-by-time' };
 
-/** No address that exists is longer. */
+/** No real address is longer. */
 const MAX_ADDRESS = 64;
 const MAX_SESSION = 128;
 
@@ -70,8 +72,7 @@ export function loginStore(records: RecordStore): LoginStore {
 
     async endSession(session, at) {
       const key = session.slice(0, MAX_SESSION);
-      // In this order: a session that is listed and has not ended is ended once more by another
-      // cluster.
+      // In this order: a session that is listed but not ended is ended again by another cluster.
       await records.add(ENDED_BY_TIME, '', [{ key: `${backwards(at)} ${key}`, value: String(at) }]);
       await records.add(ENDED, '', [{ key, value: String(at) }]);
     },
@@ -93,7 +94,7 @@ function timesOf(kept: string | undefined, now: number): number[] {
   return (JSON.parse(kept) as number[]).filter((time) => Math.abs(now - time) < LOGIN_WINDOW_MS);
 }
 
-/** A time of which the later sorts before the earlier. */
+/** A time such that a later one sorts before an earlier one. */
 function backwards(at: number): string {
   return String(Number.MAX_SAFE_INTEGER - at);
 }

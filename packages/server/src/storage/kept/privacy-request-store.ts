@@ -1,4 +1,7 @@
-/** Requests for privacy and how far each is (contract section 22). Errors and durability are those of `record-store.ts`. */
+/**
+ * Privacy requests and their progress (contract section 22). Errors and durability are those of
+ * `record-store.ts`.
+ */
 
 import type { IdKind, VisitorId } from '../../domain/visitor-id.ts';
 import type { RecordKind, RecordStore } from '../record-store.ts';
@@ -6,14 +9,14 @@ import type { RecordKind, RecordStore } from '../record-store.ts';
 export const PRIVACY_TYPES = ['access', 'erase', 'suppress', 'unsuppress'] as const;
 export type PrivacyType = (typeof PRIVACY_TYPES)[number];
 
-/** What came of one identity. */
+/** The result for one identity. */
 export interface PrivacyResult {
   readonly kind: IdKind;
   /** The keyed hash of the id. */
   readonly reference: string;
   /** Whether there was a profile. */
   readonly found: boolean;
-  /** The id, of an access request alone. */
+  /** The id, only for an access request. */
   readonly id?: string | undefined;
 }
 
@@ -24,18 +27,18 @@ export interface PrivacyRequest {
   /** Epoch milliseconds. */
   readonly createdAt: number;
   readonly finishedAt: number | undefined;
-  /** When somebody last worked on it, in epoch milliseconds. */
+  /** The time of the last work on it, in epoch milliseconds. */
   readonly workedAt: number;
-  /** The identities as they were sent, and all ids of their profiles: empty once it is complete. */
+  /** The identities as they were sent, and all ids of their profiles; empty once it is complete. */
   readonly identities: readonly VisitorId[];
   readonly ids: readonly VisitorId[];
   readonly results: readonly PrivacyResult[];
-  /** What it waits for, in words. */
+  /** What the request waits for, in words. */
   readonly waitingFor: readonly string[];
 }
 
 const DAY_MS = 86_400_000;
-/** Key: the id of the request, which begins with its time, so that requests lie in their order. */
+/** Key: the id of the request, which starts with its time, so that requests are ordered by time. */
 const REQUESTS: RecordKind = {
   name: 'privacy-requests',
   owner: 'client',
@@ -46,11 +49,11 @@ const REQUESTS: RecordKind = {
 
 export interface PrivacyRequestStore {
   find(client: string, id: string): Promise<PrivacyRequest | undefined>;
-  /** All that are kept, the oldest first. */
+  /** All stored requests, the oldest first. */
   list(client: string): Promise<PrivacyRequest[]>;
-  /** Keeps a request in the place of what it was; false when there are too many. */
+  /** Stores a request, replacing its earlier state; false when there are too many. */
   put(client: string, request: PrivacyRequest): Promise<boolean>;
-  /** Changes a request that is kept. */
+  /** Changes a stored request. */
   change(client: string, id: string, change: (request: PrivacyRequest) => PrivacyRequest): Promise<void>;
 }
 

@@ -6,7 +6,7 @@
 import { MAX_SCRIPTS } from '../../domain/script-rules.ts';
 import type { ChangeOutcome, RecordKind, RecordStore } from '../record-store.ts';
 
-/** A script as it is kept. */
+/** A stored script. */
 export interface StoredScript {
   readonly name: string;
   /** The body of a function. */
@@ -14,14 +14,15 @@ export interface StoredScript {
   /** Whether an administrator wants it to run. */
   readonly isEnabled: boolean;
   /**
-   * When an administrator or Quiver last changed it, in epoch milliseconds; grows with each change.
+   * When an administrator or Quiver last changed it, in epoch milliseconds; increases with each
+   * change.
    */
   readonly changedAt: number;
-  /** Why Quiver has switched it off, and when; undefined when it has not. */
+  /** Why and when Quiver has disabled it; undefined when it has not. */
   readonly off?: { readonly reason: string; readonly at: number } | undefined;
 }
 
-/** What is counted of a script since it was made. */
+/** The counts of a script since it was created. */
 export interface ScriptCounts {
   readonly runs: number;
   /** Runs that failed. */
@@ -55,9 +56,9 @@ export interface ScriptStore {
   /**
    * Changes a script in one step.
    *
-   * @param change gets the script as it is kept, undefined when there is none, and returns what is
-   *   to be kept, undefined for nothing; what it throws changes nothing
-   * @returns `full` when the client has as many as it may have; nothing is changed then
+   * @param change receives the stored script, undefined when there is none, and returns the new
+   *   one, undefined to remove it; if it throws, nothing changes
+   * @returns `full` when the client has the maximum number of scripts; nothing is changed then
    */
   change(
     client: string,
@@ -65,13 +66,13 @@ export interface ScriptStore {
     change: (kept: StoredScript | undefined) => StoredScript | undefined,
   ): Promise<ChangeOutcome>;
 
-  /** By script, what was counted. */
+  /** The counts of all scripts, by name. */
   counts(client: string): Promise<ReadonlyMap<string, ScriptCounts>>;
 
-  /** Adds to what was counted; the last error given stays the last one. */
+  /** Adds to the counts; the given last error replaces the stored one. */
   count(client: string, name: string, more: ScriptCounts): Promise<void>;
 
-  /** Forgets what was counted of a script. */
+  /** Removes the counts of a script. */
   forgetCounts(client: string, name: string): Promise<void>;
 }
 

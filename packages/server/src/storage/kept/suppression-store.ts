@@ -1,24 +1,25 @@
 /**
- * The ids of which nothing is to be stored, as keyed hashes (contract section 22). Errors and durability are those of
- * `record-store.ts`.
+ * The ids for which nothing may be stored, as keyed hashes (contract section 22). Errors and
+ * durability are those of `record-store.ts`.
  *
- * Hashes lie in 64 records a client, by their first character, so that all of them are read with one call. Of each the last
- * decision is kept, also that it is suppressed no more: another edge cluster may know an older one.
+ * Hashes are in 64 records per client, by their first character, so that one call reads all of
+ * them. The last decision for each hash is kept, even if it ended a suppression, because another
+ * edge cluster may know an older one.
  */
 
 import { QuiverError } from '../../errors.ts';
 import { MAX_RECORD_BYTES, type RecordKind, type RecordStore } from '../record-store.ts';
 
-/** What was decided of one id. */
+/** The decision for one id. */
 export interface Suppression {
   /** 22 characters of base64url. */
   readonly hash: string;
   readonly isSuppressed: boolean;
-  /** Epoch milliseconds; of two decisions the later counts. */
+  /** Epoch milliseconds; the later of two decisions counts. */
   readonly at: number;
 }
 
-/** Key: the first character of the hashes; the value lists them. */
+/** Key: the first character of the hashes. The value lists them. */
 const SUPPRESSIONS: RecordKind = {
   name: 'suppressions',
   owner: 'client',
@@ -26,28 +27,31 @@ const SUPPRESSIONS: RecordKind = {
   most: 64,
   isCounted: true,
 };
-/** One record, which says with which key the hashes were made. */
+/** A single record that identifies the key of the hashes. */
 const KEY_MARK: RecordKind = { name: 'suppression-key', owner: 'server', purpose: 'access' };
 
-/** One owner; a record for each client that has decisions. */
+/** One owner; a record for each client with decisions. */
 const CLIENTS: RecordKind = { name: 'suppressing-clients', owner: 'server', purpose: 'access' };
 
 export interface SuppressionStore {
-  /** As of {@link RecordStore.counter}. */
+  /** As in {@link RecordStore.counter}. */
   readonly changes: (() => number) | undefined;
-  /** All decisions of a client, by the first character of the hash, as texts that {@link readSuppressions} reads. */
+  /**
+   * All decisions of a client, by the first character of the hash, as texts for
+   * {@link readSuppressions}.
+   */
   all(client: string): Promise<ReadonlyMap<string, string>>;
   /**
-   * Adds decisions; an older one of the same hash gives way.
+   * Adds decisions, which replace older ones of the same hash.
    *
-   * @returns whether any of them was news
+   * @returns whether any of them was new
    */
   add(client: string, decisions: readonly Suppression[]): Promise<boolean>;
-  /** The clients that have decisions. */
+  /** The clients with decisions. */
   clients(): Promise<string[]>;
-  /** The mark of the key that the hashes were made with; undefined before the first. */
+  /** The mark of the key of the hashes; undefined before the first. */
   keyMark(): Promise<string | undefined>;
-  /** Notes the mark of the key. */
+  /** Stores the mark of the key. */
   setKeyMark(mark: string): Promise<void>;
 }
 
@@ -84,7 +88,7 @@ export function suppressionStore(records: RecordStore): SuppressionStore {
   };
 }
 
-/** The decisions that a record lists. */
+/** The decisions in a record. */
 export function readSuppressions(text: string): Suppression[] {
   return text === '' ? [] : text.split(',').map(parsed);
 }
@@ -102,7 +106,7 @@ function merged(kept: string, added: readonly Suppression[]): string {
   const all = new Map(readSuppressions(kept).map((one) => [one.hash, one]));
   for (const one of added) {
     const known = all.get(one.hash);
-    // Of two decisions of one moment the one that protects.
+    // Of two decisions at the same time, the one that suppresses counts.
     const isNewer = !known || one.at > known.at || (one.at === known.at && one.isSuppressed);
     if (isNewer) all.set(one.hash, one);
   }

@@ -1,14 +1,14 @@
 /**
- * Usage: what was counted, by client, day and kind (contract section 10). Errors and durability are
- * those of `record-store.ts`. An addition that was answered with `unknown` must not be made again,
- * because it may have been counted: a sum may come out short, never too high.
+ * Usage counts by client, day and kind (contract section 10). Errors and durability are those of
+ * `record-store.ts`. An addition that was answered with `unknown` must not be repeated, because it
+ * may have been counted: a sum may be too low, never too high.
  */
 
 import type { UsageKind } from '../../domain/usage-kind.ts';
 import { QuiverError } from '../../errors.ts';
 import type { RecordKind, RecordStore } from '../record-store.ts';
 
-/** Counts by kind; a kind that is not there counts 0. */
+/** Counts by kind; a missing kind counts as 0. */
 export type UsageCounts = { readonly [Kind in UsageKind]?: number };
 
 export interface UsageOfDay {
@@ -19,16 +19,16 @@ export interface UsageOfDay {
 }
 
 export interface UsageStore {
-  /** Adds to what was counted before. */
+  /** Adds to the stored counts. */
   add(additions: readonly UsageOfDay[]): Promise<void>;
 
-  /**
-   * The days of a client on which anything was counted, from `from` to `to`, both included, in
-   * order.
-   */
+  /** The days of a client with any count, from `from` to `to`, both included, in order. */
   read(client: string, from: string, to: string): Promise<UsageOfDay[]>;
 
-  /** Removes days before `day`, a few with each call; whether there may be more to remove. */
+  /**
+   * Removes days before `day`, a few with each call.
+   * @returns whether there may be more to remove
+   */
   expire(client: string, day: string): Promise<boolean>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Webhooks of a client: where to send changes, how far each is, and what could not be delivered
- * (contract section 19). Errors and durability are those of `record-store.ts`. No secret is kept:
- * it is derived from the signing key of the server and the record's {@link Webhook.version}.
+ * Webhooks of a client: where to send changes, the progress of each, and what could not be
+ * delivered (contract section 19). Errors and durability are those of `record-store.ts`. No secret
+ * is stored: it is derived from the signing key of the server and {@link Webhook.version}.
  */
 
 import type { ChangeType } from '../../domain/change.ts';
@@ -13,40 +13,40 @@ export interface Webhook {
   /** Undefined: all. */
   readonly types: readonly ChangeType[] | undefined;
   readonly isPaused: boolean;
-  /** Counts the secrets that it has had. */
+  /** Counts the secrets it has had. */
   readonly version: number;
   /** Epoch milliseconds. */
   readonly createdAt: number;
 }
 
-/** A change that is not delivered yet, by its cursor. */
+/** A change that has not been delivered yet, by its cursor. */
 export interface Pending {
   readonly attempts: number;
-  /** When it failed first, and when it is tried again; epoch milliseconds. */
+  /** When it failed first, and when it is tried next; epoch milliseconds. */
   readonly firstAt: number;
   readonly nextAt: number;
   readonly error: string;
 }
 
-/** How far a webhook is. */
+/** The progress of a webhook. */
 export interface WebhookProgress {
-  /** All changes up to here are delivered or given up, but those that {@link pending} names. */
+  /** All changes up to here are delivered or given up, except those in {@link pending}. */
   readonly cursor: string;
-  /** Changes behind the cursor that were delivered already, because others before them were not. */
+  /** Changes after the cursor that have been delivered already, because earlier ones were not. */
   readonly done: readonly string[];
   readonly pending: Readonly<Record<string, Pending>>;
-  /** Who sends, and until when nobody else does; epoch milliseconds. */
+  /** Which process sends, and until when no other does; epoch milliseconds. */
   readonly holder: string;
   readonly until: number;
-  /** When something was delivered last, and what was wrong last; epoch milliseconds. */
+  /** When something was last delivered, and the last problem; epoch milliseconds. */
   readonly deliveredAt?: number | undefined;
   readonly failedAt?: number | undefined;
   readonly error?: string | undefined;
-  /** Whether changes were kept no longer before they could be sent. */
+  /** Whether changes were removed before they could be sent. */
   readonly hasMissed?: boolean | undefined;
 }
 
-/** A change that was given up. */
+/** A change whose delivery was given up. */
 export interface DeadLetter {
   readonly cursor: string;
   /** The body as it was sent. */
@@ -56,21 +56,27 @@ export interface DeadLetter {
   readonly at: number;
   readonly attempts: number;
   readonly error: string;
-  /** Whether it is to be sent again. */
+  /** Whether it should be sent again. */
   readonly isWanted: boolean;
 }
 
 export interface WebhookStore {
   list(client: string): Promise<Webhook[]>;
   find(client: string, id: string): Promise<Webhook | undefined>;
-  /** Adds one that sends what comes behind a cursor; false when there are {@link MAX_WEBHOOKS} already. */
+  /**
+   * Adds a webhook that sends the changes after a cursor; false when there are {@link MAX_WEBHOOKS}
+   * already.
+   */
   add(client: string, webhook: Webhook, cursor: string): Promise<boolean>;
-  /** Changes one as it is now; undefined when there is none. */
+  /** Changes a webhook; undefined when there is none. */
   change(client: string, id: string, change: (webhook: Webhook) => Webhook): Promise<Webhook | undefined>;
-  /** Removes one with all that belongs to it; false when there is none. */
+  /** Removes a webhook and everything that belongs to it; false when there is none. */
   remove(client: string, id: string): Promise<boolean>;
   progress(client: string, id: string): Promise<WebhookProgress | undefined>;
-  /** Changes the progress as it is now; what is undefined, or `change` gives undefined for, is left alone. */
+  /**
+   * Changes the progress. Undefined members, or members for which `change` returns undefined, stay
+   * as they are.
+   */
   advance(
     client: string,
     id: string,
@@ -150,7 +156,7 @@ export function webhookStore(records: RecordStore): WebhookStore {
   };
 }
 
-/** What could not be delivered. */
+/** The changes that could not be delivered. */
 function deadLetters(
   records: RecordStore,
 ): Pick<WebhookStore, 'deadLetters' | 'keepDeadLetter' | 'removeDeadLetter'> {

@@ -1,13 +1,14 @@
 /**
- * The bytes of changes. Those of one transaction lie together in blocks, for a value of the engine
- * costs more than a change.
+ * The byte format of changes. The changes of one transaction are stored together in blocks, because
+ * a value of the engine has more overhead than a change.
  *
- * A block:    u8 format, u32 how many changes, u48 when the last was made, then the changes
- * A change:   u24 bytes that follow, u8 type (bit 7: names are those of the change before; 0 alone: it was erased), u8 channel,
- *             u48 when, length and key of the id (`lmdb-keys.ts`), u8 how many other ids, length and key of each,
- *             then length and name of each attribute to the end, as packed attributes have them
+ *   A block:   u8 format, u32 number of changes, u48 time of the last one, then the changes
+ *   A change:  u24 length of the rest, u8 type (bit 7: same names as the change before; 0: erased),
+ *              u8 channel, u48 time, length and key of the id (`lmdb-keys.ts`), u8 number of other
+ *              ids, length and key of each, then length and name of each attribute, encoded as in
+ *              packed attributes
  *
- * An erased change keeps its place and nothing else.
+ * An erased change keeps only its position.
  */
 
 import {
@@ -26,9 +27,9 @@ import { damaged } from './record-entry.ts';
 const FORMAT = 1;
 const COUNT_AT = 1;
 const LAST_AT = 5;
-/** Where the changes of a block begin. */
+/** Where the changes of a block start. */
 const BLOCK_HEAD = LAST_AT + TIME_BYTES;
-/** A block is closed when it has so many bytes. */
+/** A block that has reached this size is closed. */
 const BLOCK_BYTES = 32 * 1024;
 const LENGTH_BYTES = 3;
 const AT = LENGTH_BYTES + 2;
@@ -42,11 +43,11 @@ interface KeyBytes {
   readonly length: number;
 }
 
-/** Gathers the changes of one transaction. */
+/** Collects the changes of one transaction. */
 export class ChangeBlocks {
   #bytes: Buffer = Buffer.allocUnsafe(4 * BLOCK_BYTES);
   #end = 0;
-  /** Where each block begins. */
+  /** Where each block starts. */
   #starts: number[] = [];
   #counts: number[] = [];
   #lastAt = 0;
@@ -63,7 +64,7 @@ export class ChangeBlocks {
     this.#counts.length = 0;
   }
 
-  /** The blocks that were gathered, and how many changes each has. */
+  /** The collected blocks, and the number of changes in each. */
   *blocks(): Generator<{ readonly block: Buffer; readonly count: number }> {
     for (const [index, start] of this.#starts.entries()) {
       yield {
@@ -73,7 +74,11 @@ export class ChangeBlocks {
     }
   }
 
-  /** Adds a change. @param key of its id @param others keys of its other ids */
+  /**
+   * Adds a change.
+   * @param key of its id
+   * @param others keys of its other ids
+   */
   add(
     { type, channel, at, attributes }: Omit<Change, 'id' | 'ids'>,
     key: KeyBytes,
@@ -81,7 +86,7 @@ export class ChangeBlocks {
   ): void {
     let room = key.length;
     for (const other of others) room += other.length + LENGTH_BYTES;
-    // A JSON escape takes at most six bytes, a UTF-16 unit at most three bytes of UTF-8.
+    // A JSON escape takes at most six bytes, and a UTF-16 unit at most three bytes of UTF-8.
     for (const name of attributes) room += 6 * name.length + LENGTH_BYTES;
     const start = this.#begin(
       CHANGE_TYPES.indexOf(type) + 1,
@@ -119,8 +124,8 @@ export class ChangeBlocks {
   }
 
   /**
-   * Adds a change whose names are those of packed attributes within other bytes; without an object
-   * or a text.
+   * Adds a change whose names are those of packed attributes in other bytes, without creating
+   * objects or strings.
    */
   addPacked(
     { type, channel, at }: Pick<Change, 'type' | 'channel' | 'at'>,
@@ -194,7 +199,7 @@ export class ChangeBlocks {
     this.#end = end + length;
   }
 
-  /** Leaves names out that are those of the change before, and writes the length. */
+  /** Omits names that are the same as in the change before, and writes the length. */
   #finish(start: number, namesStart: number): void {
     const bytes = this.#bytes;
     if (this.#hasSameNames(namesStart)) {
@@ -225,26 +230,26 @@ export class ChangeBlocks {
   }
 }
 
-/** How many changes a block has. */
+/** The number of changes in a block. */
 export function countOf(block: Buffer): number {
   if (block[0] !== FORMAT) throw damaged('a block of changes is not as it was written');
   return block.readUInt32BE(COUNT_AT);
 }
 
-/** When the last change of a block was made, in epoch milliseconds. */
+/** The time of the last change in a block, in epoch milliseconds. */
 export function lastAtOf(block: Buffer): number {
   return readTime(block, LAST_AT);
 }
 
-/** A change as a block has it; undefined where it was erased. */
+/** A change in a block; undefined if it was erased. */
 export type ChangeOfBlock = (Change & { readonly client: string }) | undefined;
 
-/** Where the changes of a block lie. */
+/** Where the changes of a block are. */
 interface Span {
   readonly start: number;
   readonly end: number;
   readonly type: number;
-  /** Where the names of the change lie, in this or an earlier one. */
+  /** Where the names of the change are, in this change or an earlier one. */
   readonly namesStart: number;
   readonly namesEnd: number;
 }
@@ -270,8 +275,8 @@ function* spansOf(block: Buffer, length: number): Generator<Span> {
 }
 
 /**
- * The changes of a block, but for the first `skipped`. @param length how many bytes of the buffer
- * are the block
+ * The changes of a block after the first `skipped`.
+ * @param length the length of the block in the buffer
  */
 export function* changesOfBlock(block: Buffer, length: number, skipped = 0): Generator<ChangeOfBlock> {
   let index = 0;
@@ -316,8 +321,8 @@ function keyAt(block: Buffer, at: number): Buffer {
 /**
  * A block without the changes that name one of these keys.
  *
- * @param block of its own length
- * @returns undefined when none does
+ * @param block a buffer of exactly its length
+ * @returns undefined when no change names one
  */
 export function withoutChangesOf(
   block: Buffer,
@@ -341,7 +346,7 @@ export function withoutChangesOf(
   for (const [index, { start, end, type, namesStart, namesEnd }] of spans.entries()) {
     if (isErased[index] || type === ERASED) {
       parts.push(Buffer.from([0, 0, 1, ERASED]));
-      // Who shares the names of a change that goes gets them itself.
+      // The next change that shares the names of a removed one gets its own copy.
       hasNames = false;
     } else if ((type & SAME_NAMES) !== 0 && !hasNames) {
       const own = Buffer.concat([block.subarray(start, end), block.subarray(namesStart, namesEnd)]);

@@ -65,7 +65,8 @@ test('a feed that was off in between has another id, and begins behind the gap',
   expect(await off.changes.newest()).toBeUndefined();
   await off.close();
   const again = await place.open();
-  // A process that was started without a word about the feed records too: the store says whether it is on.
+  // A process that was started without a word about the feed records too: the store says whether it
+  // is on.
   const silent = await openLmdbStores({ path: place.path });
   await write(silent, 'after');
   await silent.close();

@@ -1,16 +1,19 @@
 /**
- * The change feed of the embedded store: what the profile store changes is written, in the same transaction, behind all changes
- * before it (contract section 18).
+ * The change feed of the embedded store. Changes to profiles are written in the same transaction,
+ * after all changes before them (contract section 18).
  *
  *   `changes`   number of its first change (48 bits) → block (`change-bytes.ts`)
- *   `meta`      `feed` → id of the feed (six random bytes), the number that its first change has or will have
+ *   `meta`      `feed` → id of the feed (six random bytes), number of its first change
  *
- *   off   `feed` is not there; nothing is written, and blocks of an earlier feed are removed in small steps
- *   on    every process that writes profiles writes changes, whatever it was started with: the store says so, not the process
+ *   off   `feed` does not exist; nothing is written, and blocks of an earlier feed are removed in
+ *         small steps
+ *   on    every process that writes profiles writes changes, whatever its own settings: the store
+ *         decides, not the process
  *
- * A change has its number for good. Numbers rise by one over all clients, so a cursor is the id and a number. Whenever a feed is
- * turned on it gets another id: a reader whose cursor is from before the gap is told. The newest block is never removed, for
- * the next number is read from it.
+ * The number of a change never changes. Numbers increase by one over all clients, so a cursor is
+ * the feed's id and a number. Each time the feed is turned on it gets a new id, so a reader whose
+ * cursor is from before the gap is told. The newest block is never removed, because the next number
+ * is derived from it.
  */
 
 import type { Change } from '../../domain/change.ts';
@@ -24,17 +27,20 @@ import { lengthOfLast, putLast, type Table, treePages } from './lmdb-internals.t
 import { idKey, numberKey, ReusedKey } from './lmdb-keys.ts';
 
 const FEED_KEY = Buffer.from('feed');
-/** Blocks that one step of upkeep removes, and of which one read or erasure looks into at a time. */
+/**
+ * The number of blocks that one step of upkeep removes, or that one read or erasure examines at a
+ * time.
+ */
 const BLOCKS_PER_STEP = 64;
 
-/** What changes may take when space is scarce: profiles need it more. */
+/** The most bytes of changes while space is scarce, because profiles need it more. */
 const BYTES_WHEN_SCARCE = 1024 * 1024;
 const NO_KEYS: readonly Buffer[] = [];
 
-/** What the store says of its feed. */
+/** The feed's state in the store. */
 interface FeedState {
   readonly id: string;
-  /** The number that its first change has. */
+  /** The number of its first change. */
   readonly first: number;
 }
 
@@ -60,7 +66,7 @@ export class ChangeLog implements ChangeFeed {
     });
   }
 
-  /** Turns the feed on or off for every process, unless it is so already. */
+  /** Turns the feed on or off for every process, if it is not in that state already. */
   async keep(retention: FeedRetention | 'off'): Promise<void> {
     this.#retention = retention === 'off' ? undefined : retention;
     const isOn = this.#environment.read(() => this.#state() !== undefined);
@@ -72,7 +78,10 @@ export class ChangeLog implements ChangeFeed {
     });
   }
 
-  /** Makes every cursor that was ever given one of another feed: the store is no longer what its readers have followed. */
+  /**
+   * Invalidates all cursors, because the contents of the store no longer follow from what readers
+   * have seen.
+   */
   renew(): Promise<void> {
     return this.#environment.writeUpkeep(() => {
       if (this.#state() !== undefined) this.#begin();
@@ -86,19 +95,19 @@ export class ChangeLog implements ChangeFeed {
     this.#meta.putSync(FEED_KEY, value);
   }
 
-  /** Whether the transaction under way records changes. */
+  /** Whether the current transaction records changes. */
   get isOn(): boolean {
     return this.#isOn;
   }
 
-  /** Records a change; within a write transaction, and only while {@link isOn}. */
+  /** Records a change. Only within a write transaction and while {@link isOn}. */
   add(client: string, change: Change): void {
     if (!this.#key.setId(client, change.id)) throw new RangeError('too long for an id');
     const others = change.ids.length === 0 ? NO_KEYS : change.ids.map((id) => idKey(client, id));
     this.#blocks.add(change, this.#key, others);
   }
 
-  /** As {@link add}, for a row of a batch, in bytes. */
+  /** As {@link add}, for a row of a batch, as bytes. */
   addRow(
     change: Pick<Change, 'type' | 'channel' | 'at'>,
     key: ReusedKey,
@@ -120,7 +129,7 @@ export class ChangeLog implements ChangeFeed {
     this.#blocks.clear();
   }
 
-  /** The number that the next change gets. */
+  /** The number of the next change. */
   #next(): number {
     for (const key of this.#table.getKeys({ reverse: true, limit: 1 })) {
       return readTime(key, 0) + countOf(this.#table.getBinaryFast(key)!);
@@ -233,7 +242,7 @@ export class ChangeLog implements ChangeFeed {
     return due.length === BLOCKS_PER_STEP;
   }
 
-  /** The oldest blocks that are to go, at most what one step removes. */
+  /** The oldest blocks that should be removed, at most as many as one step removes. */
   #due(now: number): Buffer[] {
     const state = this.#state();
     const retention = this.#retention;
@@ -241,7 +250,8 @@ export class ChangeLog implements ChangeFeed {
     const isOver = retention !== undefined && most !== undefined && this.#bytes() > most;
     const due: Buffer[] = [];
     let before: { key: Buffer; goes: boolean } | undefined;
-    // A block goes when another follows: the last number is read from the last.
+    // A block is removed only if another follows, because the last number is read from the last
+    // block.
     for (const { key, value } of this.#table.getRange({ limit: BLOCKS_PER_STEP + 1 })) {
       if (before && !before.goes) return due;
       if (before) due.push(before.key);
@@ -256,13 +266,13 @@ export class ChangeLog implements ChangeFeed {
     return treePages(this.#table).pages * this.#environment.pageBytes();
   }
 
-  /** The number of the oldest change that is kept and is not of an earlier feed. */
+  /** The number of the oldest kept change of the current feed. */
   #oldestFrom(first: number): number | undefined {
     for (const key of this.#table.getKeys({ start: numberKey(first), limit: 1 })) return readTime(key, 0);
     return undefined;
   }
 
-  /** The number of the block in which a change lies. */
+  /** The number of the block that contains a change. */
   #blockWith(number: number): number | undefined {
     for (const key of this.#table.getKeys({ start: numberKey(number), reverse: true, limit: 1 })) {
       return readTime(key, 0);

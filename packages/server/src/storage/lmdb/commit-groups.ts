@@ -1,40 +1,55 @@
 /**
- * Writes that share a commit: what is asked for while one is under way is done in the next, in one transaction of the engine.
+ * Groups writes into commits: writes requested during a commit are done in the next one, in one
+ * transaction of the engine.
  *
- *   a work    waiting → its group's transaction runs it → settled when the commit is out
- *   a group   begins when the commit before it is out, and takes what waits when the engine gives it the turn
- *   stalled   the oldest work has waited for too long: another process holds the writer lock and does not go on, or the disk hangs.
- *             What waits is refused with nothing changed, what was run is unknown, and what comes is refused at once; until the
- *             engine gives the turn again or the commit is out
+ * a work    waiting → run in its group's transaction → settled when the commit is done
+ * a group   starts when the previous commit is done; takes all waiting works when the engine gives
+ *           it the writer lock
+ * stalled   the oldest work has waited too long: another process holds the writer lock and does not
+ *           continue, or the disk hangs. Waiting works are refused (nothing changed), works already
+ *           run have an unknown outcome, and new works are refused at once. Ends when the engine
+ *           gives the lock again or the commit is done
  *
- * The engine would gather works by itself, at the price of a promise and a step of its own for each.
+ * The engine can group works itself, but needs a promise and a step for each.
  */
 
 import { QuiverError } from '../../errors.ts';
 
 const RETRY = { headers: { 'retry-after': '1' } };
 
-/** The most works of one commit, so that the first of them does not wait long for the last. */
+/** The most works per commit, so that the first does not wait long for the last. */
 export const MAX_GROUP = 256;
-/** After so many milliseconds the rest of a group is left to the next: other processes wait for their turn. */
+/**
+ * After this many milliseconds, the rest of a group is left to the next one, because other
+ * processes wait for the lock.
+ */
 const GROUP_MS = 20;
 
-/** How long a work may take before writes are refused, in milliseconds. A disk may take seconds for one commit. */
+/**
+ * How long a work may take before writes are refused, in milliseconds. A disk can take seconds for
+ * one commit.
+ */
 const LIMIT_MS = 5000;
-/** A timer this much too late says that this process was stopped itself: what it waits for may have happened meanwhile. */
+/**
+ * If a timer is this late, the process itself was suspended, so what it waits for may have happened
+ * in the meantime.
+ */
 const LATE_MS = 500;
 
-/** What a stalled group was doing: it waits for its turn, or for its commit to be on disk. */
+/** What a stalled group waits for: the writer lock, or its commit. */
 export type StalledAt = 'turn' | 'commit';
 
 export interface CommitGroupsOptions {
   /** How long a work may take, in milliseconds; 5,000 by default. */
   readonly limitMs?: number;
-  /** Called when writes stall, and again after every further limit. */
+  /** Called when writes stall, and again each time the limit passes once more. */
   readonly onStall?: (at: StalledAt) => void;
 }
 
-/** Runs a function in one write transaction; resolves when its commit is on disk, rejects when nothing of it is. */
+/**
+ * Runs a function in one write transaction. Resolves when the commit is on disk; rejects when
+ * nothing of it is.
+ */
 export type Transact = (run: () => void) => Promise<unknown>;
 
 export class CommitGroups {
@@ -44,14 +59,14 @@ export class CommitGroups {
   readonly #onStall: (at: StalledAt) => void;
   #waiting: Work[] = [];
   #committing: Promise<void> | undefined;
-  /** The works of the transaction under way, from when the engine has given it the turn. */
+  /** The works of the current transaction, once the engine has given it the lock. */
   #running: readonly Work[] | undefined;
-  /** When the transaction under way was asked for, in the time of `performance`. */
+  /** When the current transaction was requested, on the clock of `performance`. */
   #askedAt = 0;
   #watchdog: NodeJS.Timeout | undefined;
   #isStalled = false;
 
-  /** @param refusal what a caller gets when the engine has refused the commit; made anew for each */
+  /** @param refusal creates the error for a caller when the engine has refused the commit */
   constructor(transact: Transact, refusal: (cause: unknown) => unknown, options: CommitGroupsOptions = {}) {
     this.#transact = transact;
     this.#refusal = refusal;
@@ -59,18 +74,20 @@ export class CommitGroups {
     this.#onStall = options.onStall ?? (() => undefined);
   }
 
-  /** Whether writes are refused because the ones before do not end. */
+  /** Whether writes are refused because earlier ones do not finish. */
   get isStalled(): boolean {
     return this.#isStalled;
   }
 
   /**
-   * Does `work` in the next commit and returns its result once that is on disk. Works are done in the order in which they came.
+   * Does `work` in the next commit and returns its result once that is on disk. Works are done in
+   * the order of the calls.
    *
-   * One that throws rejects its own caller alone, and what it has written by then stays: it decides first and writes last.
+   * A work that throws rejects only its own caller, and what it has written by then stays. So it
+   * must decide first and write last.
    *
-   * @throws QuiverError `unavailable` when its turn does not come in time, nothing is changed then; `unknown` when its commit is not out
-   *   in time
+   * @throws QuiverError `unavailable` when it does not get the lock in time, then nothing was
+   *   changed; `unknown` when its commit is not done in time
    */
   add<Result>(work: () => Result): Promise<Result> {
     if (this.#isStalled) return Promise.reject(this.#noTurn());
@@ -80,7 +97,7 @@ export class CommitGroups {
     });
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when nothing is waiting any more. */
   async drained(): Promise<void> {
     while (this.#committing !== undefined) await this.#committing;
   }
@@ -139,7 +156,7 @@ export class CommitGroups {
 
   #stall(): void {
     this.#isStalled = true;
-    // Whatever the transaction comes to: what was told is told.
+    // A later outcome of the transaction does not matter: the callers have been answered.
     for (const work of this.#running ?? []) work.refuse(() => this.#notOut(), undefined);
     for (const work of this.#waiting.splice(0)) work.refuse(() => this.#noTurn(), undefined);
     this.#onStall(this.#running ? 'commit' : 'turn');
@@ -193,7 +210,7 @@ class Work {
     else this.#resolve(this.#outcome);
   }
 
-  /** What it has thrown itself says more than that the others could not be stored. */
+  /** An error that the work itself threw is more specific than a failed commit. */
   refuse(refusal: (cause: unknown) => unknown, cause: unknown): void {
     this.#reject(this.#hasThrown ? this.#outcome : refusal(cause));
   }

@@ -154,7 +154,8 @@ test('what the engine has not committed is not there, and what comes afterwards 
   await set('a', '1');
   const prototype = Object.getPrototypeOf(environment.table('meta')) as Table;
   const transaction = prototype.transaction;
-  // The library's own way to take a transaction back; that the disk refuses one cannot be had at will.
+  // The library's own way to take a transaction back; that the disk refuses one cannot be had at
+  // will.
   prototype.transaction = async function refused(this: Table, work: () => unknown) {
     await this.childTransaction(() => {
       work();

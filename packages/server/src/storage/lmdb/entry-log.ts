@@ -1,23 +1,26 @@
 /**
- * The records of all profiles, one behind the other in the order of their changes, and which entry counts for each key.
+ * The records of all profiles, appended in the order of their changes, and which entry is current
+ * for each key.
  *
- *   `records`   number (48 bits, rising by one) → entry (`record-entry.ts`)
- *   `index`     key → number (`record-index.ts`), as of the last merge
- *   `segments`  how much of each stretch of `records` is still needed (`segments.ts`)
- *   `meta`      `merged` → the highest number that the index knows of; then a byte that is 1 when the index was found damaged
+ * `records`   number (48 bits, increasing by one) → entry (`record-entry.ts`)
+ * `index`     key → number (`record-index.ts`), as of the last merge
+ * `segments`  how much of each range of `records` is still needed (`segments.ts`)
+ * `meta`      `merged` → the highest number that the index includes, then a byte that is 1 when the
+ *             index was found damaged
  *
- * An entry
+ *   An entry is
+ *   recent       its number is above `merged`; each process keeps the newest one of each key in
+ *                memory; a merge → in the index
+ *   in the index its key leads to it; a later entry of the key → superseded
+ *   superseded   never read again, unless a delta is based on it; cleaning of its segment → removed
  *
- *   is recent       its number is above `merged`: each process has the newest one of each key in memory; a merge → in the index
- *   is in the index its key leads to it; a later entry of the key → superseded
- *   is superseded   nobody reads it again, unless a delta is based on it; cleaning its segment → gone
+ * Appending costs a few bytes of a page that is written anyway. Updating the index for each entry
+ * would cost a page per key, so the index is updated with many keys at once, in its own order
+ * (`index-merger.ts`). `entry-views.ts` keeps what each process knows of the entries above
+ * `merged`.
  *
- * To append costs a few bytes of a page that is written anyway. To keep the index would cost a page of its own for each key, so the
- * index gets many keys at a time, in its own order (`index-merger.ts`). What each process knows of the entries above `merged` is in
- * `entry-views.ts`.
- *
- * Traded: a look into memory before the index, and that memory ({@link EntryLogOptions} bounds it), for a small part of the writes.
- * When the memory is full an entry goes to the index at once, at the price of its page.
+ * The price is a look-up in memory before the index, and that memory, which {@link EntryLogOptions}
+ * limits. When it is full, an entry is added to the index at once, which costs its page.
  */
 
 import { TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
@@ -44,18 +47,23 @@ import { NO_ENTRY, type Place, RecordIndex } from './record-index.ts';
 import { Segments, weightOf } from './segments.ts';
 
 export interface EntryLogOptions {
-  /** How many keys may be in memory before entries go to the index at once; 786,432 by default, some 100 MB in each process. */
+  /**
+   * The most keys in memory before entries go to the index at once; 786,432 by default, about 100
+   * MB in each process.
+   */
   readonly recentKeys?: number | undefined;
-  /** How many bytes these keys may take, in sum; 48 MiB by default. */
+  /** The most bytes of these keys together; 48 MiB by default. */
   readonly recentKeyBytes?: number | undefined;
-  /** How many entries make a segment: fixed for a store; 1,024 by default, fewer for tests alone. */
+  /**
+   * The number of entries per segment. Fixed for a store; 1,024 by default, fewer only in tests.
+   */
   readonly segmentEntries?: number | undefined;
 }
 
-/** What is not in the index yet. */
+/** Entries that are not in the index yet. */
 export interface Waiting {
   readonly keys: number;
-  /** Bytes of all entries above `merged`, superseded ones too. */
+  /** Bytes of all entries above `merged`, including superseded ones. */
   readonly bytes: number;
   readonly to: number;
   readonly merged: number;
@@ -63,7 +71,7 @@ export interface Waiting {
 
 const RECENT_KEYS = 768 * 1024;
 const RECENT_KEY_BYTES = 48 * 1024 ** 2;
-/** Larger entries are few; each gets memory of its own. */
+/** Larger entries are rare; each gets its own memory. */
 const KEPT_BYTES = 192 * 1024;
 
 export class EntryLog {
@@ -103,15 +111,19 @@ export class EntryLog {
     });
   }
 
-  /** The number of the entry that counts for a key; {@link NO_ENTRY} when it never had one. The entry may say that it is gone. */
+  /**
+   * The number of the current entry of a key; {@link NO_ENTRY} if it never had one. The entry may
+   * be a removal.
+   */
   find(key: ReusedKey): number {
     return this.#views.recentOf(key) ?? this.index.find(key.view);
   }
 
   /**
-   * Reads the entry that counts for a key, as the library lends it, unless it says that it is gone; {@link length} says how long it is.
+   * Reads the current entry of a key, unless it is a removal. The returned buffer is lent by the
+   * library; {@link length} is the length of the entry.
    *
-   * @throws QuiverError `unavailable` when it is not there or not as it was written, or may have been lost
+   * @throws QuiverError `unavailable` when the entry is missing or damaged, or may have been lost
    */
   newest(key: ReusedKey): Buffer | undefined {
     let number = this.#views.recentOf(key);
@@ -132,9 +144,10 @@ export class EntryLog {
   }
 
   /**
-   * Reads an entry, as the library lends it; {@link length} says how long it is.
+   * Reads an entry. The returned buffer is lent by the library; {@link length} is the length of the
+   * entry.
    *
-   * @throws QuiverError `unavailable` when it is not there or not as it was written
+   * @throws QuiverError `unavailable` when it is missing or damaged
    */
   read(number: number): Buffer {
     const entry = this.entries.getBinaryFast(this.#numberKey(number));
@@ -145,7 +158,10 @@ export class EntryLog {
     return entry;
   }
 
-  /** Reads an entry if it is a sound one of this key that is not gone; undefined is no news of the key. */
+  /**
+   * Reads an entry if it is intact, belongs to this key and is not a removal. Undefined says
+   * nothing about the key.
+   */
   #readGuessed(number: number, key: ReusedKey): Buffer | undefined {
     const entry = this.entries.getBinaryFast(this.#numberKey(number));
     if (entry === undefined) return undefined;
@@ -160,12 +176,15 @@ export class EntryLog {
     return this.#lastRead;
   }
 
-  /** How long the entry is that {@link read} has just lent. */
+  /** The length of the entry that {@link read} has just lent. */
   get length(): number {
     return this.#length;
   }
 
-  /** Memory for an entry of at most so many bytes, good until the next call; {@link append} takes it. */
+  /**
+   * Memory for an entry of up to so many bytes, valid until the next call. To be passed to
+   * {@link append}.
+   */
   room(bytes: number): Buffer {
     return bytes <= KEPT_BYTES ? this.#kept : Buffer.allocUnsafe(bytes);
   }
@@ -173,7 +192,7 @@ export class EntryLog {
   /**
    * Appends an entry, within a write transaction.
    *
-   * @param entry its bytes from {@link room}; flags and checksum are written here
+   * @param entry its bytes, in memory from {@link room}; flags and checksum are added here
    * @param key its key
    * @param flags {@link COPY} or nothing
    * @returns its number
@@ -201,7 +220,7 @@ export class EntryLog {
     return number;
   }
 
-  /** Whether a key that has no recent entry goes to the index at once. */
+  /** Whether a key without a recent entry goes to the index at once. */
   get #isFull(): boolean {
     const { recent } = this.#views.seen;
     const more = this.#views.ahead.recent;
@@ -210,20 +229,25 @@ export class EntryLog {
     );
   }
 
-  /** Writes to the index what an entry says; within a write transaction. */
+  /** Applies an entry to the index, within a write transaction. */
   indexEntry(key: Buffer, number: number, entry: Buffer, length: number): void {
     if (entry[0] === REMOVAL) this.index.remove(key);
     else this.index.put(key, placeOf(number, entry, length));
   }
 
-  /** The number of the entry that counts for the key of an entry, which is read as it stands. */
+  /**
+   * The number of the current entry for the key of an entry; only the key of that entry is read.
+   */
   currentOf(entry: Buffer): number {
     const key = this.#current;
     key.set(entry, KEY_AT, KEY_AT + keyLengthOf(entry));
     return this.find(key);
   }
 
-  /** Appends an entry once more, as a copy; within a write transaction. @param entry as the library lent it */
+  /**
+   * Appends an entry again, as a copy, within a write transaction.
+   * @param entry as the library lent it
+   */
   copy(entry: Buffer, length: number): void {
     const room = this.room(length);
     room.set(entry.subarray(0, length));
@@ -232,8 +256,8 @@ export class EntryLog {
   }
 
   /**
-   * Appends entries that say nothing until a new segment has begun, so that the one before can be
-   * cleaned; within a write transaction.
+   * Appends empty entries until a new segment has started, so that the previous one can be cleaned;
+   * within a write transaction.
    */
   beginSegment(): void {
     const key = this.#current;
@@ -246,39 +270,42 @@ export class EntryLog {
     } while (this.#views.ahead.to % this.segments.entries !== 0);
   }
 
-  /** Removes an entry that nothing leads to; within a write transaction. */
+  /** Removes an entry that nothing leads to, within a write transaction. */
   removeEntry(number: number): void {
     this.entries.removeSync(this.#numberKey(number));
   }
 
-  /** Whether there is an entry of that number; {@link read} reads it. */
+  /** Whether an entry of that number exists; {@link read} reads it. */
   has(number: number): boolean {
     return this.entries.getBinaryFast(this.#numberKey(number)) !== undefined;
   }
 
-  /** What is not in the index yet, as of the present snapshot. */
+  /** The entries that are not in the index yet, in the current snapshot. */
   waiting(): Waiting {
     const { recent, to, merged, bytes } = this.#views.seen;
     return { keys: recent.size, bytes, to, merged };
   }
 
-  /** The newest entry of each key that has a recent one, in the order of the keys, as of the present snapshot. */
+  /** The newest recent entry of each key, in key order, in the current snapshot. */
   recentSorted(): { readonly key: string; readonly number: number }[] {
     const { recent, to } = this.#views.seen;
     return recent.upTo(to).sort((one, other) => (one.key < other.key ? -1 : 1));
   }
 
-  /** The keys from `start` up to `end` that have a recent entry, in no order, as of the present snapshot. */
+  /**
+   * The keys from `start` to before `end` that have a recent entry, unordered, in the current
+   * snapshot.
+   */
   recentBetween(start: string, end: string): string[] {
     return this.#views.seen.recent.between(start, end);
   }
 
-  /** Whether the recent entry of a key is the one of that number; within a write transaction. */
+  /** Whether the recent entry of a key has this number; within a write transaction. */
   isNewest(key: string, number: number): boolean {
     return this.#views.recentOfText(key) === number;
   }
 
-  /** Notes that the index knows of all entries up to `to`; within a write transaction. */
+  /** Records that the index includes all entries up to `to`, within a write transaction. */
   setMerged(to: number): void {
     const { merged, isDamaged } = this.#views.ahead;
     if (to > merged) this.#views.putState(to, isDamaged);
@@ -289,12 +316,12 @@ export class EntryLog {
     return this.#isDistrusted || this.#views.present.isDamaged;
   }
 
-  /** As {@link setDamaged} with true, but for this process alone and until it ends; nothing is written. */
+  /** As {@link setDamaged} with true, but only for this process, until it ends. Writes nothing. */
   distrust(): void {
     this.#isDistrusted = true;
   }
 
-  /** Says within the store whether the index is damaged; within a write transaction. */
+  /** Records in the store whether the index is damaged, within a write transaction. */
   setDamaged(isDamaged: boolean): void {
     this.#views.putState(this.#views.ahead.merged, isDamaged);
   }

@@ -1,17 +1,17 @@
 /**
- * What one process knows of the entries of the log that the index does not have yet, as of two
- * moments:
+ * What one process knows of the log entries that the index does not include yet, at two points in
+ * time:
  *
- *   seen    its present snapshot
- *   ahead   its write transaction: what that has read and appended beyond the snapshot
+ *   seen    in its current snapshot
+ *   ahead   in its write transaction: what that has read and appended beyond the snapshot
  *
- * Both are brought up to date at the first look of a snapshot or transaction, by reading the
- * entries that came since. This process need not read what it has appended itself: once that is
- * committed, the entries move from `ahead` to `seen` as soon as a snapshot has the last of them.
+ * Each is updated by reading new entries when a snapshot or transaction is first used. The process
+ * does not read entries that it has appended itself: after their commit they move from `ahead` to
+ * `seen` as soon as a snapshot includes the last of them.
  *
- * The file also keeps what is remembered of the index (`known-numbers.ts`) right. A key that gets
- * another entry is recent first; when it is merged, its number is forgotten there. Entries that
- * another process has merged before this one has read them make it forget all numbers.
+ * This file also keeps the cache of the index (`known-numbers.ts`) correct. A key that gets a new
+ * entry is recent first; when it is merged, its cached number is dropped. If another process has
+ * merged entries before this one has read them, the whole cache is dropped.
  */
 
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
@@ -26,16 +26,16 @@ import { type Segments, weightOf } from './segments.ts';
 /** What a process knows of the entries in one view of the environment. */
 interface View {
   readonly recent: RecentEntries;
-  /** The highest number that the index knows of. */
+  /** The highest number that the index includes. */
   merged: number;
   isDamaged: boolean;
-  /** The highest number that has been looked at. */
+  /** The highest number that has been read. */
   to: number;
-  /** The weight of the entries up to `to` that are in its segment. */
+  /** The weight of the entries up to `to` in the segment of `to`. */
   segmentWeight: number;
   /** Bytes of the entries above `merged`. */
   bytes: number;
-  /** Whether it was seen that nothing comes behind what was found to be the end. */
+  /** Whether it was verified that nothing follows the apparent end. */
   isWhole: boolean;
 }
 
@@ -47,7 +47,7 @@ interface Reached {
 }
 
 const MERGED_KEY = Buffer.from('merged');
-/** When more keys than this are merged at once, all known numbers are forgotten. */
+/** If more keys than this are merged at once, the whole cache is dropped. */
 const FORGOTTEN_ONE_BY_ONE = 16 * 1024;
 
 const emptyView = (): View => ({
@@ -68,12 +68,15 @@ export class EntryViews {
   readonly ahead: View = emptyView();
   readonly #known = new KnownNumbers();
   readonly #number: Buffer = Buffer.alloc(TIME_BYTES);
-  /** The entries of `ahead`, in the order of their numbers: which key each is of. */
+  /** The keys of the entries of `ahead`, in the order of their numbers. */
   #aheadKeys: string[] = [];
   #aheadNumbers: number[] = [];
-  /** Some entry of `ahead` is not listed: it went to the index at once, or was merged unread. */
+  /**
+   * Whether some entry of `ahead` is not listed, because it went to the index at once or was merged
+   * unread.
+   */
   #hasUnlisted = false;
-  /** Of the last transaction that has ended, and of the last that was committed. */
+  /** The states of the last ended transaction and of the last committed one. */
   #ended: Reached | undefined;
   #committed: Reached | undefined;
   isWriting = false;
@@ -84,18 +87,18 @@ export class EntryViews {
     this.#segments = segments;
   }
 
-  /** The view that counts now. */
+  /** The view for the current operation. */
   get present(): View {
     return this.isWriting ? this.ahead : this.seen;
   }
 
-  /** The number of a key's recent entry; undefined when the index has it, or it has none. */
+  /** The number of a key's recent entry; undefined when the index has it or there is none. */
   recentOf(key: ReusedKey): number | undefined {
     if (this.seen.recent.size === 0 && (!this.isWriting || this.ahead.recent.size === 0)) return undefined;
     return this.recentOfText(key.text);
   }
 
-  /** @param key as a text of one character a byte */
+  /** @param key as a string of one character per byte */
   recentOfText(key: string): number | undefined {
     const { seen, ahead } = this;
     const number = this.isWriting ? (ahead.recent.get(key) ?? seen.recent.get(key)) : seen.recent.get(key);
@@ -103,16 +106,16 @@ export class EntryViews {
   }
 
   /**
-   * What the index gave for a key that is not recent, most likely; {@link NO_ENTRY} when that is
-   * not known.
+   * The number that the index most likely has for a key that is not recent; {@link NO_ENTRY} when
+   * it is not cached.
    */
   guess(key: ReusedKey): number {
-    // What a transaction has beyond the snapshot may be in the index already.
+    // Entries beyond the snapshot may be in the index already.
     if (this.isWriting && (this.#hasUnlisted || this.ahead.merged !== this.seen.merged)) return NO_ENTRY;
     return this.#known.get(key);
   }
 
-  /** Remembers what the index gave for a key that is not recent. */
+  /** Caches the number that the index has for a key that is not recent. */
   remember(key: ReusedKey, number: number): void {
     if (!this.isWriting) this.#known.set(key, number);
   }
@@ -151,7 +154,7 @@ export class EntryViews {
     this.#committed = this.#ended;
   }
 
-  /** What it appended is not there, and another process may take its numbers. */
+  /** The appended entries do not exist, and another process may use their numbers. */
   transactionRefused(): void {
     const { ahead } = this;
     this.#forgetAhead();
@@ -164,7 +167,7 @@ export class EntryViews {
     ahead.isWhole = false;
   }
 
-  /** Notes an entry that the transaction has appended. */
+  /** Records an entry that the transaction has appended. */
   appended(key: string, number: number, length: number, isIndexed: boolean): void {
     const { ahead } = this;
     this.#note(ahead, key, number, isIndexed);
@@ -174,7 +177,7 @@ export class EntryViews {
   }
 
   /**
-   * Notes that the index knows of all entries up to `merged`, and whether it is damaged; within a
+   * Records that the index includes all entries up to `merged`, and whether it is damaged; within a
    * write transaction.
    */
   putState(merged: number, isDamaged: boolean): void {
@@ -183,13 +186,13 @@ export class EntryViews {
     this.#meta.putSync(MERGED_KEY, value);
   }
 
-  /** Moves what our commits have brought from `ahead` to `seen`, if the snapshot has it. */
+  /** Moves our committed entries from `ahead` to `seen`, if the snapshot includes them. */
   #takeOver(): void {
     const { seen } = this;
     const reached = this.#committed;
     if (reached === undefined || reached.to <= seen.to) return;
-    // Whoever has read everything up to the end of the transaction, and appended the rest, knows
-    // every number up to there.
+    // Having read everything up to the end of the transaction and appended the rest, this process
+    // knows every number up to there.
     if (this.#entries.getBinaryFast(this.#numberKey(reached.to)) === undefined) return;
     const keys = this.#aheadKeys;
     const numbers = this.#aheadNumbers;
@@ -203,7 +206,7 @@ export class EntryViews {
     seen.isWhole = true;
   }
 
-  /** Leaves out of `ahead` what `seen` has. */
+  /** Removes from `ahead` what `seen` includes. */
   #leaveAhead(to: number): void {
     const numbers = this.#aheadNumbers;
     if (numbers.at(-1)! <= to) {
@@ -239,16 +242,16 @@ export class EntryViews {
   }
 
   /**
-   * Leaves out what has been merged. Reading begins with the segment of the first recent entry, to
-   * know its weight.
+   * Removes what has been merged. Reading starts at the segment of the first recent entry, to know
+   * its weight.
    */
   #startAt(view: View): void {
     const state = this.#meta.getBinaryFast(MERGED_KEY);
     const merged = state === undefined ? 0 : readTime(state, 0);
     view.isDamaged = state !== undefined && state[TIME_BYTES] === 1;
     if (merged > view.merged) {
-      // How many bytes the rest has is not known one by one; on average is good enough to decide
-      // when to merge.
+      // The bytes of single entries are not known; the average is good enough to decide when to
+      // merge.
       const before = view.to - view.merged;
       view.bytes = before <= 0 ? 0 : (view.bytes * Math.max(0, view.to - merged)) / before;
       if (view === this.seen) this.#dropMerged(merged);
@@ -264,8 +267,7 @@ export class EntryViews {
 
   #dropMerged(merged: number): void {
     const { recent, to } = this.seen;
-    // Entries that were merged before this process has read them: nobody knows of which keys they
-    // are.
+    // These entries were merged before this process read them, so their keys are unknown.
     if (merged > to || recent.size > FORGOTTEN_ONE_BY_ONE) this.#known.clear();
     recent.dropBelow(merged + 1, (key) => this.#known.forget(key));
   }
@@ -283,8 +285,8 @@ export class EntryViews {
       if (number % this.#segments.entries === 0) view.segmentWeight = 0;
       view.segmentWeight += weightOf(length);
       if (number > view.merged) {
-        // The bytes are checked when they are read for what they say; a key that is not a key would
-        // stop everything here.
+        // Checksums are verified when an entry is used; only an invalid key length must be caught
+        // here.
         if (KEY_AT + keyLengthOf(entry) > length) throw damaged(`entry ${number} is not as it was written`);
         view.bytes += length;
         this.#note(view, keyTextOf(entry), number, (flagsOf(entry) & INDEXED) !== 0);
@@ -294,8 +296,8 @@ export class EntryViews {
   }
 
   /**
-   * A missing entry would look like the end; to look behind it costs too much for every snapshot,
-   * so it is done for the first.
+   * A missing entry would look like the end of the log. Looking behind the end costs too much for
+   * every snapshot, so it is done for the first one.
    */
   #requireEnd(to: number): void {
     for (const last of this.#entries.getKeys({ reverse: true, limit: 1 })) {

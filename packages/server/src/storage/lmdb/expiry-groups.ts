@@ -1,9 +1,10 @@
 /**
- * The part of the expiry index that batches write: one entry for many profiles that were made in one step and so expire together. An entry
- * each would cost a batch a third of its time.
+ * The part of the expiry index that batches write: one entry for many profiles that were created in
+ * one step and so expire together. One entry per profile would cost a third of a batch's time.
  *
- * Table `expiry-groups`: when to look, a number of its own → the home keys, each behind its length in two bytes. An entry is never changed:
- * who leaves its group early (removed, moved, expires sooner) is still listed, and the sweeper tells by the profile's `sweepAt`.
+ * Table `expiry-groups`: due time, own number → the home keys, each preceded by its length in two
+ * bytes. An entry is never changed. A profile that leaves its group early (removed, moved, expires
+ * sooner) stays listed; the sweeper recognizes it by the profile's `sweepAt`.
  */
 
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
@@ -12,7 +13,7 @@ import type { Table } from './lmdb-internals.ts';
 
 const TIME = 6;
 const LENGTH = 2;
-/** A value up to this size lies within a page of the tree. */
+/** A value up to this size fits into a page of the tree. */
 const GROUP_BYTES = 1900;
 const LAST_NUMBER_KEY = Buffer.from('lastExpiryGroup');
 const COUNT_KEY = Buffer.from('groupedProfiles');
@@ -36,14 +37,17 @@ export class ExpiryGroups {
     return this.#metaNumber(COUNT_KEY);
   }
 
-  /** Begins to list profiles; all within one write transaction until {@link end}. */
+  /** Starts a list of profiles. Everything until {@link end} is in one write transaction. */
   begin(sweepAt: number): void {
     this.#sweepAt = sweepAt;
     this.#length = 0;
     this.#added = 0;
   }
 
-  /** Lists a profile, whose `sweepAt` must be that of {@link begin}. @param home holds its key in its first bytes */
+  /**
+   * Lists a profile, whose `sweepAt` must be that of {@link begin}.
+   * @param home contains its key in its first bytes
+   */
   add(home: Uint8Array, length: number): void {
     if (this.#length + LENGTH + length > GROUP_BYTES) this.#write();
     const value = this.#value;
@@ -65,7 +69,7 @@ export class ExpiryGroups {
     this.#added = 0;
   }
 
-  /** Says that a profile that was listed is so no longer. */
+  /** Records that a listed profile is no longer in its group. */
   left(): void {
     this.#putMeta(COUNT_KEY, this.count - 1);
   }
@@ -75,7 +79,7 @@ export class ExpiryGroups {
     return this.#groups.getKeysCount({ end, limit: 1 }) > 0;
   }
 
-  /** Takes the first group that is due out of the table. */
+  /** Removes the first due group from the table and returns it. */
   takeDue(end: Buffer): { readonly sweepAt: number; readonly homes: readonly Buffer[] } | undefined {
     for (const { key, value } of this.#groups.getRange({ end, limit: 1 })) {
       const homes: Buffer[] = [];

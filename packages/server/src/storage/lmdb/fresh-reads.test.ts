@@ -1,6 +1,6 @@
 /**
- * A request reads what another process has acknowledged before the request arrived, wherever in the turn of the event loop that was, and
- * whatever was read before it in that turn.
+ * A request reads what another process had acknowledged before the request arrived, wherever in the
+ * turn of the event loop that was, and whatever was read before in that turn.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -36,7 +36,7 @@ afterEach(async () => {
   await rm(path, { recursive: true });
 });
 
-/** Another process writes and has it acknowledged; this one does nothing meanwhile. */
+/** Another process writes and gets its acknowledgement; this one does nothing in the meantime. */
 function writeElsewhere(value: string, mode: 'once' | 'settled' = 'once'): void {
   execFileSync(process.execPath, [WRITER, path, mode, 'visitor', value]);
 }
@@ -46,7 +46,9 @@ async function valueNow(): Promise<string | undefined> {
   return found && attributesIn(found.attributes).find(({ name }) => name === 'value')?.value;
 }
 
-/** Two connections, each with a byte on its way; `received` runs in the callback that brings it. */
+/**
+ * Two connections, each with a byte under way; `received` runs in the callback that delivers it.
+ */
 async function connectTwice(received: (connection: number) => void): Promise<void> {
   const accepted: Socket[] = [];
   server.on('connection', (socket) => accepted.push(socket));
@@ -75,7 +77,8 @@ test.each<[string, (then: () => void) => void]>([
       later(() => {
         void valueNow();
         writeElsewhere('1');
-        // The request is sent when the other process has its acknowledgement, and arrives while this turn still goes on.
+        // The request is sent after the other process has its acknowledgement, and arrives within
+        // the same turn.
         sockets[0]!.write('x');
       }),
     );
@@ -113,7 +116,7 @@ test('what was read from the index is read anew once another process has changed
   expect(await valueNow()).toBe('3');
   writeElsewhere('4', 'settled');
   expect(await valueNow()).toBe('4');
-  // Written here, read as a recent entry, and superseded and merged elsewhere.
+  // Written here, read as a recent entry, then superseded and merged elsewhere.
   const set = (value: string) =>
     stores.profiles.update(
       'demo',
@@ -127,7 +130,7 @@ test('what was read from the index is read anew once another process has changed
   while (await stores.chores.steps.upkeep!());
   expect([await valueNow(), await valueNow()]).toEqual(['5', '5']);
   writeElsewhere('6', 'settled');
-  // A write looks for the profile first: what it sets is set on what is there.
+  // A write reads the profile first and builds on what is there.
   await set('7');
   expect(await valueNow()).toBe('7');
 });

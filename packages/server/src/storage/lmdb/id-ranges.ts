@@ -1,21 +1,22 @@
-/** Where in the order of the keys the ids lie that begin with some text. */
+/** Finds the key ranges of ids that begin with a text. */
 
 import { ID_KINDS, type IdKind } from '../../domain/visitor-id.ts';
 import { HEX_DIGITS, idKey, idsOfForm } from './lmdb-keys.ts';
 
-/** No byte of UTF-8 is this. */
+/** This byte does not occur in UTF-8. */
 const BEHIND_UTF8 = Buffer.from([0xff]);
 
-/** From `start` up to and without `end`. */
+/** From `start` up to but not including `end`. */
 export interface IdRange {
   readonly start: Buffer;
   readonly end: Buffer;
 }
 
 /**
- * The ranges of the ids of a client that begin with a text, in the order of the kinds; tntIds as Quiver makes them before others.
+ * The key ranges of a client's ids that begin with a text, in the order of the kinds; tntIds made
+ * by Quiver come before other tntIds.
  *
- * @param kind ids of this kind alone; of all kinds by default
+ * @param kind only ids of this kind; all kinds by default
  */
 export function idRanges(client: string, prefix: string, kind: IdKind | undefined): IdRange[] {
   return ID_KINDS.filter((one) => kind === undefined || one === kind).flatMap((one) => {

@@ -1,14 +1,16 @@
 /**
- * Brings the index up to date with the recent entries, many keys at a time and in the order of the
- * keys, so that keys that lie side by side share the page that they dirty.
+ * Updates the index with the recent entries, many keys at a time and in key order, so that
+ * neighbouring keys share the page that is written.
  *
- *   idle      nothing, or too little, is waiting                             enough, or a pause in the writing → merging
- *   merging   the newest entry of each key as of one moment, in the order    all are in → `merged` moves on → idle
- *             of the keys; each step brings in a few                         the process dies → the next begins anew
+ *   idle      nothing, or too little, is waiting            enough waits, or a pause in the
+ *                                                           writing → merging
+ *   merging   the newest entries of each key at one         all are in the index → `merged`
+ *             moment, in key order, a few per step          advances → idle; the process dies →
+ *                                                           the next one starts again
  *
- * A key that has a newer entry by its turn is left to the next merge; until then memory says where
- * it is. To bring a key in twice is to bring it in once, so several processes may merge at once,
- * though one is enough.
+ * A key that has got a newer entry meanwhile is left to the next merge; until then memory says
+ * where it is. Merging a key twice has the same effect as merging it once, so several processes may
+ * merge at once, although one is enough.
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -21,29 +23,29 @@ import { TimeSlice } from './time-slice.ts';
 const KIB = 1024;
 const MIB = 1024 ** 2;
 /**
- * Between these bounds a merge begins when an eighth as many keys wait as the index has: some seven
- * keys a page then.
+ * Between these limits, a merge starts when an eighth as many keys wait as the index has; that is
+ * about seven keys per page.
  */
 const LEAST_KEYS = 64 * KIB;
 const MOST_KEYS = 512 * KIB;
 const SHARE_OF_INDEX = 1 / 8;
-/** Waiting entries that a newer one has superseded cannot be cleaned away; in bytes. */
+/** Superseded entries cannot be cleaned while they wait; in bytes. */
 const MOST_SUPERSEDED = 16 * MIB;
-/** All that waits, in bytes: an eighth of the file, between these bounds. */
+/** The most waiting bytes: an eighth of the file, between these limits. */
 const LEAST_BYTES = 16 * MIB;
 const MOST_BYTES = 256 * MIB;
 const SHARE_OF_FILE = 1 / 8;
 
 interface Merging {
   readonly entries: readonly { readonly key: string; readonly number: number }[];
-  /** The last entry that there was. */
+  /** The last entry at the start of the merge. */
   readonly to: number;
-  /** The place of the next one to be brought in. */
+  /** The index of the next one to be merged. */
   next: number;
 }
 
 export interface IndexMergerOptions {
-  /** Begin with so many keys, whatever the index has; for tests. */
+  /** Starts with so many keys, whatever the size of the index; for tests. */
   readonly mergeKeys?: number | undefined;
 }
 
@@ -86,10 +88,10 @@ export class IndexMerger {
     this.#merging ??= this.#environment.read(() => this.#begin());
     const merging = this.#merging;
     if (merging === undefined) return false;
-    // Should the commit fail, the same keys come again.
+    // If the commit fails, the same keys are merged again.
     merging.next = await this.#environment.writeUpkeep(() => this.#bringIn(merging, limit));
     if (merging.next < merging.entries.length) {
-      // Whoever waits to write comes first.
+      // Waiting writes go first.
       await setImmediate();
       return true;
     }
@@ -113,7 +115,10 @@ export class IndexMerger {
     return bytes >= clamp(this.#environment.fileBytes() * SHARE_OF_FILE, LEAST_BYTES, MOST_BYTES);
   }
 
-  /** Brings in some keys. @returns the place of the next */
+  /**
+   * Merges some keys.
+   * @returns the index of the next one
+   */
   #bringIn({ entries, to, next }: Merging, limit: number): number {
     const log = this.#log;
     const slice = new TimeSlice();
@@ -133,7 +138,7 @@ export class IndexMerger {
     try {
       entry = log.read(number);
     } catch {
-      // It is damaged: a reader of the key must get an error, not "not found".
+      // The entry is damaged: a reader of the key must get an error, not "not found".
       log.index.put(key, { number, weight: 1, base: NO_ENTRY, baseWeight: 0 });
       return;
     }

@@ -1,18 +1,18 @@
 /**
- * Remembers which number the index gave for a key, so that the next look for that key does not
- * search the tree.
+ * Caches the numbers that the index has for keys, so that the next look-up of a key does not search
+ * the tree.
  *
- * A direct-mapped table of fixed size: each key has one place, and a later key replaces an earlier
- * one. A place holds a hash of its key and not the key itself, so {@link KnownNumbers.get} returns
- * a guess: the entry of that number says which key it belongs to.
+ * A direct-mapped table of fixed size: each key has one slot, and a later key replaces an earlier
+ * one. A slot contains a hash of the key and not the key itself, so {@link KnownNumbers.get}
+ * returns a guess: the entry of that number says which key it belongs to.
  *
- * `entry-views.ts` ensures that a key with a newer entry is either recent or not in here.
+ * `entry-views.ts` ensures that a key with a newer entry is either recent or not in this cache.
  */
 
 import type { ReusedKey } from './lmdb-keys.ts';
 import { NO_ENTRY } from './record-index.ts';
 
-/** 3 MiB in each process that reads; a power of two. */
+/** A power of two; takes 3 MiB in each process that reads. */
 const PLACES = 256 * 1024;
 
 export class KnownNumbers {
@@ -23,7 +23,7 @@ export class KnownNumbers {
   #hash = 0;
   #isEmpty = true;
 
-  /** The number that the key has, most likely; {@link NO_ENTRY} when nothing is remembered. */
+  /** The likely number of the key; {@link NO_ENTRY} when nothing is cached. */
   get(key: ReusedKey): number {
     if (this.#isEmpty) return NO_ENTRY;
     this.#find(key.bytes, key.length);
@@ -37,7 +37,7 @@ export class KnownNumbers {
     this.#isEmpty = false;
   }
 
-  /** @param key as a text of one character a byte */
+  /** @param key as a string of one character per byte */
   forget(key: string): void {
     if (this.#isEmpty) return;
     this.#find(this.#key, this.#key.write(key, 0, 'latin1'));

@@ -1,4 +1,7 @@
-/** Batches in LMDB: the progress of a batch lies in the same transaction as the rows that it counts. */
+/**
+ * Batches in LMDB. The progress of a batch is written in the same transaction as the rows that it
+ * counts.
+ */
 
 import { readTime, writeTime } from '../../domain/time-bytes.ts';
 import type { IdKind } from '../../domain/visitor-id.ts';
@@ -23,14 +26,16 @@ import { RowWriter } from './row-writer.ts';
 import type { StoreUpkeep } from './store-upkeep.ts';
 import { TimeSlice } from './time-slice.ts';
 
-/** The place of a batch in the queue of its client: the count of batches before it. */
+/** The position of a batch in the queue of its client: the number of batches before it. */
 type Turn = number;
-/** Behind every turn that there will ever be. */
+/** Greater than every turn. */
 const MAX_TURN = 2 ** 48 - 1;
 
-/** A batch as it lies in the store. */
+/** A batch as it is stored. */
 interface StoredBatch extends Batch {
-  /** Its time is over, and its failed rows are being removed; nobody is told of it any more. */
+  /**
+   * Its retention time is over, and its failed rows are being removed; readers no longer see it.
+   */
   readonly isLeaving?: boolean;
 }
 
@@ -39,21 +44,23 @@ interface Lease {
   readonly until: number;
 }
 
-/** What of a step one transaction is to apply: all that comes behind the parts before it. */
+/** The part of a step that one transaction applies: everything after the parts before it. */
 interface Part {
-  /** The place of its first row among the updates of the step. */
+  /** The index of its first row among the updates of the step. */
   readonly from: number;
   readonly consumedBefore: number;
   /** The first line whose failure was not counted. */
   readonly failuresFrom: number;
 }
 
-/** Behind every line of a file. */
+/** Greater than every line of a file. */
 const END_OF_STEP = { line: Number.POSITIVE_INFINITY, offset: 0, nth: 0 };
 const TURN = 6;
 const LINE = 4;
 const MAX_LINE = 2 ** 32 - 1;
-/** A client code of 64 characters, a dash, epoch milliseconds, a dash, eight digits; with room. */
+/**
+ * A client code of 64 characters, a dash, epoch milliseconds, a dash, eight digits, and some room.
+ */
 const MAX_ID_BYTES = 256;
 
 export class LmdbBatchStore implements BatchStore {
@@ -68,12 +75,15 @@ export class LmdbBatchStore implements BatchStore {
   readonly #turns: Table;
   /** client, turn, line → the failed row */
   readonly #failures: Table;
-  /** client, time of acceptance, cluster and batch, last line → what became of rows of another cluster's batch */
+  /**
+   * client, time of acceptance, cluster and batch, last line → outcomes of rows of another
+   * cluster's batch
+   */
   readonly #foreign: Table;
-  /** client → who works on its queue */
+  /** client → the holder of the lease on its queue */
   readonly #leases: Table;
 
-  /** By client: a runner asks for the next step before the last has ended. */
+  /** By client, because a runner requests the next step before the last one has ended. */
   readonly #lastSteps = new Map<string, Promise<unknown>>();
 
   constructor(environment: LmdbEnvironment, profiles: ProfileTables, upkeep: StoreUpkeep) {
@@ -169,7 +179,10 @@ export class LmdbBatchStore implements BatchStore {
     return applied;
   }
 
-  /** Each part is one transaction of a few milliseconds, with the progress up to its last row. */
+  /**
+   * Each part is one transaction of a few milliseconds, which includes the progress up to its last
+   * row.
+   */
   async #applyInParts(step: BatchStep): Promise<Batch | 'out-of-turn'> {
     const rows = PackedRows.of(step.updates);
     let part: Part = { from: 0, consumedBefore: step.consumedBefore, failuresFrom: 0 };
@@ -195,7 +208,7 @@ export class LmdbBatchStore implements BatchStore {
     if (turn === undefined || !batch || !isOurs || !isAtStep(batch, { consumedBefore })) return 'out-of-turn';
 
     const time = new TimeSlice();
-    // What was applied elsewhere is counted once, with the whole of its step.
+    // Rows applied elsewhere are counted once, together with the whole step.
     const isDivisible = rows.knowsPlaces && step.appliedElsewhere === 0;
     const mayGoOn = () => !isDivisible || time.isLeft();
     const { unapplied, next } = this.#rowWriter.apply(
@@ -296,7 +309,10 @@ export class LmdbBatchStore implements BatchStore {
     });
   }
 
-  /** Removes what there is room for of a batch that has had its time; it and each failed row count one. */
+  /**
+   * Removes as much of an expired batch as `room` allows; the batch and each failed row count as
+   * one.
+   */
   #expireOne(key: Buffer, batch: StoredBatch, room: number): { count: number; isGone: boolean } {
     const { client, id } = batch;
     const turn = readTime(key, key.length - TURN);
@@ -330,7 +346,7 @@ export class LmdbBatchStore implements BatchStore {
   }
 
   #turnOf(client: string, id: string): Turn | undefined {
-    // Callers ask for whatever they like; the engine throws at a key that is too long.
+    // Callers may ask for any id, and the engine throws if a key is too long.
     if (Buffer.byteLength(id) > MAX_ID_BYTES) return undefined;
     const bytes = this.#turns.getBinary(idKey(client, id));
     return bytes && readTime(bytes, 0);
@@ -342,7 +358,7 @@ export class LmdbBatchStore implements BatchStore {
   }
 }
 
-/** Client with its length before it, as in the keys of profiles. */
+/** The client code, preceded by its length, as in the keys of profiles. */
 function clientPrefix(client: string): Buffer {
   return Buffer.concat([Buffer.from([client.length]), Buffer.from(client)]);
 }
@@ -361,7 +377,7 @@ function idKey(client: string, id: string): Buffer {
   return Buffer.concat([clientPrefix(client), Buffer.from(id)]);
 }
 
-/** A line behind what names its batch. */
+/** The key of a line: the prefix of its batch, then the line. */
 function lineKey(place: Buffer, line: number): Buffer {
   const key = Buffer.alloc(place.length + LINE);
   place.copy(key);
@@ -376,7 +392,7 @@ function failureKey(client: string, turn: Turn, line: number): Buffer {
   return key;
 }
 
-/** All turns of a client; LMDB wants the ends the other way round when it reads in reverse. */
+/** All turns of a client. LMDB expects the ends swapped when it reads in reverse. */
 function clientRange(client: string, reverse: boolean): { start: Buffer; end: Buffer } {
   const first = turnKey(client, 0);
   const last = turnKey(client, MAX_TURN);

@@ -1,11 +1,12 @@
 /**
- * One opened LMDB environment: its tables, its format, its writes, its end.
+ * One opened LMDB environment: its tables, format, writes, and closing.
  *
- * Durability: `overlappingSync` is off, so a write promise resolves after the fsync of its commit, and one that rejects has
- * left nothing behind; measured as fast as the overlapping mode, which needs a second promise and leaves failures open. Never
- * `noSync`, `useWritemap` or `mapAsync`: each loses acknowledged writes at a power cut.
+ * Durability: `overlappingSync` is off, so a write promise resolves after the fsync of its commit,
+ * and a rejected write has left nothing behind. It was measured as fast as the overlapping mode,
+ * which needs a second promise and leaves the outcome of failures open. Never use `noSync`,
+ * `useWritemap` or `mapAsync`: each loses acknowledged writes in a power cut.
  *
- * The file is long because all that touches the opened environment itself is in it.
+ * Long because it contains everything that touches the opened environment itself.
  */
 
 import { statSync } from 'node:fs';
@@ -32,48 +33,57 @@ import { requireWholeFile } from './store-file.ts';
 import { StoreSpace } from './store-space.ts';
 import { giveToOwner, requireUsable, STORE_FILE } from './usable-files.ts';
 
-/** Whoever keeps in memory what it has read of the environment, and so must know when there is something new to read. */
+/**
+ * Caches what it has read from the environment, so it must be told when there may be something new.
+ */
 export interface Watcher {
-  /** A new snapshot is about to be read from; what another process has committed may be in it. */
+  /** The next read uses a new snapshot, which may include commits of other processes. */
   snapshotBegins(): void;
-  /** A write transaction begins: it alone reads and writes until it ends. */
+  /** A write transaction starts. Until it ends, only its code reads and writes. */
   transactionBegins(): void;
-  /** Nothing more is written in the transaction; it is not committed yet. */
+  /** The transaction writes nothing more; it is not committed yet. */
   transactionEnds(): void;
   /** The last transaction is on disk. */
   transactionCommitted(): void;
-  /** The engine has not committed the last transaction. */
+  /** The engine could not commit the last transaction. */
   transactionRefused(): void;
 }
 
-/** Whoever adds something of its own to write transactions. */
+/** Adds its own writes to write transactions. */
 export interface Recorder {
   transactionBegins(): void;
   /** The works of the transaction are done; what is written now is committed with them. */
   transactionEnds(): void;
 }
 
-/** The format this program writes; see `docs/decisions/` for what each version changed. */
+/** The format that this program writes; `docs/decisions/` says what each version changed. */
 export const FORMAT_VERSION = 5;
 
-/** Pages at the beginning of the file that lead to all others. */
+/** Pages at the start of the file that lead to all others. */
 const META_PAGES = 2;
-/** The unit in which the system counts what a file takes on the disk. */
+/** The unit in which the system counts the disk space of a file. */
 const BLOCK_BYTES = 512;
 const FORMAT_KEY = Buffer.from('format');
-/** Virtual only: the file grows as it is written. Beyond it the engine maps more by itself. */
+/**
+ * Only address space: the file grows as it is written. If it grows beyond this, the engine maps
+ * more by itself.
+ */
 const MAP_SIZE = 256 * 1024 ** 3;
 const MAX_READERS = 1024;
 const MAX_TABLES = 32;
 /**
- * How many free pages the engine looks for at a time. It writes the list of those that it has not used with every commit, and by its own default, 50,000,
- * that costs milliseconds after much was freed: updates ran at a third of their rate and below.
+ * How many free pages the engine reads at a time. With every commit it writes the list of those it
+ * has not used. Its own default of 50,000 costs milliseconds after a large deletion: updates ran at
+ * a third of their rate or less.
  */
 const FREE_PAGES: UnlistedOptions = { maxFreeSpaceToLoad: 2000, maxFreeSpaceToRetain: 4000 };
-/** What a write is for. */
+/** The purpose of a write. */
 type Purpose = 'ordinary' | 'upkeep';
 
-/** How long a check waits for an empty write, in milliseconds: less than those who probe are used to wait. */
+/**
+ * How long a check waits for an empty write, in milliseconds; less than the usual timeout of a
+ * health probe.
+ */
 const CHECK_LIMIT_MS = 2000;
 
 function noSpace(cause?: unknown): QuiverError {
@@ -88,10 +98,11 @@ function notTaken(): QuiverError {
 let opened = 0;
 
 /**
- * To open an environment takes a write transaction, and the engine blocks the whole process until it gets its turn: nobody may
- * ask for it behind a process that does not go on. Who holds the lock is asked only before this process has opened a store.
+ * Opening an environment needs a write transaction, and the engine blocks the whole process until
+ * it gets the lock. So this must not be done while a process that does not continue holds it. The
+ * holder is determined only until this process has opened a store.
  *
- * @throws UnusableStoreError when another process holds the writer lock and does not go on
+ * @throws UnusableStoreError when another process holds the writer lock and does not continue
  */
 async function requireTurn(path: string): Promise<void> {
   if (opened > 0) return;
@@ -100,7 +111,7 @@ async function requireTurn(path: string): Promise<void> {
   if (holder) throw new UnusableStoreError('EBUSY', stuckHolderProblem(file, holder));
 }
 
-/** The settings that durability and concurrency rest on, for people. */
+/** The settings on which durability and concurrency depend, for people. */
 export function embeddedStoreSettings(): string {
   const map = `map ${MAP_SIZE / 1024 ** 3} GiB`;
   return `format ${FORMAT_VERSION}, synced before it is acknowledged, ${map}, ${MAX_READERS} readers, ${MAX_TABLES} tables`;
@@ -116,7 +127,7 @@ export class LmdbEnvironment {
   readonly #space: StoreSpace;
   readonly #tables = new Map<string, Table>();
   #snapshotIsNew = true;
-  /** Counts the snapshots that were taken. */
+  /** Counts the snapshots. */
   #snapshot = 0;
   #watcher: Watcher | undefined;
   readonly #recorders: Recorder[] = [];
@@ -134,10 +145,11 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Opens the environment in the folder `path`, which is made when missing.
+   * Opens the environment in the folder `path`, which is created if it is missing.
    *
-   * @param onStall called when writes do not end, see `commit-groups.ts`
-   * @throws StoreFormatError when a program of another format wrote it; UnusableStoreError when its files cannot be opened
+   * @param onStall called when writes do not finish, see `commit-groups.ts`
+   * @throws StoreFormatError when a program of another format wrote it; UnusableStoreError when its
+   *   files cannot be opened
    */
   static async open(path: string, onStall?: (at: StalledAt) => void): Promise<LmdbEnvironment> {
     await mkdir(path, { recursive: true, mode: 0o700 });
@@ -166,7 +178,10 @@ export class LmdbEnvironment {
     return environment;
   }
 
-  /** Copies the environment in the folder `from` as it is at one moment, without its free space, into the folder `to`; not synced yet. */
+  /**
+   * Copies the environment in the folder `from` at one point in time, without its free space, into
+   * the folder `to`. The copy is not synced yet.
+   */
   static async copy(from: string, to: string): Promise<void> {
     await requireUsable(from, MAP_SIZE, true);
     const root = open({ path: from, maxDbs: MAX_TABLES, overlappingSync: false, readOnly: true });
@@ -179,14 +194,15 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Copies the environment as it is now, without its free space, into a folder that is there; not synced. Others read and write
-   * meanwhile, and what they free is not used again before the copy is made.
+   * Copies the environment as it is now, without its free space, into an existing folder; not
+   * synced. Others can read and write in the meantime, and pages that they free are not reused
+   * before the copy is done.
    */
   copyTo(folder: string): Promise<void> {
     return this.#root.backup(folder, true);
   }
 
-  /** A table with binary keys and values; made when missing. */
+  /** A table with binary keys and values, created if it is missing. */
   table(name: string): Table {
     const known = this.#tables.get(name);
     if (known !== undefined) return known;
@@ -196,18 +212,21 @@ export class LmdbEnvironment {
     return table;
   }
 
-  /** Tells a watcher, of which there is one, from the next {@link read} and {@link write} on. */
+  /**
+   * Sets the watcher, of which there is one, for all further calls of {@link read} and
+   * {@link write}.
+   */
   watch(watcher: Watcher): void {
     this.#watcher = watcher;
     this.#snapshotIsNew = true;
   }
 
-  /** Tells a recorder, of which there may be several, of every {@link write} from the next on. */
+  /** Adds a recorder, of which there may be several, to all further calls of {@link write}. */
   record(recorder: Recorder): void {
     this.#recorders.push(recorder);
   }
 
-  /** Whichever table is read first after a snapshot was let go, the library says so there. */
+  /** The library reports a new snapshot on whichever table is read first. */
   #noteSnapshotsOf(table: object): void {
     onSnapshot(table, () => {
       this.#snapshotIsNew = true;
@@ -217,11 +236,11 @@ export class LmdbEnvironment {
   /**
    * Runs `work` in a write transaction and returns its result once that is on disk.
    *
-   * Writers of all processes take turns; calls made meanwhile share one commit. A throw does not roll back, so `work` decides
-   * first and writes last, and never awaits.
+   * Writers of all processes take turns; calls made in the meantime share one commit. A throw does
+   * not roll back, so `work` must decide first and write last, and must never await.
    *
-   * @throws QuiverError `insufficient-storage`, `not-done` or `unavailable`; nothing has changed then. `unknown` when the disk does not
-   *   answer in time
+   * @throws QuiverError `insufficient-storage`, `not-done` or `unavailable`: nothing has changed;
+   *   `unknown` when the disk does not answer in time
    */
   write<Result>(work: () => Result, purpose: Purpose = 'ordinary'): Promise<Result> {
     try {
@@ -232,7 +251,10 @@ export class LmdbEnvironment {
     return this.#groups.add(work);
   }
 
-  /** As {@link write}, for what frees space or guards access: it has a reserve of space, and is done when other writes are refused. */
+  /**
+   * As {@link write}, for writes that free space or control access. They may use reserved space and
+   * are done even when other writes are refused.
+   */
   writeUpkeep<Result>(work: () => Result): Promise<Result> {
     return this.write(work, 'upkeep');
   }
@@ -256,7 +278,7 @@ export class LmdbEnvironment {
     this.#watcher?.transactionCommitted();
   }
 
-  /** What a caller of {@link write} gets when the engine could not commit. */
+  /** The error for a caller of {@link write} when the engine could not commit. */
   #refusalOf(cause: unknown): unknown {
     this.#space.forget();
     if (this.#space.isDiskLow()) return noSpace(cause);
@@ -267,9 +289,10 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Reads what every process has acknowledged until now.
+   * Reads everything that any process has acknowledged until now.
    *
-   * @param look told the number of the snapshot it reads from: as long as that is the same, so is all there is to read
+   * @param look receives the number of the snapshot that it reads; two reads of the same number see
+   *   the same data
    * @throws QuiverError `unavailable` when the engine cannot read
    */
   read<Result>(look: (snapshot: number) => Result): Result {
@@ -286,19 +309,23 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Says that a request has arrived, in the callback of the event loop that has received it: the reads that follow may share a snapshot.
+   * Announces that a request has arrived, from the callback of the event loop that received it, so
+   * that the following reads may share a snapshot.
    *
-   * A read must see all that was acknowledged before the request behind it was sent. Two runtimes, one rule:
+   * A read must see everything acknowledged before its request was sent. Both runtimes follow one
+   * rule:
    *
-   *   alone     outside of a poll that has received a request, every read takes a snapshot of its own. Timers on Node, immediates on
-   *             Bun, and continuations of both run just before a poll, and the poll may bring requests that were sent after
-   *             their snapshot.
-   *   sharing   from the first request of a poll until the immediates that follow the poll, all reads share one snapshot, taken after
-   *             that request has arrived. What the poll brings had arrived when the poll returned, so nobody in it can have
-   *             been told of a later write.
+   * alone     outside of a poll that has received a request, every read takes its own snapshot.
+   *           Timers on Node, immediates on Bun, and continuations on both run just before a poll,
+   *           and the poll may deliver requests that were sent after their snapshot.
+   * sharing   from the first request of a poll until the immediates that follow the poll, all reads
+   *           share one snapshot, taken after that request has arrived. All requests of the poll
+   *           had arrived when the poll returned, so none was sent after a later write was
+   *           acknowledged.
    *
-   * Traded: one snapshot for each poll under load, not one for each read, which costs more than the read itself because the library
-   * sets a timer for each. A client that sends a second request before the first is answered may find that both see one snapshot.
+   * This costs one snapshot per poll instead of one per read, which would cost more than the read
+   * itself because the library sets a timer for each. A client that sends a second request before
+   * the first is answered may see one snapshot with both.
    */
   requestArrives(): void {
     if (this.#requestsArrive) return;
@@ -311,24 +338,27 @@ export class LmdbEnvironment {
     this.#requestsArrive = false;
   };
 
-  /** Lets go of a snapshot that may not be shared, see {@link requestArrives}; the library keeps one for up to a timer's tick. */
+  /**
+   * Releases a snapshot that must not be shared, see {@link requestArrives}; the library would keep
+   * it for up to one timer tick.
+   */
   #renewSnapshot(): void {
     if (!this.#snapshotIsShared || !this.#requestsArrive) {
       this.#root.resetReadTxn();
       this.#snapshotIsShared = this.#requestsArrive;
     }
-    // The library may have let go of it too, after a commit for instance.
+    // The library may have released it too, for instance after a commit.
     ensureSnapshot(this.#root);
     if (!this.#snapshotIsNew) return;
     this.#snapshot += 1;
-    // What a watcher could not take in it is offered again.
+    // Offers the watcher again what it could not take in before.
     this.#watcher?.snapshotBegins();
     this.#snapshotIsNew = false;
   }
 
   /**
-   * Throws `unavailable` when the store cannot be read or does not take a write in time, `insufficient-storage` when it would refuse
-   * one.
+   * Throws `unavailable` when the store cannot be read or does not accept a write in time, and
+   * `insufficient-storage` when it would refuse one.
    */
   async check(): Promise<void> {
     this.read(() => this.#root.getKeysCount({ limit: 1 }));
@@ -343,29 +373,31 @@ export class LmdbEnvironment {
     }
   }
 
-  /** The names of all tables that the file has. */
+  /** The names of all tables in the file. */
   tableNames(): string[] {
     return this.read(() => Array.from(this.#root.getKeys(), String));
   }
 
-  /** The living processes that have read from the environment and have it open, without this one. */
+  /**
+   * The living processes, except this one, that have read from the environment and have it open.
+   */
   otherReaders(): number[] {
     this.#root.readerCheck();
     const lines = this.#root.readerList().matchAll(/^ *(\d+) /gm);
     return [...new Set(Array.from(lines, ([, pid]) => Number(pid)))].filter((pid) => pid !== process.pid);
   }
 
-  /** Whether space should be taken back wherever it can be. */
+  /** Whether space should be recovered wherever possible. */
   isSpaceScarce(): boolean {
     return this.#space.look() !== 'ample';
   }
 
-  /** Bytes of a page. */
+  /** Size of a page in bytes. */
   pageBytes(): number {
     return filePages(this.#root).pageBytes;
   }
 
-  /** The size of the file; what is free within it is used again. */
+  /** Size of the file, including free space in it, which is used again. */
   fileBytes(): number {
     return statSync(join(this.#path, STORE_FILE)).size;
   }
@@ -379,7 +411,7 @@ export class LmdbEnvironment {
     return this.#freePageBytes();
   }
 
-  /** What the pages of the file come to that no tree has. */
+  /** The size of the pages in the file that belong to no tree. */
   #freePageBytes(): number {
     return this.read(() => {
       const { pageBytes, pages, unnamed } = filePages(this.#root);
@@ -389,10 +421,13 @@ export class LmdbEnvironment {
     });
   }
 
-  /** Bytes of the file that the disk does not hold yet, because their pages were never written: to use them takes space. */
+  /**
+   * Bytes of the file that the disk has not allocated yet, because their pages were never written.
+   * Using them takes disk space.
+   */
   #holeBytes(): number {
     const { size, blocks } = statSync(join(this.#path, STORE_FILE));
-    // Windows counts no blocks.
+    // Windows does not count blocks.
     return blocks ? Math.max(0, size - blocks * BLOCK_BYTES) : 0;
   }
 
@@ -405,7 +440,10 @@ export class LmdbEnvironment {
     checkReading(this.#root, meta, FORMAT_KEY);
   }
 
-  /** Of several processes that start on an empty folder the first writes the version, the others read it. */
+  /**
+   * Of several processes that start on an empty folder, the first writes the version and the others
+   * read it.
+   */
   #claimFormat(meta: Table): number {
     const found = meta.get(FORMAT_KEY);
     if (found) return found[0]!;
@@ -414,14 +452,15 @@ export class LmdbEnvironment {
     return FORMAT_VERSION;
   }
 
-  /** Waits for queued writes and closes; the second call waits for the first. */
+  /** Waits for queued writes and closes. A second call waits for the first. */
   close(): Promise<void> {
     this.#closing ??= this.#flushAndClose();
     return this.#closing;
   }
 
   async #flushAndClose(): Promise<void> {
-    // To close with writes under way crashes the process; an empty transaction returns when all before it are done.
+    // Closing during a write crashes the process; an empty transaction returns when all earlier
+    // ones are done.
     await this.#groups.drained();
     await this.#root.transaction(() => undefined);
     await this.#root.close();

@@ -1,6 +1,7 @@
 /**
- * What this engine uses of `lmdb` beyond its published types, in one place, and a check at start
- * that all of it is there and means what it meant. No other file casts a table or a root database.
+ * Everything that this engine uses of `lmdb` beyond its published types, in one place, with a check
+ * at start that all of it exists and works as expected. No other file casts a table or a root
+ * database.
  */
 
 import type { Database, RootDatabase } from 'lmdb';
@@ -8,7 +9,7 @@ import type { Database, RootDatabase } from 'lmdb';
 /** A table with binary keys and values. */
 export type Table = Database<Buffer, Buffer>;
 
-/** Figures of one tree, in pages. */
+/** The size of one tree in pages. */
 export interface TreePages {
   readonly entries: number;
   readonly pages: number;
@@ -36,12 +37,12 @@ interface Unlisted {
 }
 
 /**
- * A value in memory that is longer than what is to be put; `lmdb` takes the bytes from `start` to
+ * A reusable value buffer that is longer than the value; `lmdb` uses the bytes from `start` to
  * `end`.
  */
 export type PartlyUsed = Buffer & { start: number; end: number };
 
-/** Options of `open` that the types leave out. */
+/** Options of `open` that are missing from the types. */
 export interface UnlistedOptions {
   /**
    * How many entries of the list of free pages are read at a time, and how many of them are kept.
@@ -52,45 +53,45 @@ export interface UnlistedOptions {
 
 const unlisted = (table: unknown) => table as Unlisted;
 
-/** How long the value is that `getBinaryFast` has just lent: the buffer itself is longer. */
+/** The length of the value that `getBinaryFast` has just lent; the buffer itself is longer. */
 export function lengthOfLast(table: Table): number {
   return unlisted(table).lastSize;
 }
 
-/** Begins a read transaction unless one is open. */
+/** Starts a read transaction unless one is open. */
 export function ensureSnapshot(root: RootDatabase): void {
   unlisted(root).ensureReadTxn();
 }
 
-/** Calls `listener` whenever a read transaction begins by a read of this table. */
+/** Calls `listener` whenever a read of this table starts a read transaction. */
 export function onSnapshot(table: unknown, listener: () => void): void {
   unlisted(table).addListener('begin-transaction', listener);
 }
 
 /**
- * Puts behind the last key of the table; false, and nothing is put, when `key` would not be the
- * last.
+ * Appends after the last key of the table. Returns false and writes nothing if `key` would not be
+ * the last.
  */
 export function putLast(table: Table, key: Buffer, value: Buffer): boolean {
   const done: unknown = table.putSync(key, value, { append: true });
   return done === true;
 }
 
-/** A buffer that is used again and again as a value; set its `end` before each use. */
+/** A reusable value buffer; set its `end` before each use. */
 export function partlyUsed(size: number): PartlyUsed {
-  // Slow: with memory of its own, because the library takes the start of that for the start of the
-  // buffer.
+  // `allocUnsafeSlow`, because the library needs a buffer that starts at the beginning of its
+  // memory.
   return Object.assign(Buffer.allocUnsafeSlow(size), { start: 0, end: 0 });
 }
 
-/** What one table takes up. */
+/** The size of one table. */
 export function treePages(table: Table): TreePages {
   return pagesOf(unlisted(table).db.stat());
 }
 
 /**
- * The size of the whole file in pages, a page in bytes, and what the trees take up that no table
- * name leads to.
+ * The size of the file in pages, the size of a page in bytes, and the size of the trees without a
+ * table name.
  */
 export function filePages(root: RootDatabase): {
   readonly pageBytes: number;
@@ -113,10 +114,10 @@ function pagesOf(stats: TreeStats): TreePages {
 }
 
 /**
- * Checks that `lmdb` still has what this file reads with.
+ * Checks that `lmdb` still has everything that this file uses for reading.
  *
  * @param key of a value of one byte in the table
- * @throws Error naming the member that is missing or acts differently
+ * @throws Error naming the member that is missing or behaves differently
  */
 export function checkReading(root: RootDatabase, table: Table, key: Buffer): void {
   const { ensureReadTxn } = unlisted(root);
@@ -129,7 +130,7 @@ export function checkReading(root: RootDatabase, table: Table, key: Buffer): voi
   ]);
 }
 
-/** Whether a listener is told when a read of a table begins a read transaction. */
+/** Whether a listener is called when a read of a table starts a read transaction. */
 function tellsOfSnapshot(root: RootDatabase, table: Table, key: Buffer): boolean {
   let isTold = false;
   const listener = () => {
@@ -143,8 +144,8 @@ function tellsOfSnapshot(root: RootDatabase, table: Table, key: Buffer): boolean
 }
 
 /**
- * As {@link checkReading}, for what it writes with; within a write transaction. @param scratch an
- * empty table, empty again afterwards
+ * As {@link checkReading}, for writing; within a write transaction.
+ * @param scratch an empty table, empty again afterwards
  */
 export function checkWriting(scratch: Table): void {
   const [first, second] = [Buffer.from([0]), Buffer.from([1])];

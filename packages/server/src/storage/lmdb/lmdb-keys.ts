@@ -1,10 +1,12 @@
 /**
- * The keys of the LMDB tables. A client code is preceded by its length, so that no key of one client is a prefix of another's
- * or can be read as one. The longest, an id of 256 characters of four bytes each, stays well under LMDB's 1,978 bytes.
+ * The keys of the LMDB tables. A client code is preceded by its length, so no key of one client is
+ * a prefix of another client's key or can be mistaken for one. The longest key, for an id of 256
+ * characters of four bytes each, is well below LMDB's limit of 1,978 bytes.
  *
- * What names a profile (tables `index`, `expiry`, `expiry-groups`, and within each entry of `records`):
+ * The key of a profile or id (in the tables `index`, `expiry`, `expiry-groups`, and in each entry
+ * of `records`):
  *
- *   length of the client, client, form (one byte), then by form
+ *   length of the client, client, form (one byte), then depending on the form
  *   0 …    the number of the id's kind               the value, UTF-8
  *   0x80   a tntId as Quiver makes them              its 32 lower-case hex digits as 16 bytes
  *   0x81   the handle of a profile with several ids  the number of its group of links, six bytes
@@ -51,12 +53,12 @@ export function handleKey(client: string, group: number): Buffer {
   return key;
 }
 
-/** How the keys of the ids of a kind begin, but for tntIds as Quiver makes them. */
+/** How the keys of ids of a kind start, except for tntIds as Quiver makes them. */
 export function idsOfForm(client: string, kind: IdKind): Buffer {
   return Buffer.concat([clientPrefix(client), Buffer.from([KIND_NUMBER[kind]])]);
 }
 
-/** What a key stands for: an id, or the handle of a profile, which has none. */
+/** What a key stands for: an id, or the handle of a profile, which has no id. */
 export function parseKey(key: Buffer): { readonly client: string; readonly id: VisitorId | undefined } {
   const start = 2 + key[0]!;
   const client = key.toString('latin1', 1, start - 1);
@@ -66,12 +68,12 @@ export function parseKey(key: Buffer): { readonly client: string; readonly id: V
   return { client, id: { kind: kindOfNumber(form), value: key.toString('utf8', start) } };
 }
 
-/** One key in memory that is used again and again. */
+/** A reusable key buffer. */
 export class ReusedKey {
   readonly bytes: Buffer = Buffer.allocUnsafe(MAX_KEY);
-  /** The first n bytes, for each n that has occurred. */
+  /** The first n bytes, for each n used so far. */
   readonly #views: (Buffer | undefined)[] = [];
-  /** The client that the first bytes hold; undefined when that is not known. */
+  /** The client that the first bytes encode; undefined when unknown. */
   #client: string | undefined;
   length = 0;
 
@@ -82,12 +84,12 @@ export class ReusedKey {
     return view;
   }
 
-  /** The key as a text of one character a byte. */
+  /** The key as a string of one character per byte. */
   get text(): string {
     return this.bytes.toString('latin1', 0, this.length);
   }
 
-  /** Makes it {@link idKey}, without memory of its own; false for what is too long to be an id. */
+  /** Sets it to {@link idKey} without allocating. False when the value is too long to be an id. */
   setId(client: string, { kind, value }: VisitorId): boolean {
     if (value.length > MAX_VALUE) return false;
     const { bytes } = this;
@@ -103,7 +105,7 @@ export class ReusedKey {
     return true;
   }
 
-  /** Makes it {@link idKey} of an id whose UTF-8 stands in `from`. */
+  /** Sets it to {@link idKey} of an id whose UTF-8 is in `from`. */
   setIdBytes(client: string, kind: IdKind, from: Uint8Array, start: number, end: number): void {
     const { bytes } = this;
     const at = 2 + client.length;
@@ -118,14 +120,14 @@ export class ReusedKey {
     this.#add(from, start, end);
   }
 
-  /** Makes it a copy of bytes. */
+  /** Sets it to a copy of bytes. */
   set(from: Uint8Array, start: number, end: number): void {
     this.#client = undefined;
     this.length = 0;
     this.#add(from, start, end);
   }
 
-  /** Whether it is what stands in other bytes. */
+  /** Whether it equals a range of other bytes. */
   equals(other: Uint8Array, start: number, length: number): boolean {
     if (length !== this.length) return false;
     const { bytes } = this;
@@ -163,7 +165,7 @@ function writeClient(key: Buffer, client: string): void {
   key.write(client, 1, 'latin1');
 }
 
-/** Packs 32 hex digits; false, and what was written is of no use, when some character is none. */
+/** Packs 32 hex digits. False if a character is not one; the written bytes are then unusable. */
 function writeHex(key: Uint8Array, at: number, value: string): boolean {
   for (let index = 0; index < HEX_BYTES; index += 1) {
     const high = hexDigit(value.charCodeAt(2 * index));
@@ -175,7 +177,7 @@ function writeHex(key: Uint8Array, at: number, value: string): boolean {
 }
 
 const NO_DIGIT = 0xff;
-/** By character code. Lower case alone: an id in capitals is another id. */
+/** By character code. Only lower case, because an id in capitals is a different id. */
 const HEX_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
   const digit = '0123456789abcdef'.indexOf(String.fromCharCode(code));
   return digit < 0 ? NO_DIGIT : digit;
@@ -185,14 +187,14 @@ function hexDigit(code: number): number {
   return code < 128 ? HEX_VALUES[code]! : NO_DIGIT;
 }
 
-/** A whole number below 2^48 as a key. */
+/** An integer below 2^48 as a key. */
 export function numberKey(value: number): Buffer {
   const key = Buffer.allocUnsafe(TIME_BYTES);
   writeTime(key, value, 0);
   return key;
 }
 
-/** Table `links`: group, since when, kind, value; so a group reads oldest first. */
+/** Table `links`: group, time, kind, value; so the links of a group are ordered by age. */
 export function linkKey(group: number, since: number, id: VisitorId): Buffer {
   const key = Buffer.allocUnsafe(2 * TIME_BYTES + 1 + Buffer.byteLength(id.value));
   writeTime(key, group, 0);
@@ -211,7 +213,7 @@ export function parseLinkKey(key: Buffer): { since: number; id: VisitorId } {
 
 const NAMES: ReadonlySet<number> = new Set([KIND_NUMBER.thirdPartyId, KIND_NUMBER.customerId]);
 
-/** Whether a link is of an id that names a person, not a device. */
+/** Whether a link is of an id that names a person rather than a device. */
 export function isLinkOfName(key: Buffer): boolean {
   return NAMES.has(key[2 * TIME_BYTES]!);
 }
@@ -221,7 +223,7 @@ export function linksOf(group: number): { readonly start: Buffer; readonly end: 
   return { start: numberKey(group), end: numberKey(group + 1) };
 }
 
-/** Table `expiry`: when to look, then the profile's own key. */
+/** Table `expiry`: due time, then the profile's own key. */
 export function expiryKey(sweepAt: number, home: Buffer): Buffer {
   const key = Buffer.allocUnsafe(TIME_BYTES + home.length);
   writeTime(key, sweepAt, 0);
@@ -229,7 +231,7 @@ export function expiryKey(sweepAt: number, home: Buffer): Buffer {
   return key;
 }
 
-/** The end of the range of what is due at `now`, exclusive. */
+/** The exclusive end of the range of entries due at `now`. */
 export function expiryEnd(now: number): Buffer {
   return numberKey(now + 1);
 }
@@ -238,7 +240,7 @@ export function parseExpiryKey(key: Buffer): { sweepAt: number; home: Buffer } {
   return { sweepAt: readTime(key, 0), home: key.subarray(TIME_BYTES) };
 }
 
-/** How the keys of a client's ids begin. */
+/** How the keys of a client's ids start. */
 export function clientPrefix(client: string): Buffer {
   const prefix = Buffer.allocUnsafe(1 + client.length);
   writeClient(prefix, client);

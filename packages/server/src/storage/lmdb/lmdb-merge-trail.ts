@@ -5,8 +5,7 @@
  *   2, hash of an id, id of the merge        nothing: finds the records of an id
  *   0                                        bytes of all records
  *
- * Records lie in the order of their time. Each that is added frees a few old ones, so that age and
- * size stay within their bounds.
+ * Records are ordered by time. Adding one removes a few old ones, which limits age and size.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -35,14 +34,14 @@ import type { Table } from './lmdb-internals.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
 import { CHANNEL } from './record-entry.ts';
 
-/** How much all records may take. */
+/** The most bytes of all records. */
 const MAX_BYTES = 256 * 1024 ** 2;
-/** More than a merge adds, so what is too old or too much goes. */
+/** More than a merge adds, so old or excess records are removed in time. */
 const FREED_AT_ONCE = 4;
 const BYTES_KEY = Buffer.from([0]);
 const NOTHING = Buffer.alloc(0);
 const HASH = 16;
-/** Ids of a removed profile that are looked for. */
+/** The most ids of a removed profile that are looked up. */
 const MAX_REMOVED_IDS = 1000;
 
 type Kept = Omit<MergeRecord, 'profile'> & {
@@ -56,7 +55,9 @@ export class LmdbMergeTrail implements MergeTrail {
   readonly #table: Table;
   readonly #keptMs: number | undefined;
 
-  /** @param keptMs how long records are kept; undefined records none, and leaves those that are there */
+  /**
+   * @param keptMs how long records are kept; undefined records no merges and keeps existing records
+   */
   constructor(environment: LmdbEnvironment, tables: ProfileTables, keptMs: number | undefined) {
     this.#environment = environment;
     this.#tables = tables;
@@ -80,7 +81,7 @@ export class LmdbMergeTrail implements MergeTrail {
   /**
    * Records the merges that a write is about to make, in order; within its transaction.
    *
-   * @param ids of the write; the strongest names the target afterwards
+   * @param ids of the write; the strongest one names the target afterwards
    */
   note(
     client: string,
@@ -110,9 +111,9 @@ export class LmdbMergeTrail implements MergeTrail {
     }
   }
 
-  /** Removes the records of a profile that goes; within a write transaction. */
+  /** Removes the records of a removed profile, within a write transaction. */
   forget(located: LocatedProfile): void {
-    // Who never had a second id was never merged.
+    // A profile that never had a second id was never merged.
     if (located.linkGroup === 0) return;
     this.#erase(located.client, this.#tables.idsOf(located, MAX_REMOVED_IDS));
   }
@@ -245,7 +246,7 @@ export class LmdbMergeTrail implements MergeTrail {
     this.#count(-length);
   }
 
-  /** Frees the oldest records, as far as they are too old or take too much. */
+  /** Removes the oldest records that exceed the age or size limit. */
   #free(now: number): void {
     const range = { start: recordKey(''), end: recordKey('~'), limit: FREED_AT_ONCE };
     const oldest = Array.from(this.#table.getKeys(range), (key) => key.toString('latin1', 1));
@@ -273,7 +274,7 @@ export class LmdbMergeTrail implements MergeTrail {
   }
 }
 
-/** The profiles that the steps of a plan merge into its target, in order. */
+/** The profiles that a plan merges into its target, in order. */
 export function mergedProfiles(
   steps: readonly LinkStep<string>[],
   living: ReadonlyMap<string, LocatedProfile>,

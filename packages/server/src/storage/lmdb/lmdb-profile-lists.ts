@@ -1,6 +1,6 @@
 /**
- * All profiles of a client in LMDB (contract section 21): by the order of the log, by the order of
- * the ids, or from a copy.
+ * All profiles of a client in LMDB (contract section 21), in the order of the log or of the ids, or
+ * from a copy.
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -28,17 +28,19 @@ import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
 import { COPY, flagsOf, KEY_AT } from './record-entry.ts';
 import type { StoreSnapshots } from './store-snapshots.ts';
 
-/** How many keys are taken from a table at a time. */
+/** How many keys are read from a table at a time. */
 const KEYS_AT_ONCE = 64;
-/** How many profiles a step of an export has. */
+/** How many profiles a step of an export contains. */
 const STEP = 256;
 const BEHIND_ALL = 2 ** 48 - 1;
 
-/** A way through all profiles that a query may mean. */
+/** A pass through all profiles that may match a query. */
 interface Walk {
-  /** Where the next page begins. */
+  /** Where the next page starts. */
   readonly cursor: string;
-  /** Offers profiles until `take` wants no more or the time is up; false at the end. */
+  /**
+   * Passes profiles to `take` until that returns false or the time is up. Returns false at the end.
+   */
   look(take: (found: LocatedProfile, key?: Buffer) => boolean, until: number): boolean;
 }
 
@@ -125,21 +127,21 @@ function exportStep(tables: ProfileTables, client: string, after: number, now: n
   }
 }
 
-/** Whether an entry is of a client. */
+/** A test whether an entry belongs to a client. */
 function ofClient(client: string): (entry: Buffer) => boolean {
   const prefix = clientPrefix(client);
   return (entry) => entry.compare(prefix, 0, prefix.length, KEY_AT, KEY_AT + prefix.length) === 0;
 }
 
 /**
- * Through the log from its end: what was written last comes first. Entries that cleaning has copied
- * stand too far ahead, so they come in a second round.
+ * Reads the log backwards, so the profile written last comes first. Entries copied by cleaning are
+ * too far at the end, so they come in a second pass.
  */
 class WriteWalk implements Walk {
   readonly #tables: ProfileTables;
   readonly #client: string;
   #isSecondRound = false;
-  /** What comes next has a lower number. */
+  /** The next entry has a lower number. */
   #at = BEHIND_ALL;
 
   constructor(tables: ProfileTables, client: string, cursor: string | undefined) {
@@ -180,8 +182,8 @@ class WriteWalk implements Walk {
 }
 
 /**
- * Through the ids of some ranges, in their order: those of the index, and those that it does not
- * know yet.
+ * Reads the ids of some ranges in order: those in the index, and those that the index does not
+ * include yet.
  */
 class IdWalk implements Walk {
   readonly #tables: ProfileTables;
@@ -217,7 +219,8 @@ class IdWalk implements Walk {
         (key) => key.toString('latin1'),
       );
       const isLast = indexed.length < KEYS_AT_ONCE;
-      // Beyond the last key from the index others of the index may come first.
+      // Keys after the last one read from the index must wait, because other keys of the index may
+      // come first.
       const reach = isLast ? end.toString('latin1') : `${indexed.at(-1)}\0`;
       const recent = log.recentBetween(this.#start.toString('latin1'), reach);
       const keys = [...new Set([...indexed, ...recent])].sort((one, other) => (one < other ? -1 : 1));

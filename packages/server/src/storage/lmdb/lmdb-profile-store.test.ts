@@ -46,8 +46,8 @@ testAgainstModel('LMDB that merges and cleans', () => makePlace(BUSY), 100, isEm
 testAgainstModel('LMDB with little memory', () => makePlace(FORGETFUL), 100, isEmptyAtTheEnd(FORGETFUL));
 
 /**
- * When everything has expired and is swept, nothing may be left in any table but entries that say so: no orphan pointer, link or index
- * entry, and no segment may be thought to hold anything.
+ * When everything has expired and is swept, nothing may be left in any table but entries that say
+ * so: no orphan pointer, link or index entry, and no segment may be thought to hold anything.
  */
 function isEmptyAtTheEnd(log: LogOptions | undefined) {
   return async (store: Stores, place: StorePlace): Promise<void> => {

@@ -48,7 +48,7 @@ import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
 import { CHANNEL, type Channel } from './record-entry.ts';
 import { plannedTarget, updateProfile } from './update-profile.ts';
 
-/** What comes through these is done with the last of the space too. */
+/** Writes through these channels may use the reserved space. */
 const FREES_SPACE: ReadonlySet<Channel> = new Set([CHANNEL.removal, CHANNEL.expiry]);
 
 export class LmdbProfileStore implements ProfileStore {
@@ -98,7 +98,7 @@ export class LmdbProfileStore implements ProfileStore {
     );
   }
 
-  /** Does `work` in a write transaction; its entries say through which channel they came. */
+  /** Does `work` in a write transaction; its entries record the channel. */
   #write<Result>(channel: Channel, work: () => Result): Promise<Result> {
     const run = () => {
       this.#tables.records.channel = channel;
@@ -115,7 +115,10 @@ export class LmdbProfileStore implements ProfileStore {
     return this.#write(CHANNEL.visit, () => this.#visit(client, visit, moment, basis.attributes));
   }
 
-  /** @param expected the attributes that must be there; undefined is only returned when they are not */
+  /**
+   * @param expected the attributes that the profile must have; undefined is returned only when it
+   *   has others
+   */
   #visit(
     client: string,
     visit: Visit,
@@ -147,7 +150,7 @@ export class LmdbProfileStore implements ProfileStore {
       if (step.kind === 'merge') {
         target = tables.absorb(target, living.get(step.from)!);
       } else {
-        // Located anew: an earlier step may have given the other person's profile another home.
+        // Located again, because an earlier step may have moved the other person's profile.
         if (step.kind === 'repoint') {
           const other = tables.locate(client, step.id)!;
           tables.detach(other, step.id, moment);
@@ -158,7 +161,7 @@ export class LmdbProfileStore implements ProfileStore {
     }
     if (!knownTnt) target = tables.join(target, visit.freshTntId, moment.now);
     const saved = knownTnt ? profile : withId(profile, visit.freshTntId, moment);
-    // A merge puts attributes anywhere among the others.
+    // A merge can insert attributes anywhere among the others.
     tables.save({ ...target, profile: saved }, hasMerged ? 'anything' : 'settings');
     if (record) {
       const origin = {
@@ -204,7 +207,7 @@ export class LmdbProfileStore implements ProfileStore {
     });
   }
 
-  /** Removes a profile that has expired. */
+  /** Removes an expired profile. */
   #expire(client: string, located: LocatedProfile, now: number): void {
     const { changes } = this.#tables;
     if (changes.isOn) {
@@ -215,7 +218,7 @@ export class LmdbProfileStore implements ProfileStore {
     this.#tables.remove(located);
   }
 
-  /** The tntId that the profile has had longest, once the plan is carried out and no request has brought one. */
+  /** The oldest tntId that the profile will have after the plan, for a request without one. */
   #oldestTntId(
     target: LocatedProfile,
     { steps }: LinkPlan<string>,
@@ -227,7 +230,7 @@ export class LmdbProfileStore implements ProfileStore {
     return oldest.sort(byAge)[0];
   }
 
-  /** What each id of a visit names, strongest first, and the profiles behind them by the place where they lie. */
+  /** What each id of a visit names, strongest first, and the profiles found, by their location. */
   #survey(client: string, ids: readonly VisitorId[], now: number) {
     const living = new Map<string, LocatedProfile>();
     const expired = new Map<string, LocatedProfile>();
@@ -329,7 +332,7 @@ export class LmdbProfileStore implements ProfileStore {
     const tables = this.#tables;
     const { expiry, groups } = tables;
     const isDue = () => expiry.getKeysCount({ end, limit: 1 }) > 0 || groups.isDue(end) || tables.hasOrphans;
-    // Most looks find nothing; they must not take the writer's turn.
+    // Most checks find nothing, and should not take the writer lock.
     if (!this.#environment.read(isDue)) return { removed: 0, more: false };
     return this.#write(CHANNEL.expiry, () => {
       const due = Array.from(expiry.getKeys({ end, limit }));
@@ -347,7 +350,7 @@ export class LmdbProfileStore implements ProfileStore {
     });
   }
 
-  /** As {@link #sweepEntry}, for one profile of a group that was taken out. */
+  /** As {@link #sweepEntry}, for one profile of a group that was removed from the table. */
   #sweepListed(home: Buffer, sweepAt: number, now: number): boolean {
     const located = this.#tables.locateKey(home);
     if (located?.sweepAt !== sweepAt) return false;
@@ -360,7 +363,10 @@ export class LmdbProfileStore implements ProfileStore {
     return false;
   }
 
-  /** Frees the profile of one due entry; true when it had expired. A life that was prolonged gets a later entry. */
+  /**
+   * Frees the profile of one due entry. True when it had expired; a profile with an extended
+   * lifetime gets a later entry.
+   */
   #sweepEntry(key: Buffer, now: number): boolean {
     const { sweepAt, home } = parseExpiryKey(key);
     const located = this.#tables.locateKey(home);
@@ -378,7 +384,7 @@ export class LmdbProfileStore implements ProfileStore {
   }
 }
 
-/** Oldest first; of one age by kind and value, as the links of a profile are. */
+/** Oldest first; ids of the same age by kind and value, in the order of a profile's links. */
 function byAge(one: LinkedId, other: LinkedId): number {
   return one.since - other.since || Buffer.compare(Buffer.from(one.value), Buffer.from(other.value));
 }

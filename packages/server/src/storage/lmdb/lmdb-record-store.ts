@@ -1,11 +1,11 @@
 /**
  * Small records in LMDB, all in one table.
  *
- *   length of the kind, kind, length of the owner, owner, key    when it was written, then the text
- *   0, kind                                                      how many changes were counted
+ *   length of the kind, kind, length of the owner, owner, key    time of writing, then the text
+ *   0, kind                                                      number of counted changes
  *
- * The count lies in memory that all processes share, so each knows by a look at it whether what it
- * has read still holds. Every write of a kind with a lifetime frees a few old records of that kind.
+ * The count is in memory that all processes share, so each can see at once whether what it has read
+ * is still current. Every write of a kind with a lifetime removes a few old records of that kind.
  */
 
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
@@ -22,15 +22,18 @@ import {
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import type { Table } from './lmdb-internals.ts';
 
-/** Records that each write looks at, to free old ones: more than it can add, so no kind grows. */
+/**
+ * How many records each write examines to remove old ones; more than it can add, so no kind grows
+ * without bound.
+ */
 const SWEPT_AT_ONCE = 8;
-/** Above every byte of UTF-8, and above the length of every owner. */
+/** Greater than every byte of UTF-8 and than the length of every owner. */
 const ABOVE = Buffer.from([0xff]);
 
 export class LmdbRecordStore implements RecordStore {
   readonly #environment: LmdbEnvironment;
   readonly #records: Table;
-  /** Where the next look for old records begins, by kind. */
+  /** Where the next search for old records starts, by kind. */
   readonly #sweptTo = new Map<RecordKind, Buffer>();
 
   constructor(environment: LmdbEnvironment) {
@@ -91,7 +94,7 @@ export class LmdbRecordStore implements RecordStore {
 
   async remove(kind: RecordKind, owner: string, range: RecordRange = {}): Promise<number> {
     const places = placesOf(kind, owner, range);
-    // Most of the time there is nothing to remove, and nothing is written then.
+    // Usually there is nothing to remove, and nothing is written then.
     const isEmpty = this.#environment.read(() => this.#records.getKeysCount({ ...places, limit: 1 }) === 0);
     if (isEmpty) return 0;
     return this.#environment.writeUpkeep(() => {
@@ -133,13 +136,13 @@ export class LmdbRecordStore implements RecordStore {
     this.#records.putSync(at, bytes);
   }
 
-  /** How many records an owner may still get. */
+  /** How many more records an owner may have. */
   #roomOf(kind: RecordKind, owner: string): number {
     if (kind.most === undefined) return Number.POSITIVE_INFINITY;
     return kind.most - this.#records.getKeysCount(placesOf(kind, owner, { limit: kind.most }));
   }
 
-  /** Frees old records of a kind, the next few with each call. */
+  /** Removes old records of a kind, examining the next few with each call. */
   #sweep(kind: RecordKind): void {
     if (kind.keptMs === undefined) return;
     const prefix = kindPrefix(kind);
@@ -192,7 +195,7 @@ function keyOf(kind: RecordKind, owner: string, key: string): Buffer {
   return Buffer.concat([prefixOf(kind, owner), Buffer.from(key)]);
 }
 
-/** Where the records of a range lie. */
+/** The key range of a range of records. */
 function placesOf(kind: RecordKind, owner: string, range: RecordRange) {
   const { from = '', before } = range;
   const end = before === undefined ? ABOVE : Buffer.from(before);

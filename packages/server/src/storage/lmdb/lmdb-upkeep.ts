@@ -1,4 +1,7 @@
-/** What is done to a whole embedded store from beside the server: copied while it is written, and looked at. */
+/**
+ * Operations on a whole embedded store beside a running server: copying it while it is written, and
+ * inspecting it.
+ */
 
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -14,16 +17,16 @@ import { StoreCheck } from './store-check.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
 import { giveToOwner, STORE_FILE } from './usable-files.ts';
 
-/** What there is to know of a store without serving from it. */
+/** Facts about a store that is not opened for serving. */
 export interface EmbeddedStoreFacts {
   readonly profiles: number;
-  /** The size of the file; freed space within it is used again. */
+  /** Size of the file; freed space in it is used again. */
   readonly bytes: number;
-  /** How much of it is free. */
+  /** How much of the file is free. */
   readonly freeBytes: number;
-  /** The batches that are queued or running, in no order. */
+  /** The queued and running batches, unordered. */
   readonly unfinished: readonly Pick<Batch, 'client' | 'id' | 'state' | 'reason'>[];
-  /** Processes that have read from the store and still have it open, without this one. */
+  /** Other processes that have read from the store and still have it open. */
   readonly processes: readonly number[];
 }
 
@@ -33,12 +36,13 @@ export function hasEmbeddedStore(path: string): boolean {
 }
 
 /**
- * Copies the store as it is at one moment, while others read and write it. The copy is on disk when this returns.
+ * Copies the store at one point in time, while others read and write it. The copy is on disk when
+ * this returns.
  *
- * Whoever writes meanwhile is not held up; freed space is not used again before the copy is made, so the file may grow.
+ * Writers are not blocked. Freed space is not reused before the copy is done, so the file may grow.
  *
  * @param from the folder of the store
- * @param to a folder for the copy, made when missing
+ * @param to a folder for the copy, created if it is missing
  */
 export async function copyEmbeddedStore(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true, mode: 0o700 });
@@ -53,10 +57,13 @@ export async function copyEmbeddedStore(from: string, to: string): Promise<void>
   }
 }
 
-/** A stretch of the log is rewritten when at most this share of it is live; the rest is not worth it. */
+/**
+ * A segment of the log is rewritten if at most this share of it is live; for others it is not worth
+ * it.
+ */
 const COMPACT_LIVE_SHARE = 0.95;
 
-/** What a store was and is, in bytes of its file. */
+/** The size of a store's file before and after, in bytes. */
 export interface CompactedStore {
   readonly profiles: number;
   readonly bytesBefore: number;
@@ -64,13 +71,13 @@ export interface CompactedStore {
 }
 
 /**
- * Replaces the file of a store by one without dead entries and free pages.
+ * Replaces the file of a store with one without dead entries and free pages.
  *
- * Nobody else may have the store open. Needs as much free disk as the store will take. Nothing
- * that is stored changes, and until the last step, a rename, the old file is the store.
+ * No other process may have the store open. It needs as much free disk space as the new file.
+ * Nothing stored changes, and the old file remains the store until the last step, a rename.
  *
  * @param draft a folder on the same file system that does not exist yet; the caller removes it
- * @throws StoreDamagedError when the copy is not sound or not whole
+ * @throws StoreDamagedError when the copy is damaged or incomplete
  */
 export async function compactEmbeddedStore(path: string, draft: string): Promise<CompactedStore> {
   const file = join(path, STORE_FILE);
@@ -90,7 +97,7 @@ export async function compactEmbeddedStore(path: string, draft: string): Promise
     throw new StoreDamagedError(`the copy has ${copy.profiles} profiles of ${profiles}; nothing was changed`);
   }
   await giveToOwner(path, draft);
-  // The lock file is about the old file; the engine makes a new one.
+  // The lock file belongs to the old file; the engine creates a new one.
   await rm(join(path, LOCK_FILE), { force: true });
   await rename(join(draft, STORE_FILE), file);
   await syncFolder(path);
@@ -98,8 +105,8 @@ export async function compactEmbeddedStore(path: string, draft: string): Promise
 }
 
 /**
- * Gives the change feed of a store that was restored another id: it may go on otherwise than the feed that readers have followed.
- * Nothing when it has none.
+ * Gives the change feed of a restored store a new id, because it may continue differently from the
+ * feed that readers have followed. Does nothing if there is no feed.
  */
 export async function renewChangeFeed(path: string): Promise<void> {
   const environment = await LmdbEnvironment.open(path);
@@ -111,10 +118,11 @@ export async function renewChangeFeed(path: string): Promise<void> {
 }
 
 /**
- * Looks at a store, which may be in use.
+ * Inspects a store, which may be in use.
  *
- * @param thorough reads every record too, so that a torn file shows itself
- * @throws StoreFormatError when a Quiver of another format wrote it; Error when the file cannot be read as a store
+ * @param thorough also reads every record, to find a damaged file
+ * @throws StoreFormatError when a Quiver of another format wrote it; Error when the file cannot be
+ *   read as a store
  */
 export async function inspectEmbeddedStore(path: string, thorough = false): Promise<EmbeddedStoreFacts> {
   const environment = await LmdbEnvironment.open(path);

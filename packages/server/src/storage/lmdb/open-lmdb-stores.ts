@@ -22,37 +22,55 @@ import { StoreSnapshots } from './store-snapshots.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
 
 export interface LmdbStoresOptions {
-  /** The folder that holds the store; made when missing, with mode 0700. */
+  /** The folder of the store, created with mode 0700 if it is missing. */
   readonly path: string;
-  /** The folder for what lies in files beside the store: batches, and calls between edges; {@link path} by default. */
+  /**
+   * The folder for files beside the store: batches, and calls between edges; {@link path} by
+   * default.
+   */
   readonly dataDir?: string;
-  /** Called when writes do not end: another process holds the writer lock and does not go on, or the disk hangs. */
+  /**
+   * Called when writes do not finish: another process holds the writer lock and does not continue,
+   * or the disk hangs.
+   */
   readonly onStall?: (at: StalledAt) => void;
-  /** Called once when the lock file is no longer the one that was opened: who opens the store from then on shares no lock with this process. */
+  /**
+   * Called once when the lock file has been replaced: processes that open the store from then on
+   * share no lock with this one.
+   */
   readonly onLockFileGone?: (file: string) => void;
-  /** What one profile may grow to. */
+  /** Limits of one profile. */
   readonly limits?: ProfileLimits | undefined;
-  /** How long changes are kept, or that no feed is; the store stays as it is when left out. */
+  /** How long changes are kept, or `off` for no feed. If missing, the store stays as it is. */
   readonly changes?: FeedRetention | 'off' | undefined;
-  /** For how many milliseconds merges can be undone, or that none is recorded; none, and the store stays as it is, when left out. */
+  /**
+   * How long merges can be undone, in milliseconds, or `off` to record none. If missing, none are
+   * recorded and the store stays as it is.
+   */
   readonly merges?: number | 'off' | undefined;
-  /** How the log of records is kept; only tests have reason to change it. */
+  /** How the log of records is kept; changed only by tests. */
   readonly log?: EntryLogOptions & IndexMergerOptions;
 }
 
-/** In milliseconds. What others have written since is read at the next look: half a second's worth would be noticed. */
+/**
+ * In milliseconds. The next read takes in what other processes have written since; half a second's
+ * worth would be noticeable.
+ */
 const KEEP_UP_EVERY_MS = 100;
 
-/** Reads what others have written, so that the first request after a pause need not. */
+/**
+ * Reads what other processes have written, so that the first request after a pause does not have
+ * to.
+ */
 function keepUp(environment: LmdbEnvironment): void {
   try {
     environment.read(() => undefined);
   } catch {
-    // Whoever asks for something is told.
+    // The next request gets the error.
   }
 }
 
-/** How often the lock file is looked at, in milliseconds. */
+/** How often the lock file is checked, in milliseconds. */
 const LOOK_AT_LOCK_EVERY_MS = 1000;
 
 function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Timeout {
@@ -69,7 +87,8 @@ function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Tim
 /**
  * Opens the embedded engine: one folder, any number of processes.
  *
- * @throws StoreFormatError when a Quiver of another format wrote the folder; UnusableStoreError when its files cannot be opened
+ * @throws StoreFormatError when a Quiver of another format wrote the folder; UnusableStoreError
+ *   when its files cannot be opened
  */
 export async function openLmdbStores({
   path,

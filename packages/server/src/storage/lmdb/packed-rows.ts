@@ -1,7 +1,7 @@
 /**
- * The rows of a step as this engine writes them: each row's id and its packed attributes, ready to
- * be copied into a record. All rows lie in one buffer ({@link PackedRows.bytes}), and
- * {@link PackedRows.spans} says where.
+ * The rows of a step in the form that this engine writes: each row's id and its packed attributes,
+ * ready to be copied into a record. All rows are in one buffer ({@link PackedRows.bytes});
+ * {@link PackedRows.spans} contains the offsets.
  */
 
 import {
@@ -19,32 +19,32 @@ import { copyBytes } from '../../domain/copy-bytes.ts';
 import type { IdKind } from '../../domain/visitor-id.ts';
 import type { BatchRows, RowCollector, RowUpdate } from '../batch-rows.ts';
 
-/** How many numbers {@link PackedRows.spans} holds for a row; what follows are their places. */
+/** How many numbers {@link PackedRows.spans} has per row. The constants below are their indexes. */
 export const SPAN = 10;
-/** The line of the file. */
+/** The line number in the file. */
 const LINE = 0;
-/** Where the row lies in the file: its first byte, and the first after it. */
+/** Where the row is in the file: the offset of its first byte, and of the first byte after it. */
 const FILE_START = 1;
 const FILE_NEXT = 2;
 /**
- * The id as the file has it; this and all that follows are places in {@link PackedRows.bytes}, the
- * end not included.
+ * The id as it is in the file. This and all that follow are offsets in {@link PackedRows.bytes};
+ * ends are exclusive.
  */
 const RAW_START = 3;
 const RAW_END = 4;
-/** The id, without a location hint. */
+/** The id without a location hint. */
 export const ID_START = 5;
 export const ID_END = 6;
 /** The packed attributes. */
 export const ATTRIBUTES_START = 7;
 export const ATTRIBUTES_END = 8;
-/** How many rows of the step there are up to this one, skipped and failed ones too. */
+/** The number of rows of the step up to this one, including skipped and failed ones. */
 const NTH = 9;
 
 const NO_SETTINGS: ReadonlyMap<string, string> = new Map();
 const FIRST_ROWS = 64;
 const FIRST_BYTES = 16 * 1024;
-/** The longest that one byte of a value becomes: a control character as \u0000. */
+/** The most bytes that one byte of a value becomes: a control character as \u0000. */
 const LONGEST_ESCAPE = 6;
 
 export class PackedRows implements RowCollector {
@@ -52,34 +52,35 @@ export class PackedRows implements RowCollector {
   at = 0;
   length = 0;
   /**
-   * Whether of each row its place in the step is known, so that a part of the step can be applied.
+   * Whether the position of each row in the step is known, so that a part of the step can be
+   * applied.
    */
   knowsPlaces = true;
-  /** Whether any row sets state of a visitor. */
+  /** Whether any row sets visitor state. */
   hasState = false;
   bytes: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
-  /** {@link SPAN} numbers a row. */
+  /** {@link SPAN} numbers per row. */
   spans: Int32Array = new Int32Array(FIRST_ROWS * SPAN);
-  /** What stands before the value of each column, but for its length. */
+  /** What precedes the value of each column, except its length. */
   readonly #names: readonly Buffer[];
-  /** What stands before the attributes of a row. */
+  /** What precedes the attributes of a row. */
   readonly #groupHead: Buffer = Buffer.alloc(GROUP_HEAD);
-  /** How many of the bytes are in use by rows that were ended. */
+  /** The number of bytes used by completed rows. */
   #end = 0;
-  /** Where the rest of the current row goes. */
+  /** Where the rest of the current row is written. */
   #to = 0;
   #idEnd = 0;
   #rawStart = 0;
   #rawEnd = 0;
   #attributesStart = 0;
 
-  /** @param columns the attribute names that {@link addValue} is given by place */
+  /** @param columns the attribute names; {@link addValue} refers to them by index */
   constructor(kind: IdKind, columns: readonly string[]) {
     this.kind = kind;
     this.#names = columns.map(packedName);
   }
 
-  /** The rows, packed unless they are. */
+  /** The rows in packed form; the same object if they are packed already. */
   static of(rows: BatchRows): PackedRows {
     if (rows instanceof PackedRows) return rows;
     const packed = new PackedRows(rows.kind, []);
@@ -162,7 +163,7 @@ export class PackedRows implements RowCollector {
     this.length += 1;
   }
 
-  /** The place in the file behind a row, and how many rows of the step there are up to it. */
+  /** The position in the file after a row, and the number of rows of the step up to it. */
   placeAfter(index: number): { readonly line: number; readonly offset: number; readonly nth: number } {
     const span = index * SPAN;
     const { spans } = this;
@@ -173,7 +174,7 @@ export class PackedRows implements RowCollector {
     };
   }
 
-  /** One row as a plain one. */
+  /** One row as a plain object. */
   row(index: number): RowUpdate {
     const place = (which: number) => this.spans[index * SPAN + which]!;
     const text = (start: number, end: number) => this.bytes.toString('utf8', start, end);
@@ -209,9 +210,7 @@ export class PackedRows implements RowCollector {
     this.#to = isPlain ? putPlainValue(bytes, at, from, start, end) : putValue(bytes, at, from, start, end);
   }
 
-  /**
-   * Makes sure that so many bytes fit behind `at`; {@link bytes} may be another buffer afterwards.
-   */
+  /** Ensures that so many bytes fit after `at`; {@link bytes} may be another buffer afterwards. */
   #makeRoom(at: number, bytes: number): void {
     if (at + bytes <= this.bytes.length) return;
     const larger = Buffer.allocUnsafe(Math.max(at + bytes, 2 * this.bytes.length));

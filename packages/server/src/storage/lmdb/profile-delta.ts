@@ -1,16 +1,18 @@
 /**
- * The change of a large profile: what it has beyond the whole record that it is based on. A delta holds all changes since that
- * record, so a reader needs two entries and never more.
+ * The delta of a large profile: its changes since the complete record that it is based on. A delta
+ * contains all changes since that record, so a reader needs at most two entries.
  *
- *   0    u48  number of the entry with the whole record
- *   6    u16  that entry's weight
- *   8    u32  bytes of that record's attributes
- *   12   …    a record as in `profile-record.ts`, whose attributes are those set since, oldest first
+ * 0    u48  number of the entry with the complete record
+ * 6    u16  weight of that entry
+ * 8    u32  size of that record's attributes in bytes
+ * 12   …    a record as in `profile-record.ts`, whose attributes are those set since, oldest first
  *
- * The attributes are those of the whole record without the ones that the delta names, then the delta's own. Only settings of
- * attributes, and changes of nothing but the head, make deltas: whatever else changes a profile writes it whole.
+ * The attributes of the profile are those of the complete record except the ones that the delta
+ * names, followed by the delta's own. Only setting attributes, and changes to the head alone,
+ * produce deltas; any other change writes the complete profile.
  *
- * A profile is written whole (folded) when its delta has become heavier than what it saves: see {@link isWorthDelta}.
+ * A profile is written completely again (folded) when its delta costs more than it saves, see
+ * {@link isWorthDelta}.
  */
 
 import {
@@ -28,31 +30,35 @@ import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 export interface Base {
   readonly base: number;
   readonly baseWeight: number;
-  /** Bytes of its attributes. */
+  /** Size of its attributes in bytes. */
   readonly baseBytes: number;
 }
 
 /** Bytes before the record. */
 export const DELTA_HEAD = 12;
-/** Profiles with fewer bytes of attributes are always written whole: they lie side by side within a page. */
+/**
+ * Profiles with fewer bytes of attributes are always written completely, because several fit into a
+ * page.
+ */
 const LEAST_BYTES = 2048;
-/** A delta may be this heavy, in bytes, whatever the change is. */
+/** A delta may always be this large, in bytes. */
 const LIGHT_BYTES = 2048;
 
-/** Whether a profile may have a delta at all. */
+/** Whether a profile is large enough for a delta. */
 export function isLarge(attributes: PackedAttributes): boolean {
   return attributes.length > LEAST_BYTES;
 }
 
 /**
- * Whether a delta is to be written rather than the whole.
+ * Whether to write a delta rather than the complete profile.
  *
- * With deltas of up to 2 KiB a profile of 60 KB is folded once in some fifty changes of one attribute each; that is 1 KB a change for
- * the fold and 1 KB on average for the delta. One large change may have a heavy delta: it is written once with the change and folded
- * by the next small one.
+ * With deltas of up to 2 KiB, a profile of 60 KB is folded once in about fifty changes of one
+ * attribute each. That is 1 KB per change for folding and 1 KB on average for the delta. A single
+ * large change may have a large delta: it is written once with the change and folded by the next
+ * small one.
  *
- * @param bytes of the attributes of the delta
- * @param changeBytes of those that this very change has set
+ * @param bytes size of the attributes in the delta
+ * @param changeBytes size of those set by this change
  */
 export function isWorthDelta(bytes: number, changeBytes: number, baseBytes: number): boolean {
   return bytes <= LIGHT_BYTES + 2 * changeBytes && 2 * bytes <= baseBytes;
@@ -69,7 +75,7 @@ export function writeBase(entry: Uint8Array, at: number, { base, baseWeight, bas
   return at + DELTA_HEAD;
 }
 
-/** What the delta whose payload begins at `at` is based on. */
+/** The base of the delta whose payload starts at `at`. */
 export function baseOf(entry: Uint8Array, at: number): Base {
   return {
     base: readTime(entry, at),
@@ -79,7 +85,10 @@ export function baseOf(entry: Uint8Array, at: number): Base {
   };
 }
 
-/** Adds a change to a delta. @param added is of one time, none before the newest of the delta; not empty */
+/**
+ * Adds a change to a delta.
+ * @param added all of one time that is not before the newest in the delta; not empty
+ */
 export function withChange(delta: PackedAttributes, added: PackedAttributes): PackedAttributes {
   if (delta.length === 0) return added;
   const target = Buffer.allocUnsafe(delta.length + added.length);
@@ -92,7 +101,7 @@ export function withChange(delta: PackedAttributes, added: PackedAttributes): Pa
   return target.subarray(0, end);
 }
 
-/** The entries of the newest time. */
+/** The attributes with the newest time. */
 export function newestGroup(attributes: PackedAttributes): PackedAttributes {
   let group = -1;
   for (let at = 0; at < attributes.length; ) {

@@ -1,5 +1,6 @@
 /**
- * The record of a profile within its entry: a small binary head, then the packed attributes (`domain/packed-attributes.ts`).
+ * The record of a profile in its entry: a small binary head, then the packed attributes
+ * (`domain/packed-attributes.ts`).
  *
  * Version 1 (integers big-endian, times in epoch milliseconds):
  *
@@ -7,14 +8,15 @@
  *   1      u48  modifiedAt
  *   7      u48  expiresAt
  *   13     u48  createdAt: since when the first id names the profile
- *   19     u48  sweepAt: where the expiry index holds the profile, never after expiresAt
- *   25     u48  linkGroup: which group of links lists its ids; 0 while it has a single id
- *   31     u32  how many ids it has
- *   35     u16  bytes of the thirdPartyId; 0xffff when there is none
+ *   19     u48  sweepAt: the profile's time in the expiry index, never after expiresAt
+ *   25     u48  linkGroup: the group of links that lists its ids; 0 while it has a single id
+ *   31     u32  number of ids
+ *   35     u16  length of the thirdPartyId in bytes; 0xffff when there is none
  *   37     …    thirdPartyId, UTF-8
  *   …      …    packed attributes, to the end
  *
- * The bytes may lie within a larger buffer, and the engine may lend one large buffer again and again, so what is kept is copied.
+ * The bytes may be part of a larger buffer, and the engine may lend the same buffer again, so
+ * whatever is kept must be copied.
  */
 
 import { attributesJson, type PackedAttributes } from '../../domain/attributes.ts';
@@ -33,23 +35,26 @@ export interface StoredProfile {
   readonly idCount: number;
 }
 
-/** What the head of a record has beside the times of the profile. */
+/** The members of a record's head besides the times of the profile. */
 export type KeptBeside = Pick<StoredProfile, 'createdAt' | 'sweepAt' | 'linkGroup' | 'idCount'>;
 
 const VERSION = 1;
-/** Bytes before the thirdPartyId, or before the attributes where there is none. */
+/** Bytes before the thirdPartyId, or before the attributes if there is none. */
 export const PROFILE_HEAD = 37;
 const ID_LENGTH_AT = 35;
 const NO_THIRD_PARTY_ID = 0xffff;
 
-/** How long the record of a profile is. */
+/** The length of a profile's record. */
 export function recordLength({ thirdPartyId, attributes }: Profile): number {
   return (
     PROFILE_HEAD + (thirdPartyId === undefined ? 0 : Buffer.byteLength(thirdPartyId)) + attributes.length
   );
 }
 
-/** Writes a record at a place of a buffer. @returns where it ends */
+/**
+ * Writes a record into a buffer.
+ * @returns where it ends
+ */
 export function writeProfile(
   bytes: Buffer,
   at: number,
@@ -68,8 +73,8 @@ export function writeProfile(
 /**
  * Writes the head of a record.
  *
- * @param at where in `bytes` the record begins
- * @param idLength bytes of the thirdPartyId; undefined when there is none
+ * @param at where the record starts in `bytes`
+ * @param idLength length of the thirdPartyId in bytes; undefined when there is none
  */
 export function writeProfileHead(
   bytes: Uint8Array,
@@ -94,7 +99,7 @@ export function writeProfileHead(
   bytes[at + ID_LENGTH_AT + 1] = lengthField;
 }
 
-// What a batch reads and changes of a record without decoding it.
+// Used by batches, which read and change a record without decoding it.
 
 export function readModifiedAt(bytes: Uint8Array, at: number): number {
   return readTime(bytes, at + 1);
@@ -108,19 +113,22 @@ export function readSweepAt(bytes: Uint8Array, at: number): number {
   return readTime(bytes, at + 19);
 }
 
-/** Where the attributes of a record that begins at `at` begin. */
+/** Where the attributes start in the record at `at`. */
 export function attributesStartOf(bytes: Uint8Array, at: number): number {
   const idLength = bytes[at + ID_LENGTH_AT]! * 0x100 + bytes[at + ID_LENGTH_AT + 1]!;
   return at + PROFILE_HEAD + (idLength === NO_THIRD_PARTY_ID ? 0 : idLength);
 }
 
-/** Sets the times that a change of attributes moves. */
+/** Sets the times that change with the attributes. */
 export function writeChangeTimes(bytes: Uint8Array, at: number, modifiedAt: number, expiresAt: number): void {
   writeTime(bytes, modifiedAt, at + 1);
   writeTime(bytes, expiresAt, at + 7);
 }
 
-/** Reads what the record from `at` to `end` says. @param attributes those to take instead of its own */
+/**
+ * Decodes the record from `at` to `end`.
+ * @param attributes used instead of its own
+ */
 export function decodeProfile(
   bytes: Buffer,
   at: number,
@@ -146,7 +154,7 @@ export function decodeProfile(
   };
 }
 
-/** Reads of a record what a fetch sends, without a copy of the bytes. */
+/** Decodes the parts of a record that a fetch returns, without copying the bytes. */
 export function decodeFound(bytes: Uint8Array, at: number, end: number): FoundProfile {
   if (bytes[at] !== VERSION) throw damaged(`a record has the unknown version ${bytes[at]}`);
   return {

@@ -1,6 +1,7 @@
 /**
- * What each key names: the profile itself, or through a pointer the profile that an id is one of several of. The entries are in
- * the log (`entry-log.ts`); this file puts a profile together from its one or two entries, and writes the next.
+ * What each key names: a profile itself, or a pointer from one of several ids to its profile. The
+ * entries are in the log (`entry-log.ts`); this file assembles a profile from its one or two
+ * entries, and writes the next entry.
  */
 
 import {
@@ -52,20 +53,20 @@ import { weightOf } from './segments.ts';
 
 /** Where a profile was read from, so that the next write can be based on it. */
 export interface Origin extends Base {
-  /** The attributes as they were read, all of them. */
+  /** All attributes as they were read. */
   readonly attributes: PackedAttributes;
-  /** Those of them that are in the delta. */
+  /** The ones that are in the delta. */
   readonly delta: PackedAttributes;
 }
 
-/** A profile with the key that it is kept under. */
+/** A profile with the key under which it is stored. */
 export interface KeptProfile extends StoredProfile {
   readonly homeKey: Buffer;
-  /** Undefined for a profile that is to be written whole. */
+  /** Undefined for a profile that must be written completely. */
   readonly origin: Origin | undefined;
 }
 
-/** What an id of a profile with several ids holds. */
+/** The entry of one id of a profile with several ids. */
 export interface Pointer {
   /** Epoch milliseconds. */
   readonly since: number;
@@ -74,14 +75,17 @@ export interface Pointer {
 
 export class ProfileRecords {
   readonly log: EntryLog;
-  /** Says whether a key that leads nowhere may: its profile was removed, and its ids are still being cleared. */
+  /**
+   * Whether a key may lead nowhere because its profile was removed and its ids are still being
+   * cleared.
+   */
   readonly isOrphaned: (homeKey: Buffer) => boolean;
   readonly #asked = new ReusedKey();
   readonly #home = new ReusedKey();
   readonly #written = new ReusedKey();
   #scratch: Buffer = Buffer.allocUnsafe(64 * 1024);
   #delta: Buffer = Buffer.allocUnsafe(16 * 1024);
-  /** The channel of what is written in the present work of a transaction. */
+  /** The channel of the writes in the current work of a transaction. */
   channel: Channel = CHANNEL.upkeep;
 
   constructor(
@@ -93,7 +97,10 @@ export class ProfileRecords {
     this.isOrphaned = isOrphaned;
   }
 
-  /** Finds what a fetch sends of the profile that an id names; the hot path, so it makes as few objects as it can. */
+  /**
+   * Finds what a fetch returns for the profile that an id names. The hot path, so it creates as few
+   * objects as possible.
+   */
   find(client: string, id: VisitorId): FoundProfile | undefined {
     const asked = this.#asked;
     if (!asked.setId(client, id)) return undefined;
@@ -123,7 +130,7 @@ export class ProfileRecords {
     return this.#kept(this.#profileEntry(asked));
   }
 
-  /** Finds the profile that is kept under this very key. */
+  /** Finds the profile that is stored under this key. */
   locateKey(homeKey: Buffer): KeptProfile | undefined {
     this.#asked.set(homeKey, 0, homeKey.length);
     const entry = this.log.newest(this.#asked);
@@ -132,19 +139,20 @@ export class ProfileRecords {
   }
 
   /**
-   * The profile that the entry of a number holds, if it is the newest of its key; undefined for every other entry.
+   * The profile in the entry with a number, if that entry is the newest of its key; otherwise
+   * undefined.
    *
-   * @param isWanted looks at the entry as the library lends it, before anything else is read
+   * @param isWanted examines the entry as the library lends it, before anything else is read
    */
   keptAt(number: number, isWanted: (entry: Buffer) => boolean): KeptProfile | undefined {
     const { log } = this;
     const entry = log.read(number);
     if ((entry[0] !== PROFILE && entry[0] !== DELTA) || !isWanted(entry)) return undefined;
-    // To find what counts reads the store, and what was lent before is lent no more.
+    // Finding the current number reads the store, which ends the loan of the previous entry.
     return log.currentOf(entry) === number ? this.#kept(log.read(number)) : undefined;
   }
 
-  /** The pointer that a key holds, if it does. */
+  /** The pointer stored under a key, if it is a pointer. */
   pointer(key: Buffer): Pointer | undefined {
     this.#asked.set(key, 0, key.length);
     const entry = this.log.newest(this.#asked);
@@ -154,10 +162,12 @@ export class ProfileRecords {
   }
 
   /**
-   * Writes a profile, within a write transaction: what has changed of it where that is worth it, else the whole.
+   * Writes a profile, within a write transaction: a delta where that is worth it, otherwise the
+   * complete profile.
    *
    * @param changes bits of `CHANGED`
-   * @param change the attributes that were set since it was located; undefined when something else happened to them
+   * @param change the attributes set since it was located; undefined when they were changed in
+   *   another way
    */
   save(kept: KeptProfile, changes: number, change: PackedAttributes | undefined): void {
     const { origin, profile, homeKey } = kept;
@@ -176,7 +186,9 @@ export class ProfileRecords {
     this.#writeWhole(kept, changes, key, 0);
   }
 
-  /** Writes the profile of a key anew and whole, because the entry that it is in is to go; nothing has changed. */
+  /**
+   * Writes the complete profile of a key again, because its entry will be removed; nothing changes.
+   */
   copyWhole(kept: KeptProfile): void {
     this.#written.set(kept.homeKey, 0, kept.homeKey.length);
     this.#writeWhole(kept, 0, this.#written, COPY);
@@ -188,7 +200,7 @@ export class ProfileRecords {
     this.log.append(entry, end, key, flags);
   }
 
-  /** Makes an id's key lead to a profile; within a write transaction. */
+  /** Lets an id's key point to a profile, within a write transaction. */
   point(key: Buffer, since: number, homeKey: Buffer, changes: number, flags = 0): void {
     const written = this.#written;
     written.set(key, 0, key.length);
@@ -199,7 +211,7 @@ export class ProfileRecords {
     this.log.append(entry, at + TIME_BYTES + homeKey.length, written, flags);
   }
 
-  /** Makes a key lead nowhere; within a write transaction. */
+  /** Removes what a key leads to, within a write transaction. */
   remove(key: Buffer, changes: number): void {
     const written = this.#written;
     written.set(key, 0, key.length);
@@ -211,7 +223,10 @@ export class ProfileRecords {
     return writeEntryHead(entry, kind, this.channel, changes, key.bytes, key.length);
   }
 
-  /** The entry of the profile that a key leads to, at once or through a pointer, as the library lends it. */
+  /**
+   * The entry of the profile that a key leads to, directly or through a pointer, as the library
+   * lends it.
+   */
   #profileEntry(key: ReusedKey): Buffer | undefined {
     const entry = this.log.newest(key);
     if (entry === undefined || entry[0] !== POINTER) return entry;
@@ -226,7 +241,10 @@ export class ProfileRecords {
     return found;
   }
 
-  /** The whole record that the delta is based on whose payload begins at `start`; what was lent before is lent no more. */
+  /**
+   * The complete record that a delta is based on, whose payload starts at `start`. Ends the loan of
+   * the previous entry.
+   */
   #baseEntry(entry: Buffer, start: number): Buffer {
     const { base, baseBytes } = baseOf(entry, start);
     const whole = this.log.read(base);
@@ -237,7 +255,10 @@ export class ProfileRecords {
     return whole;
   }
 
-  /** Puts base and delta together at the beginning of the scratch memory. @returns where the attributes end */
+  /**
+   * Combines base and delta at the start of the scratch memory.
+   * @returns where the attributes end
+   */
   #together(entry: Buffer, start: number, deltaStart: number, length: number): number {
     const deltaLength = length - deltaStart;
     if (deltaLength > this.#delta.length) this.#delta = Buffer.allocUnsafe(2 * deltaLength);

@@ -1,25 +1,24 @@
 /**
- * The tables of profiles, and the moves inside a write transaction that keep them in step with one
- * another.
+ * The tables of profiles, and the operations within a write transaction that keep them consistent.
  *
  *   records    key → the profile itself, or a pointer to it (`profile-records.ts`)
- *   links      group, since, id → nothing: every id of a profile that has more than one, oldest first
- *   expiry     when to look, key of the profile → nothing: what the sweeper visits
- *   groups     when to look → keys: the same for profiles that a batch made together (`expiry-groups.ts`)
- *   orphans    group → client: links of removed profiles that are still to be cleared
+ *   links      group, since, id → nothing: the ids of each profile with several ids, oldest first
+ *   expiry     due time, key of the profile → nothing: the work list of the sweeper
+ *   groups     due time → keys: the same for profiles that a batch created (`expiry-groups.ts`)
+ *   orphans    group → client: links of removed profiles that have not been cleared yet
  *
- * A profile with one id is kept under the key of that id. With its second it gets a group of links
- * and is kept under the handle of that group from then on, so that no id that comes or goes moves
- * it; each id's key holds a pointer to the handle.
+ * A profile with one id is stored under the key of that id. With the second id it gets a group of
+ * links and is stored under the handle of that group from then on, so adding or removing ids does
+ * not move it. The key of each id then contains a pointer to the handle.
  *
- * What holds after every transaction: each id of a profile leads to it; a profile with a group has
- * exactly its ids there; the expiry index holds each profile at its `sweepAt`, singly or in a
- * group, never after its expiry. A write that only prolongs a life leaves the index alone; the
- * sweeper moves the entry on when it comes by.
+ * After every transaction: each id of a profile leads to it; a profile with a group has exactly its
+ * ids there; and the expiry index contains each profile at its `sweepAt`, alone or in a group,
+ * never after its expiry. A write that only extends a lifetime does not touch the index; the
+ * sweeper moves the entry when it is due.
  *
- * To remove a profile with many ids is to remove the one entry under its handle; its ids, which
- * lead nowhere then, are cleared in small steps ({@link ProfileTables.clearOrphans}), unless they
- * have come to name another profile by then.
+ * Removing a profile with many ids removes the one entry under its handle. Its ids then lead
+ * nowhere and are cleared in small steps ({@link ProfileTables.clearOrphans}), except those that
+ * name another profile by then.
  */
 
 import { MAX_ATTRIBUTES_SIZE, NO_ATTRIBUTES, type PackedAttributes } from '../../domain/attributes.ts';
@@ -49,22 +48,22 @@ import { newestGroup, withChange } from './profile-delta.ts';
 import { type KeptProfile, type Origin, ProfileRecords } from './profile-records.ts';
 import { CHANGED } from './record-entry.ts';
 
-/** A profile with the place where it is kept. */
+/** A profile with its location. */
 export interface LocatedProfile extends KeptProfile {
   readonly client: string;
-  /** It was never saved. */
+  /** Whether it has never been saved. */
   readonly isNew: boolean;
 }
 
 /**
- * What a change was, for {@link ProfileTables.save}: attributes were set, or at most the head has
+ * The kind of a change, for {@link ProfileTables.save}: attributes were set or only the head
  * changed; or anything else.
  */
 export type ChangeKind = 'settings' | 'anything';
 
 const NOTHING = Buffer.alloc(0);
 const LAST_GROUP_KEY = Buffer.from('lastLinkGroup');
-/** A profile with more ids than this leaves them to be cleared in small steps. */
+/** The ids of a removed profile with more ids than this are cleared in small steps. */
 const REMOVED_AT_ONCE = 64;
 
 export class ProfileTables {
@@ -87,23 +86,23 @@ export class ProfileTables {
     this.#meta = environment.table('meta');
   }
 
-  /** How many profiles there are, expired ones that were not swept yet included. */
+  /** The number of profiles, including expired ones that have not been removed yet. */
   count(): number {
     return this.expiry.getKeysCount() + this.groups.count;
   }
 
-  /** Finds what a fetch sends of the profile that an id names, expired or not. */
+  /** Finds what a fetch returns for the profile that an id names, even if it has expired. */
   find(client: string, id: VisitorId): FoundProfile | undefined {
     return this.records.find(client, id);
   }
 
-  /** Finds the profile that an id names, expired or not. */
+  /** Finds the profile that an id names, even if it has expired. */
   locate(client: string, id: VisitorId): LocatedProfile | undefined {
     const kept = this.records.locate(client, id);
     return kept && { ...kept, client, isNew: false };
   }
 
-  /** Finds the profile that is kept under a key, expired or not. */
+  /** Finds the profile that is stored under a key, even if it has expired. */
   locateKey(homeKey: Buffer): LocatedProfile | undefined {
     const kept = this.records.locateKey(homeKey);
     return kept && { ...kept, client: parseKey(homeKey).client, isNew: false };
@@ -115,7 +114,7 @@ export class ProfileTables {
     return located && !isExpired(located.profile, now) ? located : undefined;
   }
 
-  /** Every id of a profile, oldest first, at most `limit`. */
+  /** The ids of a profile, oldest first, at most `limit`. */
   idsOf(located: LocatedProfile, limit = Number.POSITIVE_INFINITY): LinkedId[] {
     if (located.linkGroup === 0) return [{ ...onlyIdOf(located), since: located.createdAt }];
     const range = this.links.getKeys({
@@ -129,8 +128,8 @@ export class ProfileTables {
   }
 
   /**
-   * The names of the person whose profile it is. Looks at every id, but makes no object of one that
-   * is no name.
+   * The ids of the profile that name a person. Examines every id, but creates no object for an id
+   * of another kind.
    */
   namesOf(located: LocatedProfile): Map<string, string> {
     if (located.linkGroup === 0) return personNames([onlyIdOf(located)]);
@@ -141,7 +140,7 @@ export class ProfileTables {
     return names;
   }
 
-  /** The tntId that has named the profile longest. */
+  /** The oldest tntId of the profile. */
   oldestTntId(located: LocatedProfile): LinkedId | undefined {
     if (located.linkGroup === 0) {
       const id = onlyIdOf(located);
@@ -154,10 +153,7 @@ export class ProfileTables {
     return undefined;
   }
 
-  /**
-   * A place for a new profile under the id that it is made for; nothing is written before
-   * {@link save}.
-   */
+  /** A location for a new profile under its first id. Nothing is written before {@link save}. */
   placeFor(client: string, founder: VisitorId, profile: Profile, now: number): LocatedProfile {
     return {
       client,
@@ -173,11 +169,11 @@ export class ProfileTables {
   }
 
   /**
-   * Writes the profile, and its entry in the expiry index when it has none or it would come too
+   * Writes the profile, and an entry in the expiry index if it has none or its entry would be too
    * late.
    *
-   * @param kind `settings` when its attributes are as they were located but for those set last;
-   *   costs what was set then
+   * @param kind `settings` when its attributes are unchanged except for those set last; the write
+   *   then costs only what was set
    */
   save(located: LocatedProfile, kind: ChangeKind = 'anything', otherChanges = 0): LocatedProfile {
     const { expiresAt } = located.profile;
@@ -200,12 +196,12 @@ export class ProfileTables {
     return saved;
   }
 
-  /** Takes a profile out of the expiry index. */
+  /** Removes a profile from the expiry index. */
   #unindex({ sweepAt, homeKey }: LocatedProfile): void {
     if (sweepAt !== 0 && !this.expiry.removeSync(expiryKey(sweepAt, homeKey))) this.groups.left();
   }
 
-  /** Removes a profile and all that names it. */
+  /** Removes a profile and its ids. */
   remove(located: LocatedProfile): void {
     const { linkGroup, client, homeKey } = located;
     if (linkGroup !== 0) {
@@ -223,8 +219,8 @@ export class ProfileTables {
   }
 
   /**
-   * Clears ids of removed profiles in one small step, within a write transaction. @returns how many
-   * ids were looked at
+   * Clears ids of removed profiles in one small step, within a write transaction.
+   * @returns how many ids were examined
    */
   clearOrphans(limit: number): number {
     let visited = 0;
@@ -252,7 +248,7 @@ export class ProfileTables {
     return this.orphans.doesExist(homeKey.subarray(homeKey.length - TIME_BYTES));
   }
 
-  /** Makes an id name the profile; the caller saves it afterwards. */
+  /** Lets an id name the profile. The caller saves the profile afterwards. */
   join(located: LocatedProfile, id: VisitorId, since: number): LocatedProfile {
     const grouped = this.#withGroup(located);
     this.records.point(idKey(located.client, id), since, grouped.homeKey, CHANGED.ids);
@@ -261,10 +257,10 @@ export class ProfileTables {
   }
 
   /**
-   * Makes every id of `from` and of `into` name one profile, which is `into` but for its place; the
-   * caller saves it afterwards.
+   * Lets every id of `from` and of `into` name one profile, which is `into` except for its
+   * location. The caller saves it afterwards.
    *
-   * The ids of whichever has fewer are moved, so that to merge costs what the smaller one has.
+   * The ids of the profile with fewer ids are moved, so a merge costs what the smaller one has.
    */
   absorb(into: LocatedProfile, from: LocatedProfile): LocatedProfile {
     if (from.idCount <= into.idCount) return this.#moveIds(from, into);
@@ -287,14 +283,14 @@ export class ProfileTables {
       if (from.linkGroup !== 0) this.links.removeSync(linkKey(from.linkGroup, since, id));
       target = this.join(target, id, since);
     }
-    // A single id's key holds the pointer now.
+    // The key of a single id contains the pointer now.
     if (from.linkGroup !== 0) this.records.remove(from.homeKey, CHANGED.removed);
     return target;
   }
 
   /**
-   * Takes one id away from a profile that keeps others, for another that it {@link join}s in the
-   * same transaction.
+   * Takes one id from a profile that keeps others, for a profile that it {@link join}s in the same
+   * transaction.
    */
   detach(from: LocatedProfile, id: VisitorId, moment: WriteMoment): void {
     const since = this.records.pointer(idKey(from.client, id))?.since;
@@ -305,8 +301,8 @@ export class ProfileTables {
   }
 
   /**
-   * Takes ids away from a profile that keeps others and becomes `profile`; others {@link join} them
-   * or take their places in the same transaction.
+   * Takes ids from a profile that keeps others and becomes `profile`. Other profiles {@link join}
+   * them or are stored under them in the same transaction.
    */
   split(from: LocatedProfile, ids: readonly LinkedId[], profile: Profile): void {
     for (const { since, ...id } of ids) this.links.removeSync(linkKey(from.linkGroup, since, id));
@@ -314,7 +310,8 @@ export class ProfileTables {
   }
 
   /**
-   * A profile gets a group of links with its second id, and is kept under its handle from then on.
+   * With its second id, a profile gets a group of links and is stored under its handle from then
+   * on.
    */
   #withGroup(located: LocatedProfile): LocatedProfile {
     if (located.linkGroup !== 0) return located;
@@ -331,13 +328,13 @@ export class ProfileTables {
 }
 
 /**
- * What was set of attributes since they were located; undefined when others were dropped to make
- * room (contract section 5).
+ * The attributes that were set since the profile was located; undefined when others were dropped to
+ * make room (contract section 5).
  */
 function changeOf(origin: Origin, attributes: PackedAttributes): PackedAttributes | undefined {
   const change = newestGroup(attributes);
-  // What is dropped is dropped because there would be more than this; packed they are never shorter
-  // than what is counted.
+  // Attributes are dropped only above this size, and the packed form is never shorter than the size
+  // counted.
   if (origin.attributes.length + change.length <= MAX_ATTRIBUTES_SIZE) return change;
   return withChange(origin.attributes, change).equals(attributes) ? change : undefined;
 }

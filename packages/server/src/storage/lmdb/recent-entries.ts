@@ -1,17 +1,17 @@
 /**
- * Of each key the number of its newest entry among those that the index does not have yet; numbers
- * only rise.
+ * The newest entry of each key, by number, among the entries that the index does not include yet.
+ * Numbers only increase.
  */
 export class RecentEntries {
   #numbers = new Map<string, number>();
-  /** Bytes of all keys, so that long ones can be bounded too. */
+  /** Size of all keys in bytes, so that long keys can be limited too. */
   keyBytes = 0;
 
   get size(): number {
     return this.#numbers.size;
   }
 
-  /** @param key as a text of one character a byte */
+  /** @param key as a string of one character per byte */
   get(key: string): number | undefined {
     return this.#numbers.get(key);
   }
@@ -22,16 +22,19 @@ export class RecentEntries {
     if (this.#numbers.size !== size) this.keyBytes += key.length;
   }
 
-  /** Leaves out a key if its newest entry has this number. */
+  /** Removes a key if its newest entry has this number. */
   drop(key: string, number: number): void {
     if (this.#numbers.get(key) !== number) return;
     this.#numbers.delete(key);
     this.keyBytes -= key.length;
   }
 
-  /** Leaves out every key whose newest entry has a lower number. @param onDrop called with each */
+  /**
+   * Removes every key whose newest entry has a lower number.
+   * @param onDrop called with each
+   */
   dropBelow(lowest: number, onDrop: (key: string) => void): void {
-    // Most of them go, as a rule; a new map is faster than to take them out one by one.
+    // Usually most keys are removed, and a new map is faster than deleting them one by one.
     const kept = new Map<string, number>();
     for (const [key, number] of this.#numbers) {
       if (number >= lowest) {
@@ -56,7 +59,7 @@ export class RecentEntries {
     return found;
   }
 
-  /** The keys from `start` up to and without `end`; looks at every key. */
+  /** The keys from `start` to before `end`. Examines every key. */
   between(start: string, end: string): string[] {
     const found: string[] = [];
     for (const key of this.#numbers.keys()) if (key >= start && key < end) found.push(key);

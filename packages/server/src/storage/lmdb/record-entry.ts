@@ -1,23 +1,23 @@
 /**
- * The bytes of an entry of the table `records`. An entry is never changed; a later one of the same
- * key takes its place.
+ * The byte format of entries in the table `records`. An entry is never changed; a later entry of
+ * the same key replaces it.
  *
- *   0      u8   what it is: a profile, a delta, a pointer, a removal
- *   1      u8   flags: whether the index had it in the same commit; whether it is only a copy of an older one
- *   2      u8   the channel through which the change came
- *   3      u8   what changed
- *   4      u32  CRC-32 of all that follows, begun with the bytes before it and the entry's own number
- *   8      u16  bytes of the key
- *   10     …    the key (`lmdb-keys.ts`)
- *   …      …    by what it is
- *               profile   its record, `profile-record.ts`
- *               delta     a change of a large profile, `profile-delta.ts`
- *               pointer   since when, then the key of the profile
- *               removal   nothing
+ * 0      u8   type: a profile, a delta, a pointer, a removal
+ * 1      u8   flags: whether it was indexed in the same commit; whether it only copies an older one
+ * 2      u8   the channel through which the change came
+ * 3      u8   what changed
+ * 4      u32  CRC-32 of the rest, seeded with the bytes before it and the number of the entry
+ * 8      u16  length of the key
+ * 10     …    the key (`lmdb-keys.ts`)
+ * …      …    depending on the type
+ *             profile   its record, `profile-record.ts`
+ *             delta     a change of a large profile, `profile-delta.ts`
+ *             pointer   since when, then the key of the profile
+ *             removal   nothing
  *
- * The numbers rise in the order of the changes, so the entries in their order, without copies, say
- * what happened. The checksum and the key tell an entry that is damaged, that is another one's, or
- * that is at another one's number.
+ * Numbers increase in the order of the changes, so the entries without copies are a history of
+ * changes. The checksum and the key reveal an entry that is damaged, belongs to another key, or is
+ * stored under another number.
  */
 
 import { crc32 } from 'node:zlib';
@@ -29,9 +29,9 @@ export const POINTER = 3;
 export const REMOVAL = 4;
 export type EntryKind = typeof PROFILE | typeof DELTA | typeof POINTER | typeof REMOVAL;
 
-/** The index has had the entry since its own commit: nobody need remember it. */
+/** The index has included the entry since its own commit, so no process needs to remember it. */
 export const INDEXED = 1;
-/** A copy that cleaning has made: nothing has changed. */
+/** A copy made by cleaning; nothing has changed. */
 export const COPY = 2;
 
 /** How a change came. The numbers are stored. */
@@ -55,15 +55,18 @@ const CHANGES_AT = 3;
 const CHECKSUM_AT = 4;
 const CHECKED_FROM = 8;
 const KEY_LENGTH_AT = 8;
-/** Where the key of an entry begins. */
+/** Where the key of an entry starts. */
 export const KEY_AT = 10;
 
-/** What a reader or writer is told when what is stored is not what was written. */
+/** The error for a reader or writer when the stored data is not what was written. */
 export function damaged(what: string): QuiverError {
   return new QuiverError('unavailable', 'What is stored there is damaged', { cause: new RangeError(what) });
 }
 
-/** Writes all before the payload but the checksum. @returns where the payload begins */
+/**
+ * Writes everything before the payload, except the checksum.
+ * @returns where the payload starts
+ */
 export function writeEntryHead(
   entry: Uint8Array,
   kind: EntryKind,
@@ -102,12 +105,12 @@ export function keyLengthOf(entry: Uint8Array): number {
   return entry[KEY_LENGTH_AT]! * 0x100 + entry[KEY_LENGTH_AT + 1]!;
 }
 
-/** The key of an entry as a text of one character a byte. */
+/** The key of an entry as a string of one character per byte. */
 export function keyTextOf(entry: Buffer): string {
   return entry.toString('latin1', KEY_AT, KEY_AT + keyLengthOf(entry));
 }
 
-/** Writes the checksum, when all else is written. */
+/** Writes the checksum, after everything else is written. */
 export function seal(entry: Buffer, length: number, number: number): void {
   const sum = checksumOf(entry, length, number);
   entry[CHECKSUM_AT] = sum >>> 24;
@@ -116,7 +119,7 @@ export function seal(entry: Buffer, length: number, number: number): void {
   entry[CHECKSUM_AT + 3] = sum;
 }
 
-/** Whether an entry is as it was written, and at its own number. */
+/** Whether an entry is intact and stored under its own number. */
 export function isSound(entry: Buffer, length: number, number: number): boolean {
   if (length < KEY_AT || KEY_AT + keyLengthOf(entry) > length) return false;
   const kept =
@@ -135,8 +138,8 @@ function checksumOf(entry: Buffer, length: number, number: number): number {
 }
 
 /**
- * The checked parts of buffers that are used again and again, by length: to make one costs more
- * than the checksum of a small entry.
+ * The checked parts of reusable buffers, by length; creating one costs more than the checksum of a
+ * small entry.
  */
 const keptParts = new WeakMap<Buffer, (Buffer | undefined)[]>();
 const LONGEST_KEPT_PART = 4096;

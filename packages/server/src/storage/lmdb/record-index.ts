@@ -1,17 +1,17 @@
 /**
- * Table `index`: key → where its newest entry is, as of the last merge.
+ * Table `index`: key → location of its newest entry, as of the last merge.
  *
  *   0   u48   number of the entry
  *   6   u16   its weight (`segments.ts`)
- *   8   u48   number of the entry that it is based on, for a delta alone
- *   14  u16   that one's weight
+ *   8   u48   only for a delta: number of the entry that it is based on
+ *   14  u16   weight of that entry
  */
 
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import { lengthOfLast, type Table } from './lmdb-internals.ts';
 import type { Segments } from './segments.ts';
 
-/** An entry that is live, and the one that it is based on if it is a delta. */
+/** A live entry, and for a delta also the entry that it is based on. */
 export interface Place {
   readonly number: number;
   readonly weight: number;
@@ -35,13 +35,16 @@ export class RecordIndex {
     this.#segments = segments;
   }
 
-  /** The number of a key's entry; {@link NO_ENTRY} when it has none. */
+  /** The number of a key's entry; {@link NO_ENTRY} if it has none. */
   find(key: Buffer): number {
     const value = this.table.getBinaryFast(key);
     return value === undefined ? NO_ENTRY : readTime(value, 0);
   }
 
-  /** Leads a key to an entry, and moves the live weights with it. @returns false when it led there already */
+  /**
+   * Lets a key lead to an entry, and updates the live weights.
+   * @returns false when it led there already
+   */
   put(key: Buffer, place: Place): boolean {
     if (!this.#leave(key, place)) return false;
     const value = this.#value;
@@ -51,12 +54,12 @@ export class RecordIndex {
     return true;
   }
 
-  /** Leads a key to nothing. */
+  /** Removes a key. */
   remove(key: Buffer): void {
     if (this.#leave(key, undefined)) this.table.removeSync(key);
   }
 
-  /** Moves the live weights from where a key leads to where it is to lead; false when it leads there. */
+  /** Updates the live weights when a key's location changes. False when it does not change. */
   #leave(key: Buffer, to: Place | undefined): boolean {
     const segments = this.#segments;
     const value = this.table.getBinaryFast(key);

@@ -1,11 +1,12 @@
 /**
- * Writes the packed rows of a batch within a transaction, in bytes: what `updateProfile` does, for the common cases without an
- * object a row.
+ * Writes the packed rows of a batch within a transaction, as bytes. It does what `updateProfile`
+ * does, but for the common cases without an object per row.
  *
- *   nothing under the id                     v1: not found; v2: the packed attributes get a head and are appended
- *   a living profile there or behind it      its attributes are overlaid, its times set
- *   expired, large, an earlier expiry,       left to `updateProfile`
- *   a clock that stepped back
+ *   no profile with the id                  v1: not found; v2: the packed attributes get a head and
+ *                                           are appended
+ *   a living profile, direct or by pointer  its attributes are overlaid, its times set
+ *   expired, large, an earlier expiry, a    left to `updateProfile`
+ *   clock that went back
  */
 
 import { MAX_ATTRIBUTES_SIZE, overlayAttributes } from '../../domain/attributes.ts';
@@ -29,26 +30,26 @@ import type { ProfileTables } from './profile-tables.ts';
 import { CHANGED, CHANNEL, KEY_AT, keyLengthOf, POINTER, PROFILE, writeEntryHead } from './record-entry.ts';
 import { updateProfile } from './update-profile.ts';
 
-/** Profiles whose attributes come to more bytes are left to the code that writes deltas. */
+/** Profiles with more bytes of attributes are left to the code that writes deltas. */
 const SMALL = 2048;
-/** The clock is looked at after so much work: a microsecond or a few is one unit. */
+/** The clock is read after so much work. One unit is about a microsecond, or a few. */
 const WORK_PER_LOOK = 512;
-/** What a row costs, in units: one of the common cases, any other, and each byte of its attributes. */
+/** The cost of a row in units: a common case, any other case, and each byte of its attributes. */
 const WORK_OF_ROW = 1;
 const WORK_OF_UNUSUAL_ROW = 64;
 const WORK_PER_BYTE = 1 / 128;
 
 /** A row that was not applied. */
 export interface UnappliedRow {
-  /** Its place among the rows. */
+  /** Its index among the rows. */
   readonly index: number;
   readonly outcome: 'not-found' | 'too-large';
 }
 
-/** Rows that were applied in one transaction. */
+/** The result of one transaction. */
 export interface AppliedRows {
   readonly unapplied: readonly UnappliedRow[];
-  /** The place of the first row that is left for the next transaction. */
+  /** The index of the first row that is left for the next transaction. */
   readonly next: number;
 }
 
@@ -57,7 +58,7 @@ export class RowWriter {
   readonly #log: EntryLog;
   readonly #key = new ReusedKey();
   readonly #homeKey = new ReusedKey();
-  /** What was done since the last look at the clock. */
+  /** Work done since the clock was last read. */
   #work = 0;
 
   constructor(tables: ProfileTables) {
@@ -68,9 +69,10 @@ export class RowWriter {
   /**
    * Applies rows in order.
    *
-   * @param from the place of the first row to apply
-   * @param create whether to make the profiles that are not there
-   * @param mayGoOn asked now and then once a row is applied; when it says no, the rest is left
+   * @param from the index of the first row to apply
+   * @param create whether to create profiles that do not exist
+   * @param mayGoOn called now and then after a row was applied; when it returns false, the rest is
+   *   left
    */
   apply(
     client: string,
@@ -121,7 +123,7 @@ export class RowWriter {
     return updateProfile(this.#tables, client, id, settings, moment, create, 'batch', state);
   }
 
-  /** Records the change that a row of the common cases has made. */
+  /** Records the change that a row of a common case has made. */
   #record(type: 'created' | 'updated', { bytes, spans }: PackedRows, span: number, at: number): void {
     const { changes } = this.#tables;
     if (!changes.isOn) return;
@@ -142,7 +144,7 @@ export class RowWriter {
       this.#homeKey.set(found, KEY_AT + keyLengthOf(found) + TIME_BYTES, this.#log.length);
       key = this.#homeKey;
       found = this.#log.newest(key);
-      // Its ids may still be there; the ordinary way tells.
+      // Ids of the removed profile may still exist; the general code handles that.
       if (found === undefined) return 'unusual';
     }
     if (found === undefined) return create ? this.#make(rows, span, moment) : 'not-found';

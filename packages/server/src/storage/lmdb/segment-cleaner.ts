@@ -1,14 +1,14 @@
 /**
- * Takes back the space of entries that nothing leads to any more: what is still live of a segment
- * is appended once more, and the segment is removed, entry by entry in small steps and always in
- * the transaction that has copied what was there.
+ * Recovers the space of dead entries. The live entries of a segment are appended again, and the
+ * segment is removed, entry by entry in small steps, each in the transaction that has copied what
+ * was there.
  *
- * A segment is cleaned when half of it is dead (nearly any, when space is scarce), the emptiest
- * first, and only when the index knows of all its entries. A base with a delta is copied as one
- * whole record, and so is a delta.
+ * A segment is cleaned when half of it is dead (or much less, when space is scarce), the emptiest
+ * first, and only when the index includes all its entries. A base and its delta are copied as one
+ * complete record.
  *
- * A crash leaves a segment with its beginning removed; the next look finds it again. A segment with
- * a damaged entry is left as it is: what is in it may still help to repair it.
+ * A crash can leave a segment whose beginning is removed; the next search finds it again. A segment
+ * with a damaged entry is left alone, because its contents may help to repair it.
  */
 
 import type { LmdbEnvironment } from './lmdb-environment.ts';
@@ -17,16 +17,16 @@ import type { ProfileRecords } from './profile-records.ts';
 import { CHANNEL, DELTA, KEY_AT, keyLengthOf, PROFILE } from './record-entry.ts';
 import { TimeSlice } from './time-slice.ts';
 
-/** A segment whose live share is at most this is cleaned. */
+/** A segment with at most this live share is cleaned. */
 const LIVE_SHARE = 0.5;
-/** The same when space is scarce. */
+/** The same while space is scarce. */
 const LIVE_SHARE_WHEN_SCARCE = 0.9;
 
 export class SegmentCleaner {
   readonly #environment: LmdbEnvironment;
   readonly #records: ProfileRecords;
   #queue: number[] = [];
-  /** The next number of the segment at hand; undefined between two. */
+  /** The next number in the current segment; undefined between two segments. */
   #at: number | undefined;
   #lookedAtMerge = -1;
   #wasScarce = false;
@@ -34,8 +34,8 @@ export class SegmentCleaner {
   readonly #share: number;
 
   /**
-   * @param share segments with at most this live share are cleaned, between 0 and 1; a half by
-   * default
+   * @param share segments with at most this live share are cleaned, from 0 to 1; one half by
+   *   default
    */
   constructor(environment: LmdbEnvironment, records: ProfileRecords, share = LIVE_SHARE) {
     this.#share = share;
@@ -77,7 +77,7 @@ export class SegmentCleaner {
     return true;
   }
 
-  /** Finds what there is to clean; false when there is nothing. */
+  /** Finds a segment to clean; false when there is none. */
   #look(isScarce: boolean): boolean {
     const { log } = this.#records;
     const { merged } = log.waiting();
@@ -97,7 +97,8 @@ export class SegmentCleaner {
   }
 
   /**
-   * Copies an entry if it is live, and removes it; false, and nothing is done, when it is damaged.
+   * Copies an entry if it is live, and removes it. If it is damaged, does nothing and returns
+   * false.
    */
   #clean(number: number): boolean {
     const { log } = this.#records;
@@ -106,7 +107,7 @@ export class SegmentCleaner {
       entry = log.read(number);
       const { length } = log;
       const kind = entry[0];
-      // A copy, because finding what counts reads the store.
+      // A copy, because finding the current number reads the store.
       const kept = Buffer.from(entry.subarray(0, length));
       const current = log.currentOf(kept);
       const isLive = current === number;

@@ -1,23 +1,24 @@
 /**
- * How much of each stretch of the table `records` is still needed: what cleaning decides by.
+ * Counts how much of each range of the table `records` is still needed, to decide what to clean.
  *
- * A segment is {@link SEGMENT_ENTRIES} numbers side by side. Table `segments`: number of the segment (six bytes) → total weight,
- * live weight (six bytes each). An entry is live while the index leads to it: it is what a key names, or what such an entry is
- * based on. Both weights are changed in the transaction that changes the index, so they are right after any crash. What the index
- * does not have yet is in no segment that may be cleaned.
+ * A segment is {@link SEGMENT_ENTRIES} consecutive numbers. Table `segments`: number of the segment
+ * (six bytes) → total weight, live weight (six bytes each). An entry is live while the index leads
+ * to it, or to a delta that is based on it. Both weights are changed in the transaction that
+ * changes the index, so they are correct after any crash. Entries that the index does not include
+ * yet are in no segment that may be cleaned.
  */
 
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import type { Table } from './lmdb-internals.ts';
 import { numberKey } from './lmdb-keys.ts';
 
-/** How many numbers a segment has, unless a test wants fewer. */
+/** The number of entries per segment, except in tests that set fewer. */
 const SEGMENT_ENTRIES = 1024;
 /** A unit of weight, in bytes. */
 const UNIT_BYTES = 16;
 /** What the engine adds to each value. */
 const OVERHEAD_BYTES = 16;
-/** A value beyond this size takes pages of its own. */
+/** A larger value gets pages of its own. */
 const IN_PAGE_BYTES = 2000;
 const PAGE_BYTES = 4096;
 const MAX_WEIGHT = 0xffff;
@@ -29,7 +30,7 @@ export interface Segment {
   readonly live: number;
 }
 
-/** What an entry of so many bytes takes of the file, in units that fit two bytes. */
+/** The space that an entry takes in the file, in units that fit into two bytes. */
 export function weightOf(length: number): number {
   const bytes = length + OVERHEAD_BYTES;
   const taken = bytes > IN_PAGE_BYTES ? Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES : bytes;
@@ -38,10 +39,10 @@ export function weightOf(length: number): number {
 
 export class Segments {
   readonly #table: Table;
-  /** What the transaction has changed so far: live weight by segment. */
+  /** The changes of the transaction so far: live weight by segment. */
   readonly #changes = new Map<number, number>();
 
-  /** How many numbers a segment has. */
+  /** The number of entries per segment. */
   readonly entries: number;
 
   constructor(table: Table, entries: number = SEGMENT_ENTRIES) {
@@ -58,32 +59,35 @@ export class Segments {
     return segment * this.entries;
   }
 
-  /** Notes that an entry became live, or with a negative weight that it no longer is; written by {@link flush}. */
+  /**
+   * Records that an entry became live, or with a negative weight that it is no longer live. Written
+   * by {@link flush}.
+   */
   add(number: number, weight: number): void {
     const segment = this.of(number);
     this.#changes.set(segment, (this.#changes.get(segment) ?? 0) + weight);
   }
 
-  /** Writes what {@link add} has noted, within the same transaction. */
+  /** Writes what {@link add} has recorded, within the same transaction. */
   flush(): void {
     for (const [segment, change] of this.#changes) {
       if (change === 0) continue;
       const { total, live } = this.#read(segment);
-      // A segment that was cleaned has no row any more, and what was in it counts nowhere.
+      // A cleaned segment has no row any more, and its weights count nowhere.
       if (total > 0 || live > 0 || change > 0)
         this.#write({ segment, total, live: Math.max(0, live + change) });
     }
     this.#changes.clear();
   }
 
-  /** Forgets what was noted and not flushed. */
+  /** Drops what was recorded but not flushed. */
   forget(): void {
     this.#changes.clear();
   }
 
-  /** Notes the weight of all entries of a segment, once it is full. */
+  /** Records the weight of all entries of a segment once it is full. */
   complete(segment: number, total: number): void {
-    // At least one unit: 0 stands for a segment that is not full.
+    // At least one unit, because 0 means that a segment is not full.
     this.#write({ segment, total: Math.max(1, total), live: this.#read(segment).live });
   }
 
@@ -91,7 +95,7 @@ export class Segments {
     this.#table.removeSync(numberKey(segment));
   }
 
-  /** All segments of which anything is known, in order. */
+  /** All segments with a row, in order. */
   list(): Segment[] {
     return Array.from(this.#table.getRange({}), ({ key, value }) => ({
       segment: readTime(key, 0),

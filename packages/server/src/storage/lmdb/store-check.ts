@@ -1,11 +1,11 @@
 /**
- * Goes through a store and tells damage: pages that were swapped, zeroed, cut off or had bits
- * flipped show themselves as entries that are not what was written, keys that are out of order, or
- * another number of keys than the tree says it has.
+ * Checks a store for damage. Pages that were swapped, zeroed, cut off or had bits flipped appear as
+ * entries that are not what was written, as keys out of order, or as a different number of keys
+ * than the tree's own count.
  *
- * A read tells damage of the record that it reads by itself. What it cannot tell is that an id
- * which is not in the index was lost from it; so when this check finds the index damaged, it says
- * so within the store, and ids that are not found are errors from then on rather than unknown.
+ * A read detects damage of the record that it reads. It cannot detect that an id is missing because
+ * it was lost from the index. So when this check finds the index damaged, it records that in the
+ * store, and from then on ids that are not found are errors.
  */
 
 import { readTime, TIME_BYTES } from '../../domain/time-bytes.ts';
@@ -18,16 +18,16 @@ import { DELTA, KEY_AT, keyLengthOf, POINTER, PROFILE } from './record-entry.ts'
 import { NO_ENTRY } from './record-index.ts';
 import { TimeSlice } from './time-slice.ts';
 
-/** What is found of one store, for people; empty when it is sound. */
+/** The damage found in a store, for people; empty when there is none. */
 export type Damage = readonly string[];
 
-/** More of them say no more. */
+/** More entries would not be useful. */
 const MOST_TOLD = 20;
 
 export class StoreCheck {
   readonly #environment: LmdbEnvironment;
   readonly #records: ProfileRecords;
-  /** Where the slow check continues; undefined at the beginning of a round. */
+  /** Where the slow check continues; undefined at the start of a round. */
   #from: Buffer | undefined;
   #damage: string[] = [];
 
@@ -37,17 +37,17 @@ export class StoreCheck {
   }
 
   /**
-   * Checks a few hundred keys of the index and what they lead to, going on where the last call
-   * ended; at the end of a round the store is told whether its index is sound.
+   * Checks a few hundred keys of the index and what they lead to, continuing where the last call
+   * ended. At the end of a round it records in the store whether the index is intact.
    *
-   * @returns the damage of a round that has just ended; undefined before
+   * @returns the damage found by the round that this step ended; undefined otherwise
    */
   async step(): Promise<Damage | undefined> {
     let isAtEnd = true;
     try {
       isAtEnd = this.#environment.read(() => this.#checkIndex(new TimeSlice()));
     } catch (error) {
-      // The engine itself could not read on.
+      // The engine itself could not continue.
       this.#note(`the index: ${messageOf(error)}`);
     }
     if (!isAtEnd) return undefined;
@@ -57,14 +57,14 @@ export class StoreCheck {
     const { log } = this.#records;
     const isDamaged = damage.length > 0;
     if (this.#environment.read(() => log.isDamaged) !== isDamaged) {
-      // What cannot be written for every process holds in this one all the same.
+      // If it cannot be recorded for every process, it applies at least to this one.
       if (isDamaged) log.distrust();
       await this.#environment.writeUpkeep(() => log.setDamaged(isDamaged));
     }
     return damage;
   }
 
-  /** Checks everything at once, as it is at one moment. */
+  /** Checks everything at once, at one point in time. */
   all(): Damage {
     this.#damage = [];
     this.#from = undefined;
@@ -83,7 +83,7 @@ export class StoreCheck {
     if (this.#damage.length < MOST_TOLD) this.#damage.push(text);
   }
 
-  /** The keys of a table must rise, and be as many as the tree says. */
+  /** The keys of a table must be in order, and as many as the tree's own count. */
   #checkTable(name: string): void {
     try {
       this.#environment.read(() => {
@@ -110,7 +110,10 @@ export class StoreCheck {
     if (count !== entries) this.#note(`table ${name}: ${count} keys where there should be ${entries}`);
   }
 
-  /** @param slice undefined for all of it @returns whether the end was reached */
+  /**
+   * @param slice undefined for no time limit
+   * @returns whether the end was reached
+   */
   #checkIndex(slice: TimeSlice | undefined): boolean {
     const { index } = this.#records.log;
     let last = this.#from;
@@ -119,8 +122,8 @@ export class StoreCheck {
     for (const { key, value } of index.table.getRange(last === undefined ? {} : { start: last })) {
       if (last !== undefined) {
         const order = Buffer.compare(last, key);
-        // A slow round begins each step with the last key of the one before, if that is still
-        // there.
+        // Each step of a slow round starts with the last key of the previous step, if it still
+        // exists.
         if (order === 0 && count === 0 && !isWhole) continue;
         if (order >= 0) {
           this.#note('the index: keys are out of order');

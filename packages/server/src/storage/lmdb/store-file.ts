@@ -1,14 +1,15 @@
 /**
- * Looks at the file of a store before the engine maps it: in a file that is cut short it would touch what is not there, and the
- * process would end.
+ * Examines the file of a store before the engine maps it. If the file was cut short, the engine
+ * would access memory that does not exist, and the process would crash.
  *
- * The file says how many pages were ever in use, but it may be shorter in good health: pages at its end that were used and freed
- * within one transaction are never written. So it must be long enough for the roots of its two trees,
- * which are always written. A cut that leaves both in place is found when what was behind it is read.
+ * The file records how many pages were ever in use, but an intact file can be shorter: pages at its
+ * end that were used and freed within one transaction are never written. So it must at least
+ * contain the roots of its two trees, which are always written. A cut behind both roots is found
+ * when the missing part is read.
  *
- * Every page begins with its own number. The roots are checked for it, those of the tables too: with
- * another page in place of a root, a whole table would look empty, which no later check could tell from
- * a table that is.
+ * Every page starts with its own number. The number is checked for all roots, including those of
+ * the tables: with another page in place of its root, a whole table would look empty, and no later
+ * check could tell that from an empty table.
  */
 
 import { type FileHandle, open } from 'node:fs/promises';
@@ -17,23 +18,26 @@ import { setTimeout } from 'node:timers/promises';
 import { StoreDamagedError } from '../store-damaged-error.ts';
 import { STORE_FILE } from './usable-files.ts';
 
-/** How each of the two pages at the beginning of the file begins, behind its page header. */
+/** How each of the two pages at the start of the file begins, after its page header. */
 const MAGIC = Buffer.from([0xde, 0xc0, 0xef, 0xbe]);
 const HEAD_BYTES = 8192;
 const LOOK_EVERY_MS = 50;
 const MOST_LOOKS = 10;
-/** Places behind the magic. */
+/** Offsets from the magic. */
 const PAGE_BYTES_AT = 24;
-/** The root pages of the tree of free pages and of the tree of tables; all bits are set for a tree that is empty. */
+/**
+ * The root pages of the tree of free pages and of the tree of tables; all bits are set if a tree is
+ * empty.
+ */
 const ROOTS_AT = [64, 112];
 const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 const TRANSACTION_AT = 128;
 
 /**
- * Checks that a store's file has the pages that the engine looks at first.
+ * Checks that a store's file contains the pages that the engine reads first.
  *
- * @param path the folder of the store; when it has no file there is nothing to check
- * @throws StoreDamagedError when the file is cut short or does not begin as a store does
+ * @param path the folder of the store; without a file in it there is nothing to check
+ * @throws StoreDamagedError when the file is cut short or does not start like a store
  */
 export async function requireWholeFile(path: string): Promise<void> {
   for (let look = 1; ; look += 1) {
@@ -41,7 +45,7 @@ export async function requireWholeFile(path: string): Promise<void> {
       await requireWholeOnce(path);
       return;
     } catch (error) {
-      // Another process may be making the file just now.
+      // Another process may be creating the file at this moment.
       if (look === MOST_LOOKS || !(error instanceof StoreDamagedError)) throw error;
       await setTimeout(LOOK_EVERY_MS);
     }
@@ -77,14 +81,14 @@ async function requireWholeOnce(path: string): Promise<void> {
 
 interface Meta {
   readonly pageBytes: number;
-  /** The roots of the trees that are not empty; that of the tables comes last. */
+  /** The roots of the trees that are not empty; the root of the tables is last. */
   readonly roots: readonly number[];
   readonly hasTables: boolean;
 }
 
 /**
- * The newer of the two pages that say where the trees are; undefined unless both are there. With one of
- * them gone the other may be of an earlier transaction, and what was acknowledged since would be lost.
+ * The newer of the two pages that locate the trees; undefined if one is missing. The other one may
+ * then be of an earlier transaction, and later acknowledged writes would be lost.
  */
 function newestMeta(head: Buffer): Meta | undefined {
   let newest = -1;
@@ -108,8 +112,8 @@ function newestMeta(head: Buffer): Meta | undefined {
 }
 
 /**
- * A page: its number, the transaction that wrote it, four numbers of two bytes, then the places of its
- * nodes. Places count from the end of this head.
+ * A page: its number, the transaction that wrote it, four numbers of two bytes, then the offsets of
+ * its nodes. Offsets count from the end of this header.
  */
 const PAGE_HEAD_BYTES = 24;
 const PAGE_FLAGS_AT = 18;
@@ -119,7 +123,7 @@ const LEAF = 0x02;
 const NODE_HEAD_BYTES = 8;
 const NODE_FLAGS_AT = 4;
 const KEY_LENGTH_AT = 6;
-/** The value is a table; where its root is. */
+/** The value describes a table; the offset of its root. */
 const IS_TABLE = 0x02;
 const TABLE_ROOT_AT = 40;
 
@@ -142,7 +146,7 @@ async function requireRoots(
   for (const root of rootsOfTables(page)) await requirePage(root);
 }
 
-/** The roots of all tables, where the page that lists them is the only one of its tree. */
+/** The roots of all tables, if the page that lists them is the only page of its tree. */
 function rootsOfTables(page: Buffer): number[] {
   if ((page.readUInt16LE(PAGE_FLAGS_AT) & LEAF) === 0) return [];
   const end = Math.min(PAGE_HEAD_BYTES + page.readUInt16LE(PLACES_BYTES_AT), page.length);

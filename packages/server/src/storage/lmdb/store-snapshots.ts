@@ -1,10 +1,13 @@
 /**
- * Copies of the store as it was at one moment, for exports (contract section 21): each a folder of its own, which every process on the
- * store can read. A reader that takes hours holds up nobody: only the copying itself keeps freed pages from being used again.
+ * Copies of the store at one point in time, for exports (contract section 21). Each is a folder
+ * that every process on the store can read. A slow reader blocks nobody: freed pages cannot be
+ * reused during the copying, but can afterwards.
  *
- *   copied     `<name>.part` is being written                        it is whole → kept; the process dies → removed after an hour
- *   kept       anybody may read it; each use renews its time         not used for five minutes, or room is needed → removed
- *   removed    who still has it open reads on until it lets go
+ *   copying    `<name>.part` is being written            it is complete → kept; the process dies →
+ *                                                        removed after an hour
+ *   kept       any process may read it; each use         not used for five minutes, or room is
+ *              renews its time                           needed → removed
+ *   removed    a process that has it open reads on until it closes it
  */
 
 import { randomBytes } from 'node:crypto';
@@ -19,12 +22,12 @@ import { ProfileTables } from './profile-tables.ts';
 const KEPT_MS = 5 * 60_000;
 const PART_KEPT_MS = 60 * 60_000;
 const LOOK_EVERY_MS = 30_000;
-/** A snapshot that was used within this time is being read, in milliseconds. */
+/** A snapshot used within this time counts as being read, in milliseconds. */
 const IN_USE_MS = 15_000;
-/** Its time is written down this often, in milliseconds. */
+/** How often its time of use is written, in milliseconds. */
 const TOUCH_EVERY_MS = 2000;
 const MOST_SNAPSHOTS = 2;
-/** What must stay free beside a copy, in bytes. */
+/** Free space that must remain beside a copy, in bytes. */
 const RESERVED_BYTES = 128 * 1024 ** 2;
 const PART = '.part';
 
@@ -46,7 +49,7 @@ export class StoreSnapshots {
   readonly #timer: NodeJS.Timeout;
   #tidying: Promise<void> = Promise.resolve();
 
-  /** @param folder made when the first snapshot is taken */
+  /** @param folder created when the first snapshot is taken */
   constructor(environment: LmdbEnvironment, folder: string, options: EntryLogOptions | undefined) {
     this.#environment = environment;
     this.#folder = folder;
@@ -57,7 +60,10 @@ export class StoreSnapshots {
     this.#timer.unref();
   }
 
-  /** Copies the store. @returns the name of the snapshot */
+  /**
+   * Copies the store.
+   * @returns the name of the snapshot
+   */
   async take(): Promise<string> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await this.#makeRoom();
@@ -83,7 +89,10 @@ export class StoreSnapshots {
     return name;
   }
 
-  /** Opens a snapshot, or gives the one that is open. @throws QuiverError `not-found` */
+  /**
+   * Opens a snapshot, or returns it if it is open.
+   * @throws QuiverError `not-found`
+   */
   async open(name: string): Promise<OpenSnapshot> {
     const known = this.#used.get(name);
     const now = Date.now();
@@ -104,14 +113,16 @@ export class StoreSnapshots {
     return opening;
   }
 
-  /** Lets go of all snapshots; they stay for other processes, until their time is over. */
+  /**
+   * Closes all snapshots in this process. Other processes can use them until their time is over.
+   */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#tidying;
     for (const name of [...this.#used.keys()]) await this.#letGo(name);
   }
 
-  /** Notes that somebody has read all of a snapshot: it may make room for the next one at once. */
+  /** Records that a snapshot was read to its end, so it can make room for the next one at once. */
   async wasRead(name: string): Promise<void> {
     const past = new Date(Date.now() - IN_USE_MS);
     await utimes(join(this.#folder, name), past, past).catch(() => undefined);
@@ -147,7 +158,7 @@ export class StoreSnapshots {
     }
   }
 
-  /** Lets go of what is not used here, and removes what nobody uses. */
+  /** Closes what this process does not use, and removes what no process uses. */
   async #tidy(): Promise<void> {
     const now = Date.now();
     for (const [name, { usedAt }] of this.#used) if (now - usedAt > KEPT_MS) await this.#letGo(name);

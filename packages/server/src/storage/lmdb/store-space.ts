@@ -1,26 +1,35 @@
 /**
- * How much can still be written: what is free on the disk, and the free pages within the file, which the engine takes first.
+ * Determines how much can still be written: free space on the disk, and free pages in the file,
+ * which the engine uses first.
  *
- *   ample     anything may be written
- *   scarce    as ample, but cleaning takes back what it can
- *   low       only what frees space or guards access is written; everything else is refused, and nothing is lost
+ *   ample     everything may be written
+ *   scarce    as ample, but cleaning recovers as much as it can
+ *   low       only writes that free space or control access are done; all others are refused, and
+ *             nothing is lost
  *
- * What is written when space is low is little, and the reserve is large, so the engine itself does not meet a full disk unless another
- * program fills it. Then it refuses the write, and what was acknowledged stays.
+ * Writes while space is low are small and the reserve is large, so the engine itself finds the disk
+ * full only if another program fills it. Then it refuses the write, and everything acknowledged is
+ * kept.
  */
 
 import { statfsSync } from 'node:fs';
 
 type Space = 'ample' | 'scarce' | 'low';
 
-/** Below this it is low: 64 MiB, or a tenth of a small disk. */
+/** Space is low below this: 64 MiB, or a tenth of a small disk. */
 const RESERVED_BYTES = 64 * 1024 ** 2;
 const RESERVED_SHARE = 0.1;
-/** Of the free pages within the file: some are still read, and a large value needs many side by side. */
+/**
+ * The usable share of the free pages in the file: some are still being read, and a large value
+ * needs consecutive pages.
+ */
 const USABLE_SHARE = 0.5;
-/** Below this multiple of the reserve it is scarce. */
+/** Space is scarce below this multiple of the reserve. */
 const SCARCE_TIMES = 3;
-/** How long a look counts, in milliseconds: less when little is left, because a busy server writes 100 MB/s. */
+/**
+ * How long a result is valid, in milliseconds; shorter when little is left, because a busy server
+ * can write 100 MB/s.
+ */
 const LOOK_EVERY_MS = 200;
 const LOOK_EVERY_MS_WHEN_SCARCE = 10;
 
@@ -30,13 +39,16 @@ export class StoreSpace {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #space: Space = 'ample';
 
-  /** @param freePageBytes counts the free pages of the file, in bytes; asked only when the disk alone is not enough */
+  /**
+   * @param freePageBytes counts the free pages of the file, in bytes; called only when the disk
+   *   alone has too little
+   */
   constructor(path: string, freePageBytes: () => number) {
     this.#path = path;
     this.#freePageBytes = freePageBytes;
   }
 
-  /** How it is, or was a moment ago. */
+  /** The current state, which may be a moment old. */
   look(): Space {
     const now = performance.now();
     const every = this.#space === 'ample' ? LOOK_EVERY_MS : LOOK_EVERY_MS_WHEN_SCARCE;
@@ -48,16 +60,16 @@ export class StoreSpace {
   }
 
   /**
-   * Whether the disk alone, without the free pages of the file, has less than the reserve. After a failed
-   * commit this tells a full disk from other causes: the engine may need pages beyond the end of the file
-   * although others within it are free.
+   * Whether the disk alone, without the free pages of the file, has less than the reserve. After a
+   * failed commit this distinguishes a full disk from other causes: the engine may need pages
+   * beyond the end of the file although there are free ones in it.
    */
   isDiskLow(): boolean {
     const { free, reserve } = this.#disk();
     return free < reserve;
   }
 
-  /** Makes the next {@link look} a new one. */
+  /** Forces the next {@link look} to measure again. */
   forget(): void {
     this.#lookedAt = Number.NEGATIVE_INFINITY;
   }
@@ -71,7 +83,7 @@ export class StoreSpace {
     return free >= reserve ? 'scarce' : 'low';
   }
 
-  /** Bytes that are free on the disk, and how many of them are kept back. */
+  /** Free bytes on the disk, and how many of them are reserved. */
   #disk(): { readonly free: number; readonly reserve: number } {
     const { bavail, blocks, bsize } = statfsSync(this.#path);
     return { free: bavail * bsize, reserve: Math.min(RESERVED_BYTES, blocks * bsize * RESERVED_SHARE) };

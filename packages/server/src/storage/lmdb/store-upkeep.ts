@@ -1,7 +1,4 @@
-/**
- * What the background process does for the store so that it stays small and fast; each step is one
- * short write.
- */
+/** Keeps the store small and fast, in the background process. Each step is one short write. */
 
 import type { EntryLog } from './entry-log.ts';
 import { IndexMerger, type IndexMergerOptions } from './index-merger.ts';
@@ -15,7 +12,7 @@ export class StoreUpkeep {
   readonly #merger: IndexMerger;
   readonly #cleaner: SegmentCleaner;
 
-  /** @param liveShare as of {@link SegmentCleaner} */
+  /** @param liveShare as in {@link SegmentCleaner} */
   constructor(
     environment: LmdbEnvironment,
     records: ProfileRecords,
@@ -29,18 +26,19 @@ export class StoreUpkeep {
   }
 
   /**
-   * One step of whatever is due. @param limit as of the steps themselves @returns whether there is
-   * more to do at once
+   * One step of whatever is due.
+   * @param limit as in the steps themselves
+   * @returns whether there is more to do at once
    */
   async step(limit?: number): Promise<boolean> {
     return (await this.#merger.step(limit)) || this.#cleaner.step(limit);
   }
 
-  /** Does all there is to do, in a store that nobody else writes to. */
+  /** Does everything, in a store that no other process writes to. */
   async finish(): Promise<void> {
-    // So that the newest segment is looked at too: it may have much that is dead.
+    // So that the newest segment is examined too; it may contain many dead entries.
     await this.#environment.writeUpkeep(() => this.#log.beginSegment());
-    // What was copied is merged in turn; the second look sees that nothing more has come.
+    // Copied entries must be merged in turn; the second look verifies that nothing new has come.
     for (let idleLooks = 0; idleLooks < 2; idleLooks += 1) while (await this.step()) idleLooks = 0;
   }
 

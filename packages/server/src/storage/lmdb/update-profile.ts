@@ -10,10 +10,11 @@ import type { UpdateOutcome } from '../profile-store.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
 
 /**
- * Sets attributes of one profile inside a write transaction; what single updates and rows of a batch share.
+ * Sets attributes of one profile within a write transaction; shared by single updates and rows of a
+ * batch.
  *
  * @param channel how the change came, for the change feed
- * @param state of the visitor that is set with them; none by default
+ * @param state visitor state that is set as well; none by default
  */
 export function updateProfile(
   tables: ProfileTables,
@@ -42,7 +43,7 @@ export function updateProfile(
   return living ? 'updated' : 'created';
 }
 
-/** A new profile for the id that founds it; not written yet. */
+/** A new profile for its first id, not written yet. */
 function bornProfile(
   tables: ProfileTables,
   client: string,
@@ -52,7 +53,7 @@ function bornProfile(
   return tables.placeFor(client, founder, newProfile(founder, moment), moment.now);
 }
 
-/** The profile that a visit is for: one of `living`, or a new one. */
+/** The profile that a visit acts on: one of `living`, or a new one. */
 export function plannedTarget(
   tables: ProfileTables,
   client: string,

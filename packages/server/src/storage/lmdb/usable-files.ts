@@ -1,6 +1,7 @@
 /**
- * What must hold before the engine opens its files: where it does not, the engine ends the process with a signal instead of an error.
- * And what must hold afterwards: that the owner of the folder can go on with the files, also when an administrator has opened them.
+ * Checks conditions before the engine opens its files, because otherwise the engine would end the
+ * process with a signal instead of an error. Also ensures that the owner of the folder can use the
+ * files afterwards, even if an administrator has opened them.
  */
 
 import { constants } from 'node:fs';
@@ -16,11 +17,11 @@ const { R_OK, W_OK, X_OK } = constants;
 const GiB = 1024 ** 3;
 
 /**
- * Looks whether the engine can open a store.
+ * Checks whether the engine can open a store.
  *
  * @param path the folder
- * @param mapSize bytes of addresses that it will map
- * @param readOnly whether the records are only read; the lock file is written all the same
+ * @param mapSize bytes of address space that it will map
+ * @param readOnly whether the records are only read; the lock file is written in any case
  * @throws UnusableStoreError when it cannot
  */
 export async function requireUsable(path: string, mapSize: number, readOnly = false): Promise<void> {
@@ -30,7 +31,7 @@ export async function requireUsable(path: string, mapSize: number, readOnly = fa
   await requireAddresses(mapSize);
 }
 
-/** @returns whether the file is there */
+/** @returns whether the file exists */
 async function requireFile(file: string, mode: number): Promise<boolean> {
   const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
@@ -56,7 +57,7 @@ async function requireAccess(path: string, mode: number): Promise<void> {
   }
 }
 
-/** Where the system does not tell its limits nothing is refused. */
+/** On systems that do not report their limits, nothing is refused. */
 async function requireAddresses(mapSize: number): Promise<void> {
   const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
   const limit = Number(/^Max address space +(\d+) /m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
@@ -73,9 +74,10 @@ async function requireAddresses(mapSize: number): Promise<void> {
 }
 
 /**
- * Gives the engine's files to the owner of their folder, when an administrator has just made them.
+ * Gives the engine's files to the owner of their folder, when an administrator has just created
+ * them.
  *
- * @param filesIn the folder with the files, when it is another
+ * @param filesIn the folder of the files, if it is another
  */
 export async function giveToOwner(path: string, filesIn = path): Promise<void> {
   if (process.getuid?.() !== 0) return;

@@ -1,52 +1,55 @@
 /**
- * Cells: one for each visitor id, a hash in a slot of its own, and the transactions that change
- * several of them.
+ * Cells: one for each visitor id, a hash in its own slot, and the transactions that change several
+ * of them.
  *
- * A cell is absent, a profile (its home: the id that founded it), or a pointer to the home of the
- * profile that its id names. Fields:
+ * A cell is absent, a profile (its home is the id that it was created for), or a pointer to the
+ * home of the profile that its id names. Fields:
  *
- *   v      version: the operation that wrote it last          r      the profile's record, or a pointer as JSON
- *   g      birth: tells a profile from a later one there      l<id>  of a profile: an id that names it, since when (its home too)
- *   u      until when all its pointers live at least          b<id>  of a profile: the last row of a batch that was applied to it
- *   e      when the engine frees it                           w      counts calls that came twice
- *   t, n   intent: the transaction under way, and what it will make of the cell
- *   p<tx>  at the cell where a transaction commits: what remains to be done of it
+ *   v      version: the operation that wrote it last
+ *   r      the profile's record, or a pointer as JSON
+ *   g      birth: distinguishes a profile from a later one in the same cell
+ *   l<id>  of a profile: an id that names it, and since when (the home too)
+ *   u      the earliest time at which one of its pointers may expire
+ *   b<id>  of a profile: the last row of a batch that was applied by that id
+ *   e      when the engine frees it
+ *   w      counts calls that came twice
+ *   t, n   intent: the current transaction, and what it will make of the cell
+ *   p<tx>  in the cell where a transaction commits: what remains to be done of it
  *
- * The links `l` of a living profile say who names it; a pointer is the way there and counts only
- * when birth and link agree.
+ * The links `l` of a living profile determine who names it. A pointer only leads there, and counts
+ * only if birth and link agree.
  *
- * A change of one cell is one script: it is made when the version is the one that was read. A
+ * A change of one cell is one script, which applies it if the version is the one that was read. A
  * change of several:
  *
- *   state       what holds                                                    what moves it
- *   ----------  ------------------------------------------------------------  -----------------------------------------------
- *   preparing   some cells but the target bear an intent; readers read what   all bear it → the target's script commits
- *               stands beneath, nobody changes them                           a version is another → revoked
- *   committed   the target is changed, its `p` lists what remains; whoever    pointers moved, then intents carried out, then
- *               meets an intent, or would change the target, does that first  `p` removed → finished
- *   revoked     noted at the target, so that it can never commit              intents taken off → as before
- *   finished    no trace but the operation's note, for 20 seconds
+ * preparing   some cells other than the target have an intent. Readers see the state before;
+ *             nobody changes these cells. All have it → the target's script commits; a version
+ *             differs → revoked
+ * committed   the target is changed, and its `p` lists what remains: pointers are moved, intents
+ *             are carried out, then `p` is removed → finished. Anybody who meets an intent, or
+ *             wants to change the target, does this first
+ * revoked     recorded in the target, so that it can never commit; intents are removed → as before
+ * finished    only the operation's note remains, for 20 seconds
  *
- * Each step can be done twice and by anybody. The change of the target is the one moment at which
- * all of it happens:
+ * Each step can be repeated, and done by anybody. The change of the target is the moment at which
+ * everything happens:
  *
- * - a reader who meets an intent asks the target. Committed: it finishes the transaction, then
- *   reads. Not: it reads what stands beneath.
- * - a writer who meets an intent waits a little, then revokes the transaction, for its owner may
- *   have died. Of two merges that cross each holds a cell that the other wants; one or both are
+ * - A reader who meets an intent asks the target. If the transaction is committed, the reader
+ *   finishes it and reads; otherwise it reads the state before.
+ * - A writer who meets an intent waits a little, then revokes the transaction, because its owner
+ *   may have died. If two merges cross, each has a cell that the other needs; one or both are
  *   revoked and start over after a random pause.
- * - before a commit counts for anybody it is written by WAIT to a replica; who helps to finish it
- *   waits for that first.
- * - a cell with an intent or a `p` outlives its profile's expiry, so that a crash in between can be
- *   finished whenever it is met.
- * - a delayed attempt finds another version, the note of its operation, or its deadline passed.
+ * - A commit counts for others only after WAIT has confirmed it on a replica; anybody who helps to
+ *   finish it waits for that first.
+ * - A cell with an intent or a `p` outlives the expiry of its profile, so that a transaction
+ *   interrupted by a crash can be finished whenever it is met.
+ * - A delayed attempt finds another version, the note of its operation, or its deadline passed.
  *
- * The file is long because the states above are one thing.
+ * The price: a visit that links takes three round trips instead of one, and a profile cannot be
+ * written while it is being merged.
  *
- * What was traded: a visit that links takes three round trips instead of one, and a profile that is
- * being merged cannot be written for that time.
- *
- * The file is long because all that reads and writes a cell is in it.
+ * Long because the states above belong together, and everything that reads and writes a cell is in
+ * this file.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -73,7 +76,7 @@ import { unpackFound, unpackProfile } from './packed-profile.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import { isMarkOf } from './row-marks.ts';
 
-/** Ids are sorted by `since`, the time from which each names the profile. */
+/** Ids are ordered by `since`, the time since which each names the profile. */
 export interface Link {
   readonly id: VisitorId;
   readonly since: number;
@@ -88,25 +91,25 @@ export interface Cell {
   readonly client: string;
   readonly id: VisitorId;
   readonly key: string;
-  /** Empty when nothing is there. */
+  /** Empty when the cell is absent. */
   readonly version: string;
   readonly profile: Profile | undefined;
   readonly birth: string;
   readonly pointer: CellPointer | undefined;
   readonly links: ReadonlyMap<string, Link>;
-  /** By id, as `idField` writes it. */
+  /** By id, in the form of `idField`. */
   readonly marks: ReadonlyMap<string, string>;
   /** Epoch milliseconds; undefined when there are no pointers. */
   readonly pointersUntil: number | undefined;
 }
 
-/** What becomes of a cell. */
+/** The new state of a cell. */
 export interface CellEdit {
   /** How long the engine keeps it, in milliseconds. */
   readonly ttl: number;
-  /** Whether nothing of the old state stays but what is set. */
+  /** Whether all fields that are not set are removed. */
   readonly clear: boolean;
-  /** Whether it makes a record smaller, and so must be done when there is no room. */
+  /** Whether it makes a record smaller, so that it must be done even without free memory. */
   readonly shrinks?: boolean;
   readonly set: readonly (readonly [string, string | Buffer])[];
   readonly remove?: readonly string[];
@@ -117,17 +120,17 @@ export interface CellChange {
   readonly change: CellEdit;
 }
 
-/** The cell of an id, and that of the profile which it names, expired or not. */
+/** The cell of an id, and the cell of the profile that the id names, even if that has expired. */
 export interface LocatedCells {
   readonly own: Cell;
   readonly home: Cell | undefined;
 }
 
-/** A pointer that is to lead elsewhere. */
+/** A pointer that should lead elsewhere. */
 export interface Repoint {
   readonly id: VisitorId;
   readonly from: CellPointer;
-  /** Undefined: it goes. */
+  /** Undefined: it is removed. */
   readonly to: CellPointer | undefined;
   readonly ttl: number;
 }
@@ -145,13 +148,13 @@ interface Remaining {
   readonly repoints: readonly Repoint[];
 }
 
-/** How long an attempt may be on its way, by the engine's clock, in milliseconds. */
+/** How long an attempt may be under way, by the engine's clock, in milliseconds. */
 const DEADLINE_MS = 8000;
-/** How long a transaction is left alone by those who wait for it, in milliseconds. */
+/** How long others wait for a transaction before they revoke it, in milliseconds. */
 const PATIENCE_MS = 300;
 /**
- * A cell of which nothing is left is kept for those who come late; for a replayed row of a batch as
- * long as batches are kept.
+ * How long an empty cell is kept for late attempts, in milliseconds; for a repeated row of a batch,
+ * as long as batches are kept.
  */
 const TOMBSTONE_MS = 60_000;
 const TOMBSTONE_WITH_MARK_MS = 7 * 86_400_000;
@@ -168,12 +171,12 @@ export class Cells {
     this.#outbox = outbox;
   }
 
-  /** Whether changes are recorded, so that it is worth saying which. */
+  /** Whether changes are recorded, so that it makes sense to describe them. */
   get isRecording(): boolean {
     return this.#outbox.isOn;
   }
 
-  /** The living profile that an id names; mends nothing but what it meets half done. */
+  /** The living profile that an id names. Repairs only unfinished transactions that it meets. */
   async find(client: string, id: VisitorId, now: number, until: number): Promise<FoundProfile | undefined> {
     const link = `l${idField(id)}`;
     const key = this.#key(client, id);
@@ -187,13 +190,16 @@ export class Cells {
       if (!home) continue;
       const isNamed = home.record && home.birth === pointer.birth && home.link;
       if (isNamed && !parsePointer(home.record)) return living(home.record!, now);
-      // Nothing is named, or the pointer has moved meanwhile.
+      // The id names nothing, or the pointer has moved in the meantime.
       const again = await this.#peek(client, key, link, until);
       if (again && again.version === own.version) return undefined;
     }
   }
 
-  /** Reads a cell's state; undefined when it was half done and is to be read again. */
+  /**
+   * Reads a cell's state; undefined when a transaction was unfinished and the cell must be read
+   * again.
+   */
   async #peek(client: string, key: string, link: string, until: number) {
     const [version, record = null, birth, linked, intent] = await this.#cluster.read<(Buffer | null)[]>(
       until,
@@ -219,13 +225,13 @@ export class Cells {
       await this.#settle(client, String(intent), false, until);
       return undefined;
     }
-    // Not committed a moment ago; if the intent is still there, it had not been finished before
+    // It was not committed a moment ago. If the intent is still there, it was not finished before
     // that either.
     const [still] = await this.#cluster.read<(Buffer | null)[]>(until, key, 'HMGET', 't');
     return still?.equals(intent) ? state : undefined;
   }
 
-  /** Reads a cell for a change of it, after finishing what is half done. */
+  /** Reads a cell in order to change it, after finishing unfinished transactions. */
   async load(client: string, id: VisitorId, until: number): Promise<Cell> {
     const key = this.#key(client, id);
     const since = Date.now();
@@ -242,7 +248,7 @@ export class Cells {
     }
   }
 
-  /** The cell of an id, and the profile that it names, expired or not. */
+  /** The cell of an id, and the profile that it names, even if that has expired. */
   async locate(client: string, id: VisitorId, until: number): Promise<LocatedCells> {
     let own = await this.load(client, id, until);
     for (;;) {
@@ -256,7 +262,7 @@ export class Cells {
     }
   }
 
-  /** As {@link locate} for many ids, in one or two rounds where nothing is half done. */
+  /** As {@link locate} for many ids, in one or two round trips if no transaction is unfinished. */
   async locateEach(client: string, ids: readonly VisitorId[], until: number): Promise<LocatedCells[]> {
     const own = await this.#loadEach(client, ids, until);
     const pointing = own.flatMap(({ profile, pointer }, place) => (!profile && pointer ? [place] : []));
@@ -290,8 +296,8 @@ export class Cells {
   /**
    * Makes all changes or none.
    *
-   * @param changes what the change feed tells of it
-   * @returns false when a cell is not as it was read; then nothing was changed
+   * @param changes for the change feed
+   * @returns false when a cell has changed since it was read; nothing was changed then
    */
   async commit(
     target: CellChange,
@@ -316,7 +322,8 @@ export class Cells {
       prepared.every((status) => status === 'done') &&
       (await this.#change(target, tx, pending, until, changes));
     if (isCommitted) {
-      // It is done; who meets what could not be finished now will finish it.
+      // The transaction is committed; anybody who meets what could not be finished now will finish
+      // it.
       await this.#carryOut(client, id, pending, until).catch(() => undefined);
       return true;
     }
@@ -326,8 +333,8 @@ export class Cells {
   }
 
   /**
-   * Changes cells for rows of a batch, which carry their own marks; each alone. @returns for each
-   * as {@link commit}
+   * Changes cells for rows of a batch, which have their own marks, each independently.
+   * @returns for each, as {@link commit}
    */
   async changeByRows(
     rows: readonly (CellChange & { readonly changes: readonly ProfileChange[] })[],
@@ -347,7 +354,7 @@ export class Cells {
     });
   }
 
-  /** Moves, prolongs or removes pointers; each alone. */
+  /** Moves, extends or removes pointers, each independently. */
   async repoint(client: string, repoints: readonly Repoint[], until: number): Promise<void> {
     await Promise.all(
       repoints.map(({ id, from, to, ttl }) => {
@@ -373,8 +380,8 @@ export class Cells {
   }
 
   /**
-   * Learns what became of a transaction, and ends what can be ended. False when it is still under
-   * way.
+   * Determines the state of a transaction, and finishes or revokes it if possible. False when it is
+   * still under way.
    */
   async #settle(client: string, intent: string, revoke: boolean, until: number, cellKey?: string) {
     const { tx, home } = JSON.parse(intent) as Intent;
@@ -410,7 +417,7 @@ export class Cells {
   }
 }
 
-/** Drawn ahead, for to ask the system each time costs more than all else here. */
+/** Drawn in advance, because asking the system each time costs more than everything else here. */
 let random = randomBytes(0);
 let used = 0;
 
@@ -432,14 +439,14 @@ export function pointerText({ home, birth }: CellPointer): string {
   return JSON.stringify({ kind: home.kind, value: home.value, birth });
 }
 
-/** What remains of a profile that went. */
+/** What remains of a removed profile. */
 export function removal(cell: Cell): CellEdit {
   const marks = [...cell.marks].filter(([field]) => isMarkOf(field, cell.id));
   const set = marks.map(([field, mark]): [string, string] => [`b${field}`, mark]);
   return { ttl: marks.length === 0 ? TOMBSTONE_MS : TOMBSTONE_WITH_MARK_MS, clear: true, set };
 }
 
-/** Others kept changing the same profile. */
+/** The error when other processes kept changing the same profile. */
 export function busy(): QuiverError {
   return new QuiverError('not-done', 'The profile is being changed by others; send it again', {
     headers: { 'retry-after': '1' },

@@ -1,6 +1,6 @@
 /**
- * Where a write to a cluster leaves its changes: a stream in the slot of the cell that the write
- * changes, so that one script does both. `redis-change-feed.ts` collects them.
+ * Where a write to a cluster leaves its changes: a stream in the slot of the changed cell, so that
+ * one script does both. `redis-change-feed.ts` collects them.
  */
 
 import type { Change } from '../../domain/change.ts';
@@ -9,10 +9,10 @@ import { keySlot, SLOTS } from './key-slot.ts';
 import { hintOutboxes } from './lua-scripts.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 
-/** How long hints are gathered before they are sent, in milliseconds. */
+/** How long hints are collected before they are sent, in milliseconds. */
 const HINT_EVERY_MS = 50;
 
-/** Of each slot a short text with which, as a hash tag, a key lies in it. */
+/** For each slot a short text that, as a hash tag, puts a key into it. */
 let tags: readonly string[] | undefined;
 
 export function slotTags(): readonly string[] {
@@ -53,8 +53,8 @@ export class ChangeOutbox {
   }
 
   /**
-   * What a script gets that changes a cell: the key of the outbox, and the changes as one text;
-   * empty where there are none.
+   * The arguments of a script that changes a cell: the key of the outbox, and the changes as one
+   * text; empty without changes.
    */
   of(
     client: string,
@@ -67,7 +67,7 @@ export class ChangeOutbox {
     return { key: outboxKey(this.#prefix, tag), text };
   }
 
-  /** Notes that a script has put something into the outbox of a cell. */
+  /** Records that a script has added something to the outbox of a cell. */
   hint(cellKey: string): void {
     this.#dirty.add(slotTags()[keySlot(cellKey)]!);
     this.#timer ??= setTimeout(() => void this.flush(), HINT_EVERY_MS).unref();
@@ -88,7 +88,7 @@ export class ChangeOutbox {
     const args = [...this.#dirty];
     this.#dirty.clear();
     if (args.length === 0) return;
-    // A script takes at most so many arguments.
+    // The number of arguments of a script is limited.
     for (let from = 0; from < args.length; from += 4000) {
       const call = {
         script: hintOutboxes,

@@ -1,4 +1,7 @@
-/** A change as a cluster keeps it: a JSON list of type, channel, time, client, id, names of attributes, other ids. */
+/**
+ * The stored form of a change in a cluster: a JSON list of type, channel, time, client, id, names
+ * of attributes, other ids.
+ */
 
 import { CHANGE_CHANNELS, CHANGE_TYPES, type Change } from '../../domain/change.ts';
 import { idField, idOfField } from './id-field.ts';
@@ -31,7 +34,7 @@ export function decodedChange(text: string): Change & { readonly client: string 
   };
 }
 
-/** The changes of one write, each as a text again. */
+/** The changes of one write, each as a text. */
 export function splitChanges(text: string): string[] {
   return (JSON.parse(text) as ChangeFields[]).map((fields) => JSON.stringify(fields));
 }

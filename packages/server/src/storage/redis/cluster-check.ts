@@ -1,4 +1,4 @@
-/** Looks at a cluster before anything is written to it: whether it keeps what it says it has kept. */
+/** Checks a cluster before anything is written to it: whether it keeps what it acknowledges. */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { StoreFormatError } from '../store-format-error.ts';
@@ -9,31 +9,41 @@ import { keepFirst } from './lua-scripts.ts';
 import { checkNode, type NodeFlaw } from './node-check.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 
-/** Of the keys and their fields; a Quiver that reads them differently writes a higher one. */
+/**
+ * Of the keys and their fields; a version of Quiver that reads them differently writes a higher
+ * number.
+ */
 const FORMAT = 4;
 
-/** How long a replica that is still connecting is waited for, in milliseconds. */
+/** How long to wait for a replica that is still connecting, in milliseconds. */
 const CONNECTING_MS = 10_000;
 const LOOK_AGAIN_MS = 500;
-/** What may be a replica on its way: where there is more amiss too, all of it is said once the others are known. */
+/**
+ * These may be a replica that is still connecting. If there are other problems too, all are
+ * reported once the others are known.
+ */
 const PASSING: ReadonlySet<NodeFlaw['kind']> = new Set(['replica', 'stranger', 'unreachable']);
 
-/** What a cluster must be like, and what is kept under which keys. */
+/** Requirements for a cluster, and the keys that are used. */
 export interface ClusterExpectations {
-  /** What all keys begin with, so that several stores can share a cluster. */
+  /** The beginning of all keys, so that several stores can share a cluster. */
   readonly prefix: string;
-  /** Whether to open on a cluster that would lose data; writes then count without a replica where there is none. */
+  /**
+   * Whether to open a cluster that could lose data; where no replica exists, writes then count
+   * without one.
+   */
   readonly allowUnsafe?: boolean;
-  /** Tells the signing key of this process from another; all that share a store must have the same. */
+  /** Identifies the signing key; all processes that share a store must have the same one. */
   readonly sharedKeyMark?: string | undefined;
 }
 
 /**
- * Checks the cluster, every master and every replica, and notes the format of what will be kept there.
+ * Checks the cluster, including every master and replica, and writes the format version.
  *
  * A replica that is still connecting is waited for, up to {@link CONNECTING_MS}.
  *
- * @throws UnsafeStoreError names every setting under which acknowledged data would be lost, by address, and every right that is missing
+ * @throws UnsafeStoreError names every setting that could lose acknowledged data, by address, and
+ *   every missing right
  * @throws StoreFormatError when a Quiver of another format wrote under the prefix
  */
 export async function checkCluster(
@@ -65,7 +75,9 @@ export async function checkCluster(
   }
 }
 
-/** What is amiss and stays so: what may be a replica on its way is looked at again for a while. */
+/**
+ * The problems that remain; those that may be a connecting replica are checked again for a while.
+ */
 async function lastingFlaws(cluster: RedisCluster, prefix: string, patience: number): Promise<NodeFlaw[]> {
   const end = Date.now() + patience;
   for (;;) {

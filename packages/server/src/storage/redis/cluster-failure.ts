@@ -1,11 +1,11 @@
-/** What a caller is told when a node of a cluster has refused a call for good. */
+/** The error for a caller when a node of a cluster has finally refused a call. */
 
 import { QuiverError } from '../../errors.ts';
 import type { Failed } from './cluster-node.ts';
 
 export const RETRY_AFTER = { 'retry-after': '2' };
 
-/** @param code what is known of the call and the attempts before it */
+/** @param code what is known about the call and the attempts before it */
 export function failure(error: Failed, code: 'not-done' | 'unavailable' | 'unknown'): QuiverError {
   const isFull = /^(OOM|MISCONF)/.test(error.message);
   // An earlier attempt may have been done before the store was full.

@@ -1,4 +1,4 @@
-/** How much there is in a cluster, and whether it would take a write. */
+/** The size of the data in a cluster, and whether the cluster would accept a write. */
 
 import { QuiverError } from '../../errors.ts';
 import type { StoreFigures } from '../stores.ts';
@@ -7,10 +7,10 @@ import { countProfiles, probe } from './lua-scripts.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 
 const KEYS_AT_ONCE = 1000;
-/** Looking at every key takes a while, so the answer is kept for so many times that while. */
+/** Counting takes a while, so the result is kept for so many times the time it took. */
 const KEPT_TIMES = 20;
 
-/** Counts profiles by looking at all keys; the longer that takes, the longer the answer is given again. */
+/** Counts profiles by scanning all keys. The longer that takes, the longer the result is reused. */
 export function clusterFigures(cluster: RedisCluster, prefix: string): () => Promise<StoreFigures> {
   let counting: Promise<StoreFigures> | undefined;
   let freshUntil = 0;
@@ -22,7 +22,7 @@ export function clusterFigures(cluster: RedisCluster, prefix: string): () => Pro
     counting
       .then(() => {
         const took = performance.now() - began;
-        // What takes no time is looked up each time.
+        // A fast count is repeated each time.
         freshUntil = took < 100 ? 0 : performance.now() + KEPT_TIMES * took;
       })
       .catch(() => {
@@ -60,7 +60,10 @@ async function countAt(cluster: RedisCluster, address: string, prefix: string): 
   }
 }
 
-/** Whether nothing is amiss with any node as far as is known, every master answers, has a replica that a write can wait for, and room; and whether a write comes through. */
+/**
+ * Whether no node has a known problem; every master answers, has room, and a replica that a write
+ * can wait for; and a write succeeds.
+ */
 export function readiness(
   cluster: RedisCluster,
   prefix: string,

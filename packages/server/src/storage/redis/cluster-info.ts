@@ -1,11 +1,11 @@
-/** Reads what a node tells of itself (the command INFO). */
+/** Reads the report of a node (the command INFO). */
 
-/** Whether a master has a replica that follows it. */
+/** Whether a master has a connected replica. */
 export function hasReplica(info: string): boolean {
   return /^slave\d+:.*state=online/m.test(info);
 }
 
-/** One line of what INFO tells. */
+/** One line of INFO. */
 export function infoField(info: string, name: string): string | undefined {
   return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
 }

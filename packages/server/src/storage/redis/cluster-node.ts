@@ -1,36 +1,36 @@
 /**
- * One node of a cluster, and what its answers mean. Writes of a turn travel in one pipeline with one WAIT at its end; while it waits, the next ones
- * gather.
+ * One node of a cluster, and the meaning of its replies. Writes of one turn of the event loop are
+ * sent in one pipeline with one WAIT at its end; while that waits, the next ones are collected.
  */
 
 import type { Redis } from 'ioredis';
 import type { Script } from './script.ts';
 
-/** How long one attempt may take, and within it WAIT. */
+/** How long one attempt may take, and within that WAIT. */
 const ATTEMPT_MS = 800;
 const WAIT_MS = 500;
 const CALLS_PER_PIPELINE = 500;
 const BYTES_PER_PIPELINE = 4_000_000;
-/** Errors of a node that did nothing. */
+/** Errors of a node that has done nothing. */
 const REFUSED = /^(MOVED|ASK|READONLY|CLUSTERDOWN|MASTERDOWN|LOADING|TRYAGAIN|NOREPLICAS|BUSY)\b/;
 
 export type Argument = string | Buffer | number;
-/** What a script answers: a status, then what belongs to it. */
+/** The reply of a script: a status, then its details. */
 export type ScriptReply = readonly (Buffer | readonly Buffer[] | null)[];
 
-/** One run of a script; all keys in one slot. */
+/** One run of a script, whose keys are all in one slot. */
 export interface ScriptCall {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly Argument[];
 }
 
-/** Nothing was done; the same may be sent again. */
+/** Nothing was done; the same call may be sent again. */
 export class Refused extends Error {}
-/** A call failed for good. */
+/** A call failed finally. */
 export class Failed extends Error {}
 
-/** What came of a script: its answer, and how many replicas have it. */
+/** The result of a script: its reply, and how many replicas have it. */
 export interface SentCall {
   readonly reply: ScriptReply;
   readonly acknowledged: number;
@@ -49,7 +49,10 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** One node: a connection for questions, one for writes, for WAIT holds up whatever comes behind it. */
+/**
+ * One node, with one connection for reads and one for writes, because WAIT blocks everything sent
+ * after it.
+ */
 export class ClusterNode {
   readonly #connect: () => Redis;
   readonly #replicas: () => number;
@@ -64,14 +67,17 @@ export class ClusterNode {
     this.#replicas = replicas;
   }
 
-  /** Asks something. What is asked in the same turn travels together. */
+  /** Sends a read. Reads of one turn are sent together. */
   ask<Result>(command: string, ...args: Argument[]): Promise<Result> {
     return new Promise<unknown>((resolve, reject) => {
       this.#addQuestion({ words: [command, ...args], resolve, reject });
     }) as Promise<Result>;
   }
 
-  /** Asks the same of many keys. @returns by key the answer, or undefined where there was none */
+  /**
+   * Sends the same read for many keys.
+   * @returns by key the reply, or undefined if there was none
+   */
   askEach<Result>(command: string, keys: readonly string[]): Promise<(Result | undefined)[]> {
     const answers: (Result | undefined)[] = new Array(keys.length);
     return counted(keys.length, answers, (index, isIn) => {
@@ -83,12 +89,15 @@ export class ClusterNode {
     });
   }
 
-  /** Runs a script. Writes of a turn travel together. */
+  /** Runs a script. Writes of one turn are sent together. */
   send(call: ScriptCall): Promise<SentCall> {
     return new Promise((resolve, reject) => this.#addCall(call, resolve, reject));
   }
 
-  /** As {@link send} for many scripts. @returns by call what came of it, or the error */
+  /**
+   * As {@link send} for many scripts.
+   * @returns by call the result or the error
+   */
   sendEach(calls: readonly ScriptCall[]): Promise<(SentCall | Error)[]> {
     const sent: (SentCall | Error)[] = new Array(calls.length);
     return counted(calls.length, sent, (index, isIn) => {
@@ -176,7 +185,7 @@ export class ClusterNode {
     });
     const writer = await this.#writer;
     const answers = await this.#run(writer, group);
-    // A script that the node does not know did not run; the answers of the others stand.
+    // A script that the node does not know did not run; the replies of the others are valid.
     const unknown = group.filter((_, index) => answers[index]?.[0]?.message.startsWith('NOSCRIPT'));
     if (unknown.length > 0) {
       const scripts = new Set(unknown.map(({ call }) => call.script));
@@ -197,7 +206,7 @@ export class ClusterNode {
     for (const { call } of group) {
       pipeline.callBuffer('EVALSHA', call.script.sha, call.keys.length, ...call.keys, ...call.args);
     }
-    // Without a replica to wait for the answer is 0 at once.
+    // Without a replica to wait for, the reply is 0 at once.
     pipeline.wait(this.#replicas(), WAIT_MS);
     return (await inTime(writer, pipeline.exec()))!;
   }
@@ -223,7 +232,7 @@ export class ClusterNode {
   }
 }
 
-/** Starts each of so many; `results` when the last has come in. */
+/** Starts `count` operations; `results` is called when the last one has finished. */
 function counted<Result>(
   count: number,
   results: Result[],
@@ -240,7 +249,10 @@ function counted<Result>(
   });
 }
 
-/** An answer that does not come in time ends the connection: what was sent on it may be done at any time, or never. */
+/**
+ * If a reply does not come in time, the connection is closed, because what was sent on it may be
+ * done at any time or never.
+ */
 async function inTime<Result>(connection: Redis, answer: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -1,12 +1,10 @@
 /**
- * Looks at every node again and again while a server runs: settings and rights of a node may
- * change, a replica with others may be promoted, a new node may come.
+ * Checks every node repeatedly while a server runs, because the settings and rights of a node may
+ * change, a replica with other settings may be promoted, and nodes may join.
  *
- *   what makes it look                            what it does with what it finds
- *   --------------------------------------------  ------------------------------------------------------------------------
- *   a minute has passed                           it is told once, and again when it is something else
- *   slots or nodes are others than before         the server is not ready for as long as it lasts
- *   something is amiss: two seconds have passed   nothing stops being served: what is acknowledged still has a replica
+ * A check is made every minute, when slots or nodes have changed, and every two seconds while there
+ * is a problem. A new result is reported once. While a problem lasts, the server is not ready, but
+ * serving continues, because acknowledged writes still have a replica.
  */
 
 import { checkNode, type NodeFlaw } from './node-check.ts';
@@ -21,8 +19,8 @@ export interface ClusterWatchOptions {
   readonly cluster: RedisCluster;
   readonly prefix: string;
   /**
-   * Told of all that is amiss, whenever that is something else than before; of an empty list when
-   * all is well again.
+   * Called with all problems whenever they have changed; with an empty list when there are none any
+   * more.
    */
   readonly found: (flaws: readonly string[]) => void;
 }
@@ -38,7 +36,7 @@ export class ClusterWatch {
     this.#options = options;
   }
 
-  /** All that is amiss as far as it is known, each beginning with the address of the node. */
+  /** All known problems, each beginning with the address of the node. */
   get flaws(): readonly string[] {
     return this.#flaws.map(({ text }) => text);
   }
@@ -71,7 +69,8 @@ export class ClusterWatch {
     const findings = await Promise.all(cluster.members().map((member) => checkNode(cluster, member, prefix)));
     if (this.#isStopped) return;
     const before = this.flaws.join('\n');
-    // Whether nodes can be reached and have a replica is looked at whenever somebody asks whether the server is ready.
+    // Whether nodes can be reached and have a replica is checked whenever somebody asks for the
+    // server's readiness.
     this.#flaws = findings.flatMap(({ flaws }) =>
       flaws.filter(({ kind }) => kind === 'setting' || kind === 'right'),
     );

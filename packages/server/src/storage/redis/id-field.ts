@@ -1,7 +1,7 @@
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { KIND_NUMBER, kindOfNumber } from '../kind-number.ts';
 
-/** An id as fields and keys write it. */
+/** An id as it is written in fields and keys. */
 export function idField({ kind, value }: VisitorId): string {
   return `${KIND_NUMBER[kind]}${value}`;
 }

@@ -1,6 +1,7 @@
 /**
- * The slot of a key in a cluster: CRC-16 (XMODEM) of the part between the first `{` and the `}` that follows, where it is not empty, else of
- * the whole key, modulo 16,384 (Redis Cluster specification, "Hash tags").
+ * The slot of a key in a cluster: CRC-16 (XMODEM) modulo 16,384 of the text between the first `{`
+ * and the next `}`, or of the whole key if that text is empty (Redis Cluster specification, "Hash
+ * tags").
  */
 
 const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {

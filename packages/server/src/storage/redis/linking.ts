@@ -1,4 +1,4 @@
-/** What a linking makes of the profiles and cells that take part in it. */
+/** The effect of linking on the profiles and cells involved. */
 
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import { type LinkStep, strongestFirst } from '../../domain/linking.ts';
@@ -10,7 +10,7 @@ import type { Cell, CellChange, Repoint } from './cells.ts';
 import { idField } from './id-field.ts';
 import { type ProfileDraft, sortedLinks } from './profile-draft.ts';
 
-/** What the steps of a visit's plan make of the profiles and cells that take part. */
+/** Applies the steps of a visit's plan to the profiles and cells involved. */
 export class CellLinking {
   readonly #target: ProfileDraft;
   readonly #drafts: ReadonlyMap<string, ProfileDraft>;
@@ -27,7 +27,7 @@ export class CellLinking {
     this.#moment = moment;
   }
 
-  /** @param since when an id that joins began to name the profile */
+  /** @param since when a joining id began to name the profile */
   take(step: LinkStep<string>, since: number): void {
     const target = this.#target;
     if (step.kind === 'merge') {
@@ -47,7 +47,7 @@ export class CellLinking {
     this.#pointing.push(id);
   }
 
-  /** What the change feed tells of the steps that were taken. */
+  /** The steps taken, for the change feed. */
   recorded(): Pick<LinkingChanges, 'joined' | 'merged' | 'taken'> {
     return {
       joined: this.#pointing,
@@ -59,7 +59,10 @@ export class CellLinking {
     };
   }
 
-  /** A person's profile loses one id; when that was its home, the strongest of the others becomes it. */
+  /**
+   * A person's profile loses one id. If that was its home, the strongest of the others becomes its
+   * home.
+   */
   #leave(from: ProfileDraft, id: VisitorId): void {
     this.#target.takeMarks(from, id);
     from.links.delete(idField(id));

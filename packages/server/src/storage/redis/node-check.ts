@@ -1,6 +1,6 @@
 /**
- * Looks at one node of a cluster: whether it keeps what it says it has kept, once it is a master
- * too, and lets us do what we must.
+ * Checks one node of a cluster: whether it keeps what it acknowledges, also after it becomes a
+ * master, and whether it allows everything that Quiver needs.
  */
 
 import { infoField } from './cluster-info.ts';
@@ -8,29 +8,29 @@ import type { Argument } from './cluster-node.ts';
 import { type ClusterMember, type RedisCluster, rootOf } from './redis-cluster.ts';
 
 /**
- * What is amiss with a node:
+ * A problem of a node:
  *
- * - `setting`: it would lose what was acknowledged;
- * - `right`: it does not let us in, or refuses a command that is needed;
- * - `unreachable`: nobody answers at the address that the cluster announces;
+ * - `setting`: it could lose acknowledged data;
+ * - `right`: it denies access, or refuses a required command;
+ * - `unreachable`: nothing answers at the address that the cluster announces;
  * - `replica`: the master has no replica that follows it;
- * - `stranger`: it has one that the cluster does not know of (yet).
+ * - `stranger`: the master has a replica that the cluster does not know (yet).
  */
 export interface NodeFlaw {
   readonly kind: 'setting' | 'right' | 'unreachable' | 'replica' | 'stranger';
-  /** Begins with the address. */
+  /** Starts with the address. */
   readonly text: string;
 }
 
 export interface NodeFinding {
   readonly flaws: readonly NodeFlaw[];
-  /** What the node tells of itself (INFO); undefined when it does not. */
+  /** The report of the node (INFO); undefined if there is none. */
   readonly info: string | undefined;
 }
 
 /**
- * Commands on keys that Quiver sends or that its scripts run, each with arguments of the right
- * number behind the key.
+ * Commands on keys that Quiver sends or its scripts run, each with a valid number of arguments
+ * after the key.
  */
 const KEY_COMMANDS: Readonly<Record<string, readonly Argument[]>> = {
   DEL: [],
@@ -57,7 +57,7 @@ const KEY_COMMANDS: Readonly<Record<string, readonly Argument[]>> = {
   ZREMRANGEBYRANK: [0, 0],
   ZREVRANGE: [0, 0],
 };
-/** Commands without a key, as harmless as they can be. */
+/** Commands without a key, with arguments that do as little as possible. */
 const OTHER_COMMANDS: readonly (readonly [string, ...Argument[]])[] = [
   ['TIME'],
   ['WAIT', 0, 0],
@@ -66,7 +66,10 @@ const OTHER_COMMANDS: readonly (readonly [string, ...Argument[]])[] = [
 ];
 const UNKNOWN_SHA = '0'.repeat(40);
 
-/** Checks a node; does not throw. @param prefix what keys begin with */
+/**
+ * Checks a node. Does not throw.
+ * @param prefix the beginning of keys
+ */
 export async function checkNode(
   cluster: RedisCluster,
   { address, master }: ClusterMember,
@@ -112,11 +115,11 @@ function settingFlaws(info: string): string[] {
 }
 
 /**
- * The commands that the node refuses to run for us.
+ * The commands that the node refuses to run for this user.
  *
- * A node looks at rights before it looks whose key it is. So a command with a key of another node
- * is refused either for the right or for the key, and is never run. A node that serves every key is
- * not asked for these.
+ * A node checks rights before it checks whether it serves the key. So a command with a key of
+ * another node is refused either for the right or for the key, and never runs. This cannot be tried
+ * on a node that serves every key.
  */
 async function missingRights(cluster: RedisCluster, address: string, start: string): Promise<string[]> {
   const key = cluster.keyNotAt(address, start);

@@ -1,4 +1,6 @@
-/** Opens the engine on a Redis or Valkey Cluster: any number of processes on any number of machines. */
+/**
+ * Opens the engine on a Redis or Valkey Cluster: any number of processes on any number of machines.
+ */
 
 import type { ProfileLimits } from '../../domain/profile-limits.ts';
 import type { FeedRetention } from '../change-feed.ts';
@@ -20,19 +22,23 @@ import { RedisRowWriter } from './redis-row-writer.ts';
 import { RedisSpentCallStore } from './redis-spent-call-store.ts';
 
 export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectations {
-  /** Told what is amiss with nodes while the stores are open, whenever that is something else than before; nothing by default. */
+  /**
+   * Called with the problems of nodes while the stores are open, whenever they have changed; by
+   * default not at all.
+   */
   readonly found?: (flaws: readonly string[]) => void;
-  /** What one profile may grow to. */
+  /** Limits of one profile. */
   readonly limits?: ProfileLimits | undefined;
-  /** How long changes are kept, or that no feed is; the store stays as it is when left out. */
+  /** How long changes are kept, or `off` for no feed. If missing, the store stays as it is. */
   readonly changes?: FeedRetention | 'off' | undefined;
 }
 
 /**
  * Opens the stores.
  *
- * @throws UnsafeStoreError when the cluster would lose data, unless that is allowed
- * @throws Error when no node answers, or the signing key is another than that of who shares the store
+ * @throws UnsafeStoreError when the cluster could lose data, unless that is allowed
+ * @throws Error when no node answers, or the signing key differs from that of the processes that
+ *   share the store
  */
 export async function openRedisStores(options: RedisStoresOptions): Promise<Stores> {
   const { prefix } = options;
@@ -58,9 +64,9 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     batchFiles: new RedisBatchFiles(cluster, prefix),
     spentCalls: new RedisSpentCallStore(cluster, prefix),
     records: new RedisRecordStore(cluster, prefix),
-    // Every read asks the cluster.
+    // Every read asks the cluster, so there is no snapshot to share.
     requestArrives: () => undefined,
-    // Expired profiles are freed by Redis itself.
+    // Redis itself frees expired profiles.
     chores: new Chores({ keepFeed: (now) => changes.upkeep(now) }),
     figures: clusterFigures(cluster, prefix),
     check: readiness(cluster, prefix, () => (options.allowUnsafe ? [] : watch.flaws)),

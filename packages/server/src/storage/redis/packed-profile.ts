@@ -1,17 +1,18 @@
 /**
- * The bytes of a stored profile: a small binary head, then the packed attributes (`domain/packed-attributes.ts`).
+ * The bytes of a stored profile: a small binary head, then the packed attributes
+ * (`domain/packed-attributes.ts`).
  *
  * Profile, version 2 (integers big-endian, times in epoch milliseconds):
  *
- *   0      u8   what it is and in which version: 3
- *   1      u48  modifiedAt
- *   7      u48  expiresAt
- *   13     u48  createdAt: since when the home id names the profile
- *   19     u48  sweepAt: where the expiry index holds the profile, never after expiresAt
- *   25     u48  linkGroup: which group of links lists its ids; 0 while the home id is the only one
- *   31     u16  bytes of the thirdPartyId; 0xffff when there is none
- *   33     …    thirdPartyId, UTF-8
- *   …      …    packed attributes, to the end
+ * 0      u8   type and version: 3
+ * 1      u48  modifiedAt
+ * 7      u48  expiresAt
+ * 13     u48  createdAt: since when the home id names the profile
+ * 19     u48  sweepAt: the profile's time in the expiry index, never after expiresAt
+ * 25     u48  linkGroup: the group of links that lists its ids; 0 while the home id is the only one
+ * 31     u16  length of the thirdPartyId in bytes; 0xffff when there is none
+ * 33     …    thirdPartyId, UTF-8
+ * …      …    packed attributes, to the end
  */
 
 import { attributesJson } from '../../domain/attributes.ts';
@@ -29,7 +30,7 @@ interface StoredProfile {
 }
 
 const PROFILE_V2 = 3;
-/** Bytes before the thirdPartyId, or before the attributes where there is none. */
+/** Bytes before the thirdPartyId, or before the attributes if there is none. */
 const PROFILE_HEAD = 33;
 const NO_THIRD_PARTY_ID = 0xffff;
 export function encodeProfile(stored: StoredProfile): Buffer {
@@ -45,8 +46,8 @@ export function encodeProfile(stored: StoredProfile): Buffer {
 /**
  * Writes the head of a profile's record.
  *
- * @param at where in `bytes` the record begins
- * @param idLength bytes of the thirdPartyId; undefined when there is none
+ * @param at where the record starts in `bytes`
+ * @param idLength length of the thirdPartyId in bytes; undefined when there is none
  */
 function writeProfileHead(
   bytes: Uint8Array,
@@ -69,8 +70,9 @@ function writeProfileHead(
 /**
  * Reads a profile.
  *
- * @param bytes the record, and perhaps more: an engine may lend one large buffer again and again, so what is kept is copied
- * @param length how many bytes of it are the record
+ * @param bytes the record, and perhaps more; an engine may lend the same buffer again, so whatever
+ *   is kept is copied
+ * @param length the length of the record
  */
 export function unpackProfile(bytes: Uint8Array, length: number): StoredProfile {
   const idLength = bytes[31]! * 0x100 + bytes[32]!;
@@ -89,13 +91,16 @@ export function unpackProfile(bytes: Uint8Array, length: number): StoredProfile 
   };
 }
 
-/** Where the attributes of a record begin. */
+/** Where the attributes of a record start. */
 function attributesStartOf(record: Uint8Array): number {
   const idLength = record[31]! * 0x100 + record[32]!;
   return idLength === NO_THIRD_PARTY_ID ? PROFILE_HEAD : PROFILE_HEAD + idLength;
 }
 
-/** Reads of a profile what a fetch sends, without a copy of the bytes; parameters as of {@link unpackProfile}. */
+/**
+ * Reads the parts of a profile that a fetch returns, without copying the bytes. Parameters as in
+ * {@link unpackProfile}.
+ */
 export function unpackFound(bytes: Uint8Array, length: number): FoundProfile {
   return {
     modifiedAt: readTime(bytes, 1),

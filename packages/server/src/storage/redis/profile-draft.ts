@@ -1,4 +1,6 @@
-/** A profile while a visit, an update or a row changes it: what will be written, beside what was read. */
+/**
+ * A profile while a visit, an update or a row changes it: what was read, and what will be written.
+ */
 
 import type { WriteMoment } from '../../domain/lifetime.ts';
 import { newProfile, type Profile } from '../../domain/profile.ts';
@@ -8,9 +10,14 @@ import { idField } from './id-field.ts';
 import { encodeProfile } from './packed-profile.ts';
 import { isMarkOf } from './row-marks.ts';
 
-/** The engine frees a profile so long after it has expired, in milliseconds: clocks differ. */
+/**
+ * The engine frees a profile this long after its expiry, in milliseconds, because clocks differ.
+ */
 const GRACE_MS = 60_000;
-/** How long a pointer outlives the profile's present expiry, so that it need not be touched by every write. */
+/**
+ * How long a pointer outlives the profile's current expiry, in milliseconds, so that not every
+ * write has to touch it.
+ */
 const POINTER_SLACK_MS = 100 * 86_400_000;
 
 export class ProfileDraft {
@@ -20,7 +27,7 @@ export class ProfileDraft {
   readonly links: Map<string, Link>;
   readonly marks: Map<string, string>;
   pointersUntil: number | undefined;
-  /** The cell where the profile was read; undefined for a new one. */
+  /** The cell from which the profile was read; undefined for a new profile. */
   readonly read: Cell | undefined;
 
   private constructor(home: VisitorId, profile: Profile, birth: string, read: Cell | undefined) {
@@ -33,7 +40,7 @@ export class ProfileDraft {
     this.pointersUntil = read?.pointersUntil;
   }
 
-  /** @param cell one that holds a profile */
+  /** @param cell one that contains a profile */
   static of(cell: Cell): ProfileDraft {
     return new ProfileDraft(cell.id, cell.profile!, cell.birth, cell);
   }
@@ -50,7 +57,7 @@ export class ProfileDraft {
     return { home: this.home, birth: this.birth };
   }
 
-  /** Ids that name it, oldest first. */
+  /** Its ids, oldest first. */
   ids(): Link[] {
     return sortedLinks(this.links);
   }
@@ -68,7 +75,7 @@ export class ProfileDraft {
     for (const field of [...this.marks.keys()]) if (isMarkOf(field, id)) this.marks.delete(field);
   }
 
-  /** What the cell of one of its other ids becomes. */
+  /** The new state of the cell of one of its other ids. */
   pointerChange(now: number): CellEdit {
     const ttl = this.pointerTtl(now);
     return { ttl, clear: true, set: [['r', pointerText(this.pointer)]] };
@@ -78,18 +85,18 @@ export class ProfileDraft {
     return Math.max(0, this.profile.expiresAt - now) + POINTER_SLACK_MS;
   }
 
-  /** Pointers made now live at least until then; the shortest counts. */
+  /** Records that pointers are created now, so that their expiry is taken into account. */
   hasNewPointers(now: number): void {
     const until = now + this.pointerTtl(now);
     this.pointersUntil = Math.min(this.pointersUntil ?? until, until);
   }
 
-  /** Other ids than the home. */
+  /** Its ids other than the home. */
   otherIds(): VisitorId[] {
     return [...this.links.values()].map(({ id }) => id).filter((id) => !sameId(id, this.home));
   }
 
-  /** What its home's cell becomes: what differs from what was read there, or all of it. */
+  /** The new state of its home's cell: the differences from what was read there, or everything. */
   change(now: number): CellEdit {
     const read = this.read && sameId(this.read.id, this.home) ? this.read : undefined;
     const { profile, home } = this;

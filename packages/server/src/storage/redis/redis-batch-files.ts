@@ -1,6 +1,7 @@
 /**
- * The files of accepted batches in a Redis or Valkey Cluster, so that any process of any machine can apply them: in packed parts, all of a file
- * in one slot, and one hash that says which file belongs to which batch. Parts of an upload that was never finished go by themselves.
+ * The files of accepted batches in a Redis or Valkey Cluster, so that any process on any machine
+ * can apply them. A file is stored as compressed parts in one slot, and one hash maps batches to
+ * files. Parts of an unfinished upload expire.
  */
 
 import { QuiverError } from '../../errors.ts';
@@ -38,7 +39,8 @@ export class RedisBatchFiles implements BatchFileStore {
       write: (chunk) => packer.write(chunk),
       keepAs: async (batchId) => {
         await packer.end();
-        // Noted first: what is noted and has no batch is found and removed one day, what is not noted would stay for ever.
+        // Noted first: a note without a batch is found and removed some day; parts without a note
+        // would stay for ever.
         await this.#note(batchId, `${parts}:${file}`);
         isKept = true;
         for (const keys of this.#groups(file, parts)) {
@@ -105,7 +107,7 @@ export class RedisBatchFiles implements BatchFileStore {
     await this.#cluster.write({ script: noteFile, keys: [this.#filesKey()], args: [batchId, where] });
   }
 
-  /** The keys of the parts, a few at a time, before each few where a trace is left. */
+  /** The keys of the parts, a few at a time; a trace is written before each group. */
   *#groups(file: string, parts: number): Generator<string[]> {
     for (let from = 0; from < parts; from += PARTS_AT_ONCE) {
       const count = Math.min(PARTS_AT_ONCE, parts - from);

@@ -1,14 +1,17 @@
 /**
- * Batches in a Redis or Valkey Cluster. All of a client's queue lies in one slot, its rows' profiles in many, so that a step cannot be one stroke:
+ * Batches in a Redis or Valkey Cluster. A client's queue is in one slot and the profiles of its
+ * rows are in many, so a step consists of several scripts:
  *
- *   read      the lease and the batch are as the step expects              else → out of turn
- *   rows      each is applied with its mark in the profile (`cells.ts`);   a crash here → the step comes again: rows whose
- *             order within a profile is that of the file                   mark says so are counted, not applied
- *   progress  batch, failed rows and lease change in one script, if they   changed meanwhile → out of turn; whoever has the
- *             are still as they were read                                  lease applies the step again, the same way
+ *   read      the lease and the batch must be as the step expects, otherwise it is out of turn
+ *   rows      each is applied together with its mark in the profile (`cells.ts`), in file order
+ *             within a profile. After a crash the step is repeated; rows with a mark are counted,
+ *             not applied again
+ *   progress  one script changes batch, failed rows and lease, if they are as they were read.
+ *             Otherwise it is out of turn, and the holder of the lease applies the step again
  *
- * Keys, all with the client as hash tag: `batches` (a hash: `last`, the last turn; `#id`, its turn; turn, the batch), `batch-queue` and
- * `batch-turns` (sorted sets of turns, unfinished ones and all), `batch-lease`, `batch-failures:<turn>` (a sorted set by line).
+ * Keys, all with the client as hash tag: `batches` (a hash: `last`, the last turn; `#id`, its turn;
+ * turn, the batch), `batch-queue` and `batch-turns` (sorted sets of turns, unfinished ones and
+ * all), `batch-lease`, `batch-failures:<turn>` (a sorted set by line).
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -32,9 +35,11 @@ import { latest, type RedisCluster } from './redis-cluster.ts';
 import type { RedisRowWriter } from './redis-row-writer.ts';
 import { foreignMarks, queueMarks } from './row-marks.ts';
 
-/** A batch as it lies in the store, and the text of it. */
+/** A batch as it is stored, and its text. */
 interface StoredBatch extends Batch {
-  /** Its time is over, and its failed rows are being removed; nobody is told of it any more. */
+  /**
+   * Its retention time is over, and its failed rows are being removed; readers no longer see it.
+   */
   readonly isLeaving?: boolean;
 }
 
@@ -49,7 +54,7 @@ interface Lease {
   readonly until: number;
 }
 
-/** What {@link RedisBatchStore} writes beside the batch itself. */
+/** What {@link RedisBatchStore} writes together with the batch. */
 interface Beside {
   readonly newId?: string;
   readonly leavesQueue?: boolean;
@@ -57,18 +62,18 @@ interface Beside {
   readonly failures?: readonly FailedRow[];
 }
 
-/** How long an operation is remembered, in milliseconds: longer than it may be sent again. */
+/** How long an operation is remembered, in milliseconds; longer than it may be repeated. */
 const NOTE_KEPT_MS = 20_000;
 const LISTED_AT_ONCE = 100;
 
-/** Clients whose queues are looked at at the same time. */
+/** How many clients' queues are read at the same time. */
 const ASKED_AT_ONCE = 100;
 
 export class RedisBatchStore implements BatchStore {
   readonly #cluster: RedisCluster;
   readonly #rowWriter: RedisRowWriter;
   readonly #prefix: string;
-  /** By client: a runner asks for the next step before the last has ended. */
+  /** By client, because a runner requests the next step before the last one has ended. */
   readonly #lastSteps = new Map<string, Promise<void>>();
 
   constructor(cluster: RedisCluster, rowWriter: RedisRowWriter, prefix: string) {
@@ -181,7 +186,7 @@ export class RedisBatchStore implements BatchStore {
     const applied = batchAfter(found.batch, step, unapplied);
     const isDone = await this.#change(found, applied, {
       leavesQueue: step.isLast,
-      // Prolonged meanwhile, it is ours as before.
+      // If it was extended in the meantime, it is still held.
       lease: { from: await this.#ownLease(client, holder), to: leaseText(holder, leaseUntil) },
       failures: [...step.failures, ...unapplied],
     });
@@ -322,7 +327,7 @@ export class RedisBatchStore implements BatchStore {
     );
   }
 
-  /** The lease as it is while it is ours; what no lease is, when it is not. */
+  /** The current lease if `holder` has it; otherwise a text that no lease has. */
   async #ownLease(client: string, holder: string): Promise<string> {
     const text = await this.#leaseText(client);
     return parsedLease(text)?.holder === holder ? text : 'lost';
@@ -341,7 +346,7 @@ export class RedisBatchStore implements BatchStore {
   }
 }
 
-/** JSON leaves out what is undefined. */
+/** JSON omits undefined members. */
 function parsedBatch(text: string): StoredBatch {
   const { startedAt, finishedAt, reason, ...rest } = JSON.parse(text) as StoredBatch;
   return { ...rest, startedAt, finishedAt, reason };
@@ -351,12 +356,12 @@ function parsedLease(text: string): Lease | undefined {
   return text === '' ? undefined : (JSON.parse(text) as Lease);
 }
 
-/** Told apart from every other, so that a change that comes twice is seen to be made. */
+/** Unique, so that a repeated change is recognized as done. */
 function leaseText(holder: string, until: number): string {
   return JSON.stringify({ holder, until, version: newVersion() });
 }
 
-/** Tries again for as long as others come first. */
+/** Repeats an attempt while other processes win. */
 async function untilDone<Result>(attempt: () => Promise<Result | undefined>): Promise<Result> {
   const until = latest();
   for (let wait = 2; Date.now() < until; wait = Math.min(2 * wait, 100)) {

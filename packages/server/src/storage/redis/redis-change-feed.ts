@@ -1,23 +1,24 @@
 /**
- * The change feed of a cluster (contract section 18): one order over all slots, made by collecting.
+ * The change feed of a cluster (contract section 18): one order over all slots, created by
+ * collecting.
  *
- *   outbox      a stream a slot, `out:{tag}`   the script that changes a cell adds its changes here, or does neither
- *   log         a stream, `feed-log:{feed}`    what was collected, numbered from one: the feed
- *   state       a hash, `feed:{feed}`          `id` while the feed is on; `last` number, the last that is `shown`, the last that was
- *                                              `trimmed`, `bytes` of the log
- *   collected   a hash, `feed-collected:{feed}`   of each outbox the last entry that is in the log
- *   hints       a set, `feed-hints:{feed}`     outboxes that may have something
+ * outbox      a stream per slot, `out:{tag}`: the script that changes a cell adds its changes
+ * log         a stream, `feed-log:{feed}`: the collected changes, numbered from one; the feed
+ * state       a hash, `feed:{feed}`: `id` while the feed is on; `last` number; the last number that
+ *             is `shown`; the last that was `trimmed`; `bytes` of the log
+ * collected   a hash, `feed-collected:{feed}`: for each outbox the last entry that is in the log
+ * hints       a set, `feed-hints:{feed}`: outboxes that may contain something
  *
- * A change
+ *   A change is
+ *   in an outbox   acknowledged with the write. Any background process collects it: it reads only
+ *                  what a replica has too, and one script appends it and records how far it has
+ *                  read, so it is appended once, whichever process dies in between
+ *   in the log     hidden, because a failover may remove it → shown, when a replica has it
+ *   shown          readers see it under its number, which never changes → trimmed
  *
- *   is in an outbox   acknowledged with the write → collected, by any background process: it reads what a replica has too, and one
- *                     script appends it and notes how far it read, so that it is appended once, whichever process dies in between
- *   is in the log     no reader sees it, because a failover may take it away → shown, when a replica has it
- *   is shown          readers read it under its number, which never changes → trimmed
- *
- * Hints say where to look; every half minute each outbox is looked at, for what a hint was lost of.
- * Changes of one cell are told in their order; those of different cells by the time of the nodes,
- * as far as they are collected together.
+ * Hints say where to look. Every half minute each outbox is read, in case a hint was lost. Changes
+ * of one cell are in their order; changes of different cells that are collected together are
+ * ordered by the time of the nodes.
  */
 
 import type { VisitorId } from '../../domain/visitor-id.ts';
@@ -39,12 +40,12 @@ import { latest, type RedisCluster } from './redis-cluster.ts';
 import type { Script } from './script.ts';
 
 const SWEEP_EVERY_MS = 30_000;
-/** Outboxes that are looked at side by side. */
+/** Outboxes that are read in parallel. */
 const OUTBOXES_AT_ONCE = 200;
 const ENTRIES_PER_OUTBOX = 200;
 /** Entries of the log that are read at a time. */
 const READ_AT_ONCE = 1000;
-/** How many of these a page looks through for changes of its client. */
+/** The most such reads for a page, in search of changes of its client. */
 const READS_PER_PAGE = 20;
 
 interface FeedState {
@@ -55,12 +56,12 @@ interface FeedState {
   readonly bytes: number;
 }
 
-/** What was read from one outbox. */
+/** The contents of one outbox. */
 interface Collected {
   readonly tag: string;
   readonly from: string;
   readonly to: string;
-  /** With the time at which the node took it. */
+  /** With the time at which the node received it. */
   readonly changes: readonly { readonly at: number; readonly text: string }[];
 }
 
@@ -75,7 +76,7 @@ export class RedisChangeFeed implements ChangeFeed {
   readonly #prefix: string;
   readonly #outbox: ChangeOutbox;
   #retention: FeedRetention | undefined;
-  /** Outboxes that are known to have something. */
+  /** Outboxes that are known to contain something. */
   readonly #waiting = new Set<string>();
   #sweptAt = Number.NEGATIVE_INFINITY;
 
@@ -85,7 +86,9 @@ export class RedisChangeFeed implements ChangeFeed {
     this.#outbox = outbox;
   }
 
-  /** Turns the feed on or off for everybody, unless it is so already; as it is by default. */
+  /**
+   * Turns the feed on (the default) or off for every process, if it is not in that state already.
+   */
   async keep(retention: FeedRetention | 'off' | undefined): Promise<void> {
     this.#retention = retention === 'off' ? undefined : retention;
     const isOn = (await this.#state()) !== undefined;
@@ -121,7 +124,7 @@ export class RedisChangeFeed implements ChangeFeed {
       }
       if (entries.length < READ_AT_ONCE && changes.length < limit) number = state.shown;
     }
-    // What was read may have been trimmed before it was: then there is a gap.
+    // The log may have been trimmed before it was read; then there is a gap.
     const now = await this.#state();
     if (now?.id !== state.id || now.trimmed > place) return 'gone';
     return { changes, next: feedCursor(state.id, number), more: number < state.shown };
@@ -147,7 +150,7 @@ export class RedisChangeFeed implements ChangeFeed {
   }
 
   async eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number> {
-    // What was acknowledged and not collected yet is found in the log then.
+    // Changes that were acknowledged but not collected yet are in the log afterwards.
     await this.#outbox.flush();
     this.#sweptAt = Number.NEGATIVE_INFINITY;
     for (let round = 0; (await this.#collect()) && round < 1000; round += 1);
@@ -177,7 +180,7 @@ export class RedisChangeFeed implements ChangeFeed {
     return (await this.#trim(now)) || hasCollected;
   }
 
-  /** Brings changes from outboxes into the log, one small step; false when nothing was found. */
+  /** Moves changes from outboxes to the log, one small step. False when there were none. */
   async #collect(): Promise<boolean> {
     await this.#outbox.flush();
     await this.#look();
@@ -206,7 +209,7 @@ export class RedisChangeFeed implements ChangeFeed {
     const [status] = await this.#run(appendChanges, ['feed', 'feed-collected', 'feed-log'], args);
     if (String(status) === 'done') {
       const { last = 0 } = (await this.#state()) ?? {};
-      // What others have appended meanwhile may have no replica yet; a write of our own behind it
+      // Entries appended by other processes may have no replica yet; a write of our own after them
       // tells.
       await this.#run(showChanges, ['feed'], [state.id, state.shown]);
       await this.#run(showChanges, ['feed'], [state.id, last]);
@@ -214,7 +217,7 @@ export class RedisChangeFeed implements ChangeFeed {
     return true;
   }
 
-  /** Learns which outboxes may have something. */
+  /** Finds the outboxes that may contain something. */
   async #look(): Promise<void> {
     // Read first and dropped then, because a reply may be lost, and hints that a lost reply took out
     // would be missing until the next sweep. Dropped before the outboxes are read, so that a hint
@@ -256,8 +259,8 @@ export class RedisChangeFeed implements ChangeFeed {
   }
 
   /**
-   * Lets go of the oldest changes, as many as one look finds; false when there was nothing to let
-   * go.
+   * Removes the oldest changes, as many as one read returns. False when there was nothing to
+   * remove.
    */
   async #trim(now: number): Promise<boolean> {
     const state = await this.#state();

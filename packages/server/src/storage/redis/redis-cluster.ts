@@ -1,22 +1,20 @@
 /**
- * The way to a Redis or Valkey Cluster: which master has which slot, connections to them, and
- * sending again.
+ * Access to a Redis or Valkey Cluster: which master has which slot, connections to the nodes, and
+ * retries.
  *
- * The client library sends commands again by itself after a failover, also those that were done. So
- * it is used for single connections alone, with everything that sends again switched off, and this
- * file decides:
+ * After a failover, the client library by itself repeats commands, even those that were done. So it
+ * is used only for single connections, with all retries switched off, and this file decides:
  *
- *   what came back                             what it means                        what follows
- *   -----------------------------------------  -----------------------------------  --------------------------------------------
- *   a reply, and WAIT says a replica has it    done and durable                     it is returned
- *   a reply, and WAIT says none                done, perhaps lost in a failover     the same call again, with the same operation id
- *   MOVED, READONLY, CLUSTERDOWN, LOADING, …   not done                             the slots are asked anew, the same call again
- *   no reply in time, connection lost          cannot tell                          connection closed, the same call again
+ * a reply, and WAIT confirms a replica       done and durable → it is returned
+ * a reply, and WAIT confirms none            done, but may be lost in a failover → the same call
+ *                                            again, with the same operation id
+ * MOVED, READONLY, CLUSTERDOWN, LOADING, …   not done → the slots are read again, then the call
+ * no reply in time, connection lost          unknown → the connection is closed, the call again
  *
- * until {@link BUDGET_MS} is over: then `not-done` when every attempt was refused, else `unknown`.
- * Every script must tolerate being sent twice.
+ * Retries end after {@link BUDGET_MS}: with `not-done` if every attempt was refused, otherwise with
+ * `unknown`. Every script must tolerate being sent twice.
  *
- * The file is long because single calls and groups of calls follow the same table.
+ * Long because single calls and groups of calls follow the same rules.
  */
 
 import { QuiverError } from '../../errors.ts';
@@ -34,18 +32,18 @@ import { keySlot, SLOTS } from './key-slot.ts';
 import { type SlotRange, type SlotView, viewOf } from './slot-view.ts';
 
 /**
- * How long a call may take in all, in milliseconds. A request must end within three seconds: it
- * asks once or twice who may do what ({@link ACCESS_MS}), then does its work, each of which ends in
- * time whatever happens to the cluster.
+ * How long a call may take in total, in milliseconds. A request must end within three seconds: it
+ * checks access once or twice ({@link ACCESS_MS}), then does its work, and each part ends in time
+ * whatever happens to the cluster.
  */
 export const BUDGET_MS = 1700;
 /**
- * As {@link BUDGET_MS}, for what is asked before the work of a request: settings, tokens, sessions,
+ * As {@link BUDGET_MS}, for what is read before the work of a request: settings, tokens, sessions,
  * failed logins.
  */
 export const ACCESS_MS = 600;
 const CONNECT_MS = 600;
-/** Until when a call that begins now may take, in epoch milliseconds. */
+/** The deadline of a call that starts now, in epoch milliseconds. */
 export function latest(budget = BUDGET_MS): number {
   return Date.now() + budget;
 }
@@ -55,10 +53,10 @@ export interface RedisClusterOptions {
   readonly connection: {
     readonly username?: string;
     readonly password?: string;
-    /** With the machine's own certificate authorities; undefined for a connection in clear. */
+    /** With the machine's own certificate authorities; undefined for an unencrypted connection. */
     readonly tls?: object;
   };
-  /** Replicas that must have a write before it counts; 1, and 0 only for tests of the tests. */
+  /** How many replicas must confirm a write; 1 by default, 0 only in tests of the tests. */
   readonly replicas?: number;
 }
 
@@ -69,7 +67,7 @@ export class RedisCluster {
   readonly #options: RedisClusterOptions;
   #replicas: number;
   readonly #nodes = new Map<string, ClusterNode>();
-  /** Every node of the cluster that was ever named. */
+  /** Every node of the cluster that was ever announced. */
   readonly #known = new Set<string>();
   #slots: (string | undefined)[] = [];
   #members: readonly ClusterMember[] = [];
@@ -77,7 +75,7 @@ export class RedisCluster {
   #slotMap = '';
   #topologyChanged: () => void = () => {};
   #refreshing: Promise<void> | undefined;
-  /** Why a node did not say who has which slot, the last that did not. */
+  /** Why the last node that failed to report the slots failed. */
   #silence: unknown;
   #isClosed = false;
 
@@ -89,8 +87,8 @@ export class RedisCluster {
   }
 
   /**
-   * Opens connections to the cluster. @throws QuiverError `unavailable` when none of the seeds
-   * answers
+   * Opens connections to the cluster.
+   * @throws QuiverError `unavailable` when none of the seeds answers
    */
   static async open(options: RedisClusterOptions): Promise<RedisCluster> {
     const { Redis } = await import('ioredis').catch((cause: unknown) => {
@@ -110,14 +108,14 @@ export class RedisCluster {
     return cluster;
   }
 
-  /** Runs a script that changes something; returns when a replica has it too. */
+  /** Runs a script that changes something. Returns when a replica has it too. */
   write(call: ScriptCall, until = latest()): Promise<ScriptReply> {
     return this.#write(call, until, 'not-done');
   }
 
   /**
-   * As {@link write} for many scripts, with one pipeline for each master; those that were refused
-   * or of which it cannot be told go on as single ones.
+   * As {@link write} for many scripts, with one pipeline for each master. Calls that were refused
+   * or whose outcome is unknown are repeated one by one.
    *
    * @throws QuiverError when one of them failed; others may have been done
    */
@@ -152,12 +150,12 @@ export class RedisCluster {
     });
   }
 
-  /** What refused to change anything need not be durable. */
+  /** A reply that changed nothing need not be durable. */
   #counts({ reply, acknowledged }: SentCall): boolean {
     return acknowledged >= this.#replicas || String(reply[0]) !== 'done';
   }
 
-  /** Asks the same of many keys, as {@link read}, with one pipeline for each master. */
+  /** Reads the same from many keys, as {@link read}, with one pipeline for each master. */
   async readEach<Result>(until: number, keys: readonly string[], command: string): Promise<Result[]> {
     const found: Result[] = new Array(keys.length);
     const again: Promise<void>[] = [];
@@ -184,7 +182,8 @@ export class RedisCluster {
   }
 
   /**
-   * Hands each master the places of what belongs to it; undefined is handed what belongs to none.
+   * Calls back for each master with the indexes of its items; for items without a master, with
+   * undefined.
    */
   async #eachNode<Item>(
     items: readonly Item[],
@@ -205,7 +204,7 @@ export class RedisCluster {
     );
   }
 
-  /** Asks the master of a key. */
+  /** Reads from the master of a key. */
   async read<Result>(
     until: number,
     key: string,
@@ -217,10 +216,10 @@ export class RedisCluster {
     );
   }
 
-  /** What every master tells of itself (the command INFO), those that are masters now. */
+  /** The reports of all current masters (the command INFO). */
   async infos(): Promise<{ readonly address: string; readonly info: string }[]> {
     return this.#retried('unavailable', latest(), async () => {
-      // Who asks for no key of a master is not told that it is one no more.
+      // A node that is asked for no key does not say that it is no longer a master.
       await this.#refresh();
       return Promise.all(
         this.masters().map(async (address) => ({
@@ -231,12 +230,12 @@ export class RedisCluster {
     });
   }
 
-  /** Asks one master, as {@link infos} names it. */
+  /** Sends a command to one master, by its address as in {@link infos}. */
   async askNode<Result>(address: string, command: string, ...args: Argument[]): Promise<Result> {
     return this.#retried('unavailable', latest(), () => this.#node(address).ask<Result>(command, ...args));
   }
 
-  /** Asks one node, once: what it refuses is thrown as it is. */
+  /** Sends a command to one node, once. An error reply is thrown as it is. */
   askOnce<Result>(address: string, command: string, ...args: Argument[]): Promise<Result> {
     return this.#node(address).ask<Result>(command, ...args);
   }
@@ -246,19 +245,19 @@ export class RedisCluster {
     return this.#members;
   }
 
-  /** Calls back whenever slots or nodes are others than before. */
+  /** Calls back whenever slots or nodes have changed. */
   onTopologyChange(changed: () => void): void {
     this.#topologyChanged = changed;
   }
 
-  /** Looks anew who has which slot. */
+  /** Reads again which master has which slot. */
   refresh(): Promise<void> {
     return this.#refresh();
   }
 
   /**
-   * A key that a node does not serve, with which it refuses every command that it would run with
-   * another; undefined when it serves all.
+   * A key that a node does not serve, so that it refuses every command with it; undefined when it
+   * serves all.
    */
   keyNotAt(address: string, start: string): string | undefined {
     for (let n = 0; n < 64; n += 1) {
@@ -274,8 +273,8 @@ export class RedisCluster {
   }
 
   /**
-   * Writes count without a replica from now on: for a cluster that has none, by the wish of who
-   * runs it.
+   * From now on writes count without a replica, for a cluster without replicas whose operator
+   * allows it.
    */
   waitForNone(): void {
     this.#replicas = 0;
@@ -324,7 +323,7 @@ export class RedisCluster {
           });
         }
         await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));
-        // What the cluster says of its slots may take longer than the call has left.
+        // Reading the slots may take longer than the call has left.
         await beforeIts(until, this.#refresh()).catch(() => undefined);
       }
     }
@@ -346,7 +345,7 @@ export class RedisCluster {
         port: Number(address.slice(colon + 1)),
         lazyConnect: true,
         connectTimeout: CONNECT_MS,
-        // Nothing is kept back, connected anew or sent again behind our back.
+        // The library must not queue, reconnect or retry by itself.
         retryStrategy: null,
         enableOfflineQueue: false,
         autoResendUnfulfilledCommands: false,
@@ -362,7 +361,7 @@ export class RedisCluster {
     return node;
   }
 
-  /** Asks every known node who has which slot; the view that most nodes have counts. */
+  /** Asks every known node for the slots; the view that most nodes agree on is used. */
   #refresh(): Promise<void> {
     this.#refreshing ??= this.#askForSlots().finally(() => {
       this.#refreshing = undefined;
@@ -377,7 +376,7 @@ export class RedisCluster {
           .ask<SlotRange[]>('CLUSTER', 'SLOTS')
           .then((ranges) => viewOf(ranges, address))
           .catch((error: unknown) => {
-            // What a node says tells more than that it has closed the connection.
+            // A node's message is more informative than a closed connection.
             if (!(this.#silence instanceof Failed)) this.#silence = error;
             return undefined;
           }),
@@ -396,8 +395,7 @@ export class RedisCluster {
     this.#slotMap = most!.view.text;
     for (const { members } of answered) for (const address of members.keys()) this.#known.add(address);
     const { text } = most!.view;
-    // Who is a replica of whom spreads more slowly than who has which slot: one node may know of
-    // some that another does not.
+    // Roles spread more slowly than slots, so one node may know of replicas that another does not.
     const members = new Map(
       answered.filter((view) => view.text === text).flatMap((view) => [...view.members]),
     );
@@ -412,17 +410,17 @@ export class RedisCluster {
 /** A node that the cluster announces. */
 export interface ClusterMember {
   readonly address: string;
-  /** Of a replica its master's address, of a master its own. */
+  /** For a replica the address of its master, for a master its own. */
   readonly master: string;
 }
 
-/** Keeps a failure that comes before anybody waits for it from counting as handled by nobody. */
+/** Keeps a failure from counting as unhandled before anybody waits for it. */
 function awaitedLater(work: Promise<void>): Promise<void> {
   work.catch(() => undefined);
   return work;
 }
 
-/** Calls that are still running when their time is up continue, and nobody waits for them. */
+/** An attempt that is still running at its deadline continues, but nobody waits for it. */
 async function beforeIts<Result>(end: number, attempt: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -435,7 +433,7 @@ async function beforeIts<Result>(end: number, attempt: Promise<Result>): Promise
   }
 }
 
-/** What lies at the bottom of an error. */
+/** The root cause of an error. */
 export function rootOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : rootOf(error.cause);

@@ -1,8 +1,10 @@
 /**
- * All profiles of a client in a Redis Cluster (contract section 21): each master is walked through with SCAN, one after the other.
+ * All profiles of a client in a Redis Cluster (contract section 21), read with SCAN from one master
+ * after the other.
  *
- * A walk is good for one map of slots. SCAN finds every key that is there from the beginning to the end of a walk through one node; when
- * slots move, or a replica takes over, a key can come to lie behind the place where the walk stands, so the walk ends and says so.
+ * A pass is valid for one map of slots. SCAN finds every key that exists during the whole pass
+ * through a node. When slots move or a replica takes over, keys may come to be behind the current
+ * position, so the pass ends with an error.
  */
 
 import { createHash } from 'node:crypto';
@@ -28,13 +30,16 @@ import { idOfField } from './id-field.ts';
 import { linkedIds } from './linking.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 
-/** How many keys a node looks at in one step of an export. */
+/** How many keys a node examines in one step of an export. */
 const STEP = 500;
-/** The same for a page: for one that asks for few, and at most when few profiles meet its conditions. */
+/** The same for a page: the least, for a small page, and the most, when few profiles match. */
 const LEAST_AT_ONCE = 10;
 const MOST_AT_ONCE = 2000;
 
-/** Where a walk stands: the place of the node among the masters in the order of their addresses, and the cursor of its SCAN. */
+/**
+ * The position of a pass: the index of the node among the masters ordered by address, and its SCAN
+ * cursor.
+ */
 interface Place {
   readonly node: number;
   readonly scan: string;
@@ -111,7 +116,7 @@ export class RedisProfileLists implements ProfileLists {
     return { profiles, next: next && textOf(snapshot, next) };
   }
 
-  /** The cell of the profile that is kept under an id, or that the id names as one of several. */
+  /** The cell of the profile that is stored under an id, or that the id names as one of several. */
   async #homeOf(client: string, id: VisitorId, isByAnyId: boolean): Promise<Cell | undefined> {
     if (isByAnyId) return (await this.#cells.locate(client, id, latest())).home;
     const cell = await this.#cells.load(client, id, latest());
@@ -138,7 +143,7 @@ export class RedisProfileLists implements ProfileLists {
     return { ids, next: node + 1 < nodes.length ? { node: node + 1, scan: '0' } : undefined };
   }
 
-  /** A short name of who has which slots, looked up anew. */
+  /** A short name for the current map of slots, after reading it again. */
   async #slotMap(): Promise<string> {
     await this.#cluster.refresh();
     return createHash('sha256').update(this.#cluster.slotMap).digest('hex').slice(0, 16);
@@ -151,7 +156,7 @@ function textOf(map: string, { node, scan }: Place): string {
   return `${map}.${node}.${scan}`;
 }
 
-/** Of a text of {@link textOf}; without a place when it is none. */
+/** Parses a text of {@link textOf}; the place is null if it is invalid. */
 function parsed(text: string): [map: string, place: Place | null] {
   const found = /^([0-9a-f]{16})\.([0-9]{1,4})\.([0-9]{1,20})$/.exec(text);
   return found ? [found[1]!, { node: Number(found[2]), scan: found[3]! }] : ['', null];

@@ -1,4 +1,7 @@
-/** Profiles in a Redis or Valkey Cluster: the storage contract of `profile-store.ts`; how changes of several cells become one is in `cells.ts`. */
+/**
+ * Profiles in a Redis or Valkey Cluster: the storage contract of `profile-store.ts`. `cells.ts`
+ * explains how changes of several cells become one.
+ */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { planAdoption } from '../../domain/adoption.ts';
@@ -27,18 +30,18 @@ import { CellLinking, linkedIds } from './linking.ts';
 import { ProfileDraft } from './profile-draft.ts';
 import { latest } from './redis-cluster.ts';
 
-/** Where a linking happens: what was read before it. */
+/** What was read before a linking. */
 interface LinkingPlace {
   readonly client: string;
   readonly surveyed: readonly Located[];
   readonly ownCells: ReadonlyMap<string, Cell>;
   readonly now: number;
   readonly until: number;
-  /** What the change feed tells of it. */
+  /** The changes for the feed. */
   readonly changes: readonly Change[];
 }
 
-/** Says that a profile is not as it was expected. */
+/** A profile is not as it was expected. */
 const CHANGED = 'changed';
 
 type Located = { readonly own: Cell; readonly home: Cell | undefined };
@@ -108,7 +111,10 @@ export class RedisProfileStore implements ProfileStore {
     return outcome === CHANGED ? undefined : outcome;
   }
 
-  /** @param expected the attributes that must be there; `CHANGED` is only returned when they are not */
+  /**
+   * @param expected the attributes that the profile must have; `CHANGED` is returned only when it
+   *   has others
+   */
   async #visit(
     client: string,
     visit: Visit,
@@ -183,7 +189,7 @@ export class RedisProfileStore implements ProfileStore {
     return { attributes: target.profile.attributes, tntId: value };
   }
 
-  /** What each id names, and drafts of the profiles that live. */
+  /** What each id names, and drafts of the living profiles. */
   async #survey(client: string, ids: readonly VisitorId[], now: number, until: number) {
     const surveyed = await Promise.all(ids.map((id) => this.#cells.locate(client, id, until)));
     const known = ids.map((id, index): KnownId<string> => {
@@ -199,7 +205,10 @@ export class RedisProfileStore implements ProfileStore {
     return { surveyed, known, drafts, ownCells: new Map(surveyed.map(({ own }) => [idField(own.id), own])) };
   }
 
-  /** Writes the target of a linking and all that the linking changes; undefined when something was changed meanwhile. */
+  /**
+   * Writes the target of a linking and everything else that the linking changes; undefined when
+   * something has changed in the meantime.
+   */
   async #saveLinked(
     target: ProfileDraft,
     linking: CellLinking,
@@ -224,12 +233,12 @@ export class RedisProfileStore implements ProfileStore {
     });
   }
 
-  /** Removes a profile as it was read; false when it is another by now. */
+  /** Removes a profile if it is as it was read; otherwise returns false. */
   async #take(home: Cell, until: number, told: Change): Promise<boolean> {
     const changes = this.#cells.isRecording ? [told] : [];
     if (!(await this.#cells.commit({ cell: home, change: removal(home) }, [], [], until, changes)))
       return false;
-    // Pointers to what is gone lead nowhere; that they go too only saves space.
+    // Pointers to a removed profile lead nowhere; removing them only saves space.
     const from = { home: home.id, birth: home.birth };
     const pointers = ProfileDraft.of(home).otherIds();
     const gone = pointers.map((one): Repoint => ({ id: one, from, to: undefined, ttl: 60_000 }));
@@ -261,7 +270,7 @@ export class RedisProfileStore implements ProfileStore {
   }
 
   async #adopt(client: string, adopted: LinkedProfile, now: number, until: number) {
-    // Nothing of it lasts longer for being written now.
+    // The write must not extend the lifetime.
     const moment = { now, lifetimeDays: 0 };
     const ids = strongestFirst(adopted.ids.map(({ kind, value }) => ({ kind, value })));
     const { surveyed, known, drafts, ownCells } = await this.#survey(client, ids, now, until);
@@ -307,7 +316,7 @@ export class RedisProfileStore implements ProfileStore {
     });
   }
 
-  /** Writes a draft and what goes with it; false when something was changed meanwhile. */
+  /** Writes a draft and related cells; false when something has changed in the meantime. */
   async save(
     draft: ProfileDraft,
     cell: Cell,
@@ -321,7 +330,7 @@ export class RedisProfileStore implements ProfileStore {
     return this.#cells.commit({ cell, change: draft.change(now) }, others, repoints, until, changes);
   }
 
-  /** Pointers must outlive the profile: they are prolonged before it is. */
+  /** Pointers must outlive the profile, so they are extended before it is. */
   async prolongPointers(draft: ProfileDraft, now: number, until: number): Promise<void> {
     const { read, profile, pointersUntil } = draft;
     if (!read || pointersUntil === undefined || pointersUntil >= profile.expiresAt) return;
@@ -333,7 +342,7 @@ export class RedisProfileStore implements ProfileStore {
     draft.pointersUntil = now + ttl;
   }
 
-  /** Tries again for as long as others come first. */
+  /** Repeats an attempt while other processes win. */
   async #untilDone<Result>(attempt: (until: number) => Promise<Result | undefined>): Promise<Result> {
     const until = latest();
     for (let wait = 2; Date.now() < until; wait = Math.min(2 * wait, 100)) {
@@ -349,7 +358,7 @@ function livingHome({ home }: Located, now: number): Cell | undefined {
   return home?.profile && !isExpired(home.profile, now) ? home : undefined;
 }
 
-/** Expired profiles that still lie under other ids than those that are written anyway: they go. */
+/** Expired profiles that are stored under other ids than those written anyway; they are removed. */
 function expiredHomes(located: readonly Located[], taken: readonly VisitorId[], now: number): CellChange[] {
   const gone = new Map<string, Cell>();
   for (const { home } of located) {
@@ -360,7 +369,7 @@ function expiredHomes(located: readonly Located[], taken: readonly VisitorId[], 
   return [...gone.values()].map((cell) => ({ cell, change: removal(cell) }));
 }
 
-/** What the change feed tells of a profile that had expired and goes. */
+/** The change of an expired profile that is removed, for the feed. */
 function expiredChange(home: Cell, now: number): Change {
   return plainChange('expired', { channel: 'expiry', at: now, id: linkedIds(home)[0] ?? home.id });
 }

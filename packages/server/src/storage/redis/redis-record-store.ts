@@ -3,8 +3,8 @@
  *
  *   `…:records:{kind/owner}`         a hash: key → value
  *   `…:record-order:{kind/owner}`    the keys in order
- *   `…:record-due:{kind/owner}`      when each may go, for kinds with a lifetime
- *   `…:record-note:{kind/owner}:…`   that an operation was done, for as long as it may be sent again
+ *   `…:record-due:{kind/owner}`      when each may be removed, for kinds with a lifetime
+ *   `…:record-note:{kind/owner}:…`   an operation was done; kept as long as it may be repeated
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -26,15 +26,15 @@ import { ACCESS_MS, BUDGET_MS, latest, type RedisCluster } from './redis-cluster
 import type { Script } from './script.ts';
 
 /**
- * A change reads before it writes, and a request asks for access before that; together they end in
- * time.
+ * A change reads before it writes, and a request checks access before that; together they must end
+ * in time.
  */
 const CHANGE_ACCESS_MS = 1200;
-/** How long an operation is remembered, in milliseconds: longer than it may be sent again. */
+/** How long an operation is remembered, in milliseconds; longer than it may be repeated. */
 const NOTE_MS = 20_000;
 /** The longest pause before a change starts over, in milliseconds. */
 const PAUSE_MS = 20;
-/** Values that one read asks for. */
+/** How many values one read requests. */
 const READ_AT_ONCE = 500;
 
 export class RedisRecordStore implements RecordStore {
@@ -60,7 +60,7 @@ export class RedisRecordStore implements RecordStore {
       const some = keys.slice(at, at + READ_AT_ONCE);
       const hash = this.#key('records', kind, owner);
       const values = await this.#cluster.read<(Buffer | null)[]>(until, hash, 'HMGET', ...some);
-      // What was removed since the keys were read is left out.
+      // Records removed since the keys were read are omitted.
       for (const [place, value] of values.entries()) {
         if (value) records.push({ key: String(some[place]), value: String(value) });
       }
@@ -97,7 +97,7 @@ export class RedisRecordStore implements RecordStore {
     return Number(removed);
   }
 
-  /** It takes a round trip to know. */
+  /** Knowing the count would take a round trip. */
   counter(): undefined {
     return undefined;
   }
@@ -131,12 +131,15 @@ function readMs({ purpose }: RecordKind): number {
   return purpose === 'access' ? ACCESS_MS : BUDGET_MS;
 }
 
-/** A value as `replace-record.lua` takes it, so that no record and an empty one are two things. */
+/**
+ * A value as `replace-record.lua` expects it, which distinguishes a missing record from an empty
+ * one.
+ */
 function marked(value: string | undefined): string {
   return value === undefined ? '' : `=${value}`;
 }
 
-/** A range as `ZRANGEBYLEX` takes it. */
+/** A range as `ZRANGEBYLEX` expects it. */
 function edgesOf({ from = '', before }: RecordRange): [string, string] {
   return [`[${from}`, before === undefined ? '+' : `(${before}`];
 }

@@ -1,8 +1,10 @@
 /**
- * Applies rows of a batch to profiles that lie in many slots: each row exactly once, however often its step comes.
+ * Applies rows of a batch to profiles in many slots: each row exactly once, however often its step
+ * is repeated.
  *
- * A profile keeps for each of its ids the last row that was applied by that id (the fields `b` of `cells.ts`), written in the same
- * script as what the row set. Batches of a client and the rows of a batch go in order, so a row at or before the mark was applied.
+ * A profile keeps for each of its ids the last row that was applied by that id (the fields `b` of
+ * `cells.ts`), written in the same script as the values of the row. The batches of a client and the
+ * rows of a batch are applied in order, so a row at or before the mark has been applied.
  */
 
 import { setImmediate as turnOfOthers } from 'node:timers/promises';
@@ -20,16 +22,16 @@ import { latest } from './redis-cluster.ts';
 import type { RedisProfileStore } from './redis-profile-store.ts';
 import type { RowMarks } from './row-marks.ts';
 
-/** An id of some rows, and where it leads. */
+/** An id of some rows, and what it names. */
 interface LocatedId {
   readonly id: VisitorId;
   readonly own: Cell;
-  /** The profile that it names, expired or not. */
+  /** The profile that it names, even if that has expired. */
   readonly home: Cell | undefined;
   readonly living: Cell | undefined;
 }
 
-/** Rows that change one profile, by their places among all. */
+/** Rows that change one profile, by their indexes among all rows. */
 interface ProfileRows {
   readonly places: number[];
   readonly ids: Map<string, LocatedId>;
@@ -43,7 +45,7 @@ interface Step {
   readonly outcomes: RowOutcome[];
 }
 
-/** What the rows of one profile come to; nothing is written yet. */
+/** The planned effect of the rows of one profile; nothing is written yet. */
 interface PlannedProfile {
   readonly where: LocatedId;
   readonly places: readonly number[];
@@ -53,7 +55,10 @@ interface PlannedProfile {
   readonly changes: readonly Change[];
 }
 
-/** Profiles that are written with one pipeline for each master, and how many such groups are on their way. */
+/**
+ * How many profiles are written with one pipeline per master, and how many such groups are under
+ * way.
+ */
 const PROFILES_AT_ONCE = 500;
 const GROUPS_UNDER_WAY = 3;
 
@@ -67,12 +72,13 @@ export class RedisRowWriter {
   }
 
   /**
-   * Applies rows, in the order given.
+   * Applies rows, in the given order.
    *
-   * @param marks tell rows that were applied before
-   * @param create whether to make profiles that are not there
-   * @returns what became of each row
-   * @throws QuiverError when a row could not be applied; others may have been, and are known when the step comes again
+   * @param marks identify rows that were applied before
+   * @param create whether to create profiles that do not exist
+   * @returns the outcome of each row
+   * @throws QuiverError when a row could not be applied; others may have been, and are recognized
+   *   when the step is repeated
    */
   async apply(
     client: string,
@@ -93,10 +99,10 @@ export class RedisRowWriter {
         if (underWay.length === GROUPS_UNDER_WAY) again.push(...(await underWay.shift()!));
         until = latest();
         const applied = this.#applyTo(profiles.slice(from, from + PROFILES_AT_ONCE), step, until);
-        // It is awaited in its turn, perhaps after another that failed.
+        // It is awaited in its turn, perhaps after another one that failed.
         applied.catch(() => undefined);
         underWay.push(applied);
-        // Others have their turn, and what was planned goes out.
+        // Lets other requests run, and sends what was planned.
         await turnOfOthers();
       }
       for (const one of await Promise.all(underWay)) again.push(...one);
@@ -105,7 +111,7 @@ export class RedisRowWriter {
     return outcomes;
   }
 
-  /** Rows of one profile together, by whichever of its ids they come, for their order counts. */
+  /** Groups the rows by profile, whichever of its ids they use, because their order matters. */
   async #group(
     client: string,
     places: readonly number[],
@@ -134,7 +140,9 @@ export class RedisRowWriter {
     return [...profiles.values()];
   }
 
-  /** @returns the places of rows whose profile was changed meanwhile: nothing of them is applied */
+  /**
+   * @returns the indexes of rows whose profile has changed in the meantime; none of them is applied
+   */
   async #applyTo(profiles: readonly ProfileRows[], step: Step, until: number): Promise<readonly number[]> {
     const planned = profiles.map((one) => this.#plan(one, step));
     const changed = planned.filter(({ draft }) => draft);
@@ -159,7 +167,7 @@ export class RedisRowWriter {
     return Array.from(late).flatMap(({ places }) => places);
   }
 
-  /** What becomes of the rows of one profile, and of the profile. */
+  /** The planned effect of the rows of one profile. */
   #plan({ places, ids }: ProfileRows, { rows, marks, moment, create }: Step): PlannedProfile {
     const [first] = ids.values();
     const { own, home, living } = first!;
@@ -170,7 +178,7 @@ export class RedisRowWriter {
     for (const place of places) {
       const { line, settings, state, id } = rows[place]!;
       const field = marks.fieldOf(id);
-      // A profile that has expired or gone may have had the row before.
+      // A profile that has expired or was removed may have received the row before.
       const mark = draft?.marks.get(field) ?? home?.marks.get(field) ?? own.marks.get(field);
       if (mark !== undefined && marks.covers(mark, line)) {
         found.set(place, 'applied');
@@ -198,7 +206,7 @@ export class RedisRowWriter {
     return { where: first!, places, found, draft: hasChanged ? draft : undefined, changes };
   }
 
-  /** Writes what {@link isAlone}. */
+  /** Writes the profiles for which {@link isAlone} holds. */
   async #write(
     { where: { own, home, living }, draft, changes }: PlannedProfile,
     now: number,
@@ -215,13 +223,16 @@ export class RedisRowWriter {
   }
 }
 
-/** Whether a change takes more than one script: an expired profile lies under another id and goes with it, or pointers are prolonged first. */
+/**
+ * Whether a profile must be written by itself, because its change takes more than one script: an
+ * expired profile under another id is removed with it, or pointers are extended first.
+ */
 function isAlone({ own, home, living }: LocatedId, { read, pointersUntil, profile }: ProfileDraft): boolean {
   if (home?.profile && !living && !sameId(home.id, own.id)) return true;
   return read !== undefined && pointersUntil !== undefined && pointersUntil < profile.expiresAt;
 }
 
-/** What the rows of one profile come to, as one change. */
+/** The effect of the rows of one profile, as one change. */
 function changesOfRows({ id, home, living }: LocatedId, at: number, names: readonly string[]): Change[] {
   const change = plainChange(living ? 'updated' : 'created', { channel: 'batch', at, id }, names);
   return home && !living ? [plainChange('expired', { channel: 'expiry', at, id }), change] : [change];

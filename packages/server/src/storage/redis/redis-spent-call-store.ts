@@ -1,9 +1,9 @@
 /**
- * Sealed calls that were let in, in a Redis or Valkey Cluster: one key each, which goes by itself.
+ * Sealed calls that were accepted, in a Redis or Valkey Cluster: one key each, which expires.
  *
- * No replica is waited for, so that lookups between clusters go on where one is gone. The price: a
- * call that was let in just before its master died may be let in again by the replica, within the
- * seconds for which its seal is good.
+ * No replica is waited for, so that lookups between clusters continue without one. The price: a
+ * call accepted just before its master died may be accepted again by the replica, within the
+ * seconds for which its seal is valid.
  */
 
 import { SPENT_CALLS_KEPT_MS, type SpentCallStore } from '../spent-call-store.ts';

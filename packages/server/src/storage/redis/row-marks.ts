@@ -1,22 +1,19 @@
-/**
- * The marks that profiles have of the rows that were applied to them, so that a repeated row is
- * recognised (`redis-row-writer.ts`).
- */
+/** The marks of applied rows in profiles, which identify a repeated row (`redis-row-writer.ts`). */
 
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { idField } from './id-field.ts';
 
 export interface RowMarks {
-  /** Which of a profile's marks is of this id. */
+  /** The field of this id's mark. */
   fieldOf(id: VisitorId): string;
-  /** Whether the mark is of the row at that line or of a later one. */
+  /** Whether the mark is of the row at that line or a later one. */
   covers(mark: string, line: number): boolean;
   markOf(line: number): string;
 }
 
 /**
- * Of the queue of a client: its batches go one after the other. @param turn the place of the batch
- * in the queue
+ * Marks of the queue of a client, whose batches are applied one after the other.
+ * @param turn the position of the batch in the queue
  */
 export function queueMarks(turn: string): RowMarks {
   return {
@@ -29,7 +26,10 @@ export function queueMarks(turn: string): RowMarks {
   };
 }
 
-/** Of another cluster's queue; a mark for each cluster, for their batches go side by side. */
+/**
+ * Marks of another cluster's queue; separate for each cluster, because their batches run in
+ * parallel.
+ */
 export function foreignMarks(from: number, batch: string, acceptedAt: number): RowMarks {
   return {
     fieldOf: (id) => `${FOREIGN}${from}~${idField(id)}`,
@@ -43,7 +43,7 @@ export function foreignMarks(from: number, batch: string, acceptedAt: number): R
 
 const FOREIGN = '~';
 
-/** Whether a field of marks is of the id, of whichever queue. */
+/** Whether a field is a mark of the id, of any queue. */
 export function isMarkOf(field: string, id: VisitorId): boolean {
   const own = idField(id);
   return field === own || (field.startsWith(FOREIGN) && field.slice(field.indexOf(FOREIGN, 1) + 1) === own);

@@ -1,4 +1,4 @@
-/** Who has which slot, as one node of a cluster tells it (`CLUSTER SLOTS`). */
+/** The slots as one node of a cluster reports them (`CLUSTER SLOTS`). */
 
 import { SLOTS } from './key-slot.ts';
 
@@ -8,18 +8,21 @@ export type SlotRange = readonly [number, number, ...(readonly [Buffer, number, 
 export interface SlotView {
   readonly text: string;
   readonly masters: (string | undefined)[];
-  /** By address, that of the master. */
+  /** By address; the value is the address of the master. */
   readonly members: ReadonlyMap<string, string>;
 }
 
-/** Reads what a node says. @param asked its address, for it may not know its own */
+/**
+ * Parses the report of a node.
+ * @param asked the address that was asked, because a node may not know its own
+ */
 export function viewOf(ranges: readonly SlotRange[], asked: string): SlotView {
   const masters: (string | undefined)[] = new Array(SLOTS);
   const members = new Map<string, string>();
   const text: string[] = [];
   for (const [first, last, ...named] of ranges) {
     const addresses = named.map(([host, port]) => {
-      // A node that does not know its own address yet leaves it empty.
+      // A node that does not know its own address yet reports an empty one.
       const name = String(host) || asked.slice(0, asked.lastIndexOf(':'));
       return `${name}:${port}`;
     });

@@ -1,5 +1,5 @@
--- Reads on behind what was collected of an outbox, which it lets go. It writes, so that a replica has
--- what is returned.
+-- Reads on behind what was collected of an outbox, which it lets go. It writes, so that a replica
+-- has what is returned.
 --
 -- KEYS: the outbox, a counter.
 -- ARGV: the last entry that was collected or '', how many to read.
