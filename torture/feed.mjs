@@ -115,7 +115,10 @@ export default {
   bar: '30 kills, 60,000 acknowledged: who follows the feed alone has the same profiles, no change twice, none missing',
   sizes: {
     short: { kills: 3, acknowledged: 2000 },
-    /** `minutes`: at least so long, with as many kills and writes as fit; an hour has several hundred kills. */
+    /**
+     * `minutes`: at least so long, with as many kills and writes as fit; an hour has several
+     * hundred kills.
+     */
     long: { kills: 30, acknowledged: 60_000, minutes: 0 },
   },
   sabotages: { 'forgotten-changes': { kills: 2, acknowledged: 1500 } },

@@ -1,7 +1,8 @@
 /**
- * A serving worker is stopped (SIGSTOP) while it does not hold the writer lock of the store. No other process waits for it, so only the
- * connections that were given to it show it: the supervisor must notice it by its silence, say which one it is, and replace it, and every
- * request must come to an end.
+ * A serving worker is stopped (SIGSTOP) while it does not hold the writer lock of the store. No
+ * other process waits for it, so only the connections that were given to it show it: the supervisor
+ * must notice it by its silence, say which one it is, and replace it, and every request must come
+ * to an end.
  */
 
 import { readFileSync } from 'node:fs';

@@ -4,10 +4,12 @@
  * bar.
  *
  *   --short             the sizes that are part of `npm test`
- *   --prove             each torture on a sound server and on servers that are spoiled for it, where it must miss its bar
  *   --minutes <n>       at least so long, for tortures that can be of any length (feed)
- *   --sabotage <name>   one torture on a server that is spoiled in one way
- *   --keep              writes what was seen to torture/results/<date>.json, and docs/torture.md out of it
+ *   --prove             each torture on a correct server, and on servers with a sabotage, where it
+ *                       must miss its bar
+ *   --sabotage <name>   one torture on a server with one sabotage
+ *   --keep              writes the results to torture/results/<date>.json, and docs/torture.md from
+ *                       them
  *   --list              names and bars
  */
 

@@ -210,7 +210,8 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     const [worker] = await quiver.workers();
     process.kill(quiver.pid, 'SIGINT');
     await vi.waitFor(() => expect(quiver.stderr()).toContain('"stopping"'), 5000);
-    // Signals within half a second are one; so the second is sent until it counts, and on until the end, where none may change the exit code.
+    // Signals within half a second are one; so the second is sent until it counts, and on until the
+    // end, where none may change the exit code.
     const repeat = setInterval(() => isAlive(quiver.pid) && process.kill(quiver.pid, 'SIGINT'), 5);
     expect(await quiver.ended).toEqual({ code: 1, signal: null });
     clearInterval(repeat);

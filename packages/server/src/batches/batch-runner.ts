@@ -62,11 +62,9 @@ export interface BatchRunnerParts {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** How many rows are applied per step; 4,000 by default. */
+  /** Rows per step; 4,000 by default. */
   readonly rowsPerStep?: number;
-  /**
-   * Pauses after the first and second failure of a step, in milliseconds; 1 s and 5 s by default.
-   */
+  /** Pauses after the failures of a step, in milliseconds; 1 s, then 5 s by default. */
   readonly pauses?: readonly number[];
 }
 

@@ -106,9 +106,9 @@ const ALLOWED_HEADERS = 'Authorization, access_token, Content-Type, *';
  * configured.
  *
  * CORS keeps pages from reading a reply, not from sending a request: forms and images are sent
- * without a preflight. Browsers state the origin of a POST always, that of a plain GET over https and
- * to loopback names; pages cannot change that. Over http to another name the GET of an image looks
- * like one of a program, which must be let in (SECURITY.md).
+ * without a preflight. Browsers state the origin of a POST always, that of a plain GET over https
+ * and to loopback names; pages cannot change that. Over http to another name the GET of an image
+ * looks like one of a program, which must be let in (SECURITY.md).
  *
  * @throws QuiverError (the function) `forbidden`, with the flag that would allow the origin
  */

@@ -62,7 +62,9 @@ export const nodeRuntime: Runtime = {
   },
 };
 
-/** A message of `node:cluster` that gives a connection to a worker, or the worker's answer to it. */
+/**
+ * A message of `node:cluster` that gives a connection to a worker, or the worker's answer to it.
+ */
 interface ClusterMessage {
   readonly cmd?: string;
   readonly act?: string;

@@ -206,7 +206,7 @@ const run = (json, which) => {
         script = names[index];
         let value, error, ignored;
         try {
-          // Called through a variable, so that `this` is not an object of this file.
+          // Called through a variable, so that "this" is not an object of this file.
           const compiled = scripts[index];
           const kept = checked(compiled(user, profile, mbox, page, landing, referrer, crs, quiet));
           if (kept !== undefined) {

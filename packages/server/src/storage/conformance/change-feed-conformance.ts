@@ -93,7 +93,8 @@ export class Follower {
 
 /**
  * @param makePlace gives places whose stores keep a feed as {@link KEPT} says
- * @param order whether changes come in the order in which they were acknowledged, or only those of one profile do
+ * @param order whether changes come in the order in which they were acknowledged, or only those of
+ *   one profile do
  */
 export function describeChangeFeed(
   engine: string,

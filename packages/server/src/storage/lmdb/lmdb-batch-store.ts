@@ -1,6 +1,6 @@
 /**
  * Batches in LMDB. The progress of a batch is written in the same transaction as the rows that it
- * counts.
+ * counts. Long because one class implements every method of the storage contract of batches.
  */
 
 import { readTime, writeTime } from '../../domain/time-bytes.ts';

@@ -74,8 +74,8 @@ export class ChangeOutbox {
   }
 
   /**
-   * Tells the collector which outboxes to look into; returns when it has been told of all changes so
-   * far. What it is not told it finds a little later.
+   * Tells the collector which outboxes to look into; returns when it has been told of all changes
+   * so far. What it is not told it finds a little later.
    */
   flush(): Promise<void> {
     clearTimeout(this.#timer);

@@ -219,9 +219,9 @@ export class RedisChangeFeed implements ChangeFeed {
 
   /** Finds the outboxes that may contain something. */
   async #look(): Promise<void> {
-    // Read first and dropped then, because a reply may be lost, and hints that a lost reply took out
-    // would be missing until the next sweep. Dropped before the outboxes are read, so that a hint
-    // that comes meanwhile stays.
+    // Read first and dropped then, because a reply may be lost, and hints that a lost reply took
+    // out would be missing until the next sweep. Dropped before the outboxes are read, so that a
+    // hint that comes meanwhile stays.
     const hints = await this.#cluster.read<Buffer[]>(
       latest(),
       this.#key('feed-hints'),
