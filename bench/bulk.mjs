@@ -18,25 +18,16 @@
  * the medians are reported. Programs that are not installed are left out with a message.
  */
 
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chownSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { createServer } from 'node:net';
-import { cpus, tmpdir } from 'node:os';
+import { chownSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { buildForNode, bunPath, installPackages, ROOT, SERVER } from '../scripts/setup.mjs';
+import { bytesWritten, cleanUp, family, folder, freePort, has, say, start, stop } from './processes.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -51,8 +42,6 @@ const NAMES = ['country', 'plan', 'segment', 'lastOrder', 'score'];
 
 installPackages();
 buildForNode();
-const folder = mkdtempSync(join(tmpdir(), 'quiver-bulk-'));
-const children = [];
 const results = {};
 
 try {
@@ -79,9 +68,7 @@ try {
   }
   print();
 } finally {
-  for (const child of children) child.kill('SIGTERM');
-  await Promise.all(children.map(ended));
-  rmSync(folder, { recursive: true, force: true });
+  await cleanUp();
 }
 
 /** About 92 bytes per row, with random ids like tntIds; the same ids in both rounds. */
@@ -117,7 +104,7 @@ async function quiver(files, data) {
   const seconds = [];
   for (const file of files) {
     const body = readFileSync(file);
-    const before = bytesWritten(child.pid);
+    const before = bytesWritten(family(child.pid));
     const started = performance.now();
     const answer = await fetch(`${url}/m2/demo/v2/profile/batchUpdate`, { method: 'POST', body });
     const text = await answer.text();
@@ -131,20 +118,13 @@ async function quiver(files, data) {
     }
     seconds.push((performance.now() - started) / 1000);
     if (!details.includes(`<successfulUpdates>${rows}<`)) throw new Error(details);
-    const each = Math.round((bytesWritten(child.pid) - before) / rows);
+    const each = Math.round((bytesWritten(family(child.pid)) - before) / rows);
     say(
       `Quiver: ${seconds.at(-1).toFixed(2)} s, ${accepted.toFixed(2)} s of it until accepted; ${each} bytes written a row`,
     );
   }
   await stop(child);
   return seconds;
-}
-
-/** The bytes that a process and its children have written so far, including batch files. */
-function bytesWritten(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-  const own = Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))[1]);
-  return children.reduce((sum, child) => sum + bytesWritten(child), own);
 }
 
 async function postgres(files, data) {
@@ -256,39 +236,6 @@ function median(numbers) {
   return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
 }
 
-function start(command, args, settings) {
-  const child = spawn(command, args, settings);
-  children.push(child);
-  return child;
-}
-
-async function stop(child, signal = 'SIGTERM') {
-  child.kill(signal);
-  await ended(child);
-}
-
-function ended(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => child.once('exit', resolve));
-}
-
-function has(program) {
-  return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
-}
-
 function idOf(flag, user) {
   return Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-function say(text) {
-  process.stdout.write(`${text}\n`);
 }

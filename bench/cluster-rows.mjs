@@ -1,8 +1,6 @@
 /** Rows of the Redis Cluster engine, of several workers, and of a mixed load. */
 
-import { spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { SERVER } from '../scripts/setup.mjs';
 import { compareLess, compareRates } from './compare.mjs';
 import * as contenders from './contenders.mjs';
@@ -12,7 +10,6 @@ import { redisCommandsByNode } from './profiles.mjs';
 import { pipeInto, startRedisCluster } from './redis-cluster.mjs';
 
 const { ask } = contenders;
-const HERE = dirname(fileURLToPath(import.meta.url));
 
 /**
  * Quiver on a Redis Cluster against Fastify with the same script, and its batches against
@@ -101,11 +98,7 @@ export async function workersRow(run) {
 export function mixedRow({ quiver, options, profiles }) {
   const lua = ask.mixed(profiles);
   const against = 'the same without a batch';
-  const meanwhile = () => {
-    const args = [join(HERE, 'keep-uploading.mjs'), quiver.url, String(profiles), String(options.bulkRows)];
-    const child = spawn(process.execPath, args, { stdio: 'ignore' });
-    return () => child.kill();
-  };
+  const meanwhile = () => contenders.keepUploading(quiver.url, profiles, options.bulkRows);
   const both = [
     { name: 'Quiver', ...quiver, lua, meanwhile },
     { name: against, ...quiver, lua },

@@ -55,6 +55,16 @@ export async function applyBatch(url, body) {
   );
 }
 
+/**
+ * Uploads batches of up to `rows` profiles without a pause, from a separate process.
+ * @returns a function that ends it
+ */
+export function keepUploading(url, profiles, rows) {
+  const args = [join(HERE, 'keep-uploading.mjs'), url, String(profiles), String(rows)];
+  const child = start(process.execPath, args);
+  return () => child.kill();
+}
+
 /** A constant reply of so many bytes from the bare runtime. */
 export async function startBare(runtime, bytes) {
   const command = runtime === 'bun' ? bunPath() : process.execPath;

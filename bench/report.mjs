@@ -87,7 +87,7 @@ const CAPACITY_ROWS = [
   ['loading ten million profiles', 'large', 'loading'],
   ['disk for a profile of ten attributes', 'space', 'bytes a profile on disk'],
   ['memory of the process with a million profiles', 'growth', 'resident with'],
-  ['a page of 100 profiles', 'list', 'a page of 100 profiles: what'],
+  ['a page of the 100 profiles written last', 'list', 'a page of 100 profiles: what'],
   ['export of a million profiles', 'export', 'export of'],
   ['fetches a second on a Redis Cluster', 'cluster', 'Redis Cluster: fetch'],
   ['updates a second on a Redis Cluster', 'cluster', 'Redis Cluster: update'],
@@ -145,7 +145,7 @@ ${wrapMarkdown(
 )}
 
 ${wrapMarkdown(
-  `Machine: ${list(machine)}. Versions: ${list(versions)}. Configuration: ${list(configuration)}.
+  `The latest run: machine: ${list(machine)}. Versions: ${list(versions)}. Configuration: ${list(configuration)}.
    Left out: ${leftOut.length === 0 ? 'nothing' : leftOut.join(', ')}.`,
 )}
 

@@ -62,6 +62,8 @@ const PROGRAMS = {
   'redis-server': 'redis-server',
   postgres: 'postgresql',
   initdb: 'postgresql',
+  pg_dump: 'postgresql-client',
+  curl: 'curl',
 };
 
 installPackages();
@@ -147,6 +149,7 @@ async function take(name, measure) {
   measured[name] = {
     date: new Date(began).toISOString(),
     commit: commit(),
+    configuration: { ...options, profiles },
     seconds: Math.round((Date.now() - began) / 1000),
     load: loadavg()[0],
     comparisons,

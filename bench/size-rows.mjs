@@ -3,9 +3,8 @@
  * updates.
  */
 
-import { execFileSync, spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { bunPath, SERVER } from '../scripts/setup.mjs';
 import { compareLess, compareRates, withLimit } from './compare.mjs';
 import * as contenders from './contenders.mjs';
@@ -14,7 +13,6 @@ import { bytesWritten, folder, say, stop } from './processes.mjs';
 import { batches, idOf } from './profiles.mjs';
 
 const { ask } = contenders;
-const HERE = dirname(fileURLToPath(import.meta.url));
 const ROWS_A_FILE = 200_000;
 
 /**
@@ -44,25 +42,20 @@ export async function largeRows({ options }) {
   const last = uploads.slice(-some);
   const rate = ({ seconds }) => ROWS_A_FILE / seconds;
   const million = (n) => `${n / 1e6} million`;
+  const against = `Quiver, the first ${million(some * ROWS_A_FILE)}`;
   const rows = [
     [count / 2, middle],
     [count, last],
   ].flatMap(([at, part]) => [
     {
-      ...compareLess(
-        `rows a second into ${million(at)}`,
-        '/s',
-        'Quiver, the first million',
-        part.map(rate),
-        first.map(rate),
-      ),
+      ...compareLess(`rows a second into ${million(at)}`, '/s', against, part.map(rate), first.map(rate)),
       atLeast: 0.5,
     },
     withLimit(
       compareLess(
         `bytes written a row at ${million(at)}`,
         'B',
-        'Quiver, the first million',
+        against,
         part.map(({ bytes }) => bytes),
         first.map(({ bytes }) => bytes),
       ),
@@ -74,7 +67,7 @@ export async function largeRows({ options }) {
       compareLess(
         `loading ${million(count)} profiles`,
         's',
-        'at the pace of the first million',
+        `at the pace of the first ${million(some * ROWS_A_FILE)}`,
         [all],
         [(first.reduce((sum, { seconds }) => sum + seconds, 0) * uploads.length) / some],
       ),
@@ -185,11 +178,7 @@ export async function steadyRow(run) {
 export function slowestRow({ quiver, options, profiles }) {
   const against = 'the same without a batch';
   const lua = ask.update(profiles);
-  const meanwhile = () => {
-    const args = [join(HERE, 'keep-uploading.mjs'), quiver.url, String(profiles), String(options.bulkRows)];
-    const child = spawn(process.execPath, args, { stdio: 'ignore' });
-    return () => child.kill();
-  };
+  const meanwhile = () => contenders.keepUploading(quiver.url, profiles, options.bulkRows);
   const results = turnAbout(
     [
       { name: 'Quiver', ...quiver, lua, meanwhile },

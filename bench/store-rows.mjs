@@ -55,7 +55,8 @@ export async function feedRows({ options, profiles }) {
 
 /** A page of a list, against a page of an indexed table in PostgreSQL. */
 export async function listRows({ quiver, data, postgres, profiles }) {
-  const headers = adminOf(data);
+  if (!postgres) return [];
+  const headers = { authorization: bearer(data) };
   const starts = Array.from({ length: PAGES }, (_, n) =>
     idOf(Math.floor((n * profiles) / PAGES)).slice(0, 4),
   );
@@ -104,27 +105,17 @@ export async function listRows({ quiver, data, postgres, profiles }) {
  * An export of all profiles and an import into an empty store, against the means of PostgreSQL and
  * Redis.
  */
-export async function exportRows({ quiver, data, postgres, redis, profiles }) {
+export async function exportRows({ quiver, data, postgres, redis, profiles, has }) {
+  if (!has.curl) return [];
   const file = join(folder, 'export.ndjson');
   const memory = watchMemory(quiver.pids());
-  const ours = await timed(() =>
-    run('curl', ['-sSf', '-H', header(data), '-o', file, `${quiver.url}/demo/target/profiles/export`]),
-  );
+  const ours = await timed(() => curl(data, '-o', file, `${quiver.url}/demo/target/profiles/export`));
   const mostMemory = memory.end();
-  const lines = statSync(file).size;
-  if (lines < profiles * 100) throw new Error(`the export is too small: ${lines} bytes`);
+  const bytes = statSync(file).size;
+  if (bytes < profiles * 100) throw new Error(`the export is too small: ${bytes} bytes`);
   const empty = await contenders.startQuiver('bun', join(folder, 'imported'));
   const imported = await timed(() =>
-    run('curl', [
-      '-sSf',
-      '-H',
-      header(join(folder, 'imported')),
-      '-T',
-      file,
-      '-X',
-      'POST',
-      `${empty.url}/demo/target/profiles/import`,
-    ]),
+    curl(join(folder, 'imported'), '-T', file, '-X', 'POST', `${empty.url}/demo/target/profiles/import`),
   );
   await stop(empty.child);
   const rows = [];
@@ -161,12 +152,13 @@ export async function exportRows({ quiver, data, postgres, redis, profiles }) {
   return rows;
 }
 
-function adminOf(data) {
-  return { authorization: header(data).slice('authorization: '.length) };
+/** The value of the Authorization header of an administrator. */
+function bearer(data) {
+  return `Bearer ${readFileSync(join(data, 'admin-token'), 'utf8').trim()}`;
 }
 
-function header(data) {
-  return `authorization: Bearer ${readFileSync(join(data, 'admin-token'), 'utf8').trim()}`;
+function curl(data, ...args) {
+  return run('curl', ['-sSf', '-H', `authorization: ${bearer(data)}`, ...args]);
 }
 
 /** During wrk, this process cannot notice closed connections; afterwards it can. */

@@ -10,7 +10,7 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { HIDDEN, REQUESTS } from './hostile-requests.mjs';
 import { ask, update, visit } from './lanes.mjs';
-import { makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
+import { childrenOf, makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
 
 const ANSWER_WITHIN = 3000;
 const IDLE_CONNECTIONS = 500;
@@ -217,8 +217,7 @@ async function p99(url, measureMs) {
 
 /** The most memory that one of the processes under `pid` has used, in MB. */
 function mostMemory(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ');
-  const peaks = children.map((child) =>
+  const peaks = childrenOf(pid).map((child) =>
     Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child}/status`, 'latin1'))[1]),
   );
   return Math.round(Math.max(...peaks) / 1024);

@@ -136,14 +136,16 @@ async function bannerUrl({ printed, ended, pid }) {
   }
 }
 
+/** The process ids of the children of a process. */
+export function childrenOf(pid) {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+}
+
 /** Kills a process and its children, the supervisor first so that it replaces none. */
 function killTree(pid) {
   let children = [];
   try {
-    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .split(' ')
-      .filter(Boolean)
-      .map(Number);
+    children = childrenOf(pid);
   } catch {
     // It has ended, and its children notice that themselves.
   }

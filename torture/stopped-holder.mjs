@@ -4,11 +4,11 @@
  * it, the log must name the holder, and the supervisor must end it.
  */
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { ask, compareWithJournal, Journal, startLanes, until, visit } from './lanes.mjs';
-import { built, makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
+import { pairedRounds } from './paired-rounds.mjs';
+import { built, childrenOf, makeFolder, startQuiver } from './quiver-process.mjs';
 
 const LANES = 16;
 /**
@@ -35,22 +35,7 @@ export default {
       lost: 0,
       torn: 0,
     };
-    const problems = [];
-    // A round waits more than it works, so there is one on each runtime at a time.
-    for (let n = 0; n < rounds; n += RUNTIMES.length) {
-      const both = RUNTIMES.slice(0, rounds - n).map(async (runtime, at) => {
-        const found = [];
-        const dataDir = join(folder, `data${n + at}`);
-        const problem = (text) => found.push(text);
-        await round({ n: n + at, runtime, dataDir, sabotage, seen, problem });
-        seen.rounds += 1;
-        if (found.length === 0) seen.well += 1;
-        problems.push(...found.map((text) => `round ${n + at}: ${text}`));
-      });
-      await Promise.all(both);
-      say(`${seen.well} of ${seen.rounds}`);
-    }
-    return { seen, problems, isMet: seen.well === rounds };
+    return pairedRounds({ rounds, folder, seen, say }, (one) => round({ ...one, sabotage, seen }));
   },
 };
 
@@ -138,8 +123,4 @@ async function stopOneThatHolds(supervisor, lockFile) {
     }
   }
   throw new Error('no worker was caught with the writer lock');
-}
-
-function childrenOf(pid) {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }

@@ -9,7 +9,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { ask, compareWithJournal, Journal, startLanes, until } from './lanes.mjs';
-import { built, makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
+import { pairedRounds } from './paired-rounds.mjs';
+import { built, childrenOf, makeFolder, startQuiver } from './quiver-process.mjs';
 
 const LANES = 16;
 /** Ten beats without an answer, and something for a busy machine. */
@@ -25,21 +26,7 @@ export default {
   async run({ rounds, giveUpMs = GIVE_UP_MS }, { say, sabotage }) {
     const folder = await makeFolder('stopped-worker');
     const seen = { rounds: 0, well: 0, slowestMs: 0, asked: 0, cut: 0, lost: 0, torn: 0 };
-    const problems = [];
-    // A round waits more than it works, so there is one on each runtime at a time.
-    for (let n = 0; n < rounds; n += RUNTIMES.length) {
-      const both = RUNTIMES.slice(0, rounds - n).map(async (runtime, at) => {
-        const found = [];
-        const dataDir = join(folder, `data${n + at}`);
-        await round({ runtime, dataDir, giveUpMs, sabotage, seen, problem: (text) => found.push(text) });
-        seen.rounds += 1;
-        if (found.length === 0) seen.well += 1;
-        problems.push(...found.map((text) => `round ${n + at}, ${runtime}: ${text}`));
-      });
-      await Promise.all(both);
-      say(`${seen.well} of ${seen.rounds}`);
-    }
-    return { seen, problems, isMet: seen.well === rounds };
+    return pairedRounds({ rounds, folder, seen, say }, (one) => round({ ...one, giveUpMs, sabotage, seen }));
   },
 };
 
@@ -117,8 +104,7 @@ async function stopOneWithoutTheLock(supervisor, lockFile) {
 
 /** The process ids of the workers that serve, by the role that their command line shows. */
 function servingWorkers(supervisor) {
-  const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').split(' ');
-  return children.filter(Boolean).map(Number).filter(isServing);
+  return childrenOf(supervisor).filter(isServing);
 }
 
 function isServing(pid) {

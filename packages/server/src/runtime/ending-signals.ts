@@ -1,4 +1,5 @@
-const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+/** Each of these stops the server in the same way. */
+export const ENDING_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 const ignore = () => undefined;
 
@@ -7,5 +8,6 @@ const ignore = () => undefined;
  * would otherwise end it with a signal instead of its exit code.
  */
 export function ignoreEndingSignals(): void {
-  for (const signal of SIGNALS) if (!process.listeners(signal).includes(ignore)) process.on(signal, ignore);
+  for (const signal of ENDING_SIGNALS)
+    if (!process.listeners(signal).includes(ignore)) process.on(signal, ignore);
 }

@@ -32,7 +32,7 @@ import type pino from 'pino';
 import type { Claim } from '../locks/claims.ts';
 import { lockPort, PortInUse } from '../locks/port-lock.ts';
 import { stuckHolderProblem, type WriterLockHolder, writerLockHolder } from '../locks/writer-lock.ts';
-import { ignoreEndingSignals } from './ending-signals.ts';
+import { ENDING_SIGNALS, ignoreEndingSignals } from './ending-signals.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { ReportRound } from './report-round.ts';
@@ -98,8 +98,6 @@ const WATCHDOG_MS = 11_000;
  * killed.
  */
 const HOLDER_GRACE_MS = 4000;
-/** Each of these stops the server in the same way. */
-const ENDING_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 /**
  * Ctrl-C reaches a process from the terminal and again from the program that started it; both count
  * as one signal.

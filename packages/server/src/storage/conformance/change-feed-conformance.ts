@@ -190,7 +190,8 @@ export function describeChangeFeed(
       const moves = [`moved tntId:r2 edge ${T0 + 1}`, `created tntId:r2 edge ${T0 + 2} a,b`];
       expect(later.filter((one) => one.includes('tntId:r2'))).toEqual(moves);
       const all = [`removed tntId:r1 removal ${T0}`, ...moves];
-      expect(order === 'of-all' ? later : [...later].sort()).toEqual(order === 'of-all' ? all : all.sort());
+      expect([...later].sort()).toEqual([...all].sort());
+      if (order === 'of-all') expect(later).toEqual(all);
     });
 
     test('keeps clients apart, and gives no change twice behind a cursor', async () => {

@@ -1,4 +1,4 @@
--- Drops hints that are about to be followed.
+-- Removes hints whose outboxes the caller is about to read.
 --
 -- KEYS: the hints.
 -- ARGV: tags.

@@ -1,4 +1,4 @@
--- Takes changes out of the log.
+-- Removes changes from the log.
 --
 -- KEYS: the state, the log.
 -- ARGV: entries.

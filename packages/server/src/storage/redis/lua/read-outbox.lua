@@ -1,5 +1,5 @@
--- Reads on behind what was collected of an outbox, which it lets go. It writes, so that a replica
--- has what is returned.
+-- Removes the entries of an outbox that have been collected, and reads the next ones. It also
+-- writes, so that a WAIT confirms that a replica has what is returned.
 --
 -- KEYS: the outbox, a counter.
 -- ARGV: the last entry that was collected or '', how many to read.

@@ -1,5 +1,5 @@
--- Turns the feed on or off, unless it is so already. Numbers go on from where they were, and what
--- was kept before is let go.
+-- Turns the feed on or off, if it is not in that state already. A new feed continues the numbers of
+-- the one before, whose changes are removed.
 --
 -- KEYS: the state, the log.
 -- ARGV: the id of a new feed, or '' for off.
