@@ -42,12 +42,12 @@ class Copy {
     }
   }
 
-  #take({ cursor, profile, state }) {
+  #take({ cursor, profile, state, from = [] }) {
     const number = Number(cursor.split('-')[1]);
     if (number <= this.#last) this.twice += 1;
     this.#last = number;
     this.changes.set(profile.id, (this.changes.get(profile.id) ?? 0) + 1);
-    this.#forget(profile.id);
+    for (const { id } of [profile, ...from]) this.#forget(id);
     for (const { id } of state?.ids ?? []) this.#forget(id);
     for (const { id } of state?.ids ?? []) this.profiles.set(id, state);
   }

@@ -8,6 +8,7 @@ import {
   type PackedAttributes,
 } from '../domain/attributes.ts';
 import { type Change, MAX_CHANGE_IDS } from '../domain/change.ts';
+import type { KnownId } from '../domain/linking.ts';
 import { FIRST_SESSION_START } from '../domain/session.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
@@ -22,7 +23,8 @@ export interface MergedProfile {
 
 /** The effect of a visit, or of a profile handed over by another edge cluster, on profiles. */
 export interface LinkingChanges {
-  readonly isNew: boolean;
+  /** An id that named the profile before; undefined when it is new. */
+  readonly namedBefore: VisitorId | undefined;
   /** Names of the attributes that were set. */
   readonly attributes: readonly string[];
   /** The attributes of the profile before anything was merged into it. */
@@ -45,11 +47,24 @@ export function plainChange(
   return { type, channel, at, id, attributes, ids: NONE };
 }
 
+/** An id of a write that named its target before; undefined when the target is new. */
+export function nameOfTarget<Key>(
+  known: readonly KnownId<Key>[],
+  { target }: { readonly target: Key | undefined },
+): VisitorId | undefined {
+  return target === undefined ? undefined : known.find(({ profile }) => profile?.key === target)?.id;
+}
+
 /** The changes of a write that may have linked profiles. */
 export function changesOfLinking(origin: ChangeOrigin, linking: LinkingChanges): Change[] {
   const changes: Change[] = [];
-  if (linking.isNew) changes.push(plainChange('created', origin, linking.attributes));
-  if (linking.joined.length > 0) changes.push({ ...plainChange('linked', origin), ids: linking.joined });
+  const { namedBefore, joined } = linking;
+  if (!namedBefore) changes.push(plainChange('created', origin, linking.attributes));
+  if (joined.length > 0) {
+    // A reader does not know the ids that join, and by the time it reads the profile may be gone.
+    const id = namedBefore ?? origin.id;
+    changes.push({ ...plainChange('linked', { ...origin, id }), ids: joined });
+  }
   let { before } = linking;
   for (const { ids, attributes } of linking.merged) {
     const overruled = commonNames(before, attributes);
@@ -59,7 +74,7 @@ export function changesOfLinking(origin: ChangeOrigin, linking: LinkingChanges):
   for (const { id, from } of linking.taken) {
     changes.push({ ...plainChange('moved', { ...origin, id: from }), ids: [id] });
   }
-  if (!linking.isNew) changes.push(plainChange('updated', origin, linking.attributes));
+  if (namedBefore) changes.push(plainChange('updated', origin, linking.attributes));
   return changes;
 }
 

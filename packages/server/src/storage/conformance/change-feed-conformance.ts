@@ -72,9 +72,10 @@ export class Follower {
   async follow(now: number): Promise<void> {
     const { changes, next } = await changesAfter(this.#stores.changes, this.#client, this.#cursor);
     this.#cursor = next;
-    for (const { id } of changes) {
+    for (const { type, id, ids } of changes) {
       const found = await this.#stores.profiles.findLinked(this.#client, id, now, 1000);
       this.#forget(id);
+      if (type === 'merged') for (const one of ids) this.#forget(one);
       for (const one of found?.ids ?? []) this.#forget(one);
       for (const one of found?.ids ?? []) this.#profiles.set(keyOf(one), found!);
     }
@@ -142,7 +143,7 @@ export function describeChangeFeed(
       await visit([person('q'), tnt('a')], {}, T0 + 4);
       expect(await told()).toEqual([
         `created tntId:a visit ${T0} x,firstSessionStart`,
-        `linked thirdPartyId:p visit ${T0 + 1} + thirdPartyId:p`,
+        `linked tntId:a visit ${T0 + 1} + thirdPartyId:p`,
         `updated thirdPartyId:p visit ${T0 + 1}`,
         `created ecid:e update ${T0 + 2} x,only`,
         `merged thirdPartyId:p visit ${T0 + 3} x + ecid:e`,
@@ -150,6 +151,28 @@ export function describeChangeFeed(
         `created thirdPartyId:q visit ${T0 + 4} firstSessionStart`,
         `linked thirdPartyId:q visit ${T0 + 4} + tntId:a`,
         expect.stringMatching(`^moved (thirdPartyId:p|ecid:e) visit ${T0 + 4} \\+ tntId:a$`),
+      ]);
+    });
+
+    test('a follower forgets a profile that was linked or merged, and removed before it read of that', async () => {
+      const follower = new Follower(stores, 'demo');
+      const follow = async () => {
+        await settle(stores.changes);
+        await follower.follow(T0);
+      };
+      await visit([tnt('a')], { x: '1' });
+      await visit([tnt('b')], { x: '1' });
+      await visit([person('q')], { y: '1' });
+      await follow();
+      expect(follower.find(tnt('a'), T0)).toBeDefined();
+      await visit([tnt('a'), person('p')]);
+      await visit([tnt('b'), person('q')]);
+      for (const id of [person('p'), person('q')]) await stores.profiles.remove('demo', id, T0);
+      await follow();
+      expect([tnt('a'), tnt('b'), person('q')].map((id) => follower.find(id, T0))).toEqual([
+        undefined,
+        undefined,
+        undefined,
       ]);
     });
 

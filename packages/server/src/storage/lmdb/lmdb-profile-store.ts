@@ -29,7 +29,13 @@ import {
 } from '../../domain/profile.ts';
 import { DEFAULT_LIMITS, limitPassed, type ProfileLimits } from '../../domain/profile-limits.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import { changesOfLinking, type MergedProfile, plainChange, visitedNames } from '../changes-of.ts';
+import {
+  changesOfLinking,
+  type MergedProfile,
+  nameOfTarget,
+  plainChange,
+  visitedNames,
+} from '../changes-of.ts';
 import {
   type FoundProfile,
   isUnchanged,
@@ -171,9 +177,12 @@ export class LmdbProfileStore implements ProfileStore {
       };
       const joined = joinedIds(plan.steps).concat(knownTnt ? [] : [visit.freshTntId]);
       const attributes = visitedNames(visit.settings, linked.attributes);
-      const isNew = plan.target === undefined;
-      const before = isNew ? NO_ATTRIBUTES : living.get(plan.target)!.profile.attributes;
-      this.#record(client, changesOfLinking(origin, { isNew, attributes, before, joined, merged, taken }));
+      const namedBefore = nameOfTarget(known, plan);
+      const before = plan.target === undefined ? NO_ATTRIBUTES : living.get(plan.target)!.profile.attributes;
+      this.#record(
+        client,
+        changesOfLinking(origin, { namedBefore, attributes, before, joined, merged, taken }),
+      );
     }
     return { outcome: 'visited', tntId: (knownTnt ?? visit.freshTntId).value };
   }
@@ -302,14 +311,14 @@ export class LmdbProfileStore implements ProfileStore {
       }
       tables.save({ ...target, profile });
       if (!record) return;
-      const isNew = plan.target === undefined;
-      const { attributes: before } = isNew ? profile : living.get(plan.target)!.profile;
+      const namedBefore = nameOfTarget(known, plan);
+      const { attributes: before } = plan.target === undefined ? profile : living.get(plan.target)!.profile;
       const attributes = namesOf(adopted.profile.attributes);
       const joined = joinedIds(plan.steps);
       const origin = { channel: 'edge', at: now, id: ids[0]! } as const;
       this.#record(
         client,
-        changesOfLinking(origin, { isNew, attributes, before, joined, merged, taken: [] }),
+        changesOfLinking(origin, { namedBefore, attributes, before, joined, merged, taken: [] }),
       );
     });
   }

@@ -13,7 +13,7 @@ import { personNames } from '../../domain/person-names.ts';
 import { reunited, visitedProfile, withAttributes, withoutAttribute } from '../../domain/profile.ts';
 import { DEFAULT_LIMITS, limitPassed, type ProfileLimits } from '../../domain/profile-limits.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import { changesOfLinking, plainChange, visitedNames } from '../changes-of.ts';
+import { changesOfLinking, nameOfTarget, plainChange, visitedNames } from '../changes-of.ts';
 import {
   type FoundProfile,
   isUnchanged,
@@ -160,7 +160,7 @@ export class RedisProfileStore implements ProfileStore {
             { channel: moment.through ?? 'visit', at: now, id: ids[0]! },
             {
               ...linking.recorded(),
-              isNew: plan.target === undefined,
+              namedBefore: nameOfTarget(known, plan),
               attributes: visitedNames(visit.settings, linked),
               before: attributes,
             },
@@ -295,7 +295,7 @@ export class RedisProfileStore implements ProfileStore {
             { channel: 'edge', at: now, id: ids[0]! },
             {
               ...linking.recorded(),
-              isNew: plan.target === undefined,
+              namedBefore: nameOfTarget(known, plan),
               attributes: namesOf(adopted.profile.attributes),
               before: own.attributes,
             },
