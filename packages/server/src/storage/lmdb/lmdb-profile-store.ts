@@ -179,10 +179,8 @@ export class LmdbProfileStore implements ProfileStore {
       const attributes = visitedNames(visit.settings, linked.attributes);
       const namedBefore = nameOfTarget(known, plan);
       const before = plan.target === undefined ? NO_ATTRIBUTES : living.get(plan.target)!.profile.attributes;
-      this.#record(
-        client,
-        changesOfLinking(origin, { namedBefore, attributes, before, joined, merged, taken }),
-      );
+      const linking = { namedBefore, attributes, before, joined, merged, taken };
+      this.#record(client, changesOfLinking(origin, linking));
     }
     return { outcome: 'visited', tntId: (knownTnt ?? visit.freshTntId).value };
   }
