@@ -25,10 +25,19 @@ export default {
   name: 'hostile-http',
   bar: "smuggling, slow heads and bodies, 500 idle connections, unread pipelines, lying lengths, bombs: refused or cut in time, other clients' p99 under twice, a worker under 300 MB",
   sizes: {
-    short: { measureMs: 1000, tries: 4, cutWithin: 0 },
-    long: { measureMs: 5000, tries: 4, cutWithin: 60_000 },
+    // Times are judged in the long form alone, because other work shares the machine of a test.
+    short: { measureMs: 1000, tries: 1, cutWithin: 0, judgesTimes: false },
+    long: { measureMs: 5000, tries: 4, cutWithin: 60_000, judgesTimes: true },
   },
-  sabotages: { 'lenient-http': { measureMs: 200, tries: 1, cutWithin: 25_000, runtimes: ['node'] } },
+  sabotages: {
+    'lenient-http': {
+      measureMs: 200,
+      tries: 1,
+      cutWithin: 25_000,
+      judgesTimes: true,
+      runtimes: ['node'],
+    },
+  },
   async run(size, { say, sabotage }) {
     const seen = { requests: 0 };
     const problems = [];
@@ -45,10 +54,10 @@ export default {
       }
       say(`${runtime}: ${REQUESTS.length} requests, ${problems.length} problems`);
       for (const problem of await lies(url)) fail(problem);
-      for (const problem of await bombs(url, seen, runtime)) fail(problem);
+      for (const problem of await bombs(url, seen, runtime, size)) fail(problem);
       const ratio = await p99Ratio(url, size);
       seen[`${runtime}P99Ratio`] = ratio;
-      if (ratio >= MOST_RATIO) fail(`p99 of other clients is ${ratio} times what it was`);
+      if (size.judgesTimes && ratio >= MOST_RATIO) fail(`p99 of other clients is ${ratio} times what it was`);
       seen[`${runtime}WorkerMb`] = mostMemory(quiver.pid);
       if (seen[`${runtime}WorkerMb`] >= MOST_WORKER_MB)
         fail(`a worker took ${seen[`${runtime}WorkerMb`]} MB`);
@@ -141,7 +150,7 @@ async function lies(url) {
 }
 
 /** Small bodies that unpack to large ones: refused at the limit, before everything is unpacked. */
-async function bombs(url, seen, runtime) {
+async function bombs(url, seen, runtime, { judgesTimes }) {
   const zeros = gzipSync(Buffer.alloc(BOMB_BYTES), { level: 9 });
   const rows = gzipSync(`batch=pcId,a\n${'1,2\n'.repeat(BOMB_BYTES / 8)}`, { level: 9 });
   const requests = [
@@ -171,7 +180,7 @@ async function bombs(url, seen, runtime) {
     }
     seen[`${runtime}SlowestBombMs`] = Math.max(seen[`${runtime}SlowestBombMs`] ?? 0, ms);
     if (!statuses.includes(answer.status)) problems.push(`${name} was answered with ${answer.status}`);
-    if (ms > BOMB_WITHIN) problems.push(`${name} took ${ms} ms`);
+    if (judgesTimes && ms > BOMB_WITHIN) problems.push(`${name} took ${ms} ms`);
   }
   return problems;
 }
