@@ -1,4 +1,6 @@
-/** The short form of tortures that stop processes or fill connections: nothing may run beside them. */
+/**
+ * The short form of tortures that stop processes or fill connections: nothing may run beside them.
+ */
 
 import { describe, test } from 'vitest';
 import { expectMet } from './tortures.ts';

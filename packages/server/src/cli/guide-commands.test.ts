@@ -38,6 +38,8 @@ function commandsOf(markdown: string): string[] {
 
 /** What the command line does not know of a command; undefined when all is well. */
 function problem(words: string): string | undefined {
+  // What the server runs itself is no command for users.
+  if (words === 'worker serving' || words === 'worker background') return undefined;
   let command: Command = makeProgram(() => undefined);
   for (const word of words.split(/\s+/)) {
     const sub = command.commands.find((one) => one.name() === word);

@@ -62,7 +62,7 @@ Examples:
 const SANDBOX_SHARED = SANDBOX_SETTINGS.filter((name) => name !== 'data');
 
 /** The program with all its commands. @param end is called with the exit code */
-export function makeProgram(end: (exitCode: number | undefined) => void): Command {
+export function makeProgram(end: (exitCode: number) => void): Command {
   const program = new Command('quiver')
     .description('Visitor-profile server, compatible with the profile APIs of Adobe Target')
     .version(quiverVersion(), '--version', 'print the version')
@@ -103,16 +103,6 @@ export function makeProgram(end: (exitCode: number | undefined) => void): Comman
     .addHelpText('after', CONFIG_EXAMPLES)
     .action((options: Options) => {
       process.stdout.write(config(load(options)));
-    });
-  // The supervisor tells the worker its role again; on the command line it is for people who read
-  // the process list.
-  program
-    .command('worker', { hidden: true })
-    .argument('<role>')
-    .action(async () => {
-      const { worker } = await import('./worker.ts');
-      await worker();
-      end(undefined);
     });
   addDataFolderCommands(program, end, { add: withSettings, load });
   addClientCommands(program, end);

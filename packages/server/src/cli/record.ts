@@ -6,10 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { makeLog } from '../log.ts';
-import { seedOfRecording } from '../recording/recorded-seed.ts';
-import { startRecorder } from '../recording/recorder.ts';
-import { parseRecording, type Recording, RecordingError } from '../recording/recording.ts';
-import { replay } from '../recording/replay.ts';
+import type { Recording } from '../recording/recording.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
 import { shown, writeData, writeNote } from './terminal-text.ts';
 
@@ -23,6 +20,11 @@ interface RecordOptions {
 }
 
 const HOST = '127.0.0.1';
+// Recorder and replay bring a whole server along, which no other command should load.
+const loadRecorder = () => import('../recording/recorder.ts');
+const loadRecording = () => import('../recording/recording.ts');
+const loadReplay = () => import('../recording/replay.ts');
+const loadSeeds = () => import('../recording/recorded-seed.ts');
 
 const RECORD_EXAMPLES = `
 Point your client at the address that it prints. Each call is forwarded to --upstream; call and reply are kept in --out. Tokens are never
@@ -74,6 +76,7 @@ export function replayCommand(end: End): Command {
 
 async function record(options: RecordOptions): Promise<ExitCode> {
   const { upstream, out, port, seed, keepIds = false, keepValues = false } = options;
+  const { startRecorder } = await loadRecorder();
   const recorder = await startRecorder({
     ...{ upstream, out, port, host: HOST, keepsIds: keepIds, keepsValues: keepValues },
     log: makeLog('error'),
@@ -87,6 +90,7 @@ async function record(options: RecordOptions): Promise<ExitCode> {
   await recorder.close();
   writeNote(`${recorder.calls} calls in ${out}`);
   if (seed === undefined) return EXIT.ok;
+  const { seedOfRecording } = await loadSeeds();
   const profiles = seedOfRecording(await recordingIn(out));
   await writeFile(seed, profiles.map((profile) => `${JSON.stringify(profile)}\n`).join(''), { mode: 0o600 });
   writeNote(`${profiles.length} profiles in ${seed}`);
@@ -94,7 +98,9 @@ async function record(options: RecordOptions): Promise<ExitCode> {
 }
 
 async function replayFile(file: string, isJson: boolean): Promise<ExitCode> {
-  const result = await replay(await recordingIn(file));
+  const recording = await recordingIn(file);
+  const { replay } = await loadReplay();
+  const result = await replay(recording);
   const { calls, differences } = result;
   if (isJson) {
     writeData(`${JSON.stringify(result)}\n`);
@@ -108,6 +114,7 @@ async function replayFile(file: string, isJson: boolean): Promise<ExitCode> {
 }
 
 async function recordingIn(file: string): Promise<Recording> {
+  const { parseRecording, RecordingError } = await loadRecording();
   try {
     return parseRecording(await readFile(file, 'utf8'));
   } catch (error) {

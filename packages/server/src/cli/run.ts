@@ -7,7 +7,6 @@ import { CommanderError } from 'commander';
 import { ConfigError } from '../config/load-config.ts';
 import { embedded } from '../embedded.ts';
 import { temporaryFolderProblem } from '../runtime/temporary-folder.ts';
-import { makeProgram } from './program.ts';
 import { systemProblem } from './system-problem.ts';
 
 const FAILED = 1;
@@ -20,11 +19,19 @@ const WRONG_USE = 2;
  * @returns the exit code; undefined for a worker, whose process runs until its supervisor ends it
  */
 export async function run(args: readonly string[]): Promise<number | undefined> {
-  let exitCode: number | undefined = 0;
-  const program = makeProgram((code) => {
-    exitCode = code;
-  });
+  let exitCode = 0;
   try {
+    // The supervisor tells the worker its role again; on the command line it is for people who read
+    // the process list. A worker needs none of the other commands.
+    if (args[0] === 'worker') {
+      const { worker } = await import('./worker.ts');
+      await worker();
+      return undefined;
+    }
+    const { makeProgram } = await import('./program.ts');
+    const program = makeProgram((code) => {
+      exitCode = code;
+    });
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
