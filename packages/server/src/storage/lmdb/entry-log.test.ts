@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readTime, TIME_BYTES } from '../../domain/time-bytes.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { PlainRows } from '../plain-rows.ts';
 import type { EntryLogOptions } from './entry-log.ts';
@@ -66,6 +67,33 @@ const lengths = () =>
 /** What is under way, then a look that may see that more has come, then the rest. */
 async function settle(of = upkeep, limit = 2): Promise<void> {
   for (let look = 0; look < 3; look += 1) while (await of.step(limit));
+}
+
+const rowOf = (line: number, id: string, value: string) => ({
+  ...{ line, id: tnt(id), rawId: id, settings: new Map([['x', value]]) },
+  ...{ start: 0, next: 0 },
+});
+
+/** What the live weight of each segment is, and what it must be: of what the index leads to. */
+function liveWeights(): { readonly live: [number, number][]; readonly indexed: [number, number][] } {
+  const { log } = tables.records;
+  const weights = new Map<number, number>();
+  const add = (value: Buffer, at: number) => {
+    const segment = log.segments.of(readTime(value, at));
+    weights.set(segment, (weights.get(segment) ?? 0) + value.readUInt16BE(at + TIME_BYTES));
+  };
+  return environment.read(() => {
+    for (const { value } of log.index.table.getRange({})) {
+      add(value, 0);
+      if (value.length > TIME_BYTES + 2) add(value, TIME_BYTES + 2);
+    }
+    // The index leads to an entry of a cleaned segment until its copy is merged.
+    const segments = log.segments.list();
+    return {
+      live: segments.map(({ segment, live }) => [segment, live]),
+      indexed: segments.map(({ segment }) => [segment, weights.get(segment) ?? 0]),
+    };
+  });
 }
 
 test('what was written is read from memory, and from the index once it is merged', async () => {
@@ -401,5 +429,51 @@ test('ids of every form are kept apart, and come back from their keys', async ()
   for (const [n, id] of ids.entries()) {
     expect(store.find('demo', id, moment.now)?.attributes).toContain(`"value":"${n}"`);
     expect((await store.findLinked('demo', id, moment.now, 9))?.ids).toEqual([{ ...id, since: moment.now }]);
+  }
+});
+
+test('live weights are those of what the index leads to, whichever process merges in between', async () => {
+  const other = await LmdbEnvironment.open(path);
+  try {
+    const otherTables = new ProfileTables(other, { segmentEntries: 4 });
+    const otherUpkeep = new StoreUpkeep(other, otherTables.records, { mergeKeys: 4 });
+    const otherStore = new LmdbProfileStore(other, otherTables);
+    const rowsOf = (ids: string[], value: string, at: number) =>
+      PackedRows.of(
+        PlainRows.of(
+          ids.map((id, line) => rowOf(line, id, value)),
+          at,
+        ),
+      );
+    const writers = [
+      {
+        environment,
+        upkeep: new StoreUpkeep(environment, tables.records, { mergeKeys: 4 }),
+        rows: new RowWriter(tables),
+        store,
+      },
+      { environment: other, upkeep: otherUpkeep, rows: new RowWriter(otherTables), store: otherStore },
+    ];
+    let state = 7;
+    const random = () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return state / 2 ** 32;
+    };
+    const oneOf = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
+    let writer = writers[0]!;
+    for (let round = 0; round < 400; round += 1) {
+      if (random() < 0.3) writer = oneOf(writers);
+      const { environment: own, rows, upkeep: merging } = writer;
+      const at = later();
+      const ids = Array.from({ length: 1 + Math.floor(random() * 3) }, () => oneOf('abcdefghij'.split('')));
+      await own.write(() => rows.apply('demo', rowsOf(ids, `v${round}`, at.now), 0, at, true, () => true));
+      if (random() < 0.2)
+        await oneOf(writers).store.remove('demo', tnt(oneOf('abcdefghij'.split(''))), at.now);
+      for (let steps = Math.floor(random() * 4); steps > 0; steps -= 1) await merging.step(1);
+      const { live, indexed } = liveWeights();
+      expect(live).toEqual(indexed);
+    }
+  } finally {
+    await other.close();
   }
 });

@@ -6,7 +6,7 @@
  * `index`     key → number (`record-index.ts`), as of the last merge
  * `segments`  how much of each range of `records` is still needed (`segments.ts`)
  * `meta`      `merged` → the highest number that the index includes, then a byte that is 1 when the
- *             index was found damaged
+ *             index was found damaged; `merger` → the process that has merged last
  *
  *   An entry is
  *   recent       its number is above `merged`; each process keeps the newest one of each key in
@@ -30,11 +30,19 @@ import { lengthOfLast, type PartlyUsed, partlyUsed, putLast, type Table } from '
 import { handleKey, ReusedKey } from './lmdb-keys.ts';
 import { baseOf } from './profile-delta.ts';
 import {
+  type IndexedPlace,
+  NOWHERE,
+  PLACE_AS_BEFORE,
+  type RecentEntry,
+  UNKNOWN_PLACE,
+} from './recent-entries.ts';
+import {
   CHANNEL,
   COPY,
   DELTA,
   damaged,
   INDEXED,
+  isPlain,
   isSound,
   KEY_AT,
   keyLengthOf,
@@ -86,6 +94,8 @@ export class EntryLog {
   readonly #recentKeyBytes: number;
   #length = 0;
   #lastRead = NO_ENTRY;
+  /** Where the index leads for the key that {@link newest} has looked up last. */
+  #place: IndexedPlace = UNKNOWN_PLACE;
   #isDistrusted = false;
 
   constructor(environment: LmdbEnvironment, options: EntryLogOptions = {}) {
@@ -127,20 +137,32 @@ export class EntryLog {
    */
   newest(key: ReusedKey): Buffer | undefined {
     let number = this.#views.recentOf(key);
+    const isRecent = number !== undefined;
+    this.#place = PLACE_AS_BEFORE;
     if (number === undefined) {
       const guessed = this.#views.guess(key);
       const entry = guessed === NO_ENTRY ? undefined : this.#readGuessed(guessed, key);
-      if (entry !== undefined) return entry;
+      if (entry !== undefined) {
+        this.#place = this.#placeIn(entry, guessed);
+        return entry;
+      }
       number = this.index.find(key.view);
       if (number !== NO_ENTRY) this.#views.remember(key, number);
     }
     if (number === NO_ENTRY) {
       if (this.isDamaged) throw damaged('the index is damaged: the key may have been lost');
+      this.#place = NOWHERE_PLACE;
       return undefined;
     }
     const entry = this.read(number);
     if (!key.equals(entry, KEY_AT, keyLengthOf(entry))) throw damaged(`entry ${number} has another key`);
+    if (!isRecent) this.#place = this.#placeIn(entry, number);
     return entry[0] === REMOVAL ? undefined : entry;
+  }
+
+  /** The place of an entry that was just read, which the index leads to. */
+  #placeIn(entry: Buffer, number: number): IndexedPlace {
+    return isPlain(entry) ? { number, weight: weightOf(this.#length) } : UNKNOWN_PLACE;
   }
 
   /**
@@ -195,9 +217,11 @@ export class EntryLog {
    * @param entry its bytes, in memory from {@link room}; flags and checksum are added here
    * @param key its key
    * @param flags {@link COPY} or nothing
+   * @param wasLookedUp whether `key` is what {@link newest} has looked up last; if so, the next
+   *   merge need not search for the key
    * @returns its number
    */
-  append(entry: Buffer, length: number, key: ReusedKey, flags = 0): number {
+  append(entry: Buffer, length: number, key: ReusedKey, flags = 0, wasLookedUp = false): number {
     const views = this.#views;
     const { ahead } = views;
     const number = ahead.to + 1;
@@ -216,7 +240,11 @@ export class EntryLog {
       throw damaged(`there is an entry ${number} already`);
     }
     if (isIndexed) this.indexEntry(key.view, number, entry, length);
-    views.appended(text, number, length, isIndexed);
+    views.appended(text, number, length, {
+      isIndexed,
+      isWhole: isPlain(entry),
+      indexed: wasLookedUp ? this.#place : UNKNOWN_PLACE,
+    });
     return number;
   }
 
@@ -233,6 +261,30 @@ export class EntryLog {
   indexEntry(key: Buffer, number: number, entry: Buffer, length: number): void {
     if (entry[0] === REMOVAL) this.index.remove(key);
     else this.index.put(key, placeOf(number, entry, length));
+  }
+
+  /** Begins to merge recent entries into the index, within a write transaction. */
+  beginMerging(): void {
+    this.#views.beginMerging();
+  }
+
+  /** Adds the newest entry of a key to the index, within a write transaction. */
+  merge(key: string, { number, weight, indexed }: RecentEntry): void {
+    const bytes = Buffer.from(key, 'latin1');
+    this.#views.merging(key);
+    if (weight > 0) {
+      this.index.put(bytes, { number, weight, base: NO_ENTRY, baseWeight: 0 }, indexed);
+      return;
+    }
+    let entry: Buffer;
+    try {
+      entry = this.read(number);
+    } catch {
+      // The entry is damaged: a reader of the key must get an error, not "not found".
+      this.index.put(bytes, { number, weight: 1, base: NO_ENTRY, baseWeight: 0 });
+      return;
+    }
+    this.indexEntry(bytes, number, entry, this.length);
   }
 
   /**
@@ -286,10 +338,9 @@ export class EntryLog {
     return { keys: recent.size, bytes, to, merged };
   }
 
-  /** The newest recent entry of each key, in key order, in the current snapshot. */
-  recentSorted(): { readonly key: string; readonly number: number }[] {
-    const { recent, to } = this.#views.seen;
-    return recent.upTo(to).sort((one, other) => (one.key < other.key ? -1 : 1));
+  /** The keys that have a recent entry, in key order, in the current snapshot. */
+  recentSorted(): string[] {
+    return this.#views.seen.recent.sorted();
   }
 
   /**
@@ -300,9 +351,9 @@ export class EntryLog {
     return this.#views.seen.recent.between(start, end);
   }
 
-  /** Whether the recent entry of a key has this number; within a write transaction. */
-  isNewest(key: string, number: number): boolean {
-    return this.#views.recentOfText(key) === number;
+  /** What memory knows of a key that has a recent entry; within a write transaction. */
+  recentEntry(key: string): RecentEntry | undefined {
+    return this.#views.recentEntryOf(key);
   }
 
   /** Records that the index includes all entries up to `to`, within a write transaction. */
@@ -331,6 +382,8 @@ export class EntryLog {
     return this.#number;
   }
 }
+
+const NOWHERE_PLACE: IndexedPlace = { number: NOWHERE, weight: 0 };
 
 function placeOf(number: number, entry: Buffer, length: number): Place {
   const weight = weightOf(length);

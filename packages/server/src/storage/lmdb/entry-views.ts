@@ -14,12 +14,13 @@
  * merged entries before this one has read them, the whole cache is dropped.
  */
 
+import { randomBytes } from 'node:crypto';
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import { KnownNumbers } from './known-numbers.ts';
 import { lengthOfLast, type Table } from './lmdb-internals.ts';
 import type { ReusedKey } from './lmdb-keys.ts';
-import { RecentEntries } from './recent-entries.ts';
-import { damaged, flagsOf, INDEXED, KEY_AT, keyLengthOf, keyTextOf } from './record-entry.ts';
+import { type IndexedPlace, RecentEntries, type RecentEntry, UNKNOWN_PLACE } from './recent-entries.ts';
+import { damaged, flagsOf, INDEXED, isPlain, KEY_AT, keyLengthOf, keyTextOf } from './record-entry.ts';
 import { NO_ENTRY } from './record-index.ts';
 import { type Segments, weightOf } from './segments.ts';
 
@@ -47,6 +48,9 @@ interface Reached {
 }
 
 const MERGED_KEY = Buffer.from('merged');
+/** Table `meta`: which process has merged last, as random bytes. */
+const MERGER_KEY = Buffer.from('merger');
+const MERGER_BYTES = 8;
 /** If more keys than this are merged at once, the whole cache is dropped. */
 const FORGOTTEN_ONE_BY_ONE = 16 * 1024;
 
@@ -71,6 +75,9 @@ export class EntryViews {
   /** The keys of the entries of `ahead`, in the order of their numbers. */
   #aheadKeys: string[] = [];
   #aheadNumbers: number[] = [];
+  #aheadWeights: number[] = [];
+  /** Names this process as the one that merges. */
+  readonly #merger = randomBytes(MERGER_BYTES);
   /**
    * Whether some entry of `ahead` is not listed, because it went to the index at once or was merged
    * unread.
@@ -103,6 +110,30 @@ export class EntryViews {
     const { seen, ahead } = this;
     const number = this.isWriting ? (ahead.recent.get(key) ?? seen.recent.get(key)) : seen.recent.get(key);
     return number !== undefined && number > this.present.merged ? number : undefined;
+  }
+
+  /** All that memory knows of a recent key; within a write transaction. */
+  recentEntryOf(key: string): RecentEntry | undefined {
+    const entry = this.ahead.recent.entryOf(key) ?? this.seen.recent.entryOf(key);
+    return entry !== undefined && entry.number > this.ahead.merged ? entry : undefined;
+  }
+
+  /**
+   * Begins to merge, within a write transaction. If another process has merged since this one did,
+   * memory no longer knows where the index leads.
+   */
+  beginMerging(): void {
+    const last = this.#meta.getBinaryFast(MERGER_KEY);
+    if (last !== undefined && this.#merger.equals(last.subarray(0, lengthOfLast(this.#meta)))) return;
+    this.#meta.putSync(MERGER_KEY, this.#merger);
+    this.seen.recent.forgetAllIndexed();
+    this.ahead.recent.forgetAllIndexed();
+  }
+
+  /** A key is merged: the index leads elsewhere now, or not, if the transaction is refused. */
+  merging(key: string): void {
+    this.seen.recent.forgetIndexed(key);
+    this.ahead.recent.forgetIndexed(key);
   }
 
   /**
@@ -167,12 +198,30 @@ export class EntryViews {
     ahead.isWhole = false;
   }
 
-  /** Records an entry that the transaction has appended. */
-  appended(key: string, number: number, length: number, isIndexed: boolean): void {
+  /**
+   * Records an entry that the transaction has appended.
+   *
+   * @param isWhole whether its place can be told without reading it again
+   * @param indexed where the index leads for the key
+   */
+  appended(
+    key: string,
+    number: number,
+    length: number,
+    { isIndexed, isWhole, indexed }: { isIndexed: boolean; isWhole: boolean; indexed: IndexedPlace },
+  ): void {
     const { ahead } = this;
-    this.#note(ahead, key, number, isIndexed);
+    const weight = weightOf(length);
+    if (isIndexed) {
+      this.#hasUnlisted = true;
+    } else {
+      ahead.recent.set(key, number, isWhole ? weight : 0, indexed);
+      this.#aheadKeys.push(key);
+      this.#aheadNumbers.push(number);
+      this.#aheadWeights.push(isWhole ? weight : 0);
+    }
     ahead.to = number;
-    ahead.segmentWeight += weightOf(length);
+    ahead.segmentWeight += weight;
     ahead.bytes += length;
   }
 
@@ -197,7 +246,10 @@ export class EntryViews {
     const keys = this.#aheadKeys;
     const numbers = this.#aheadNumbers;
     for (let at = 0; at < keys.length && numbers[at]! <= reached.to; at += 1) {
-      if (numbers[at]! > seen.to) this.#note(seen, keys[at]!, numbers[at]!, false);
+      if (numbers[at]! <= seen.to) continue;
+      const key = keys[at]!;
+      const indexed = this.ahead.recent.entryOf(key)?.indexed ?? UNKNOWN_PLACE;
+      seen.recent.set(key, numbers[at]!, this.#aheadWeights[at]!, indexed);
     }
     if (this.#hasUnlisted) this.#known.clear();
     seen.to = reached.to;
@@ -218,27 +270,31 @@ export class EntryViews {
     for (; numbers[at]! <= to; at += 1) this.ahead.recent.drop(keys[at]!, numbers[at]!);
     this.#aheadKeys = keys.slice(at);
     this.#aheadNumbers = numbers.slice(at);
+    this.#aheadWeights = this.#aheadWeights.slice(at);
   }
 
   #forgetAhead(): void {
     this.ahead.recent.clear();
     this.#aheadKeys = [];
     this.#aheadNumbers = [];
+    this.#aheadWeights = [];
   }
 
-  #note(view: View, key: string, number: number, isIndexed: boolean): void {
-    if (view === this.seen) {
-      if (isIndexed) this.#known.forget(key);
-      else view.recent.set(key, number);
-      return;
-    }
+  /** Records an entry that another process has appended. */
+  #note(view: View, entry: Buffer, number: number, length: number): void {
+    const key = keyTextOf(entry);
+    const isIndexed = (flagsOf(entry) & INDEXED) !== 0;
     if (isIndexed) {
-      this.#hasUnlisted = true;
+      if (view === this.seen) this.#known.forget(key);
+      else this.#hasUnlisted = true;
       return;
     }
-    view.recent.set(key, number);
+    const weight = isPlain(entry) ? weightOf(length) : 0;
+    view.recent.set(key, number, weight, UNKNOWN_PLACE);
+    if (view === this.seen) return;
     this.#aheadKeys.push(key);
     this.#aheadNumbers.push(number);
+    this.#aheadWeights.push(weight);
   }
 
   /**
@@ -289,7 +345,7 @@ export class EntryViews {
         // here.
         if (KEY_AT + keyLengthOf(entry) > length) throw damaged(`entry ${number} is not as it was written`);
         view.bytes += length;
-        this.#note(view, keyTextOf(entry), number, (flagsOf(entry) & INDEXED) !== 0);
+        this.#note(view, entry, number, length);
       }
       view.to = number;
     }

@@ -8,6 +8,9 @@
  *             moment, in key order, a few per step          advances → idle; the process dies →
  *                                                           the next one starts again
  *
+ * Most keys are merged without reading anything: memory knows the size of the entry, and where the
+ * index led when it was appended (`recent-entries.ts`).
+ *
  * A key that has got a newer entry meanwhile is left to the next merge; until then memory says
  * where it is. Merging a key twice has the same effect as merging it once, so several processes may
  * merge at once, although one is enough.
@@ -17,7 +20,6 @@ import { setImmediate } from 'node:timers/promises';
 import type { EntryLog, Waiting } from './entry-log.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import { treePages } from './lmdb-internals.ts';
-import { NO_ENTRY } from './record-index.ts';
 import { TimeSlice } from './time-slice.ts';
 
 const KIB = 1024;
@@ -37,7 +39,7 @@ const MOST_BYTES = 256 * MIB;
 const SHARE_OF_FILE = 1 / 8;
 
 interface Merging {
-  readonly entries: readonly { readonly key: string; readonly number: number }[];
+  readonly keys: readonly string[];
   /** The last entry at the start of the merge. */
   readonly to: number;
   /** The index of the next one to be merged. */
@@ -90,7 +92,7 @@ export class IndexMerger {
     if (merging === undefined) return false;
     // If the commit fails, the same keys are merged again.
     merging.next = await this.#environment.writeUpkeep(() => this.#bringIn(merging, limit));
-    if (merging.next < merging.entries.length) {
+    if (merging.next < merging.keys.length) {
       // Waiting writes go first.
       await setImmediate();
       return true;
@@ -104,7 +106,7 @@ export class IndexMerger {
     const isQuiet = waiting.to === this.#lastLook;
     this.#lastLook = waiting.to;
     if (waiting.to === waiting.merged || !(isQuiet || this.#isEnough(waiting))) return undefined;
-    return { entries: this.#log.recentSorted(), to: waiting.to, next: 0 };
+    return { keys: this.#log.recentSorted(), to: waiting.to, next: 0 };
   }
 
   #isEnough({ keys, bytes, to, merged }: Waiting): boolean {
@@ -119,30 +121,19 @@ export class IndexMerger {
    * Merges some keys.
    * @returns the index of the next one
    */
-  #bringIn({ entries, to, next }: Merging, limit: number): number {
+  #bringIn({ keys, to, next }: Merging, limit: number): number {
     const log = this.#log;
+    log.beginMerging();
     const slice = new TimeSlice();
-    const end = Math.min(next + limit, entries.length);
+    const end = Math.min(next + limit, keys.length);
     let at = next;
     for (; at < end && slice.mayGoOn(); at += 1) {
-      const { key, number } = entries[at]!;
-      if (log.isNewest(key, number)) this.#bringInOne(Buffer.from(key, 'latin1'), number);
+      const key = keys[at]!;
+      const entry = log.recentEntry(key);
+      if (entry !== undefined && entry.number <= to) log.merge(key, entry);
     }
-    if (at === entries.length) log.setMerged(to);
+    if (at === keys.length) log.setMerged(to);
     return at;
-  }
-
-  #bringInOne(key: Buffer, number: number): void {
-    const log = this.#log;
-    let entry: Buffer | undefined;
-    try {
-      entry = log.read(number);
-    } catch {
-      // The entry is damaged: a reader of the key must get an error, not "not found".
-      log.index.put(key, { number, weight: 1, base: NO_ENTRY, baseWeight: 0 });
-      return;
-    }
-    log.indexEntry(key, number, entry, log.length);
   }
 }
 

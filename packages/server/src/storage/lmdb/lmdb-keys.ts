@@ -75,7 +75,13 @@ export class ReusedKey {
   readonly #views: (Buffer | undefined)[] = [];
   /** The client that the first bytes encode; undefined when unknown. */
   #client: string | undefined;
-  length = 0;
+  #length = 0;
+  /** The text of the current key once it was asked for. */
+  #text: string | undefined;
+
+  get length(): number {
+    return this.#length;
+  }
 
   get view(): Buffer {
     const { length } = this;
@@ -86,7 +92,8 @@ export class ReusedKey {
 
   /** The key as a string of one character per byte. */
   get text(): string {
-    return this.bytes.toString('latin1', 0, this.length);
+    this.#text ??= this.bytes.toString('latin1', 0, this.#length);
+    return this.#text;
   }
 
   /** Sets it to {@link idKey} without allocating. False when the value is too long to be an id. */
@@ -97,10 +104,10 @@ export class ReusedKey {
     this.#setClient(client);
     if (kind === 'tntId' && value.length === HEX_DIGITS && writeHex(bytes, start, value)) {
       bytes[start - 1] = HEX_TNT_ID;
-      this.length = start + HEX_BYTES;
+      this.#changed(start + HEX_BYTES);
     } else {
       bytes[start - 1] = KIND_NUMBER[kind];
-      this.length = start + bytes.write(value, start, 'utf8');
+      this.#changed(start + bytes.write(value, start, 'utf8'));
     }
     return true;
   }
@@ -112,19 +119,17 @@ export class ReusedKey {
     this.#setClient(client);
     if (kind === 'tntId' && end - start === HEX_DIGITS && this.#packHex(at, from, start)) {
       bytes[at - 1] = HEX_TNT_ID;
-      this.length = at + HEX_BYTES;
+      this.#changed(at + HEX_BYTES);
       return;
     }
     bytes[at - 1] = KIND_NUMBER[kind];
-    this.length = at;
-    this.#add(from, start, end);
+    this.#copy(at, from, start, end);
   }
 
   /** Sets it to a copy of bytes. */
   set(from: Uint8Array, start: number, end: number): void {
     this.#client = undefined;
-    this.length = 0;
-    this.#add(from, start, end);
+    this.#copy(0, from, start, end);
   }
 
   /** Whether it equals a range of other bytes. */
@@ -141,11 +146,15 @@ export class ReusedKey {
     this.#client = client;
   }
 
-  #add(from: Uint8Array, start: number, end: number): void {
+  #copy(at: number, from: Uint8Array, start: number, end: number): void {
     const { bytes } = this;
-    const at = this.length;
     for (let index = start; index < end; index += 1) bytes[at + index - start] = from[index]!;
-    this.length = at + end - start;
+    this.#changed(at + end - start);
+  }
+
+  #changed(length: number): void {
+    this.#length = length;
+    this.#text = undefined;
   }
 
   #packHex(at: number, from: Uint8Array, start: number): boolean {

@@ -85,6 +85,11 @@ export function writeEntryHead(
   return KEY_AT + keyLength;
 }
 
+/** Whether an entry needs no other one, and its key is to lead to it. */
+export function isPlain(entry: Uint8Array): boolean {
+  return entry[0] === PROFILE || entry[0] === POINTER;
+}
+
 export function setFlags(entry: Uint8Array, flags: number): void {
   entry[FLAGS_AT] = flags;
 }

@@ -9,6 +9,7 @@
 
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import { lengthOfLast, type Table } from './lmdb-internals.ts';
+import { type IndexedPlace, NOWHERE, UNKNOWN_PLACE } from './recent-entries.ts';
 import type { Segments } from './segments.ts';
 
 /** A live entry, and for a delta also the entry that it is based on. */
@@ -43,10 +44,16 @@ export class RecordIndex {
 
   /**
    * Lets a key lead to an entry, and updates the live weights.
+   *
+   * @param from where it leads now, if that is known; looked up by default
    * @returns false when it led there already
    */
-  put(key: Buffer, place: Place): boolean {
-    if (!this.#leave(key, place)) return false;
+  put(key: Buffer, place: Place, from: IndexedPlace = UNKNOWN_PLACE): boolean {
+    if (from.number >= NOWHERE && place.base === NO_ENTRY) {
+      if (from.number === place.number) return false;
+      if (from.number !== NOWHERE) this.#segments.add(from.number, -from.weight);
+      this.#segments.add(place.number, place.weight);
+    } else if (!this.#leave(key, place)) return false;
     const value = this.#value;
     writeHalf(value, 0, place.number, place.weight);
     if (place.base !== NO_ENTRY) writeHalf(value, HALF, place.base, place.baseWeight);

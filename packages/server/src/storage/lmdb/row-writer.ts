@@ -167,7 +167,7 @@ export class RowWriter {
     writeProfileHead(entry, at, kept, { modifiedAt: moment.now, expiresAt }, idLength);
     let to = at + PROFILE_HEAD;
     if (idLength !== undefined) to = copyBytes(entry, to, bytes, idStart, idStart + idLength);
-    this.#log.append(entry, copyBytes(entry, to, bytes, start, end), key);
+    this.#log.append(entry, copyBytes(entry, to, bytes, start, end), key, 0, true);
     this.#tables.groups.add(key.bytes, key.length);
     return 'created';
   }
@@ -208,7 +208,7 @@ export class RowWriter {
       { bytes: rows.bytes, start: addedStart, end: added },
     );
     writeChangeTimes(entry, record, modifiedAt, expiresAt);
-    this.#log.append(entry, end, key);
+    this.#log.append(entry, end, key, 0, true);
     return 'updated';
   }
 }
