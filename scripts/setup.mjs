@@ -123,6 +123,7 @@ const TEST_PROGRAMS = {
   python3: 'python3-minimal',
   'redis-server': 'redis-server',
   'redis-cli': 'redis-tools',
+  strace: 'strace',
 };
 
 /**

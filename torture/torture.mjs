@@ -30,6 +30,7 @@ const NAMES = [
   'small-disk',
   'damage',
   'upkeep-kill',
+  'power-cut',
   'many-ids',
   'wide-batch',
   'stop',

@@ -10,7 +10,8 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { bunPath } from '../scripts/setup.mjs';
 import { Journal } from './lanes.mjs';
-import { built, makeFolder, RUNTIMES, sabotageEnv } from './quiver-process.mjs';
+import { makeFolder, RUNTIMES, sabotageEnv } from './quiver-process.mjs';
+import { lookInto } from './store-look.mjs';
 
 const WRITER = fileURLToPath(new URL('./upkeep-writer.mjs', import.meta.url));
 const WORKS = ['merging', 'cleaning', 'folding'];
@@ -32,7 +33,9 @@ export default {
       // A damaged store ends the process that writes to it.
       if (!(await killDuring(work, { folder, journal, sabotage, life: seen.kills }))) seen.damaged += 1;
       seen[work] += 1;
-      await look(folder, journal, seen);
+      await lookInto(folder, journal.last, seen);
+      // So that lost writes are counted only once.
+      if (seen.lost > 0) journal.last.clear();
       say(
         `${seen.kills + 1} kills, ${journal.acknowledged} acknowledged, ${seen.lost} lost, ${seen.damaged} damaged`,
       );
@@ -71,48 +74,3 @@ async function killDuring(work, { folder, journal, sabotage, life }) {
   if (!isDying && signal === 'SIGKILL') throw new Error(`no ${work} in ${STUCK_MS} ms`);
   return isDying;
 }
-
-/** Opens the store as the next server would, and compares it with the journal. */
-async function look(folder, journal, seen) {
-  const { openLmdbStores } = await built('storage/lmdb/open-lmdb-stores.js');
-  if ((await damageOf(folder)).length > 0) seen.damaged += 1;
-  const store = await openLmdbStores({ path: folder, log: { segmentEntries: 64, mergeKeys: 16 } });
-  try {
-    for (const [id, n] of journal.last) {
-      const { first, second } = valuesOf(store, id);
-      if (first === undefined || first < n) seen.lost += 1;
-      if (first !== second) seen.torn += 1;
-    }
-  } finally {
-    await store.close();
-  }
-  // So that lost writes are counted only once.
-  if (seen.lost > 0) journal.last.clear();
-}
-
-/** What the doctor would find. */
-async function damageOf(folder) {
-  const { LmdbEnvironment } = await built('storage/lmdb/lmdb-environment.js');
-  const { ProfileTables } = await built('storage/lmdb/profile-tables.js');
-  const { StoreCheck } = await built('storage/lmdb/store-check.js');
-  const environment = await LmdbEnvironment.open(folder);
-  try {
-    return new StoreCheck(environment, new ProfileTables(environment, { segmentEntries: 64 }).records).all();
-  } catch (error) {
-    return [error.message];
-  } finally {
-    await environment.close();
-  }
-}
-
-function valuesOf(store, id) {
-  try {
-    const found = store.profiles.find('demo', { kind: 'tntId', value: id }, Date.now());
-    const attributes = found === undefined ? {} : JSON.parse(found.attributes);
-    return { first: numberOf(attributes.first), second: numberOf(attributes.second) };
-  } catch {
-    return { first: undefined, second: undefined };
-  }
-}
-
-const numberOf = (attribute) => (attribute === undefined ? undefined : Number(attribute.value));

@@ -1,11 +1,12 @@
 /**
- * A process for the torture `upkeep-kill`: it writes to an embedded store, merges and cleans it,
- * and prints what was acknowledged (`name n`) and which upkeep starts (`@merging`, `@cleaning`,
- * `@folding`).
+ * A process for the tortures `upkeep-kill` and `power-cut`: it writes to an embedded store, merges
+ * and cleans it, and prints what was acknowledged (`name n`) and which upkeep starts (`@merging`,
+ * `@cleaning`, `@folding`).
  *
- *   upkeep-writer.mjs FOLDER NAME
+ *   upkeep-writer.mjs FOLDER NAME [WRITES]     ends after so many; never by default
  */
-const [, , folder, name] = process.argv;
+const [, , folder, name, mostWrites = 'Infinity'] = process.argv;
+let acknowledged = 0;
 const [root, ending] = process.versions.bun ? ['src', 'ts'] : ['dist', 'js'];
 const part = (path) =>
   import(new URL(`../packages/server/${root}/storage/lmdb/${path}.${ending}`, import.meta.url));
@@ -17,7 +18,7 @@ const tell = (line) => process.stdout.write(`${line}\n`);
 // Printed when a key goes to the index, an entry is removed, or a large profile is written
 // completely, in the middle of a transaction.
 for (const [method, what] of [
-  ['isNewest', 'merging'],
+  ['merge', 'merging'],
   ['removeEntry', 'cleaning'],
 ]) {
   const done = EntryLog.prototype[method];
@@ -41,6 +42,12 @@ const moment = () => ({ now: Date.now(), lifetimeDays: 14 });
 // second.
 const store = await openLmdbStores({ path: folder, log: { segmentEntries: 64, mergeKeys: 128 } });
 
+function acknowledge({ value }, n) {
+  tell(`${value} ${n}`);
+  acknowledged += 1;
+  if (acknowledged >= Number(mostWrites)) process.exit();
+}
+
 async function write(lane) {
   const isLarge = lane >= SMALL;
   const id = { kind: 'tntId', value: `${name}-${lane}` };
@@ -54,12 +61,12 @@ async function write(lane) {
       settings.set(`more-${(n + at) % 20}`, 'x'.repeat(500));
     }
     await store.profiles.update('demo', id, settings, moment(), true);
-    tell(`${id.value} ${n}`);
+    acknowledge(id, n);
     // Written once, so that every cleaned segment contains something live.
     if (n % 4 !== 0 || isLarge) continue;
     const lasting = { kind: 'tntId', value: `${id.value}-${n}` };
     await store.profiles.update('demo', lasting, settings, moment(), true);
-    tell(`${lasting.value} ${n}`);
+    acknowledge(lasting, n);
   }
 }
 

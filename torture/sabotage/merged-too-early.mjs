@@ -2,9 +2,8 @@
 import { serverModule } from './server-module.mjs';
 
 const { EntryLog } = await serverModule('storage/lmdb/entry-log');
-const { isNewest } = EntryLog.prototype;
-EntryLog.prototype.isNewest = function (key, number) {
-  const found = isNewest.call(this, key, number);
+const { merge } = EntryLog.prototype;
+EntryLog.prototype.merge = function (...args) {
+  merge.apply(this, args);
   this.setMerged(this.waiting().to);
-  return found;
 };

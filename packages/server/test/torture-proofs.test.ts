@@ -12,6 +12,8 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['backup', 'copy-of-the-live-file'],
     ['kill', 'half-updates'],
     ['upkeep-kill', 'removed-before-copied'],
+    ['power-cut', 'lying-disk'],
+    ['power-cut', 'write-behind'],
     ['one-person', 'read-then-write'],
     ['feed', 'forgotten-changes'],
     ['fresh-reads', 'shared-snapshots'],

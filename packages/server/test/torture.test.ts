@@ -17,6 +17,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'fuzz',
     'kill',
     'upkeep-kill',
+    'power-cut',
     'stop',
     'full-disk',
     'one-person',
