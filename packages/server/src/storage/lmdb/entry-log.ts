@@ -227,8 +227,9 @@ export class EntryLog {
     const number = ahead.to + 1;
     const { text } = key;
     if (number % this.segments.entries === 0) {
-      this.segments.complete(this.segments.of(number) - 1, ahead.segmentWeight);
+      this.segments.complete(this.segments.of(number) - 1, ahead.segmentWeight, !ahead.hasOriginals);
       ahead.segmentWeight = 0;
+      ahead.hasOriginals = false;
     }
     const isIndexed = this.#isFull && views.recentOfText(text) === undefined;
     setFlags(entry, isIndexed ? flags | INDEXED : flags);
@@ -242,6 +243,7 @@ export class EntryLog {
     if (isIndexed) this.indexEntry(key.view, number, entry, length);
     views.appended(text, number, length, {
       isIndexed,
+      isCopy: (flags & COPY) !== 0,
       isWhole: isPlain(entry),
       indexed: wasLookedUp ? this.#place : UNKNOWN_PLACE,
     });

@@ -20,7 +20,7 @@ import { KnownNumbers } from './known-numbers.ts';
 import { lengthOfLast, type Table } from './lmdb-internals.ts';
 import type { ReusedKey } from './lmdb-keys.ts';
 import { type IndexedPlace, RecentEntries, type RecentEntry, UNKNOWN_PLACE } from './recent-entries.ts';
-import { damaged, flagsOf, INDEXED, isPlain, KEY_AT, keyLengthOf, keyTextOf } from './record-entry.ts';
+import { COPY, damaged, flagsOf, INDEXED, isPlain, KEY_AT, keyLengthOf, keyTextOf } from './record-entry.ts';
 import { NO_ENTRY } from './record-index.ts';
 import { type Segments, weightOf } from './segments.ts';
 
@@ -34,6 +34,8 @@ interface View {
   to: number;
   /** The weight of the entries up to `to` in the segment of `to`. */
   segmentWeight: number;
+  /** Whether one of those entries is no copy. */
+  hasOriginals: boolean;
   /** Bytes of the entries above `merged`. */
   bytes: number;
   /** Whether it was verified that nothing follows the apparent end. */
@@ -44,6 +46,7 @@ interface View {
 interface Reached {
   readonly to: number;
   readonly segmentWeight: number;
+  readonly hasOriginals: boolean;
   readonly bytes: number;
 }
 
@@ -60,6 +63,7 @@ const emptyView = (): View => ({
   isDamaged: false,
   to: 0,
   segmentWeight: 0,
+  hasOriginals: false,
   bytes: 0,
   isWhole: false,
 });
@@ -167,6 +171,7 @@ export class EntryViews {
     if (ahead.to < seen.to) {
       ahead.to = seen.to;
       ahead.segmentWeight = seen.segmentWeight;
+      ahead.hasOriginals = seen.hasOriginals;
       ahead.bytes = seen.bytes;
       ahead.merged = seen.merged;
       ahead.isWhole = seen.isWhole;
@@ -177,8 +182,8 @@ export class EntryViews {
 
   transactionEnds(): void {
     this.isWriting = false;
-    const { to, segmentWeight, bytes } = this.ahead;
-    this.#ended = { to, segmentWeight, bytes };
+    const { to, segmentWeight, hasOriginals, bytes } = this.ahead;
+    this.#ended = { to, segmentWeight, hasOriginals, bytes };
   }
 
   transactionCommitted(): void {
@@ -194,6 +199,7 @@ export class EntryViews {
     ahead.merged = 0;
     ahead.to = 0;
     ahead.segmentWeight = 0;
+    ahead.hasOriginals = false;
     ahead.bytes = 0;
     ahead.isWhole = false;
   }
@@ -201,6 +207,7 @@ export class EntryViews {
   /**
    * Records an entry that the transaction has appended.
    *
+   * @param isCopy whether cleaning has appended it
    * @param isWhole whether its place can be told without reading it again
    * @param indexed where the index leads for the key
    */
@@ -208,7 +215,12 @@ export class EntryViews {
     key: string,
     number: number,
     length: number,
-    { isIndexed, isWhole, indexed }: { isIndexed: boolean; isWhole: boolean; indexed: IndexedPlace },
+    {
+      isIndexed,
+      isCopy,
+      isWhole,
+      indexed,
+    }: { isIndexed: boolean; isCopy: boolean; isWhole: boolean; indexed: IndexedPlace },
   ): void {
     const { ahead } = this;
     const weight = weightOf(length);
@@ -222,6 +234,7 @@ export class EntryViews {
     }
     ahead.to = number;
     ahead.segmentWeight += weight;
+    ahead.hasOriginals ||= !isCopy;
     ahead.bytes += length;
   }
 
@@ -254,6 +267,7 @@ export class EntryViews {
     if (this.#hasUnlisted) this.#known.clear();
     seen.to = reached.to;
     seen.segmentWeight = reached.segmentWeight;
+    seen.hasOriginals = reached.hasOriginals;
     seen.bytes = reached.bytes;
     seen.isWhole = true;
   }
@@ -318,6 +332,7 @@ export class EntryViews {
     if (view.to < before) {
       view.to = before;
       view.segmentWeight = 0;
+      view.hasOriginals = false;
     }
   }
 
@@ -338,8 +353,12 @@ export class EntryViews {
         return;
       }
       const length = lengthOfLast(this.#entries);
-      if (number % this.#segments.entries === 0) view.segmentWeight = 0;
+      if (number % this.#segments.entries === 0) {
+        view.segmentWeight = 0;
+        view.hasOriginals = false;
+      }
       view.segmentWeight += weightOf(length);
+      view.hasOriginals ||= (flagsOf(entry) & COPY) === 0;
       if (number > view.merged) {
         // Checksums are verified when an entry is used; only an invalid key length must be caught
         // here.

@@ -1,11 +1,16 @@
 import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { describeProfileLists } from '../conformance/profile-lists-conformance.ts';
 import { at, settings, T0, tnt } from '../conformance/profile-store-conformance.ts';
 import type { Stores } from '../stores.ts';
+import { LmdbEnvironment } from './lmdb-environment.ts';
+import { LmdbProfileLists } from './lmdb-profile-lists.ts';
+import { LmdbProfileStore } from './lmdb-profile-store.ts';
 import { type LmdbStoresOptions, openLmdbStores } from './open-lmdb-stores.ts';
+import { ProfileTables } from './profile-tables.ts';
+import { StoreUpkeep } from './store-upkeep.ts';
 
 async function makePlace(log?: LmdbStoresOptions['log']) {
   const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
@@ -42,6 +47,32 @@ test('profiles that cleaning has moved come behind the others, each once', async
   expect(ids.slice(0, 2)).toEqual(['last', 'hot']);
   expect(ids.toSorted()).toEqual(['hot', 'last', ...Array.from({ length: 6 }, (_, n) => `moved${n}`)]);
   await place.dispose();
+});
+
+test('a page passes over the segments of moved profiles without reading them', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
+  const environment = await LmdbEnvironment.open(path);
+  const tables = new ProfileTables(environment, { segmentEntries: 4 });
+  const store = new LmdbProfileStore(environment, tables);
+  const upkeep = new StoreUpkeep(environment, tables.records, { mergeKeys: 1 });
+  const write = (id: string, now: number) =>
+    store.update('demo', tnt(id), settings({ now: String(now) }), at(now), true);
+  await write('before', T0);
+  // Each segment has one profile that stays.
+  for (let n = 0; n < 60; n += 1) {
+    await write(`moved${n}`, T0);
+    for (let times = 0; times < 3; times += 1) await write('hot', T0 + n);
+  }
+  for (let round = 0; round < 5; round += 1) while (await upkeep.step(100));
+  await write('last', T0 + 100);
+  const readEntries = vi.spyOn(tables.records, 'keptAt');
+  const lists = new LmdbProfileLists(environment, tables, undefined as never);
+  const query = { prefix: undefined, kind: undefined, changedSince: undefined, attribute: undefined };
+  const { profiles } = await lists.page('demo', { ...query, cursor: undefined, limit: 2 }, T0);
+  expect(profiles.map(({ id }) => id.value)).toEqual(['last', 'hot']);
+  expect(readEntries.mock.calls.length).toBeLessThan(20);
+  await environment.close();
+  await rm(path, { recursive: true });
 });
 
 test('at most two snapshots are kept; the one that was not read for longest makes room', async () => {

@@ -135,7 +135,7 @@ function ofClient(client: string): (entry: Buffer) => boolean {
 
 /**
  * Reads the log backwards, so the profile written last comes first. Entries copied by cleaning are
- * too far at the end, so they come in a second pass.
+ * too far at the end, so they come in a second pass; the first skips segments that have only those.
  */
 class WriteWalk implements Walk {
   readonly #tables: ProfileTables;
@@ -163,11 +163,20 @@ class WriteWalk implements Walk {
     const isOurs = ofClient(client);
     const isWanted = (entry: Buffer) =>
       ((flagsOf(entry) & COPY) !== 0) === this.#isSecondRound && isOurs(entry);
+    const { segments } = records.log;
+    let segment = -1;
     for (;;) {
       const range = { start: numberKey(this.#at - 1), reverse: true, limit: KEYS_AT_ONCE };
       const keys = Array.from(records.log.entries.getKeys(range), (key) => readTime(key, 0));
       for (const number of keys) {
         this.#at = number;
+        if (!this.#isSecondRound && segments.of(number) !== segment) {
+          segment = segments.of(number);
+          if (segments.hasOnlyCopies(segment)) {
+            this.#at = Math.max(1, segments.firstOf(segment));
+            break;
+          }
+        }
         const kept = records.keptAt(number, isWanted);
         if (kept && !take({ ...kept, client, isNew: false })) return true;
       }

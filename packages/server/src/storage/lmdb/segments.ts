@@ -2,10 +2,10 @@
  * Counts how much of each range of the table `records` is still needed, to decide what to clean.
  *
  * A segment is {@link SEGMENT_ENTRIES} consecutive numbers. Table `segments`: number of the segment
- * (six bytes) → total weight, live weight (six bytes each). An entry is live while the index leads
- * to it, or to a delta that is based on it. Both weights are changed in the transaction that
- * changes the index, so they are correct after any crash. Entries that the index does not include
- * yet are in no segment that may be cleaned.
+ * (six bytes) → total weight, live weight (six bytes each), and a byte that is 1 when cleaning has
+ * appended all entries. An entry is live while the index leads to it, or to a delta that is based on
+ * it. Both weights are changed in the transaction that changes the index, so they are correct after
+ * any crash. Entries that the index does not include yet are in no segment that may be cleaned.
  */
 
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
@@ -28,6 +28,8 @@ export interface Segment {
   /** In units; 0 while the segment is not full. */
   readonly total: number;
   readonly live: number;
+  /** Whether cleaning has appended all its entries. */
+  readonly hasOnlyCopies: boolean;
 }
 
 /** The space that an entry takes in the file, in units that fit into two bytes. */
@@ -72,10 +74,10 @@ export class Segments {
   flush(): void {
     for (const [segment, change] of this.#changes) {
       if (change === 0) continue;
-      const { total, live } = this.#read(segment);
+      const { total, live, hasOnlyCopies } = this.#read(segment);
       // A cleaned segment has no row any more, and its weights count nowhere.
       if (total > 0 || live > 0 || change > 0)
-        this.#write({ segment, total, live: Math.max(0, live + change) });
+        this.#write({ segment, total, live: Math.max(0, live + change), hasOnlyCopies });
     }
     this.#changes.clear();
   }
@@ -86,9 +88,14 @@ export class Segments {
   }
 
   /** Records the weight of all entries of a segment once it is full. */
-  complete(segment: number, total: number): void {
+  complete(segment: number, total: number, hasOnlyCopies: boolean): void {
     // At least one unit, because 0 means that a segment is not full.
-    this.#write({ segment, total: Math.max(1, total), live: this.#read(segment).live });
+    this.#write({ segment, total: Math.max(1, total), live: this.#read(segment).live, hasOnlyCopies });
+  }
+
+  /** Whether all entries of a segment were appended by cleaning; false while that is unknown. */
+  hasOnlyCopies(segment: number): boolean {
+    return this.#read(segment).hasOnlyCopies;
   }
 
   remove(segment: number): void {
@@ -97,23 +104,28 @@ export class Segments {
 
   /** All segments with a row, in order. */
   list(): Segment[] {
-    return Array.from(this.#table.getRange({}), ({ key, value }) => ({
-      segment: readTime(key, 0),
-      total: readTime(value, 0),
-      live: readTime(value, TIME_BYTES),
-    }));
+    return Array.from(this.#table.getRange({}), ({ key, value }) => decode(readTime(key, 0), value));
   }
 
   #read(segment: number): Segment {
     const value = this.#table.getBinaryFast(numberKey(segment));
-    if (value === undefined) return { segment, total: 0, live: 0 };
-    return { segment, total: readTime(value, 0), live: readTime(value, TIME_BYTES) };
+    return value === undefined
+      ? { segment, total: 0, live: 0, hasOnlyCopies: false }
+      : decode(segment, value);
   }
 
-  #write({ segment, total, live }: Segment): void {
-    const value = Buffer.allocUnsafe(2 * TIME_BYTES);
+  #write({ segment, total, live, hasOnlyCopies }: Segment): void {
+    const value = Buffer.allocUnsafe(2 * TIME_BYTES + 1);
     writeTime(value, total, 0);
     writeTime(value, live, TIME_BYTES);
+    value[2 * TIME_BYTES] = hasOnlyCopies ? 1 : 0;
     this.#table.putSync(numberKey(segment), value);
   }
+}
+
+function decode(segment: number, value: Buffer): Segment {
+  return {
+    ...{ segment, total: readTime(value, 0), live: readTime(value, TIME_BYTES) },
+    hasOnlyCopies: value[2 * TIME_BYTES] === 1,
+  };
 }
