@@ -26,8 +26,8 @@ const STRING = /"((?:\\x[0-9a-f]{2})*)"/g;
  *
  * @param file the absolute path of the file whose writes are wanted
  * @returns `writes`, each with its place, bytes, line of its beginning and of its end, and whether
- *   the call itself waits for the disk (O_DSYNC); `syncs`, each with both lines; `printed`, the text
- *   of each write to anything else and its line; `lines`, how many there are
+ *   the call itself waits for the disk (O_DSYNC); `syncs`, each with both lines; `printed`, the
+ *   text of each write to anything else and its line; `lines`, how many there are
  */
 export async function readTrace(log, file) {
   const trace = { writes: [], syncs: [], printed: [], lines: 0 };

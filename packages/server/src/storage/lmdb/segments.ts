@@ -3,9 +3,10 @@
  *
  * A segment is {@link SEGMENT_ENTRIES} consecutive numbers. Table `segments`: number of the segment
  * (six bytes) → total weight, live weight (six bytes each), and a byte that is 1 when cleaning has
- * appended all entries. An entry is live while the index leads to it, or to a delta that is based on
- * it. Both weights are changed in the transaction that changes the index, so they are correct after
- * any crash. Entries that the index does not include yet are in no segment that may be cleaned.
+ * appended all entries. An entry is live while the index leads to it, or to a delta that is based
+ * on it. Both weights are changed in the transaction that changes the index, so they are correct
+ * after any crash. Entries that the index does not include yet are in no segment that may be
+ * cleaned.
  */
 
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
