@@ -80,6 +80,7 @@ const rows = await import('./rows.mjs');
 const clusterRows = await import('./cluster-rows.mjs');
 const sizeRows = await import('./size-rows.mjs');
 const storeRows = await import('./store-rows.mjs');
+const { sandboxRows } = await import('./sandbox-rows.mjs');
 
 /**
  * The steps, in order. Those of the first list share one large store; those of the second start
@@ -105,6 +106,7 @@ const STEPS_ALONE = {
   sizes: sizeRows.profileSizeRows,
   steady: sizeRows.steadyRow,
   feed: storeRows.feedRows,
+  sandbox: sandboxRows,
   cluster: clusterRows.clusterRow,
 };
 const ALL = [...Object.keys(STEPS), ...Object.keys(STEPS_ALONE)];

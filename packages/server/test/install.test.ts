@@ -14,6 +14,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
@@ -273,6 +274,25 @@ describe('the packages', () => {
     );
     await compile('new-msw-user', '--skipLibCheck');
     expect(await run(process.execPath, ['--test', 'new-msw-user.test.js'], installed)).toMatch(/^# pass 1$/m);
+  });
+
+  test('the example for jest passes, and jest ends by itself', { timeout: STEP_MS }, async () => {
+    const example = join(ROOT, 'examples', 'jest');
+    const { scripts, devDependencies, jest } = JSON.parse(
+      readFileSync(join(example, 'package.json'), 'utf8'),
+    ) as { scripts: object; devDependencies: { jest: string }; jest: object };
+    const project = at('jest');
+    mkdirSync(project);
+    cpSync(join(example, 'plan.test.mjs'), join(project, 'plan.test.mjs'));
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module', scripts, jest }));
+    const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
+    const server = readdirSync(at('packed')).find((name) => /^quiver-server-.*\.tgz$/.test(name))!;
+    const packages = [`jest@${devDependencies.jest}`, join(at('packed'), server)];
+    await run('npm', ['install', ...options, ...packages], project);
+    // Without --forceExit: a handle that is left would keep jest from ending.
+    expect(await run('npm', ['test', '--', '--testTimeout', '60000'], project)).toMatch(
+      /^Tests: +2 passed, 2 total$/m,
+    );
   });
 
   test('SIGTERM to npx leaves nothing running', async () => {
