@@ -7,8 +7,8 @@ FROM node:20-bookworm-slim AS build
 WORKDIR /src
 COPY . .
 RUN npm ci --ignore-scripts --no-audit --no-fund
-# Both packages as npm would install them, Bun as the runtime, and the client library of a Redis Cluster.
-RUN node scripts/install-packed.mjs /app --packed /packed --with bun@1.4.5 --with ioredis@6.0.0
+# Both packages as npm would install them, and Bun as the runtime.
+RUN node scripts/install-packed.mjs /app --packed /packed --with bun@1.4.5
 # Install scripts are off, so the binary is put in place here; the second name of the same file would double the image.
 WORKDIR /app
 RUN node node_modules/bun/install.js && rm -f node_modules/bun/bin/bunx.exe

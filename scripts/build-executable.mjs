@@ -93,7 +93,6 @@ const result = await Bun.build({
   entrypoints: ${JSON.stringify(entries)},
   minify: { whitespace: true, syntax: true },
   compile: { target: ${JSON.stringify(`bun-${os}-${cpu}`)}, outfile: ${JSON.stringify(out)}, autoloadDotenv: false, autoloadBunfig: false },
-  // In this program nobody has chosen \`ioredis\` as a dependency.
   plugins: [{
     name: 'addon of the engine',
     setup(build) {

@@ -22,7 +22,7 @@ import { ROOT, SERVER } from './setup.mjs';
 
 const SRC = join(SERVER, 'src');
 const DIST = join(SERVER, 'dist');
-const OUTSIDE = ['lmdb', 'ioredis', 'bun', 'msw'];
+const OUTSIDE = ['lmdb', 'bun', 'msw'];
 /**
  * The files that users can refer to: the command line, and one for each path in `exports` of the
  * package. Then the thread of profile scripts.

@@ -106,6 +106,34 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
     }
   });
 
+  test.each([1, 7, 8, 9, 40])(
+    'a write that comes again behind %i others is known, and changes nothing',
+    async (later) => {
+      const place = await makePlace();
+      const { profiles } = await place.open();
+      const id = { kind: 'tntId', value: 'again' } as const;
+      const write = (value: string) => {
+        const moment = { now: Date.now(), lifetimeDays: 14 };
+        return profiles.update('demo', id, new Map([['name', value]]), moment, true);
+      };
+      await write('before');
+      const sent = vi.spyOn(RedisCluster.prototype, 'write');
+      await write('first');
+      const [call] = sent.mock.calls.at(-1)!;
+      const on = sent.mock.contexts.at(-1) as RedisCluster;
+      for (let nth = 1; nth <= later; nth += 1) await write(`later ${nth}`);
+      expect(String((await on.write(call))[0])).toBe('done');
+      sent.mockRestore();
+      expect((await profiles.find('demo', id, Date.now()))!.attributes).toContain(`"later ${later}"`);
+      const other = 'an-unknown-write';
+      const [cell, note, outbox] = call.keys as [string, string, string];
+      const keys = [cell, note.slice(0, -other.length) + other, outbox];
+      const unknown = { ...call, keys, args: [other, ...call.args.slice(1)] };
+      expect(String((await on.write(unknown))[0])).toBe('changed');
+      await place.dispose();
+    },
+  );
+
   test('the file of a batch is stored packed, and is read from any byte on', async () => {
     const place = await makePlace();
     const { batchFiles } = await place.open();

@@ -5,13 +5,14 @@
  * A cell is absent, a profile (its home is the id that it was created for), or a pointer to the
  * home of the profile that its id names. Fields:
  *
- *   v      version: the operation that wrote it last
+ *   v      version: the operation that wrote it last, and when
+ *   o      the operations of the last seconds before it, so that one that is sent again is known
  *   r      the profile's record, or a pointer as JSON
  *   g      birth: distinguishes a profile from a later one in the same cell
  *   l<id>  of a profile: an id that names it, and since when (the home too)
  *   u      the earliest time at which one of its pointers may expire
  *   b<id>  of a profile: the last row of a batch that was applied by that id
- *   e      when the engine frees it
+ *   e      when the engine frees it: up to an hour after it may
  *   w      counts calls that came twice
  *   t, n   intent: the current transaction, and what it will make of the cell
  *   p<tx>  in the cell where a transaction commits: what remains to be done of it
@@ -61,7 +62,7 @@ import type { VisitorId } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
 import type { FoundProfile } from '../profile-store.ts';
 import type { ChangeOutbox } from './change-outbox.ts';
-import type { Argument } from './cluster-node.ts';
+import type { Argument } from './command-bytes.ts';
 import { idField, idOfField } from './id-field.ts';
 import {
   changeCell,

@@ -4,7 +4,7 @@
  */
 
 import type { Change } from '../../domain/change.ts';
-import { encodedChange } from './change-text.ts';
+import { joinedChanges } from './change-text.ts';
 import { keySlot, SLOTS } from './key-slot.ts';
 import { hintOutboxes } from './lua-scripts.ts';
 import type { RedisCluster } from './redis-cluster.ts';
@@ -63,8 +63,7 @@ export class ChangeOutbox {
   ): { readonly key: string; readonly text: string } {
     const tag = changes.length > 0 ? slotTags()[keySlot(cellKey)]! : '';
     if (tag === '') return { key: cellKey, text: '' };
-    const text = `[${changes.map((change) => encodedChange(client, change)).join()}]`;
-    return { key: outboxKey(this.#prefix, tag), text };
+    return { key: outboxKey(this.#prefix, tag), text: joinedChanges(client, changes) };
   }
 
   /** Records that a script has added something to the outbox of a cell. */

@@ -8,7 +8,7 @@ import { idField, idOfField } from './id-field.ts';
 
 type ChangeFields = readonly [number, number, number, string, string, readonly string[], readonly string[]];
 
-export function encodedChange(client: string, { type, channel, at, id, attributes, ids }: Change): string {
+function encodedChange(client: string, { type, channel, at, id, attributes, ids }: Change): string {
   const fields: ChangeFields = [
     CHANGE_TYPES.indexOf(type),
     CHANGE_CHANNELS.indexOf(channel),
@@ -34,7 +34,12 @@ export function decodedChange(text: string): Change & { readonly client: string 
   };
 }
 
-/** The changes of one write, each as a text. */
+/** The changes of one write as one text; {@link splitChanges} takes it apart. */
+export function joinedChanges(client: string, changes: readonly Change[]): string {
+  return changes.map((change) => encodedChange(client, change)).join('\n');
+}
+
+/** The changes of one write, each as a text. JSON has no line breaks of its own. */
 export function splitChanges(text: string): string[] {
-  return (JSON.parse(text) as ChangeFields[]).map((fields) => JSON.stringify(fields));
+  return text.split('\n');
 }

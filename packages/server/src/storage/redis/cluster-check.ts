@@ -13,7 +13,7 @@ import type { RedisCluster } from './redis-cluster.ts';
  * Of the keys and their fields; a version of Quiver that reads them differently writes a higher
  * number.
  */
-const FORMAT = 4;
+const FORMAT = 5;
 
 /** How long to wait for a replica that is still connecting, in milliseconds. */
 const CONNECTING_MS = 10_000;

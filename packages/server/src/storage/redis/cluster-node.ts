@@ -3,18 +3,22 @@
  * sent in one pipeline with one WAIT at its end; while that waits, the next ones are collected.
  */
 
-import type { Redis } from 'ioredis';
+import { type Argument, CommandBytes } from './command-bytes.ts';
+import { type NodeConnectionOptions, RedisConnection } from './redis-connection.ts';
+import { ErrorReply, type NodeReply } from './reply-parser.ts';
 import type { Script } from './script.ts';
 
 /** How long one attempt may take, and within that WAIT. */
 const ATTEMPT_MS = 800;
 const WAIT_MS = 500;
+const CONNECT_MS = 600;
+/** How long the key lives that {@link ClusterNode.readConfirmed} writes, in milliseconds. */
+const MARK_KEPT_MS = 60_000;
 const CALLS_PER_PIPELINE = 500;
 const BYTES_PER_PIPELINE = 4_000_000;
 /** Errors of a node that has done nothing. */
 const REFUSED = /^(MOVED|ASK|READONLY|CLUSTERDOWN|MASTERDOWN|LOADING|TRYAGAIN|NOREPLICAS|BUSY)\b/;
 
-export type Argument = string | Buffer | number;
 /** The reply of a script: a status, then its details. */
 export type ScriptReply = readonly (Buffer | readonly Buffer[] | null)[];
 
@@ -36,8 +40,10 @@ export interface SentCall {
   readonly acknowledged: number;
 }
 
+/** Where a node is, and how to connect to it. */
+export type NodeOptions = Omit<NodeConnectionOptions, 'connectMs' | 'replyMs'>;
+
 interface Question {
-  readonly words: readonly [string, ...Argument[]];
   resolve(answer: unknown): void;
   reject(error: unknown): void;
 }
@@ -54,23 +60,24 @@ interface Waiting {
  * after it.
  */
 export class ClusterNode {
-  readonly #connect: () => Redis;
+  readonly #options: NodeOptions;
   readonly #replicas: () => number;
-  #reader: Promise<Redis> | undefined;
-  #writer: Promise<Redis> | undefined;
+  #reader: Promise<RedisConnection> | undefined;
+  #writer: Promise<RedisConnection> | undefined;
   #questions: Question[] = [];
+  #asked = new CommandBytes();
   #queue: Waiting[] = [];
   #isSending = false;
 
-  constructor(connect: () => Redis, replicas: () => number) {
-    this.#connect = connect;
+  constructor(options: NodeOptions, replicas: () => number) {
+    this.#options = options;
     this.#replicas = replicas;
   }
 
   /** Sends a read. Reads of one turn are sent together. */
   ask<Result>(command: string, ...args: Argument[]): Promise<Result> {
     return new Promise<unknown>((resolve, reject) => {
-      this.#addQuestion({ words: [command, ...args], resolve, reject });
+      this.#addQuestion(command, args, { resolve, reject });
     }) as Promise<Result>;
   }
 
@@ -85,7 +92,7 @@ export class ClusterNode {
         answers[index] = answer as Result;
         isIn();
       };
-      this.#addQuestion({ words: [command, keys[index]!], resolve, reject: isIn });
+      this.#addQuestion(command, [keys[index]!], { resolve, reject: isIn });
     });
   }
 
@@ -109,40 +116,60 @@ export class ClusterNode {
     });
   }
 
-  #addQuestion(question: Question): void {
-    this.#questions.push(question);
-    if (this.#questions.length > 1) return;
-    setImmediate(() => {
-      const all = this.#questions;
-      this.#questions = [];
-      for (let from = 0; from < all.length; from += CALLS_PER_PIPELINE) {
-        void this.#askAll(all.slice(from, from + CALLS_PER_PIPELINE));
-      }
+  /**
+   * Reads and waits until a replica has everything that was read.
+   *
+   * @param mark a key of this node, which is written so that there is something to wait for
+   * @returns the replies; undefined when no replica has confirmed it
+   */
+  async readConfirmed(
+    commands: readonly (readonly [string, ...Argument[]])[],
+    mark: string,
+  ): Promise<readonly NodeReply[] | undefined> {
+    const bytes = new CommandBytes(commands.length * 128);
+    for (const [name, ...args] of commands) bytes.add(name, args);
+    bytes.add('SET', [mark, '1', 'PX', MARK_KEPT_MS]);
+    bytes.add('WAIT', [this.#replicas(), WAIT_MS]);
+    this.#writer ??= this.#opened(() => {
+      this.#writer = undefined;
     });
+    const replies = await (await this.#writer).send(bytes);
+    const isMarked = !(replies.at(-2) instanceof ErrorReply);
+    const acknowledged = replies.at(-1);
+    if (!isMarked || typeof acknowledged !== 'number' || acknowledged < this.#replicas()) return undefined;
+    return replies.slice(0, commands.length);
   }
 
-  async #askAll(questions: readonly Question[]): Promise<void> {
-    try {
-      this.#reader ??= this.#opened(() => {
-        this.#reader = undefined;
-      });
-      const reader = await this.#reader;
-      if (questions.length === 1) {
-        const [{ words, resolve }] = questions as [Question];
-        resolve(await inTime(reader, reader.callBuffer(...words)));
-        return;
-      }
-      const pipeline = reader.pipeline();
-      for (const { words } of questions) pipeline.callBuffer(...words);
-      const answers = (await inTime(reader, pipeline.exec()))!;
-      for (const [index, { resolve, reject }] of questions.entries()) {
-        const [error, answer] = answers[index]!;
-        if (error) classified(error).catch(reject);
-        else resolve(answer);
-      }
-    } catch (error) {
-      for (const { reject } of questions) classified(error).catch(reject);
-    }
+  #addQuestion(command: string, args: readonly Argument[], question: Question): void {
+    this.#asked.add(command, args);
+    this.#questions.push(question);
+    if (this.#questions.length === CALLS_PER_PIPELINE) this.#askAll();
+    else if (this.#questions.length === 1) setImmediate(() => this.#askAll());
+  }
+
+  #askAll(): void {
+    const questions = this.#questions;
+    if (questions.length === 0) return;
+    const commands = this.#asked;
+    this.#questions = [];
+    this.#asked = new CommandBytes(commands.length + 256);
+    this.#reader ??= this.#opened(() => {
+      this.#reader = undefined;
+    });
+    this.#reader
+      .then((reader) => reader.send(commands))
+      .then(
+        (answers) => {
+          for (const [index, { resolve, reject }] of questions.entries()) {
+            const answer = answers[index]!;
+            if (answer instanceof ErrorReply) reject(classified(answer));
+            else resolve(answer);
+          }
+        },
+        (error: unknown) => {
+          for (const { reject } of questions) reject(classified(error));
+        },
+      );
   }
 
   #addCall(call: ScriptCall, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
@@ -156,7 +183,7 @@ export class ClusterNode {
 
   close(): void {
     for (const connection of [this.#reader, this.#writer]) {
-      connection?.then((redis) => redis.disconnect()).catch(() => undefined);
+      connection?.then((redis) => redis.close()).catch(() => undefined);
     }
   }
 
@@ -184,52 +211,61 @@ export class ClusterNode {
       this.#writer = undefined;
     });
     const writer = await this.#writer;
-    const answers = await this.#run(writer, group);
+    const answers = await writer.send(this.#commandsOf(group));
     // A script that the node does not know did not run; the replies of the others are valid.
-    const unknown = group.filter((_, index) => answers[index]?.[0]?.message.startsWith('NOSCRIPT'));
+    const unknown = group.filter((_, index) => isUnknownScript(answers[index]!));
     if (unknown.length > 0) {
-      const scripts = new Set(unknown.map(({ call }) => call.script));
-      await Promise.all([...scripts].map(({ text }) => inTime(writer, writer.call('SCRIPT', 'LOAD', text))));
-      this.#queue.unshift(...unknown);
+      const texts = new CommandBytes();
+      for (const { text } of new Set(unknown.map(({ call }) => call.script))) {
+        texts.add('SCRIPT', ['LOAD', text]);
+      }
+      const loaded = await writer.send(texts);
+      const refused = loaded.find((answer) => answer instanceof ErrorReply);
+      if (refused) for (const { reject } of unknown) reject(classified(refused));
+      else this.#queue.unshift(...unknown);
     }
-    const [waitError, acknowledged] = answers[group.length]!;
+    const confirmed = answers[group.length]!;
+    const acknowledged = typeof confirmed === 'number' ? confirmed : 0;
     for (const [index, { resolve, reject }] of group.entries()) {
-      const [error, reply] = answers[index]!;
-      if (error?.message.startsWith('NOSCRIPT')) continue;
-      if (error) classified(error).catch(reject);
-      else resolve({ reply: reply as ScriptReply, acknowledged: waitError ? 0 : Number(acknowledged) });
+      const reply = answers[index]!;
+      if (!(reply instanceof ErrorReply)) resolve({ reply: reply as ScriptReply, acknowledged });
+      else if (!isUnknownScript(reply)) reject(classified(reply));
     }
   }
 
-  async #run(writer: Redis, group: readonly Waiting[]): Promise<[Error | null, unknown][]> {
-    const pipeline = writer.pipeline();
+  #commandsOf(group: readonly Waiting[]): CommandBytes {
+    const commands = new CommandBytes(group.reduce((sum, { size }) => sum + size + 256, 64));
     for (const { call } of group) {
-      pipeline.callBuffer('EVALSHA', call.script.sha, call.keys.length, ...call.keys, ...call.args);
+      const { script, keys, args } = call;
+      commands.start(3 + keys.length + args.length);
+      commands.word('EVALSHA');
+      commands.word(script.sha);
+      commands.word(keys.length);
+      for (const key of keys) commands.word(key);
+      for (const arg of args) commands.word(arg);
     }
     // Without a replica to wait for, the reply is 0 at once.
-    pipeline.wait(this.#replicas(), WAIT_MS);
-    return (await inTime(writer, pipeline.exec()))!;
+    commands.add('WAIT', [this.#replicas(), WAIT_MS]);
+    return commands;
   }
 
-  async #opened(forget: () => void): Promise<Redis> {
-    const redis = this.#connect();
-    let reason: unknown;
-    redis.on('error', (error) => {
-      reason = error;
-    });
-    redis.once('end', forget);
+  async #opened(forget: () => void): Promise<RedisConnection> {
     try {
-      await redis.connect();
+      const options = { ...this.#options, connectMs: CONNECT_MS, replyMs: ATTEMPT_MS };
+      const connection = await RedisConnection.open(options);
+      connection.onEnd(forget);
+      return connection;
     } catch (error) {
       forget();
-      redis.disconnect();
-      const told = reason ?? error;
-      const why = told instanceof Error ? told.message : String(told);
+      const why = (error as Error).message;
       // Nothing has been sent.
       throw /WRONGPASS|NOAUTH|NOPERM/.test(why) ? new Failed(why) : new Refused(why);
     }
-    return redis;
   }
+}
+
+function isUnknownScript(reply: NodeReply): boolean {
+  return reply instanceof ErrorReply && reply.message.startsWith('NOSCRIPT');
 }
 
 /** Starts `count` operations; `results` is called when the last one has finished. */
@@ -249,29 +285,10 @@ function counted<Result>(
   });
 }
 
-/**
- * If a reply does not come in time, the connection is closed, because what was sent on it may be
- * done at any time or never.
- */
-async function inTime<Result>(connection: Redis, answer: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      connection.disconnect();
-      reject(new Error('the node did not answer in time'));
-    }, ATTEMPT_MS);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function classified(error: unknown): Promise<never> {
-  if (error instanceof Refused || error instanceof Failed) throw error;
-  const why = error instanceof Error ? error.message : String(error);
-  if (REFUSED.test(why)) throw new Refused(why);
-  if (/^(OOM|MISCONF|WRONGPASS|NOAUTH|NOPERM|ERR|WRONGTYPE|CROSSSLOT)\b/.test(why)) throw new Failed(why);
-  throw error;
+function classified(error: unknown): unknown {
+  if (!(error instanceof ErrorReply)) return error;
+  const why = error.message;
+  if (REFUSED.test(why)) return new Refused(why);
+  if (/^(OOM|MISCONF|WRONGPASS|NOAUTH|NOPERM|ERR|WRONGTYPE|CROSSSLOT)\b/.test(why)) return new Failed(why);
+  return error;
 }

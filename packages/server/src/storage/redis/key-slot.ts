@@ -15,8 +15,20 @@ export const SLOTS = 16_384;
 export function keySlot(key: string): number {
   const open = key.indexOf('{');
   const close = key.indexOf('}', open + 1);
-  const tag = open >= 0 && close > open + 1 ? key.slice(open + 1, close) : key;
+  const isTagged = open >= 0 && close > open + 1;
+  const start = isTagged ? open + 1 : 0;
+  const end = isTagged ? close : key.length;
   let crc = 0;
-  for (const byte of Buffer.from(tag)) crc = ((crc << 8) & 0xffff) ^ CRC16[(crc >>> 8) ^ byte]!;
+  for (let at = start; at < end; at += 1) {
+    const code = key.charCodeAt(at);
+    if (code > 0x7f) return slotOfBytes(Buffer.from(key.slice(start, end)));
+    crc = ((crc << 8) & 0xffff) ^ CRC16[(crc >>> 8) ^ code]!;
+  }
+  return crc % SLOTS;
+}
+
+function slotOfBytes(bytes: Uint8Array): number {
+  let crc = 0;
+  for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ CRC16[(crc >>> 8) ^ byte]!;
   return crc % SLOTS;
 }

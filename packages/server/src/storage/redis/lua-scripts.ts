@@ -2,7 +2,12 @@
 
 import { script } from './script.ts';
 
-const cellPrelude = `local function now()
+const cellPrelude = `local OPERATION_KEPT_MS = 20000
+local OPERATIONS_KEPT = 8
+local ID, ENTRY = 16, 29
+local SLACK, LONGEST_SLACK_MS = 0.01, 3600000
+local HOLD_MS = 200 * 86400000
+local function now()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
@@ -12,33 +17,66 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
+local function is_made(operation, version, earlier)
+  if string.sub(version or '', 1, ID) == operation then return true end
+  return earlier and string.find(earlier, operation, 1, true) ~= nil
+end
+local function recent(version, earlier, time)
+  local all = (version or '') .. (earlier or '')
+  local length = 0
+  while length < #all and tonumber(string.sub(all, length + ID + 1, length + ENTRY)) > time - OPERATION_KEPT_MS do
+    length = length + ENTRY
+  end
+  return string.sub(all, 1, length)
+end
 local SET_AT_ONCE = 1000
-local function apply(cell, c, version, time)
-  local pairs_ = tonumber(c[3])
+local function apply(cell, c, base, version, time, before, note)
   local clear = {}
-  if c[2] == '1' then
+  if c[base + 2] == '1' and before[1] then
     for _, field in ipairs(redis.call('HKEYS', cell)) do
       local kind = string.sub(field, 1, 1)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  local at = string.format('%.0f', (time or now()) + tonumber(c[1]))
-  if c[2] == 'r' then clear[1] = 'r' end
+  if c[base + 2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
-  local last = 3 + 2 * pairs_
-  local first = math.min(last, 3 + SET_AT_ONCE)
-  redis.call('HSET', cell, 'e', at, 'v', version, unpack(c, 4, first))
+  local set = { 'HSET', cell, 'v', version .. string.format('%013.0f', time) }
+  local earlier = recent(before[1], before[2], time)
+  if note then
+    for at = OPERATIONS_KEPT * ENTRY + 1, #earlier, ENTRY do
+      local left = tonumber(string.sub(earlier, at + ID, at + ENTRY - 1)) + OPERATION_KEPT_MS - time
+      redis.call('SET', note .. string.sub(earlier, at, at + ID - 1), 'done', 'PX', math.max(1, left))
+    end
+    earlier = string.sub(earlier, 1, OPERATIONS_KEPT * ENTRY)
+  end
+  if earlier ~= '' then
+    set[#set + 1] = 'o'
+    set[#set + 1] = earlier
+  elseif before[2] then
+    redis.call('HDEL', cell, 'o')
+  end
+  local life = tonumber(c[base + 1])
+  local slack = math.min(SLACK * life, LONGEST_SLACK_MS)
+  local at, old = time + life, tonumber(before[3] or 0)
+  local is_moved = at > old or at < old - 2 * slack
+  at = is_moved and string.format('%.0f', at + slack) or before[3]
+  if is_moved then
+    set[#set + 1] = 'e'
+    set[#set + 1] = at
+  end
+  local last = base + 3 + 2 * tonumber(c[base + 3])
+  local first = math.min(last, base + 3 + SET_AT_ONCE)
+  for i = base + 4, first do set[#set + 1] = c[i] end
+  redis.call(unpack(set))
   for i = first + 1, last, SET_AT_ONCE do
     redis.call('HSET', cell, unpack(c, i, math.min(last, i + SET_AT_ONCE - 1)))
   end
   for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
-  return at
+  return at, is_moved
 end
 local function record(outbox, changes)
   if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
-end
-local HOLD_MS = 200 * 86400000
-local OPERATION_KEPT_MS = 20000`;
+end`;
 
 const recordLifetime = `local SWEPT_AT_ONCE = 16
 local function now()
@@ -87,30 +125,37 @@ return { 'done', tostring(added) }
 
 export const appendChanges = script(`
 local state, collected, log = KEYS[1], KEYS[2], KEYS[3]
-if redis.call('HGET', state, 'id') ~= ARGV[1] then return { 'off' } end
+local kept = redis.call('HMGET', state, 'id', 'last')
+if kept[1] ~= ARGV[1] then return { 'off' } end
 local outboxes = tonumber(ARGV[2])
+local tags, marks = {}, { 'HSET', collected }
+for i = 3, 2 + 3 * outboxes, 3 do
+  tags[#tags + 1] = ARGV[i]
+  marks[#marks + 1] = ARGV[i]
+  marks[#marks + 1] = ARGV[i + 2]
+end
 local known = 0
-for i = 0, outboxes - 1 do
-  local at = redis.call('HGET', collected, ARGV[3 + 3 * i]) or ''
-  if at == ARGV[5 + 3 * i] then known = known + 1
-  elseif at ~= ARGV[4 + 3 * i] then return { 'changed' } end
+for i, at in ipairs(redis.call('HMGET', collected, unpack(tags))) do
+  at = at or ''
+  if at == ARGV[2 + 3 * i] then known = known + 1
+  elseif at ~= ARGV[1 + 3 * i] then return { 'changed' } end
 end
 if known == outboxes then
   redis.call('HINCRBY', state, 'w', 1)
-  return { 'done' }
+  return { 'done', kept[2] }
 end
 if known > 0 then return { 'changed' } end
-local last = tonumber(redis.call('HGET', state, 'last'))
-local bytes = 0
+local last, bytes = tonumber(kept[2]), 0
 for i = 3 + 3 * outboxes, #ARGV do
   last = last + 1
   bytes = bytes + #ARGV[i] + 40
   redis.call('XADD', log, string.format('%.0f-0', last), 'c', ARGV[i])
 end
-redis.call('HSET', state, 'last', string.format('%.0f', last))
+local shown = string.format('%.0f', last)
+redis.call('HSET', state, 'last', shown)
 redis.call('HINCRBY', state, 'bytes', bytes)
-for i = 0, outboxes - 1 do redis.call('HSET', collected, ARGV[3 + 3 * i], ARGV[5 + 3 * i]) end
-return { 'done' }
+redis.call(unpack(marks))
+return { 'done', shown }
 `);
 
 export const changeBatch = script(`
@@ -138,42 +183,39 @@ return { 'done' }
 export const changeCellByRow = script(`
 ${cellPrelude}
 local cell = KEYS[1]
-local seen = redis.call('HMGET', cell, 'v', 't')
-local version, time = seen[1] or '', now()
-if version == ARGV[1] then touch(cell) return { 'done' } end
+local present = redis.call('HMGET', cell, 'v', 'o', 'e', 't')
+local version, time = present[1] or '', now()
+if is_made(ARGV[1], version) then touch(cell) return { 'done' } end
 if time > tonumber(ARGV[2]) then return { 'late' } end
-if seen[2] then return { 'intent' } end
+if present[4] then return { 'intent' } end
 if version ~= ARGV[3] then return { 'changed' } end
-local c = {}
-for i = 5, #ARGV do c[#c + 1] = ARGV[i] end
-local at = apply(cell, c, ARGV[1], time)
+local at, is_moved = apply(cell, ARGV, 4, ARGV[1], time, present)
 record(KEYS[2], ARGV[4])
-expire(cell, at)
+if is_moved then expire(cell, at) end
 return { 'done' }
 `);
 
 export const changeCell = script(`
 ${cellPrelude}
 local cell, note = KEYS[1], KEYS[2]
+local present = redis.call('HMGET', cell, 'v', 'o', 'e', 't')
+if is_made(ARGV[1], present[1], present[2]) then touch(cell) return { 'done' } end
 local seen = redis.call('GET', note)
 if seen == 'done' then touch(cell) return { 'done' } end
 if seen then return { 'revoked' } end
 local time = now()
 if time > tonumber(ARGV[2]) then return { 'late' } end
-local present = redis.call('HMGET', cell, 'v', 't')
-if present[2] then return { 'intent' } end
+if present[4] then return { 'intent' } end
 if (present[1] or '') ~= ARGV[3] then return { 'changed' } end
-local c = {}
-for i = 6, #ARGV do c[#c + 1] = ARGV[i] end
-local at = apply(cell, c, ARGV[1], time)
+local at, is_moved = apply(cell, ARGV, 5, ARGV[1], time, present, string.sub(note, 1, -1 - ID))
 record(KEYS[3], ARGV[5])
 if ARGV[4] ~= '' then
   redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4])
   redis.call('PEXPIRE', cell, HOLD_MS)
-else
+  redis.call('SET', note, 'done', 'PX', OPERATION_KEPT_MS)
+elseif is_moved then
   expire(cell, at)
 end
-redis.call('SET', note, 'done', 'PX', OPERATION_KEPT_MS)
 return { 'done' }
 `);
 
@@ -267,11 +309,10 @@ return { 'done', count, gone }
 export const finishCell = script(`
 ${cellPrelude}
 local cell = KEYS[1]
-if redis.call('HGET', cell, 't') ~= ARGV[1] then touch(cell) return { 'done' } end
-local at = redis.call('HGET', cell, 'e')
-if ARGV[2] == '1' then
-  at = apply(cell, cmsgpack.unpack(redis.call('HGET', cell, 'n')), ARGV[3])
-end
+local before = redis.call('HMGET', cell, 'v', 'o', 'e', 't', 'n')
+if before[4] ~= ARGV[1] then touch(cell) return { 'done' } end
+local at = before[3]
+if ARGV[2] == '1' then at = apply(cell, cmsgpack.unpack(before[5]), 0, ARGV[3], now(), before) end
 redis.call('HDEL', cell, 't', 'n')
 if at then expire(cell, at) else redis.call('PEXPIRE', cell, OPERATION_KEPT_MS) end
 return { 'done' }
@@ -322,23 +363,6 @@ return { 'done' }
 export const probe = script(`
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000)
 return { 'done' }
-`);
-
-export const readOutbox = script(`
-local outbox = KEYS[1]
-if ARGV[1] ~= '' then
-  local ms, nth = string.match(ARGV[1], '^(%d+)-(%d+)$')
-  redis.call('XTRIM', outbox, 'MINID', ms .. '-' .. string.format('%.0f', tonumber(nth) + 1))
-end
-redis.call('INCR', KEYS[2])
-redis.call('EXPIRE', KEYS[2], 60)
-local found = {}
-local from = ARGV[1] == '' and '-' or '(' .. ARGV[1]
-for _, entry in ipairs(redis.call('XRANGE', outbox, from, '+', 'COUNT', ARGV[2])) do
-  found[#found + 1] = entry[1]
-  found[#found + 1] = entry[2][2]
-end
-return { 'done', found }
 `);
 
 export const removeParts = script(`
@@ -393,9 +417,11 @@ return { 'done' }
 export const repoint = script(`
 ${cellPrelude}
 local cell = KEYS[1]
-if redis.call('HGET', cell, 'r') ~= ARGV[1] then touch(cell) return { 'done' } end
-local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] }, ARGV[4])
-if redis.call('HEXISTS', cell, 't') == 0 then expire(cell, at) end
+local before = redis.call('HMGET', cell, 'v', 'o', 'e', 't', 'r')
+if before[5] ~= ARGV[1] then touch(cell) return { 'done' } end
+local change = ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] }
+local at = apply(cell, change, 0, ARGV[4], now(), before)
+if not before[4] then expire(cell, at) end
 return { 'done' }
 `);
 

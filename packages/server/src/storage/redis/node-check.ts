@@ -4,7 +4,7 @@
  */
 
 import { infoField } from './cluster-info.ts';
-import type { Argument } from './cluster-node.ts';
+import type { Argument } from './command-bytes.ts';
 import { type ClusterMember, type RedisCluster, rootOf } from './redis-cluster.ts';
 
 /**

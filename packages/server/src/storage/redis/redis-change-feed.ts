@@ -12,7 +12,8 @@
  *   A change is
  *   in an outbox   acknowledged with the write. Any background process collects it: it reads only
  *                  what a replica has too, and one script appends it and records how far it has
- *                  read, so it is appended once, whichever process dies in between
+ *                  read, so it is appended once, whichever process dies in between. Later it is cut
+ *                  off the outbox, many at a time, because that is a write for every outbox
  *   in the log     hidden, because a failover may remove it → shown, when a replica has it
  *   shown          readers see it under its number, which never changes → trimmed
  *
@@ -22,27 +23,24 @@
  */
 
 import type { VisitorId } from '../../domain/visitor-id.ts';
+import { QuiverError } from '../../errors.ts';
 import type { ChangeFeed, FeedChange, FeedFigures, FeedPage, FeedRetention, NoPage } from '../change-feed.ts';
 import { feedCursor, newFeedId, numberOfCursor } from '../feed-cursor.ts';
 import { type ChangeOutbox, hintsKey, outboxKey, slotTags } from './change-outbox.ts';
 import { decodedChange, splitChanges } from './change-text.ts';
 import { idField } from './id-field.ts';
-import {
-  appendChanges,
-  dropHints,
-  eraseChanges,
-  readOutbox,
-  showChanges,
-  trimChanges,
-  turnFeed,
-} from './lua-scripts.ts';
+import { appendChanges, dropHints, eraseChanges, showChanges, trimChanges, turnFeed } from './lua-scripts.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 import type { Script } from './script.ts';
 
 const SWEEP_EVERY_MS = 30_000;
-/** Outboxes that are read in parallel. */
-const OUTBOXES_AT_ONCE = 200;
+/** Outboxes that are read in one step. */
+const OUTBOXES_AT_ONCE = 1000;
 const ENTRIES_PER_OUTBOX = 200;
+/** Entries that are appended by one script, which keeps the node busy for a few milliseconds. */
+const APPENDED_AT_ONCE = 1000;
+/** An outbox is cut off when so many of its entries have been collected, and by every sweep. */
+const CUT_OFF_AFTER = 32;
 /** Entries of the log that are read at a time. */
 const READ_AT_ONCE = 1000;
 /** The most such reads for a page, in search of changes of its client. */
@@ -61,6 +59,8 @@ interface Collected {
   readonly tag: string;
   readonly from: string;
   readonly to: string;
+  /** How many entries were read. */
+  readonly count: number;
   /** With the time at which the node received it. */
   readonly changes: readonly { readonly at: number; readonly text: string }[];
 }
@@ -76,8 +76,10 @@ export class RedisChangeFeed implements ChangeFeed {
   readonly #prefix: string;
   readonly #outbox: ChangeOutbox;
   #retention: FeedRetention | undefined;
-  /** Outboxes that are known to contain something. */
+  /** Outboxes that are known to contain something that has not been collected. */
   readonly #waiting = new Set<string>();
+  /** By outbox, how many of its entries have been collected and are still in it. */
+  readonly #uncut = new Map<string, number>();
   #sweptAt = Number.NEGATIVE_INFINITY;
 
   constructor(cluster: RedisCluster, prefix: string, outbox: ChangeOutbox) {
@@ -150,10 +152,13 @@ export class RedisChangeFeed implements ChangeFeed {
   }
 
   async eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number> {
-    // Changes that were acknowledged but not collected yet are in the log afterwards.
+    // Changes that were acknowledged but not collected yet are in the log after the first time, and
+    // no longer in the outboxes after the second.
     await this.#outbox.flush();
-    this.#sweptAt = Number.NEGATIVE_INFINITY;
-    for (let round = 0; (await this.#collect()) && round < 1000; round += 1);
+    for (let times = 0; times < 2; times += 1) {
+      this.#sweptAt = Number.NEGATIVE_INFINITY;
+      for (let round = 0; (await this.#collect()) && round < 1000; round += 1);
+    }
     const fields = new Set(ids.map(idField));
     let erased = 0;
     let number = 0;
@@ -186,35 +191,55 @@ export class RedisChangeFeed implements ChangeFeed {
     await this.#look();
     const tags = [...this.#waiting].slice(0, OUTBOXES_AT_ONCE);
     if (tags.length === 0) return false;
-    const state = await this.#state();
+    const key = this.#key('feed-collected');
+    const [state, before] = await Promise.all([
+      this.#state(),
+      this.#cluster.read<(Buffer | null)[]>(latest(), key, 'HMGET', ...tags),
+    ]);
     if (state === undefined) return false;
-    const before = await this.#cluster.read<(Buffer | null)[]>(
-      latest(),
-      this.#key('feed-collected'),
-      'HMGET',
-      ...tags,
-    );
-    const read = await Promise.all(
-      tags.map((tag, index) => this.#readOutbox(tag, String(before[index] ?? ''))),
+    const read = await this.#readOutboxes(
+      tags,
+      before.map((from) => String(from ?? '')),
+      state,
     );
     const found = read.filter(({ changes }) => changes.length > 0);
-    for (const { tag, changes } of read) if (changes.length === 0) this.#waiting.delete(tag);
-    if (found.length === 0) return this.#waiting.size > 0;
-    const texts = found.flatMap(({ changes }) => changes).sort((one, other) => one.at - other.at);
-    const args = [
-      ...[state.id, found.length],
-      ...found.flatMap(({ tag, from, to }) => [tag, from, to]),
-      ...texts.flatMap(({ text }) => splitChanges(text)),
-    ];
-    const [status] = await this.#run(appendChanges, ['feed', 'feed-collected', 'feed-log'], args);
-    if (String(status) === 'done') {
-      const { last = 0 } = (await this.#state()) ?? {};
-      // Entries appended by other processes may have no replica yet; a write of our own after them
-      // tells.
-      await this.#run(showChanges, ['feed'], [state.id, state.shown]);
-      await this.#run(showChanges, ['feed'], [state.id, last]);
+    for (const { tag, count } of read) if (count < ENTRIES_PER_OUTBOX) this.#waiting.delete(tag);
+    if (found.length > 0) await this.#append(found, state.id);
+    const readable = new Set(read.map(({ tag }) => tag));
+    const unread = tags.filter((tag) => !readable.has(tag));
+    // They come last, so that the others are not held up by a node that does not answer.
+    for (const tag of unread) this.#waiting.delete(tag);
+    for (const tag of unread) this.#waiting.add(tag);
+    if (unread.length > 0 && found.length === 0) {
+      throw new QuiverError('unavailable', 'Outboxes of the change feed cannot be read just now');
     }
-    return true;
+    return this.#waiting.size > 0;
+  }
+
+  /** Appends what was collected, a part at a time, and shows it to readers. */
+  async #append(found: readonly Collected[], id: string): Promise<void> {
+    for (let from = 0; from < found.length; ) {
+      const part: Collected[] = [];
+      for (let count = 0; from < found.length && count < APPENDED_AT_ONCE; from += 1) {
+        part.push(found[from]!);
+        count += found[from]!.changes.length;
+      }
+      const texts = part.flatMap(({ changes }) => changes).sort((one, other) => one.at - other.at);
+      const args = [
+        ...[id, part.length],
+        ...part.flatMap(({ tag, from, to }) => [tag, from, to]),
+        ...texts.flatMap(({ text }) => splitChanges(text)),
+      ];
+      const [status, last] = await this.#run(appendChanges, ['feed', 'feed-collected', 'feed-log'], args);
+      if (String(status) !== 'done') {
+        // Others have collected; what they left is found again.
+        for (const { tag } of part) this.#waiting.add(tag);
+        continue;
+      }
+      for (const { tag, count } of part) this.#uncut.set(tag, (this.#uncut.get(tag) ?? 0) + count);
+      // A replica has all entries up to this one, also those that other processes appended.
+      await this.#run(showChanges, ['feed'], [id, Number(String(last))]);
+    }
   }
 
   /** Finds the outboxes that may contain something. */
@@ -236,26 +261,52 @@ export class RedisChangeFeed implements ChangeFeed {
     const tags = slotTags();
     for (let from = 0; from < tags.length; from += 2048) {
       const some = tags.slice(from, from + 2048);
-      const lengths = await Promise.all(
-        some.map((tag) => this.#cluster.read<number>(latest(), outboxKey(this.#prefix, tag), 'XLEN')),
-      );
-      for (const [index, length] of lengths.entries()) if (length > 0) this.#waiting.add(some[index]!);
+      const keys = some.map((tag) => outboxKey(this.#prefix, tag));
+      const lengths = await this.#cluster.readEach<number>(latest(), keys, 'XLEN');
+      for (const [index, length] of lengths.entries()) {
+        if (length === 0) continue;
+        this.#waiting.add(some[index]!);
+        this.#uncut.set(some[index]!, CUT_OFF_AFTER);
+      }
     }
   }
 
-  async #readOutbox(tag: string, from: string): Promise<Collected> {
-    const key = outboxKey(this.#prefix, tag);
-    const [, entries] = await this.#cluster.write({
-      script: readOutbox,
-      keys: [key, `${key}:n`],
-      args: [from, ENTRIES_PER_OUTBOX],
+  /**
+   * Reads outboxes, and cuts off what was collected from those that have much of it.
+   *
+   * @param froms for each the last entry that was collected, or ''
+   * @returns those that could be read
+   */
+  async #readOutboxes(
+    tags: readonly string[],
+    froms: readonly string[],
+    { id, shown }: FeedState,
+  ): Promise<Collected[]> {
+    const isCut = tags.map((tag, at) => froms[at] !== '' && (this.#uncut.get(tag) ?? 0) >= CUT_OFF_AFTER);
+    // How far was collected must have a replica before anything is cut off; a write after it tells.
+    if (isCut.includes(true)) await this.#run(showChanges, ['feed'], [id, shown]);
+    const read = await this.#cluster.readConfirmed<[Buffer, Buffer[]][]>(
+      tags.map((tag) => outboxKey(this.#prefix, tag)),
+      (place) => {
+        const key = outboxKey(this.#prefix, tags[place]!);
+        const from = froms[place]!;
+        const range = [key, from === '' ? '-' : `(${from}`, '+', 'COUNT', ENTRIES_PER_OUTBOX] as const;
+        const cut = isCut[place] ? [['XTRIM', key, 'MINID', entryAfter(from)] as const] : [];
+        return [...cut, ['XRANGE', ...range] as const];
+      },
+      (key) => `${key}:n`,
+    );
+    return tags.flatMap((tag, place) => {
+      const entries = read[place];
+      if (!entries) return [];
+      if (isCut[place]) this.#uncut.delete(tag);
+      const from = froms[place]!;
+      const changes = entries.map(([entry, [, text]]) => {
+        return { at: Number.parseInt(String(entry), 10), text: String(text) };
+      });
+      const to = entries.length === 0 ? from : String(entries.at(-1)![0]);
+      return [{ tag, from, to, count: entries.length, changes }];
     });
-    const found = (entries ?? []) as readonly Buffer[];
-    const changes: { at: number; text: string }[] = [];
-    for (let index = 0; index < found.length; index += 2) {
-      changes.push({ at: Number.parseInt(String(found[index]), 10), text: String(found[index + 1]) });
-    }
-    return { tag, from, to: found.length === 0 ? from : String(found.at(-2)), changes };
   }
 
   /**
@@ -311,4 +362,10 @@ export class RedisChangeFeed implements ChangeFeed {
   #key(what: string): string {
     return what === 'feed-hints' ? hintsKey(this.#prefix) : `${this.#prefix}:${what}:{feed}`;
   }
+}
+
+/** The id of the first entry of a stream after another one. */
+function entryAfter(entry: string): string {
+  const [time, nth] = entry.split('-');
+  return `${time}-${BigInt(nth!) + 1n}`;
 }

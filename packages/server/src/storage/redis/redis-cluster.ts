@@ -2,8 +2,7 @@
  * Access to a Redis or Valkey Cluster: which master has which slot, connections to the nodes, and
  * retries.
  *
- * After a failover, the client library by itself repeats commands, even those that were done. So it
- * is used only for single connections, with all retries switched off, and this file decides:
+ * After a failover a call may have been done or not, and this file decides what is sent again:
  *
  * a reply, and WAIT confirms a replica       done and durable → it is returned
  * a reply, and WAIT confirms none            done, but may be lost in a failover → the same call
@@ -20,7 +19,6 @@
 import { QuiverError } from '../../errors.ts';
 import { failure, RETRY_AFTER } from './cluster-failure.ts';
 import {
-  type Argument,
   ClusterNode,
   Failed,
   Refused,
@@ -28,7 +26,10 @@ import {
   type ScriptReply,
   type SentCall,
 } from './cluster-node.ts';
+import type { Argument } from './command-bytes.ts';
+import { beforeIts } from './deadlines.ts';
 import { keySlot, SLOTS } from './key-slot.ts';
+import { ErrorReply } from './reply-parser.ts';
 import { type SlotRange, type SlotView, viewOf } from './slot-view.ts';
 
 /**
@@ -42,7 +43,6 @@ export const BUDGET_MS = 1700;
  * failed logins.
  */
 export const ACCESS_MS = 600;
-const CONNECT_MS = 600;
 /** The deadline of a call that starts now, in epoch milliseconds. */
 export function latest(budget = BUDGET_MS): number {
   return Date.now() + budget;
@@ -60,10 +60,7 @@ export interface RedisClusterOptions {
   readonly replicas?: number;
 }
 
-type RedisClass = typeof import('ioredis').Redis;
-
 export class RedisCluster {
-  readonly #Redis: RedisClass;
   readonly #options: RedisClusterOptions;
   #replicas: number;
   readonly #nodes = new Map<string, ClusterNode>();
@@ -79,8 +76,7 @@ export class RedisCluster {
   #silence: unknown;
   #isClosed = false;
 
-  private constructor(Redis: RedisClass, options: RedisClusterOptions) {
-    this.#Redis = Redis;
+  private constructor(options: RedisClusterOptions) {
     this.#options = options;
     this.#replicas = options.replicas ?? 1;
     for (const { host, port } of options.seeds) this.#known.add(`${host}:${port}`);
@@ -91,10 +87,7 @@ export class RedisCluster {
    * @throws QuiverError `unavailable` when none of the seeds answers
    */
   static async open(options: RedisClusterOptions): Promise<RedisCluster> {
-    const { Redis } = await import('ioredis').catch((cause: unknown) => {
-      throw new Error('the store on Redis needs the package ioredis: npm install ioredis@6', { cause });
-    });
-    const cluster = new RedisCluster(Redis, options);
+    const cluster = new RedisCluster(options);
     try {
       await cluster.#retried('unavailable', latest(), async () => {
         await cluster.#refresh();
@@ -178,6 +171,43 @@ export class RedisCluster {
       },
     );
     await Promise.all(again);
+    return found;
+  }
+
+  /**
+   * Reads from many keys what a replica has too, with one pipeline for each master, once.
+   *
+   * @param commandsOf the commands of a key, of which the last one reads; those before may write,
+   *   and must do no harm when they are sent again
+   * @param markOf a key in the same slot that may be written
+   * @returns for each key the reply, or undefined when it could not be read
+   */
+  async readConfirmed<Result>(
+    keys: readonly string[],
+    commandsOf: (place: number) => readonly (readonly [string, ...Argument[]])[],
+    markOf: (key: string) => string,
+  ): Promise<(Result | undefined)[]> {
+    const found: (Result | undefined)[] = new Array(keys.length);
+    let isMissing = false;
+    await this.#eachNode(
+      keys,
+      (key) => key,
+      async (node, places) => {
+        const lists = places.map(commandsOf);
+        const mark = markOf(keys[places[0]!]!);
+        const replies = await node?.readConfirmed(lists.flat(), mark).catch(() => undefined);
+        isMissing ||= replies === undefined;
+        let at = -1;
+        for (const [nth, place] of places.entries()) {
+          at += lists[nth]!.length;
+          const reply = replies?.[at];
+          if (reply instanceof ErrorReply) isMissing = true;
+          else found[place] = reply as Result | undefined;
+        }
+      },
+    );
+    // Perhaps other masters have the slots now.
+    if (isMissing) await this.#refresh();
     return found;
   }
 
@@ -339,23 +369,9 @@ export class RedisCluster {
     let node = this.#nodes.get(address);
     if (!node) {
       const colon = address.lastIndexOf(':');
-      const options = {
-        ...this.#options.connection,
-        host: address.slice(0, colon),
-        port: Number(address.slice(colon + 1)),
-        lazyConnect: true,
-        connectTimeout: CONNECT_MS,
-        // The library must not queue, reconnect or retry by itself.
-        retryStrategy: null,
-        enableOfflineQueue: false,
-        autoResendUnfulfilledCommands: false,
-        maxRetriesPerRequest: 0,
-        enableReadyCheck: false,
-      };
-      node = new ClusterNode(
-        () => new this.#Redis(options),
-        () => this.#replicas,
-      );
+      const host = address.slice(0, colon);
+      const port = Number(address.slice(colon + 1));
+      node = new ClusterNode({ ...this.#options.connection, host, port }, () => this.#replicas);
       this.#nodes.set(address, node);
     }
     return node;
@@ -418,19 +434,6 @@ export interface ClusterMember {
 function awaitedLater(work: Promise<void>): Promise<void> {
   work.catch(() => undefined);
   return work;
-}
-
-/** An attempt that is still running at its deadline continues, but nobody waits for it. */
-async function beforeIts<Result>(end: number, attempt: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the time is up')), Math.max(0, end - Date.now()));
-  });
-  try {
-    return await Promise.race([attempt, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The root cause of an error. */

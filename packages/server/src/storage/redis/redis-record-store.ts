@@ -20,7 +20,8 @@ import {
   type SmallRecord,
 } from '../record-store.ts';
 import { newVersion } from './cells.ts';
-import type { Argument, ScriptReply } from './cluster-node.ts';
+import type { ScriptReply } from './cluster-node.ts';
+import type { Argument } from './command-bytes.ts';
 import { addRecords, removeRecords, replaceRecord } from './lua-scripts.ts';
 import { ACCESS_MS, BUDGET_MS, latest, type RedisCluster } from './redis-cluster.ts';
 import type { Script } from './script.ts';

@@ -9,15 +9,13 @@
 -- include cell-prelude.lua
 
 local cell = KEYS[1]
-local seen = redis.call('HMGET', cell, 'v', 't')
-local version, time = seen[1] or '', now()
-if version == ARGV[1] then touch(cell) return { 'done' } end
+local present = redis.call('HMGET', cell, 'v', 'o', 'e', 't')
+local version, time = present[1] or '', now()
+if is_made(ARGV[1], version) then touch(cell) return { 'done' } end
 if time > tonumber(ARGV[2]) then return { 'late' } end
-if seen[2] then return { 'intent' } end
+if present[4] then return { 'intent' } end
 if version ~= ARGV[3] then return { 'changed' } end
-local c = {}
-for i = 5, #ARGV do c[#c + 1] = ARGV[i] end
-local at = apply(cell, c, ARGV[1], time)
+local at, is_moved = apply(cell, ARGV, 4, ARGV[1], time, present)
 record(KEYS[2], ARGV[4])
-expire(cell, at)
+if is_moved then expire(cell, at) end
 return { 'done' }

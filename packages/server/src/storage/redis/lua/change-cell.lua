@@ -5,27 +5,29 @@
 -- ('' for none), pending ('' or what remains to be done), what to record, then the change
 -- (cell-prelude.lua).
 -- Returns done | late | changed | intent | revoked.
+--
+-- The cell remembers its last operations itself. Noted under a key of their own are transactions,
+-- and operations that the cell has no room for; their keys differ in the id alone.
 
 -- include cell-prelude.lua
 
 local cell, note = KEYS[1], KEYS[2]
+local present = redis.call('HMGET', cell, 'v', 'o', 'e', 't')
+if is_made(ARGV[1], present[1], present[2]) then touch(cell) return { 'done' } end
 local seen = redis.call('GET', note)
 if seen == 'done' then touch(cell) return { 'done' } end
 if seen then return { 'revoked' } end
 local time = now()
 if time > tonumber(ARGV[2]) then return { 'late' } end
-local present = redis.call('HMGET', cell, 'v', 't')
-if present[2] then return { 'intent' } end
+if present[4] then return { 'intent' } end
 if (present[1] or '') ~= ARGV[3] then return { 'changed' } end
-local c = {}
-for i = 6, #ARGV do c[#c + 1] = ARGV[i] end
-local at = apply(cell, c, ARGV[1], time)
+local at, is_moved = apply(cell, ARGV, 5, ARGV[1], time, present, string.sub(note, 1, -1 - ID))
 record(KEYS[3], ARGV[5])
 if ARGV[4] ~= '' then
   redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4])
   redis.call('PEXPIRE', cell, HOLD_MS)
-else
+  redis.call('SET', note, 'done', 'PX', OPERATION_KEPT_MS)
+elseif is_moved then
   expire(cell, at)
 end
-redis.call('SET', note, 'done', 'PX', OPERATION_KEPT_MS)
 return { 'done' }

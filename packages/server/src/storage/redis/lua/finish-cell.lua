@@ -8,11 +8,10 @@
 -- include cell-prelude.lua
 
 local cell = KEYS[1]
-if redis.call('HGET', cell, 't') ~= ARGV[1] then touch(cell) return { 'done' } end
-local at = redis.call('HGET', cell, 'e')
-if ARGV[2] == '1' then
-  at = apply(cell, cmsgpack.unpack(redis.call('HGET', cell, 'n')), ARGV[3])
-end
+local before = redis.call('HMGET', cell, 'v', 'o', 'e', 't', 'n')
+if before[4] ~= ARGV[1] then touch(cell) return { 'done' } end
+local at = before[3]
+if ARGV[2] == '1' then at = apply(cell, cmsgpack.unpack(before[5]), 0, ARGV[3], now(), before) end
 redis.call('HDEL', cell, 't', 'n')
 if at then expire(cell, at) else redis.call('PEXPIRE', cell, OPERATION_KEPT_MS) end
 return { 'done' }

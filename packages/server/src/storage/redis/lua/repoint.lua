@@ -8,7 +8,9 @@
 -- include cell-prelude.lua
 
 local cell = KEYS[1]
-if redis.call('HGET', cell, 'r') ~= ARGV[1] then touch(cell) return { 'done' } end
-local at = apply(cell, ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] }, ARGV[4])
-if redis.call('HEXISTS', cell, 't') == 0 then expire(cell, at) end
+local before = redis.call('HMGET', cell, 'v', 'o', 'e', 't', 'r')
+if before[5] ~= ARGV[1] then touch(cell) return { 'done' } end
+local change = ARGV[2] == '' and { ARGV[3], '1', '0' } or { ARGV[3], '0', '1', 'r', ARGV[2] }
+local at = apply(cell, change, 0, ARGV[4], now(), before)
+if not before[4] then expire(cell, at) end
 return { 'done' }
