@@ -16,12 +16,13 @@
  *   w      counts calls that came twice
  *   t, n   intent: the current transaction, and what it will make of the cell
  *   p<tx>  in the cell where a transaction commits: what remains to be done of it
+ *   h      there is a p
  *
  * The links `l` of a living profile determine who names it. A pointer only leads there, and counts
  * only if birth and link agree.
  *
- * A change of one cell is one script, which applies it if the version is the one that was read. A
- * change of several:
+ * A change of one cell is one script, which applies it if the version is the one that was read.
+ * Plain settings need no read (`plain-write.ts`). A change of several cells:
  *
  * preparing   some cells other than the target have an intent. Readers see the state before;
  *             nobody changes these cells. All have it → the target's script commits; a version
@@ -72,8 +73,10 @@ import {
   finishCell,
   prepareCell,
   repoint,
+  setPlainly,
 } from './lua-scripts.ts';
 import { unpackFound, unpackProfile } from './packed-profile.ts';
+import type { PlainWrite } from './plain-write.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import { isMarkOf } from './row-marks.ts';
 
@@ -331,6 +334,48 @@ export class Cells {
     await this.#settle(client, intent, true, until);
     await Promise.all(others.map(({ cell }) => this.#run(finishCell, [cell.key], [intent, '0', ''], until)));
     return false;
+  }
+
+  /**
+   * Carries out a plain write of an id.
+   * @returns undefined when it is not that plain; nothing was changed then
+   */
+  async setPlainly(client: string, id: VisitorId, write: PlainWrite, until: number) {
+    const [status, what] = await this.#setIn(this.#key(client, id), client, id, write, undefined, until);
+    if (String(status) === 'done') return String(what) as 'created' | 'updated';
+    if (String(status) !== 'pointer') return undefined;
+    const pointer = parsePointer(what as Buffer)!;
+    const home = this.#key(client, pointer.home);
+    const [again, outcome] = await this.#setIn(home, client, id, write, pointer, until);
+    return String(again) === 'done' ? (String(outcome) as 'created' | 'updated') : undefined;
+  }
+
+  /** @param pointer what led to the cell; undefined for the id's own */
+  async #setIn(
+    key: string,
+    client: string,
+    id: VisitorId,
+    { now, ttl, mayCreate, newRecord, group, entries, first, changes }: PlainWrite,
+    pointer: CellPointer | undefined,
+    until: number,
+  ) {
+    const operation = newVersion();
+    const told = changes ? [changes.created, changes.updated, changes.updatedFirst] : [];
+    const [created, updated, updatedFirst] = told.map((one) => this.#outbox.of(client, key, [one]));
+    const reply = await this.#cluster.write(
+      {
+        script: setPlainly,
+        keys: [key, noteKey(key, operation), created?.key ?? key],
+        args: [
+          ...[operation, Date.now() + DEADLINE_MS, now, ttl, newRecord, mayCreate && !pointer ? '1' : ''],
+          ...[group, entries, first, newVersion(), `l${idField(id)}`, pointer?.birth ?? ''],
+          ...[created?.text ?? '', updated?.text ?? '', updatedFirst?.text ?? ''],
+        ],
+      },
+      until,
+    );
+    if (changes && String(reply[0]) === 'done') this.#outbox.hint(key);
+    return reply;
   }
 
   /**

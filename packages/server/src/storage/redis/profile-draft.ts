@@ -8,12 +8,9 @@ import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import { type Cell, type CellEdit, type CellPointer, type Link, newVersion, pointerText } from './cells.ts';
 import { idField } from './id-field.ts';
 import { encodeProfile } from './packed-profile.ts';
+import { GRACE_MS } from './plain-write.ts';
 import { isMarkOf } from './row-marks.ts';
 
-/**
- * The engine frees a profile this long after its expiry, in milliseconds, because clocks differ.
- */
-const GRACE_MS = 60_000;
 /**
  * How long a pointer outlives the profile's current expiry, in milliseconds, so that not every
  * write has to touch it.

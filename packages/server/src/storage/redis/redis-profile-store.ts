@@ -1,6 +1,8 @@
 /**
  * Profiles in a Redis or Valkey Cluster: the storage contract of `profile-store.ts`. `cells.ts`
  * explains how changes of several cells become one.
+ *
+ * Long because every method takes the same steps: read, decide, write, start over.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -27,6 +29,7 @@ import {
 import { busy, type Cell, type CellChange, type Cells, type Repoint, removal } from './cells.ts';
 import { idField } from './id-field.ts';
 import { CellLinking, linkedIds } from './linking.ts';
+import { plainUpdate, plainVisit } from './plain-write.ts';
 import { ProfileDraft } from './profile-draft.ts';
 import { latest } from './redis-cluster.ts';
 
@@ -70,14 +73,29 @@ export class RedisProfileStore implements ProfileStore {
     return { profile: home.profile, ids: linkedIds(home).slice(0, limit) };
   }
 
-  update(
+  async update(
     client: string,
     id: VisitorId,
     settings: AttributeSettings,
     moment: WriteMoment,
     create: boolean,
   ): Promise<UpdateOutcome> {
-    return this.#untilDone(async (until) => {
+    const plain = plainUpdate(id, settings, moment, create, this.#cells.isRecording);
+    const until = latest();
+    const outcome = await this.#cells.setPlainly(client, id, plain, until);
+    return outcome ?? this.#updateAsRead(client, id, settings, moment, create, until);
+  }
+
+  /** Updates with what was read before. */
+  #updateAsRead(
+    client: string,
+    id: VisitorId,
+    settings: AttributeSettings,
+    moment: WriteMoment,
+    create: boolean,
+    end: number,
+  ): Promise<UpdateOutcome> {
+    return this.#untilDone(end, async (until) => {
       const located = await this.#cells.locate(client, id, until);
       const living = livingHome(located, moment.now);
       if (!living && !create) return 'not-found';
@@ -101,13 +119,21 @@ export class RedisProfileStore implements ProfileStore {
   }
 
   async visit(client: string, visit: Visit, moment: WriteMoment): Promise<VisitOutcome> {
-    const outcome = await this.#untilDone((until) => this.#visit(client, visit, moment, until));
+    const plain = plainVisit(visit, moment, this.#cells.isRecording);
+    const id = visit.ids[0]!;
+    const end = latest();
+    if (plain && (await this.#cells.setPlainly(client, id, plain, end))) {
+      return { outcome: 'visited', tntId: id.value };
+    }
+    const outcome = await this.#untilDone(end, (until) => this.#visit(client, visit, moment, until));
     return outcome as VisitOutcome;
   }
 
   async visitFrom(basis: VisitBasis, client: string, visit: Visit, moment: WriteMoment) {
     const { attributes } = basis;
-    const outcome = await this.#untilDone((until) => this.#visit(client, visit, moment, until, attributes));
+    const outcome = await this.#untilDone(latest(), (until) =>
+      this.#visit(client, visit, moment, until, attributes),
+    );
     return outcome === CHANGED ? undefined : outcome;
   }
 
@@ -223,7 +249,7 @@ export class RedisProfileStore implements ProfileStore {
   }
 
   remove(client: string, id: VisitorId, now: number): Promise<boolean> {
-    return this.#untilDone(async (until) => {
+    return this.#untilDone(latest(), async (until) => {
       const { home } = await this.#cells.locate(client, id, until);
       if (!home) return false;
       const hasExpired = isExpired(home.profile!, now);
@@ -247,7 +273,7 @@ export class RedisProfileStore implements ProfileStore {
   }
 
   removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment) {
-    return this.#untilDone(async (until) => {
+    return this.#untilDone(latest(), async (until) => {
       const located = await this.#cells.locate(client, id, until);
       const living = livingHome(located, moment.now);
       if (!living) return 'no-profile' as const;
@@ -266,7 +292,7 @@ export class RedisProfileStore implements ProfileStore {
 
   async adopt(client: string, adopted: LinkedProfile, now: number): Promise<void> {
     if (isExpired(adopted.profile, now)) return;
-    await this.#untilDone((until) => this.#adopt(client, adopted, now, until));
+    await this.#untilDone(latest(), (until) => this.#adopt(client, adopted, now, until));
   }
 
   async #adopt(client: string, adopted: LinkedProfile, now: number, until: number) {
@@ -306,7 +332,7 @@ export class RedisProfileStore implements ProfileStore {
   }
 
   release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean> {
-    return this.#untilDone(async (until) => {
+    return this.#untilDone(latest(), async (until) => {
       const { home } = await this.#cells.locate(client, handedOver.ids[0]!, until);
       if (!home?.profile || isExpired(home.profile, now)) return true;
       const present = { profile: home.profile, ids: linkedIds(home) };
@@ -343,8 +369,10 @@ export class RedisProfileStore implements ProfileStore {
   }
 
   /** Repeats an attempt while other processes win. */
-  async #untilDone<Result>(attempt: (until: number) => Promise<Result | undefined>): Promise<Result> {
-    const until = latest();
+  async #untilDone<Result>(
+    until: number,
+    attempt: (until: number) => Promise<Result | undefined>,
+  ): Promise<Result> {
     for (let wait = 2; Date.now() < until; wait = Math.min(2 * wait, 100)) {
       const result = await attempt(until);
       if (result !== undefined) return result;

@@ -35,12 +35,14 @@ local function is_made(operation, version, earlier)
 end
 -- The operations of the last seconds, newest first.
 local function recent(version, earlier, time)
-  local all = (version or '') .. (earlier or '')
+  local oldest = time - OPERATION_KEPT_MS
+  if not version or tonumber(string.sub(version, ID + 1)) <= oldest then return '' end
+  if not earlier then return version end
   local length = 0
-  while length < #all and tonumber(string.sub(all, length + ID + 1, length + ENTRY)) > time - OPERATION_KEPT_MS do
+  while length < #earlier and tonumber(string.sub(earlier, length + ID + 1, length + ENTRY)) > oldest do
     length = length + ENTRY
   end
-  return string.sub(all, 1, length)
+  return version .. string.sub(earlier, 1, length)
 end
 -- As few writes as can be: each travels to the replica, and into the append-only file of both.
 local SET_AT_ONCE = 1000

@@ -24,7 +24,7 @@ if (present[1] or '') ~= ARGV[3] then return { 'changed' } end
 local at, is_moved = apply(cell, ARGV, 5, ARGV[1], time, present, string.sub(note, 1, -1 - ID))
 record(KEYS[3], ARGV[5])
 if ARGV[4] ~= '' then
-  redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4])
+  redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4], 'h', '1')
   redis.call('PEXPIRE', cell, HOLD_MS)
   redis.call('SET', note, 'done', 'PX', OPERATION_KEPT_MS)
 elseif is_moved then

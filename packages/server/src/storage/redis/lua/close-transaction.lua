@@ -8,6 +8,7 @@
 
 local cell = KEYS[1]
 if redis.call('HDEL', cell, 'p' .. ARGV[1]) == 1 then
+  redis.call('HDEL', cell, 'h')
   local at = redis.call('HGET', cell, 'e')
   if at then expire(cell, at) end
 else
