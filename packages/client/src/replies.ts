@@ -163,7 +163,6 @@ export interface ProfileView {
     /** Set for an id such as `undefined`, which many visitors may share. */
     readonly isPlaceholder?: boolean;
   }[];
-  readonly createdAt?: string | null;
   readonly modifiedAt: string;
   readonly expiresAt: string;
   readonly sizeBytes: number;

@@ -43,7 +43,6 @@ export function ProfileView({ client, profile }: { client: string; profile: Prof
         <Facts
           facts={[
             ['Attributes', count(profile.attributes.length)],
-            ...(profile.createdAt ? [['Created', time(profile.createdAt)] as const] : []),
             ['Last written', time(profile.modifiedAt)],
             ['Expires', `${distance(profile.expiresAt)}, ${time(profile.expiresAt)}`],
           ]}

@@ -17,7 +17,7 @@ import { TOKEN_SCOPES, type TokenScope } from './client-token.ts';
 const PATH = '/{client}/target/authentication/token';
 const MAX_SECONDS = MAX_TOKEN_LIFETIME_DAYS * 86_400;
 
-const TokenReply = z
+export const TokenReply = z
   .object({
     accessToken: z.string(),
     tokenType: z.literal('bearer'),

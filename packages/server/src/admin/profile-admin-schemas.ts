@@ -22,7 +22,7 @@ const IdQuery = z.object({
   }),
 });
 
-const ProfileView = z
+export const ProfileView = z
   .object({
     client: z.string(),
     kind: Kind,
@@ -101,7 +101,7 @@ const LIST_EXAMPLE = {
 };
 const ListedId = z.object({ kind: Kind, id: z.string(), since: z.string() });
 const ListedAttributes = z.array(z.object({ name: z.string(), value: z.string(), modifiedAt: z.string() }));
-const ProfileList = z
+export const ProfileList = z
   .object({
     profiles: z.array(
       z.object({

@@ -18,7 +18,7 @@ export interface ServerFacts {
   };
 }
 
-const ServerReply = z
+export const ServerReply = z
   .object({
     version: z.string(),
     startedAt: z.string(),

@@ -48,7 +48,7 @@ const Entry = z.object({
     description: 'What it was done to; an id of a visitor as its `kind` and keyed hash (`reference`).',
   }),
 });
-const AuditReply = z
+export const AuditReply = z
   .object({
     entries: z.array(Entry),
     next: z.string().optional().openapi({ description: 'The cursor of the next page; none at the end.' }),

@@ -125,7 +125,7 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
     {
       ...shared,
       path: batchPath,
-      describe: describe('One batch', 200, BatchView),
+      describe: describe('One batch', 200, BatchReply),
       handle: async (call) => jsonReply(viewOf(await batchOf(call))),
     },
     {
@@ -135,7 +135,7 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
         ...describe(
           'Its failed rows, as JSON or (`format=file`) as a batch to send again',
           200,
-          FailuresView,
+          FailuresReply,
         ),
         request: { params: BatchParams, query: FailuresQuery },
       },
@@ -170,7 +170,7 @@ function viewOf({
   progress,
   reason,
   ...batch
-}: Batch): z.infer<typeof BatchView> {
+}: Batch): z.infer<typeof BatchReply> {
   const { consumed, successful, notFound, failed } = progress;
   const time = (epochMs: number | undefined) =>
     epochMs === undefined ? null : new Date(epochMs).toISOString();
@@ -208,7 +208,7 @@ const BATCH = {
   reason: null,
 } as const;
 
-const BatchView = z
+export const BatchReply = z
   .object({
     id: z.string(),
     version: z.enum(['v1', 'v2']),
@@ -227,9 +227,9 @@ const BatchView = z
   })
   .openapi('Batch', { example: BATCH });
 
-const BatchesView = z.object({ batches: z.array(BatchView) }).openapi({ example: { batches: [BATCH] } });
+const BatchesView = z.object({ batches: z.array(BatchReply) }).openapi({ example: { batches: [BATCH] } });
 
-const FailuresView = z
+export const FailuresReply = z
   .object({
     failures: z.array(z.object({ line: z.int(), id: z.string(), reason: z.string(), notFound: z.boolean() })),
     nextLine: z.int().optional(),

@@ -110,7 +110,7 @@ const SOURCE = {
   uploadedAt: '2026-08-18T17:53:39.003Z',
 } as const;
 
-const SourceView = z.object({
+export const CustomerSourceReply = z.object({
   source: z.string(),
   ids: z.enum(SOURCE_IDS).openapi({
     description: '`customerId`: customer ids whose alias is the source; `thirdPartyId`: thirdPartyIds.',
@@ -132,7 +132,7 @@ const describeList = {
       content: {
         'application/json': {
           schema: z
-            .object({ sources: z.array(SourceView) })
+            .object({ sources: z.array(CustomerSourceReply) })
             .openapi('CustomerSources', { example: { sources: [SOURCE] } }),
         },
       },

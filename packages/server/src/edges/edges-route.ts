@@ -6,7 +6,7 @@ import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
 import { type EdgePeer, PeerSilent } from './edge-peer.ts';
 
-const EdgesReply = z
+export const EdgesReply = z
   .object({
     edges: z.array(
       z.object({

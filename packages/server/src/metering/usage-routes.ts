@@ -17,7 +17,11 @@ const DEFAULT_DAYS = 30;
 export const KEPT_DAYS = 400;
 
 const Day = z.string().optional();
-const UsageReply = z
+type ProfileApiKind = (typeof PROFILE_API_KINDS)[number];
+const ofEachKind = <Value>(each: (kind: ProfileApiKind) => Value) =>
+  Object.fromEntries(PROFILE_API_KINDS.map((kind) => [kind, each(kind)])) as Record<ProfileApiKind, Value>;
+
+export const UsageReply = z
   .object({
     client: z.string(),
     from: z.string(),
@@ -29,7 +33,7 @@ const UsageReply = z
         placeholderIds: z
           .int()
           .openapi({ description: 'Ids such as `undefined` sent with a write, including refused ones.' }),
-        profileApiCalls: z.object(Object.fromEntries(PROFILE_API_KINDS.map((kind) => [kind, z.int()]))),
+        profileApiCalls: z.object(ofEachKind(() => z.int())),
       }),
     ),
   })
@@ -97,7 +101,7 @@ export function usageRoutes(usage: UsageStore, flush: () => Promise<void>, now: 
             day,
             mboxCalls: counts.mboxCalls ?? 0,
             placeholderIds: counts.placeholderIds ?? 0,
-            profileApiCalls: Object.fromEntries(PROFILE_API_KINDS.map((kind) => [kind, counts[kind] ?? 0])),
+            profileApiCalls: ofEachKind((kind) => counts[kind] ?? 0),
           });
         }
         return jsonReply({ client: call.client, from, to, days });

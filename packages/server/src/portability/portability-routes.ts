@@ -105,7 +105,7 @@ const EXAMPLE = `${[
   .join('\n')}\n`;
 
 const ExportText = z.string();
-const ImportReply = z
+export const ImportReply = z
   .object({ profiles: z.int(), imported: z.int(), expired: z.int(), suppressed: z.int() })
   .openapi('ImportReply', { example: { profiles: 1, imported: 1, expired: 0, suppressed: 0 } });
 

@@ -164,7 +164,7 @@ const EXAMPLE = {
   waitingFor: [],
 };
 
-const View = z
+export const PrivacyRequestReply = z
   .object({
     id: z.string(),
     type: z.enum(PRIVACY_TYPES),
@@ -230,7 +230,7 @@ const DESCRIBE = {
       body: { required: true, content: { 'application/json': { schema: Sent } } },
     },
     responses: {
-      202: { description: 'Taken in', content: { 'application/json': { schema: View } } },
+      202: { description: 'Taken in', content: { 'application/json': { schema: PrivacyRequestReply } } },
       400: AdminRefusal('A member breaks a rule'),
       ...REFUSED,
     },
@@ -240,7 +240,7 @@ const DESCRIBE = {
     summary: 'A privacy request and how far it is',
     request: { params: IdParam },
     responses: {
-      200: { description: 'The request', content: { 'application/json': { schema: View } } },
+      200: { description: 'The request', content: { 'application/json': { schema: PrivacyRequestReply } } },
       ...NOT_FOUND,
     },
   },

@@ -34,7 +34,7 @@ const EXAMPLE = {
   ...{ name: 'tier', script: "return profile.get('spent') > 100 ? 'gold' : 'silver';", enabled: true },
   ...{ state: 'active' as const, changedAt: '2026-08-18T17:53:39.003Z', runs: 12, errors: 0 },
 };
-const Script = z
+export const ProfileScriptReply = z
   .object({
     name: z.string(),
     script: z.string().openapi({ description: 'The body of a function.' }),
@@ -51,7 +51,7 @@ const Script = z
   })
   .openapi('ProfileScript', { example: EXAMPLE });
 const Scripts = z
-  .object({ scripts: z.array(Script) })
+  .object({ scripts: z.array(ProfileScriptReply) })
   .openapi('ProfileScripts', { example: { scripts: [EXAMPLE] } });
 const SentScript = z
   .object({
@@ -79,7 +79,7 @@ const Test = z
   .openapi('ProfileScriptTest', {
     example: { script: "return mbox.name + ' seen';", mbox: 'home' },
   });
-const Tested = z
+export const ProfileScriptTestReply = z
   .object({
     value: z.union([z.string(), z.number(), z.boolean(), z.array(z.unknown())]).optional(),
     error: z.string().optional(),
@@ -102,7 +102,7 @@ export function scriptRoutes(parts: ScriptRoutesParts): Route[] {
       handle: async ({ client }) => jsonReply({ scripts: await all(client) }),
     },
     {
-      ...route('GET', NAMED, 'One profile script', { 200: described(Script, 'The script') }),
+      ...route('GET', NAMED, 'One profile script', { 200: described(ProfileScriptReply, 'The script') }),
       handle: async (call) => jsonReply(await found(call.client, call.param('name'))),
     },
     {
@@ -110,7 +110,7 @@ export function scriptRoutes(parts: ScriptRoutesParts): Route[] {
         'PUT',
         NAMED,
         'Set a profile script, new or changed',
-        { 200: described(Script, 'As it is now') },
+        { 200: described(ProfileScriptReply, 'As it is now') },
         SentScript,
       ),
       async handle(call) {
@@ -136,7 +136,7 @@ export function scriptRoutes(parts: ScriptRoutesParts): Route[] {
         'POST',
         `${NAMED}/test`,
         'Run a profile script on a profile; nothing is stored',
-        { 200: described(Tested, 'What it returned, or why it failed') },
+        { 200: described(ProfileScriptTestReply, 'What it returned, or why it failed') },
         Test,
       ),
       async handle(call) {

@@ -49,7 +49,7 @@ const WEBHOOK = {
   missed: false,
 };
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw3Kd1Qk0Zb5E=';
-const WebhookView = z
+export const WebhookReply = z
   .object({
     id: z.string(),
     url: z.string(),
@@ -69,7 +69,7 @@ const WebhookView = z
   })
   .openapi('Webhook', { example: WEBHOOK });
 const WebhookList = z
-  .object({ webhooks: z.array(WebhookView) })
+  .object({ webhooks: z.array(WebhookReply) })
   .openapi({ example: { webhooks: [WEBHOOK] } });
 const WANTED = {
   url: z.string(),
@@ -88,7 +88,7 @@ const TestReply = z
   .object({ delivered: z.boolean(), status: z.int().nullable(), error: z.string().nullable() })
   .openapi({ example: { delivered: true, status: 204, error: null } });
 const Redelivered = z.object({ redelivered: z.int() }).openapi({ example: { redelivered: 3 } });
-const Failure = z.object({
+export const WebhookFailureReply = z.object({
   cursor: z.string(),
   at: z.string(),
   attempts: z.int(),
@@ -96,7 +96,7 @@ const Failure = z.object({
   message: z.unknown().openapi({ description: 'The body as it was sent.' }),
 });
 
-const FailureList = z.object({ failures: z.array(Failure) }).openapi({
+const FailureList = z.object({ failures: z.array(WebhookFailureReply) }).openapi({
   example: {
     failures: [
       {
@@ -140,7 +140,14 @@ function allRoutes(parts: WebhookRouteParts): Route[] {
       },
     },
     {
-      ...described('POST', PATH, 'Make a webhook, which sends changes from now on', WebhookView, 201, Wanted),
+      ...described(
+        'POST',
+        PATH,
+        'Make a webhook, which sends changes from now on',
+        WebhookReply,
+        201,
+        Wanted,
+      ),
       async handle({ client, request }): Promise<Reply> {
         const sent = readJsonObject(await readBody(request, MAX_BODY));
         const newest = await feed.newest();
@@ -168,7 +175,7 @@ function oneRoutes(parts: WebhookRouteParts): Route[] {
   const { webhooks } = parts;
   return [
     {
-      ...described('GET', `${PATH}/{webhookId}`, 'A webhook, and how far it is', WebhookView),
+      ...described('GET', `${PATH}/{webhookId}`, 'A webhook, and how far it is', WebhookReply),
       handle: async (call) => jsonReply(await viewed(parts, call.client, await named(parts, call))),
     },
     {
@@ -176,7 +183,7 @@ function oneRoutes(parts: WebhookRouteParts): Route[] {
         'PATCH',
         `${PATH}/{webhookId}`,
         'Change or pause a webhook',
-        WebhookView,
+        WebhookReply,
         200,
         WantedChange,
       ),
