@@ -4,7 +4,7 @@
  * afterwards.
  */
 
-import { cp, rm } from 'node:fs/promises';
+import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { ask, attributesOf, until, visit } from './lanes.mjs';
@@ -15,11 +15,6 @@ import { makeFolder, RUNTIMES, runQuiver, startQuiver } from './quiver-process.m
  * the restore starts first. A server opens its store within 700 ms.
  */
 const LEADS_MS = [-700, 700];
-/**
- * While a restore copies: long after it has looked for servers, and before it puts the copy in
- * place.
- */
-const WHILE_IT_COPIES_MS = [-1600, -500];
 const SERVE = ['--workers', '2'];
 const ROWS = 100_000;
 
@@ -27,8 +22,13 @@ export default {
   name: 'restore-race',
   bar: 'a server started during a restore, 40 of 40: what it acknowledged is in the data folder, whoever came first',
   sizes: { short: { rounds: 4 }, long: { rounds: 40 } },
-  sabotages: { 'blind-locks': { rounds: 12, leadsMs: WHILE_IT_COPIES_MS } },
-  async run({ rounds, leadsMs: [first, last] = LEADS_MS }, { say, sabotage }) {
+  sabotages: { 'blind-locks': { rounds: 4, whileItCopies: true } },
+  /**
+   * @param whileItCopies whether the server starts when the restore has looked for servers and
+   *   copies, whatever the time; false by default
+   */
+  async run({ rounds, whileItCopies = false }, { say, sabotage }) {
+    const [first, last] = LEADS_MS;
     const folder = await makeFolder('restore-race');
     const template = join(folder, 'template');
     const copy = join(folder, 'copy');
@@ -42,7 +42,10 @@ export default {
       const dataDir = join(folder, `data${n}`);
       await cp(template, dataDir, { recursive: true });
       const lead = Math.round(first + ((last - first) * n) / rounds);
-      const { served, restored } = await race({ dataDir, copy, lead, runtime: RUNTIMES[n % 2], sabotage });
+      const { served, restored } = await race({
+        ...{ dataDir, copy, lead: whileItCopies ? 0 : lead, whileItCopies },
+        ...{ runtime: RUNTIMES[n % 2], sabotage },
+      });
       if (!served && restored.code !== 0) problems.push(`round ${n}: both were refused: ${restored.stderr}`);
       if (restored.code !== 0 && !/is running on|is at work in/.test(restored.stderr))
         problems.push(`round ${n}: ${restored.stderr.trim()}`);
@@ -84,8 +87,10 @@ async function fill(url) {
  * @param lead how many milliseconds the server starts before the restore; negative when it starts
  *   after it
  */
-async function race({ dataDir, copy, lead, runtime, sabotage }) {
-  const serving = setTimeout(Math.max(0, -lead)).then(() =>
+async function race({ dataDir, copy, lead, whileItCopies, runtime, sabotage }) {
+  const copies = async () => (await readdir(dataDir)).some((name) => name.startsWith('.restoring-'));
+  const begin = whileItCopies ? until(copies, 60_000, 'copying') : setTimeout(Math.max(0, -lead));
+  const serving = begin.then(() =>
     startQuiver({ runtime, dataDir, flags: SERVE, sabotage }).catch((error) => error),
   );
   const restoring = setTimeout(Math.max(0, lead)).then(() =>

@@ -68,8 +68,11 @@ async function round({ n, runtime, dataDir, sabotage, seen, problem }) {
     seen.longestStallMs = Math.max(seen.longestStallMs, Math.round(performance.now() - started));
     if (!isOver) problem(`no write went through for ${MAX_STALL_MS} ms`);
     if (unreadiness === undefined) problem('/readyz never said 503');
-    if (!new RegExp(`"holder":${holder},`).test(quiver.printed.stderr))
-      problem(`the log does not name ${holder}`);
+    const named = new RegExp(`"holder":${holder},`);
+    // What it has printed may still be on its way here.
+    await until(() => named.test(quiver.printed.stderr), 20_000, 'the log').catch(() =>
+      problem(`the log does not name ${holder}`),
+    );
     const ended = await Promise.all(writes);
     for (const { status, ms } of ended) {
       seen.slowestWriteMs = Math.max(seen.slowestWriteMs, Math.round(ms));

@@ -50,7 +50,10 @@ async function round({ runtime, dataDir, giveUpMs, sabotage, seen, problem }) {
       return;
     }
     const named = new RegExp(`"pid":${stopped},"missedHeartbeats":10`);
-    if (!named.test(quiver.printed.stderr)) problem(`the log does not name ${stopped}`);
+    // What it has printed may still be on its way here.
+    await until(() => named.test(quiver.printed.stderr), 20_000, 'the log').catch(() =>
+      problem(`the log does not name ${stopped}`),
+    );
     for (const { status, ms } of await Promise.all(asked)) {
       seen.asked += 1;
       seen.slowestMs = Math.max(seen.slowestMs, Math.round(ms));
