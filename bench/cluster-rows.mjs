@@ -5,7 +5,7 @@ import { SERVER } from '../scripts/setup.mjs';
 import { compareLess, compareRates } from './compare.mjs';
 import * as contenders from './contenders.mjs';
 import { turnAbout } from './load.mjs';
-import { folder, say, stop } from './processes.mjs';
+import { folder, processorTime, say, stop } from './processes.mjs';
 import { redisCommandsByNode } from './profiles.mjs';
 import { pipeInto, startRedisCluster } from './redis-cluster.mjs';
 
@@ -25,21 +25,30 @@ export async function clusterRow({ options, has }) {
     '--store',
     `redis://${cluster.seeds}`,
   );
-  const ofBoth = { ...quiver, pids: () => [...quiver.pids(), ...cluster.pids()] };
+  const pids = () => [...quiver.pids(), ...cluster.pids()];
+  const ofBoth = { ...quiver, pids, server: quiver.pids };
   const count = options.clusterRows;
   say(`  ${count} rows into the cluster`);
   const ours = [];
   const theirs = [];
+  const timed = async (name, seconds, work) => {
+    const before = processorTime(pids());
+    seconds.push(await work());
+    const micros = ((processorTime(pids()) - before) / count) * 1e6;
+    say(`  ${name}: ${seconds.at(-1).toFixed(1)} s, ${micros.toFixed(0)} µs of processor time a row`);
+  };
   // The first round creates, the second updates.
   for (const _ of ['created', 'updated']) {
-    const started = performance.now();
-    await contenders.fillQuiver(quiver.url, count);
-    ours.push((performance.now() - started) / 1000);
+    await timed('Quiver', ours, async () => {
+      const started = performance.now();
+      await contenders.fillQuiver(quiver.url, count);
+      return (performance.now() - started) / 1000;
+    });
     const parts = redisCommandsByNode(count, (key) => {
       const slot = keySlot(key);
       return cluster.masters.find(({ first, last }) => slot >= first && slot <= last).port;
     });
-    theirs.push(await pipeInto(cluster, ({ port }) => parts.get(port) ?? []));
+    await timed('redis-cli --pipe', theirs, () => pipeInto(cluster, ({ port }) => parts.get(port) ?? []));
   }
   const rows = ['created', 'updated'].map((what, at) =>
     compareLess(
@@ -62,7 +71,14 @@ export async function clusterRow({ options, has }) {
       { name: 'Quiver', ...ofBoth, lua: own(count) },
       { name: against, ...fastify, lua: other(count) },
     ];
-    rows.push(compareRates(`Redis Cluster: ${what}`, turnAbout(both, options), against, 2));
+    const results = turnAbout(both, options);
+    const micros = (name) => results.get(name).map(({ serverMicros }) => serverMicros);
+    const ofServer = `Redis Cluster: ${what}, processor time without Redis`;
+    rows.push(
+      compareRates(`Redis Cluster: ${what}`, results, against, 2),
+      compareLess(ofServer, 'µs', against, micros('Quiver'), micros(against)),
+    );
+    for (const row of rows.slice(-2)) say(`  ${row.what}: ${row.ratio.median.toFixed(2)}`);
   }
   for (const child of [fastify.child, quiver.child, ...cluster.children]) await stop(child);
   return rows;

@@ -164,7 +164,8 @@ export async function startOverRedis(framework, redis) {
 export async function startOverCluster(cluster) {
   const args = [join(HERE, 'over-cluster.mjs'), cluster.seeds];
   const { child, match } = await startAndRead(process.execPath, args, /^(\d+)$/);
-  return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid, ...cluster.pids()] };
+  const server = () => [child.pid];
+  return { child, url: `http://127.0.0.1:${match}`, server, pids: () => [child.pid, ...cluster.pids()] };
 }
 
 /** PostgreSQL with one table of profiles, attributes in a jsonb column. */
