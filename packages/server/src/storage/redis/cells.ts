@@ -360,16 +360,15 @@ export class Cells {
     until: number,
   ) {
     const operation = newVersion();
-    const told = changes ? [changes.created, changes.updated, changes.updatedFirst] : [];
-    const [created, updated, updatedFirst] = told.map((one) => this.#outbox.of(client, key, [one]));
+    const told = changes && this.#outbox.ofPlain(client, key, changes);
     const reply = await this.#cluster.write(
       {
         script: setPlainly,
-        keys: [key, noteKey(key, operation), created?.key ?? key],
+        keys: [key, noteKey(key, operation), told?.key ?? key],
         args: [
           ...[operation, Date.now() + DEADLINE_MS, now, ttl, newRecord, mayCreate && !pointer ? '1' : ''],
           ...[group, entries, first, newVersion(), `l${idField(id)}`, pointer?.birth ?? ''],
-          ...[created?.text ?? '', updated?.text ?? '', updatedFirst?.text ?? ''],
+          ...(told?.texts ?? ['', '', '']),
         ],
       },
       until,

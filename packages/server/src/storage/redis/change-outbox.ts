@@ -4,9 +4,10 @@
  */
 
 import type { Change } from '../../domain/change.ts';
-import { joinedChanges } from './change-text.ts';
+import { joinedChanges, retyped } from './change-text.ts';
 import { keySlot, SLOTS } from './key-slot.ts';
 import { hintOutboxes } from './lua-scripts.ts';
+import type { PlainChanges } from './plain-write.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 
 /** How long hints are collected before they are sent, in milliseconds. */
@@ -64,6 +65,17 @@ export class ChangeOutbox {
     const tag = changes.length > 0 ? slotTags()[keySlot(cellKey)]! : '';
     if (tag === '') return { key: cellKey, text: '' };
     return { key: outboxKey(this.#prefix, tag), text: joinedChanges(client, changes) };
+  }
+
+  /** As {@link of} for the possible changes of a plain write: created, updated, updated first. */
+  ofPlain(
+    client: string,
+    cellKey: string,
+    { created, updated, updatedFirst }: PlainChanges,
+  ): { readonly key: string; readonly texts: readonly string[] } {
+    const { key, text } = this.of(client, cellKey, [updated]);
+    const longer = updatedFirst === updated ? text : joinedChanges(client, [updatedFirst]);
+    return { key, texts: [retyped(longer, created.type), text, longer] };
   }
 
   /** Records that a script has added something to the outbox of a cell. */

@@ -39,6 +39,11 @@ export function joinedChanges(client: string, changes: readonly Change[]): strin
   return changes.map((change) => encodedChange(client, change)).join('\n');
 }
 
+/** The text of one change, with another type. */
+export function retyped(text: string, type: Change['type']): string {
+  return `[${CHANGE_TYPES.indexOf(type)}${text.slice(text.indexOf(','))}`;
+}
+
 /** The changes of one write, each as a text. JSON has no line breaks of its own. */
 export function splitChanges(text: string): string[] {
   return text.split('\n');

@@ -31,10 +31,16 @@ export interface PlainWrite {
   readonly entries: Buffer;
   /** An entry that is set too if the profile has none of its name. */
   readonly first: Buffer;
-  /** For the change feed, with that entry and without it; undefined when there is none. */
-  readonly changes:
-    | { readonly created: Change; readonly updated: Change; readonly updatedFirst: Change }
-    | undefined;
+  readonly changes: PlainChanges | undefined;
+}
+
+/** For the change feed; they differ in type and names alone. */
+export interface PlainChanges {
+  /** With the same names as `updatedFirst`. */
+  readonly created: Change;
+  readonly updated: Change;
+  /** Updated with the entry that is set if the profile has none of its name. */
+  readonly updatedFirst: Change;
 }
 
 /** @param isRecording whether there is a change feed */

@@ -17,7 +17,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { IdKind } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
-import type { RowCollector } from '../batch-rows.ts';
+import type { RowCollector, RowUpdate } from '../batch-rows.ts';
 import { batchAfter, isAtStep, unappliedRow, waitingBatch } from '../batch-step.ts';
 import type {
   AcceptedBatch,
@@ -29,7 +29,7 @@ import type {
   RowOutcome,
 } from '../batch-store.ts';
 import { PlainRows } from '../plain-rows.ts';
-import { busy, newVersion } from './cells.ts';
+import { busy, type LocatedCells, newVersion } from './cells.ts';
 import { changeBatch, changeLease, dropFailures, expireBatch } from './lua-scripts.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 import type { RedisRowWriter } from './redis-row-writer.ts';
@@ -75,6 +75,8 @@ export class RedisBatchStore implements BatchStore {
   readonly #prefix: string;
   /** By client, because a runner requests the next step before the last one has ended. */
   readonly #lastSteps = new Map<string, Promise<void>>();
+  /** The last batch that creates profiles, so that no row of it can be without one. */
+  #creating: string | undefined;
 
   constructor(cluster: RedisCluster, rowWriter: RedisRowWriter, prefix: string) {
     this.#cluster = cluster;
@@ -156,8 +158,11 @@ export class RedisBatchStore implements BatchStore {
 
   apply(step: BatchStep): Promise<Batch | 'out-of-turn'> {
     const before = this.#lastSteps.get(step.client) ?? Promise.resolve();
+    const rows = Array.from(step.updates);
+    // Redis would have nothing to do while this process parses what was read, and the reverse.
+    const ahead = this.#creating === step.id ? this.#rowWriter.readAhead(step.client, rows) : undefined;
     const applied = before
-      .then(() => this.#apply(step))
+      .then(async () => this.#apply(step, rows, await ahead))
       .catch((error: unknown) => {
         const isOut = error instanceof QuiverError && error.status === 503;
         throw isOut ? new QuiverError('unavailable', error.message, { cause: error }) : error;
@@ -170,15 +175,20 @@ export class RedisBatchStore implements BatchStore {
     return applied;
   }
 
-  async #apply(step: BatchStep): Promise<Batch | 'out-of-turn'> {
+  async #apply(
+    step: BatchStep,
+    rows: readonly RowUpdate[],
+    ahead: readonly LocatedCells[] | undefined,
+  ): Promise<Batch | 'out-of-turn'> {
     const { client, holder, leaseUntil, moment } = step;
     const [found, lease] = await Promise.all([this.#turned(client, step.id), this.#leaseText(client)]);
     const isOurs = parsedLease(lease)?.holder === holder;
     if (!found || !isOurs || !isAtStep(found.batch, step)) return 'out-of-turn';
 
-    const rows = Array.from(step.updates);
+    const create = found.batch.version === 'v2';
+    if (create) this.#creating = step.id;
     const marks = queueMarks(found.turn);
-    const outcomes = await this.#rowWriter.apply(client, rows, marks, moment, found.batch.version === 'v2');
+    const outcomes = await this.#rowWriter.apply(client, rows, marks, moment, create, ahead);
     const unapplied = rows.flatMap((row, index) => {
       const outcome = outcomes[index]!;
       return outcome === 'applied' ? [] : [unappliedRow(row, outcome)];

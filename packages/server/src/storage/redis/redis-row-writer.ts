@@ -15,7 +15,7 @@ import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import type { RowUpdate } from '../batch-rows.ts';
 import type { RowOutcome } from '../batch-store.ts';
 import { plainChange } from '../changes-of.ts';
-import { busy, type Cell, type Cells, removal } from './cells.ts';
+import { busy, type Cell, type Cells, type LocatedCells, removal } from './cells.ts';
 import { idField } from './id-field.ts';
 import { ProfileDraft } from './profile-draft.ts';
 import { latest } from './redis-cluster.ts';
@@ -36,6 +36,9 @@ interface ProfileRows {
   readonly places: number[];
   readonly ids: Map<string, LocatedId>;
 }
+
+/** What the ids of rows name. */
+type ReadAhead = readonly LocatedCells[];
 
 interface Step {
   readonly rows: readonly RowUpdate[];
@@ -72,10 +75,21 @@ export class RedisRowWriter {
   }
 
   /**
+   * Reads what {@link apply} needs, while rows before these are still being applied.
+   * @returns undefined when it could not be read; then `apply` reads it
+   */
+  async readAhead(client: string, rows: readonly RowUpdate[]): Promise<ReadAhead | undefined> {
+    const ids = idsOf(rows);
+    return this.#cells.locateEach(client, [...ids.values()], latest()).catch(() => undefined);
+  }
+
+  /**
    * Applies rows, in the given order.
    *
    * @param marks identify rows that were applied before
    * @param create whether to create profiles that do not exist
+   * @param ahead what {@link readAhead} returned for the same rows. Only what is written counts
+   *   with it, because that is refused if the profile has changed; everything else is read again
    * @returns the outcome of each row
    * @throws QuiverError when a row could not be applied; others may have been, and are recognized
    *   when the step is repeated
@@ -86,19 +100,24 @@ export class RedisRowWriter {
     marks: RowMarks,
     moment: WriteMoment,
     create: boolean,
+    ahead?: ReadAhead,
   ): Promise<RowOutcome[]> {
     const outcomes: RowOutcome[] = new Array(rows.length);
     const step = { rows, marks, moment, create, outcomes };
     let left = rows.map((_, place) => place);
+    let located = ahead;
     for (let until = latest(); left.length > 0; ) {
       if (Date.now() > until) throw busy();
-      const profiles = await this.#group(client, left, step, until);
+      const isAhead = located !== undefined;
+      const profiles = await this.#group(client, left, step, until, located);
+      located = undefined;
       const again: number[] = [];
       const underWay: Promise<readonly number[]>[] = [];
       for (let from = 0; from < profiles.length; from += PROFILES_AT_ONCE) {
         if (underWay.length === GROUPS_UNDER_WAY) again.push(...(await underWay.shift()!));
         until = latest();
-        const applied = this.#applyTo(profiles.slice(from, from + PROFILES_AT_ONCE), step, until);
+        const some = profiles.slice(from, from + PROFILES_AT_ONCE);
+        const applied = this.#applyTo(some, step, until, isAhead);
         // It is awaited in its turn, perhaps after another one that failed.
         applied.catch(() => undefined);
         underWay.push(applied);
@@ -117,9 +136,10 @@ export class RedisRowWriter {
     places: readonly number[],
     { rows, moment }: Step,
     until: number,
+    ahead: ReadAhead | undefined,
   ): Promise<ProfileRows[]> {
-    const ids = new Map(places.map((place) => [idField(rows[place]!.id), rows[place]!.id]));
-    const cells = await this.#cells.locateEach(client, [...ids.values()], until);
+    const ids = idsOf(places.map((place) => rows[place]!));
+    const cells = ahead ?? (await this.#cells.locateEach(client, [...ids.values()], until));
     const located = new Map(
       Array.from(ids, ([field, id], nth): [string, LocatedId] => {
         const { own, home } = cells[nth]!;
@@ -141,10 +161,18 @@ export class RedisRowWriter {
   }
 
   /**
+   * @param isAhead whether the profiles were read before earlier rows had been applied
    * @returns the indexes of rows whose profile has changed in the meantime; none of them is applied
    */
-  async #applyTo(profiles: readonly ProfileRows[], step: Step, until: number): Promise<readonly number[]> {
-    const planned = profiles.map((one) => this.#plan(one, step));
+  async #applyTo(
+    profiles: readonly ProfileRows[],
+    step: Step,
+    until: number,
+    isAhead: boolean,
+  ): Promise<readonly number[]> {
+    const all = profiles.map((one) => this.#plan(one, step));
+    const unsure = isAhead ? all.filter((one) => !isWritten(one)) : [];
+    const planned = unsure.length === 0 ? all : all.filter(isWritten);
     const changed = planned.filter(({ draft }) => draft);
     const { now } = step.moment;
     const alone = changed.filter(({ where, draft }) => isAlone(where, draft!));
@@ -159,6 +187,7 @@ export class RedisRowWriter {
     const late = new Set([
       ...together.filter((_, nth) => !done[nth]),
       ...alone.filter((_, nth) => !doneAlone[nth]),
+      ...unsure,
     ]);
     for (const one of planned) {
       if (late.has(one)) continue;
@@ -221,6 +250,15 @@ export class RedisRowWriter {
     const row = { cell, change: draft!.change(now), changes };
     return (await this.#cells.changeByRows([row], until))[0]!;
   }
+}
+
+function idsOf(rows: readonly RowUpdate[]): Map<string, VisitorId> {
+  return new Map(rows.map(({ id }) => [idField(id), id]));
+}
+
+/** Whether every row is written, so that the engine refuses it if the profile has changed. */
+function isWritten({ draft, places, found }: PlannedProfile): boolean {
+  return draft !== undefined && places.every((place) => found.get(place) === 'applied');
 }
 
 /**
