@@ -227,6 +227,21 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
     });
 
     describe('apply', () => {
+      test('rows of a step that is requested before the one before has ended come after its rows', async () => {
+        await accept('b1', { rows: 6 });
+        await lease();
+        const large = 'x'.repeat(40_000);
+        await step('b1', 0, [row(1, 'a', { n: '1' }), row(2, 'full', { one: large })]);
+        const steps = await Promise.all([
+          step('b1', 2, [row(3, 'a', { n: '2' }), row(4, 'full', { one: 'small' })]),
+          // It is too large beside what was there before.
+          step('b1', 4, [row(5, 'a', { n: '3' }), row(6, 'full', { other: large })]),
+        ]);
+        expect(steps.at(-1)).toMatchObject({ progress: { consumed: 6, successful: 6, failed: 0 } });
+        expect(await values('a')).toEqual({ n: '3' });
+        expect(await values('full')).toEqual({ one: 'small', other: large });
+      });
+
       test('drops the oldest attributes where the client wants that', async () => {
         const moment: WriteMoment = { ...at(T0 + 1), whenTooLarge: 'drop-oldest' };
         const id = tnt('full');
