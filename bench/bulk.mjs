@@ -3,7 +3,7 @@
  * taking turns.
  *
  *   node bench/bulk.mjs [--runtime bun|node] [--rows 500000] [--rounds 1]
- *                       [--only quiver|postgresql|redis]
+ *                       [--only quiver|postgresql|redis|engine]
  *
  * Five attributes per row, random ids; all profiles are created, then all are updated. The bytes
  * that Quiver writes are reported too.
@@ -13,6 +13,7 @@
  *                the start of the COPY to the commit, with synchronous_commit on
  *   Redis        `redis-cli --pipe` with one HSET per row, AOF everysec, so up to a second of it is
  *                not on disk yet when it is done
+ *   Engine       the embedded engine alone, `bare-engine.mjs`, on the runtime of Quiver
  *
  * Each runs alone, on loopback, in a temporary folder, and anew in every round; for several rounds
  * the medians are reported. Programs that are not installed are left out with a message.
@@ -60,6 +61,7 @@ try {
       ['Quiver', quiver],
       ['PostgreSQL', postgres],
       ['Redis', redis],
+      ['Engine', engine],
     ]) {
       if (options.only !== undefined && options.only.toLowerCase() !== name.toLowerCase()) continue;
       const seconds = await measure(files, join(folder, `${name}-${round}`));
@@ -200,6 +202,14 @@ async function redis(files, data) {
     say(`Redis: ${seconds.at(-1).toFixed(2)} s`);
   }
   await stop(child);
+  return seconds;
+}
+
+async function engine(files, data) {
+  const runtime = options.runtime === 'bun' ? bunPath() : process.execPath;
+  const args = [join(ROOT, 'bench/bare-engine.mjs'), data, ...files];
+  const seconds = JSON.parse(execFileSync(runtime, args, { encoding: 'utf8' }));
+  for (const one of seconds) say(`Engine: ${one.toFixed(2)} s`);
   return seconds;
 }
 

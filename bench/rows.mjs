@@ -161,7 +161,8 @@ export async function visitorRow({ quiver, options, profiles }) {
 
 /** Full batches: repeats bench/bulk.mjs. */
 export function bulkRow({ options }) {
-  const seconds = { Quiver: [], PostgreSQL: [], Redis: [] };
+  const seconds = { Quiver: [], PostgreSQL: [], Redis: [], Engine: [] };
+  const wanted = { PostgreSQL: 0.35, Redis: 1.2 };
   for (let round = 0; round < options.bulkRounds; round += 1) {
     const args = [join(ROOT, 'bench/bulk.mjs'), '--rows', String(options.bulkRows)];
     const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
@@ -171,17 +172,17 @@ export function bulkRow({ options }) {
       if (match) seconds[name].push(match.slice(1).map(Number));
     }
   }
-  return ['PostgreSQL', 'Redis'].flatMap((against) =>
+  return ['PostgreSQL', 'Redis', 'Engine'].flatMap((against) =>
     ['created', 'updated'].flatMap((what, at) =>
       seconds[against].length === 0
         ? []
         : compareLess(
             `bulk, ${options.bulkRows} rows ${what}`,
             's',
-            against,
+            against === 'Engine' ? 'the embedded engine alone' : against,
             seconds.Quiver.map((one) => one[at]),
             seconds[against].map((one) => one[at]),
-            against === 'Redis' ? 1.2 : 0.35,
+            wanted[against],
           ),
     ),
   );
