@@ -197,11 +197,11 @@ export class RedisChangeFeed implements ChangeFeed {
       this.#cluster.read<(Buffer | null)[]>(latest(), key, 'HMGET', ...tags),
     ]);
     if (state === undefined) return false;
-    const read = await this.#readOutboxes(
-      tags,
-      before.map((from) => String(from ?? '')),
-      state,
-    );
+    const froms = before.map((from) => String(from ?? ''));
+    const until = latest();
+    let read = await this.#readOutboxes(tags, froms, state);
+    // Under load a replica may take longer than one WAIT.
+    while (read.length === 0 && Date.now() < until) read = await this.#readOutboxes(tags, froms, state);
     const found = read.filter(({ changes }) => changes.length > 0);
     for (const { tag, count } of read) if (count < ENTRIES_PER_OUTBOX) this.#waiting.delete(tag);
     if (found.length > 0) await this.#append(found, state.id);
