@@ -21,7 +21,8 @@ process.stdout.write(`${JSON.stringify(times)}\n`);
 process.exit();
 
 async function ofQuiver() {
-  const { startSandbox } = await import('../packages/server/dist/sandbox.js');
+  const built = new URL('../packages/server/dist/sandbox.js', import.meta.url);
+  const { startSandbox } = await import(built.href);
   const [ready, sandbox] = await timed(() => startSandbox());
   const answer = await fetch(`${sandbox.url}/rest/v1/profiles/nobody`);
   if (answer.status !== 404) throw new Error(`the sandbox answered ${answer.status}`);
