@@ -14,7 +14,7 @@ import { SignInPage } from './pages/sign-in-page.tsx';
 import { Failure } from './parts/failure.tsx';
 import { Frame } from './parts/frame.tsx';
 
-/** Every page of the console; the sign-in page in its place while nobody is signed in. */
+/** All pages of the console, or the sign-in page while nobody is signed in. */
 export function App() {
   const session = useSession();
   if (session.isPending) return <p className="loading">Loading…</p>;
@@ -33,7 +33,7 @@ function SignedIn({ clients, hasEnded }: Session) {
   const home = clients[0] ?? 'demo';
   const server = useServer(home);
   if (server.isPending) return <p className="loading">Loading…</p>;
-  // A sandbox makes a client when it is first named, and is looked at for what it is sent.
+  // A sandbox creates a client when it is first named, and its users want to see its requests.
   const isSandbox = server.data?.sandbox === true;
   const first = `/${encodeURIComponent(home)}/${isSandbox ? 'requests' : 'home'}`;
   const served = server.data?.clients ?? clients;

@@ -1,4 +1,4 @@
-/** `/docs`: the description of the API, with a form for each call that asks this server. */
+/** `/docs`: the API description, with a form that sends each call to this server. */
 
 import SwaggerUI from 'swagger-ui-dist/swagger-ui-es-bundle.js';
 import 'swagger-ui-dist/swagger-ui.css';
@@ -21,6 +21,6 @@ SwaggerUI({
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   filter: true,
-  // The viewer would send the description to a service for a badge.
+  // Otherwise the viewer would send the description to an outside service to get a badge.
   validatorUrl: null,
 });

@@ -10,7 +10,7 @@ import './styles/layout.css';
 import './styles/parts.css';
 import './styles/pages.css';
 
-/** A reply of 401 ends the session. The page stays as it is, and asks to sign in again. */
+/** A 401 reply ends the session. The page stays as it is and asks to sign in again. */
 function noticeEndOfSession(error: unknown): void {
   if (error instanceof QuiverClientError && error.status === 401)
     queryClient.setQueryData<Session | null>(SESSION_KEY, endedSession);
@@ -21,11 +21,11 @@ const queryClient = new QueryClient({
   mutationCache: new MutationCache({ onError: noticeEndOfSession }),
   defaultOptions: {
     queries: {
-      // What the server refuses it refuses again; only what never arrived is worth another try.
+      // The server would refuse again what it has refused; only lost requests are retried.
       retry: (failures, error) => !(error instanceof QuiverClientError) && failures < 2,
       staleTime: 2000,
-      // Works offline from the internet: the server is what counts, not what the browser thinks of
-      // the network.
+      // Queries are sent even when the browser considers itself offline, because the server may be
+      // on this machine.
       networkMode: 'always',
     },
     mutations: { networkMode: 'always' },

@@ -20,15 +20,15 @@ export interface CheckedFile {
   readonly idKind: string;
   readonly attributes: readonly string[];
   readonly rows: number;
-  /** Why the server would refuse the whole file. */
+  /** Why the server would reject the whole file. */
   readonly refusal: string | undefined;
-  /** Rows that would fail, alone. */
+  /** How many single rows would fail. */
   readonly badRows: number;
-  /** The first of them, in words. */
+  /** Descriptions of the first of them. */
   readonly problems: readonly string[];
 }
 
-/** Reads the file through once. Never throws for what stands in the file. */
+/** Reads the whole file once. Nothing in the file makes it throw. */
 export async function checkFile(file: File): Promise<CheckedFile> {
   const magic = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   const isGzip = magic[0] === 0x1f && magic[1] === 0x8b;
@@ -54,7 +54,7 @@ export async function checkFile(file: File): Promise<CheckedFile> {
   };
 }
 
-/** Why the server would refuse the whole file. */
+/** Why the server would reject the whole file. */
 class Refusal extends Error {}
 
 async function readThrough(file: File, isGzip: boolean, check: RowCheck): Promise<void> {
@@ -83,7 +83,7 @@ async function readThrough(file: File, isGzip: boolean, check: RowCheck): Promis
 }
 
 /**
- * Bytes as a string with a character for each, so that a cell is decoded only once it is cut out.
+ * Bytes as a string of one character each, so that a cell is decoded only after it was separated.
  */
 function byteText(bytes: Uint8Array): string {
   let text = '';
@@ -95,11 +95,11 @@ function byteText(bytes: Uint8Array): string {
 
 /** Byte-order marks at the start of a line. */
 const MARKS = /^(?:\xef\xbb\xbf)+/;
-/** What is cut from the ends of a cell. */
+/** White space that is trimmed from both ends of a cell. */
 const BLANKS = /^[ \t\r]+|[ \t\r]+$/g;
 const PREFIX = 'batch=';
 
-/** Takes the lines of a file, a character a byte, in order. */
+/** Receives the lines of a file in order, as strings of one character per byte. */
 class RowCheck {
   columns: readonly string[] = [];
   rows = 0;
@@ -172,7 +172,7 @@ class RowCheck {
   }
 
   /**
-   * As the server's `row-parser.ts` has it: a row without any value is passed, whatever its id is.
+   * Like the server's `row-parser.ts`: a row without any value is skipped, whatever its id is.
    */
   #problemOf(cells: readonly string[]): string | undefined {
     if (cells.length > this.columns.length) return 'it has more cells than the header';
@@ -201,10 +201,10 @@ function noHeader(): Refusal {
 const NOT_DECODABLE =
   'has a percent sign that is not followed by two hexadecimal digits, or is not UTF-8 text';
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** Needs no decoding: ASCII without `%` and `+`. */
+/** Text that needs no decoding: ASCII without `%` and `+`. */
 const PLAIN = /^[^%+\x80-\xff]*$/;
 
-/** A cell percent-decoded; undefined when it cannot be. */
+/** Percent-decodes a cell; undefined when that is impossible. */
 function decoded(cell: string): string | undefined {
   if (PLAIN.test(cell)) return cell;
   const bytes: number[] = [];

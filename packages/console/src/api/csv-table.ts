@@ -1,5 +1,5 @@
 /**
- * A table as spreadsheets and databases write it (RFC 4180), turned into a batch in the browser.
+ * Converts a table from a spreadsheet or database (RFC 4180) to a batch, in the browser.
  *
  * The parser is the one of `quiver import --csv`, in its build for browsers, and the text is
  * written by the server's own module, so that both ways make the same batch of the same table.
@@ -13,11 +13,11 @@ export interface CsvTable {
   readonly file: File;
   readonly columns: readonly string[];
   readonly records: readonly (readonly string[])[];
-  /** Which column most likely holds the ids. */
+  /** The column that most likely contains the ids. */
   readonly likelyKey: number;
 }
 
-/** What becomes of the columns of a table. */
+/** How the columns of a table are used. */
 export interface CsvMapping {
   readonly key: number;
   readonly as: BatchKey;
@@ -53,7 +53,7 @@ export async function readCsv(file: File): Promise<CsvTable> {
   }
   const sep = SEP_LINE.exec(text);
   if (sep) text = text.slice(sep[0].length);
-  // Only here: most visitors of the page never send a table.
+  // Loaded on demand, because most visits to the page never send a table.
   const { parse } = await import('csv-parse/browser/esm/sync');
   const rows: string[][] = parse(text, {
     delimiter: sep?.[1] ?? likelyDelimiter(text),
@@ -70,7 +70,7 @@ function looksLikeId(name: string): boolean {
   return /(^|[^a-z])id$|Id$|ID$/.test(name) || /^(id|pcid|thirdpartyid)$/i.test(name);
 }
 
-/** The delimiter that the first line has most of. */
+/** The delimiter that is most frequent in the first line. */
 function likelyDelimiter(text: string): string {
   const [line = ''] = text.split(/[\r\n]/, 1);
   const times = (delimiter: string) => line.split(delimiter).length;
@@ -90,7 +90,7 @@ export function mappingProblem(table: CsvTable, { key, as, names }: CsvMapping):
 }
 
 /**
- * Makes a batch of a table.
+ * Makes a batch from a table.
  *
  * @returns the batch as a file, and what is wrong with each record that is not in it
  */

@@ -1,13 +1,13 @@
-/** What the server does now: calls per second and latency, from two readings of `/metrics`. */
+/** Calls per second and latency of the server now, from two readings of `/metrics`. */
 
 import { useQuery } from '@tanstack/react-query';
 
 const READ_EVERY_MS = 2000;
-/** How far back the rates look. */
+/** The time that the rates cover. */
 const WINDOW_MS = 60_000;
 const BUCKET = /^http_request_duration_seconds_bucket\{(.*)\} (\S+)$/;
 const LABEL = /(\w+)="([^"]*)"/g;
-/** The console asks these itself, so they do not count as traffic. */
+/** The console itself calls these, so they do not count as traffic. */
 const NOT_TRAFFIC =
   /^(\/console|\/\{client\}\/target|\/docs|\/openapi|\/metrics|\/healthz|\/readyz|\/requests)/;
 
@@ -31,7 +31,7 @@ export interface LiveFigures {
   readonly seconds: number;
 }
 
-/** Calls of all clients in the last minute. Undefined until there were two readings. */
+/** Calls of all clients in the last minute. Undefined until there are two readings. */
 export function useLiveFigures() {
   return useQuery({
     queryKey: ['live'],
@@ -49,14 +49,14 @@ let readings: Reading[] = [];
 
 function keep(reading: Reading): LiveFigures | null {
   const last = readings.at(-1);
-  // A server that was started anew counts from zero.
+  // A server that was restarted counts from zero.
   if (last && total(last) > total(reading)) readings = [];
   readings = [...readings.filter(({ at }) => at >= reading.at - WINDOW_MS), reading];
   const first = readings[0]!;
   return first === reading ? null : figuresBetween(first, reading);
 }
 
-/** Reads the text format of Prometheus. @param at when it was read, epoch milliseconds */
+/** Parses the text format of Prometheus. @param at when it was read, in epoch milliseconds */
 export function readingOf(text: string, at: number): Reading {
   const buckets = new Map<number, number>();
   let failed = 0;

@@ -1,4 +1,4 @@
-/** The requests behind the views, as paths with their query, for what shows or links them. */
+/** The paths and queries of the requests behind the views, to link or show them. */
 
 import { type FetchKind, type IdKind, pathsOf, profileId } from 'quiver-client';
 
@@ -23,7 +23,7 @@ export const paths = {
   failuresFile: (client: string, id: string) => withQuery(pathsOf(client).failures(id), { format: 'file' }),
   profile: (client: string, id: string, kind: IdKind) =>
     withQuery(pathsOf(client).adminProfile, { id, kind }),
-  /** The fetch, as every other program asks it. */
+  /** The fetch that every other program sends. */
   fetch: (client: string, id: string, kind: FetchKind) =>
     withQuery(pathsOf(client).profile(profileId(kind, id)), { client }),
 };

@@ -1,6 +1,6 @@
 /**
- * What the pages ask of the server. Keys begin with the client, so that a change can renew all that
- * it touches.
+ * The queries of the pages. Keys begin with the client, so that a change can refresh everything
+ * that it affects.
  */
 
 import {
@@ -19,7 +19,7 @@ import { quiver } from './quiver.ts';
 const WHILE_IT_RUNS = 500;
 const SHORTLY = 2000;
 const NOW_AND_THEN = 10_000;
-/** Profiles of a page of the list. */
+/** The number of profiles on a page of the list. */
 const LISTED = 50;
 
 export function useServer(client: string) {
@@ -55,7 +55,7 @@ export function useBatches(client: string) {
   });
 }
 
-/** One batch, asked again and again while it is under way. */
+/** One batch, refreshed repeatedly while it is being applied. */
 export function useBatch(client: string, id: string) {
   return useQuery({
     queryKey: [client, 'batch', id],
@@ -68,12 +68,12 @@ export function useBatch(client: string, id: string) {
   });
 }
 
-/** Whether a batch waits or runs. */
+/** Whether a batch is waiting or running. */
 export function isUnderWay({ state }: BatchView): boolean {
   return state === 'waiting' || state === 'running';
 }
 
-/** Failed rows, a thousand a page. */
+/** Failed rows, a thousand per page. */
 export function useFailures(client: string, id: string, enabled: boolean) {
   return useInfiniteQuery({
     queryKey: [client, 'failures', id],
@@ -93,7 +93,7 @@ export function useRetry(client: string, id: string) {
 }
 
 /**
- * Profiles, page by page, the ones written last first.
+ * Profiles page by page, most recently written first.
  *
  * @param prefix what their ids begin with; empty for all
  * @param attribute `name:value` that they must have; empty for all
@@ -118,7 +118,7 @@ export function useProfileList(client: string, prefix: string, attribute: string
   });
 }
 
-/** A profile by any of its ids; null when there is none. It follows what others write. */
+/** A profile by any of its ids; null when there is none. Refreshed when others write to it. */
 export function useProfile(client: string, id: string, kind: IdKind | undefined) {
   return useQuery({
     refetchInterval: SHORTLY,
@@ -161,7 +161,7 @@ export function useDeleteProfile(client: string, { id, kind }: ProfileView) {
   });
 }
 
-/** The fetch as other programs get it, with the client's profile token where one is asked for. */
+/** The reply that other programs get, with the client's profile token where one is required. */
 export function useFetchJson(
   client: string,
   { id, kind }: { readonly id: string; readonly kind: FetchKind },
@@ -177,7 +177,7 @@ export function useFetchJson(
       const token = settings.enableProfileApiAuthentication
         ? (await admin.token('profile_api', { signal }))?.accessToken
         : undefined;
-      // Without the console's session: as any other program.
+      // Without the console's session, like any other program.
       const other = new QuiverClient({ url: location.origin, client, ...(token !== undefined && { token }) });
       const path = other.paths.profile(profileId(kind, id));
       return JSON.parse((await other.request({ path }, { signal })).text);
@@ -192,7 +192,7 @@ export function useSettings(client: string) {
   });
 }
 
-/** Changes some settings. `warning` is what the server says of a name that looks misspelt. */
+/** Changes some settings. `warning` is the server's note about a name that looks misspelt. */
 export function useChangeSettings(client: string) {
   const queries = useQueryClient();
   const change = useMutation({
@@ -209,7 +209,7 @@ export function useChangeSettings(client: string) {
   return { ...change, warning: change.data?.warning };
 }
 
-/** The present token; null when there is none. */
+/** The current token; null when there is none. */
 export function useToken(client: string) {
   return useQuery({
     queryKey: [client, 'token'],
@@ -234,15 +234,15 @@ export function useEndToken(client: string) {
 }
 
 /**
- * Shows what a change was answered with. A query that was sent before the change may be answered
- * after it, with the old state, so it is cancelled.
+ * Shows the state that the reply to a change contains. A query that was sent before the change may
+ * be answered after it, with the old state, so it is cancelled.
  */
 async function replaceAnswer(queries: QueryClient, queryKey: readonly string[], answer: unknown) {
   await queries.cancelQueries({ queryKey });
   queries.setQueryData(queryKey, answer);
 }
 
-/** Asks again for whatever is shown of a client. */
+/** Refreshes everything that is shown of a client. */
 function useRenewal(client: string) {
   const queries = useQueryClient();
   return () => queries.invalidateQueries({ queryKey: [client] });

@@ -1,20 +1,20 @@
-/** The server that this page came from, as the session of the console reaches it. */
+/** The server that this page came from, called with the session of the console. */
 
 import { QuiverClient } from 'quiver-client';
 
 let csrfToken = '';
 
-/** Keeps the session's token against forged requests, in memory alone. */
+/** Keeps the session's token against forged requests, only in memory. */
 export function rememberCsrfToken(token: string): void {
   csrfToken = token;
 }
 
-/** The header that must come with whatever changes something. */
+/** The header that every changing request must have. */
 export function csrfHeaders(): Record<string, string> {
   return { 'X-Quiver-CSRF': csrfToken };
 }
 
-/** The client for one client code. Queries are tried again by the page, in its own time. */
+/** The client for one client code. It does not retry, because the page retries its queries. */
 export function quiver(client: string): QuiverClient {
   return new QuiverClient({
     url: location.origin,

@@ -1,4 +1,4 @@
-/** The calls that the server is sent, as they come. */
+/** The calls that the server receives, as they arrive. */
 
 import type { JournalCall, ServerView } from 'quiver-client';
 import { useEffect, useState } from 'react';
@@ -6,23 +6,23 @@ import { quiver } from './quiver.ts';
 
 /** As many as a sandbox keeps. */
 const MOST = 1000;
-/** Calls that come close together are shown together. */
+/** Calls that arrive within this time, in milliseconds, are shown together. */
 const SHOW_EVERY_MS = 100;
 const TRY_AGAIN_MS = 2000;
 
 export interface Requests {
-  /** Oldest first; undefined until they are known. */
+  /** Oldest first; undefined until they are loaded. */
   readonly calls: readonly JournalCall[] | undefined;
-  /** Why they are not known now; it is tried again. */
+  /** Why they cannot be loaded at the moment; the page keeps trying. */
   readonly error: Error | undefined;
-  /** Forgets those that are shown; the server keeps them. */
+  /** Clears the list on this page; the server keeps the calls. */
   clear(): void;
 }
 
 /**
- * The calls of a client, or of all, from the last that the server keeps on.
+ * The calls of one client or of all: those that the server has kept, then new ones as they arrive.
  *
- * @param at where they are; undefined while that is not known
+ * @param at the path of the journal; undefined while it is not known
  */
 export function useRequests(client: string, at: ServerView['requests'], ofAll: boolean): Requests {
   const [calls, setCalls] = useState<readonly JournalCall[]>();
@@ -53,7 +53,7 @@ async function follow(
   while (!signal.aborted) {
     try {
       const stream = admin.requestsFromNow(at, ofAll, { signal });
-      // It begins before those that are there are asked for: none is missed in between.
+      // The stream starts before the kept calls are requested, so that none is missed in between.
       const first = stream.next();
       first.catch(() => {});
       following.add(await admin.requests(at, ofAll, { signal }));
@@ -69,7 +69,7 @@ async function follow(
 
 type Show = (change: (shown: readonly JournalCall[] | undefined) => readonly JournalCall[]) => void;
 
-/** Gathers calls, and shows them every now and then. */
+/** Collects calls and shows them a few times a second. */
 class Following {
   readonly #show: Show;
   #waiting: JournalCall[] = [];

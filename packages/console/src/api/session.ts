@@ -7,7 +7,7 @@ export interface Session {
   readonly csrfToken: string;
   readonly expiresAt: string;
   /**
-   * Whether the server has said since that it has ended; the page stays, and asks to sign in again.
+   * Whether the server has reported that it ended; the page stays open and asks to sign in again.
    */
   readonly hasEnded?: boolean;
 }
@@ -40,18 +40,18 @@ export function useSignIn() {
     mutationFn: async (token: string) => remembered(await askSession({ method: 'POST', json: { token } })),
     onSuccess(session) {
       queries.setQueryData(SESSION_KEY, session);
-      // What was refused while nobody was signed in.
+      // Repeats the queries that were refused while nobody was signed in.
       void queries.refetchQueries({ type: 'active', predicate: ({ state }) => state.status === 'error' });
     },
   });
 }
 
-/** Notes that the server has ended the session. */
+/** Records that the server has ended the session. */
 export function endedSession(session: Session | null | undefined): Session | null {
   return session ? { ...session, hasEnded: true } : null;
 }
 
-/** Signs out at the server; `leave` only forgets a session that has ended already. */
+/** Signs out at the server; `leave` only forgets a session that has already ended. */
 export function useSignOut() {
   const queries = useQueryClient();
   const leave = () => {
@@ -67,7 +67,7 @@ export function useSignOut() {
   return { ...signOut, leave };
 }
 
-/** A session is of no client. */
+/** A session does not belong to a client. */
 async function askSession(request: Pick<Request, 'method' | 'json'>): Promise<Session> {
   return JSON.parse((await quiver('').request({ ...request, path: PATH })).text);
 }

@@ -3,10 +3,10 @@ import { paths } from './paths.ts';
 import { csrfHeaders } from './quiver.ts';
 
 /**
- * Sends a batch file. Not by `fetch`, which does not tell how far it is.
+ * Sends a batch file. `fetch` is not used, because it does not report progress.
  *
- * @param onProgress called with the share that is sent, 0 to 1
- * @returns the id of the batch, which is accepted: on the server's disk
+ * @param onProgress called with the share that was sent, 0 to 1
+ * @returns the id of the batch, which was accepted and is on the server's disk
  * @throws QuiverClientError
  */
 export function uploadBatch(

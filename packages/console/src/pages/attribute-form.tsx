@@ -5,7 +5,7 @@ import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { useAttributeNames, useSetAttribute } from '../api/queries.ts';
 import { Failure } from '../parts/failure.tsx';
 
-/** How requests write an attribute's name; it is no part of the name itself. */
+/** The prefix of attribute names in requests; it is not part of the name itself. */
 const PREFIX = 'profile.';
 
 /** A new attribute, or a new value of an existing one. Escape closes it. */

@@ -52,7 +52,7 @@ const CHOICES: readonly Choice[] = [
   },
 ];
 
-/** The numbers among the settings: title, explanation, default, most. */
+/** The numeric settings: title, explanation, default, maximum. */
 const NUMBERS = [
   [
     'profileLifetimeDays',
@@ -71,7 +71,7 @@ const NUMBERS = [
 ] as const;
 
 /**
- * The settings of a client, each with what it does. A change is saved at once, and holds in every
+ * The settings of a client with explanations. A change is saved at once and applies in every
  * worker.
  */
 export function ClientSettingsCard({ client, settings }: { client: string; settings: ClientSettings }) {
@@ -172,7 +172,7 @@ function ChoiceSetting(props: { client: string; choice: Choice; settings: Client
   );
 }
 
-/** Any other member by its name, as Adobe has many; a name that looks misspelt warns. */
+/** Any other member by name, because Adobe has many; warns about a name that looks misspelt. */
 function OtherSetting({ client, settings }: { client: string; settings: ClientSettings }) {
   const [name, setName] = useState('');
   const [text, setText] = useState('');

@@ -6,7 +6,7 @@ import { Failure } from '../parts/failure.tsx';
 import { count } from '../parts/format.ts';
 import { Card, PageHead } from '../parts/page.tsx';
 
-/** The edge clusters, as the one that serves this page sees them. */
+/** The edge clusters, as seen by the one that serves this page. */
 export function EdgesPage({ client }: { client: string }) {
   const edges = useEdges(client);
   return (

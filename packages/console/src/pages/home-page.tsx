@@ -14,10 +14,10 @@ import { RequestTable } from '../parts/request-table.tsx';
 import { Usage } from './home-usage.tsx';
 
 const LATEST = 5;
-/** Calls of the console itself are of these. */
+/** The routes that the console itself calls. */
 const ADMIN_ROUTES: readonly string[] = ['admin', 'settings', 'token'];
 
-/** What happens on the server now: calls, batches, and what it holds; what it is comes last. */
+/** What happens on the server now: calls, batches, its store; versions and workers come last. */
 export function HomePage({ client }: { client: string }) {
   return (
     <>
@@ -31,7 +31,7 @@ export function HomePage({ client }: { client: string }) {
   );
 }
 
-/** A number in large type, what it counts, and a note. Undefined is not known yet. */
+/** A large number, its label and a note. Undefined means not known yet. */
 type Figure = readonly [name: string, value: string | undefined, note?: string | undefined];
 
 function Figures({ figures }: { figures: readonly Figure[] }) {
@@ -162,7 +162,7 @@ function LatestBatches({ client }: { client: string }) {
   );
 }
 
-/** Batches that wait or run first, all of them; then the ones accepted last. */
+/** All batches that are waiting or running, then those accepted last. */
 function latest(batches: readonly BatchView[]): BatchView[] {
   const underWay = batches.filter(isUnderWay);
   const done = batches.filter((batch) => !isUnderWay(batch));

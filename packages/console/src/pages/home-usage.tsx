@@ -17,7 +17,7 @@ const KIND_NAMES = {
   removals: 'Removals',
 } as const;
 
-/** Mbox calls and profile API calls of a client, a day. */
+/** Mbox calls and profile API calls of a client per day. */
 export function Usage({ client }: { client: string }) {
   const from = daysAgo(DAYS - 1);
   const to = daysAgo(0);

@@ -7,8 +7,7 @@ import { bytes, count } from '../parts/format.ts';
 import { Facts } from '../parts/page.tsx';
 
 /**
- * Says what the columns of a table are: which one holds the ids, and which attribute each other one
- * sets.
+ * Maps the columns of a table: which one contains the ids, and which attribute each other one sets.
  */
 export function MapColumns(props: {
   table: CsvTable;

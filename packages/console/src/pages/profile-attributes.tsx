@@ -23,7 +23,7 @@ const COLUMNS: readonly (readonly [Column, string])[] = [
   ['value', 'Value'],
   ['modifiedAt', 'Written'],
 ];
-/** Fewer are seen at a glance. */
+/** With fewer attributes, no filter is shown. */
 const FILTER_FROM = 6;
 const PAGE_ROWS = 100;
 
@@ -32,7 +32,7 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
   const [filter, setFilter] = useState('');
   const [page, setPage] = useState(0);
   const [editing, setEditing] = useState<string>();
-  /** Whose form was closed last; its button gets the focus. */
+  /** The attribute whose form was closed last; its button gets the focus. */
   const [edited, setEdited] = useState<string>();
   const add = useRef<HTMLButtonElement>(null);
   const found = arranged(profile.attributes, order, filter);

@@ -11,7 +11,7 @@ import { KIND_NAMES } from '../parts/kinds.ts';
 import { Card } from '../parts/page.tsx';
 
 /**
- * Profiles that were written last, or those whose ids begin with a text.
+ * The profiles that were written last, or those with ids that begin with a text.
  *
  * @param attribute `name:value`, to show only profiles that have it; empty for all
  */

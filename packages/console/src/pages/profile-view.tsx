@@ -122,7 +122,7 @@ function LinkedIds({ client, profile }: { client: string; profile: Profile }) {
 }
 
 /**
- * A fetch does not know customer ids, so a profile that was found by one is fetched by another of
+ * A fetch does not accept customer ids, so a profile that was found by one is fetched by another of
  * its ids.
  */
 function FetchJson({ client, profile }: { client: string; profile: Profile }) {

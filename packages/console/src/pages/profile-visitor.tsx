@@ -2,7 +2,7 @@ import type { ProfileView } from 'quiver-client';
 import { count, time } from '../parts/format.ts';
 import { Card, Facts } from '../parts/page.tsx';
 
-/** What is known of a visitor beside the attributes, which no fetch returns. */
+/** What is known of a visitor besides the attributes; no fetch returns it. */
 export function VisitorCards({ profile }: { profile: ProfileView }) {
   return (
     <>

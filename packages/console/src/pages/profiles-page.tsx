@@ -10,7 +10,7 @@ import { Card, PageHead } from '../parts/page.tsx';
 import { ProfileList } from './profile-list.tsx';
 import { ProfileView } from './profile-view.tsx';
 
-/** What the address says: the profile that is open, or what the list is narrowed to. */
+/** The state in the address: the open profile, or the filter of the list. */
 export function ProfilesPage({ client }: { client: string }) {
   const [query, setQuery] = useSearchParams();
   const id = query.get('id') ?? '';

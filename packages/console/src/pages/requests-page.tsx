@@ -12,12 +12,12 @@ import { Card, PageHead } from '../parts/page.tsx';
 import { RequestTable } from '../parts/request-table.tsx';
 import { RequestDetails } from './request-details.tsx';
 
-/** Calls of the console itself are of these, so they are not shown at first. */
+/** The routes that the console itself calls, so they are hidden at first. */
 const ADMIN_ROUTES: readonly string[] = ['admin', 'settings', 'token'];
 const ROUTES = ['visit', 'fetch', 'update', 'remove', 'batch', 'batchStatus', ...ADMIN_ROUTES];
 const NO_ADMIN = 'no admin';
 
-/** Every call that the server is sent, as it comes. */
+/** Every call that the server receives, as it arrives. */
 export function RequestsPage({ client }: { client: string }) {
   const server = useServer(client);
   if (server.isError) return <Failure error={server.error} retry={() => void server.refetch()} />;
@@ -108,7 +108,7 @@ function Live(props: { client: string; at: '/requests' | '/sandbox/requests'; is
   );
 }
 
-/** The call that a link of another page names: `?call=17`. */
+/** The call that a link from another page names: `?call=17`. */
 function useLinkedCall(): number | undefined {
   const id = new URLSearchParams(useSearch()).get('call');
   return id === null ? undefined : Number(id);

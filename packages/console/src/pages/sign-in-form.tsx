@@ -3,7 +3,7 @@ import { Button, Input, Label, TextField } from 'react-aria-components';
 import { useSignIn } from '../api/session.ts';
 import { Failure } from '../parts/failure.tsx';
 
-/** The admin token, and the button that signs in with it. */
+/** The field for the admin token and the button that signs in. */
 export function SignInForm() {
   const [token, setToken] = useState('');
   const signIn = useSignIn();

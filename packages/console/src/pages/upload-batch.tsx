@@ -12,8 +12,8 @@ import { Progress } from '../parts/progress.tsx';
 import { MapColumns } from './map-columns.tsx';
 
 /**
- * A file on its way: nothing → checking → (a table: mapping →) checked → sending → the batch's own
- * page, which shows how it is applied.
+ * An upload: nothing → checking → (for a table: mapping →) checked → sending → the page of the
+ * batch, which shows its progress.
  */
 type Stage =
   | { readonly at: 'nothing'; readonly error?: Error }

@@ -4,7 +4,7 @@ import { count, distance, time } from './format.ts';
 
 const STATES = { waiting: 'Waiting', running: 'Running', complete: 'Complete', stuck: 'Stuck' } as const;
 
-/** The state of a batch, with the number of rows that were not applied: “Complete, 3 failed”. */
+/** The state of a batch with the number of rows that failed: “Complete, 3 failed”. */
 export function BatchState({ batch }: { batch: BatchView }) {
   const { state, failed, notFound } = batch;
   const isWhole = failed + notFound === 0;

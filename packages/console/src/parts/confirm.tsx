@@ -4,10 +4,10 @@ import { Failure } from './failure.tsx';
 
 interface DialogButtonProps {
   readonly label: string;
-  /** What the button is called where the label says too little. */
+  /** The accessible name of the button, where the label says too little. */
   readonly name?: string;
   readonly title: string;
-  /** What is to be known before. */
+  /** What the dialog explains. */
   readonly children: ReactNode;
   /** What must be typed first; nothing by default. */
   readonly typed?: string;
@@ -15,14 +15,13 @@ interface DialogButtonProps {
   readonly act: () => Promise<unknown>;
 }
 
-/** A button that asks before it does what cannot be undone. */
+/** A button that asks for confirmation before it does something irreversible. */
 export function ConfirmButton({ quiet = false, ...props }: DialogButtonProps & { quiet?: boolean }) {
   return <DialogButton {...props} look={quiet ? 'button-quiet button-danger' : 'button-danger'} asks />;
 }
 
 /**
- * A button that asks before it acts, or, where there is nothing to lose (`asks` false), acts at
- * once.
+ * A button that asks for confirmation, or acts at once when nothing can be lost (`asks` is false).
  */
 export function DialogButton(props: DialogButtonProps & { look: string; asks: boolean }) {
   const { label, name, title, children, typed, confirm, act, look, asks } = props;

@@ -11,7 +11,7 @@ export function CopyButton({ text, label, name }: { text: string; label: string;
     const timer = setTimeout(() => setSaid(undefined), SAID_FOR_MS);
     return () => clearTimeout(timer);
   }, [said]);
-  // Browsers offer the clipboard on https and on loopback alone.
+  // Browsers offer the clipboard only on https and on loopback.
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -41,9 +41,9 @@ export function Command({ children }: { children: string }) {
 }
 
 /**
- * Copies the request behind a view as a command; the admin token is named, not shown.
+ * Copies the request behind a view as a command, with a variable in place of the admin token.
  *
- * @param auth `admin` by default; `profile` for calls that a profile token opens
+ * @param auth `admin` by default; `profile` for calls that accept a profile token
  */
 export function CurlButton(props: {
   path: string;
@@ -70,7 +70,7 @@ export function curlCommand(props: {
   ].join(' \\\n  ');
 }
 
-/** A text as a shell takes it. */
+/** Quotes a text for a shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,6 +1,6 @@
-/** Commands that fill what is empty, for the server that this page came from. */
+/** Commands that create something to see, for the server that this page came from. */
 
-/** A visit that leaves an attribute. */
+/** A visit that sets an attribute. */
 export function visitCommand(client: string): string {
   return `curl -s '${location.origin}/rest/v1/delivery?client=${encodeURIComponent(client)}&sessionId=s1' \\
   -H 'Content-Type: application/json' \\

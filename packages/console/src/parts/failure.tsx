@@ -3,7 +3,7 @@ import { Button } from 'react-aria-components';
 import { AwayIsSaid, isAway } from './trouble.tsx';
 
 /**
- * Says what went wrong, and offers to try again; nothing when the page as a whole says it already.
+ * Says what went wrong and offers to retry; nothing when the page as a whole already says it.
  */
 export function Failure({ error, retry }: { error: Error; retry?: () => void }) {
   const isSaid = use(AwayIsSaid) && isAway(error);

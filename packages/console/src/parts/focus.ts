@@ -1,12 +1,12 @@
-/** Where the keyboard is after what had the focus has gone. */
+/** Where the focus goes when the focused element disappears. */
 
 import { type RefObject, useEffect } from 'react';
 
 /**
- * Moves the focus to an element when it has been lost: what had it was removed, as a form is once
- * it is saved. It never takes the focus from anything.
+ * Moves the focus to an element after the focused element was removed, like a form after saving.
+ * It never takes the focus away from another element.
  *
- * @param when what has to change for another look; the element appearing, by default
+ * @param when a change of this value causes another check; by default the element's appearance
  */
 export function useFocusWhenLost(element: RefObject<HTMLElement | null>, when?: unknown): void {
   // biome-ignore lint/correctness/useExhaustiveDependencies: `when` says when to look again

@@ -1,4 +1,4 @@
-/** Numbers and times as the reader's own system writes them. */
+/** Formats numbers and times by the reader's locale. */
 
 const whole = new Intl.NumberFormat();
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
@@ -19,7 +19,7 @@ export function time(iso: string): string {
   return moment.format(new Date(iso));
 }
 
-/** A day of the usage, `2026-11-24`. */
+/** Formats a day such as `2026-11-24`. */
 export function dayName(iso: string): string {
   return day.format(new Date(`${iso}T00:00:00Z`));
 }

@@ -16,7 +16,7 @@ const PAGES = [
   ['implementation', 'Implementation'],
 ] as const;
 
-/** What stands around every page: name, client picker, the pages, the way out. */
+/** The frame of every page: name, client picker, navigation, sign-out. */
 export function Frame(props: { client: string; clients: readonly string[]; children: ReactNode }) {
   const { client, clients, children } = props;
   const [location, navigate] = useLocation();

@@ -1,6 +1,6 @@
 import type { IdKind } from 'quiver-client';
 
-/** The kinds of ids as people call them. */
+/** The names of the kinds of ids for people. */
 export const KIND_NAMES: Readonly<Record<IdKind, string>> = {
   tntId: 'tntId',
   thirdPartyId: 'thirdPartyId',

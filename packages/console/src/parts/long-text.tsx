@@ -4,9 +4,9 @@ import { useState } from 'react';
 const SHORT = 140;
 
 /**
- * A text that is cut when it is long, with a button that shows it whole.
+ * A text that is shortened when it is long, with a button that shows all of it.
  *
- * @param of whose text it is, for those who hear the page
+ * @param of what the text belongs to, for screen readers
  */
 export function LongText({ of, text }: { of: string; text: string }) {
   const [isWhole, setWhole] = useState(false);

@@ -1,4 +1,4 @@
-/** The mark of the console; the name beside it is read out, not this. */
+/** The logo of the console; screen readers read the name beside it instead. */
 export function Mark() {
   return (
     <svg className="mark" viewBox="0 0 32 32" width="24" height="24" aria-hidden="true" focusable="false">

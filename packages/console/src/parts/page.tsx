@@ -1,9 +1,9 @@
 import { type ReactNode, useEffect } from 'react';
 
 /**
- * The head of a page: its name and what can be done with it.
+ * The head of a page: its name and its actions.
  *
- * @param name what the window is called, when the title says it otherwise
+ * @param name the title of the window, when it differs from that of the page
  */
 export function PageHead(
   props: { intro?: ReactNode; children?: ReactNode } & (
@@ -26,7 +26,7 @@ export function PageHead(
   );
 }
 
-/** A part of a page on a ground of its own. */
+/** A card: a part of a page with its own background. */
 export function Card(props: { title: string; actions?: ReactNode; children: ReactNode; className?: string }) {
   const { title, actions, children, className = '' } = props;
   return (
@@ -40,7 +40,7 @@ export function Card(props: { title: string; actions?: ReactNode; children: Reac
   );
 }
 
-/** A name and its value, many of them. */
+/** A list of names and their values. */
 export function Facts({ facts }: { facts: readonly (readonly [string, ReactNode])[] }) {
   return (
     <dl className="facts">

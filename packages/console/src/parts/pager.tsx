@@ -1,7 +1,7 @@
 import { Button } from 'react-aria-components';
 import { count } from './format.ts';
 
-/** The way from page to page of a long table; nothing when one page has all its rows. */
+/** Buttons to page through a long table; nothing when one page has all its rows. */
 export function Pager(props: {
   /** The page that is shown, from 0. */
   page: number;

@@ -1,9 +1,9 @@
 import { Label, Meter, ProgressBar } from 'react-aria-components';
 
 /**
- * How far something is.
+ * A progress bar.
  *
- * @param share what is done, 0 to 1, failures included
+ * @param share the share that is done, 0 to 1, including failures
  * @param failedShare the part of it that failed, 0 to 1; 0 by default
  */
 export function Progress(props: { label: string; share: number; failedShare?: number; text: string }) {
@@ -19,7 +19,7 @@ export function Progress(props: { label: string; share: number; failedShare?: nu
   );
 }
 
-/** How much of something bounded is used. */
+/** A bar that shows how much of a limit is used. */
 export function Gauge({
   label,
   value,
@@ -43,10 +43,10 @@ export function Gauge({
   );
 }
 
-/** Drawn, because the content policy allows no style attribute to set a width. */
+/** An SVG, because the content policy allows no style attribute to set a width. */
 function Track(props: { share: number; look: 'plain' | 'warn' | 'bad'; failedShare?: number }) {
   const { share, look, failedShare = 0 } = props;
-  // A single failed row among many must still be seen.
+  // A single failed row among many must be visible.
   const failed = failedShare === 0 ? 0 : Math.max(2, failedShare * 100);
   const end = share * 100;
   return (

@@ -4,11 +4,11 @@ import type { JournalCall } from 'quiver-client';
 import { quoted } from './copy.tsx';
 
 const NEEDS_ADMIN: readonly string[] = ['token', 'settings', 'admin'];
-/** Headers of a call that mean something to Quiver; the others come by themselves. */
+/** Headers of a call that matter to Quiver; clients add the others themselves. */
 const SENT_HEADERS = ['content-type', 'content-encoding', 'origin', 'x-forwarded-for', 'x-forwarded-proto'];
 const NOT_KEPT = 'The server keeps no bodies: add the one that was sent.';
 
-/** Whether a body was sent that the journal does not have. */
+/** Whether a body was sent that the journal did not keep. */
 function lacksBody({ body, headers }: JournalCall): boolean {
   return body === '' && Number(headers['content-length'] ?? 0) > 0;
 }
@@ -36,7 +36,7 @@ export function asCurl(call: JournalCall, origin: string): string {
   return (lacksBody(call) ? `# ${NOT_KEPT}\n` : '') + lines.join(' \\\n  ');
 }
 
-/** A test for vitest that sends the call to a sandbox and expects what came of it. */
+/** A test for vitest that sends the call to a sandbox and expects the same result. */
 export function asTest(call: JournalCall): string {
   const { method, status, client, route } = call;
   const headers = sentHeaders(call);
@@ -109,7 +109,7 @@ function statementOf(call: JournalCall): string {
   return `const reply = await quiver.request(${js(request)});`;
 }
 
-/** The first id as `quiver-client` takes it. */
+/** The first id, in the form that `quiver-client` accepts. */
 function firstId({ ids }: JournalCall): Record<string, string> | undefined {
   const found = ids.find(({ kind }) => kind !== 'customerId');
   if (!found) return undefined;
@@ -117,15 +117,15 @@ function firstId({ ids }: JournalCall): Record<string, string> | undefined {
 }
 
 /**
- * An id by which the journal of the test finds the call; ids that a sandbox would make anew are
- * none.
+ * An id by which the journal of the test finds the call; not one that a sandbox would generate
+ * anew.
  */
 function idFilter({ ids, route }: JournalCall): Record<string, string> {
   const found = ids.find(({ kind }) => kind !== 'tntId') ?? (route === 'visit' ? undefined : ids[0]);
   return found ? { [found.kind]: found.value } : {};
 }
 
-/** What must be known for the call to be answered so. */
+/** The seed that the call needs to get the same reply. */
 function seedOf({ route, status, ids, reply, reason }: JournalCall): object[] {
   const [id] = ids;
   if (!id || id.kind === 'customerId' || reason !== undefined || status !== 200) return [];

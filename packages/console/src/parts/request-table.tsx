@@ -1,7 +1,7 @@
 import type { JournalCall } from 'quiver-client';
 import { Link } from 'wouter';
 
-/** Calls, the latest first. @param openId the one that is shown in full */
+/** A table of calls, the latest first. @param openId the call that is shown in full */
 export function RequestTable(props: {
   calls: readonly JournalCall[];
   openId: number | undefined;
@@ -90,7 +90,7 @@ export function Ids({ call, most = MOST_IDS }: { call: JournalCall; most?: numbe
   );
 }
 
-/** When the call came, on the clock of the client: `17:04:05.123`. */
+/** When the call arrived, by the clock of the client: `17:04:05.123`. */
 function timeOf({ at }: JournalCall): string {
   return at.slice(11, 23);
 }

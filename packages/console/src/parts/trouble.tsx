@@ -15,8 +15,8 @@ export function isAway(error: unknown): boolean {
 }
 
 /**
- * What is wrong with the page as a whole: the server does not answer, or something that is shown
- * could not be refreshed and may be out of date. Undefined while all is well.
+ * A problem of the whole page: the server does not answer, or something that is shown could not be
+ * refreshed and may be out of date. Undefined when there is none.
  */
 export function useTrouble(): Error | undefined {
   const cache = useQueryClient().getQueryCache();
@@ -32,13 +32,13 @@ function isOfNoReply({ state }: Query): boolean {
   return isAway(state.error);
 }
 
-/** Shown from an earlier reply. An end of the session has a dialog of its own. */
+/** Whether an earlier reply is still shown. The end of a session has its own dialog. */
 function isOutOfDate({ state }: Query): boolean {
   const isUnauthorized = state.error instanceof QuiverClientError && state.error.status === 401;
   return state.data !== undefined && !isUnauthorized;
 }
 
-/** One message for the whole page, instead of one in each of its parts. */
+/** One message for the whole page instead of one in each part. */
 export function Trouble({ error }: { error: Error | undefined }) {
   const queries = useQueryClient();
   if (error === undefined) return null;

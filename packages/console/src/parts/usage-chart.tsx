@@ -10,7 +10,7 @@ const WIDTH = 600;
 const HEIGHT = 150;
 const GAP = 0.22;
 
-/** Bars a day, the series on top of each other; the same numbers as a table below. */
+/** A stacked bar per day; a table below has the same numbers. */
 export function UsageChart({
   title,
   days,
@@ -153,7 +153,7 @@ function NumbersTable({
   );
 }
 
-/** The next of a few round numbers, whose half is round too. */
+/** The next higher round number whose half is round too. */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 3, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= value) ?? value;
