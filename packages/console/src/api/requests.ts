@@ -69,7 +69,7 @@ async function follow(
 
 type Show = (change: (shown: readonly JournalCall[] | undefined) => readonly JournalCall[]) => void;
 
-/** Collects calls and shows them a few times a second. */
+/** Collects calls and shows them every {@link SHOW_EVERY_MS}. */
 class Following {
   readonly #show: Show;
   #waiting: JournalCall[] = [];
