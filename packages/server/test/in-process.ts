@@ -48,6 +48,7 @@ export const CONFIG: ServeConfig = {
   limits: DEFAULT_LIMITS,
   webhookAllow: ['127.0.0.0/8'],
   merges: 30 * 86_400_000,
+  backups: 'off',
   changes: { age: 7 * 86_400_000, bytes: 512 * 1024 ** 2 },
   logLevel: 'silent',
   adminToken: undefined,

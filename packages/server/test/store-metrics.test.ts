@@ -6,6 +6,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { registerStoreMetrics } from '../src/metering/store-metrics.ts';
+import { backupMetrics, restartMetric } from '../src/metering/supervisor-metrics.ts';
 import { ADMIN_TOKEN, type InProcess, openInProcess } from './in-process.ts';
 
 const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
@@ -49,12 +50,17 @@ test('tell profiles, bytes, free space, batches, and how far a webhook is behind
 test('the dashboard names only metrics that are served', async () => {
   await quiver.visit({ thirdPartyId: 'crm-1' }, { plan: 'gold' });
   const served = `${await registry.metrics()}${(await quiver.ask('GET', '/metrics')).text}`;
-  const names = new Set([...served.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!));
+  const ofSupervisor = [...restartMetric(0), ...backupMetrics({ made: 0, failed: 0, newestAt: 0 })];
+  const names = new Set([
+    ...[...served.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!),
+    ...ofSupervisor.map((metric) => (metric as { name: string }).name),
+  ]);
   const dashboard = await readFile(new URL('../../../deploy/grafana.json', import.meta.url), 'utf8');
   const { panels } = JSON.parse(dashboard) as { panels: { targets: { expr: string }[] }[] };
   const used = panels.flatMap(({ targets }) =>
     targets.flatMap(({ expr }) => expr.match(/\b(quiver|http)_\w+/g) ?? []),
   );
   expect(used.length).toBeGreaterThan(5);
+  expect(used).toContain('quiver_worker_restarts_total');
   for (const name of used) expect([...names], name).toContain(name.replace(/_(bucket|sum|count)$/, ''));
 });

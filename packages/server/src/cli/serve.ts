@@ -14,7 +14,7 @@ import { embedded } from '../embedded.ts';
 import type { Claim } from '../locks/claims.ts';
 import { DataFolderInUse, lockDataFolder } from '../locks/data-folder-lock.ts';
 import { type Log, makeLog } from '../log.ts';
-import { restartMetric } from '../metering/restart-metric.ts';
+import { restartMetric } from '../metering/supervisor-metrics.ts';
 import { currentRuntime } from '../runtime/current-runtime.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { portProblem, supervise } from '../runtime/supervisor.ts';
@@ -27,6 +27,7 @@ import { doctorAdvice } from './data-folder-failure.ts';
 import { STORE_FOLDER } from './data-folder-names.ts';
 import type { DevCertificate } from './dev-certificate.ts';
 import { openDoors } from './exposure.ts';
+import { ScheduledBackups } from './scheduled-backups.ts';
 import { systemProblem } from './system-problem.ts';
 import type { Assignment } from './worker.ts';
 
@@ -86,6 +87,8 @@ async function serveFrom(runtime: Runtime, config: ServeConfig, log: Log, demo: 
   const startedAt = Date.now();
   const demonstration = demo ? await demonstrate(config, log, startedAt) : undefined;
   const warnings = isLoopback(config.host) ? [] : await doorsOf(config);
+  const backups =
+    config.backups === 'off' ? undefined : new ScheduledBackups(config.backups, config.dataDir, log);
   const ending = await supervise<Assignment>({
     runtime,
     // One additional worker does background work, so that a batch does not delay requests.
@@ -108,12 +111,16 @@ async function serveFrom(runtime: Runtime, config: ServeConfig, log: Log, demo: 
       place,
       role: roleOf(config, place),
     }),
-    reportOf: (about, restarts) => (about === 'metrics' ? restartMetric(restarts) : undefined),
-    onServing: (port) =>
+    reportOf: (about, restarts) =>
+      about === 'metrics' ? [...restartMetric(restarts), ...(backups?.metrics() ?? [])] : undefined,
+    onServing: (port) => {
       process.stdout.write(
         banner({ ...config, port }, { admin, version, warnings, demonstration, devCertificate }),
-      ),
+      );
+      backups?.start();
+    },
   });
+  await backups?.stop();
   if (ending.reason !== undefined) process.stderr.write(`quiver: ${ending.reason}\n`);
   return ending.exitCode;
 }

@@ -75,6 +75,9 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     changes: config.changes === 'off' ? 'off' : timeOf(config.changes.age),
     'changes-bytes': config.changes === 'off' ? undefined : config.changes.bytes,
     merges: config.merges === 'off' ? 'off' : timeOf(config.merges),
+    'backup-every': config.backups === 'off' ? 'off' : timeOf(config.backups.everyMs),
+    'backup-to': config.backups === 'off' ? undefined : config.backups.folder,
+    'backup-keep': config.backups === 'off' ? undefined : config.backups.keep,
     'webhook-allow': config.webhookAllow,
     'log-level': config.logLevel,
   };

@@ -33,6 +33,16 @@ export interface Peer {
   readonly url: string;
 }
 
+/** Backups that a server makes by itself. */
+export interface BackupSchedule {
+  /** The milliseconds from one backup to the next. */
+  readonly everyMs: number;
+  /** The folder that holds the backups, absolute. */
+  readonly folder: string;
+  /** How many are kept, 1 to 1000. */
+  readonly keep: number;
+}
+
 /**
  * The whole configuration (contract section 11). Paths are absolute; lists contain no duplicates.
  */
@@ -84,6 +94,8 @@ export interface ServeConfig {
   readonly changes: { readonly age: number; readonly bytes: number } | 'off';
   /** How many milliseconds merges are kept, or `off` for none (contract section 20). */
   readonly merges: number | 'off';
+  /** Which backups the server makes by itself, or `off` for none (contract section 11). */
+  readonly backups: BackupSchedule | 'off';
   /**
    * Private addresses or CIDR ranges that webhooks may reach nevertheless (contract section 19).
    */

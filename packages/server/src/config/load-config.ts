@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { relative, resolve, sep } from 'node:path';
 import type { LocationHint, LogLevel, Peer, ServeConfig, StoreLocation } from './config.ts';
 import { SETTINGS, type Setting, type SettingName, variableOf } from './settings.ts';
 
@@ -92,11 +92,13 @@ export function loadConfig(sources: Sources): LoadedConfig {
     limits: { ids: value<number>('max-ids'), mergedBytes: value<number>('max-merged-bytes') },
     changes: changesOf(value<number | 'off'>('changes'), value<number>('changes-bytes')),
     merges: value<number | 'off'>('merges'),
+    backups: backupsOf(value),
     webhookAllow: [...new Set(value<string[]>('webhook-allow'))],
     logLevel: value<LogLevel>('log-level'),
     ...secretsOf(sources.env),
   };
   if (config.tls && config.tlsDev) throw new ConfigError('--tls-dev: cannot be given with --tls-cert');
+  checkBackups(config);
   checkPeers(config);
   return { config: deepFrozen(config), origins, unknownVariables: unknownVariables(sources.env) };
 }
@@ -180,6 +182,25 @@ function textOf(name: string, member: unknown, repeatable: boolean): string | st
 
 function changesOf(age: number | 'off', bytes: number): ServeConfig['changes'] {
   return age === 'off' ? age : { age, bytes };
+}
+
+function backupsOf(value: <Type>(name: SettingName) => Type): ServeConfig['backups'] {
+  const everyMs = value<number | 'off'>('backup-every');
+  const folder = value<string | undefined>('backup-to');
+  if (everyMs === 'off') {
+    if (folder !== undefined) throw new ConfigError('--backup-to: needs --backup-every too');
+    return 'off';
+  }
+  if (folder === undefined) throw new ConfigError('--backup-every: needs --backup-to too');
+  return { everyMs, folder: resolve(folder), keep: value<number>('backup-keep') };
+}
+
+/** A backup inside of what it backs up would contain all earlier ones. */
+function checkBackups({ backups, store, dataDir }: ServeConfig): void {
+  if (backups === 'off') return;
+  if (store.kind !== 'lmdb') throw new ConfigError('--backup-every: only works on the embedded store');
+  const [first] = relative(dataDir, backups.folder).split(sep);
+  if (first !== '..') throw new ConfigError('--backup-to: must be outside of the data folder');
 }
 
 function tlsOf(certFile: string | undefined, keyFile: string | undefined): ServeConfig['tls'] {

@@ -9,7 +9,8 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import { DEFAULT_LIMITS } from '../domain/profile-limits.ts';
-import type { LogLevel, Peer, RedisLocation, StoreLocation } from './config.ts';
+import type { LogLevel, Peer } from './config.ts';
+import { storeLocation } from './store-location.ts';
 
 export interface Setting {
   /** The name as the flag and the file use it, without dashes: `server-domain`. */
@@ -76,45 +77,6 @@ const addressRange = z.string().refine((text) => {
   return bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }, 'must be an IP address or a range such as 10.0.0.0/8');
 
-/**
- * `redis://user:password@h1:p1,h2:p2`; user and password percent-encoded, an IPv6 address in
- * brackets.
- */
-function redisLocation(text: string): RedisLocation | undefined {
-  const [, tls, login, nodes] = /^redis(s?):\/\/(?:([^@/]*)@)?([^@/]+)\/?$/.exec(text) ?? [];
-  if (nodes === undefined) return undefined;
-  const seeds = nodes.split(',').map((node) => {
-    const [, bracketed, host, port] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/i.exec(node) ?? [];
-    return { host: bracketed ?? host ?? '', port: Number(port) };
-  });
-  if (!seeds.every(({ host, port }) => host !== '' && port > 0 && port < 65_536)) return undefined;
-  try {
-    const [username, password] = (login ?? '').split(/:(.*)/s).map(decodeURIComponent);
-    return {
-      kind: 'redis',
-      seeds,
-      isEncrypted: tls === 's',
-      username: username || undefined,
-      password: password || undefined,
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-const store = z.string().transform((text, context): StoreLocation => {
-  if (text === 'lmdb') return { kind: 'lmdb' };
-  const location = redisLocation(text);
-  if (location) return location;
-  // The text may contain a password, so it is not repeated.
-  context.addIssue({
-    code: 'custom',
-    message: 'must be lmdb or redis://host:port,… (or rediss://, with user:password@ before the first host)',
-    params: { secret: true },
-  });
-  return z.NEVER;
-});
-
 const origin = z.string().transform((text, context) => {
   if (/^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text) return text;
   context.addIssue({ code: 'custom', message: 'must be an origin such as https://www.example.com' });
@@ -175,7 +137,7 @@ export const SETTINGS = [
     value: '<store>',
     fallback: 'lmdb',
     describe: 'lmdb, embedded in the data folder, or redis://h1:p1,h2:p2,… (rediss://): nodes of a cluster',
-    schema: store,
+    schema: storeLocation,
   },
   {
     name: 'store-prefix',
@@ -350,6 +312,27 @@ export const SETTINGS = [
     fallback: '30d',
     describe: 'how long merges are recorded and can be undone, on the embedded store; off records none',
     schema: keptTime,
+  },
+  {
+    name: 'backup-every',
+    value: '<time>',
+    fallback: 'off',
+    describe: 'how often the server backs up the embedded store, for instance 24h or 1d; off for never',
+    schema: keptTime,
+  },
+  {
+    name: 'backup-to',
+    value: '<folder>',
+    fallback: undefined,
+    describe: 'folder of these backups, outside of the data folder',
+    schema: notEmpty,
+  },
+  {
+    name: 'backup-keep',
+    value: '<number>',
+    fallback: '7',
+    describe: 'how many of these backups are kept; older ones are removed after a new one is complete',
+    schema: wholeNumber(1, 1000),
   },
   {
     name: 'webhook-allow',
