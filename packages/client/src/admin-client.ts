@@ -23,6 +23,7 @@ import type {
   ImportCounts,
   JournalCall,
   ListedProfile,
+  MergeView,
   PrivacyRequestView,
   PrivacyType,
   ProfileExport,
@@ -33,6 +34,7 @@ import type {
   ProfileView,
   ServerView,
   TokenScope,
+  UnmergeView,
   UsageDay,
   WebhookFailure,
   WebhookView,
@@ -554,6 +556,31 @@ export class AdminClient {
    */
   async privacyFile(id: string, n: number, options?: CallOptions): Promise<string> {
     return (await requested(this.#connection, { path: this.#paths.privacyFile(id, n) }, options)).text;
+  }
+
+  /**
+   * The newest 100 merges in which an id, or another id of its profile, had a part, newest first
+   * (only Quiver). Rejects with `refused` and status 404 when the server records no merges.
+   */
+  async merges(id: string, kind: IdKind, options?: CallOptions): Promise<readonly MergeView[]> {
+    const call = { path: this.#paths.merges, query: { [kind]: textOf('id', id) } };
+    return (await this.#ask<{ merges: readonly MergeView[] }>(call, options, 'merges')).merges;
+  }
+
+  /**
+   * Undoes a merge (only Quiver). Rejects with `refused` and status 409 when that is not possible
+   * any more; the message says why. Not retried when the reply is lost.
+   *
+   * @param id the id of the merge, as {@link merges} reports it
+   * @param isPreview whether to change nothing and only report what would be changed
+   */
+  unmerge(id: string, isPreview = false, options?: CallOptions): Promise<UnmergeView> {
+    const query = isPreview ? { preview: 'true' } : {};
+    const call: Request = {
+      ...{ method: 'POST', path: this.#paths.unmerge(id), query },
+      repeatable: isPreview ? 'always' : 'refused',
+    };
+    return this.#ask<UnmergeView>(call, options, 'removed');
   }
 
   /** Sets attributes of a profile (only Quiver). */

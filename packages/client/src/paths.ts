@@ -44,6 +44,8 @@ export function pathsOf(client: string) {
     script: (name: string, more = '') => `${admin}/scripts/${part('script', name)}${more}`,
     webhooks: `${admin}/webhooks`,
     webhook: (id: string, more = '') => `${admin}/webhooks/${part('webhook id', id)}${more}`,
+    merges: `${admin}/merges`,
+    unmerge: (id: string) => `${admin}/merges/${part('merge id', id)}/unmerge`,
     adminProfile: `${admin}/profiles`,
     profileExport: `${admin}/profiles/export`,
     profileImport: `${admin}/profiles/import`,

@@ -311,6 +311,46 @@ export interface AuditPageView {
   readonly next?: string;
 }
 
+/** One id of a profile with its kind, as the merge trail names it. */
+export interface NamedId {
+  readonly kind: IdKind;
+  readonly id: string;
+}
+
+/** A recorded merge of two profiles. Times are ISO 8601. */
+export interface MergeView {
+  readonly id: string;
+  readonly at: string;
+  /** An id of the profile that stayed. */
+  readonly into: NamedId;
+  /** The ids of the profile that became part of it, with the time of each. */
+  readonly from: readonly (NamedId & { readonly since: string })[];
+  /** Its attributes as they were; undefined when they were too many to record. */
+  readonly attributes?: readonly {
+    readonly name: string;
+    readonly value: string;
+    readonly modifiedAt: string;
+  }[];
+  /** The attributes of which its values gave way. */
+  readonly overruled: readonly string[];
+  /** Undefined unless the merge was undone. */
+  readonly undoneAt?: string;
+}
+
+/** What undoing a merge changed, or would change. */
+export interface UnmergeView {
+  readonly id: string;
+  /** Whether nothing was changed yet. */
+  readonly preview: boolean;
+  readonly into: NamedId;
+  /** The ids that name a profile of their own again. */
+  readonly ids: readonly NamedId[];
+  /** The names of the attributes that this profile has again. */
+  readonly attributes: readonly string[];
+  /** The names of the attributes that the merged profile loses. */
+  readonly removed: readonly string[];
+}
+
 /** The types of a privacy request. */
 export type PrivacyType = 'access' | 'erase' | 'suppress' | 'unsuppress';
 

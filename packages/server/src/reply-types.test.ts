@@ -16,6 +16,7 @@ import type { CustomerSourceReply } from './batches/customer-routes.ts';
 import type { ChangeView } from './changes/change-view.ts';
 import type { WebhookFailureReply, WebhookReply } from './changes/webhooks/webhook-routes.ts';
 import type { EdgesReply } from './edges/edges-route.ts';
+import type { MergeList, UnmergeReply } from './merges/merge-routes.ts';
 import type { UsageReply } from './metering/usage-routes.ts';
 import type { ImportReply } from './portability/portability-routes.ts';
 import type { PrivacyRequestReply } from './privacy/privacy-routes.ts';
@@ -51,6 +52,8 @@ interface Pairs {
   edge: [z.output<typeof EdgesReply>['edges'][number], client.EdgeView];
   day: [z.output<typeof UsageReply>['days'][number], client.UsageDay];
   import: [z.output<typeof ImportReply>, client.ImportCounts];
+  merge: [z.output<typeof MergeList>['merges'][number], client.MergeView];
+  unmerged: [z.output<typeof UnmergeReply>, client.UnmergeView];
   privacy: [z.output<typeof PrivacyRequestReply>, client.PrivacyRequestView];
   script: [z.output<typeof ProfileScriptReply>, client.ProfileScriptView];
   scriptTest: [z.output<typeof ProfileScriptTestReply>, client.ProfileScriptTested];

@@ -234,6 +234,48 @@ describe('all profiles', () => {
     expect((await quiver('audit', '--limit', '0')).code).toBe(2);
   });
 
+  test('merges lists what was merged, by the first kind of id that has any', async () => {
+    const merge = {
+      ...{ id: 'm1', at: '2026-08-18T17:53:39.003Z', into: { kind: 'thirdPartyId', id: 'p' } },
+      from: [{ kind: 'tntId', id: 'device', since: '2026-08-01T09:00:00.000Z' }],
+      overruled: ['country'],
+    };
+    const path = 'GET /demo/target/merges';
+    script = { [path]: [JSON.stringify({ merges: [] }), JSON.stringify({ merges: [merge] })] };
+    const { code, stdout } = await quiver('merges', 'device');
+    expect([code, stdout.split('\n')[1]]).toEqual([
+      0,
+      'm1  2026-08-18T17:53:39.003Z  thirdPartyId p  tntId device  country',
+    ]);
+    expect(asked.map(({ query }) => [...query.keys()].at(-1))).toEqual(['thirdPartyId', 'tntId']);
+    script = { [path]: JSON.stringify({ merges: [merge] }) };
+    expect((await quiver('merges', '--tnt', 'device', '--json')).stdout).toBe(`${JSON.stringify(merge)}\n`);
+    script = { [path]: JSON.stringify({ merges: [] }) };
+    expect(await quiver('merges', 'nobody')).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  test('unmerge undoes a merge, or says what it would do, and why it cannot', async () => {
+    const view = (preview: boolean) =>
+      JSON.stringify({
+        ...{ id: 'm1', preview, into: { kind: 'thirdPartyId', id: 'p' }, removed: [] },
+        ...{ ids: [{ kind: 'tntId', id: 'device' }], attributes: ['country', 'size'] },
+      });
+    const path = 'POST /demo/target/merges/m1/unmerge';
+    script = { [path]: [view(true), view(false)] };
+    const preview = await quiver('unmerge', 'm1', '--preview');
+    expect([preview.code, preview.stdout]).toEqual([
+      0,
+      'would separate   tntId device\nfrom             thirdPartyId p\nwith attributes  country, size\nremoved there    (none)\n',
+    ]);
+    expect(preview.stderr).toContain('nothing was changed');
+    const done = await quiver('unmerge', 'm1');
+    expect([done.stdout.split('\n')[0], done.stderr]).toEqual(['separated        tntId device', '']);
+    expect(asked.map(({ query }) => query.get('preview'))).toEqual(['true', null]);
+    script = { [path]: { status: 409, text: JSON.stringify({ message: 'it was undone already' }) } };
+    const refused = await quiver('unmerge', 'm1');
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('it was undone already')]);
+  });
+
   test('delete removes, and says when there is none', async () => {
     script = { 'DELETE /rest/v1/profiles/thirdPartyId/crm-1': { status: 204, text: '' } };
     expect(await quiver('delete', 'crm-1')).toMatchObject({
@@ -968,6 +1010,8 @@ test('every command has help with examples', () => {
     'get',
     'set',
     'delete',
+    'merges',
+    'unmerge',
     'access',
     'erase',
     'suppress',

@@ -14,6 +14,7 @@ import { getCommand } from './get.ts';
 import { healthCommand } from './health.ts';
 import { importCommand } from './import.ts';
 import { listCommand } from './list.ts';
+import { mergesCommand, unmergeCommand } from './merges.ts';
 import { privacyCommand } from './privacy.ts';
 import { recordCommand, replayCommand } from './record.ts';
 import { scriptCommand } from './script.ts';
@@ -33,6 +34,8 @@ export function addClientCommands(program: Command, end: End): void {
     getCommand,
     setCommand,
     deleteCommand,
+    mergesCommand,
+    unmergeCommand,
     privacyCommand,
     batchCommand,
     changesCommand,

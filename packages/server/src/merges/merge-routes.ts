@@ -137,7 +137,7 @@ function viewOf({ id, at, into, ids, profile, overruled, undoneAt }: MergeRecord
 
 const Id = z.object({ kind: z.enum(KIND_NAMES), id: z.string() });
 const MERGE_ID = '0mifj3k5c5d1f0a9b7c2e';
-const MergeList = z
+export const MergeList = z
   .object({
     merges: z.array(
       z.object({
@@ -167,7 +167,7 @@ const MergeList = z
       ],
     },
   });
-const UnmergeReply = z
+export const UnmergeReply = z
   .object({
     id: z.string(),
     preview: z.boolean(),
