@@ -459,6 +459,31 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(await fetched(`thirdPartyId/csv${width}-1`, 'note')).toBeUndefined();
     });
 
+    test('a merge is shown on the profile, previewed and undone', async () => {
+      const person = `crm-merge${width}`;
+      await visit(`device${width}`, person, { country: 'france', size: 'L' });
+      const device = `other${width}`;
+      const pageLoad = { profileParameters: { colour: 'red' } };
+      const body = (id: object) => JSON.stringify({ id, context: { channel: 'web' }, execute: { pageLoad } });
+      for (const id of [{ tntId: device }, { tntId: device, thirdPartyId: person }])
+        await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s`, {
+          ...{ method: 'POST', body: body(id) },
+        });
+      await open(`demo/profiles?id=${person}&kind=thirdPartyId`);
+      await page.getByRole('cell', { name: `tntId ${device} into` }).waitFor();
+      await look('a merge on a profile');
+      await page.getByRole('button', { name: 'Undo the merge' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('will be a profile of its own again').waitFor();
+      await dialog.getByText(`tntId ${device}`).waitFor();
+      await look('asking before a merge is undone');
+      await dialog.getByRole('button', { name: 'Undo the merge' }).click();
+      await page.getByRole('cell', { name: 'undone' }).waitFor();
+      expect(await fetched(`thirdPartyId/${person}`, 'country')).toBe('france');
+      expect(await fetched(device, 'country')).toBeUndefined();
+      expect(await fetched(device, 'colour')).toBe('red');
+    });
+
     test('a session that ends elsewhere keeps what was typed, and says why', async () => {
       const visitor = `kept${width}`;
       await visit(visitor, `crm-kept${width}`);

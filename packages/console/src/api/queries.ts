@@ -12,7 +12,7 @@ import {
   useQueryClient,
 } from '@tanstack/react-query';
 import type { BatchView, ClientSettings, FetchKind, IdKind, ProfileView } from 'quiver-client';
-import { profileId, QuiverClient } from 'quiver-client';
+import { profileId, QuiverClient, QuiverClientError } from 'quiver-client';
 import { paths } from './paths.ts';
 import { quiver } from './quiver.ts';
 
@@ -157,6 +157,41 @@ export function useDeleteProfile(client: string, { id, kind }: ProfileView) {
   const renew = useRenewal(client);
   return useMutation({
     mutationFn: () => quiver(client).admin.removeProfile(id, kind),
+    onSuccess: renew,
+  });
+}
+
+/** The merges of a profile, newest first; none when the server records none. */
+export function useMerges(client: string, { id, kind, modifiedAt }: ProfileView) {
+  return useQuery({
+    queryKey: [client, 'merges', kind, id, modifiedAt],
+    placeholderData: keepPreviousData,
+    async queryFn({ signal }) {
+      try {
+        return await quiver(client).admin.merges(id, kind, { signal });
+      } catch (error) {
+        if (error instanceof QuiverClientError && error.status === 404) return [];
+        throw error;
+      }
+    },
+  });
+}
+
+/** What undoing a merge would change. */
+export function useUnmergePreview(client: string, merge: string) {
+  return useQuery({
+    // Not under the client: once the merge is undone, asking again would be refused.
+    queryKey: ['unmerge', client, merge],
+    gcTime: 0,
+    retry: false,
+    queryFn: ({ signal }) => quiver(client).admin.unmerge(merge, true, { signal }),
+  });
+}
+
+export function useUnmerge(client: string) {
+  const renew = useRenewal(client);
+  return useMutation({
+    mutationFn: (merge: string) => quiver(client).admin.unmerge(merge),
     onSuccess: renew,
   });
 }

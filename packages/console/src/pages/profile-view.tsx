@@ -13,6 +13,7 @@ import { KIND_NAMES } from '../parts/kinds.ts';
 import { Card, Facts } from '../parts/page.tsx';
 import { Gauge } from '../parts/progress.tsx';
 import { ProfileAttributes } from './profile-attributes.tsx';
+import { ProfileMerges } from './profile-merges.tsx';
 import { VisitorCards } from './profile-visitor.tsx';
 
 export function ProfileView({ client, profile }: { client: string; profile: Profile }) {
@@ -52,6 +53,7 @@ export function ProfileView({ client, profile }: { client: string; profile: Prof
       <ProfileAttributes client={client} profile={profile} />
       <VisitorCards profile={profile} />
       <LinkedIds client={client} profile={profile} />
+      <ProfileMerges client={client} profile={profile} />
       <FetchJson client={client} profile={profile} />
     </>
   );
