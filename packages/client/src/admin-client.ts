@@ -16,6 +16,7 @@ import type {
   ChangeType,
   ClientSettings,
   ClientToken,
+  ConfigurationLine,
   CustomerSourceView,
   EdgeView,
   FailedRow,
@@ -149,6 +150,16 @@ export class AdminClient {
   /** Describes the server itself (only Quiver). */
   server(options?: CallOptions): Promise<ServerView> {
     return this.#ask<ServerView>({ path: this.#paths.server }, options, 'version');
+  }
+
+  /**
+   * The settings that the server runs with and where each came from (only Quiver). Rejects with
+   * `refused` and status 404 in a sandbox.
+   */
+  async configuration(options?: CallOptions): Promise<readonly ConfigurationLine[]> {
+    const call = { path: `${this.#paths.server}/configuration` };
+    return (await this.#ask<{ configuration: readonly ConfigurationLine[] }>(call, options, 'configuration'))
+      .configuration;
   }
 
   /** The edge clusters, the called one first (only Quiver). */

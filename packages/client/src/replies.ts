@@ -83,6 +83,15 @@ export interface ServerView {
   readonly sandbox?: boolean;
 }
 
+/** A setting of the server. */
+export interface ConfigurationLine {
+  /** The name of its flag without dashes, or the variable of a secret. */
+  readonly name: string;
+  /** For a secret, only whether it is set. */
+  readonly value: string;
+  readonly origin: 'default' | 'file' | 'variable' | 'flag';
+}
+
 /** One call of a journal. */
 export interface JournalCall {
   /** Increases with each call. */

@@ -8,6 +8,7 @@ import type * as client from 'quiver-client';
 import { expectTypeOf, test } from 'vitest';
 import type { z } from 'zod';
 import type { TokenReply } from './access/token-routes.ts';
+import type { ConfigurationReply } from './admin/configuration-route.ts';
 import type { ProfileList, ProfileView } from './admin/profile-admin-schemas.ts';
 import type { ServerReply } from './admin/server-route.ts';
 import type { AuditReply } from './audit/audit-route.ts';
@@ -40,6 +41,7 @@ interface Pairs {
   list: [z.output<typeof ProfileList>, client.ProfilePage];
   listed: [z.output<typeof ProfileList>['profiles'][number], client.ListedProfile];
   server: [z.output<typeof ServerReply>, client.ServerView];
+  configured: [z.output<typeof ConfigurationReply>['configuration'][number], client.ConfigurationLine];
   audit: [z.output<typeof AuditReply>, client.AuditPageView];
   entry: [z.output<typeof AuditReply>['entries'][number], client.AuditEntryView];
   batch: [z.output<typeof BatchReply>, client.BatchView];

@@ -20,6 +20,7 @@ import { webhookRunner } from './changes/webhooks/webhook-runner.ts';
 import { webhookSecrets } from './changes/webhooks/webhook-secret.ts';
 import { WebhookTarget } from './changes/webhooks/webhook-target.ts';
 import type { ServeConfig } from './config/config.ts';
+import type { ConfigLine } from './config/config-report.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
 import { suppressionExchange } from './edges/privacy-peers.ts';
 import { appConfig, createApp } from './http/app.ts';
@@ -62,6 +63,8 @@ export interface ServerParts {
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */
   readonly startedAt: number;
+  /** The settings of {@link config} and where they came from, for administrators. */
+  readonly configuration: readonly ConfigLine[];
   readonly role: ServerRole;
   /** Sends a message to every other process; see {@link QuiverServer.hear}. */
   readonly tellOthers: (news: string) => void;
@@ -310,11 +313,12 @@ class ServerProcess {
 
   async #serve(parts: Parts): Promise<void> {
     this.#closers.push(() => parts.scripts.stop());
-    const { config, adminToken, signingKey, version, startedAt, runtime, tellOthers } = this.#parts;
+    const { config, adminToken, signingKey, version, startedAt, configuration } = this.#parts;
+    const { runtime, tellOthers } = this.#parts;
     const journal = this.#journal;
     const app = createApp({
       ...parts,
-      ...{ config: appConfig(config), adminToken, signingKey, version, startedAt },
+      ...{ config: appConfig(config), adminToken, signingKey, version, startedAt, configuration },
       batchAccepted: (client) => tellOthers(BATCH_ACCEPTED + client),
       metrics: { registry: this.#metrics, collectAll: () => this.#collectMetrics() },
       ...(journal && { journalAt: '/requests', journal: { watch: journal, source: this.#journalOfAll() } }),

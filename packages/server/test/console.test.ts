@@ -459,6 +459,17 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(await fetched(`thirdPartyId/csv${width}-1`, 'note')).toBeUndefined();
     });
 
+    test('the configuration of the server says where each value came from', async () => {
+      excused.push(noToken('demo'));
+      await open('demo/implementation');
+      const row = (name: string) =>
+        page.getByRole('row').filter({ has: page.getByText(name, { exact: true }) });
+      expect(await row('client').textContent()).toMatch(/demo, acmecommand line/);
+      expect(await row('max-ids').textContent()).toMatch(/10000default/);
+      expect(await row('QUIVER_ADMIN_TOKEN').textContent()).toMatch(/\(none\)default/);
+      await look('the configuration of the server');
+    });
+
     test('a merge is shown on the profile, previewed and undone', async () => {
       const person = `crm-merge${width}`;
       await visit(`device${width}`, person, { country: 'france', size: 'L' });

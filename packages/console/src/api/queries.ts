@@ -30,6 +30,16 @@ export function useServer(client: string) {
   });
 }
 
+/** The settings of the server; they do not change while it runs. */
+export function useConfiguration(client: string, enabled: boolean) {
+  return useQuery({
+    queryKey: [client, 'configuration'],
+    enabled,
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: ({ signal }) => quiver(client).admin.configuration({ signal }),
+  });
+}
+
 export function useEdges(client: string) {
   return useQuery({
     queryKey: [client, 'edges'],

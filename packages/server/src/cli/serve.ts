@@ -6,7 +6,7 @@ import { createSecureContext } from 'node:tls';
 import { ADMIN_TOKEN_FILE, type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
 import { ensureSigningKey } from '../access/signing-key.ts';
 import type { ServeConfig } from '../config/config.ts';
-import { storePlace } from '../config/config-report.ts';
+import { configReport, storePlace } from '../config/config-report.ts';
 import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { ignoreProxies } from '../config/proxies.ts';
@@ -41,10 +41,11 @@ const CANNOT_LISTEN = 1;
  * @throws ConfigError when the certificate or the data folder cannot be used
  */
 export async function serve(
-  { config: wanted, unknownVariables }: LoadedConfig,
+  loaded: LoadedConfig,
   { demo = false }: { demo?: boolean } = {},
 ): Promise<number> {
   ignoreProxies();
+  const { config: wanted, unknownVariables, origins } = loaded;
   const runtime = await currentRuntime();
   const config = runtime.sharesPort ? wanted : { ...wanted, workers: 1 };
   const log = makeLog(config.logLevel);
@@ -65,7 +66,7 @@ export async function serve(
     return CANNOT_LISTEN;
   }
   try {
-    return await serveFrom(runtime, config, log, demo);
+    return await serveFrom(runtime, { config, origins, unknownVariables }, log, demo);
   } finally {
     await lock.release();
   }
@@ -80,11 +81,13 @@ function engineProblem({ store }: ServeConfig): string | undefined {
 }
 
 /** Serves from a data folder that this process has locked. */
-async function serveFrom(runtime: Runtime, config: ServeConfig, log: Log, demo: boolean): Promise<number> {
+async function serveFrom(runtime: Runtime, loaded: LoadedConfig, log: Log, demo: boolean): Promise<number> {
+  const { config } = loaded;
   const { admin, signingKey } = await openDataFolder(config);
   const devCertificate = config.tlsDev ? await devCertificateOf(config) : undefined;
   const version = quiverVersion();
   const startedAt = Date.now();
+  const configuration = configReport(loaded);
   const demonstration = demo ? await demonstrate(config, log, startedAt) : undefined;
   const warnings = isLoopback(config.host) ? [] : await doorsOf(config);
   const backups =
@@ -108,6 +111,7 @@ async function serveFrom(runtime: Runtime, config: ServeConfig, log: Log, demo: 
       signingKey,
       version,
       startedAt,
+      configuration,
       place,
       role: roleOf(config, place),
     }),

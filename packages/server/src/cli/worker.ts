@@ -1,6 +1,7 @@
 /** `quiver worker`: the command that `serve` runs for each of its workers; not for users. */
 
 import type { ServeConfig } from '../config/config.ts';
+import type { ConfigLine } from '../config/config-report.ts';
 import { ignoreProxies } from '../config/proxies.ts';
 import type { Claim } from '../locks/claims.ts';
 import { lockDataFolder } from '../locks/data-folder-lock.ts';
@@ -22,6 +23,7 @@ export interface Assignment {
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */
   readonly startedAt: number;
+  readonly configuration: readonly ConfigLine[];
   /** The worker's place, from 0. */
   readonly place: number;
   readonly role: ServerRole;
@@ -31,18 +33,14 @@ export async function worker(): Promise<void> {
   ignoreProxies();
   const runtime = await currentRuntime();
   runWorker<Assignment>({
-    create({ config, adminToken, signingKey, version, startedAt, place, role }, supervisor) {
+    create({ config, place, ...assignment }, supervisor) {
       const log = makeLog(config.logLevel, place);
       const parts = {
+        ...assignment,
         config,
-        adminToken,
-        signingKey,
+        place,
         runtime,
         log,
-        version,
-        startedAt,
-        role,
-        place,
         ...supervisor,
       };
       return { server: holdingDataFolder(config.dataDir, createServer(parts)), log };

@@ -13,7 +13,9 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-export type SettingOrigin = 'default' | 'file' | 'variable' | 'flag';
+/** Where a value can come from, weakest first. */
+export const SETTING_ORIGINS = ['default', 'file', 'variable', 'flag'] as const;
+export type SettingOrigin = (typeof SETTING_ORIGINS)[number];
 
 export interface Sources {
   /** The values of the command line, by the name of the setting. */

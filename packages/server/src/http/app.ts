@@ -16,6 +16,7 @@ import { settingsRoutes } from '../access/settings-routes.ts';
 import { derivedKey } from '../access/signing-key.ts';
 import { tokenRoutes } from '../access/token-routes.ts';
 import { attributeNamesRoute } from '../admin/attribute-names-route.ts';
+import { configurationRoute } from '../admin/configuration-route.ts';
 import { profileAdminRoutes } from '../admin/profile-admin-routes.ts';
 import { serverRoute } from '../admin/server-route.ts';
 import { auditRoute } from '../audit/audit-route.ts';
@@ -28,6 +29,7 @@ import { webhookRoutes } from '../changes/webhooks/webhook-routes.ts';
 import { webhookSecrets } from '../changes/webhooks/webhook-secret.ts';
 import { WebhookTarget } from '../changes/webhooks/webhook-target.ts';
 import type { ServeConfig } from '../config/config.ts';
+import type { ConfigLine } from '../config/config-report.ts';
 import { batchMboxRoute } from '../delivery/batch-mbox-routes.ts';
 import { deliveryRoutes } from '../delivery/delivery-routes.ts';
 import { mboxPageRoutes } from '../delivery/mbox-page-routes.ts';
@@ -116,6 +118,8 @@ export interface AppParts extends Parts {
   readonly version: string;
   /** When the server was started, in epoch milliseconds. */
   readonly startedAt: number;
+  /** Its settings and where they came from; absent in a sandbox. */
+  readonly configuration?: readonly ConfigLine[] | undefined;
   /**
    * Where the journal of calls is, as `/{client}/target/server` reports it; absent when none is
    * kept.
@@ -230,6 +234,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ...parts.scripts.routes(profiles),
     ...usageRoutes(stores.usage, () => usage.flush(), now),
     serverRoute(stores, parts),
+    configurationRoute(parts.configuration),
     edgesRoute({
       ...{ cluster: config.cluster, peers: parts.edges?.peers ?? [], figures: stores.figures, version },
     }),
