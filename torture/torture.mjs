@@ -46,6 +46,7 @@ const NAMES = [
   'stopped-holder',
   'stopped-worker',
   'hostile-http',
+  'idle-clients',
   'http-differential',
   'fuzz',
   'expressions',

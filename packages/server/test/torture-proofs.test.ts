@@ -8,6 +8,7 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['redis-nodes', 'masters-alone'],
     ['port-race', 'blind-locks'],
     ['stopped-worker', 'no-heartbeats'],
+    ['idle-clients', 'restless-connections'],
     ['stop', 'write-behind-and-exit'],
     ['backup', 'copy-of-the-live-file'],
     ['kill', 'half-updates'],

@@ -27,6 +27,7 @@ describe('in short', { timeout: 240_000 }, () => {
     'expiry',
     'port-race',
     'stopped-worker',
+    'idle-clients',
     'http-differential',
     'settings',
     'browser',
