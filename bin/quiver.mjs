@@ -5,13 +5,14 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeVersionProblem } from '../packages/server/bin/node-version.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SERVER = join(ROOT, 'packages', 'server');
-const [major, minor] = process.versions.node.split('.').map(Number);
+const problem = nodeVersionProblem();
 
-if (major < 20 || (major === 20 && minor < 19)) {
-  fail(`Node 20.19 or later is needed; this is ${process.versions.node}`);
+if (problem !== undefined) {
+  fail(problem);
 } else {
   const bun = join(ROOT, 'node_modules', 'bun', 'bin', 'bun.exe');
   if (!existsSync(join(ROOT, 'node_modules', 'quiver-client', 'dist', 'index.js'))) {

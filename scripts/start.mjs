@@ -5,9 +5,16 @@
  * `QUIVER_RUNTIME=node` selects Node.
  */
 
+import { nodeVersionProblem } from '../packages/server/bin/node-version.mjs';
 import { runInstead } from '../packages/server/bin/run-instead.mjs';
-import { serverCommand } from './setup.mjs';
 
+const problem = nodeVersionProblem();
+if (problem !== undefined) {
+  process.stderr.write(`quiver: ${problem}\n`);
+  process.exit(1);
+}
+// Imported only now: an old Node might not even load it.
+const { serverCommand } = await import('./setup.mjs');
 const [command, main] = serverCommand();
 runInstead(command, [main, 'serve', ...process.argv.slice(2)], {
   endsWithParent: process.env.npm_lifecycle_event === 'start',

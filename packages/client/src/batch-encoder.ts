@@ -7,8 +7,8 @@
 export interface ProfileRecord {
   /** A tntId or a thirdPartyId, depending on the batch. */
   readonly id: string;
-  /** Values by attribute name, without `profile.`; an empty value sets nothing. */
-  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  /** Values by attribute name, without `profile.`; an empty or undefined value sets nothing. */
+  readonly attributes: Readonly<Record<string, string | number | boolean | undefined>>;
 }
 
 /** The kind of the ids of a batch. */
@@ -123,6 +123,7 @@ function cellsOf(record: ProfileRecord, place: number) {
   const cells = new Map<string, string>();
   for (const [name, value] of Object.entries(attributes)) {
     if (name === '') throw new RangeError(`record ${place}: an attribute name must not be empty`);
+    if (value === undefined) continue;
     if (!['string', 'number', 'boolean'].includes(typeof value)) {
       throw new RangeError(`record ${place}: ${name}: must be a string, a number or a boolean`);
     }

@@ -242,6 +242,17 @@ describe('batches', () => {
     ]);
   });
 
+  test('an undefined value is left out, so records of unlike shape are of one type', async () => {
+    const records = [
+      { id: 'a', attributes: { plan: 'gold' } },
+      { id: 'b', attributes: { country: 'spain', plan: undefined } },
+    ];
+    expect(await textsOf(records)).toEqual(['0+2 batch=thirdPartyId,plan,country\na,gold,\nb,,spain\n']);
+    await expect(textsOf([{ id: 'a', attributes: { plan: undefined } }])).rejects.toThrow(
+      new RangeError('record 0: attributes: must name at least one'),
+    );
+  });
+
   test('as many files as the limits ask for, each with the columns of its own rows', async () => {
     const records = Array.from({ length: 5 }, (_, n) => ({ id: `${n}`, attributes: { [`c${n}`]: 'v' } }));
     expect(await textsOf(records, { maxRows: 2 })).toEqual([

@@ -7,9 +7,16 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeVersionProblem } from './node-version.mjs';
 
 const MAIN = new URL('../dist/main.js', import.meta.url);
 
+const problem = nodeVersionProblem();
+if (problem !== undefined) {
+  // Without this, an old Node shows a stack trace of the bundle.
+  process.stderr.write(`quiver: ${problem}\n`);
+  process.exit(1);
+}
 const isServer = process.argv[2] === 'serve';
 const bun = isServer ? installedBun() : undefined;
 const staysOn = isServer || process.argv[2] === 'sandbox';

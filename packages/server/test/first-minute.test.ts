@@ -5,6 +5,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -118,6 +119,23 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     expect(ended).toMatchObject({ code, stdout: '' });
   });
 
+  test('a sandbox that cannot have its port or its folder says so in one line', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await until('the port is taken', async () => other.listening);
+    const { port } = other.address() as AddressInfo;
+    expect(await runQuiver(['sandbox', '--port', `${port}`], { runtime })).toMatchObject({
+      code: 1,
+      stderr: `quiver: port ${port} on 127.0.0.1 is in use by another program; choose another with --port\n`,
+    });
+    const env = { TMPDIR: join(folder, 'missing') };
+    const ended = await runQuiver(['sandbox', '--port', '0'], { runtime, env });
+    expect(ended.stderr).toMatch(
+      /^quiver: TMPDIR: cannot mkdtemp \S+missing\S+: no such file or folder \(ENOENT\)\n$/,
+    );
+    expect(ended).toMatchObject({ code: 2, stdout: '' });
+  });
+
   test('output that nobody reads ends a command quietly', async () => {
     const quiver = await startQuiver({ runtime, flags: ['--workers', '1', '--log-level', 'silent'] });
     onTestFinished(() => void quiver.stop());
@@ -159,6 +177,17 @@ test('what the client commands read causes no warning at a server', async () => 
   expect(quiver.stderr()).toContain('QUIVER_TYPO');
   expect(quiver.stderr()).not.toMatch(/QUIVER_URL|QUIVER_TOKEN/);
 });
+
+test.each(['packages/server/bin/quiver.mjs', 'bin/quiver.mjs', 'scripts/start.mjs'])(
+  'an old Node gets one line from %s that says which one is needed',
+  async (script) => {
+    const pretends = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.18.3' } })`;
+    const old = ['--import', `data:text/javascript,${encodeURIComponent(pretends)}`];
+    const program = launch(process.execPath, [...old, script, 'serve', '--port', 'none']);
+    expect(await program.ended).toBe(1);
+    expect(program.output()).toBe('quiver: Node 20.19 or later is needed; this is 20.18.3\n');
+  },
+);
 
 // Like process 1 of a container: signals reach only it, not its group.
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(

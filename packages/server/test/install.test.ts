@@ -197,9 +197,13 @@ describe('the packages', () => {
   async function compile(name: string, ...more: string[]): Promise<void> {
     const source = fileURLToPath(new URL(`./${name}.ts.txt`, import.meta.url));
     cpSync(source, join(installed, `${name}.test.ts`));
+    await compileFile(`${name}.test.ts`, ...more);
+  }
+
+  async function compileFile(file: string, ...more: string[]): Promise<void> {
     const strict = '--strict --exactOptionalPropertyTypes --target es2023 --module nodenext --types node';
     const types = ['--lib', 'es2023,dom', '--typeRoots', join(ROOT, 'node_modules', '@types')];
-    await run(process.execPath, [TSC, ...strict.split(' '), ...types, ...more, `${name}.test.ts`], installed);
+    await run(process.execPath, [TSC, ...strict.split(' '), ...types, ...more, file], installed);
   }
 
   test('hold what users need and nothing else', () => {
@@ -262,6 +266,28 @@ describe('the packages', () => {
     expect(await run(process.execPath, ['--test', 'new-user.test.js'], installed, env)).toMatch(
       /^# pass 3$/m,
     );
+  });
+
+  test('the examples of the client README compile strictly and run', { timeout: STEP_MS }, async () => {
+    const server = launch('npx', ['quiver', 'sandbox', '--port', '0'], installed, {
+      QUIVER_ADMIN_TOKEN: ADMIN_TOKEN,
+    });
+    onTestFinished(() => void server.child.kill('SIGTERM'));
+    await until('it serves', async () => /^API +\S+$/m.test(server.output()));
+    const url = /^API +(\S+)$/m.exec(server.output())![1]!;
+    const readme = readFileSync(join(ROOT, 'packages/client/README.md'), 'utf8');
+    const [first = '', second = ''] = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
+    // What the second example takes for granted.
+    const between = `const url = '${url}';
+const batchId = (await admin0().batches())[0]!.batchId;
+function admin0() { return new QuiverClient({ url, client: 'demo', token: process.env.QUIVER_TOKEN! }).admin; }
+`;
+    expect(first).toContain("'http://127.0.0.1:8680'");
+    const example = first.replace('http://127.0.0.1:8680', url) + between + second;
+    writeFileSync(join(installed, 'readme.ts'), example);
+    await compileFile('readme.ts');
+    const env = { QUIVER_TOKEN: ADMIN_TOKEN };
+    expect(await run(process.execPath, ['readme.js'], installed, env)).toBe('france\ncomplete 2 []\n');
   });
 
   test('MSW hands calls to Adobe to a sandbox', { timeout: STEP_MS }, async () => {

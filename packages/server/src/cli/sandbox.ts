@@ -9,10 +9,12 @@ import { isLoopback } from '../config/loopback.ts';
 import { QuiverError } from '../errors.ts';
 import { DataFolderInUse } from '../locks/data-folder-lock.ts';
 import { makeLog } from '../log.ts';
+import { listenProblem } from '../runtime/supervisor.ts';
 import type { RunningSandbox } from '../sandbox/public-types.ts';
 import { startFrom } from '../sandbox/start-sandbox.ts';
 import { quiverVersion } from '../version.ts';
 import { SANDBOX_SETTINGS, type SandboxFlags } from './sandbox-flags.ts';
+import { systemProblem } from './system-problem.ts';
 
 /**
  * Seed files that are read from the working folder without being named; the first that exists is
@@ -61,8 +63,11 @@ export async function sandbox(
       return 1;
     }
     if (!(error instanceof Error && 'code' in error)) throw error;
-    if ('path' in error) throw new ConfigError(`--data: ${error.message}`);
-    process.stderr.write(`quiver: cannot listen on ${config.host}:${config.port}: ${error.message}\n`);
+    if ('path' in error) {
+      // Without --data the folder is in the system's folder for temporary files.
+      throw new ConfigError(`${data === undefined ? 'TMPDIR' : '--data'}: ${systemProblem(error)}`);
+    }
+    process.stderr.write(`quiver: ${listenProblem(error, config.host, config.port)}\n`);
     return 1;
   }
   process.stdout.write(
