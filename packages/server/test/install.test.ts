@@ -279,8 +279,7 @@ describe('the packages', () => {
     const [first = '', second = ''] = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
     // What the second example takes for granted.
     const between = `const url = '${url}';
-const batchId = (await admin0().batches())[0]!.batchId;
-function admin0() { return new QuiverClient({ url, client: 'demo', token: process.env.QUIVER_TOKEN! }).admin; }
+const batchId = (await new QuiverClient({ url, client: 'demo', token: process.env.QUIVER_TOKEN! }).admin.batches())[0]!.id;
 `;
     expect(first).toContain("'http://127.0.0.1:8680'");
     const example = first.replace('http://127.0.0.1:8680', url) + between + second;
