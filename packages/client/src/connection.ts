@@ -1,6 +1,6 @@
 /** Sends calls: addresses, headers, time limits, and retries. */
 
-import { QuiverClientError } from './errors.ts';
+import { QuiverArgumentError, QuiverClientError } from './errors.ts';
 import { messageOf } from './reply-text.ts';
 
 /** The address of the server, and how to call it. */
@@ -172,6 +172,10 @@ export class Connection {
     signal?.throwIfAborted();
     const { token, headers: own } = this.#options;
     const bearer = typeof token === 'function' ? await token() : token;
+    // fetch would fail as if the server could not be reached; it removes blanks around the value.
+    if (/[^ -~]/.test(bearer?.trim() ?? '')) {
+      throw new QuiverArgumentError('token: must consist of visible ASCII characters');
+    }
     signal?.throwIfAborted();
     // The query names the client in case the path could mean another one; a client that is not
     // served is then refused.

@@ -10,7 +10,7 @@ import {
 type Answer = Response | Error | ((signal: AbortSignal) => Promise<Response>);
 
 /** A client whose requests get the given answers in order, and a record of what it sent. */
-function scripted(answers: Answer[], options: { timeoutMs?: number; retries?: number } = {}) {
+function scripted(answers: Answer[], options: { timeoutMs?: number; retries?: number; token?: string } = {}) {
   const sent: { url: URL; init: RequestInit }[] = [];
   const quiver = new QuiverClient({
     url: 'http://quiver.test/',
@@ -365,6 +365,14 @@ describe('what cannot be sent is refused before anything is', () => {
     if (says.includes('URL')) return;
     const ofUpdate = says.replace(', marketingCloudVisitorId', '');
     expect(await refused((quiver) => quiver.updateProfile(id, { a: 'b' }))).toBe(ofUpdate);
+  });
+
+  test.each(['…', 'a\nb', 'é'])('the token %j', async (token) => {
+    const { quiver, sent } = scripted([json(PROFILE)], { token });
+    await expect(quiver.fetchProfile({ tntId: 'a' })).rejects.toThrow(
+      new QuiverArgumentError('token: must consist of visible ASCII characters'),
+    );
+    expect(sent).toEqual([]);
   });
 
   test('an attribute whose name would lead to the profile itself', async () => {

@@ -98,9 +98,12 @@ test.each([
   [['--host', '0.0.0.0'], '--host: 0.0.0.0 is not loopback; --beyond-loopback allows it'],
   [['--now', 'noon'], '--now: must be an ISO 8601 time'],
   [['--ids', '42'], '--ids: must be random or seed:<text>'],
-  [['--seed', '/nowhere.yaml'], '--seed: cannot read /nowhere.yaml'],
+  [['--seed', '/nowhere.yaml'], '--seed: cannot read /nowhere.yaml: no such file or folder\n'],
   [['--data', tmpdir()], '--data: '],
-  [['--data', '/dev/null/x'], '--data: ENOTDIR'],
+  [
+    ['--data', '/dev/null/x'],
+    '--data: cannot mkdir /dev/null/x: a part of the path is not a folder (ENOTDIR)',
+  ],
 ])('quiver sandbox %j is wrong use', async (flags, message) => {
   const { code, stderr } = await runQuiver(['sandbox', '--port', '0', ...flags], {
     runtime: 'node',

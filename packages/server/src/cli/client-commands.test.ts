@@ -653,6 +653,10 @@ describe('quiver script', () => {
 
   test('checks without a server', async () => {
     expect((await quiver('script', 'check', await file('return 1;', 'good.js'))).code).toBe(0);
+    const missing = await quiver('script', 'check', '/nowhere/x.js');
+    expect(missing).toMatchObject({ code: 2, stderr: 'quiver: cannot read /nowhere/x.js: no such file\n' });
+    const uploaded = await quiver('customers', 'upload', 'crm', '/nowhere/x.csv');
+    expect(uploaded).toMatchObject({ code: 2, stderr: 'quiver: cannot read /nowhere/x.csv: no such file\n' });
     const bad = await quiver('script', 'check', await file('var a;\nreturn +;', 'bad.js'));
     expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('line 2')]);
     expect(asked).toEqual([]);

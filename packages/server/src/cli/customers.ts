@@ -9,6 +9,7 @@ import { grouped } from '../batches/batch-format.ts';
 import { SOURCE_IDS } from '../domain/customer-attributes.ts';
 import { streamOf } from './batch-upload.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import { cannotRead } from './import-source.ts';
 import {
   CONNECTION_HELP,
   type ConnectionOptions,
@@ -98,7 +99,7 @@ async function requireReadable(file: string): Promise<void> {
   try {
     await access(file, constants.R_OK);
   } catch (cause) {
-    throw new ClientFailure(EXIT.wrongUse, `cannot read ${file}: ${(cause as Error).message}`, { cause });
+    throw cannotRead(file, cause);
   }
 }
 

@@ -104,7 +104,8 @@ async function* readable(
   }
 }
 
-function cannotRead(name: string, cause: unknown): ClientFailure {
+/** The failure for a file that could not be read. */
+export function cannotRead(name: string, cause: unknown): ClientFailure {
   const { code, message } = cause as NodeJS.ErrnoException;
   const why = code === 'ENOENT' ? 'no such file' : message;
   return new ClientFailure(EXIT.wrongUse, `cannot read ${name}: ${why}`, { cause });

@@ -14,7 +14,7 @@ import type { RunningSandbox } from '../sandbox/public-types.ts';
 import { startFrom } from '../sandbox/start-sandbox.ts';
 import { quiverVersion } from '../version.ts';
 import { SANDBOX_SETTINGS, type SandboxFlags } from './sandbox-flags.ts';
-import { systemProblem } from './system-problem.ts';
+import { ruleOf, systemProblem } from './system-problem.ts';
 
 /**
  * Seed files that are read from the working folder without being named; the first that exists is
@@ -86,7 +86,8 @@ async function readSeedFile(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(`--seed: cannot read ${file}: ${error instanceof Error ? error.message : error}`);
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new ConfigError(`--seed: cannot read ${file}: ${ruleOf(code) ?? message}`);
   }
 }
 

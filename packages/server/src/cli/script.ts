@@ -7,6 +7,7 @@ import type { ProfileScriptView } from 'quiver-client';
 import { scriptNameProblem } from '../domain/script-rules.ts';
 import { isRead, readSource, sourceProblemText } from '../scripts/script-source.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
+import { cannotRead } from './import-source.ts';
 import { type ConnectionOptions, connect, ReplyText } from './server-connection.ts';
 import { subcommandsOf } from './subcommands.ts';
 import { shown, table, writeData, writeNote } from './terminal-text.ts';
@@ -146,7 +147,7 @@ async function sourceIn(file: string): Promise<string> {
   try {
     return await text(file === '-' ? process.stdin : createReadStream(file));
   } catch (cause) {
-    throw new ClientFailure(EXIT.wrongUse, `cannot read ${file}: ${(cause as Error).message}`, { cause });
+    throw cannotRead(file, cause);
   }
 }
 
