@@ -163,7 +163,11 @@ describe('a full disk', () => {
 
 test.each([
   ['newer', 99, `format 99; this version of Quiver knows formats up to ${FORMAT_VERSION}`],
-  ['older', 3, `format 3; this version of Quiver reads no format before ${FORMAT_VERSION}`],
+  [
+    'older',
+    3,
+    `format 3; this version of Quiver reads no format before ${FORMAT_VERSION}; export the profiles with the version that wrote them`,
+  ],
 ])('a store that a Quiver of %s format wrote is refused, and left as it was', async (_, format, reason) => {
   const environment = await LmdbEnvironment.open(folder);
   const meta = environment.table('meta');

@@ -8,7 +8,10 @@ export class StoreFormatError extends Error {
   static readonly exitCode = 6;
 
   constructor(path: string, found: number, known: number, oldest: number) {
-    const why = found > known ? `knows formats up to ${known}` : `reads no format before ${oldest}`;
+    const why =
+      found > known
+        ? `knows formats up to ${known}`
+        : `reads no format before ${oldest}; export the profiles with the version that wrote them`;
     super(`The store in ${path} has format ${found}; this version of Quiver ${why}`);
   }
 }
