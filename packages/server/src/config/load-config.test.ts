@@ -210,6 +210,10 @@ describe('a wrong value is one line that names it, its rule, and where it came f
   });
 });
 
+test('a byte-order mark at the start of the file is dropped', async () => {
+  expect(load({}, {}, await fileWith('\uFEFF{"port": 9000}\r\n')).config.port).toBe(9000);
+});
+
 test('how long changes are kept is a time, or off', () => {
   const changes = (flags: Record<string, string>) => load(flags).config.changes;
   expect(changes({ changes: '90m', 'changes-bytes': '1000000' })).toEqual({

@@ -158,7 +158,8 @@ function readConfigFile(path: string | undefined): ReadonlyMap<string, Given['te
   if (path === undefined) return new Map();
   let members: unknown;
   try {
-    members = JSON.parse(readFileSync(path, 'utf8'));
+    // PowerShell and some editors write a byte-order mark, which JSON.parse refuses.
+    members = JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new ConfigError(`--config: cannot read ${path}: ${error instanceof Error ? error.message : error}`);
   }
