@@ -107,6 +107,38 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
       expect(page.url()).toContain('/console/acme/profiles?');
     });
 
+    test('a trace shows each profile script, and the profile before and after', async () => {
+      const admin = (method: string, path: string, body?: object) =>
+        fetch(`${quiver.url}/demo/target/${path}`, {
+          method,
+          headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+          ...(body && { body: JSON.stringify(body) }),
+        });
+      await admin('PUT', 'scripts/tier', { script: "return 'gold at ' + mbox.name;" });
+      await admin('PUT', 'scripts/typo', { script: 'return spend > 1;' });
+      const made = await admin('POST', 'authentication/token?authorizationScope=debug_tools');
+      const { accessToken } = (await made.json()) as { accessToken: string };
+      await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s1`, {
+        method: 'POST',
+        body: JSON.stringify({
+          id: { tntId: 'traced' },
+          trace: { authorizationToken: accessToken },
+          context: { channel: 'web' },
+          execute: { mboxes: [{ index: 0, name: 'home' }] },
+        }),
+      });
+      await row('traced').getByRole('button').click();
+      const tier = row('gold at home');
+      await tier.waitFor();
+      expect(await tier.textContent()).toMatch(/^tierhome"gold at home"yes[\d.]+ ms\d+$/);
+      expect(await row("'spend' is not defined").getByRole('rowheader').textContent()).toBe('typo');
+      await page.getByText('Profile before').click();
+      await page.getByText('none', { exact: true }).first().waitFor();
+      await page.getByText('Profile after').click();
+      await page.getByText('"user.tier": {').first().waitFor();
+      await lookAt(page, 'a trace with profile scripts');
+    });
+
     test('a pause keeps what comes for later', async () => {
       await update("crm-'1", 'one');
       await row('updated plan').waitFor();

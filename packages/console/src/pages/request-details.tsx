@@ -5,6 +5,7 @@ import { time } from '../parts/format.ts';
 import { Card, Facts } from '../parts/page.tsx';
 import { asClientCode, asCurl, asTest } from '../parts/request-examples.ts';
 import { changeText, Ids, StatusBadge } from '../parts/request-table.tsx';
+import { RequestTrace } from './request-trace.tsx';
 
 /** One call in full, and as code to use elsewhere. */
 export function RequestDetails(props: { call: JournalCall; isSandbox: boolean; close: () => void }) {
@@ -56,7 +57,10 @@ export function RequestDetails(props: { call: JournalCall; isSandbox: boolean; c
       )}
       <Text title="Request" text={body === '' ? head : `${head}\n\n${body}`} />
       {isSandbox ? (
-        <Text title="Reply" text={reply === '' ? 'empty' : reply} />
+        <>
+          <RequestTrace reply={reply} />
+          <Text title="Reply" text={reply === '' ? 'empty' : reply} />
+        </>
       ) : (
         <p className="muted">A server keeps no bodies. A sandbox shows them, and what each call changed.</p>
       )}
