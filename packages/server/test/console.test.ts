@@ -470,6 +470,30 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await look('the configuration of the server');
     });
 
+    test('the profile scripts of a client are listed, and why one is switched off', async () => {
+      excused.push(noToken('acme'));
+      const headers = { authorization: `Bearer ${quiver.adminToken}`, 'content-type': 'application/json' };
+      const set = async (name: string, script: string, enabled: boolean) => {
+        const body = JSON.stringify({ script, enabled });
+        const path = `${quiver.url}/acme/target/scripts/${name}${width}`;
+        expect((await fetch(path, { method: 'PUT', headers, body })).status).toBe(200);
+      };
+      await set('tier', "return 'gold';", true);
+      await set('later', 'return 1;', false);
+      await set('typo', 'return spend > 1;', true);
+      await open('acme/implementation');
+      const row = (name: string) => page.getByRole('row').filter({ hasText: `${name}${width}` });
+      await row('tier').getByText('active').waitFor();
+      await row('later').getByText('off').waitFor();
+      await fetch(`${quiver.url}/rest/v1/delivery?client=acme&sessionId=s`, {
+        method: 'POST',
+        body: '{"context":{"channel":"web"},"execute":{"mboxes":[{"index":0,"name":"home"}]}}',
+      });
+      await row('typo').getByText('disabled').waitFor();
+      await row('typo').getByText("'spend' is not defined").waitFor();
+      await look('profile scripts');
+    });
+
     test('a merge is shown on the profile, previewed and undone', async () => {
       const person = `crm-merge${width}`;
       await visit(`device${width}`, person, { country: 'france', size: 'L' });

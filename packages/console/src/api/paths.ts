@@ -13,6 +13,7 @@ export const paths = {
   server: (client: string) => pathsOf(client).server,
   edges: (client: string) => pathsOf(client).edges,
   usage: (client: string, from: string, to: string) => withQuery(pathsOf(client).usage, { from, to }),
+  scripts: (client: string) => pathsOf(client).scripts,
   settings: (client: string) => pathsOf(client).settings,
   token: (client: string, expiresIn: string) =>
     withQuery(pathsOf(client).token, { ...TOKEN_SCOPE, expiresIn }),

@@ -230,6 +230,14 @@ export function useFetchJson(
   });
 }
 
+export function useScripts(client: string) {
+  return useQuery({
+    queryKey: [client, 'scripts'],
+    queryFn: ({ signal }) => quiver(client).admin.scripts({ signal }),
+    refetchInterval: SHORTLY,
+  });
+}
+
 export function useSettings(client: string) {
   return useQuery({
     queryKey: [client, 'settings'],

@@ -16,6 +16,7 @@ import { Failure } from '../parts/failure.tsx';
 import { counted, distance, time } from '../parts/format.ts';
 import { Card, Facts, PageHead } from '../parts/page.tsx';
 import { ClientSettingsCard } from './client-settings.tsx';
+import { ProfileScriptsCard } from './profile-scripts.tsx';
 import { ServerConfigurationCard } from './server-configuration.tsx';
 
 const DAY = 86_400;
@@ -45,6 +46,7 @@ export function ImplementationPage({ client }: { client: string }) {
           <ClientSettingsCard client={client} settings={settings.data} />
         </>
       )}
+      <ProfileScriptsCard client={client} />
       <ServerConfigurationCard client={client} />
     </>
   );
