@@ -152,6 +152,24 @@ describe('time', () => {
   });
 });
 
+test('a listener that closes ends a connection whose stream ends afterwards', async () => {
+  let end = () => {};
+  const stream = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      end = () => controller.close();
+    },
+  });
+  const { receive, state, connection } = connect(() => ({ status: 200, headers: NONE, body: stream }));
+  receive(get());
+  await turn();
+  const closing = open.close();
+  end();
+  await turn();
+  expect([state.sent.endsWith('0\r\n\r\n'), state.isEnded]).toEqual([true, true]);
+  connection.closed();
+  await closing;
+});
+
 describe('amounts', () => {
   test('what follows a request that is being answered waits, up to a bound', async () => {
     let answer = () => {};

@@ -376,9 +376,11 @@ export class Connection implements OpenConnection, BodySource {
   /** Continues with the next request, or closes, when the current request is done. */
   #settle(): void {
     if (this.#isAnswering || this.#isBlocked || this.#reading === 'closed') return;
-    if (this.#isLast) {
+    const isWhole = this.#reading === 'whole';
+    // The listener may have begun to close after the head of this answer was sent.
+    if (this.#isLast || (isWhole && this.#open.isClosing && this.#waiting.length === 0)) {
       this.#end();
-    } else if (this.#reading === 'whole') {
+    } else if (isWhole) {
       this.#reading = 'idle';
       this.#wait(this.#service.keepAliveSeconds + 1);
       if (!this.#isReading) this.#goOn();
