@@ -1,6 +1,7 @@
 /** The sandbox in use: Adobe's unmodified SDK, and the command line (contract section 13). */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -8,7 +9,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../src/sandbox/start-sandbox.ts';
 import { ADMIN_TOKEN, type Json, openInProcess } from './in-process.ts';
 import { runQuiver } from './start-quiver.ts';
@@ -92,6 +93,29 @@ test('quiver sandbox serves until a signal, quiver watch shows what it is sent, 
   expect(await watchEnded).toBe(0);
   expect(readdirSync(folder)).toEqual([]);
   await rm(folder, { recursive: true });
+});
+
+test.skipIf(process.platform === 'win32')('a test that Ctrl-C ends leaves no folder', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'quiver-interrupted-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const sandbox = new URL('../dist/sandbox.js', import.meta.url);
+  const code = `import { startSandbox } from '${sandbox}';
+    for (let count = 0; count < 12; count += 1) await startSandbox();
+    console.log('started');`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+    env: { ...process.env, TMPDIR: folder },
+  });
+  running.push(child);
+  let warned = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    warned += chunk.toString();
+  });
+  await once(child.stdout, 'data');
+  expect(readdirSync(folder)).toHaveLength(12);
+  child.kill('SIGINT');
+  expect(await once(child, 'close')).toEqual([null, 'SIGINT']);
+  expect(warned).toBe('');
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test.each([

@@ -66,7 +66,7 @@ export interface JournalCall {
 
 /** A filter of calls; a member that is absent matches all. */
 export interface CallFilter {
-  readonly route?: string | undefined;
+  readonly route?: RouteName | undefined;
   readonly client?: string | undefined;
   readonly method?: string | undefined;
   readonly path?: string | undefined;

@@ -16,7 +16,7 @@ import {
   serverAdminRoute,
 } from '../wire/server-admin-route.ts';
 import { harOf } from './har.ts';
-import type { CallFilter, JournalCall } from './journal-call.ts';
+import type { CallFilter, JournalCall, RouteName } from './journal-call.ts';
 import { ROUTE_NAMES } from './route-names.ts';
 
 const MAX_LISTED = 1000;
@@ -154,7 +154,7 @@ function filterOf(call: Call): CallFilter {
     throw new QuiverError('bad-request', `route: must be one of ${ROUTE_NAMES.join(', ')}`);
   }
   return {
-    route: name,
+    route: name as RouteName | undefined,
     client: clientOf(call),
     id: parameter(call, 'id'),
     status: numberOf(call, 'status', 100, 599),

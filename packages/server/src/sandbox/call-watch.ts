@@ -88,13 +88,24 @@ export class CallWatch implements Watch {
   /** The answer of the route, of the weather, or of a fault. */
   #answer(watched: Watched): Outcome | Promise<Outcome> {
     const { world, name, route, call, answer } = watched;
-    const { faults } = this.#parts;
     const limited = world.limits.refuse(name, route);
     if (limited) return { reply: limited };
-    if (!faults.isEmpty) return this.#faulted(watched);
     const session = name === 'visit' && world.weather.callsASession !== null ? sessionOf(call) : undefined;
-    const given = session === undefined ? answer(call) : inSession(world, session, watched);
-    return whenKnown(given, (reply): Outcome => ({ reply }));
+    // A visit that a fault delays is open all that time.
+    if (session !== undefined) return this.#inSession(session, watched);
+    if (!this.#parts.faults.isEmpty) return this.#faulted(watched);
+    return whenKnown(answer(call), (reply): Outcome => ({ reply }));
+  }
+
+  async #inSession(session: string, watched: Watched): Promise<Outcome> {
+    const { world, route, call, answer } = watched;
+    const begun = world.limits.begin(session, route);
+    if (typeof begun !== 'function') return { reply: begun };
+    try {
+      return this.#parts.faults.isEmpty ? { reply: await answer(call) } : await this.#faulted(watched);
+    } finally {
+      begun();
+    }
   }
 
   async #faulted({ world, name, call, route, request, answer }: Watched): Promise<Outcome> {
@@ -157,20 +168,6 @@ function withCutBody({ body, status, headers }: Reply): Reply {
     },
   });
   return new Reply(cut, status, headers);
-}
-
-async function inSession(
-  world: ClientWorld,
-  session: string,
-  { route, call, answer }: Pick<Watched, 'route' | 'call' | 'answer'>,
-): Promise<Reply> {
-  const begun = world.limits.begin(session, route);
-  if (typeof begun !== 'function') return begun;
-  try {
-    return await answer(call);
-  } finally {
-    begun();
-  }
 }
 
 /** The session of a visit, if the query or the path names it. */

@@ -46,8 +46,14 @@ export const TIME_RULE = 'must be an ISO 8601 time with its offset, such as 2026
 
 /** Epoch milliseconds of an ISO 8601 time or UTC day; undefined for any other text. */
 export function timeOf(text: string): number | undefined {
-  const at = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  const at = TIME.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(at) || at < 0 ? undefined : at;
+}
+
+/** Whether the calendar has the day; Date.parse takes February 30 for March 2. */
+function isDay(day: string): boolean {
+  const at = Date.parse(day);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(day);
 }
 
 /** As {@link timeOf}, but throws. @throws QuiverError `bad-request` */

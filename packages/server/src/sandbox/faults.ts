@@ -5,6 +5,7 @@ import { QuiverError } from '../errors.ts';
 import { ROUTE_NAMES } from '../journal/route-names.ts';
 import { z } from '../wire/schema.ts';
 import type { FaultInput, RouteName } from './public-types.ts';
+import { seededChance } from './seeded.ts';
 
 const MAX_FAULTS = 1000;
 const MAX_DELAY_MS = 60_000;
@@ -53,6 +54,8 @@ export const FaultSchema = z
 interface Kept {
   readonly input: FaultInput;
   readonly faultId: string;
+  /** Draws whether the next call is affected. */
+  readonly chance: () => number;
   hits: number;
 }
 
@@ -66,12 +69,18 @@ export interface FaultedCall {
 
 export class FaultList {
   readonly #faults = new Map<string, Kept>();
-  readonly #chance: () => number;
+  readonly #seed: string;
+  readonly #serves: (client: string) => boolean;
   #last = 0;
 
-  /** @param chance returns numbers from 0 to below 1 */
-  constructor(chance: () => number) {
-    this.#chance = chance;
+  /**
+   * @param seed of the draws; each fault draws by itself, so that neither faults of other tests nor
+   *   those before a reset matter
+   * @param serves says whether there is such a client
+   */
+  constructor(seed: string, serves: (client: string) => boolean) {
+    this.#seed = seed;
+    this.#serves = serves;
   }
 
   get isEmpty(): boolean {
@@ -96,6 +105,10 @@ export class FaultList {
     if (input.times !== undefined && input.probability !== undefined) {
       throw new QuiverError('bad-request', 'probability: cannot be given with times');
     }
+    const { client, ...members } = input;
+    if (client !== undefined && !this.#serves(client)) {
+      throw new QuiverError('bad-request', `client: ${JSON.stringify(client.slice(0, 64))} is not served`);
+    }
     if (this.#faults.size >= MAX_FAULTS) {
       throw new QuiverError(
         'bad-request',
@@ -104,7 +117,8 @@ export class FaultList {
     }
     this.#last += 1;
     const faultId = `fault-${this.#last}`;
-    this.#faults.set(faultId, { input: { ...input }, faultId, hits: 0 });
+    const chance = seededChance(`faults ${this.#seed} ${JSON.stringify(members)}`);
+    this.#faults.set(faultId, { input: { ...input }, faultId, chance, hits: 0 });
     return faultId;
   }
 
@@ -140,7 +154,7 @@ export class FaultList {
       if (!isFor(input, call.route, call.client)) continue;
       if (input.times !== undefined && kept.hits >= input.times) continue;
       if (input.id !== undefined && !call.ids().includes(input.id)) continue;
-      if (input.probability !== undefined && this.#chance() >= input.probability) continue;
+      if (input.probability !== undefined && kept.chance() >= input.probability) continue;
       kept.hits += 1;
       return { id: faultId, fault: input };
     }

@@ -41,8 +41,7 @@ const Note = z.object({
 /** A folder that is removed when the sandbox ends, or else with the process. */
 export async function temporaryFolder(signingKey: string | undefined): Promise<SandboxFolder> {
   const path = await mkdtemp(join(tmpdir(), 'quiver-sandbox-'));
-  const removeAtExit = () => rmSync(path, { recursive: true, force: true });
-  process.once('exit', removeAtExit);
+  removeWithProcess(path);
   let rooms = 0;
   return {
     path,
@@ -52,9 +51,42 @@ export async function temporaryFolder(signingKey: string | undefined): Promise<S
     enter: async () => undefined,
     async release() {
       await rm(path, { recursive: true, force: true });
-      process.off('exit', removeAtExit);
+      keepWithProcess(path);
     },
   };
+}
+
+/** The temporary folders of this process. One listener serves all of them. */
+const temporary = new Set<string>();
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function removeWithProcess(path: string): void {
+  if (temporary.size === 0) {
+    process.once('exit', removeAll);
+    for (const signal of SIGNALS) process.on(signal, endBySignal);
+  }
+  temporary.add(path);
+}
+
+function keepWithProcess(path: string): void {
+  if (!temporary.delete(path) || temporary.size > 0) return;
+  process.off('exit', removeAll);
+  for (const signal of SIGNALS) process.off(signal, endBySignal);
+}
+
+function removeAll(): void {
+  for (const path of temporary) rmSync(path, { recursive: true, force: true });
+}
+
+/**
+ * A process that a signal ends has no `exit`, for example a test that is stopped with Ctrl-C. If
+ * somebody else listens to the signal, they decide when the process ends.
+ */
+function endBySignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  removeAll();
+  process.off(signal, endBySignal);
+  process.kill(process.pid, signal);
 }
 
 /**

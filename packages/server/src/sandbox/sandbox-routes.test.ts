@@ -160,6 +160,9 @@ describe('bad input is a 400 with member and rule, and changes nothing', () => {
     ['DELETE', '/sandbox/state?seed=maybe', undefined, 'seed: must be yes or no'],
     ['GET', '/sandbox/requests?limit=0', undefined, 'limit: must be a whole number from 1 to 1000'],
     ['GET', '/sandbox/requests?route=batches', undefined, 'route: must be one of'],
+    ['DELETE', '/sandbox/state?clinet=demo', undefined, 'clinet: is unknown'],
+    ['GET', '/sandbox/requests/count?routes=visit', undefined, 'routes: is unknown'],
+    ['PUT', '/sandbox/clock', { now: '2026-02-30T00:00:00Z' }, 'now: must be an ISO 8601 time'],
     ['DELETE', '/sandbox/faults/none', undefined, 'id: there is no fault'],
   ])('%s %s %j', async (method, path, body, message) => {
     const before = (await ask('GET', '/sandbox')).text;

@@ -12,7 +12,14 @@ import type { Call } from '../wire/call.ts';
 import { emptyReply, jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
-import { ClientOfQuery, clientOf, jsonOf, parameter, serverAdminRoute } from '../wire/server-admin-route.ts';
+import {
+  ClientOfQuery,
+  clientOf,
+  jsonOf,
+  parameter,
+  serverAdminRoute,
+  withKnownQuery,
+} from '../wire/server-admin-route.ts';
 import { noSuchSnapshot } from './client-world.ts';
 import { requireDuration, requireTime } from './duration.ts';
 import { FaultSchema } from './faults.ts';
@@ -43,7 +50,7 @@ export function sandboxRoutes(sandbox: Sandbox): Route[] {
       tag: 'Sandbox',
       version: quiverVersion(),
     }),
-  ];
+  ].map(withKnownQuery);
 }
 
 /** Long because it is the list of its routes, each with its description for `/openapi.json`. */

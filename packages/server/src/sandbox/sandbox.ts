@@ -31,8 +31,7 @@ import { RequestJournal } from './request-journal.ts';
 import { Room, type SharedParts } from './room.ts';
 import { type ClockState, SandboxClock } from './sandbox-clock.ts';
 import { lastingFolder, type SandboxFolder, temporaryFolder } from './sandbox-folder.ts';
-import type { SeedEntry } from './seed.ts';
-import { seededChance } from './seeded.ts';
+import { requireServed, type SeedEntry } from './seed.ts';
 import { CALM, changedWeather } from './weather.ts';
 
 export interface SandboxOptions {
@@ -83,7 +82,8 @@ export class Sandbox {
 
   /** Opens a store in a temporary folder that is removed with the sandbox, or in one that stays. */
   static async open(options: SandboxOptions): Promise<Sandbox> {
-    const { data, config } = options;
+    const { data, config, seed } = options;
+    requireServed(seed, (client) => isServed(client, config.clients, options));
     const folder = await (data === undefined
       ? temporaryFolder(config.signingKey)
       : lastingFolder(data, config.signingKey));
@@ -109,7 +109,7 @@ export class Sandbox {
     this.#stores = stores;
     this.#folder = folder;
     this.#names = [...options.config.clients];
-    this.faults = new FaultList(seededChance(`faults ${options.idSeed ?? 'quiver'}`));
+    this.faults = new FaultList(options.idSeed ?? 'quiver', (client) => this.#serves(client));
     const log = options.log ?? pino({ level: 'silent' });
     const registry = new Registry();
     this.adminToken = options.config.adminToken ?? randomBytes(32).toString('base64url');
@@ -217,7 +217,8 @@ export class Sandbox {
   }
 
   /** Adds profiles to the state of one client or of all, and to the seed of later resets. */
-  addSeed(client: string | undefined, entries: readonly SeedEntry[]): Promise<void> {
+  async addSeed(client: string | undefined, entries: readonly SeedEntry[]): Promise<void> {
+    requireServed(entries, (one) => this.#serves(one));
     return this.#apply(client, true, (world) => world.addSeed(entries));
   }
 
@@ -298,8 +299,7 @@ export class Sandbox {
   }
 
   #serves(client: string): boolean {
-    if (this.#names.includes(client) || this.#made.has(client)) return true;
-    return this.options.anyClient && CLIENT_CODE.test(client);
+    return this.#made.has(client) || isServed(client, this.#names, this.options);
   }
 
   #makeApp(): App {
@@ -347,4 +347,8 @@ export class Sandbox {
     if (world instanceof ClientWorld) return world;
     throw new RangeError(`the world of ${client} is not open`);
   }
+}
+
+function isServed(client: string, names: readonly string[], { anyClient }: SandboxOptions): boolean {
+  return names.includes(client) || (anyClient && CLIENT_CODE.test(client));
 }

@@ -49,6 +49,13 @@ export function seedOf(profiles: unknown, lines?: readonly number[]): SeedEntry[
   });
 }
 
+/** @throws QuiverError `bad-request` for a profile of a client that is not served */
+export function requireServed(seed: readonly SeedEntry[], serves: (client: string) => boolean): void {
+  const other = seed.find(({ client }) => client !== undefined && !serves(client))?.client;
+  if (other === undefined) return;
+  throw new QuiverError('bad-request', `seed: client ${JSON.stringify(other.slice(0, 64))} is not served`);
+}
+
 /**
  * The profile of an entry. @param now when it changed last, unless the entry says so; epoch
  * milliseconds

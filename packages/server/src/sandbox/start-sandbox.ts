@@ -14,8 +14,9 @@ import { currentRuntime } from '../runtime/current-runtime.ts';
 import type { Listener } from '../runtime/runtime.ts';
 import { quiverVersion } from '../version.ts';
 import { CLIENT_CODE } from '../wire/client-of-request.ts';
+import { check, epochOf } from './checked-input.ts';
 import { type ClientWorld, noSuchSnapshot } from './client-world.ts';
-import { requireDuration, requireTime } from './duration.ts';
+import { requireDuration } from './duration.ts';
 import type {
   CallFilter,
   JournalCall,
@@ -35,6 +36,7 @@ import { readSeed, seedOf } from './seed.ts';
  *   error when it cannot listen
  */
 export async function startSandbox(options: StartSandboxOptions = {}): Promise<RunningSandbox> {
+  check.options(options);
   const { host = '127.0.0.1', port = 0 } = options;
   if (!['127.0.0.1', '::1', 'localhost'].includes(host)) {
     throw new QuiverError('bad-request', 'host: must be 127.0.0.1, ::1 or localhost');
@@ -124,8 +126,10 @@ function running(sandbox: Sandbox, listener: Listener, host: string): RunningSan
 function handlesOf(sandbox: Sandbox, world: ClientWorld | undefined): SandboxHandles {
   const client = world?.client;
   const worlds = () => sandbox.worlds(client);
-  const calls = (filter: CallFilter = {}) =>
-    sandbox.calls(client === undefined ? filter : { ...filter, client });
+  const calls = async (filter: CallFilter = {}) => {
+    check.filter(filter);
+    return sandbox.calls(client === undefined ? filter : { ...filter, client });
+  };
   return {
     reset: ({ seed = true } = {}) => sandbox.reset(client, seed),
     async seed(profiles) {
@@ -145,7 +149,8 @@ function handlesOf(sandbox: Sandbox, world: ClientWorld | undefined): SandboxHan
     },
     clock: {
       now: async () => new Date((await worlds())[0]!.clock.now()),
-      async set({ now, frozen }) {
+      async set(state) {
+        const { now, frozen } = check.clock(state) as typeof state;
         const at = now === undefined ? {} : { now: epochOf(now) };
         await sandbox.moveClock(client, (clock) =>
           clock.set({ ...at, ...(frozen !== undefined && { frozen }) }),
@@ -173,7 +178,8 @@ function handlesOf(sandbox: Sandbox, world: ClientWorld | undefined): SandboxHan
       find: calls,
       count: async (filter) => (await calls(filter)).length,
       unmatched: async (filter) => (await calls(filter)).filter(({ reason }) => reason !== undefined),
-      async expect(filter, { times } = {}) {
+      async expect(filter, options = {}) {
+        const { times } = check.expected(options);
         const found = (await calls(filter)).length;
         if (times === undefined ? found > 0 : found === times) return;
         throw new Error(expectation(await calls(), filter, times, found));
@@ -194,17 +200,22 @@ function expectation(
   times: number | undefined,
   found: number,
 ): string {
-  const wanted = `${times ?? 'at least 1'} ${times === 1 ? 'call' : 'calls'} with ${JSON.stringify(filter)}`;
+  const wanted = `${times ?? 'at least 1'} ${(times ?? 1) === 1 ? 'call' : 'calls'} with ${JSON.stringify(filter)}`;
   const head = `expected ${wanted}, found ${found} among ${all.length}`;
   const nearest = all
     .map((call) => ({ call, problems: mismatches(call, filter) }))
     .filter(({ problems }) => problems.length > 0)
     .sort((a, b) => a.problems.length - b.problems.length || b.call.id - a.call.id)[0];
-  if (!nearest || found > 0) return head;
-  const { call, problems } = nearest;
-  const query = call.query === '' ? '' : `?${call.query}`;
-  const shown = `${call.route ?? 'no route'}: ${call.method} ${call.path}${query} → ${call.status}`;
-  return `${head}\nnearest: ${shown}\n  ${problems.join('\n  ')}`;
+  if (found > (times ?? 1)) {
+    const last = all.findLast((call) => mismatches(call, filter).length === 0)!;
+    return `${head}\nthe last of them: ${shownCall(last)}`;
+  }
+  if (!nearest) return head;
+  return `${head}\nnearest: ${shownCall(nearest.call)}\n  ${nearest.problems.join('\n  ')}`;
+}
+
+function shownCall({ route, method, path, query, status }: JournalCall): string {
+  return `${route ?? 'no route'}: ${method} ${path}${query === '' ? '' : `?${query}`} → ${status}`;
 }
 
 async function entriesOf(seed: readonly SeedProfile[] | string) {
@@ -214,10 +225,6 @@ async function entriesOf(seed: readonly SeedProfile[] | string) {
 function clockStart({ now, frozen }: StartSandboxOptions) {
   if (now === undefined) return frozen ? { now: Date.now(), frozen } : undefined;
   return { now: epochOf(now), frozen: frozen ?? true };
-}
-
-function epochOf(now: string | Date): number {
-  return now instanceof Date ? now.getTime() : requireTime(now, 'now');
 }
 
 /** The seed in `seed:<text>`; undefined for `random`. @throws QuiverError `bad-request` */

@@ -65,6 +65,23 @@ export function clientOf(call: Call): string | undefined {
   return parameter(call, 'client') || undefined;
 }
 
+/**
+ * The same route, refusing query parameters that it does not describe: a call for one client must
+ * not act on all because of a typo.
+ */
+export function withKnownQuery(route: Route): Route {
+  const known = Object.keys((route.describe.request?.query as typeof ClientOfQuery | undefined)?.shape ?? {});
+  return {
+    ...route,
+    handle(call) {
+      for (const [name] of readParameters(rawQueryOf(call.request.url))) {
+        if (!known.includes(name)) throw new QuiverError('bad-request', `${name.toWellFormed()}: is unknown`);
+      }
+      return route.handle(call);
+    },
+  };
+}
+
 /** A query parameter that must be a whole number. @throws QuiverError `bad-request` */
 export function numberOf(call: Call, name: string, min: number, max: number): number | undefined {
   const text = parameter(call, name);
