@@ -1,6 +1,7 @@
 /** Calls per second and latency of the server now, from two readings of `/metrics`. */
 
 import { useQuery } from '@tanstack/react-query';
+import { QuiverClientError } from 'quiver-client';
 
 const READ_EVERY_MS = 2000;
 /** The time that the rates cover. */
@@ -36,7 +37,9 @@ export function useLiveFigures() {
   return useQuery({
     queryKey: ['live'],
     queryFn: async ({ signal }) => {
-      const reply = await fetch('/metrics', { signal });
+      const reply = await fetch('/metrics', { signal }).catch((cause: unknown) => {
+        throw new QuiverClientError('unreachable', 'cannot reach the server', { cause });
+      });
       if (!reply.ok) throw new Error(`/metrics answers with ${reply.status}`);
       return keep(readingOf(await reply.text(), Date.now()));
     },

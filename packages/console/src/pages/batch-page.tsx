@@ -1,6 +1,7 @@
 import type { BatchView } from 'quiver-client';
 import { Button } from 'react-aria-components';
 import { Link } from 'wouter';
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { paths } from '../api/paths.ts';
 import { isUnderWay, useBatch, useFailures, useRetry } from '../api/queries.ts';
 import { BatchState } from '../parts/batch-table.tsx';
@@ -16,10 +17,10 @@ export function BatchPage({ client, id }: { client: string; id: string }) {
   return (
     <>
       <PageHead
-        name={`Batch ${id}`}
+        name={`Batch ${visibleText(id)}`}
         title={
           <>
-            Batch <span className="id">{id}</span>
+            Batch <span className="id">{visibleText(id)}</span>
           </>
         }
         intro={<Link href={back}>All batches</Link>}
@@ -118,9 +119,13 @@ function FailedRows({ client, batch }: { client: string; batch: BatchView }) {
                 <tr key={line}>
                   <td className="number">{line}</td>
                   <td>
-                    {id === '' ? <span className="muted">none</span> : <span className="id">{id}</span>}
+                    {id === '' ? (
+                      <span className="muted">none</span>
+                    ) : (
+                      <span className="id">{visibleText(id)}</span>
+                    )}
                   </td>
-                  <td>{reason}</td>
+                  <td>{visibleText(reason)}</td>
                 </tr>
               ))}
             </tbody>

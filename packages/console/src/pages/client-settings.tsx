@@ -1,6 +1,7 @@
 import type { ClientSettings } from 'quiver-client';
 import { useId, useState } from 'react';
 import { Button, Input, Label, TextField } from 'react-aria-components';
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { useChangeSettings } from '../api/queries.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Card } from '../parts/page.tsx';
@@ -188,9 +189,9 @@ function OtherSetting({ client, settings }: { client: string; settings: ClientSe
       <dl className="facts">
         {others.map(([one, stored]) => (
           <div key={one}>
-            <dt>{one}</dt>
+            <dt>{visibleText(one)}</dt>
             <dd>
-              <code>{JSON.stringify(stored)}</code>
+              <code>{visibleText(JSON.stringify(stored))}</code>
             </dd>
           </div>
         ))}

@@ -8,7 +8,7 @@ import { ConfirmButton } from '../parts/confirm.tsx';
 import { CopyButton, CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
 import { useFocusWhenLost } from '../parts/focus.ts';
-import { bytes, count, counted, distance, time } from '../parts/format.ts';
+import { bytes, count, counted, distance, time, visibleLines } from '../parts/format.ts';
 import { KIND_NAMES } from '../parts/kinds.ts';
 import { Card, Facts } from '../parts/page.tsx';
 import { Gauge } from '../parts/progress.tsx';
@@ -164,7 +164,7 @@ function FetchedBy({
         <p className="muted">Asking for it is a fetch like any other, and is counted as one.</p>
         {fetched.isLoadingError && <Failure error={fetched.error} retry={() => void fetched.refetch()} />}
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what can scroll must be reachable by keyboard */}
-        {fetched.data !== undefined && <pre tabIndex={0}>{text}</pre>}
+        {fetched.data !== undefined && <pre tabIndex={0}>{visibleLines(text ?? '')}</pre>}
       </details>
     </Card>
   );

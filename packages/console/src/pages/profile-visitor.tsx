@@ -1,4 +1,5 @@
 import type { ProfileView } from 'quiver-client';
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { count, time } from '../parts/format.ts';
 import { Card, Facts } from '../parts/page.tsx';
 
@@ -23,10 +24,10 @@ function SessionCard({ profile: { session, categoryAffinities = [] } }: { profil
             `number ${count(session.number)}, ${session.hasEnded ? 'ended' : 'open'}, since ${time(session.start)}`,
           ],
           ['Last call', time(session.lastCall)],
-          ...(session.landingPage ? [['Landing page', session.landingPage] as const] : []),
+          ...(session.landingPage ? [['Landing page', visibleText(session.landingPage)] as const] : []),
           ...categoryAffinities.map(
             ({ category, score }) =>
-              [`Affinity for ${category}`, String(Math.round(score * 100) / 100)] as const,
+              [`Affinity for ${visibleText(category)}`, String(Math.round(score * 100) / 100)] as const,
           ),
         ]}
       />
@@ -52,9 +53,9 @@ function CustomerAttributes({ profile: { customerAttributes = [] } }: { profile:
           <tbody>
             {customerAttributes.map(({ source, name, value, modifiedAt }) => (
               <tr key={`${source}.${name}`}>
-                <td>{source}</td>
-                <td>{name}</td>
-                <td>{value}</td>
+                <td>{visibleText(source)}</td>
+                <td>{visibleText(name)}</td>
+                <td className="value">{visibleText(value)}</td>
                 <td>{time(modifiedAt)}</td>
               </tr>
             ))}

@@ -1,9 +1,12 @@
 import { useQueryClient } from '@tanstack/react-query';
+import { QuiverClientError } from 'quiver-client';
 import { useState } from 'react';
 import { Button, DropZone, FileTrigger, Text } from 'react-aria-components';
 import { useLocation } from 'wouter';
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { type CheckedFile, checkFile } from '../api/check-file.ts';
 import { batchOf, type CsvMapping, type CsvTable, isBatchFile, readCsv } from '../api/csv-table.ts';
+import { endedSession, SESSION_KEY, type Session } from '../api/session.ts';
 import { uploadBatch } from '../api/upload.ts';
 import { Failure } from '../parts/failure.tsx';
 import { bytes, count, counted } from '../parts/format.ts';
@@ -61,6 +64,8 @@ export function UploadBatch({ client }: { client: string }) {
       void queries.invalidateQueries({ queryKey: [client, 'batches'] });
       navigate(`/${encodeURIComponent(client)}/batches/${encodeURIComponent(id)}`);
     } catch (error) {
+      if (error instanceof QuiverClientError && error.status === 401)
+        queries.setQueryData<Session | null>(SESSION_KEY, endedSession);
       setStage({ at: 'checked', checked, error: error as Error });
     }
   };
@@ -138,10 +143,10 @@ function WhatWasFound({ checked }: { checked: CheckedFile }) {
     <>
       <Facts
         facts={[
-          ['File', `${file.name}, ${bytes(file.size)}`],
+          ['File', `${visibleText(file.name)}, ${bytes(file.size)}`],
           ['Rows', count(rows)],
           ['Id', idKind || '–'],
-          ['Attributes', attributes.join(', ') || '–'],
+          ['Attributes', attributes.map(visibleText).join(', ') || '–'],
         ]}
       />
       {refusal !== undefined && (

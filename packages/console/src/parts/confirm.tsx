@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import { Button, Dialog, Heading, Input, Label, Modal, ModalOverlay, TextField } from 'react-aria-components';
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { Failure } from './failure.tsx';
 
 interface DialogButtonProps {
@@ -9,7 +10,9 @@ interface DialogButtonProps {
   readonly title: string;
   /** What the dialog explains. */
   readonly children: ReactNode;
-  /** What must be typed first; nothing by default. */
+  /**
+   * What must be typed first, with escapes for what is invisible; nothing by default.
+   */
   readonly typed?: string;
   readonly confirm: string;
   readonly act: () => Promise<unknown>;
@@ -60,7 +63,8 @@ function Question(props: {
   close: () => void;
   act: () => Promise<unknown>;
 }) {
-  const { title, confirm, typed, children, close, act } = props;
+  const { title, confirm, children, close, act } = props;
+  const typed = props.typed === undefined ? undefined : visibleText(props.typed);
   const [text, setText] = useState('');
   const [error, setError] = useState<Error>();
   const [isActing, setActing] = useState(false);

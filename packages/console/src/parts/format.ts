@@ -1,4 +1,6 @@
-/** Formats numbers and times by the reader's locale. */
+/** Formats numbers and times by the reader's locale, and texts of several lines. */
+
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
 
 const whole = new Intl.NumberFormat();
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
@@ -54,4 +56,9 @@ export function distance(iso: string): string {
 /** A day counted back from today, UTC: `2026-11-24`. */
 export function daysAgo(days: number): string {
   return new Date(Date.now() - days * DAY_MS).toISOString().slice(0, 10);
+}
+
+/** A text with escapes for everything invisible except line feeds. */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visibleText).join('\n');
 }

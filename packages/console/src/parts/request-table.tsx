@@ -1,5 +1,6 @@
 import type { JournalCall } from 'quiver-client';
 import { Link } from 'wouter';
+import { visibleText } from '../../../server/src/domain/visible-text.ts';
 
 /** A table of calls, the latest first. @param openId the call that is shown in full */
 export function RequestTable(props: {
@@ -30,7 +31,7 @@ export function RequestTable(props: {
             <tr key={call.id} aria-current={call.id === openId ? 'true' : undefined}>
               <td>
                 <button type="button" className="link" onClick={() => open(call.id)}>
-                  {call.method} {call.path}
+                  {call.method} {visibleText(call.path)}
                 </button>
                 <small>
                   {timeOf(call)} {call.route ?? 'no route'}
@@ -81,7 +82,7 @@ export function Ids({ call, most = MOST_IDS }: { call: JournalCall; most?: numbe
             title={kind}
             href={`/${encodeURIComponent(client)}/profiles?${query}`}
           >
-            {value}
+            {visibleText(value)}
           </Link>
         );
       })}
@@ -98,11 +99,11 @@ function timeOf({ at }: JournalCall): string {
 /** What a call changed, or why it was refused. */
 function outcomeOf({ reason, fault, changes }: JournalCall): string {
   if (fault !== undefined) return `struck by ${fault}`;
-  if (reason !== undefined) return reason;
+  if (reason !== undefined) return visibleText(reason);
   return changes.map(changeText).join(', ');
 }
 
 export function changeText({ what, attributes, why }: JournalCall['changes'][number]): string {
   const names = Object.keys(attributes ?? {}).join(', ');
-  return [what, names, why && `(${why})`].filter(Boolean).join(' ');
+  return visibleText([what, names, why && `(${why})`].filter(Boolean).join(' '));
 }
