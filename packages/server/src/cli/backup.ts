@@ -7,9 +7,10 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
+import { realPlace } from '../config/real-place.ts';
 import { lockDataFolder } from '../locks/data-folder-lock.ts';
 import {
   copyEmbeddedStore,
@@ -82,7 +83,7 @@ function requireEmbedded({ store, dataDir }: ServeConfig): string {
 }
 
 async function requireFresh(from: string, to: string): Promise<void> {
-  if (!relative(await realpath(from), await realPlace(to)).startsWith('..')) {
+  if (!relative(realPlace(from), realPlace(to)).startsWith('..')) {
     throw new DataFolderFailure('refused', `${to} is inside the data folder`);
   }
   const names = await readdir(to).catch((error: NodeJS.ErrnoException) => {
@@ -90,16 +91,6 @@ async function requireFresh(from: string, to: string): Promise<void> {
     throw error;
   });
   if (names.length > 0) throw new DataFolderFailure('refused', `${to} is not empty`);
-}
-
-/** The real path, with links resolved as far as it exists. */
-async function realPlace(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || path === dirname(path)) throw error;
-    return join(await realPlace(dirname(path)), basename(path));
-  }
 }
 
 async function copyStoreWithBatches(

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -148,6 +148,7 @@ describe('a wrong value is one line that names it, its rule, and where it came f
     ],
     ['backups without a folder', { 'backup-every': '1d' }, {}, '--backup-every: needs --backup-to too'],
     ['a folder of backups alone', { 'backup-to': '/b' }, {}, '--backup-to: needs --backup-every too'],
+    ['a number of backups alone', { 'backup-keep': '3' }, {}, '--backup-keep: needs --backup-every too'],
     [
       'backups into the data folder',
       { data: '/d', 'backup-every': '1d', 'backup-to': '/d/backups' },
@@ -212,6 +213,26 @@ describe('a wrong value is one line that names it, its rule, and where it came f
 
 test('a byte-order mark at the start of the file is dropped', async () => {
   expect(load({}, {}, await fileWith('\uFEFF{"port": 9000}\r\n')).config.port).toBe(9000);
+});
+
+test('backups through a link into the data folder are refused, whether its target exists or not', async () => {
+  const data = join(folder, 'data');
+  await mkdir(join(data, 'inside'), { recursive: true });
+  await mkdir(join(folder, 'outside'));
+  await symlink(join(data, 'inside'), join(folder, 'link'));
+  await symlink('data/later', join(folder, 'dangling'));
+  await symlink(data, join(folder, 'same-data'));
+  await symlink(join(folder, 'outside'), join(folder, 'good-link'));
+  const backups = (to: string, from = 'data') =>
+    load({ data: join(folder, from), 'backup-every': '1d', 'backup-to': join(folder, to) }).config.backups;
+  const refusal = new ConfigError('--backup-to: must be outside of the data folder');
+  for (const to of ['link', 'link/deeper', 'dangling', 'dangling/deeper', 'same-data/new']) {
+    expect(() => backups(to), to).toThrow(refusal);
+  }
+  expect(() => backups('data/new', 'same-data')).toThrow(refusal);
+  for (const to of ['outside', 'good-link', 'good-link/new', 'new']) {
+    expect(backups(to), to).toMatchObject({ folder: join(folder, to) });
+  }
 });
 
 test('how long changes are kept is a time, or off', () => {

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { relative, resolve, sep } from 'node:path';
 import type { LocationHint, LogLevel, Peer, ServeConfig, StoreLocation } from './config.ts';
+import { realPlace } from './real-place.ts';
 import { SETTINGS, type Setting, type SettingName, variableOf } from './settings.ts';
 
 /** An invalid value; the message is one line that names it. `quiver` ends with exit code 2. */
@@ -94,7 +95,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
     limits: { ids: value<number>('max-ids'), mergedBytes: value<number>('max-merged-bytes') },
     changes: changesOf(value<number | 'off'>('changes'), value<number>('changes-bytes')),
     merges: value<number | 'off'>('merges'),
-    backups: backupsOf(value),
+    backups: backupsOf(value, origins),
     webhookAllow: [...new Set(value<string[]>('webhook-allow'))],
     logLevel: value<LogLevel>('log-level'),
     ...secretsOf(sources.env),
@@ -187,11 +188,17 @@ function changesOf(age: number | 'off', bytes: number): ServeConfig['changes'] {
   return age === 'off' ? age : { age, bytes };
 }
 
-function backupsOf(value: <Type>(name: SettingName) => Type): ServeConfig['backups'] {
+function backupsOf(
+  value: <Type>(name: SettingName) => Type,
+  origins: ReadonlyMap<SettingName, SettingOrigin>,
+): ServeConfig['backups'] {
   const everyMs = value<number | 'off'>('backup-every');
   const folder = value<string | undefined>('backup-to');
   if (everyMs === 'off') {
     if (folder !== undefined) throw new ConfigError('--backup-to: needs --backup-every too');
+    if (origins.get('backup-keep') !== 'default') {
+      throw new ConfigError('--backup-keep: needs --backup-every too');
+    }
     return 'off';
   }
   if (folder === undefined) throw new ConfigError('--backup-every: needs --backup-to too');
@@ -202,8 +209,17 @@ function backupsOf(value: <Type>(name: SettingName) => Type): ServeConfig['backu
 function checkBackups({ backups, store, dataDir }: ServeConfig): void {
   if (backups === 'off') return;
   if (store.kind !== 'lmdb') throw new ConfigError('--backup-every: only works on the embedded store');
-  const [first] = relative(dataDir, backups.folder).split(sep);
+  const [first] = relative(placeOf(dataDir), placeOf(backups.folder)).split(sep);
   if (first !== '..') throw new ConfigError('--backup-to: must be outside of the data folder');
+}
+
+function placeOf(path: string): string {
+  try {
+    return realPlace(path);
+  } catch {
+    // A folder that cannot be read at the moment does not stop the server; its backups fail.
+    return path;
+  }
 }
 
 function tlsOf(certFile: string | undefined, keyFile: string | undefined): ServeConfig['tls'] {

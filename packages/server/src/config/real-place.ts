@@ -1,0 +1,28 @@
+/** Where a path leads, even if it does not exist yet. */
+
+import { readlinkSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+
+/**
+ * The real path, with links resolved as far as it exists; links to what does not exist yet too.
+ *
+ * @throws the system's error when a part of it cannot be read, or links form a circle
+ */
+export function realPlace(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || path === dirname(path)) throw error;
+    const target = linkTarget(path);
+    return target === undefined ? join(realPlace(dirname(path)), basename(path)) : realPlace(target);
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return resolve(dirname(path), readlinkSync(path));
+  } catch {
+    // It is not a link, or does not exist.
+    return undefined;
+  }
+}
