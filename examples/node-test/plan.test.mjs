@@ -28,7 +28,7 @@ test('the next test begins from the seed', async () => {
   assert.equal(await planOf('demo'), 'gold');
 });
 
-test('tests that run side by side take a client each', { concurrency: true }, async (t) => {
+test('tests that run side by side use one client each', { concurrency: true }, async (t) => {
   await Promise.all(
     ['silver', 'black'].map((plan) =>
       t.test(plan, async () => {

@@ -25,7 +25,7 @@ test('a visitor who signs in is the customer from then on', async () => {
   expect(await shop.customer('crm-2')).toMatchObject({ lastSeen: 'shoes' });
 });
 
-test('what the visitor did joins what is known of the customer', async () => {
+test('what the visitor did before is merged into the customer', async () => {
   const { cookie } = await shop.see({ lastSeen: 'shoes', plan: 'none' });
   await shop.see({}, { cookie, customer: 'crm-1' });
   expect(await shop.customer('crm-1')).toMatchObject({ lastSeen: 'shoes', plan: 'gold' });
@@ -40,7 +40,7 @@ test('a customer who stays away for two weeks is forgotten', async () => {
   expect(await shop.customer('crm-1')).toBeUndefined();
 });
 
-test('an update is tried again when Target is busy', async () => {
+test('an update is sent again when Target is busy', async () => {
   const busy = await quiver.faults.add({ route: 'update', times: 2, status: 503 });
   await shop.update('crm-1', 'plan', 'black');
   expect(busy.hits).toBe(2);
@@ -48,7 +48,7 @@ test('an update is tried again when Target is busy', async () => {
   expect(await shop.customer('crm-1')).toEqual({ plan: 'black' });
 });
 
-test('a row of a batch may get lost, and the shop finds out', async () => {
+test('the shop notices when a row of a batch is lost', async () => {
   await quiver.weather({ lostRows: 0.5 });
   await shop.upload(Object.fromEntries(Array.from({ length: 20 }, (_, row) => [`crm-${row + 10}`, 'blue'])));
   await quiver.clock.advance('PT1M');
@@ -58,7 +58,7 @@ test('a row of a batch may get lost, and the shop finds out', async () => {
   expect(lost).toBeLessThan(20);
 });
 
-test('an update may take a day until it shows', async () => {
+test('an update may take a day to become visible', async () => {
   await quiver.weather({ updatesVisibleAfter: 'PT24H' });
   await shop.update('crm-1', 'plan', 'black');
   expect(await shop.customer('crm-1')).toEqual({ plan: 'gold' });

@@ -44,7 +44,7 @@ describe('a fetch', () => {
     [{ tntId: 'a.28_20' }, '/rest/v1/profiles/a.28_20'],
     [{ thirdPartyId: 'é/?' }, '/rest/v1/profiles/thirdPartyId/%C3%A9%2F%3F'],
     [{ marketingCloudVisitorId: '1' }, '/rest/v1/profiles/marketingCloudVisitorId/1'],
-  ])('by %j', async (id, path) => {
+  ])('reads the path %j', async (id, path) => {
     const { quiver, sent } = scripted([json(PROFILE)]);
     expect(await quiver.fetchProfile(id)).toEqual(PROFILE);
     expect(sent[0]!.url.href).toBe(`http://quiver.test${path}?client=acme`);
@@ -55,7 +55,7 @@ describe('a fetch', () => {
     });
   });
 
-  test('undefined for a 404 of the contract alone', async () => {
+  test('returns undefined only for the 404 of the contract', async () => {
     const none = json(
       { status: 404, message: 'No profile found for client acme with third party id=x' },
       404,
@@ -73,7 +73,7 @@ describe('a fetch', () => {
     }
   });
 
-  test('a page of something else is no profile', async () => {
+  test('refuses a page that is not a profile', async () => {
     const page = scripted([new Response('<html>Welcome</html>')]);
     await expect(page.quiver.fetchProfile({ tntId: 'a' })).rejects.toMatchObject({
       kind: 'unexpected',
@@ -85,7 +85,7 @@ describe('a fetch', () => {
 describe('an update', () => {
   const done = () => xml('<success>true</success><pcId></pcId><message>ok</message>');
 
-  test('is a form; true, or false where there is no such profile', async () => {
+  test('sends a form and returns true, or false when there is no such profile', async () => {
     const { quiver, sent } = scripted([done()]);
     expect(await quiver.updateProfile({ thirdPartyId: 'a&b' }, { 'plan é': 'x=1', count: 3, is: true })).toBe(
       true,
@@ -100,24 +100,24 @@ describe('an update', () => {
     expect(await scripted([none]).quiver.updateProfile({ tntId: 'x' }, { a: 'b' })).toBe(false);
   });
 
-  test('what the server refuses is an error with its words', async () => {
+  test('throws an error with the words of the server when it is refused', async () => {
     const refused = xml('<success>false</success><pcId></pcId><message>a &amp; b &#233; &lt;</message>', 400);
     const failure = await scripted([refused]).quiver.updateProfile({ tntId: 'x' }, { a: 'b' }).catch(String);
     expect(failure).toBe('QuiverClientError: a & b é <');
   });
 
-  test('an ECID cannot name the profile', async () => {
+  test('refuses an ECID as the id of the profile', async () => {
     await expect(scripted([]).quiver.updateProfile({ marketingCloudVisitorId: '1' }, {})).rejects.toThrow(
       TypeError,
     );
   });
 });
 
-describe('what is sent again', () => {
+describe('repeated calls', () => {
   const busy = (after = '0') => json({ status: 503, message: 'later' }, 503, { 'retry-after': after });
   const visitReply = { status: 200, requestId: 'r', client: 'acme', id: {} };
 
-  test('reads and updates: after 503, after 429, after a lost connection', async () => {
+  test('reads and updates are sent again after 503, after 429 and after a lost connection', async () => {
     const { quiver, sent } = scripted([busy(), LOST, json({}, 429, { 'retry-after': '0' }), json(PROFILE)]);
     const waits: [number, number][] = [];
     const onRetry = (status: number, ms: number) => void waits.push([status, ms]);
@@ -129,7 +129,7 @@ describe('what is sent again', () => {
     expect(waits[1]![1]).toBeGreaterThanOrEqual(200);
   });
 
-  test('no more often than was said, and then the last refusal is told', async () => {
+  test('a call is sent at most as often as configured, and then the last refusal is thrown', async () => {
     const { quiver, sent } = scripted([busy(), busy('7')], { retries: 1 });
     const failure: unknown = await quiver.fetchProfile({ tntId: 'a' }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(QuiverClientError);
@@ -137,13 +137,13 @@ describe('what is sent again', () => {
     expect(sent).toHaveLength(2);
   });
 
-  test('not before the server wants it: who is sent away for long is told at once', async () => {
+  test('a call waits as long as the server asks, and a long wait is reported at once', async () => {
     const { quiver, sent } = scripted([busy('3600')]);
     await expect(quiver.fetchProfile({ tntId: 'a' })).rejects.toMatchObject({ retryAfterMs: 3_600_000 });
     expect(sent).toHaveLength(1);
   });
 
-  test('a visit with an id is, one without only when the server said it was busy', async () => {
+  test('a visit with an id is sent again; one without an id only after the server said it was busy', async () => {
     const named = scripted([LOST, json(visitReply)]);
     await named.quiver.visit({ id: { tntId: 'a' } });
     expect(named.sent).toHaveLength(2);
@@ -161,13 +161,13 @@ describe('what is sent again', () => {
     ['a batch', (quiver) => quiver.uploadBatch('batch=pcId,a\n')],
     ['a new token', (quiver) => quiver.admin.newToken()],
     ['a file of customer attributes', (quiver) => quiver.admin.uploadCustomerAttributes('crm', 'id,a\n')],
-  ])('%s is not, when its reply was lost', async (_, call) => {
+  ])('%s is not sent again after its reply was lost', async (_, call) => {
     const { quiver, sent } = scripted([LOST, json({})]);
     await expect(call(quiver)).rejects.toMatchObject({ kind: 'unreachable' });
     expect(sent).toHaveLength(1);
   });
 
-  test('nothing is after a plain refusal', async () => {
+  test('nothing is sent again after a plain refusal', async () => {
     const { quiver, sent } = scripted([json({ message: 'Forbidden' }, 403)]);
     await expect(quiver.fetchProfile({ tntId: 'a' })).rejects.toMatchObject({
       status: 403,
@@ -185,7 +185,7 @@ test.each([
   ],
   ['FailedToOpenSocket', 'Unable to open. Was there a typo in the url or port?', 'Unable to open.'],
   ['ConnectionRefused', 'Unable to connect. Is the computer able to access the url?', 'connection refused'],
-])('a message on %s has no advice for those who call fetch', async (code, message, says) => {
+])('a message on %s does not repeat advice meant for callers of fetch', async (code, message, says) => {
   const { quiver } = scripted([Object.assign(new Error(message), { code })], { retries: 0 });
   await expect(quiver.fetchProfile({ tntId: 'a' })).rejects.toThrow(
     new RegExp(`^cannot reach http://quiver.test: ${says}$`),
@@ -193,7 +193,7 @@ test.each([
 });
 
 describe('time and signals', () => {
-  test('a try that takes too long ends; what can be sent again is', async () => {
+  test('an attempt that takes too long is ended, and the call is sent again if that is safe', async () => {
     const { quiver, sent } = scripted([silent, json(PROFILE)], { timeoutMs: 20 });
     expect(await quiver.fetchProfile({ tntId: 'a' })).toEqual(PROFILE);
     expect(sent).toHaveLength(2);
@@ -204,7 +204,7 @@ describe('time and signals', () => {
     });
   });
 
-  test('a signal ends a call with its own reason, while it is sent and while it waits', async () => {
+  test('a signal ends a call with its own reason, both while it is sent and while it waits', async () => {
     const reason = new Error('the page was left');
     const during = new AbortController();
     const call = scripted([silent]).quiver.fetchProfile({ tntId: 'a' }, { signal: during.signal });
@@ -232,7 +232,7 @@ describe('batches', () => {
     return texts;
   };
 
-  test('one header for all, cells in place and encoded', async () => {
+  test('all records share one header, and cells are placed and encoded correctly', async () => {
     const records = [
       { id: 'a,b', attributes: { plan: 'gold, 50 %', n: 1 } },
       { id: 'é', attributes: { 'x y': '+', plan: '' } },
@@ -242,7 +242,7 @@ describe('batches', () => {
     ]);
   });
 
-  test('an undefined value is left out, so records of unlike shape are of one type', async () => {
+  test('an undefined value is left out, so records of different shapes have one type', async () => {
     const records = [
       { id: 'a', attributes: { plan: 'gold' } },
       { id: 'b', attributes: { country: 'spain', plan: undefined } },
@@ -253,7 +253,7 @@ describe('batches', () => {
     );
   });
 
-  test('as many files as the limits ask for, each with the columns of its own rows', async () => {
+  test('records are split into as many files as the limits require, each with the columns of its own rows', async () => {
     const records = Array.from({ length: 5 }, (_, n) => ({ id: `${n}`, attributes: { [`c${n}`]: 'v' } }));
     expect(await textsOf(records, { maxRows: 2 })).toEqual([
       '0+2 batch=thirdPartyId,c0,c1\n0,v,\n1,,v\n',
@@ -262,7 +262,7 @@ describe('batches', () => {
     ]);
   });
 
-  test('no file is larger than the limit, and none could have taken the next record', async () => {
+  test('no file exceeds the limit, and no file had room for the next record', async () => {
     const records = Array.from({ length: 300 }, (_, n) => ({
       id: `id-${n}`,
       attributes: { [`a${n % 7}`]: 'é'.repeat(n % 11), [`b${n % 3}`]: n },
@@ -291,11 +291,11 @@ describe('batches', () => {
       { id: 'a', attributes: { a: 'x'.repeat(100) } },
       'record 0: too large for a batch',
     ],
-  ])('a record %s', async (_, record, says) => {
+  ])('a record %s is refused', async (_, record, says) => {
     await expect(textsOf([record], { maxBytes: 100 })).rejects.toThrow(new RangeError(says));
   });
 
-  test('are sent, and waited for while the server is away', async () => {
+  test('files are sent, and the client waits while the server is away', async () => {
     const status = (text: string) => xml(`<batchId>acme-1-2</batchId>${text}`);
     const { quiver, sent } = scripted([
       xml(
@@ -332,7 +332,7 @@ describe('batches', () => {
   });
 });
 
-describe('what cannot be sent is refused before anything is', () => {
+describe('what cannot be sent is refused before anything is sent', () => {
   const KINDS = 'id: must be an object with exactly one of tntId, thirdPartyId, marketingCloudVisitorId';
   const wrongIds: [id: unknown, says: string][] = [
     [{ ecid: '1' }, KINDS],
@@ -357,7 +357,7 @@ describe('what cannot be sent is refused before anything is', () => {
     return (failure as TypeError).message;
   };
 
-  test.each(wrongIds)('the id %j', async (wrong, says) => {
+  test.each(wrongIds)('the id %j is refused', async (wrong, says) => {
     const id = wrong as { tntId: string };
     expect(await refused((quiver) => quiver.fetchProfile(id))).toBe(says);
     expect(await refused((quiver) => quiver.removeProfile(id))).toBe(says);
@@ -367,7 +367,7 @@ describe('what cannot be sent is refused before anything is', () => {
     expect(await refused((quiver) => quiver.updateProfile(id, { a: 'b' }))).toBe(ofUpdate);
   });
 
-  test.each(['…', 'a\nb', 'é'])('the token %j', async (token) => {
+  test.each(['…', 'a\nb', 'é'])('the token %j is refused', async (token) => {
     const { quiver, sent } = scripted([json(PROFILE)], { token });
     await expect(quiver.fetchProfile({ tntId: 'a' })).rejects.toThrow(
       new QuiverArgumentError('token: must consist of visible ASCII characters'),
@@ -375,7 +375,7 @@ describe('what cannot be sent is refused before anything is', () => {
     expect(sent).toEqual([]);
   });
 
-  test('an attribute whose name would lead to the profile itself', async () => {
+  test('an attribute whose name would address the profile itself is refused', async () => {
     expect(await refused((quiver) => quiver.removeAttribute({ tntId: 'a' }, '..'))).toBe(
       'attribute name: ".." cannot be a part of a URL',
     );
@@ -392,11 +392,11 @@ describe('what cannot be sent is refused before anything is', () => {
     ['admin.setAttributes', (quiver) => quiver.admin.setAttributes('', 'tntId', { a: 'b' })],
     ['admin.removeAttribute', (quiver) => quiver.admin.removeAttribute(undefined!, 'tntId', 'a')],
     ['admin.removeProfile', (quiver) => quiver.admin.removeProfile(undefined!, 'tntId')],
-  ])('no id for %s', async (_, call) => {
+  ])('%s refuses a missing id', async (_, call) => {
     expect(await refused(call)).toMatch(/^(batch )?id: must be a string that is not empty$/);
   });
 
-  test('the ids of a visit: unknown kinds and what is no text', async () => {
+  test('a visit refuses unknown kinds of id and ids that are not text', async () => {
     const visit = (id: unknown) => refused((quiver) => quiver.visit({ id: id as object }));
     expect(await visit({ ecid: '1' })).toBe(
       'id.ecid: unknown; the ids are tntId, thirdPartyId, marketingCloudVisitorId, customerIds',
@@ -405,7 +405,7 @@ describe('what cannot be sent is refused before anything is', () => {
     expect(await visit('a')).toMatch(/^id: must be an object/);
   });
 
-  test.each([undefined, null, {}, Symbol('x')])('the value %s of an attribute', async (value) => {
+  test.each([undefined, null, {}, Symbol('x')])('the value %s of an attribute is refused', async (value) => {
     const attributes = { plan: value as unknown as string };
     const says = 'plan: must be a string, a number or a boolean';
     expect(await refused((quiver) => quiver.updateProfile({ tntId: 'a' }, attributes))).toBe(says);
@@ -413,7 +413,7 @@ describe('what cannot be sent is refused before anything is', () => {
     expect(await refused((quiver) => quiver.visit({ execute }))).toBe(says);
   });
 
-  test('a client without a client code', () => {
+  test('a client without a client code is refused', () => {
     expect(() => new QuiverClient({ url: 'http://x', client: undefined! })).toThrow(/^client: /);
   });
 });
@@ -421,7 +421,7 @@ describe('what cannot be sent is refused before anything is', () => {
 describe('a visit', () => {
   const reply = () => json({ status: 200, requestId: 'r', client: 'acme', id: {} });
 
-  test('sends profile parameters as text, in every part', async () => {
+  test('sends profile parameters as text, in every part of the request', async () => {
     const { quiver, sent } = scripted([reply()]);
     const part = { profileParameters: { visits: 3, isNew: false, plan: 'gold' }, parameters: { a: 'b' } };
     const parts = { pageLoad: part, mboxes: [{ index: 0, ...part }] };
@@ -431,7 +431,7 @@ describe('a visit', () => {
     expect(text.match(/"parameters":\{"a":"b"\}/g)).toHaveLength(6);
   });
 
-  test('an id that is undefined names nobody, so a lost call is not sent again', async () => {
+  test('is not sent again after a lost reply when its id is undefined', async () => {
     const { quiver, sent } = scripted([LOST, reply()]);
     const id = { tntId: undefined } as unknown as { tntId: string };
     await expect(quiver.visit({ id })).rejects.toMatchObject({ kind: 'unreachable' });
@@ -439,20 +439,20 @@ describe('a visit', () => {
   });
 });
 
-test('an address without its scheme is told as what it is', () => {
+test('an address without a scheme gets a message that says so', () => {
   expect(() => new QuiverClient({ url: '127.0.0.1:8680', client: 'acme' })).toThrow(
     /^url: must begin with http/,
   );
 });
 
 test.each(['ftp://x', 'http://user:secret@x', 'http://x/?a=b', 'nonsense'])(
-  '%s is no address of a server',
+  'the address %s is refused',
   (url) => {
     expect(() => new QuiverClient({ url, client: 'acme' })).toThrow(TypeError);
   },
 );
 
-test('the calls that a server is sent, until the signal ends it', async () => {
+test('the client streams the calls that a server receives until the signal ends it', async () => {
   const end = new AbortController();
   const event = (id: number) => `id: ${id}\nevent: call\ndata: {"id":${id}}\n\n`;
   let isCancelled = false;

@@ -15,7 +15,7 @@ function made(round: (isStopped: () => boolean) => Promise<void>, atOnce = false
   return { rounds: new Rounds({ every: 100, atOnce, round, failure: 'it failed', log }), logged };
 }
 
-test('a round comes after each pause, the first one too unless it is wanted at once', async () => {
+test('a round follows each pause; the first one waits too, unless it is wanted at once', async () => {
   for (const atOnce of [false, true]) {
     let count = 0;
     const { rounds } = made(async () => {
@@ -32,7 +32,7 @@ test('a round comes after each pause, the first one too unless it is wanted at o
   }
 });
 
-test('rounds never overlap, however long one takes, and to stop waits for it', async () => {
+test('rounds never overlap, however long one takes, and stopping waits for the current round', async () => {
   let began = 0;
   let end = () => {};
   let wasTold = false;

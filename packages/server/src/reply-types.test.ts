@@ -70,6 +70,6 @@ type Different = {
     : Name;
 }[keyof Pairs];
 
-test('every type of quiver-client is that of a reply', () => {
+test('every reply type of quiver-client matches the reply of the server', () => {
   expectTypeOf<Different>().toBeNever();
 });

@@ -231,7 +231,7 @@ const ask = (method: string, path: string, headers: Record<string, string>): Pro
 
 const isRefusal = (status: number) => status === 401 || status === 403 || status === 429;
 
-test('the table has a row for every route, and none besides', () => {
+test('the table has a row for every route, and no other row', () => {
   const served = quiver.app.routes.map(({ method, path }) => `${method} ${path}`);
   expect(Object.keys(ROUTES).sort()).toEqual(served.sort());
 });
@@ -240,31 +240,34 @@ for (const required of [false, true]) {
   describe(`with tokens ${required ? 'required' : 'not required'}`, () => {
     beforeAll(() => requireTokens('demo', required));
 
-    test.each(Object.entries(ROUTES))('%s: %s', async (route, guard) => {
-      const [method = '', path = ''] = route.split(' ');
-      // It has its own guard, which lets in whoever proves to be the administrator; see below.
-      if (path === '/console/session') return;
-      const writes = method !== 'GET' || path.endsWith('/update');
-      const row =
-        guard === 'profileApi'
-          ? `profileApi ${required ? 'on' : writes ? 'off, writing' : 'off'}`
-          : guard === 'admin'
-            ? `admin ${method === 'GET' ? 'GET' : 'other'}`
-            : guard;
-      const got: (number | 'in')[] = [];
-      const start = clock;
-      for (const name of NAMES) {
-        // Each address has ten wrong guesses per minute; they are not tested here, so no two fall
-        // into one minute.
-        clock = start + (got.length % 2) * 60_001;
-        const { status } = await ask(method, path, askers[name]!());
-        got.push(isRefusal(status) ? status : 'in');
-      }
-      clock = start;
-      expect(Object.fromEntries(NAMES.map((name, at) => [name, got[at]]))).toEqual(
-        Object.fromEntries(NAMES.map((name, at) => [name, ROWS[row]![at]])),
-      );
-    });
+    test.each(Object.entries(ROUTES))(
+      'the route %s answers only callers that may use it (%s)',
+      async (route, guard) => {
+        const [method = '', path = ''] = route.split(' ');
+        // It has its own guard, which lets in whoever proves to be the administrator; see below.
+        if (path === '/console/session') return;
+        const writes = method !== 'GET' || path.endsWith('/update');
+        const row =
+          guard === 'profileApi'
+            ? `profileApi ${required ? 'on' : writes ? 'off, writing' : 'off'}`
+            : guard === 'admin'
+              ? `admin ${method === 'GET' ? 'GET' : 'other'}`
+              : guard;
+        const got: (number | 'in')[] = [];
+        const start = clock;
+        for (const name of NAMES) {
+          // Each address has ten wrong guesses per minute; they are not tested here, so no two fall
+          // into one minute.
+          clock = start + (got.length % 2) * 60_001;
+          const { status } = await ask(method, path, askers[name]!());
+          got.push(isRefusal(status) ? status : 'in');
+        }
+        clock = start;
+        expect(Object.fromEntries(NAMES.map((name, at) => [name, got[at]]))).toEqual(
+          Object.fromEntries(NAMES.map((name, at) => [name, ROWS[row]![at]])),
+        );
+      },
+    );
   });
 }
 
@@ -283,11 +286,11 @@ describe('refusals', () => {
       '/m2/demo/v2/profile/batchUpdate',
       '<response><success>false</success><batchStatus></batchStatus><message>Forbidden</message></response>',
     ],
-  ])('%s %s says Forbidden in its own shape', async (method, target, text) => {
+  ])('%s %s says Forbidden in the shape of its API', async (method, target, text) => {
     expect(await quiver.ask(method, target)).toMatchObject({ status: 403, text });
   });
 
-  test('an admin route says who may, in the shape of the Admin API', async () => {
+  test('an admin route says who may call it, in the shape of the Admin API', async () => {
     const { status, json, headers } = await quiver.ask('GET', '/demo/target/clients/settings');
     expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
     expect(json).toEqual({
@@ -298,7 +301,7 @@ describe('refusals', () => {
     });
   });
 
-  test('what is there and what is not there answer alike', async () => {
+  test('profiles that exist and profiles that do not get the same refusal', async () => {
     const tntId = await quiver.visit({ thirdPartyId: 'is-there' });
     const answers = await Promise.all(
       [tntId, 'thirdPartyId/is-there', 'thirdPartyId/is-not', 'no-such-device'].map((path) =>
@@ -308,7 +311,7 @@ describe('refusals', () => {
     expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
   });
 
-  test("a token opens its own client's profiles alone", async () => {
+  test('a token gives access only to profiles of its own client', async () => {
     await requireTokens('acme', true);
     const headers = askers['the token']!();
     const own = await quiver.ask('GET', '/rest/v1/profiles/a?client=demo', { headers });
@@ -317,11 +320,11 @@ describe('refusals', () => {
   });
 });
 
-describe('signing in', () => {
+describe('signing in to the console', () => {
   const signIn = (token: unknown, headers: Record<string, string> = {}) =>
     quiver.ask('POST', '/console/session', { headers, body: { token } });
 
-  test('takes the admin token and gives a cookie that no script reads', async () => {
+  test('takes the admin token and gives a cookie that no script can read', async () => {
     clock += 60_001;
     const { status, json, headers } = await signIn(ADMIN_TOKEN);
     expect(status).toBe(200);
@@ -339,7 +342,7 @@ describe('signing in', () => {
     expect((await quiver.ask('GET', '/console/session', { headers: session })).status).toBe(401);
   });
 
-  test('a browser on https keeps the cookie for https', async () => {
+  test('over https gives a cookie for https only', async () => {
     const behindProxy = await openInProcess({
       trustedProxies: ['0.0.0.0/0'],
       allowedHosts: ['quiver.example'],
@@ -358,7 +361,7 @@ describe('signing in', () => {
     }
   });
 
-  test('refuses what is not the token, and other pages', async () => {
+  test('refuses anything but the token, and pages of other origins', async () => {
     clock += 60_001;
     expect((await signIn('wrong')).status).toBe(401);
     expect((await signIn(17)).json).toEqual({ status: 400, message: 'token: must be a string' });
@@ -367,7 +370,7 @@ describe('signing in', () => {
     expect((await signIn(ADMIN_TOKEN, { origin: 'http://127.0.0.1:8680' })).status).toBe(200);
   });
 
-  test('after ten wrong tokens within a minute, by whatever door, even the right one waits', async () => {
+  test('is refused even with the right token after ten wrong ones within a minute, on any route', async () => {
     clock += 60_001;
     for (let n = 0; n < 10; n += 1) {
       const answer =
@@ -385,7 +388,7 @@ describe('signing in', () => {
     expect((await signIn(ADMIN_TOKEN)).status).toBe(200);
   });
 
-  test('of many guesses at the same moment no more than ten are told apart, and the right one is not among them', async () => {
+  test('checks at most ten of many simultaneous guesses, and a correct one after them is refused', async () => {
     clock += 60_001;
     const guess = (token: string) => quiver.ask('GET', '/demo/target/batches', { headers: bearer(token) });
     const answers = await Promise.all(
@@ -399,7 +402,7 @@ describe('signing in', () => {
     expect(new Set(right.map(({ status }) => status))).toEqual(new Set([200]));
   });
 
-  test('who has a profile token that is not good any more is refused and does not count as a guesser', async () => {
+  test('is not blocked by callers with an expired profile token, who do not count as guessers', async () => {
     clock += 60_001;
     for (let n = 0; n < 15; n += 1) {
       for (const name of ['an expired token', 'an ended token', 'a foreign token']) {
@@ -412,7 +415,7 @@ describe('signing in', () => {
     expect((await signIn(ADMIN_TOKEN)).status).toBe(200);
   });
 
-  test('behind a trusted proxy who guesses is whom it names, and what others claim to have been sent counts for nothing', async () => {
+  test('counts guesses by the address from a trusted proxy, and ignores addresses that others claim', async () => {
     const behind = await openInProcess({ trustedProxies: ['10.0.0.0/8'] });
     try {
       const guess = async (peer: string, forwarded: string | undefined, token: string) => {
@@ -443,7 +446,7 @@ describe('signing in', () => {
     }
   });
 
-  test('signing out takes the cookie away and ends the session', async () => {
+  test('ends when signing out, which removes the cookie and ends the session', async () => {
     clock += 60_001;
     const cookie = (await signIn(ADMIN_TOKEN)).headers.get('set-cookie')!.split(';')[0]!;
     const other = (await signIn(ADMIN_TOKEN)).headers.get('set-cookie')!.split(';')[0]!;
@@ -454,7 +457,7 @@ describe('signing in', () => {
     expect([await status(cookie), await status(other)]).toEqual([401, 200]);
   });
 
-  test('signing out without a session takes the cookie away', async () => {
+  test('is not needed to sign out, which removes the cookie anyway', async () => {
     const { status, headers } = await quiver.ask('DELETE', '/console/session');
     expect(status).toBe(204);
     expect(headers.get('set-cookie')).toMatch(/^quiver_session=; Path=\/; Max-Age=0; /);

@@ -31,7 +31,7 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
   const atOnce = async (token?: string) =>
     new Set(await Promise.all(Array.from({ length: 24 }, () => statusOf(token))));
 
-  test('a switch, a new token and its end hold in every worker once they are answered', async () => {
+  test('a switch, a new token and its revocation apply in every worker once they are answered', async () => {
     expect(await atOnce()).toEqual(new Set([404]));
     expect((await run('settings', 'enableProfileApiAuthentication=true')).code).toBe(0);
     expect(await atOnce()).toEqual(new Set([403]));
@@ -57,7 +57,7 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     expect(await atOnce()).toEqual(new Set([404]));
   });
 
-  test('signing out ends the session in every worker, also for who has kept the cookie', async () => {
+  test('signing out ends the session in every worker, even for a kept cookie', async () => {
     const session = `${server.url}/console/session`;
     const signedIn = await fetch(session, {
       method: 'POST',
@@ -75,7 +75,7 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     expect(read.status).toBe(401);
   });
 
-  test('what an admin looks at is what was made a moment ago, whichever worker is asked', async () => {
+  test('an administrator sees what was changed a moment ago, whichever worker answers', async () => {
     const ask = async (method: string, path: string, body?: object) => {
       const response = await fetch(`${server.url}/demo/target/${path}`, {
         method,
@@ -117,7 +117,7 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     expect((await run('settings', '--json')).stdout).not.toContain('"profileLifetimeDay"');
   });
 
-  test('the debug token is made, shown and ended apart from the profile token', async () => {
+  test('the debug token is created, shown and revoked separately from the profile token', async () => {
     const profile = (await run('token', 'new')).stdout;
     const debug = (await run('token', 'new', '--debug')).stdout;
     expect(debug).not.toBe(profile);
@@ -131,7 +131,7 @@ describe.each<RuntimeName>(['bun', 'node'])('access on %s', (runtime) => {
     await run('token', 'end');
   });
 
-  test('no token and no key stands on the disk in clear but in its own file, nor in the log', async () => {
+  test('tokens and keys are on the disk only in their own files, and never in the log', async () => {
     const token = (await run('token', 'new')).stdout.trim();
     const key = (await readFile(join(server.dataDir, 'signing-key'), 'utf8')).trim();
     for (const name of ['admin-token', 'signing-key']) {

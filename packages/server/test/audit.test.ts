@@ -26,7 +26,7 @@ const actions = async () => (await entries()).map(({ action }) => action);
 const PROFILE = '/demo/target/profiles?id=crm-1&kind=thirdPartyId';
 const SETTINGS = 'PATCH /{client}/target/clients/settings';
 
-test('every change by an administrator is recorded: who, when, what, on what, and no value', async () => {
+test('every change by an administrator is recorded: who, when, what and on what, but no value', async () => {
   await quiver.visit({ thirdPartyId: 'crm-1' }, { plan: 'gold' });
   const changes: [string, string, unknown, object][] = [
     ['PATCH', '/demo/target/clients/settings', { tokenLifetimeDays: 77 }, {}],
@@ -64,7 +64,7 @@ test('every change by an administrator is recorded: who, when, what, on what, an
   for (const secret of ['crm-1', 'hush', 'gold', ADMIN_TOKEN]) expect(text).not.toContain(secret);
 });
 
-test('what was read, refused or done by others is not recorded', async () => {
+test('reads, refused calls and calls of others are not recorded', async () => {
   await quiver.visit({ thirdPartyId: 'crm-1' }, { plan: 'gold' });
   await ask('GET', '/demo/target/clients/settings');
   await ask('GET', PROFILE);
@@ -80,7 +80,7 @@ test('what was read, refused or done by others is not recorded', async () => {
   expect(await entries('/acme/target/audit')).toEqual([]);
 });
 
-test('the console is recorded as its session', async () => {
+test('changes from the console are recorded with their session', async () => {
   const signedIn = await quiver.ask('POST', '/console/session', { body: { token: ADMIN_TOKEN } });
   const cookie = signedIn.headers.get('set-cookie')!.split(';')[0]!;
   const changed = await quiver.ask('PATCH', '/demo/target/clients/settings', {
@@ -93,7 +93,7 @@ test('the console is recorded as its session', async () => {
   expect(by.id).toMatch(/^[0-9a-f]{8}$/);
 });
 
-test('comes newest first, page by page, from a time on, for 90 days', async () => {
+test('entries are listed newest first, page by page, from a given time, for 90 days', async () => {
   for (let day = 10; day < 15; day += 1) {
     await ask('PATCH', '/demo/target/clients/settings', { tokenLifetimeDays: day });
     clock += 86_400_000;
@@ -113,7 +113,7 @@ test('comes newest first, page by page, from a time on, for 90 days', async () =
     expect((await ask('GET', `${AUDIT}?${query}`)).status, query).toBe(400);
 });
 
-test('an entry that cannot be written: the action is done, and the reply and the log say so', async () => {
+test('when an entry cannot be written, the action is done, and the reply and the log say so', async () => {
   const failing = vi.spyOn(quiver.stores.audit, 'add').mockRejectedValue(new Error('no room'));
   const { status, headers: sent } = await ask('PATCH', '/demo/target/clients/settings', {
     tokenLifetimeDays: 20,
@@ -123,7 +123,7 @@ test('an entry that cannot be written: the action is done, and the reply and the
   failing.mockRestore();
 });
 
-test('keeps a bounded number; the oldest go first', async () => {
+test('a limited number is kept, and the oldest are removed first', async () => {
   const audit = auditStore(quiver.stores.records, 20);
   const entry = (at: number): AuditEntry => ({ at, by: { kind: 'token', id: 'x' }, action: 'a', target: {} });
   for (let at = 1; at <= 30; at += 1) await audit.add('demo', entry(at), 'ab');

@@ -63,7 +63,7 @@ function chunked(bytes: number, onPiece: (sent: number) => void = () => {}): Rea
 const SCALAR = 'must be a string, a number, true or false';
 const NO_UTF8 = 'must be percent-encoded UTF-8';
 
-describe('fetch', () => {
+describe('a bad fetch', () => {
   test.each([
     ['/rest/v1/profiles/%', `tntId: ${NO_UTF8}`],
     ['/rest/v1/profiles/%zz', `tntId: ${NO_UTF8}`],
@@ -71,9 +71,9 @@ describe('fetch', () => {
     ['/rest/v1/profiles/thirdPartyId/%ED%A0%80', `thirdPartyId: ${NO_UTF8}`],
     ['/rest/v1/profiles/marketingCloudVisitorId/%C0%80', `marketingCloudVisitorId: ${NO_UTF8}`],
     ['/rest/v1/profiles/probe?client=%ff', `client: ${NO_UTF8}`],
-  ])('400 %s', (target, message) => expectRefusal('GET', target, {}, 400, message));
+  ])('is a 400: %s', (target, message) => expectRefusal('GET', target, {}, 400, message));
 
-  test('400 two Host headers, which Bun joins with a comma', () =>
+  test('with two Host headers is a 400, even where Bun joins them with a comma', () =>
     expectRefusal(
       'GET',
       '/rest/v1/profiles/probe',
@@ -83,7 +83,7 @@ describe('fetch', () => {
     ));
 });
 
-describe('methods and paths that are not there', () => {
+describe('a method or path that does not exist', () => {
   test.each([
     ['PUT', '/rest/v1/profiles/probe', 'GET, DELETE, HEAD'],
     ['POST', '/rest/v1/profiles/thirdPartyId/probe', 'GET, DELETE, HEAD'],
@@ -94,7 +94,7 @@ describe('methods and paths that are not there', () => {
     ['GET', '/rest/v1/delivery', 'POST, OPTIONS'],
     ['PUT', '/rest/v1/mbox/s1', 'POST, OPTIONS'],
     ['POST', '/openapi.json', 'GET, HEAD, OPTIONS'],
-  ])('405 %s %s', async (method, target, allow) => {
+  ])('is a 405: %s %s', async (method, target, allow) => {
     await expectRefusal(method, target, {}, 405, `Method not allowed: ${method}; allowed: ${allow}`);
     expect((await quiver.ask(method, target)).headers.get('allow')).toBe(allow);
   });
@@ -102,7 +102,7 @@ describe('methods and paths that are not there', () => {
   test.each([
     ['/m2/demo/profile/update?mboxPC=probe&profile.a=2', 'GET, POST'],
     ['/m2/demo/mbox/json?mbox=home&mboxPC=probe&profile.a=2', 'GET, POST, OPTIONS'],
-  ])('405 HEAD %s, whose GET changes something', async (target, allow) => {
+  ])('is a 405: HEAD %s, whose GET changes something', async (target, allow) => {
     const before = quiver.changes.length;
     const answer = await quiver.ask('HEAD', target);
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
@@ -117,10 +117,10 @@ describe('methods and paths that are not there', () => {
     '/rest/v1/mbox/',
     '/m2/demo/profile',
     '/m2/',
-  ])('404 %s', (target) => expectRefusal('GET', target, {}, 404, `No such path: ${target}`));
+  ])('is a 404: %s', (target) => expectRefusal('GET', target, {}, 404, `No such path: ${target}`));
 });
 
-describe('clients not served', () => {
+describe('a client that is not served', () => {
   test.each([
     ['GET', '/rest/v1/profiles/probe?client=nope', {}, 'nope'],
     ['GET', '/rest/v1/profiles/probe?client=%3Cb%3E', {}, '<b>'],
@@ -128,7 +128,7 @@ describe('clients not served', () => {
     ['POST', '/rest/v1/delivery?sessionId=s1&client=__proto__', {}, '__proto__'],
     ['GET', '/m2/demo/profile/update?client=nope&mboxPC=probe&profile.a=2', {}, 'nope'],
     ['GET', '/m2/demo/profile/update?mboxPC=probe&profile.a=2', { host: 'nope.localhost:80' }, 'nope'],
-  ])('404 %s %s', (method, target, headers, named) =>
+  ])('is a 404: %s %s', (method, target, headers, named) =>
     expectRefusal(
       method,
       target,
@@ -139,7 +139,7 @@ describe('clients not served', () => {
   );
 });
 
-describe('single update', () => {
+describe('a bad single update', () => {
   const JSON_TYPE = { headers: { 'content-type': 'application/json' } };
   const LONG_NAME = 'n'.repeat(129);
   const NAME_RULE = 'the name after &quot;profile.&quot; must have 1 to 128 characters';
@@ -163,7 +163,7 @@ describe('single update', () => {
     ['mboxPC=probe&profile.a=%ff%', `profile.a: ${NO_UTF8}`],
     ['mboxPC=probe&profile.a=%E9', `profile.a: ${NO_UTF8}`],
     ['mboxPC=probe&profile.%zz=2', `profile.%zz: ${NO_UTF8}`],
-  ])('400 %s', async (query, message) => {
+  ])('is a 400: %s', async (query, message) => {
     const shown = message.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"');
     const escaped = shown.replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
     await expectRefusal('GET', `/m2/demo/profile/update?${query}`, {}, 400, escaped);
@@ -223,14 +223,14 @@ describe('single update', () => {
       '{"mboxPC":"\\ud800","profile.a":"2"}',
       'mboxPC: must be well-formed Unicode',
     ],
-  ])('400 JSON: %s', (_, body, message) =>
+  ])('as JSON is a 400: %s', (_, body, message) =>
     expectRefusal('POST', '/m2/demo/profile/update', { ...JSON_TYPE, body }, 400, message),
   );
 
   test.each([
     ['multipart/form-data; boundary=x', 'multipart/form-data'],
     ['text/plain', 'text/plain'],
-  ])('400 a body of type %s', (type, named) =>
+  ])('with a body of type %s is a 400', (type, named) =>
     expectRefusal(
       'POST',
       '/m2/demo/profile/update?mboxPC=probe&profile.a=2',
@@ -244,7 +244,7 @@ describe('single update', () => {
     [415, 'br', 'x=1', 'Content-Encoding: must be gzip or absent, not br'],
     [400, 'gzip', 'x=1', 'body: is not whole gzip'],
     [413, 'gzip', gzipSync('x'.repeat(61_441)), 'body: must have at most 61440 bytes'],
-  ])('%i a body packed as %s that cannot be read', (status, coding, body, message) =>
+  ])('gets a %i with an unreadable body of encoding %s', (status, coding, body, message) =>
     expectRefusal(
       'POST',
       '/m2/demo/profile/update',
@@ -254,10 +254,10 @@ describe('single update', () => {
     ),
   );
 
-  test('400 bad escapes in the client', () =>
+  test('with a bad escape in the client is a 400', () =>
     expectRefusal('GET', '/m2/%ff/profile/update?mboxPC=probe&profile.a=2', {}, 400, `client: ${NO_UTF8}`));
 
-  test('400 attributes that would total more than 64 KB', async () => {
+  test('with attributes of more than 64 KB in total is a 400', async () => {
     const value = (bytes: number) => ({
       ...JSON_TYPE,
       body: { mboxPC: 'big', 'profile.b': 'b'.repeat(bytes) },
@@ -284,7 +284,7 @@ describe('single update', () => {
     );
   });
 
-  test('414 a GET of more than 8 KB of URL; 8 KB are allowed, and a POST may have more', async () => {
+  test('as a GET with a URL of more than 8 KB is a 414; 8 KB are allowed, and a POST may have more', async () => {
     const fill = (length: number) => {
       const start = '/m2/demo/profile/update?mboxPC=nobody&profile.a=';
       return start + 'x'.repeat(length - start.length);
@@ -296,7 +296,7 @@ describe('single update', () => {
 
   const TOO_LARGE = 'body: must have at most 61440 bytes';
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
-  test('413 a body of more than 60 KB; 60 KB are allowed', async () => {
+  test('with a body of more than 60 KB is a 413; 60 KB are allowed', async () => {
     const fill = (length: number) => `mboxPC=nobody&profile.a=${'x'.repeat(length - 24)}`;
     await expectRefusal(
       'POST',
@@ -309,7 +309,7 @@ describe('single update', () => {
       (await quiver.ask('POST', '/m2/demo/profile/update', { headers: form, body: fill(61_440) })).status,
     ).toBe(200);
   });
-  test('413 a chunked body, and no more of it is read than the limit asks for', async () => {
+  test('with a chunked body over the limit is a 413, and nothing beyond the limit is read', async () => {
     let read = 0;
     const body = chunked(10_000_000, (sent) => {
       read = sent;
@@ -317,7 +317,7 @@ describe('single update', () => {
     await expectRefusal('POST', '/m2/demo/profile/update', { headers: form, body }, 413, TOO_LARGE);
     expect(read).toBeLessThan(70_000);
   });
-  test('413 a body longer than its Content-Length says', () =>
+  test('with a body longer than its Content-Length is a 413', () =>
     expectRefusal(
       'POST',
       '/m2/demo/profile/update',
@@ -325,7 +325,7 @@ describe('single update', () => {
       413,
       TOO_LARGE,
     ));
-  test('413 a Content-Length over the limit, whatever comes', () =>
+  test('with a Content-Length over the limit is a 413, whatever follows', () =>
     expectRefusal(
       'POST',
       '/m2/demo/profile/update',
@@ -333,7 +333,7 @@ describe('single update', () => {
       413,
       TOO_LARGE,
     ));
-  test('400 a body that is cut short', () => {
+  test('with a truncated body is a 400', () => {
     const body = new ReadableStream({ pull: (controller) => controller.error(new Error('gone')) });
     return expectRefusal(
       'POST',
@@ -345,7 +345,7 @@ describe('single update', () => {
   });
 });
 
-describe('delivery', () => {
+describe('a bad Delivery request', () => {
   const web = { channel: 'web' };
   const many = (count: number, make: (n: number) => unknown) =>
     Array.from({ length: count }, (_, n) => make(n));
@@ -363,7 +363,7 @@ describe('delivery', () => {
     ['sessionId=a%0Ab', SESSION_RULE],
     [`sessionId=${'s'.repeat(129)}`, SESSION_RULE],
     ['sessionId=%ff', `sessionId: ${NO_UTF8}`],
-  ])('400 ?%s', (query, message) =>
+  ])('with the query ?%s is a 400', (query, message) =>
     expectRefusal('POST', `/rest/v1/delivery?${query}`, { body: { context: web } }, 400, message),
   );
 
@@ -557,11 +557,11 @@ describe('delivery', () => {
       { id: { tntId: 'probe' }, ...page({ good: '1' }), notifications: [{ profileParameters: { a: null } }] },
       'notifications[0].profileParameters: the value of "a" must be a string, a number, true or false',
     ],
-  ])('400 %s', (_, body, message) =>
+  ])('is a 400: %s', (_, body, message) =>
     expectRefusal('POST', '/rest/v1/delivery?sessionId=s1', body === undefined ? {} : { body }, 400, message),
   );
 
-  test('400 more than 64 KB in all, and no id is linked', async () => {
+  test('with more than 64 KB in total is a 400, and no id is linked', async () => {
     const profileParameters = Object.fromEntries(
       many(50, (n) => [`n${n + 10}`, '😀'.repeat(256)]) as [string, string][],
     );
@@ -580,7 +580,7 @@ describe('delivery', () => {
     expect(await quiver.attributes('thirdPartyId/unlinked')).toBeUndefined();
   });
 
-  test('413 a body of more than 4 MB, also chunked', async () => {
+  test('with a body of more than 4 MB is a 413, even chunked', async () => {
     const message = 'body: must have at most 4194304 bytes';
     await expectRefusal(
       'POST',
@@ -593,7 +593,7 @@ describe('delivery', () => {
   });
 });
 
-describe('legacy mbox call', () => {
+describe('a bad legacy mbox call', () => {
   test.each([
     ['s%201', {}, 'sessionId: must have 1 to 128 printable characters, without space, ?, /, { or }'],
     ['%ff', {}, `sessionId: ${NO_UTF8}`],
@@ -607,13 +607,13 @@ describe('legacy mbox call', () => {
       { profileParameters: { 'profile.a': '1' } },
       'profileParameters: the name "profile.a" must not start with "profile."',
     ],
-  ])('400 %s %j', (sessionId, body, message) =>
+  ])('is a 400: %s %j', (sessionId, body, message) =>
     expectRefusal('POST', `/rest/v1/mbox/${sessionId}`, { body }, 400, message),
   );
 });
 
-describe('removal', () => {
-  test('400 bad escapes in the name of an attribute', () =>
+describe('a bad removal', () => {
+  test('with a bad escape in the name of an attribute is a 400', () =>
     expectRefusal(
       'DELETE',
       '/rest/v1/profiles/probe/attributes/%ff',

@@ -132,7 +132,7 @@ async function killedRun(
   return { killedAt, outcome };
 }
 
-test('killed at 20 random points, the end state and every count are those of an undisturbed run', async () => {
+test('after kills at 20 random points, the final state and every count equal those of an undisturbed run', async () => {
   expect(undisturbed.counts).toMatchObject({ state: 'complete', rows: ROWS, consumed: ROWS });
   expect(undisturbed.failures.length).toBeGreaterThan(500);
   const runs = await Promise.all(

@@ -53,11 +53,11 @@ async function completed(answer: Answer, path?: string): Promise<string> {
 const refused = (message: string) =>
   `<response><success>false</success><batchStatus></batchStatus><message>${message}</message></response>`;
 
-describe('upload', () => {
+describe('an upload', () => {
   test.each([
     ['v1', V1],
     ['v2', V2],
-  ])('%s answers with the address of its status', async (_, target) => {
+  ])('of version %s answers with the address of its status', async (_, target) => {
     const before = Date.now();
     const answer = await upload('batch=pcId,a\nu1,1\n', target);
     expect(answer.status).toBe(200);
@@ -72,7 +72,7 @@ describe('upload', () => {
     await completed(answer);
   });
 
-  test('what the Campaign worker does: search by text, append showDetails', async () => {
+  test('works as the Campaign worker does it: with a text search and an appended showDetails', async () => {
     const answer = await upload('batch=thirdPartyId,plan\ncampaign-1,gold\n');
     expect(answer.text).toContain('<success>true</success>');
     await completed(answer);
@@ -88,13 +88,13 @@ describe('upload', () => {
     ['a form', { 'content-type': 'application/x-www-form-urlencoded' }],
     ['what is said to be JSON', { 'content-type': 'application/json' }],
     ['what is said to be multipart', { 'content-type': 'multipart/form-data; boundary=x' }],
-  ])('the body is the file, sent with %s', async (what, headers) => {
+  ])('takes the body as the file, sent with %s', async (what, headers) => {
     const name = encodeURIComponent(what);
     await completed(await upload(`batch=pcId,a+b\ntyped,${name}\n`, V2, headers));
     expect(await quiver.attributes('typed')).toEqual([['a b', what]]);
   });
 
-  test('v1 updates only, v2 creates', async () => {
+  test('only updates in version 1, and creates in version 2', async () => {
     const file = 'batch=pcId,a\nonly-v2,1\n';
     const first = await completed(await upload(file, V1));
     expect(await quiver.attributes('only-v2')).toBeUndefined();
@@ -106,7 +106,7 @@ describe('upload', () => {
     expect(await statusOf(last, '&showDetails=true')).toContain('<profilesNotFound>0</profilesNotFound>');
   });
 
-  test('gzip is unpacked, in any case of its name, and by its old name x-gzip', async () => {
+  test('with gzip is decompressed, in any case of the name, and under the old name x-gzip', async () => {
     for (const encoding of ['gzip', 'GZIP', ' gzip ', 'x-gzip', 'X-GZip']) {
       const body = gzipSync(`batch=pcId,a\npacked,${encoding.trim()}\n`);
       await completed(await upload(body, V2, { 'content-encoding': encoding }));
@@ -114,7 +114,7 @@ describe('upload', () => {
     }
   });
 
-  test('a file of skipped rows alone, and one without rows, are complete', async () => {
+  test('of only skipped rows, or of no rows, is complete', async () => {
     const none = await completed(await upload('batch=pcId,a\n'));
     expect(await statusOf(none)).toContain('<batchSize>0</batchSize>');
     const skipped = await completed(await upload('batch=pcId,a\nx\n\ny,\n'));
@@ -124,7 +124,7 @@ describe('upload', () => {
   });
 });
 
-describe('an upload refused whole', () => {
+describe('an upload refused as a whole', () => {
   const EXPECTED =
     ', expected &quot;batch=&quot; followed by the header row, for instance batch=pcId,country';
   const good = gzipSync(`batch=pcId,a\n${'refused,1\n'.repeat(1000)}`);
@@ -192,7 +192,7 @@ describe('an upload refused whole', () => {
       'row 1: the name &quot;thirdPartyId&quot; of column 2 is a second kind of id; the rows name their profiles by pcId alone',
     ],
     ['deflate', 'x', 'deflate', 415, 'Content-Encoding: must be gzip or absent, not deflate'],
-  ])('%s', async (_, body, encoding, status, message) => {
+  ])('gets the right refusal for: %s', async (_, body, encoding, status, message) => {
     const before = (await quiver.stores.batches.list('demo', 1))[0]?.id;
     const answer = await upload(body, V2, encoding === undefined ? {} : { 'content-encoding': encoding });
     // Which row exceeds the limit depends on how the chunks were cut.
@@ -205,7 +205,7 @@ describe('an upload refused whole', () => {
     expect(await quiver.attributes('refused')).toBeUndefined();
   });
 
-  test('a body that breaks off', async () => {
+  test('may be a body that breaks off', async () => {
     const body = new ReadableStream({
       start(controller) {
         controller.enqueue(Buffer.from('batch=pcId,a\nrefused,1\n'));
@@ -216,7 +216,7 @@ describe('an upload refused whole', () => {
     expect([answer.status, answer.text]).toEqual([400, refused('body: was cut short')]);
   });
 
-  test('another method', async () => {
+  test('may have the wrong method', async () => {
     const answer = await quiver.ask('GET', V2);
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
   });
@@ -265,7 +265,7 @@ describe('the address of the status', () => {
       false,
       'http://b.example',
     ],
-  ])('%s', async (_, headers, peer, secure, origin) => {
+  ])('follows from the request: %s', async (_, headers, peer, secure, origin) => {
     const proxied = await openInProcess({ host: '0.0.0.0', trustedProxies: ['10.0.0.0/24'] });
     try {
       expect((await send(proxied, headers, peer, secure)).origin).toBe(origin);
@@ -280,7 +280,7 @@ describe('the address of the status', () => {
     ['markup', 'evil.example</batchStatus>'],
     ['a user', 'user@evil.example'],
     ['a blank', 'evil example'],
-  ])('a host with %s is refused', async (_, host) => {
+  ])('with %s in the host is refused', async (_, host) => {
     const reached = await openInProcess({ host: '0.0.0.0' });
     try {
       const answer = await send(reached, { host });
@@ -293,7 +293,7 @@ describe('the address of the status', () => {
     }
   });
 
-  test('it is never longer than 255 characters', async () => {
+  test('is never longer than 255 characters', async () => {
     const longest = 'c'.repeat(64);
     const long = await openInProcess({ host: '0.0.0.0', clients: [longest] });
     try {
@@ -312,7 +312,7 @@ describe('the address of the status', () => {
     }
   });
 
-  test('it has one query parameter, and the client of the upload in its path', async () => {
+  test('has one query parameter, and the client of the upload in its path', async () => {
     const answer = await upload('batch=pcId,a\n', '/m2/client/v2/profile/batchUpdate?client=acme&x=1');
     const url = new URL(between(answer.text, 'batchStatus'));
     expect(url.pathname).toBe('/m2/acme/profile/batchStatus');
@@ -320,7 +320,7 @@ describe('the address of the status', () => {
   });
 });
 
-describe('status', () => {
+describe('the status of a batch', () => {
   const rows = 'batch=pcId,a\nst1,1\nst2\n,1\nst3,%zz\nst4,1,2\n st%204 ,1\nst5,5';
   const failedProfiles = ['', 'st3', 'st4']
     .map((id) => `<profile><id>${id}</id><status>failed</status></profile>`)
@@ -331,7 +331,7 @@ describe('status', () => {
     ['v1, asked under v2', V1, '/m2/demo/v2/profile/batchStatus', failedProfiles, 0],
     ['v2', V2, '/m2/demo/profile/batchStatus', failedProfiles, 3],
     ['v2, asked under v2', V2, '/m2/demo/v2/profile/batchStatus', failedProfiles, 3],
-  ])('%s', async (_, target, path, profiles, successful) => {
+  ])("has the contract's form for %s", async (_, target, path, profiles, successful) => {
     const id = await completed(await upload(rows, target));
     const own = `<batchId>${id}</batchId><status>complete</status><batchSize>7</batchSize>`;
     expect(await statusOf(id, '', path)).toBe(`<response>${own}</response>`);
@@ -342,7 +342,7 @@ describe('status', () => {
     );
   });
 
-  test('names at most 1,000 failed rows, and no not-found ones among them', async () => {
+  test('names at most 1,000 failed rows, and none that were not found', async () => {
     const missing = Array.from({ length: 1500 }, (_, n) => `missing-${n},1\n,${n}\n`).join('');
     const id = await completed(await upload(`batch=pcId,a\n${missing}`, V1));
     const details = await statusOf(id, '&showDetails=true', '/m2/demo/v2/profile/batchStatus');
@@ -356,7 +356,7 @@ describe('status', () => {
     ['waiting', 'incomplete'],
     ['stuck', 'stuck'],
     ['running again', 'incomplete'],
-  ])('%s is called %s', async (state, word) => {
+  ])('for a batch %s is called %s', async (state, word) => {
     const idle = await openInProcess({ clients: ['idle'] });
     try {
       const { batches } = idle.stores;
@@ -394,14 +394,14 @@ describe('status', () => {
     ],
     ['not given', '', 400, 'batchId: must be given'],
     ['empty', '?batchId=', 400, 'batchId: must be given'],
-  ])('a batch that is %s', async (_, query, status, message) => {
+  ])('has a fixed form for a batch that is %s', async (_, query, status, message) => {
     const answer = await quiver.ask('GET', `/m2/demo/profile/batchStatus${query}`);
     expect([answer.status, answer.text]).toEqual([status, refused(message)]);
   });
 });
 
-describe('order', () => {
-  test('later rows of a file win, and later files of a client', async () => {
+describe('the order of rows', () => {
+  test('lets later rows of a file win, and later files of a client', async () => {
     const many = Array.from({ length: 3000 }, (_, n) => `order,${n},first\n`).join('');
     const answers = [
       await upload(`batch=pcId,n,who\n${many}`),
@@ -413,18 +413,18 @@ describe('order', () => {
     expect(found).toEqual({ n: 'second', who: 'third', new: '1' });
   });
 
-  test('a row with nothing but empty cells makes no profile', async () => {
+  test('is unaffected by a row of empty cells, which creates no profile', async () => {
     await completed(await upload('batch=pcId,a,b\nnothing,, \nnothing-2\n'));
     expect(await quiver.attributes('nothing')).toBeUndefined();
     expect(await quiver.attributes('nothing-2')).toBeUndefined();
   });
 
-  test('a byte-order mark at the start of a row is no part of the id', async () => {
+  test('keeps the id of a row that begins with a byte-order mark', async () => {
     await completed(await upload('\uFEFFbatch=pcId,a\n\uFEFFmark-1,1\n'));
     expect(await quiver.attributes('mark-1')).toEqual([['a', '1']]);
   });
 
-  test('a value in a column of profile scripts fails its row alone, and is stored nowhere', async () => {
+  test('is unaffected by a value in a column of profile scripts, which fails its row only', async () => {
     const id = await completed(await upload('batch=pcId,a,user.seg\nscripts-1,1,forged\nscripts-2,2\n'));
     const { json } = await quiver.ask('GET', `/demo/target/batches/${id}/failures`, ADMIN);
     const reason =
@@ -436,7 +436,7 @@ describe('order', () => {
     expect(names.json.mboxProfileAttributes).not.toContain('user.seg');
   });
 
-  test('an empty cell leaves what is there', async () => {
+  test('keeps the stored value where a cell is empty', async () => {
     await completed(await upload('batch=pcId,a,b,c\nempty,1,2,3\nempty,,4\nempty,,, \n'));
     expect(Object.fromEntries((await quiver.attributes('empty'))!)).toEqual({ a: '1', b: '4', c: '3' });
   });
@@ -453,7 +453,7 @@ describe('failed rows', () => {
     [9, 'f4', 'the value of "a" is not UTF-8'],
   ] as const;
 
-  test('keep line, id and reason, and the others are applied', async () => {
+  test('keep line, id and reason, and the other rows are applied', async () => {
     const id = await completed(await upload(file));
     const { json } = await quiver.ask('GET', `/demo/target/batches/${id}/failures`, ADMIN);
     expect(json.failures).toEqual(
@@ -466,7 +466,7 @@ describe('failed rows', () => {
     expect(tail.json.failures.map(({ line }: { line: number }) => line)).toEqual([7, 9]);
   });
 
-  test('come back as a file that can be sent again as it is', async () => {
+  test('can be downloaded as a file that can be sent again unchanged', async () => {
     const id = await completed(await upload(file));
     const again = await quiver.ask('GET', `/demo/target/batches/${id}/failures?format=file`, ADMIN);
     expect(again.status).toBe(200);
@@ -483,14 +483,14 @@ describe('failed rows', () => {
     expect(await statusOf(third, '&showDetails=true')).toContain('<successfulUpdates>2</successfulUpdates>');
   });
 
-  test('those whose profile was not found can be sent again too', async () => {
+  test('whose profile was not found can be sent again too', async () => {
     const id = await completed(await upload('batch=pcId,a\nlate-1,1\nlate-2,2\n', V1));
     const again = await quiver.ask('GET', `/demo/target/batches/${id}/failures?format=file`, ADMIN);
     await completed(await upload(again.text, V2));
     expect(await quiver.attributes('late-2')).toEqual([['a', '2']]);
   });
 
-  test('a batch without any has no file any more', async () => {
+  test('leave no file when a batch has none', async () => {
     const id = await completed(await upload('batch=pcId,a\nfine,1\n'));
     await vi.waitFor(async () => {
       const answer = await quiver.ask('GET', `/demo/target/batches/${id}/failures?format=file`, ADMIN);
@@ -501,8 +501,8 @@ describe('failed rows', () => {
   });
 });
 
-describe('one client and another', () => {
-  test('no row, status or failure of one reaches the other', async () => {
+describe('two clients', () => {
+  test('never see rows, statuses or failures of each other', async () => {
     const acme = '/m2/acme/v2/profile/batchUpdate';
     const status = '/m2/acme/profile/batchStatus';
     const mine = await completed(await upload('batch=pcId,a\nboth,demo\n,lost\n'));
@@ -532,14 +532,14 @@ describe('one client and another', () => {
   });
 });
 
-describe('the admin routes', () => {
+describe('the admin routes of batches', () => {
   test.each([
     ['GET', '/demo/target/batches'],
     ['POST', '/demo/target/batches'],
     ['GET', '/demo/target/batches/x'],
     ['GET', '/demo/target/batches/x/failures'],
     ['POST', '/demo/target/batches/x/retry'],
-  ])('%s %s needs the admin token', async (method, path) => {
+  ])('refuse %s %s without the admin token', async (method, path) => {
     for (const headers of [{}, { authorization: 'Bearer wrong' }, { access_token: ADMIN_TOKEN }]) {
       expect((await quiver.ask(method, path, { headers })).status).toBe(401);
     }
@@ -547,7 +547,7 @@ describe('the admin routes', () => {
     expect((await quiver.ask(method, path, ADMIN)).status).toBe(letIn);
   });
 
-  test('tell all there is to know of a batch, newest first', async () => {
+  test('show everything about a batch, newest first', async () => {
     await completed(await upload('batch=pcId,a\nolder,1\n'));
     const id = await completed(await upload('batch=pcId,a\nnewer,1\n,2\nnewer\n'));
     const { json } = await quiver.ask('GET', '/demo/target/batches', ADMIN);
@@ -571,7 +571,7 @@ describe('the admin routes', () => {
     expect((await quiver.ask('GET', `/demo/target/batches/${id}`, ADMIN)).json).toEqual(batch);
   });
 
-  test('take an upload as the profile APIs do, v2 unless v1 is said', async () => {
+  test('take an upload as the profile APIs do, as version 2 unless version 1 is given', async () => {
     for (const [query, version, successful] of [
       ['', 'v2', 1],
       ['?version=v2', 'v2', 1],
@@ -594,13 +594,13 @@ describe('the admin routes', () => {
   test.each([
     ['', '{"a":1}', /the file is JSON/],
     ['?version=v3', 'batch=pcId,a\n1,2\n', /version: must be v1 or v2/],
-  ])('refuse in their own shape (%s)', async (query, body, message) => {
+  ])('refuse in the shape of the Admin API (%s)', async (query, body, message) => {
     const answer = await quiver.ask('POST', `/demo/target/batches${query}`, { ...ADMIN, body });
     expect(answer.status).toBe(400);
     expect(answer.json.errors[0].message).toMatch(message);
   });
 
-  test('a batch that is not stuck cannot be retried', async () => {
+  test('refuse to retry a batch that is not stuck', async () => {
     const id = await completed(await upload('batch=pcId,a\nretry,1\n'));
     const answer = await quiver.ask('POST', `/demo/target/batches/${id}/retry`, ADMIN);
     expect(answer.status).toBe(400);
@@ -622,7 +622,7 @@ describe('hostile names and values', () => {
     'profile',
     '"q"',
   ];
-  test('come back to the letter', async () => {
+  test('come back exactly', async () => {
     const values = names.map((name, at) => `${name}=${at}\r\n,+%41\u0000 x`);
     const file = writeHeader('thirdPartyId', names) + writeRow('hostile 😀,id%', values);
     await completed(await upload(file));
@@ -630,12 +630,12 @@ describe('hostile names and values', () => {
     expect(await quiver.attributes(path)).toEqual(names.map((name, at) => [name, values[at]]));
   });
 
-  test.each(['__proto__', 'constructor', '<a>&"', "' or 1=1"])('an id %s', async (id) => {
+  test.each(['__proto__', 'constructor', '<a>&"', "' or 1=1"])('include the id %s', async (id) => {
     await completed(await upload(writeHeader('pcId', ['a']) + writeRow(id, ['1'])));
     expect(await quiver.attributes(encodeURIComponent(id))).toEqual([['a', '1']]);
   });
 
-  test('an id with markup is escaped in the status', async () => {
+  test('include an id with markup, which is escaped in the status', async () => {
     const batch = await completed(await upload('batch=pcId,a\n</id><status>x,%zz\n'));
     expect(await statusOf(batch, '&showDetails=true')).toContain(
       '<profile><id>&lt;/id&gt;&lt;status&gt;x</id><status>failed</status></profile></response>',

@@ -90,7 +90,7 @@ function withApply(before: (consumedBefore: number) => void): BatchStore {
 const rows = (count: number) => Array.from({ length: count }, (_, n) => `p${n % 700},${n}\n`).join('');
 const FILE = `batch=pcId,n\n${rows(2500)}`;
 
-test('a batch whose step fails three times is stuck with the reason, the next waits, and retry lets both go on', async () => {
+test('a batch whose step fails three times is stuck with the reason, the next waits, and a retry resumes both', async () => {
   const first = await accept(FILE);
   const second = await accept('batch=pcId,n\np1,second\n');
   let broken = true;
@@ -119,7 +119,7 @@ test('a batch whose step fails three times is stuck with the reason, the next wa
   expect(profile?.attributes.toString()).toContain('"second"');
 });
 
-test('a file of customer attributes goes on from where it is, in steps, and fails its rows alone', async () => {
+test('a file of customer attributes is applied in steps, can be resumed, and rows fail one by one', async () => {
   const rows = Array.from({ length: 3500 }, (_, n) => (n % 1000 === 7 ? `${n},x\n` : `${n},"a\n${n}",\n`));
   const request = new Request('http://x', { method: 'POST', body: `id,tier,city\n${rows.join('')}` });
   const parts = { batches: stores.batches, files, now };
@@ -151,7 +151,7 @@ test('a file of customer attributes goes on from where it is, in steps, and fail
   ]);
 });
 
-test('failures of different steps do not add up', async () => {
+test('failures of different steps are not added up', async () => {
   const id = await accept(FILE);
   const failed = new Map<number, number>();
   run(
@@ -169,14 +169,14 @@ test('failures of different steps do not add up', async () => {
   ]);
 });
 
-test('a batch whose file is gone is stuck, and says so', async () => {
+test('a batch whose file is missing is stuck with that reason', async () => {
   const id = await accept(FILE);
   await files.remove(id);
   run();
   expect((await reaches(id, 'stuck')).reason).toMatch(/ENOENT/);
 });
 
-test('a completed batch, its failed rows and its file go after seven days', async () => {
+test('a completed batch, its failed rows and its file are removed after seven days', async () => {
   const id = await accept('batch=pcId,n\n,1\np1,1\n');
   run();
   await reaches(id, 'complete');
@@ -192,7 +192,7 @@ test('a completed batch, its failed rows and its file go after seven days', asyn
   expect(await stores.batches.failures('demo', fresh, 0, 10)).toHaveLength(1);
 });
 
-test('a file that no batch was queued for goes too, one of a batch that waits stays', async () => {
+test('a file without a batch is removed, and that of a waiting batch stays', async () => {
   const waiting = await accept(FILE);
   const lost = await files.receive();
   await lost.write(Buffer.from('batch=pcId,n\n'));
@@ -218,7 +218,7 @@ const acceptInto = (batches: BatchStore) =>
     new Request('http://x', { method: 'POST', body: 'batch=pcId,a\nv,1' }),
   );
 
-test('the file of a batch stays when nobody knows whether it was queued, and goes when it was refused', async () => {
+test('the file of a batch stays while its acceptance is uncertain, and is removed when it was refused', async () => {
   const refused = new QuiverError('not-done', 'no');
   await expect(acceptInto(storeWith({ accept: () => Promise.reject(refused) }))).rejects.toBe(refused);
   expect(await readdir(join(folder, 'batches'))).toEqual([]);

@@ -30,7 +30,7 @@ async function processorTime(pid: number): Promise<number> {
 }
 
 test.each<RuntimeName>(['bun', 'node'])(
-  'fetches go on while a batch is applied (%s)',
+  'fetches are answered while a batch is applied (%s)',
   async (runtime) => {
     // One worker, so that every fetch would be affected if that worker applied the batch.
     const quiver = await startQuiver({ runtime, flags: ['--workers', '1', '--log-level', 'error'] });

@@ -20,7 +20,7 @@ const page = async (query = '') => {
   return answer.json as { changes: Json[]; next: string; more: boolean };
 };
 
-test('tells what a visit, an update, the console and a removal have changed, and no value', async () => {
+test('the feed shows what a visit, an update, the console and a removal have changed, without values', async () => {
   await quiver.visit({ tntId: 'a', thirdPartyId: 'p' }, { color: 'a secret' });
   await quiver.ask('GET', '/m2/demo/profile/update?mboxPC=a&profile.size=secret');
   await quiver.ask('PATCH', '/demo/target/profiles?id=a&kind=tntId', {
@@ -42,7 +42,7 @@ test('tells what a visit, an update, the console and a removal have changed, and
   expect({ next, more }).toEqual({ next: changes[4].cursor, more: false });
 });
 
-test('goes on behind a cursor, by types and in pages, and keeps clients apart', async () => {
+test('the feed continues after a cursor, by types and in pages, and keeps clients apart', async () => {
   for (const id of ['a', 'b', 'c']) await quiver.visit({ tntId: id });
   await quiver.ask('PUT', '/acme/target/clients/settings', { headers: AS_ADMIN, body: {} });
   await quiver.ask('POST', '/rest/v1/delivery?client=acme&sessionId=s', {
@@ -61,7 +61,7 @@ test('goes on behind a cursor, by types and in pages, and keeps clients apart', 
   expect((await page(`?after=${now.next}`)).changes.map(({ profile }) => profile.id)).toEqual(['d']);
 });
 
-test('has the profile as it is when asked for, and null for one that is gone', async () => {
+test('the feed includes the current profile on request, and null for one that is gone', async () => {
   await quiver.visit({ tntId: 'a' }, { x: '1' });
   await quiver.visit({ tntId: 'a', thirdPartyId: 'p' }, { x: '2' });
   await quiver.visit({ tntId: 'b' });
@@ -76,7 +76,7 @@ test('has the profile as it is when asked for, and null for one that is gone', a
   ]);
 });
 
-test('waits for a change, and no longer than it was asked to', async () => {
+test('the feed waits for a change, but no longer than requested', async () => {
   const { next } = await page();
   const waiting = page(`?wait=60&after=${next}`);
   await quiver.visit({ tntId: 'late' });
@@ -95,12 +95,12 @@ test.each([
   ['?types=born', 'types: must be some of created, updated, linked, merged, moved, expired, removed'],
   ['?include=values', 'include: must be profile'],
   ['?after=4711', 'after: must be a cursor of this feed, or now'],
-])('refuses %s', async (query, message) => {
+])('the feed refuses %s', async (query, message) => {
   const answer = await ask(query);
   expect([answer.status, answer.json.errors[0].message]).toEqual([400, message]);
 });
 
-test('is for administrators, says when changes are kept no longer, and when there is no feed', async () => {
+test('the feed is for administrators, says when changes have expired, and when there is no feed', async () => {
   expect((await ask('', {})).status).toBe(401);
   await quiver.visit({ tntId: 'a' });
   const gone = await ask('?after=aaaaaaaaaaaa-1');
@@ -115,7 +115,7 @@ test('is for administrators, says when changes are kept no longer, and when ther
   await off.close();
 });
 
-test('comes as server-sent events, goes on behind Last-Event-ID, and ends with the server', async () => {
+test('the feed comes as server-sent events, continues after Last-Event-ID, and ends with the server', async () => {
   await quiver.visit({ tntId: 'a' });
   await quiver.visit({ tntId: 'b' });
   const { changes } = await page();

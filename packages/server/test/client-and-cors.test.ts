@@ -44,14 +44,14 @@ describe('the client of a fetch', () => {
     ['a domain that only ends alike', 'acme.xtt.omtrdc.net', '', 'demo'],
     ['an address', '[::1]:8680', '', 'demo'],
     ['an organisation id', 'localhost', '?imsOrgId=X%40AdobeOrg', 'demo'],
-  ])('%s', async (_, host, query, client) => {
+  ])('comes from: %s', async (_, host, query, client) => {
     const answer = await quiver.ask('GET', `/rest/v1/profiles/same${query}`, { headers: { host } });
     expect(answer.json.client).toBe(client);
     expect(answer.json.profileAttributes.client.value).toBe(client);
   });
 });
 
-test('the host of an absolute-form target does not count', async () => {
+test('ignores the host of an absolute-form target', async () => {
   const target = 'http://acme.localhost/rest/v1/profiles/same';
   const response = await fetchOf(quiver.app, new Request(target, { headers: { host: 'demo.localhost' } }));
   expect(await response.json()).toMatchObject({ client: 'demo' });
@@ -64,26 +64,26 @@ describe('the client of an update', () => {
     ['the literal word', 'localhost', 'client', '', 'demo'],
     ['the query before the segment', 'localhost', 'demo', '&client=acme', 'acme'],
     ['the host before all', 'acme.localhost', 'demo', '&client=demo', 'acme'],
-  ])('%s', async (_, host, segment, query, client) => {
+  ])('comes from: %s', async (_, host, segment, query, client) => {
     const target = `/m2/${segment}/profile/update?mboxPC=nobody&profile.a=1${query}`;
     const answer = await quiver.ask('GET', target, { headers: { host } });
     expect(answer.text).toContain(`No profile found for client ${client} with mboxPC=nobody`);
   });
 });
 
-describe('a name in the path that is not served', () => {
+describe('a client name in the path that is not served', () => {
   const update = (from: InProcess, name: string) =>
     from.ask('GET', `/m2/${name}/profile/update?mboxPC=nobody&profile.a=1`);
 
   test.each(['other', 'constructor', 'Demo'])(
-    '%s is refused while several clients are served',
+    'is refused while several clients are served: %s',
     async (name) => {
       const answer = await update(quiver, name);
       expect([answer.status, answer.text]).toEqual([404, updateXml(false, `No such client: ${name}`)]);
     },
   );
 
-  test('it means the default client while only one is served', async () => {
+  test('means the default client while only one is served', async () => {
     const single = await openInProcess({ clients: ['demo'] });
     try {
       for (const name of ['other', 'client', 'demo']) {
@@ -95,7 +95,7 @@ describe('a name in the path that is not served', () => {
   });
 });
 
-describe('pages of other origins', () => {
+describe('pages of other origins may not write', () => {
   const UPDATE = '/m2/demo/profile/update?mboxPC=same&profile.from=page';
   const UPLOAD = '/m2/demo/profile/batchUpdate';
   const sent = async (server: InProcess, method: string, path: string, headers: Record<string, string>) =>
@@ -113,7 +113,7 @@ describe('pages of other origins', () => {
     ['another port of this machine', { origin: 'http://127.0.0.1:9', 'sec-fetch-site': 'same-site' }],
     ['a sandboxed frame', { origin: 'null', 'sec-fetch-site': 'cross-site' }],
     ['a browser that says the origin alone', { origin: 'https://attacker.example' }],
-  ])('%s cannot write', async (_, headers) => {
+  ])('and are refused here: %s', async (_, headers) => {
     const before = quiver.changes.length;
     for (const [method, path] of writes) expect(await sent(quiver, method, path, headers)).toBe(403);
     expect(quiver.changes.length).toBe(before);
@@ -129,7 +129,7 @@ describe('pages of other origins', () => {
     ['a person who typed it', { 'sec-fetch-site': 'none' }],
     ['an older browser, own page', { origin: 'http://127.0.0.1:8680' }],
     ['an origin that is configured', { origin: SHOP, 'sec-fetch-site': 'cross-site' }],
-  ])('%s can', async (_, headers) => {
+  ])('but this caller can: %s', async (_, headers) => {
     const writing = await openInProcess({ corsOrigins: [SHOP] });
     try {
       await writing.visit({ tntId: 'same' });
@@ -140,20 +140,20 @@ describe('pages of other origins', () => {
   });
 });
 
-describe('one slash at the end of a path', () => {
+describe('one slash at the end of a path is ignored', () => {
   test.each([
     ['POST', '/rest/v1/delivery/?sessionId=s1'],
     ['POST', '/rest/v1/mbox/s1/'],
     ['GET', '/rest/v1/profiles/same/'],
     ['GET', '/healthz/'],
     ['GET', '/m2/demo/profile/update/?mboxPC=same&profile.slash=1'],
-  ])('%s %s means the path without it', async (method, target) => {
+  ])('for %s %s', async (method, target) => {
     const body = method === 'POST' ? { body: { context: { channel: 'web' } } } : {};
     expect((await quiver.ask(method, target, body)).status).toBe(200);
   });
 
   test.each(['/rest/v1/delivery//', '/rest/v1/profiles/thirdPartyId/', '/rest/v1/profiles/'])(
-    '%s is no such path',
+    'but %s is still not a path',
     async (target) => {
       const answer = await quiver.ask('GET', target);
       expect([answer.status, answer.json.message]).toEqual([404, `No such path: ${target}`]);
@@ -173,7 +173,7 @@ describe('CORS', () => {
     '/m2/demo/ubox/raw',
   ];
 
-  test.each(VISITS)('every page may call %s, with credentials, as at.js does', async (target) => {
+  test.each(VISITS)('lets every page call %s with credentials, as at.js does', async (target) => {
     for (const origin of ['https://any.example', 'http://127.0.0.1:3000', 'null']) {
       const preflight = await quiver.ask('OPTIONS', target, {
         headers: {
@@ -202,7 +202,7 @@ describe('CORS', () => {
     }
   });
 
-  test('a visit without an origin names none, and caches keep it apart', async () => {
+  test('names no origin for a visit without one, and tells caches to keep it apart', async () => {
     const answer = await quiver.ask('POST', VISITS[0]!, { body: { context: { channel: 'web' } } });
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
     expect(answer.headers.get('vary')).toBe('Origin');
@@ -210,7 +210,7 @@ describe('CORS', () => {
     expect(plain.headers.get('access-control-allow-private-network')).toBeNull();
   });
 
-  test('two origins in turn get each its own headers', async () => {
+  test('gives each of two alternating origins its own headers', async () => {
     for (const origin of ['https://a.example', 'https://b.example', 'https://a.example']) {
       const answer = await quiver.ask('POST', VISITS[0]!, {
         headers: { origin },
@@ -220,14 +220,14 @@ describe('CORS', () => {
     }
   });
 
-  test('no page may call the profile APIs unless its origin is configured', async () => {
+  test('lets no page call the profile APIs unless its origin is configured', async () => {
     const answer = await quiver.ask('GET', '/rest/v1/profiles/same', from(SHOP));
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
     expect((await quiver.ask('OPTIONS', '/rest/v1/profiles/same', from(SHOP))).status).toBe(405);
   });
 
   test.each(['/rest/v1/profiles/x', '/rest/v1/profiles/thirdPartyId/x', '/m2/demo/profile/update'])(
-    'a configured origin may call %s, others may not',
+    'lets only a configured origin call %s',
     async (path) => {
       const allowed = await shopped.ask('OPTIONS', path, from(SHOP));
       expect(allowed.status).toBe(204);

@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('a change is told to every other cluster at once, with no round to wait for; the last one too', async () => {
+test('every other cluster learns of a change at once, without waiting for a round, even the last one', async () => {
   const told: SentAccess[] = [];
   let release: () => void = () => {};
   const held = new Promise<void>((resolve) => {

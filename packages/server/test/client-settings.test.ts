@@ -37,14 +37,14 @@ const settings = (method: string, body?: unknown, client = 'demo') =>
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const TOKEN = '/demo/target/authentication/token';
 
-describe('settings', () => {
-  test('stand at their defaults, in the media type of the Admin API', async () => {
+describe('the settings of a client', () => {
+  test('have their defaults, in the media type of the Admin API', async () => {
     const { status, headers, json } = await settings('GET');
     expect([status, headers.get('content-type')]).toEqual([200, 'application/vnd.adobe.target.v1+json']);
     expect(json).toEqual(DEFAULTS);
   });
 
-  test('PATCH changes what is sent, PUT all of it; strange members come back to the letter', async () => {
+  test('are changed in part by PATCH and as a whole by PUT, and unknown members come back exactly', async () => {
     const strange = '{"__proto__":{"a":1},"constructor":null,"name":"snö","list":[1,{"x":null}]}';
     expect((await settings('PATCH', strange)).text).toBe(
       JSON.stringify({
@@ -87,7 +87,7 @@ describe('settings', () => {
     [{ customerIdAliases: Array(101).fill(0) }, `${ALIAS_RULE} [${'0,'.repeat(49)}0…`],
     [[], 'body: must be a JSON object'],
     ['{', 'body: must be valid JSON'],
-  ])('%j is refused: %s', async (body, message) => {
+  ])('refuse %j: %s', async (body, message) => {
     for (const method of ['PUT', 'PATCH']) {
       await settings('PATCH', { note: 'x'.repeat(100) });
       const { status, json } = await settings(method, body);
@@ -96,7 +96,7 @@ describe('settings', () => {
     }
   });
 
-  test('are bounded together with what is there', async () => {
+  test('have one size limit, together with what is stored', async () => {
     await settings('PATCH', { note: 'x'.repeat(100) });
     const { status, json } = await settings('PATCH', { filler: 'x'.repeat(65_450) });
     expect([status, json.errors[0].message]).toEqual([400, 'settings: must have at most 65536 bytes']);
@@ -104,7 +104,7 @@ describe('settings', () => {
     expect((await settings('PUT', { filler: 'x'.repeat(65_450) })).status).toBe(200);
   });
 
-  test('a client that is not served is not found', async () => {
+  test('of a client that is not served are not found', async () => {
     const { status, json } = await settings('GET', undefined, 'nobody');
     expect([status, json.errors]).toEqual([
       404,
@@ -113,7 +113,7 @@ describe('settings', () => {
   });
 });
 
-describe('names that look misspelt', () => {
+describe('names of settings that look misspelt', () => {
   test.each([
     [
       { profileLifetimeDay: 30 },
@@ -123,7 +123,7 @@ describe('names that look misspelt', () => {
     [{ profileLifetime: 30 }, 'profileLifetime: is no setting of Quiver; did you mean profileLifetimeDays?'],
     [{ Checking: 'strict' }, 'Checking: is no setting of Quiver; did you mean checking?'],
     [{ 'unknown\u2028Update': 1 }, 'unknown?Update: is no setting of Quiver; did you mean unknownUpdate?'],
-  ])('%j is stored, with a warning', async (body, warning) => {
+  ])('are stored with a warning: %j', async (body, warning) => {
     const { status, headers, json } = await settings('PATCH', body);
     expect([status, headers.get('x-quiver-warning')]).toEqual([200, warning]);
     expect(json).toMatchObject(body);
@@ -133,12 +133,12 @@ describe('names that look misspelt', () => {
     { profileLifetimeDays: 30 },
     { globalMboxName: 'target-global-mbox' },
     { crossDomain: 'x-only' },
-  ])('%j brings none', async (body) => {
+  ])('cause no warning in %j', async (body) => {
     expect((await settings('PATCH', body)).headers.get('x-quiver-warning')).toBeNull();
   });
 });
 
-test("the settings for at.js tell the lifetime, and what is Adobe's", async () => {
+test("the settings for at.js contain the lifetime, and Adobe's own members", async () => {
   await settings('PATCH', { profileLifetimeDays: 30, globalMboxName: 'target-global-mbox' });
   expect((await admin('GET', '/demo/target/atjs/settings')).json).toEqual({
     globalMboxName: 'target-global-mbox',
@@ -147,8 +147,8 @@ test("the settings for at.js tell the lifetime, and what is Adobe's", async () =
   });
 });
 
-describe('what a client may choose', () => {
-  test('unknownUpdate: success answers an update of an unknown profile with success, and creates none', async () => {
+describe('the options of a client', () => {
+  test('unknownUpdate: success answers an update of an unknown profile with success and creates nothing', async () => {
     const update = () => quiver.ask('GET', '/m2/demo/profile/update?mboxPC=nobody&profile.a=1');
     expect((await update()).text).toContain('<success>false</success>');
     await settings('PATCH', { unknownUpdate: 'success' });
@@ -156,7 +156,7 @@ describe('what a client may choose', () => {
     expect(await quiver.attributes('nobody')).toBeUndefined();
   });
 
-  test('whenTooLarge: drop-oldest removes the oldest, by a visit, an update and a batch', async () => {
+  test('whenTooLarge: drop-oldest removes the oldest attributes in a visit, an update and a batch', async () => {
     const big = (name: string) => ({ [`${name}1`]: 'v'.repeat(5000), [`${name}2`]: 'v'.repeat(5000) });
     const names = async () => (await quiver.attributes('full'))!.map(([name]) => name);
     const visitBig = (name: string) => quiver.visit({ tntId: 'full' }, big(name));
@@ -183,7 +183,7 @@ describe('what a client may choose', () => {
 describe('the profile lifetime', () => {
   const lives = async (id: string) => (await quiver.attributes(`thirdPartyId/${id}`)) !== undefined;
 
-  test('holds for a profile from its next write on, whatever wrote it', async () => {
+  test('applies to a profile from its next write, whatever wrote it', async () => {
     for (const id of ['early', 'updated', 'in-batch']) await quiver.visit({ thirdPartyId: id });
     await settings('PATCH', { profileLifetimeDays: 2 });
     await quiver.visit({ thirdPartyId: 'late' });
@@ -212,7 +212,7 @@ describe('profile tokens', () => {
   const make = (query = '') => admin('POST', `${TOKEN}?authorizationScope=profile_api${query}`);
   const show = () => admin('GET', `${TOKEN}?scope=profile_api`);
 
-  test('are made, shown again to the letter, and end with the next', async () => {
+  test('are created, shown again exactly, and end when the next is created', async () => {
     expect((await show()).status).toBe(404);
     const made = await make();
     expect(made.status).toBe(201);
@@ -227,7 +227,7 @@ describe('profile tokens', () => {
     expect((await make()).json.accessToken).not.toBe(made.json.accessToken);
   });
 
-  test('last as long as asked, else as the settings say', async () => {
+  test('last as long as requested, otherwise as the settings say', async () => {
     expect((await make('&expiresIn=60')).json.expiresIn).toBe(60);
     await settings('PATCH', { tokenLifetimeDays: 1 });
     expect((await make()).json.expiresIn).toBe(86_400);
@@ -236,14 +236,14 @@ describe('profile tokens', () => {
   });
 
   test.each(['', '?authorizationScope=', '?scope=target_api', '?authorizationScope=profile_api&expiresIn=0'])(
-    'a request with %j makes none',
+    'are not created by a request with %j',
     async (query) => {
       expect((await admin('POST', TOKEN + query)).status).toBe(400);
       expect((await show()).status).toBe(404);
     },
   );
 
-  test('can be ended', async () => {
+  test('can be revoked', async () => {
     await make();
     expect((await admin('DELETE', `${TOKEN}?authorizationScope=profile_api`)).status).toBe(204);
     expect((await show()).status).toBe(404);

@@ -20,7 +20,7 @@ let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 
-describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
+describe.skipIf(!hasBrowser('console-care.test.ts'))('the console in a browser', () => {
   beforeAll(async () => {
     quiver = await startQuiver({ flags: FLAGS });
     browser = await launchBrowser();
@@ -36,7 +36,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
   });
   afterEach(() => context.close());
 
-  test('text from outside neither turns nor hides what is beside it, on any page', async () => {
+  test('does not let text from outside reorder or hide what is beside it, on any page', async () => {
     const customerIds = [
       { id: `c${RLO}1`, integrationCode: `cr${ZERO_WIDTH}m`, authenticatedState: 'authenticated' },
     ];
@@ -66,7 +66,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
     expect(await shownText()).not.toMatch(INVISIBLE);
   });
 
-  test('an id with invisible characters can be typed to delete its profile', async () => {
+  test('lets an id with invisible characters be typed to delete its profile', async () => {
     await visit({ thirdPartyId: `gone${RLO}` });
     await open(`profiles?id=${encodeURIComponent(`gone${RLO}`)}`);
     await page.getByRole('button', { name: 'Delete profile' }).click();
@@ -76,7 +76,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
     await heading('No profile').waitFor();
   });
 
-  test('a long name widens no page', async () => {
+  test('keeps its width when a name is long', async () => {
     await visit({ tntId: 'wide' });
     await update('wide', { ['W'.repeat(128)]: 'w'.repeat(20_000) });
     await open('profiles?id=wide');
@@ -84,7 +84,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
     await lookAt(page, 'a long name');
   });
 
-  test('a change of a value keeps its line ends', async () => {
+  test('keeps the line ends of a value that is changed', async () => {
     await visit({ tntId: 'lines' });
     await update('lines', { address: 'Rue 1\nParis' });
     await open('profiles?id=lines');
@@ -97,7 +97,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
     expect(await attributeValue('lines', 'address')).toBe('Rue 1\nParis!');
   });
 
-  test('a value that others have written meanwhile is not replaced without asking', async () => {
+  test('asks before it replaces a value that somebody else has changed meanwhile', async () => {
     await visit({ tntId: 'busy' });
     await update('busy', { plan: 'gold' });
     await open('profiles?id=busy');
@@ -113,7 +113,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
     expect(await attributeValue('busy', 'plan')).toBe('mine');
   });
 
-  test('a call that is opened has the focus; Escape closes it and goes back to its row', async () => {
+  test('moves the focus to an opened call; Escape closes it and returns to its row', async () => {
     for (let n = 0; n < 30; n += 1) await fetch(`${quiver.url}/rest/v1/profiles/call${n}?client=demo`);
     await open('requests');
     const row = page.getByRole('button', { name: 'call25', exact: false });
@@ -127,7 +127,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
     expect(await focusedText()).toContain('call25');
   });
 
-  test('the focus stays in the pager on its last page', async () => {
+  test('keeps the focus in the pager on its last page', async () => {
     await visit({ tntId: 'paged' });
     const many = Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`a${n}`, String(n)]));
     await update('paged', many);
@@ -138,7 +138,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
     await until('the focus is in the pager', async () => (await focusedText()) === 'Previous');
   });
 
-  test('a file that is sent after the session ended asks to sign in, and is still there', async () => {
+  test('asks to sign in when a file is sent after the session ended, and keeps the file', async () => {
     await open('batches');
     const chosen = page.waitForEvent('filechooser');
     await page.getByRole('button', { name: 'Choose a file' }).click();
@@ -161,7 +161,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
     await page.getByText('1 of 1 row').waitFor();
   });
 
-  test('a setting that is saved after the session ended leaves no message of the API behind', async () => {
+  test('shows no API message after a setting is saved and the session has ended', async () => {
     await open('implementation');
     await page.getByLabel('Profile lifetime, in days', { exact: true }).fill('33');
     await context.clearCookies();
@@ -175,7 +175,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('in a browser', () => {
     await page.getByText('Saved.').waitFor();
   });
 
-  test('figures that get no reply say that the server does not answer', async () => {
+  test('says that the server does not answer when figures get no reply', async () => {
     await open('home');
     await page.getByText('Calls per second').waitFor();
     await page.route('**/metrics', (route) => route.abort());

@@ -36,7 +36,7 @@ async function consoleSays(bytes: Uint8Array): Promise<Verdict> {
   return { rows: found.rows, failed: found.badRows, lines };
 }
 
-describe('the console and the server agree', () => {
+describe('the console and the server judge a file alike', () => {
   const BLANK_LINE = `${' '.repeat(9_999)}\n`;
   const H = 'batch=thirdPartyId,a,b\n';
   test.each<[what: string, file: string | Uint8Array, verdict: Verdict]>([
@@ -72,13 +72,13 @@ describe('the console and the server agree', () => {
     ['a row too many', `${H}${'1,x\n'.repeat(500_001)}`, 'refused'],
     ['bytes to the limit', H.padEnd(50_000_000, BLANK_LINE), { rows: 0, failed: 0, lines: [] }],
     ['a byte too many', H.padEnd(50_000_001, BLANK_LINE), 'refused'],
-  ])('%s', async (_, file, verdict) => {
+  ])('for the file: %s', async (_, file, verdict) => {
     const bytes = Buffer.from(file);
     expect(serverSays(bytes)).toEqual(verdict);
     expect(await consoleSays(bytes)).toEqual(verdict);
   });
 
-  test('whatever the file is', async () => {
+  test('for generated files', async () => {
     const piece = fc.constantFrom(
       ...[
         ',',

@@ -25,7 +25,7 @@ let excused: string[] = [];
 const NO_SESSION = '401 /console/session';
 const noToken = (client: string) => `404 /${client}/target/authentication/token`;
 
-describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
+describe.skipIf(!hasBrowser('console.test.ts'))('the console in a browser', () => {
   beforeAll(async () => {
     quiver = await startQuiver({
       flags: [
@@ -52,7 +52,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
   describe.each([
     { width: 1280, height: 900, colorScheme: 'light' },
     { width: 400, height: 800, colorScheme: 'dark' },
-  ] as const)('$width pixels wide, $colorScheme', ({ width, height, colorScheme }) => {
+  ] as const)('$width pixels wide and $colorScheme,', ({ width, height, colorScheme }) => {
     beforeEach(async () => {
       complaints = [];
       excused = [NO_SESSION];
@@ -80,7 +80,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(complaints).toEqual([]);
     });
 
-    test('signing in: by the admin token alone, which stays nowhere in the page', async () => {
+    test('signs in with the admin token only, which is kept nowhere in the page', async () => {
       const wrongToken = NO_SESSION;
       const afterSigningOut = NO_SESSION;
       excused.push(wrongToken, afterSigningOut);
@@ -107,7 +107,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByLabel('Admin token').waitFor();
     });
 
-    test('by keyboard alone: sign in, skip to the content, open a page', async () => {
+    test('works by keyboard alone: sign in, skip to the content, open a page', async () => {
       excused.push(noToken('demo'));
       await page.goto(`${quiver.url}/console/`);
       await page.getByLabel('Admin token').waitFor();
@@ -124,7 +124,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await heading('Implementation').waitFor();
     });
 
-    test('home: what the server does now, what was used, the latest batches, what it is; and the way to another client', async () => {
+    test('shows on Home the current load, usage, latest batches and the server, and a way to other clients', async () => {
       await open('demo/home');
       await page.getByText('Mbox calls').first().waitFor();
       await page
@@ -138,7 +138,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(page.url()).toBe(`${quiver.url}/console/acme/home`);
     });
 
-    test('found within three clicks: a new visitor, why a row failed, why a request got a 400, a token', async () => {
+    test('needs at most three clicks to a new visitor, a failed row, a 400 and a token', async () => {
       const visitor = `newcomer${width}`;
       await visit(visitor, `crm-newcomer${width}`);
       const bad = await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s`, {
@@ -184,14 +184,14 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await look('how to make a token');
     });
 
-    test('edges: this cluster, and how to have more of them', async () => {
+    test('shows this edge cluster, and how to add more', async () => {
       await open('demo/edges');
       await page.getByText('Reachable').waitFor();
       await page.getByText('npm run edges').waitFor();
       await look('edges');
     });
 
-    test('profiles: found by any id, changed, and removed', async () => {
+    test('finds profiles by any id, and changes and removes them', async () => {
       const name = `of${width}`;
       const tntId = `visitor${width}`;
       const ecid = `${width}0123456789012345678901234567890`;
@@ -238,7 +238,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       forgetPolls('404 /demo/target/profiles');
     });
 
-    test('profiles: found by a customer id; one that many visitors may share says so', async () => {
+    test('finds profiles by a customer id, and warns about one that many visitors may share', async () => {
       excused.push('404 /demo/target/profiles');
       const visitor = `customer${width}`;
       const customerIds = [
@@ -279,7 +279,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       forgetPolls('404 /demo/target/profiles');
     });
 
-    test('batches: a file is checked, sent and applied; a failed row says why and can be sent again', async () => {
+    test('checks, sends and applies a batch; a failed row shows its reason and can be sent again', async () => {
       await open('demo/batches');
       await look('batches');
       const body = `batch=thirdPartyId,plan\nb${width}-1,gold\n,nobody\nb${width}-2,silver%2\n`;
@@ -314,7 +314,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(await fetched(`thirdPartyId/b${width}-2`, 'plan')).toBe('silver');
     });
 
-    test('implementation: a token, the switch, the lifetime; each holds for the API', async () => {
+    test('changes token, switch and lifetime on Implementation, and the API follows', async () => {
       const client = width > 1000 ? 'demo' : 'acme';
       excused.push(noToken(client));
       const update = (headers: Record<string, string> = {}) =>
@@ -347,7 +347,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(await adminGet(`${client}/target/clients/settings`)).toMatchObject({ profileLifetimeDays: 30 });
     });
 
-    test('implementation: an answer that was asked for before a change, and comes after it, does not undo it', async () => {
+    test('keeps a change even when an older reply arrives after it', async () => {
       excused.push(noToken('demo'), noToken('demo'));
       await open('demo/implementation');
       await page.getByText('Everybody who can reach this server').waitFor();
@@ -386,7 +386,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await page.getByText('Everybody who can reach this server').waitFor();
     });
 
-    test('nothing fails silently: an empty value, a prefix, a name that is taken, a misspelt setting', async () => {
+    test('reports every failure: an empty value, a prefix, a name that is taken, a misspelt setting', async () => {
       const visitor = `careful${width}`;
       await visit(visitor, `crm-careful${width}`);
       await open(`demo/profiles?id=${visitor}`);
@@ -419,7 +419,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await look('a misspelt setting');
     });
 
-    test('a profile with many attributes, long values and hostile names is shown whole, as it is', async () => {
+    test('shows a profile with many attributes, long values and hostile names completely', async () => {
       const visitor = `large${width}`;
       const many = Object.fromEntries(Array.from({ length: 250 }, (_, n) => [`a${n}`, String(n)]));
       // The number of parameters of a visit is limited.
@@ -442,7 +442,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await look('a long value');
     });
 
-    test('a CSV table becomes a batch, its columns mapped', async () => {
+    test('turns a CSV table into a batch with its columns mapped', async () => {
       await open('demo/batches');
       const chosen = page.waitForEvent('filechooser');
       await page.getByRole('button', { name: 'Choose a file' }).click();
@@ -459,7 +459,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(await fetched(`thirdPartyId/csv${width}-1`, 'note')).toBeUndefined();
     });
 
-    test('the configuration of the server says where each value came from', async () => {
+    test('shows where each value of the server configuration came from', async () => {
       excused.push(noToken('demo'));
       await open('demo/implementation');
       const row = (name: string) =>
@@ -470,7 +470,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await look('the configuration of the server');
     });
 
-    test('the profile scripts of a client are listed, and why one is switched off', async () => {
+    test('lists the profile scripts of a client, and why one is disabled', async () => {
       excused.push(noToken('acme'));
       const headers = { authorization: `Bearer ${quiver.adminToken}`, 'content-type': 'application/json' };
       const set = async (name: string, script: string, enabled: boolean) => {
@@ -494,7 +494,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await look('profile scripts');
     });
 
-    test('a merge is shown on the profile, previewed and undone', async () => {
+    test('shows a merge on the profile, previews undoing it, and undoes it', async () => {
       const person = `crm-merge${width}`;
       await visit(`device${width}`, person, { country: 'france', size: 'L' });
       const device = `other${width}`;
@@ -519,7 +519,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(await fetched(device, 'colour')).toBe('red');
     });
 
-    test('a session that ends elsewhere keeps what was typed, and says why', async () => {
+    test('keeps typed text when the session ends elsewhere, and says why it ended', async () => {
       const visitor = `kept${width}`;
       await visit(visitor, `crm-kept${width}`);
       await open(`demo/profiles?id=${visitor}`);
@@ -539,7 +539,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       complaints = complaints.filter((one) => !one.startsWith('401 '));
     });
 
-    test('a server that is away is said once, and what was shown stays', async () => {
+    test('says once that the server is unreachable, and keeps what it showed', async () => {
       await open('demo/home');
       await page.getByText('Mbox calls').first().waitFor();
       await context.setOffline(true);
@@ -552,7 +552,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       complaints = complaints.filter((one) => !one.includes('ERR_INTERNET_DISCONNECTED'));
     });
 
-    test('the description of the API is a page whose forms ask this server', async () => {
+    test('describes the API on a page whose forms call this server', async () => {
       await page.goto(`${quiver.url}/docs`);
       expect(await page.evaluate("document.documentElement.classList.contains('dark-mode')")).toBe(
         colorScheme === 'dark',
@@ -566,7 +566,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await probe.locator('.live-responses-table', { hasText: 'ok' }).waitFor();
     });
 
-    test('the first page is small: under 250 KB compressed', async () => {
+    test('loads its first page in less than 250 KB, compressed', async () => {
       await page.goto(`${quiver.url}/console/`);
       await page.getByLabel('Admin token').waitFor();
       const sizes: number[] = await page.evaluate(
@@ -577,7 +577,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       expect(loaded).toBeLessThan(250_000);
     });
 
-    test('links are deep: a page that is opened by its address is there after signing in; one that is none says so', async () => {
+    test('opens a deep link after signing in, and says when a page does not exist', async () => {
       await page.goto(`${quiver.url}/console/demo/profiles?id=crm-1001`);
       await signIn();
       await page.locator('.found .id', { hasText: 'crm-1001' }).waitFor();
@@ -586,7 +586,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
       await look('nowhere');
     });
 
-    test('every view can be copied as a curl line', async () => {
+    test('offers a curl line for every view', async () => {
       excused.push(noToken('demo'));
       for (const path of ['home', 'profiles?id=crm-1001', 'batches', 'edges', 'implementation']) {
         await open(`demo/${path}`);
@@ -600,7 +600,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('in a browser', () => {
   });
 });
 
-test('the page comes under a policy that lets nothing in from elsewhere', async () => {
+test('the console is served with a policy that blocks everything from other origins', async () => {
   const own = await startQuiver({ flags: ['--workers', '1'] });
   onTestFinished(async () => void (await own.stop()));
   const { headers } = await fetch(`${own.url}/console/`);

@@ -100,8 +100,8 @@ function zip(files: Record<string, string>): Buffer<ArrayBuffer> {
 
 const FILE = 'id,tier,city\n4711,gold,"Paris, France"\n4712,silver,Rome\n';
 
-describe('a file', () => {
-  test('creates profiles, updates them, and an empty cell removes', async () => {
+describe('a file of customer attributes', () => {
+  test('creates and updates profiles, and an empty cell removes an attribute', async () => {
     expect(await applied(FILE)).toMatchObject({
       source: 'crm',
       version: 'v2',
@@ -115,7 +115,7 @@ describe('a file', () => {
     expect(await known('crm:4712')).toEqual(['crm.city=Rome', 'crm.tier=silver']);
   });
 
-  test('is for the visitor who brings the customer id, and stays with the profile', async () => {
+  test('belongs to visitors with that customer id, and its attributes stay with the profile', async () => {
     const customerIds = [{ id: '4711', integrationCode: 'crm', authenticatedState: 'authenticated' }];
     await applied(FILE);
     const tntId = await quiver.visit({ customerIds }, { plan: 'gold' });
@@ -125,7 +125,7 @@ describe('a file', () => {
     expect(await known(device)).toEqual(['crm.city=Paris, France', 'crm.tier=gold']);
   });
 
-  test('has thirdPartyIds where the source says so', async () => {
+  test('contains thirdPartyIds when the source says so', async () => {
     await applied(FILE, 'loyalty', '?ids=thirdPartyId');
     await applied('id,points\n4711,12\n', 'loyalty');
     expect(await known('4711')).toEqual([
@@ -147,7 +147,7 @@ describe('a file', () => {
     });
   });
 
-  test('is shown by no fetch, counts towards the 64 KB, and cannot be set from a page', async () => {
+  test('sets attributes that no fetch shows, that count towards 64 KB, and that no page can set', async () => {
     await applied('id,tier\n4711,gold\n', 'loyalty', '?ids=thirdPartyId');
     expect(
       (await quiver.ask('GET', '/rest/v1/profiles/thirdPartyId/4711?client=demo')).json.profileAttributes,
@@ -160,7 +160,7 @@ describe('a file', () => {
     expect(await known('4711')).toEqual(['loyalty.tier=gold']);
   });
 
-  test('prolongs the life of a profile, and goes with it', async () => {
+  test('extends the lifetime of a profile, and its attributes end with it', async () => {
     await applied(FILE);
     clock += 13 * DAY;
     await applied('id,tier\n4711,gold\n');
@@ -175,7 +175,7 @@ describe('a file', () => {
     ['a line break and a comma', 'id,a\r\n1,"x,\r\ny"\r\n', 'x,\r\ny'],
     ['blanks and what looks like an escape', 'id,a\n1, 20%2C + \n', ' 20%2C + '],
     ['letters beyond ASCII, behind a byte-order mark', '\ufeffid,a\n1,São 😀\n', 'São 😀'],
-  ])('keeps %s to the letter', async (_, file, value) => {
+  ])('keeps %s exactly', async (_, file, value) => {
     await applied(file);
     expect((await view('crm:1')).customerAttributes[0].value).toBe(value);
   });
@@ -188,7 +188,7 @@ describe('a file', () => {
     expect(await known('crm:4712')).toEqual(['crm.city=Rome', 'crm.tier=silver']);
   });
 
-  test('lets a row fail alone, with its line and the rule, and gives them back as a file', async () => {
+  test('lets a row fail alone, with line and rule, and returns failed rows as a file', async () => {
     const long = 'x'.repeat(5001);
     const big = Array.from({ length: 14 }, (_, n) => `a${n}`);
     const batch = await applied(
@@ -210,7 +210,7 @@ describe('a file', () => {
   });
 });
 
-describe('is refused whole, and nothing is changed', () => {
+describe('a file of customer attributes is refused as a whole', () => {
   const good = zip({ 'a.csv': FILE });
   const damaged = Buffer.from(good);
   damaged[40] = damaged[40]! ^ 0xff;
@@ -241,7 +241,7 @@ describe('is refused whole, and nothing is changed', () => {
     ['a cut zip', good.subarray(0, 60), 'crm', 'the zip archive is damaged or cut short'],
     ['a damaged zip', damaged, 'crm', 'the zip archive is damaged or cut short'],
     ['a zip of two files', zip({ a: FILE, b: FILE }), 'crm', 'the zip archive has 2 files, expected one'],
-  ])('%s', async (_, file, source, message) => {
+  ])('for this reason: %s', async (_, file, source, message) => {
     const answer = await upload(typeof file === 'string' ? file : new Uint8Array(file), source);
     expect(answer.status).toBe(400);
     expect(answer.json.errors[0].message).toContain(message);
@@ -249,7 +249,7 @@ describe('is refused whole, and nothing is changed', () => {
     expect((await ask('GET', '/demo/target/batches')).json.batches).toEqual([]);
   });
 
-  test('other ids than those of the source, and an alias that is not known', async () => {
+  test('for ids of another kind than the source has, or an unknown alias', async () => {
     await applied(FILE);
     const other = await upload(FILE, 'crm', '?ids=thirdPartyId');
     expect([other.status, other.json.errors[0].message]).toEqual([

@@ -67,11 +67,11 @@ function readCopy(copy: string): Seen | undefined {
   return stdout === '' ? undefined : (JSON.parse(stdout) as Seen);
 }
 
-test('what is sound is found sound', () => {
+test('an undamaged store is reported as sound', () => {
   expect(readCopy(join(folder, 'sound'))).toMatchObject({ damage: 0, wrong: 0, lost: 0, refused: 0 });
 });
 
-test.each(Object.keys(KINDS))('pages that were %s', async (kind) => {
+test.each(Object.keys(KINDS))('damage is detected in pages that were %s', async (kind) => {
   let noticed = 0;
   for (let trial = 0; trial < TRIALS_EACH; trial += 1) {
     const copy = join(folder, `${kind}${trial}`);
@@ -98,7 +98,7 @@ test.each(Object.keys(KINDS))('pages that were %s', async (kind) => {
   expect(noticed).toBeGreaterThan(0);
 });
 
-test('a folder that had a store and has none any more is refused', async () => {
+test('a folder that once had a store and has lost it is refused', async () => {
   const dataDir = join(folder, 'data');
   const config = { ...CONFIG, dataDir };
   await (await openStores(config)).close();

@@ -68,10 +68,10 @@ async function makeDataFolder(name: string): Promise<string> {
   return path;
 }
 
-describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
+describe.each<RuntimeName>(['bun', 'node'])('the commands for a data folder, on %s', (runtime) => {
   const at = (name: string) => join(folder, `${runtime}-${name}`);
 
-  test('a backup made beside a running server serves what was acknowledged before it, with the same keys', async () => {
+  test('a backup made beside a running server contains what was acknowledged before it, with the same keys', async () => {
     const source = await start(at('live'), runtime);
     await visit(source.url, 'before');
     const backup = await runQuiver(['backup', '--data', at('live'), at('backup')], { runtime });
@@ -90,7 +90,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     expect([await statusOf(copy.url, 'before'), await statusOf(copy.url, 'after')]).toEqual([200, 404]);
   });
 
-  test('restore refuses a running server, with --force too', async () => {
+  test('restore refuses the folder of a running server, even with --force', async () => {
     const source = await makeDataFolder(`${runtime}-from`);
     expect(await runQuiver(['backup', '--data', source, at('good')], { runtime })).toMatchObject({ code: 0 });
     await start(at('serving'), runtime);
@@ -102,7 +102,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
   });
 });
 
-test('restore refuses a folder that is not empty; with --force it keeps what was there aside', async () => {
+test('restore refuses a folder that is not empty; with --force it moves the old contents aside', async () => {
   const source = await makeDataFolder('source');
   const target = await makeDataFolder('target');
   await writeFile(join(target, 'admin-token'), 'another-token\n');
@@ -187,7 +187,7 @@ test('backup refuses a folder that a link leads into the data folder', async () 
   expect((await readdir(source)).sort()).toEqual(before);
 });
 
-test('serve, backup and doctor stay away from a folder in which a restore is at work', async () => {
+test('serve, backup and doctor refuse a folder that a restore is using', async () => {
   const source = await makeDataFolder('under restore');
   const restoring = await lockDataFolder(source, 'restore');
   const refused = {
@@ -206,7 +206,7 @@ test('serve, backup and doctor stay away from a folder in which a restore is at 
   expect((await runQuiver(['doctor', '--data', source])).code).toBe(0);
 });
 
-test('backup of a folder without a store is one line, exit code 1, and leaves nothing', async () => {
+test('backup of a folder without a store ends with one line and exit code 1, and leaves nothing', async () => {
   const target = join(folder, 'of-nothing');
   const ended = await runQuiver(['backup', '--data', join(folder, 'nothing'), target]);
   expect(ended).toMatchObject({
@@ -216,7 +216,7 @@ test('backup of a folder without a store is one line, exit code 1, and leaves no
   expect(await stat(target).catch(() => undefined)).toBeUndefined();
 });
 
-describe('doctor', () => {
+describe('quiver doctor', () => {
   const findings = async (dataDir: string) => {
     const { stdout } = await runQuiver(['doctor', '--json', '--data', dataDir]);
     return JSON.parse(stdout) as {
@@ -225,7 +225,7 @@ describe('doctor', () => {
     };
   };
 
-  test('a healthy folder: exit code 0, every check said', async () => {
+  test('lists every check and ends with exit code 0 for a healthy folder', async () => {
     const source = await makeDataFolder('healthy');
     const { code, stdout } = await runQuiver(['doctor', '--data', source]);
     expect(code).toBe(0);
@@ -284,7 +284,7 @@ describe('doctor', () => {
       'batches',
       /demo-1-1 is queued, but its file is missing/,
     ],
-  ])('%s is a problem, exit code 1', async (name, spoil, check, text) => {
+  ])('reports a problem with exit code 1: %s', async (name, spoil, check, text) => {
     const source = await makeDataFolder(`sick of ${name}`);
     await spoil(source);
     const { healthy, findings: found } = await findings(source);
@@ -293,7 +293,7 @@ describe('doctor', () => {
     expect((await runQuiver(['doctor', '--data', source])).code).toBe(1);
   });
 
-  test('a folder open to others and a port open to all are warnings, exit code 0', async () => {
+  test('warns about a folder open to others and a port open to all, with exit code 0', async () => {
     const source = await makeDataFolder('warned');
     await chmod(source, 0o755);
     const { code, stdout } = await runQuiver(['doctor', '--data', source, '--host', '0.0.0.0']);
@@ -309,7 +309,7 @@ test.each(['backup', 'restore', 'compact', 'doctor'])('%s --help has examples', 
   expect(stdout).toMatch(/^Examples:\n +quiver /m);
 });
 
-describe('compact', () => {
+describe('quiver compact', () => {
   /** A store whose file is mostly free, because large values were removed. */
   async function makeSparse(name: string): Promise<string> {
     const path = await makeDataFolder(name);
@@ -326,7 +326,7 @@ describe('compact', () => {
   }
   const fileOf = (path: string) => join(path, 'store', 'data.mdb');
 
-  test('gives the disk back what is free, and changes nothing that is stored', async () => {
+  test('returns free space to the disk, and changes nothing that is stored', async () => {
     const path = await makeSparse('sparse');
     const before = (await stat(fileOf(path))).size;
     await mkdir(join(path, '.compacting-left-by-a-crash'));
@@ -368,7 +368,7 @@ describe('compact', () => {
     expect((await readFile(fileOf(path))).equals(before)).toBe(true);
   });
 
-  test('leaves a damaged store as it is', async () => {
+  test('leaves a damaged store unchanged', async () => {
     const path = await makeSparse('damaged-compact');
     const file = await readFile(fileOf(path));
     // A flipped bit in every copy of a value: upkeep may have moved the one that is alive.
@@ -386,7 +386,7 @@ describe('compact', () => {
     expect((await readdir(path)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  test('has nothing to do where there is no store', async () => {
+  test('does nothing where there is no store', async () => {
     expect(await runQuiver(['compact', '--data', join(folder, 'nowhere')])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('there is no store'),

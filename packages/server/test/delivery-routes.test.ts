@@ -13,8 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => quiver.close());
 
-describe('delivery', () => {
-  test('a visitor without an id gets a new tntId, without a hint', async () => {
+describe('a Delivery request', () => {
+  test('without an id gets a new tntId, without a hint', async () => {
     const answer = await quiver.ask('POST', DELIVERY, { body: { context: web } });
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual({
@@ -29,7 +29,7 @@ describe('delivery', () => {
     expect(other.json.id.tntId).not.toBe(answer.json.id.tntId);
   });
 
-  test('all ids come back, and the same lists with index and name, and empty options', async () => {
+  test('gets all ids back, and the same lists with index and name and with empty options', async () => {
     const customerIds = [
       { id: 'c1', integrationCode: 'crm', authenticatedState: 'authenticated', more: [1] },
     ];
@@ -76,7 +76,7 @@ describe('delivery', () => {
     });
   });
 
-  test('profile parameters are stored in the order of the contract, later ones win; parameters are not stored', async () => {
+  test('stores profile parameters in the order of the contract, where later ones win, and no parameters', async () => {
     const part = (name: string) => ({
       parameters: { not: 'stored' },
       profileParameters: { [name]: name, last: name },
@@ -98,7 +98,7 @@ describe('delivery', () => {
     ]);
   });
 
-  test('a visitor with a thirdPartyId or an ECID alone is found again, and keeps one tntId', async () => {
+  test('with only a thirdPartyId or an ECID finds its visitor again, who keeps one tntId', async () => {
     for (const id of [{ thirdPartyId: 'alone' }, { marketingCloudVisitorId: 'alone' }]) {
       const first = await quiver.visit(id, { a: '1' });
       expect(first).toMatch(/^[0-9a-f]{32}$/);
@@ -107,7 +107,7 @@ describe('delivery', () => {
     }
   });
 
-  test('a visitor who signs in keeps what the device knew', async () => {
+  test('of a visitor who signs in keeps what the device knew', async () => {
     await quiver.visit({ tntId: 'device' }, { seen: 'shoes' });
     await quiver.visit({ tntId: 'device', thirdPartyId: 'anna' }, { name: 'Anna' });
     expect(await quiver.attributes('thirdPartyId/anna')).toEqual([
@@ -116,7 +116,7 @@ describe('delivery', () => {
     ]);
   });
 
-  test('the first authenticated customer id names a person', async () => {
+  test('takes the first authenticated customer id as the name of a person', async () => {
     const entry = (id: string, integrationCode: string | null, authenticatedState: string | null) => {
       return { id, integrationCode, authenticatedState };
     };
@@ -142,14 +142,14 @@ describe('delivery', () => {
     expect(await quiver.attributes(elsewhere)).toEqual([]);
   });
 
-  test('a customer id and a thirdPartyId name one person', async () => {
+  test('with a customer id and a thirdPartyId names one person', async () => {
     const customerIds = [{ id: 'cleo', integrationCode: 'crm', authenticatedState: 'authenticated' }];
     await quiver.visit({ customerIds }, { plan: 'gold' });
     await quiver.visit({ customerIds, thirdPartyId: 'cleo-3' }, {});
     expect(await quiver.attributes('thirdPartyId/cleo-3')).toEqual([['plan', 'gold']]);
   });
 
-  test('a beacon is stored and answered with 204 and no body', async () => {
+  test('as a beacon is stored and answered with 204 and no body', async () => {
     const body = {
       id: { tntId: 'beacon' },
       context: { ...web, beacon: true },
@@ -160,7 +160,7 @@ describe('delivery', () => {
     expect(await quiver.attributes('beacon')).toEqual([['b', '1']]);
   });
 
-  test('the body is JSON whatever its type says: pages send text/plain to spare a preflight', async () => {
+  test('may have any content type, because pages send text/plain to avoid a preflight', async () => {
     const answer = await quiver.ask('POST', DELIVERY, {
       headers: { 'content-type': 'text/plain' },
       body: { context: web },
@@ -168,7 +168,7 @@ describe('delivery', () => {
     expect(answer.status).toBe(200);
   });
 
-  test('optional members may be null', async () => {
+  test('may have null for optional members', async () => {
     const body = {
       requestId: null,
       id: null,
@@ -181,7 +181,7 @@ describe('delivery', () => {
     expect((await quiver.ask('POST', DELIVERY, { body })).status).toBe(200);
   });
 
-  test('the limits themselves are allowed', async () => {
+  test('may use the limits exactly', async () => {
     const profileParameters = Object.fromEntries(
       Array.from({ length: 50 }, (_, n) => [`${'n'.repeat(126)}${n + 10}`, '😀'.repeat(256)]),
     );
@@ -203,12 +203,12 @@ describe('delivery', () => {
   });
 });
 
-describe('location hints', () => {
+describe('the location hints of a tntId', () => {
   test.each([
     ['none', /^[0-9a-f]{32}$/, 'known', undefined],
     ['cluster', /^[0-9a-f]{32}\.28$/, 'known.28', undefined],
     ['adobe', /^[0-9a-f]{32}\.28_20$/, 'known.28_20', 'mboxedge28.tt.omtrdc.net'],
-  ] as const)('%s', async (locationHint, fresh, known, edgeHost) => {
+  ] as const)('follow the setting %s', async (locationHint, fresh, known, edgeHost) => {
     const hinting = await openInProcess({ locationHint, cluster: 28, node: 20 });
     try {
       const first = await hinting.ask('POST', DELIVERY, { body: { context: web } });
@@ -224,8 +224,8 @@ describe('location hints', () => {
   });
 });
 
-describe('legacy mbox call', () => {
-  test('takes in a visit and answers without content', async () => {
+describe('a legacy mbox call', () => {
+  test('records a visit and answers without content', async () => {
     const answer = await quiver.ask('POST', '/rest/v1/mbox/my%2Dsession?client=demo', {
       body: {
         mbox: 'home',
@@ -245,7 +245,7 @@ describe('legacy mbox call', () => {
     }
   });
 
-  test('a visitor without an id gets a new tntId', async () => {
+  test('without an id gets a new tntId', async () => {
     const answer = await quiver.ask('POST', '/rest/v1/mbox/s2', { body: { mbox: 'home' } });
     expect(answer.json).toEqual({
       sessionId: 's2',
@@ -255,7 +255,7 @@ describe('legacy mbox call', () => {
   });
 });
 
-test('a visit that would pass a limit of linking is refused by name and changes nothing', async () => {
+test('a visit that would exceed a limit of linking is refused by name and changes nothing', async () => {
   const small = await openInProcess({ limits: { ids: 3, mergedBytes: 65_536 } });
   try {
     const deliver = (id: object, values: object = {}) =>

@@ -35,8 +35,8 @@ async function ask<Reply>({ url, adminToken }: Quiver, path: string): Promise<Re
   return (await response.json()) as Reply;
 }
 
-describe.each(RUNTIMES)('on %s', (runtime) => {
-  test('an empty client is filled with visitors, persons, batches and a month of usage; once', async () => {
+describe.each(RUNTIMES)('the demonstration on %s', (runtime) => {
+  test('fills an empty client once, with visitors, persons, batches and a month of usage', async () => {
     const folder = await dataDir();
     const quiver = await start(runtime, folder, '--demo');
     expect(quiver.stdout()).toMatch(/^Demo +demo was filled .* look for crm-1001/m);
@@ -88,7 +88,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
     expect(await ask<{ batches: unknown[] }>(again, 'batches')).toMatchObject({ batches: { length: 3 } });
   });
 
-  test('a client with one visitor is left as it is', async () => {
+  test('leaves a client with one visitor unchanged', async () => {
     const folder = await dataDir();
     const first = await start(runtime, folder);
     expect(first.stdout()).not.toMatch(/^Demo/m);
@@ -105,7 +105,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
   });
 });
 
-test('--demo is in the help and in the completion', async () => {
+test('quiver serve lists --demo in its help and its completion', async () => {
   expect((await runQuiver(['serve', '--help'])).stdout).toContain('--demo');
   expect((await runQuiver(['completion', 'bash'])).stdout).toContain('--demo');
 });

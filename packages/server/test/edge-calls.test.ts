@@ -37,7 +37,7 @@ describe.each<RuntimeName>(['bun', 'node'])(
     });
     afterAll(() => quiver?.stop());
 
-    test('is answered once, however often it is sent at the same moment', async () => {
+    test('is accepted once, however often it arrives at the same moment', async () => {
       const path = '/edge/v1/state';
       for (let round = 0; round < 25; round += 1) {
         const { authorization } = seal.seal(1, path, '{}');
@@ -55,7 +55,7 @@ describe.each<RuntimeName>(['bun', 'node'])(
   },
 );
 
-test('what was let in is known to who opens the folder later, and goes when it is good no more', async () => {
+test('is remembered for processes that open the folder later, until it has expired', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-spent-'));
   let now = Date.UTC(2026, 10, 24);
   const nonce = 'abcdefghijklmnopqrstuv';
@@ -77,7 +77,7 @@ test('what was let in is known to who opens the folder later, and goes when it i
   }
 });
 
-describe('an answer', () => {
+describe('an answer of another edge cluster', () => {
   let server: Server;
   let sent = 0;
   /** The contents of the next reply. */
@@ -100,7 +100,7 @@ describe('an answer', () => {
   });
   const find = () => peer.ask('find', { client: 'demo', id: { kind: 'tntId', value: 'x' } });
 
-  test('that does not end is cut off, long before it has filled the memory', async () => {
+  test('that does not end is cut off long before it fills the memory', async () => {
     const chunk = Buffer.alloc(256 * 1024, 'x');
     const most = 600 * 1024 * 1024;
     respond = (response) => {
@@ -118,7 +118,7 @@ describe('an answer', () => {
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
 
-  test('that is packed is not unpacked', async () => {
+  test('that is compressed is not decompressed', async () => {
     respond = (response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' });
       response.end(gzipSync(Buffer.alloc(1024 * 1024)));

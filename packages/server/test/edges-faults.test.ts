@@ -170,7 +170,7 @@ const allAnswer = (edges: readonly EdgeCluster[]) =>
   });
 
 test(
-  'one is killed and brought back: every acknowledged change is there, once',
+  'after a cluster was killed and restarted, every acknowledged change is there exactly once',
   async () => {
     const { clusters, stop } = await startEdges(CLUSTERS, { runtimes: ['bun', 'node'] });
     try {
@@ -200,7 +200,7 @@ test(
   60_000 + 15_000 * ROUNDS,
 );
 
-test('the network is cut both ways: each side serves its own, says 503 of the rest, and all comes together again', async () => {
+test('while the network is cut, each side serves its own profiles and answers 503 for others, and both recover', async () => {
   const net = new Network(await freePorts(CLUSTERS.length * (CLUSTERS.length - 1)));
   const { clusters, stop } = await startEdges(CLUSTERS, {
     urlOf: (from, to, url) => net.between(from, to, url),

@@ -69,8 +69,8 @@ describe('three edge clusters', () => {
   });
   afterAll(() => edges?.stop());
 
-  describe('read', () => {
-    test('a tntId bears the number of the cluster where it was born, and is found from any', async () => {
+  describe('on a read', () => {
+    test('give a tntId the number of the cluster that created it, and find it from any cluster', async () => {
       const { tntId } = await visited(a, {}, { tier: 'gold' });
       expect(tntId).toMatch(/^[0-9a-f]{32}\.17$/);
       const bare = tntId.split('.')[0]!;
@@ -81,7 +81,7 @@ describe('three edge clusters', () => {
       }
     });
 
-    test('any other id is found too, and what nobody has is 404', async () => {
+    test('find every other id too, and answer 404 for an id that none has', async () => {
       const thirdPartyId = fresh('person');
       const marketingCloudVisitorId = fresh('ecid');
       await visited(b, { thirdPartyId, marketingCloudVisitorId }, { tier: 'gold' });
@@ -94,8 +94,8 @@ describe('three edge clusters', () => {
     });
   });
 
-  describe('write', () => {
-    test('an update, a removal, an attribute less: where the profile lives', async () => {
+  describe('on a write', () => {
+    test('apply updates and removals where the profile lives', async () => {
       const thirdPartyId = fresh('person');
       await visited(c, { thirdPartyId }, { tier: 'gold', city: 'rome' });
       const reply = await update(a, `mbox3rdPartyId=${thirdPartyId}&profile.tier=silver`);
@@ -117,7 +117,7 @@ describe('three edge clusters', () => {
       expect(await none.text()).toContain('No profile found');
     });
 
-    test('a customer id is found from any cluster, and goes along when its profile is brought to a person', async () => {
+    test('find a customer id from any cluster, and move it along when its profile joins a person', async () => {
       const id = fresh('customer');
       const thirdPartyId = fresh('person');
       const customerIds = [{ id, integrationCode: 'crm', authenticatedState: 'authenticated' }];
@@ -135,14 +135,14 @@ describe('three edge clusters', () => {
       }
     });
 
-    test('a visit goes where the visitor lives, and says so', async () => {
+    test('process a visit where the visitor lives, and say so', async () => {
       const { tntId } = await visited(a, {}, { tier: 'gold' });
       const again = await visited(b, { tntId: tntId.split('.')[0]! }, { city: 'rome' });
       expect(again).toEqual({ tntId, edge: '17' });
       expect(await fetched(c, tntId)).toEqual({ edge: '17', tier: 'gold', city: 'rome' });
     });
 
-    test('a visitor who signs in at another cluster takes along what was known of the device', async () => {
+    test('keep what was known of the device when a visitor signs in at another cluster', async () => {
       const thirdPartyId = fresh('person');
       await visited(a, { thirdPartyId }, { tier: 'gold', color: 'red' });
       const { tntId } = await visited(b, {}, { city: 'rome', color: 'blue' });
@@ -157,7 +157,7 @@ describe('three edge clusters', () => {
       expect(await profilesAt(b)).toBe(before - 1);
     });
 
-    test('session and categories are where the visitor lives, and move and become one with the profile', async () => {
+    test('keep session and categories where the visitor lives, and move and merge them with the profile', async () => {
       const look = (edge: EdgeCluster, id: Ids, categories: string) =>
         edge.fetch('/rest/v1/delivery?client=demo&sessionId=s', {
           method: 'POST',
@@ -185,7 +185,7 @@ describe('three edge clusters', () => {
       expect(await profilesAt(b)).toBe(before - 1);
     });
 
-    test('a device that two persons share follows the last, each keeps what is theirs', async () => {
+    test('let a device that two persons share follow the last one, and each keeps what is theirs', async () => {
       const [anna, bert] = [fresh('anna'), fresh('bert')];
       const { tntId } = await visited(a, { thirdPartyId: anna }, { of: 'anna' });
       await visited(b, { thirdPartyId: bert }, { of: 'bert' });
@@ -195,8 +195,8 @@ describe('three edge clusters', () => {
     });
   });
 
-  describe('twins', () => {
-    test('a person who shows up at all clusters at once is one soon, the newest of each value', async () => {
+  describe('on twins', () => {
+    test('merge a person who appears at all clusters at once, with the newest of each value', async () => {
       let born = 0;
       const before = (await Promise.all([a, b, c].map(profilesAt))).reduce((sum, one) => sum + one);
       for (let round = 0; round < 5; round += 1) {
@@ -222,8 +222,8 @@ describe('three edge clusters', () => {
     });
   });
 
-  describe('clients', () => {
-    test('a token and a setting made at one become true at all, and a session that was ended at one ends at all', async () => {
+  describe('on clients', () => {
+    test('share tokens and settings made at one, and a session ended at one has ended everywhere', async () => {
       const made = await a.admin('authentication/token?authorizationScope=profile_api', { method: 'POST' });
       const { accessToken } = (await made.json()) as { accessToken: string };
       const on = { method: 'PATCH', body: JSON.stringify({ enableProfileApiAuthentication: true }) };
@@ -254,7 +254,7 @@ describe('three edge clusters', () => {
     });
   });
 
-  test('customer attributes are set where the profile lives, and move with it', async () => {
+  test('set customer attributes where the profile lives, and move them with it', async () => {
     const id = fresh('customer');
     const customerIds = [{ id, integrationCode: 'crm', authenticatedState: 'authenticated' }];
     await visited(a, { customerIds });
@@ -280,7 +280,7 @@ describe('three edge clusters', () => {
     expect(await known(thirdPartyId)).toEqual(['crm.tier=gold']);
   });
 
-  test('a batch sets each row where its profile lives, and makes new ones where it came in', async () => {
+  test('apply each row of a batch where its profile lives, and create new ones where it was uploaded', async () => {
     const rows: string[] = [];
     const expected = new Map<string, string>();
     for (const edge of [a, b, c]) {
@@ -315,7 +315,7 @@ describe('three edge clusters', () => {
     }
   });
 
-  test('who they are, how fast they answer and what they hold can be seen', async () => {
+  test('show who they are, how fast they answer and what they hold', async () => {
     const { edges: seen } = (await (await a.admin('edges')).json()) as {
       edges: { cluster: number; reachable: boolean; roundTripMs: number; profiles: number }[];
     };
@@ -331,13 +331,13 @@ describe('three edge clusters', () => {
     );
   });
 
-  test('the calls between them are described like every other route', async () => {
+  test('describe the calls between them like every other route', async () => {
     const { paths } = (await (await a.fetch('/openapi.json')).json()) as { paths: Record<string, object> };
     expect(paths['/edge/v1/find']).toMatchObject({ post: { tags: ['Between edge clusters'] } });
     expect(paths['/{client}/target/edges']).toBeDefined();
   });
 
-  test('a client that only one of them serves is found there, and nowhere else is out of reach for it', async () => {
+  test('find a client that only one of them serves, without errors elsewhere', async () => {
     const alone = await startEdges([1, 2], {
       flagsOf: (cluster) => (cluster === 1 ? ['--client', 'demo', '--client', 'acme'] : []),
     });
@@ -352,7 +352,7 @@ describe('three edge clusters', () => {
     }
   });
 
-  test('no other credential opens what is between them, and no request names a peer', async () => {
+  test('accept no other credential for calls between them, and no peer named in a request', async () => {
     const body = JSON.stringify({ client: 'demo', id: { kind: 'tntId', value: 'x' } });
     expect((await a.fetch('/edge/v1/find', { method: 'POST', body })).status).toBe(403);
     const admin = await a.fetch('/edge/v1/find', {
@@ -376,7 +376,7 @@ describe('when one of them is down', () => {
   afterAll(() => edges?.stop());
   beforeEach(() => until('all answer', async () => (await fetched(a, fresh('nobody'))) === 404));
 
-  test('what lives elsewhere is found, what nobody else has is 503, all is well when it is back', async () => {
+  test('profiles elsewhere are found, unknown ones are 503, and all works again when it is back', async () => {
     const [atB, atC] = [fresh('person'), fresh('person')];
     await visited(b, { thirdPartyId: atB }, { x: '1' });
     const { tntId } = await visited(c, { thirdPartyId: atC }, { x: '1' });

@@ -72,7 +72,7 @@ async function inspect(path: string, acknowledged: ReadonlyMap<string, number>) 
   return { lost, torn };
 }
 
-test('20 kills with -9 under load lose no acknowledged write and tear no profile', {
+test('20 kills with -9 under load lose no acknowledged write and damage no profile', {
   timeout: 120_000,
 }, async () => {
   const acknowledged = new Map<string, number>();
@@ -98,7 +98,7 @@ test.each([
   ['bun', 'bun'],
   ['node', 'node'],
 ] as const)(
-  'two processes (%s and %s) write one person, and every attribute is there',
+  'two processes (%s and %s) write one person, and no attribute is lost',
   { timeout: 60_000 },
   async (...pair) => {
     const count = 600;
@@ -137,7 +137,7 @@ describe('a full disk', () => {
     if (mounted) execFileSync('umount', [folder]);
   });
 
-  test('refuses writes, goes on reading, loses nothing, and writes again when there is space', {
+  test('refuses writes, still serves reads, loses nothing, and accepts writes again when there is space', {
     timeout: 60_000,
   }, async (context) => {
     if (!mounted) context.skip('needs the right to mount a small tmpfs');
@@ -168,7 +168,7 @@ test.each([
     3,
     `format 3; this version of Quiver reads no format before ${FORMAT_VERSION}; export the profiles with the version that wrote them`,
   ],
-])('a store that a Quiver of %s format wrote is refused, and left as it was', async (_, format, reason) => {
+])('a store written by a Quiver of %s format is refused and left unchanged', async (_, format, reason) => {
   const environment = await LmdbEnvironment.open(folder);
   const meta = environment.table('meta');
   await environment.write(() => meta.putSync(Buffer.from('format'), Buffer.from([format])));
@@ -177,7 +177,7 @@ test.each([
   await expect(openLmdbStores({ path: folder })).rejects.toThrow(reason);
 });
 
-test('closing waits for the writes under way', async () => {
+test('closing waits for writes in progress', async () => {
   const store = await openLmdbStores({ path: folder });
   const moment = { now: Date.now(), lifetimeDays: 14 };
   const writes = Array.from({ length: 500 }, (_, n) =>

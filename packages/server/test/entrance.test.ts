@@ -78,8 +78,8 @@ const fetchOf = (id: string) => `/rest/v1/profiles/thirdPartyId/${id}`;
 const update = (value: string, headers = '') =>
   post('/m2/demo/profile/update', `mbox3rdPartyId=a&profile.n=${value}`, headers);
 
-describe('what a client may send', () => {
-  test('requests sent before the reply to an asynchronous one are answered, in order, each on what came before', async () => {
+describe('a request with unusual but allowed parts', () => {
+  test('is answered in order even before the reply to an asynchronous one, and sees earlier ones', async () => {
     const received = await sendToBoth(
       update('1') + get(fetchOf('a'), '') + update('2') + get(fetchOf('a'), '') + get('/healthz'),
     );
@@ -87,13 +87,13 @@ describe('what a client may send', () => {
     expect([...received.matchAll(/"n":\{"value":"(\d)"/g)].map(([, value]) => value)).toEqual(['1', '2']);
   });
 
-  test('each piece by itself, however the bytes are cut', async () => {
+  test('gets the same replies however its bytes are cut', async () => {
     const bytes = update('3') + get(fetchOf('a'));
     expect(await sendToBoth(bytes, bytes.length)).toBe(await sendToBoth(bytes));
   });
 
   test.each(['100-continue', '100-Continue'])(
-    'Expect: %s is answered before the body comes',
+    'with Expect: %s is answered before the body arrives',
     async (expectation) => {
       for (const { url } of servers) {
         const { hostname, port } = new URL(url);
@@ -113,11 +113,11 @@ describe('what a client may send', () => {
     },
   );
 
-  test('line breaks after a body are no request', async () => {
+  test('may be followed by line breaks, which are no request', async () => {
     expect(statuses(await sendToBoth(`${update('5')}\r\n\r\n${get('/healthz')}`))).toEqual([200, 200]);
   });
 
-  test('trailers and quoted chunk extensions', async () => {
+  test('may have trailers and quoted chunk extensions', async () => {
     const body = '1b;a="b \\" c";d\r\nmbox3rdPartyId=a&profile.n=\r\n1\r\n6\r\n0\r\nX-Trailer: y\r\n\r\n';
     const received = await sendToBoth(
       `POST /m2/demo/profile/update HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n${body}${get(fetchOf('a'))}`,
@@ -131,23 +131,23 @@ describe('what a client may send', () => {
     ['%2e%2e', '..'],
     ['..', '..'],
     ['%5C', '\\\\'],
-  ])('the id %s, which no path is cleaned of', async (id, is) => {
+  ])('keeps the id %s, because paths are not normalised', async (id, is) => {
     expect(await sendToBoth(get(fetchOf(id)))).toContain(`"is":{"value":"${is}"`);
   });
 
-  test('a target with the host of the Host header, and none in HTTP/1.0', async () => {
+  test('may repeat the host in its target, and HTTP/1.0 needs no Host', async () => {
     expect(
       statuses(await sendToBoth(`GET http://LOCALHOST/healthz HTTP/1.1\r\nHost: localhost\r\n${CLOSE}\r\n`)),
     ).toEqual([200]);
     expect(statuses(await sendToBoth('GET /healthz HTTP/1.0\r\n\r\n'))).toEqual([200]);
   });
 
-  test('an offer of HTTP/2 is not taken, and the connection goes on', async () => {
+  test('that offers HTTP/2 is answered in HTTP/1.1', async () => {
     const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n';
     expect(statuses(await sendToBoth(get('/healthz', offer) + get('/healthz')))).toEqual([200, 200]);
   });
 
-  test('HEAD is answered as GET without the body; what a GET would change stays as it is', async () => {
+  test('by HEAD is answered like GET without the body, and changes nothing', async () => {
     const [got, head] = await Promise.all(
       [get('/healthz'), get('/healthz').replace('GET', 'HEAD')].map((bytes) => sendToBoth(bytes)),
     );
@@ -159,7 +159,7 @@ describe('what a client may send', () => {
     expect(await sendToBoth(get(fetchOf('b')))).not.toContain('"n"');
   });
 
-  test('bodies as gzip', async () => {
+  test('may have a gzip body', async () => {
     const packed = gzipSync('mbox3rdPartyId=a&profile.n=8').toString('latin1');
     const received = await sendToBoth(
       post('/m2/demo/profile/update', packed, 'Content-Encoding: gzip\r\n') + get(fetchOf('a')),
@@ -167,14 +167,14 @@ describe('what a client may send', () => {
     expect(received).toContain('"n":{"value":"8"');
   });
 
-  test('how long the connection stays is announced', async () => {
+  test('gets a header that says how long the connection stays open', async () => {
     expect(await sendToBoth(get('/healthz', '') + get('/healthz'))).toMatch(
       /^HTTP[\s\S]*?\r\nConnection: keep-alive\r\nKeep-Alive: timeout=7\r\n[\s\S]*\r\nConnection: close\r\n/,
     );
   });
 });
 
-describe('what is refused, with a reason, as the route refuses', () => {
+describe('a request that HTTP does not allow is refused in the shape of its route', () => {
   const xml = (message: string) => `<message>${message}</message>`;
   const json = (message: string) => `"message":"${message}"}`;
   const UPDATE = '/m2/demo/profile/update';
@@ -262,14 +262,14 @@ describe('what is refused, with a reason, as the route refuses', () => {
       'GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n',
       'version: must be HTTP/1.1 or HTTP/1.0\n',
     ],
-  ])('%i %s', async (status, _, bytes, body) => {
+  ])('with %i: %s', async (status, _, bytes, body) => {
     const received = await sendToBoth(bytes + get(fetchOf(HIDDEN), ''));
     expect(received).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*\r\nConnection: close\r\n`));
     expect(received).toContain(body);
     expect(statuses(received)).toHaveLength(1);
   });
 
-  test('the smuggling corpus: one answer at most, the hidden request is never read', async () => {
+  test('the smuggling corpus gets at most one answer each, and no hidden request is read', async () => {
     for (const [name, bytes, expected] of REQUESTS) {
       // A valid request leaves the connection open; half-closing it says that nothing more comes.
       const received = await sendToBoth(
@@ -281,7 +281,7 @@ describe('what is refused, with a reason, as the route refuses', () => {
     }
   });
 
-  test('a head that does not end is given up after ten seconds, with 408', async () => {
+  test('a head that does not end is refused after ten seconds with 408', async () => {
     expect(await sendToBoth(`GET ${UPDATE} HTTP/1.1\r\nHost: a\r\nX: `)).toMatch(
       /^HTTP\/1\.1 408 Request Timeout\r\n[\s\S]*<message>request: its head must arrive within 10 seconds</,
     );

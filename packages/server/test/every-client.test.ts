@@ -73,7 +73,7 @@ async function askLikeAPhone(id: object, profileParameters: object): Promise<Jso
   return answer.json();
 }
 
-test('a phone: the path ends in a slash, numbers and booleans are values', async () => {
+test('a phone may end the path in a slash and send numbers and booleans as values', async () => {
   const first = await askLikeAPhone({}, { points: 42, member: true, ratio: 0.5, plan: 'gold', none: '' });
   // The SDK reads these members of the reply.
   expect(first).toMatchObject({ id: { tntId: expect.any(String) }, execute: { mboxes: [{ index: 0 }] } });
@@ -83,7 +83,7 @@ test('a phone: the path ends in a slash, numbers and booleans are values', async
   expect(await attributes(tntId)).toEqual({ member: 'true', ratio: '0.5', plan: 'gold', points: '43' });
 });
 
-test("Segment's connector: a fetch, then an update with an empty body and values unencoded", async () => {
+test("Segment's connector fetches, then updates with an empty body and unencoded values", async () => {
   await askLikeAPhone({ thirdPartyId: 'segment-1' }, { a: '1' });
   const found = await fetch(`${quiver.url}/rest/v1/profiles/thirdPartyId/segment-1?client=demo`);
   expect(found.status).toBe(200);
@@ -105,7 +105,7 @@ test("Segment's connector: a fetch, then an update with an empty body and values
   });
 });
 
-test('the Node client that came before the SDK, with its built-in host, over the certificate of --tls-dev', async () => {
+test('the Node client from before the SDK works with its built-in host over the certificate of --tls-dev', async () => {
   const secure = await startQuiver({
     flags: ['--tls-dev', '--workers', '1', '--log-level', 'error'],
   });
@@ -152,7 +152,7 @@ const AS_AT_JS = `({ url, text, contentType }) => new Promise((resolve, reject) 
   request.send(text);
 })`;
 
-describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin, in Chromium', () => {
+describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin in Chromium', () => {
   let browser: Browser;
   let site: Server;
   let page: Page;
@@ -181,7 +181,7 @@ describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin, 
     ) as Promise<{ status: number; text: string }>;
   const pageLoad = (profileParameters: object) => ({ execute: { pageLoad: { profileParameters } } });
 
-  test('two page views are one visitor, whether a preflight is sent or not', async () => {
+  test('has one visitor over two page views, whether a preflight is sent or not', async () => {
     const first = await askFrom(page, pageLoad({ seen: 'shoes' }), 'text/plain');
     expect(first.status).toBe(200);
     const { tntId } = JSON.parse(first.text).id;
@@ -191,7 +191,7 @@ describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin, 
     expect(await attributes(tntId)).toEqual({ seen: 'hats', visits: '2' });
   });
 
-  test('a refusal can be read', async () => {
+  test('can read a refusal', async () => {
     const refused = await askFrom(page, pageLoad({ a: null }), 'text/plain');
     expect([refused.status, JSON.parse(refused.text).message]).toEqual([
       400,
@@ -199,7 +199,7 @@ describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin, 
     ]);
   });
 
-  test('a page without an origin of its own may call too', async () => {
+  test('may call even without an origin of its own', async () => {
     await page.setContent('<iframe sandbox="allow-scripts" srcdoc="<title>no origin</title>"></iframe>');
     const frame = page.frames().find((candidate) => candidate !== page.mainFrame())!;
     expect(await frame.evaluate('window.origin')).toBe('null');
@@ -207,7 +207,7 @@ describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin, 
     expect(answer.status).toBe(200);
   });
 
-  test('a page may not read a profile', async () => {
+  test('may not read a profile', async () => {
     const read = page.evaluate(
       (url) => fetch(url, { credentials: 'include' }).then(({ status }) => status),
       `${quiver.url}/rest/v1/profiles/thirdPartyId/segment-1?client=demo`,
@@ -215,7 +215,7 @@ describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin, 
     await expect(read).rejects.toThrow('Failed to fetch');
   });
 
-  test('a page, a phone, the Node SDK and an old mbox call report of one person: one profile', async () => {
+  test('a page, a phone, the Node SDK and an old mbox call that report one person share one profile', async () => {
     const person = { thirdPartyId: 'everywhere' };
     const onPage = await askFrom(page, { id: person, ...pageLoad({ page: '1' }) }, 'text/plain');
     const { tntId } = JSON.parse(onPage.text).id;
@@ -245,7 +245,7 @@ describe.skipIf(!hasBrowser('every-client.test.ts'))('a page of another origin, 
     expect(await attributes(tntId)).toEqual(await attributes('thirdPartyId/everywhere'));
   });
 
-  test('a browser that has opted out is not kept', async () => {
+  test('a browser that has opted out is not stored', async () => {
     const context = await browser.newContext();
     const visitor = await context.newPage();
     await visitor.goto(`${quiver.url}/optout`);

@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest';
 import { Chores } from '../src/storage/chores.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 
-test('what has expired is freed in the background, step after step, and what lives stays', async () => {
+test('expired profiles are freed in the background, step by step, and others stay', async () => {
   const path = await mkdtemp(join(tmpdir(), 'quiver-sweeper-'));
   const stores = await openLmdbStores({ path });
   const longAgo = { now: Date.now() - 2 * 86_400_000, lifetimeDays: 1 };

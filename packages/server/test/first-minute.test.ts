@@ -64,7 +64,7 @@ function endAtLast(mark: string): void {
   });
 }
 
-describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
+describe.each<RuntimeName>(['bun', 'node'])('the first minute with Quiver on %s', (runtime) => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s stops a server cleanly', async (signal) => {
     const quiver = await startQuiver({ runtime, flags: ['--workers', '1'] });
     process.kill(quiver.pid, signal);
@@ -112,14 +112,14 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
       4,
       /^quiver: cannot reach http:\/\/127\.0\.0\.1:1: \S.*\n$/,
     ],
-  ])('%s is one line that names it, without a stack trace', async (_, args, code, says) => {
+  ])('%s is reported in one line that names it, without a stack trace', async (_, args, code, says) => {
     await writeFile(join(folder, 'a-file'), '');
     const ended = await runQuiver(args(), { runtime });
     expect(ended.stderr).toMatch(says);
     expect(ended).toMatchObject({ code, stdout: '' });
   });
 
-  test('a sandbox that cannot have its port or its folder says so in one line', async () => {
+  test('a sandbox that cannot use its port or its folder says so in one line', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void other.close());
     await until('the port is taken', async () => other.listening);
@@ -155,7 +155,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
   });
 });
 
-test('the address without a path: a browser is led to the console, a program is told what this is', async () => {
+test('the address without a path sends a browser to the console, and tells a program what this is', async () => {
   const quiver = await startQuiver({ flags: ['--workers', '1'] });
   onTestFinished(() => void quiver.stop());
   const browser = await fetch(quiver.url, {
@@ -168,7 +168,7 @@ test('the address without a path: a browser is led to the console, a program is 
   expect(await program.json()).toMatchObject({ name: 'quiver', docs: '/docs', console: '/console/' });
 });
 
-test('what the client commands read causes no warning at a server', async () => {
+test('the client commands read nothing that causes a warning at a server', async () => {
   const quiver = await startQuiver({
     flags: ['--workers', '1'],
     env: { QUIVER_URL: 'http://127.0.0.1:1', QUIVER_TOKEN: 'x', QUIVER_TYPO: 'y' },
@@ -179,7 +179,7 @@ test('what the client commands read causes no warning at a server', async () => 
 });
 
 test.each(['packages/server/bin/quiver.mjs', 'bin/quiver.mjs', 'scripts/start.mjs'])(
-  'an old Node gets one line from %s that says which one is needed',
+  'an old Node gets one line from %s that says which version is needed',
   async (script) => {
     const pretends = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.18.3' } })`;
     const old = ['--import', `data:text/javascript,${encodeURIComponent(pretends)}`];
@@ -191,7 +191,7 @@ test.each(['packages/server/bin/quiver.mjs', 'bin/quiver.mjs', 'scripts/start.mj
 
 // Like process 1 of a container: signals reach only it, not its group.
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-  '%s to the start script alone stops the server',
+  '%s to only the start script stops the server',
   async (signal) => {
     const mark = `start-${signal}`;
     endAtLast(mark);

@@ -10,7 +10,7 @@ import type { BatchFiles } from '../src/storage/files/batch-files.ts';
 import { readBody } from '../src/wire/body.ts';
 import { type RuntimeName, startQuiver } from './start-quiver.ts';
 
-describe('full-disk: an upload of a batch that the disk had no room for was a 500', () => {
+describe('found by full-disk: an upload for which the disk had no room was a 500', () => {
   const full = () => Promise.reject(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
   const fine = () => Promise.resolve();
 
@@ -18,7 +18,7 @@ describe('full-disk: an upload of a batch that the disk had no room for was a 50
     ['no room for the file', undefined],
     ['no room for its bytes', { write: full }],
     ['no room to sync it', { keepAs: full }],
-  ])('%s: insufficient storage, and nothing is kept or queued', async (_, broken) => {
+  ])('with %s, the reply is insufficient storage, and nothing is kept or queued', async (_, broken) => {
     let discarded = 0;
     const discard = async () => {
       discarded += 1;
@@ -41,8 +41,8 @@ describe('full-disk: an upload of a batch that the disk had no room for was a 50
   });
 });
 
-describe('hostile-http: a body that trickled held its connection for ever on Bun', () => {
-  test('a body that is read whole must have come within 30 seconds', async () => {
+describe('found by hostile-http: a trickling body held its connection forever on Bun', () => {
+  test('a body that is read whole must arrive within 30 seconds', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const trickle = new ReadableStream({
@@ -60,7 +60,7 @@ describe('hostile-http: a body that trickled held its connection for ever on Bun
   });
 });
 
-describe('hostile-http: Node answered HTTP/0.9 and HTTP/2.0 as if they were 1.1', () => {
+describe('found by hostile-http: Node answered HTTP/0.9 and HTTP/2.0 as if they were 1.1', () => {
   test.each<[RuntimeName, string]>([
     ['node', 'GET /healthz\r\n\r\n'],
     ['node', 'GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n'],

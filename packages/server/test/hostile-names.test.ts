@@ -109,8 +109,8 @@ const WAYS: Record<string, Way> = {
     update('POST', '', { mboxPC: tntId, ...one(`profile.${name}`, value) }, 'application/json'),
 };
 
-describe.each(Object.entries(WAYS))('%s', (_, send) => {
-  test.each(HOSTILE)('%j', async (name) => {
+describe.each(Object.entries(WAYS))('a hostile name in %s', (_, send) => {
+  test.each(HOSTILE)('comes back unchanged: %j', async (name) => {
     visitors += 1;
     const tntId = `hostile${visitors}`;
     await quiver.visit({ tntId });
@@ -121,7 +121,7 @@ describe.each(Object.entries(WAYS))('%s', (_, send) => {
   });
 });
 
-test('what goes in by any way comes out of a fetch the same', async () => {
+test('what is written in any way is fetched unchanged', async () => {
   const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 });
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...Object.entries(WAYS)), text, text, async ([, send], name, value) => {
@@ -136,7 +136,7 @@ test('what goes in by any way comes out of a fetch the same', async () => {
   );
 });
 
-test('a removed attribute is the one named', async () => {
+test('only the named attribute is removed', async () => {
   const headers = { authorization: 'Bearer test-admin-token' };
   await quiver.visit({ tntId: 'removing' }, one('__proto__', '1'));
   await quiver.visit({ tntId: 'removing' }, one('a/b %', '2'));

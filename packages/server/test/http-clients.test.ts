@@ -49,7 +49,7 @@ describe.each<RuntimeName>(['bun', 'node'])('clients of Quiver on %s', (runtime)
     return Object.fromEntries(Object.entries(profileAttributes).map(([name, { value }]) => [name, value]));
   };
 
-  test.skipIf(!isThere('javac'))('both clients of the JDK (needs a JDK)', async () => {
+  test.skipIf(!isThere('javac'))('both clients of the JDK work (needs a JDK)', async () => {
     const { stdout } = await run('java', [pathOf('JavaClients.java'), quiver.url]);
     expect(stdout.trim().split('\n')).toEqual([
       `HttpClient HTTP_1_1 200 ${UPDATED}`,
@@ -60,7 +60,7 @@ describe.each<RuntimeName>(['bun', 'node'])('clients of Quiver on %s', (runtime)
     expect(await attributes('java')).toMatchObject({ a: 'two', b: 'three' });
   });
 
-  test.skipIf(!isThere('python3'))("Python's http.client (needs Python)", async () => {
+  test.skipIf(!isThere('python3'))("Python's http.client works (needs Python)", async () => {
     const { stdout } = await run('python3', [pathOf('python_client.py'), new URL(quiver.url).host]);
     expect(stdout.trim().split('\n')).toEqual([
       `200 ${UPDATED}`,
@@ -76,14 +76,14 @@ describe.each<RuntimeName>(['bun', 'node'])('clients of Quiver on %s', (runtime)
       (await run('curl', ['-sS', '--max-time', '60', ...args])).stdout;
     const update = () => `${quiver.url}/m2/demo/profile/update?mbox3rdPartyId=curl`;
 
-    test('a form, with and without an expectation, and by HTTP/1.0', async () => {
+    test('sends a form, with and without an expectation, and over HTTP/1.0', async () => {
       expect(await curl(update(), '-d', 'profile.a=one')).toBe(UPDATED);
       expect(await curl(update(), '-d', 'profile.b=two', '-H', 'Expect: 100-continue')).toBe(UPDATED);
       expect(await curl(update(), '-d', 'profile.c=three', '--http1.0')).toBe(UPDATED);
       expect(await attributes('curl')).toMatchObject({ a: 'one', b: 'two', c: 'three' });
     });
 
-    test('several requests on one connection', async () => {
+    test('sends several requests on one connection', async () => {
       const format = '%{http_code} %{num_connects}\\n';
       const url = `${quiver.url}/healthz`;
       expect(await curl('-o', '/dev/null', '-o', '/dev/null', '-w', format, url, url)).toBe('200 1\n200 0\n');
@@ -92,12 +92,12 @@ describe.each<RuntimeName>(['bun', 'node'])('clients of Quiver on %s', (runtime)
     test.each([
       ['with a length', ['--data-binary']],
       ['in chunks', ['-H', 'Transfer-Encoding: chunked', '--data-binary']],
-    ])('a batch of 45 MB %s', async (_, flags) => {
+    ])('sends a batch of 45 MB %s', async (_, flags) => {
       const url = `${quiver.url}/m2/demo/v2/profile/batchUpdate`;
       expect(await curl(url, ...flags, `@${join(folder, 'batch')}`)).toContain('<success>true</success>');
     });
 
-    test('who sends more than is taken reads the refusal all the same', async () => {
+    test('reads the refusal even when it sends more than is accepted', async () => {
       const answer = await curl(
         update(),
         '--data-binary',
@@ -109,7 +109,7 @@ describe.each<RuntimeName>(['bun', 'node'])('clients of Quiver on %s', (runtime)
     });
   });
 
-  test("Node's fetch: a stream as the body, and one that is given up half-way", async () => {
+  test("Node's fetch may stream a body, and may abort half-way", async () => {
     const body = new Blob(['profile.f=', 'one']).stream();
     const target = `${quiver.url}/m2/demo/profile/update?mbox3rdPartyId=curl`;
     const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
@@ -123,7 +123,7 @@ describe.each<RuntimeName>(['bun', 'node'])('clients of Quiver on %s', (runtime)
   });
 
   test.skipIf(!isThere('nginx'))(
-    'nginx in front, as it comes and with kept connections (needs nginx)',
+    'nginx works in front, with default and with kept connections (needs nginx)',
     async () => {
       const [plain = 0, kept = 0] = await freePorts(2);
       const home = await mkdtemp(join(folder, 'nginx-'));

@@ -22,7 +22,7 @@ describe.each<RuntimeName>(['bun', 'node'])(
     const quiver = (...args: string[]) =>
       runQuiver(args, { runtime, env: { QUIVER_URL: server.url, QUIVER_TOKEN: server.adminToken } });
 
-    test('a file, its failed rows, the same mended and sent again', async () => {
+    test('a file is imported, and its failed rows are corrected and sent again', async () => {
       const path = join(folder, 'people.batch');
       await writeFile(
         path,
@@ -46,7 +46,7 @@ describe.each<RuntimeName>(['bun', 'node'])(
       expect((await quiver('batch', 'status', id)).stdout).toMatch(/^state +complete$/m);
     });
 
-    test('a table from stdin; nothing is left behind', async () => {
+    test('a table is read from stdin, and no file is left behind', async () => {
       const before = (await readdir(tmpdir())).filter((name) => /^quiver-import-\w{6}$/.test(name));
       const bin = runtime === 'bun' ? ['src/main.ts'] : ['dist/main.js'];
       const command = runtime === 'bun' ? join('..', '..', 'node_modules', '.bin', 'bun') : process.execPath;
@@ -72,7 +72,7 @@ describe.each<RuntimeName>(['bun', 'node'])(
       expect((await readdir(tmpdir())).filter((name) => /^quiver-import-\w{6}$/.test(name))).toEqual(before);
     });
 
-    test('set, and v1 that creates nothing', async () => {
+    test('set changes a profile, and version 1 creates none', async () => {
       const path = join(folder, 'v1.batch');
       await writeFile(path, 'batch=pcId,plan\nnobody,gold');
       const sent = await quiver('import', path, '--v1');
@@ -81,7 +81,7 @@ describe.each<RuntimeName>(['bun', 'node'])(
       expect(await quiver('set', 'nobody', 'a=b')).toMatchObject({ code: 1, stdout: '' });
     });
 
-    test('nobody listens: exit code 4', async () => {
+    test('the exit code is 4 when no server listens', async () => {
       const path = join(folder, 'one.batch');
       await writeFile(path, 'batch=pcId,plan\n1,gold');
       const sent = await runQuiver(['import', path, '--url', 'http://127.0.0.1:9'], { runtime });

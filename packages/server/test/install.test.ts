@@ -127,7 +127,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('before anything is set up, the command of a checkout says what to run', async () => {
+test('before setup, the command of a checkout says what to run', async () => {
   const { code, output } = await launch(process.execPath, ['bin/quiver.mjs', 'get', 'crm-1'], at('src'))
     .ended;
   expect([code, output]).toEqual([1, 'quiver: this checkout is not set up yet. Run: npm start\n']);
@@ -138,7 +138,7 @@ describe('the container', () => {
   const textOf = (name: string) => final.find((one) => one.name === name)?.text ?? '';
   const command = (text: string) => JSON.parse(here(text)) as string[];
 
-  test('every step of its build passes in a clean folder', { timeout: 2 * STEP_MS }, async () => {
+  test('builds in a clean folder with every step of its file', { timeout: 2 * STEP_MS }, async () => {
     let cwd = folder;
     const seen = new Set<string>();
     for (const { name, text } of build) {
@@ -153,7 +153,7 @@ describe('the container', () => {
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    'serves as it is told to, and %s to process 1 alone ends it',
+    'serves as configured, and ends at %s to process 1',
     async (signal) => {
       const [program = '', ...args] = [...command(textOf('ENTRYPOINT')), ...command(textOf('CMD'))];
       const settings = Object.fromEntries(
@@ -175,7 +175,7 @@ describe('the container', () => {
     },
   );
 
-  test('runs as nobody in particular, and keeps its data in the volume', () => {
+  test('runs as an unprivileged user, and keeps its data in the volume', () => {
     expect(textOf('USER')).toMatch(/^[1-9]\d+:[1-9]\d+$/);
     expect(textOf('VOLUME')).toBe('/data');
     expect(final.find((one) => one.name === 'COPY' && one.text.includes('/data'))?.text).toContain(
@@ -184,7 +184,7 @@ describe('the container', () => {
   });
 });
 
-describe('the packages', () => {
+describe('the published packages', () => {
   let installed: string;
   beforeAll(async () => {
     installed = at('installed');
@@ -206,7 +206,7 @@ describe('the packages', () => {
     await run(process.execPath, [TSC, ...strict.split(' '), ...types, ...more, file], installed);
   }
 
-  test('hold what users need and nothing else', () => {
+  test('contain what users need and nothing else', () => {
     for (const name of ['quiver-server', 'quiver-client']) {
       const root = join(installed, 'node_modules', name);
       const files = readdirSync(root, { recursive: true, encoding: 'utf8' });
@@ -224,7 +224,7 @@ describe('the packages', () => {
     );
   });
 
-  test('every path that a package exports is there', () => {
+  test('contain every path that they export', () => {
     for (const name of ['quiver-server', 'quiver-client']) {
       const root = join(installed, 'node_modules', name);
       const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object };
@@ -245,14 +245,14 @@ describe('the packages', () => {
     expect(bytes).toBeLessThan(25_000_000);
   });
 
-  test('are driven as a new user would', { timeout: STEP_MS }, async () => {
+  test('work for a new user who follows the guide', { timeout: STEP_MS }, async () => {
     const smoke = join(ROOT, 'scripts', 'smoke.mjs');
     expect(await run(process.execPath, [smoke, 'npx', 'quiver'], installed)).toContain(
       'all went as it should',
     );
   });
 
-  test('a TypeScript test with the client compiles strictly and passes', { timeout: STEP_MS }, async () => {
+  test('work in a strictly compiled TypeScript test with the client', { timeout: STEP_MS }, async () => {
     const server = launch('npx', ['quiver', 'sandbox', '--port', '0'], installed, {
       QUIVER_ADMIN_TOKEN: ADMIN_TOKEN,
     });
@@ -268,7 +268,7 @@ describe('the packages', () => {
     );
   });
 
-  test('the examples of the client README compile strictly and run', { timeout: STEP_MS }, async () => {
+  test('compile and run the examples of the client README', { timeout: STEP_MS }, async () => {
     const server = launch('npx', ['quiver', 'sandbox', '--port', '0'], installed, {
       QUIVER_ADMIN_TOKEN: ADMIN_TOKEN,
     });
@@ -289,7 +289,7 @@ const batchId = (await new QuiverClient({ url, client: 'demo', token: process.en
     expect(await run(process.execPath, ['readme.js'], installed, env)).toBe('france\ncomplete 2 []\n');
   });
 
-  test('MSW hands calls to Adobe to a sandbox', { timeout: STEP_MS }, async () => {
+  test('let MSW pass calls meant for Adobe to a sandbox', { timeout: STEP_MS }, async () => {
     // MSW 3 needs Node 22.
     const msw = Number(process.versions.node.split('.')[0]) < 22 ? 'msw@2.15.0' : 'msw@3.0.5';
     await run(
@@ -301,7 +301,7 @@ const batchId = (await new QuiverClient({ url, client: 'demo', token: process.en
     expect(await run(process.execPath, ['--test', 'new-msw-user.test.js'], installed)).toMatch(/^# pass 1$/m);
   });
 
-  test('the example for jest passes, and jest ends by itself', { timeout: STEP_MS }, async () => {
+  test('run the example for jest, and jest ends by itself', { timeout: STEP_MS }, async () => {
     const example = join(ROOT, 'examples', 'jest');
     const { scripts, devDependencies, jest } = JSON.parse(
       readFileSync(join(example, 'package.json'), 'utf8'),
@@ -320,7 +320,7 @@ const batchId = (await new QuiverClient({ url, client: 'demo', token: process.en
     );
   });
 
-  test('SIGTERM to npx leaves nothing running', async () => {
+  test('leave nothing running after SIGTERM to npx', async () => {
     const server = launch(
       'npx',
       ['quiver', 'serve', '--port', '0', '--workers', '1', '--data', at('for-npx')],
@@ -334,7 +334,7 @@ const batchId = (await new QuiverClient({ url, client: 'demo', token: process.en
     expect(server.output()).toContain('"msg":"stopped"');
   });
 
-  test('what a release makes of them: a list of parts, checksums', async () => {
+  test('are released with a list of their parts and checksums', async () => {
     const release = at('release');
     mkdirSync(release);
     const script = (name: string) => join(ROOT, 'scripts', name);
@@ -354,14 +354,14 @@ const batchId = (await new QuiverClient({ url, client: 'demo', token: process.en
   });
 });
 
-test('the command of a checkout works once it is set up', { timeout: STEP_MS }, async () => {
+test('the command of a checkout works after setup', { timeout: STEP_MS }, async () => {
   expect(await run(process.execPath, ['bin/quiver.mjs', '--version'], at('src'))).toMatch(
     /^\d+\.\d+\.\d+\n$/,
   );
 });
 
 // Bun's compiler makes it; a user's machine needs neither Bun nor Node.
-test('the executable does the same without Node', { timeout: STEP_MS }, async () => {
+test('the executable works the same without Node', { timeout: STEP_MS }, async () => {
   await run('npm', ['run', 'build:executable'], at('src'));
   const alone = at('alone');
   mkdirSync(alone);

@@ -16,7 +16,7 @@ describe.each(PATHS)('/m2/demo/%s', (path) => {
   const id = path.replace('/', '-');
   const target = `/m2/demo/${path}`;
 
-  test('takes in a visit by GET and by POST, with every id, and finds it again', async () => {
+  test('records a visit by GET and by POST with every kind of id, and finds it again', async () => {
     const ids = `mboxPC=${id}.28_20&mbox3rdPartyId=person-${id}&mboxMCGVID=ecid-${id}`;
     const got = await quiver.ask(
       'GET',
@@ -59,7 +59,7 @@ describe.each(PATHS)('/m2/demo/%s', (path) => {
     expect(quiver.changes).toEqual([]);
   });
 
-  test('redirects nowhere', async () => {
+  test('never redirects', async () => {
     const answer = await quiver.ask('GET', `${target}?mbox=home&mboxDefault=https%3A%2F%2Fevil.example`);
     expect([answer.status, answer.headers.get('location')]).toEqual([200, null]);
     expect(answer.text).not.toContain('evil');
@@ -95,7 +95,7 @@ test('mbox/json gives a visitor without ids a tntId with its hint, and a session
   });
 });
 
-describe('batch mbox', () => {
+describe('a batch mbox request', () => {
   const TARGET = '/rest/v2/batchmbox?client=demo&sessionId=s1';
 
   test('stores the parameters of the request, then those of its mboxes', async () => {
@@ -131,7 +131,7 @@ describe('batch mbox', () => {
     [{ mboxes: [{ mbox: '' }] }, 'mboxes[0].mbox: must not be empty'],
     [{ mboxes: [{ mbox: 'a', profileParameters: [] }] }, 'mboxes[0].profileParameters: must be an object'],
     [{ mboxes: [{ mbox: 'a' }], id: { tntId: '' } }, 'id.tntId: must have 1 to 128 characters'],
-  ])('refuses %j', async (body, message) => {
+  ])('is refused: %j', async (body, message) => {
     quiver.changes.length = 0;
     const { status, json } = await quiver.ask('POST', TARGET, { body });
     expect([status, json.message]).toEqual([400, message]);

@@ -38,7 +38,7 @@ async function merge(): Promise<string> {
   return (await merges('thirdPartyId=p'))[0].id;
 }
 
-test('a merge is recorded with what came from where and what gave way, and found by every id', async () => {
+test('a merge is recorded with what was added and what was replaced, and found by every id', async () => {
   const id = await merge();
   for (const query of ['thirdPartyId=p', 'tntId=device', 'tntId=other']) {
     const [record, ...more] = await merges(query);
@@ -61,7 +61,7 @@ test('a merge is recorded with what came from where and what gave way, and found
   expect(await merges('tntId=nobody')).toEqual([]);
 });
 
-test('a merge is undone: ids and attributes go back, what was set since stays; a preview changes nothing', async () => {
+test('undoing a merge restores ids and attributes, keeps later changes, and a preview changes nothing', async () => {
   const id = await merge();
   await quiver.ask('GET', '/m2/demo/profile/update?mbox3rdPartyId=p&profile.color=blue');
   const before = [await valuesOf('device'), await valuesOf('thirdPartyId/p'), (await feed()).length];
@@ -92,7 +92,7 @@ test('a merge is undone: ids and attributes go back, what was set since stays; a
   expect(again.text).toContain('undone already');
 });
 
-test('a profile with several ids and a person of its own gets them all back', async () => {
+test('undoing a merge restores all ids of a profile that had several and a person of its own', async () => {
   const ecid = '38279142358174038279142358174038279142';
   await quiver.visit({ marketingCloudVisitorId: ecid, tntId: 'a' }, { plan: 'gold' });
   await quiver.visit({ thirdPartyId: 'q', tntId: 'b' }, { tier: '1' });
@@ -111,7 +111,7 @@ test('a profile with several ids and a person of its own gets them all back', as
   expect(await valuesOf('a')).toEqual({ plan: 'gold', tier: '1' });
 });
 
-test('what cannot be undone is a 409 that names why, and nothing changes', async () => {
+test('a merge that cannot be undone is a 409 that says why, and nothing changes', async () => {
   const id = await merge();
   // Another person takes over the device.
   await quiver.visit({ thirdPartyId: 'someone', tntId: 'device' }, { country: 'italy' });
@@ -128,7 +128,7 @@ test('what cannot be undone is a 409 that names why, and nothing changes', async
   expect((await ask('GET', `${PATH}?tntId=a&thirdPartyId=b`)).status).toBe(400);
 });
 
-test('a record goes with its profile, and with a person who is erased', async () => {
+test('a record is removed with its profile, and when the person is erased', async () => {
   await merge();
   await ask('DELETE', '/demo/target/profiles?id=p&kind=thirdPartyId');
   expect(await merges('tntId=device')).toEqual([]);

@@ -37,7 +37,7 @@ async function today(client = 'demo'): Promise<{ mboxCalls: number; profileApiCa
 const deliver = (body: object): Promise<Answer> =>
   quiver.ask('POST', '/rest/v1/delivery?sessionId=s1', { body: { context: { channel: 'web' }, ...body } });
 
-describe('mbox calls', () => {
+describe('the number of mbox calls', () => {
   test.each<[string, object, number]>([
     ['execute.pageLoad: 1', { execute: { pageLoad: {} } }, 1],
     ['execute.mboxes: one each', { execute: { mboxes: [{ name: 'a' }, { name: 'b' }] } }, 2],
@@ -53,18 +53,18 @@ describe('mbox calls', () => {
       1,
     ],
     ['refused: 0', { execute: { pageLoad: {}, mboxes: [{ index: 'no number' }] } }, 0],
-  ])('%s', async (_, body, calls) => {
+  ])('is right for %s', async (_, body, calls) => {
     await deliver(body);
     expect(await today()).toEqual({ mboxCalls: calls, profileApiCalls: NOTHING });
   });
 
-  test('a legacy mbox call: 1; a client apart', async () => {
+  test('is 1 for a legacy mbox call, and separate for each client', async () => {
     await quiver.ask('POST', '/rest/v1/mbox/s1?client=acme', { body: { mbox: 'home' } });
     expect((await today('acme')).mboxCalls).toBe(1);
     expect((await today()).mboxCalls).toBe(0);
   });
 
-  test('the older forms: one each mbox; refused or opted out: 0', async () => {
+  test('is one per mbox for the older forms, and 0 for refused calls and visitors who opted out', async () => {
     const mboxes = [{ mbox: 'a' }, { mbox: 'b' }];
     await quiver.ask('POST', '/rest/v2/batchmbox?sessionId=s1', { body: { mboxes } });
     expect((await today()).mboxCalls).toBe(2);
@@ -79,8 +79,8 @@ describe('mbox calls', () => {
   });
 });
 
-describe('calls of the profile APIs', () => {
-  test('each kind on its own, never as an mbox call; only what was answered with success', async () => {
+describe('the number of profile API calls', () => {
+  test('is counted for each kind separately, never as mbox calls, and only for successful calls', async () => {
     const tntId = await quiver.visit({ thirdPartyId: 'p' });
     const ask = (method: string, target: string, options = {}) => quiver.ask(method, target, options);
     await ask('GET', `/rest/v1/profiles/${tntId}`);
@@ -107,8 +107,8 @@ describe('calls of the profile APIs', () => {
   });
 });
 
-describe('GET usage', () => {
-  test('every day of the range, 30 days up to today by default', async () => {
+describe('the usage of a client', () => {
+  test('covers every day of the range, by default the 30 days up to today', async () => {
     await deliver({ execute: { pageLoad: {} } });
     clock += 2 * DAY;
     await deliver({ execute: { pageLoad: {} } });
@@ -130,13 +130,13 @@ describe('GET usage', () => {
     ['to=yesterday', 'to: must be a day such as 2026-08-18'],
     ['from=2026-08-19&to=2026-08-18', 'from: must not be after to'],
     ['from=2020-01-01&to=2026-08-18', 'to: must be at most 400 days after from'],
-  ])('%s is refused', async (query, message) => {
+  ])('is refused for %s', async (query, message) => {
     const answer = await admin(`usage?${query}`);
     expect([answer.status, answer.json.errors[0].message]).toEqual([400, message]);
   });
 });
 
-describe('the meter and a store that fails', () => {
+describe('the meter when the store fails', () => {
   function meterOver(failure: QuiverError | undefined) {
     const told: UsageOfDay[] = [];
     let failing = failure;
@@ -163,7 +163,7 @@ describe('the meter and a store that fails', () => {
     };
   }
 
-  test('what was not done is told again, under the day on which it was counted', async () => {
+  test('adds counts that were not stored later, under the day on which they were counted', async () => {
     const { meter, told, heal } = meterOver(new QuiverError('not-done', 'no'));
     meter.count('demo', 'fetches', 2);
     await meter.flush();
@@ -177,7 +177,7 @@ describe('the meter and a store that fails', () => {
     ]);
   });
 
-  test('what may have been done is not: a count is never too high', async () => {
+  test('never adds counts that may have been stored, so that a count is never too high', async () => {
     const { meter, told, heal } = meterOver(new QuiverError('unknown', 'no'));
     meter.count('demo', 'fetches', 2);
     await meter.flush();
@@ -188,10 +188,10 @@ describe('the meter and a store that fails', () => {
   });
 });
 
-describe('the attribute names seen', () => {
+describe('the attribute names that were seen', () => {
   const names = async () => (await admin('profileattributes/mbox')).json.mboxProfileAttributes;
 
-  test('of visits, updates and batches that were stored, in the store before the answer', async () => {
+  test('come from stored visits, updates and batches, and are stored before the reply', async () => {
     expect(await names()).toEqual([]);
     const tntId = await quiver.visit({}, { country: 'france' });
     expect(await names()).toEqual(['country', 'firstSessionStart']);
@@ -204,7 +204,7 @@ describe('the attribute names seen', () => {
     expect((await admin('profileattributes/mbox', 'acme')).json.mboxProfileAttributes).toEqual([]);
   });
 
-  test('one that was noted is not written again; one that could not be is noted when it is set again', async () => {
+  test('are not written again, and are noted later when noting failed', async () => {
     const add = vi.spyOn(quiver.stores.attributeNames, 'add');
     add.mockRejectedValueOnce(new QuiverError('not-done', 'no'));
     await quiver.visit({ thirdPartyId: 'p' }, { country: 'france' });
@@ -216,7 +216,7 @@ describe('the attribute names seen', () => {
   });
 });
 
-test('GET server says what serves and how much there is', async () => {
+test('GET server says who serves and how much is stored', async () => {
   await quiver.visit({ thirdPartyId: 'p' });
   const { json } = await admin('server');
   expect(json).toEqual({

@@ -72,7 +72,7 @@ beforeAll(async () => {
 });
 afterAll(() => stopRecording());
 
-test('the record of packets sees what leaves', async () => {
+test('the recording of packets sees what leaves the process', async () => {
   await using quiver = await startSandbox();
   await fetch(`${quiver.url}/healthz`);
   expect(left).toContain('127.0.0.1');
@@ -101,7 +101,7 @@ const withMsw2: Intercept = (quiver) => {
 describe.each<[string, Intercept]>([
   ['MSW 3', withMsw3],
   ['MSW 2', withMsw2],
-])('%s', (_, intercept) => {
+])('with %s', (_, intercept) => {
   let quiver: RunningSandbox;
   let stop: () => void;
   beforeEach(async () => {
@@ -117,7 +117,7 @@ describe.each<[string, Intercept]>([
     await quiver.close();
   });
 
-  test('the Node SDK with no option set, hints as at Adobe, and no packet to another host', async () => {
+  test('the Node SDK works without options, with hints as at Adobe, and sends no packet elsewhere', async () => {
     await quiver.weather({ locationHints: true });
     const client = loadSdk().create({
       client: 'shop',
@@ -140,7 +140,7 @@ describe.each<[string, Intercept]>([
     expect(left).toEqual([]);
   });
 
-  test('the hosts of every client, by https and http, with all methods and a body', async () => {
+  test('the hosts of every client are answered, by https and http, with all methods and a body', async () => {
     await fetch('https://acme.tt.omtrdc.net/m2/acme/profile/update', {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
@@ -156,7 +156,7 @@ describe.each<[string, Intercept]>([
     expect(left).toEqual([]);
   });
 
-  test('a fault strikes there as over the network', async () => {
+  test('a fault applies as it does over the network', async () => {
     await quiver.faults.add({ route: 'fetch', status: 503, retryAfter: 7, times: 1 });
     const refused = await fetch('https://shop.tt.omtrdc.net/rest/v1/profiles/x?client=shop');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '7']);
@@ -170,7 +170,7 @@ describe.each<[string, Intercept]>([
     'https://example.com/a.tt.omtrdc.net/b',
     'https://tt.omtrdc.net/',
     'https://x.tt.omtrdc.net.example/',
-  ])('lets %s be', async (url) => {
+  ])('the address %s is left alone', async (url) => {
     vi.spyOn(console, 'error').mockReturnValue();
     await expect(fetch(url)).rejects.toThrow();
     expect(await quiver.requests.count()).toBe(0);
@@ -178,7 +178,7 @@ describe.each<[string, Intercept]>([
   });
 });
 
-test('a server domain of its own, and one that is none', () => {
+test('an own server domain works, and an invalid one is refused', () => {
   const [handler] = targetHandlersOf(
     { all: (url: RegExp) => url },
     { fetch },

@@ -65,14 +65,14 @@ const page = (profileParameters: object) => ({
   execute: { mboxes: [{ name: 'home', index: 1, profileParameters }] },
 });
 
-describe('in the default configuration', () => {
+describe('the Node SDK in its default configuration', () => {
   beforeEach(() => start());
   afterEach(() => {
     expect(new Set(asked)).toEqual(new Set([host]));
     expect(new Set(connected)).toEqual(new Set([host]));
   });
 
-  test('getOffers takes in a visitor; the cookie brings the same one back', async () => {
+  test('sends a visit with getOffers, and its cookie finds the same visitor again', async () => {
     const client = sdk();
     const first = await client.getOffers({ request: page({ country: 'france' }) });
     expect(first.response.status).toBe(200);
@@ -93,7 +93,7 @@ describe('in the default configuration', () => {
     expect(asked).toHaveLength(2);
   });
 
-  test('a visitor who signs in is known by thirdPartyId, and after a logout by the cookie', async () => {
+  test('finds a visitor who signed in by thirdPartyId, and after a logout by the cookie', async () => {
     const client = sdk();
     const before = await client.getOffers({ request: page({ seen: 'shoes' }) });
     const targetCookie = before.targetCookie.value;
@@ -111,7 +111,7 @@ describe('in the default configuration', () => {
     ]);
   });
 
-  test('prefetch, then sendNotifications', async () => {
+  test('prefetches, then sends notifications', async () => {
     const client = sdk();
     const prefetched = await client.getOffers({
       request: {
@@ -138,7 +138,7 @@ describe('in the default configuration', () => {
     expect(await quiver.attributes(prefetched.response.id.tntId)).toEqual([['shown', 'home']]);
   });
 
-  test('an ECID and customer ids', async () => {
+  test('sends an ECID and customer ids', async () => {
     const customerIds = [{ id: 'c1', integrationCode: 'crm', authenticatedState: 'authenticated' }];
     const request = {
       id: { marketingCloudVisitorId: '38279142358174', customerIds },
@@ -149,13 +149,13 @@ describe('in the default configuration', () => {
     expect(await quiver.attributes('marketingCloudVisitorId/38279142358174')).toEqual([['a', '1']]);
   });
 
-  test('a refusal reaches the caller as an error with its message', async () => {
+  test('reports a refusal to its caller as an error with the message', async () => {
     const request = { id: { thirdPartyId: 'a+b' }, ...page({}) };
     await expect(sdk().getOffers({ request })).rejects.toThrow();
   });
 });
 
-test('with hints by cluster alone it stays here too', async () => {
+test('with hints by cluster still calls this server', async () => {
   await start({ locationHint: 'cluster', cluster: 28, node: 20 });
   const client = sdk();
   const first = await client.getOffers({ request: page({ a: '1' }) });
@@ -165,7 +165,7 @@ test('with hints by cluster alone it stays here too', async () => {
   expect(new Set(connected)).toEqual(new Set([host]));
 });
 
-test('with hints as Adobe sends them the second call is meant for another host: why they are off', async () => {
+test("with Adobe's hints sends its second call to another host, which is why they are off", async () => {
   await start({ locationHint: 'adobe', cluster: 28, node: 20 });
   const held = (url: string, init: RequestInit) => {
     asked.push(new URL(url).host);

@@ -80,8 +80,8 @@ const CHANNELS: Channel[] = [
   ['update, mboxPC', 'tntId', 'mboxPC', update('mboxPC=0')],
 ];
 
-describe.each(CHANNELS)('%s', (_, kind, member, send) => {
-  test('is taken and counted by default', async () => {
+describe.each(CHANNELS)('a placeholder in place of an id, in %s,', (_, kind, member, send) => {
+  test('is accepted and counted by default', async () => {
     expect((await send()).status).toBe(200);
     expect(await metric(kind)).toBe(1);
     expect(warnings()).toMatchObject([{ client: 'demo', kind, count: 1 }]);
@@ -103,7 +103,7 @@ describe.each(CHANNELS)('%s', (_, kind, member, send) => {
 test.each([
   ['warn', 3, 0],
   ['refuse', 1, 2],
-] as const)('rows of a batch: %s', async (rule, successful, failed) => {
+] as const)('rows of a batch follow the setting %s', async (rule, successful, failed) => {
   await set(rule);
   const body = 'batch=pcId,x\nundefined,1\nnull.1,2\ngood,3\n';
   const { text } = await quiver.ask('POST', '/m2/demo/v2/profile/batchUpdate', { body });
@@ -125,7 +125,7 @@ test.each([
   );
 });
 
-test('a stream of them is one line in the log a minute', async () => {
+test('many placeholders give one line in the log per minute', async () => {
   for (let n = 0; n < 5; n += 1) await deliver({ thirdPartyId: 'undefined' });
   expect(warnings()).toHaveLength(1);
   clock += 60_000;
@@ -136,7 +136,7 @@ test('a stream of them is one line in the log a minute', async () => {
   expect(json.days[0].placeholderIds).toBe(6);
 });
 
-test('a fetch of one stays a fetch; an administrator sees and removes the profile', async () => {
+test('a fetch with a placeholder still works, and an administrator can see and remove its profile', async () => {
   await deliver({ thirdPartyId: 'undefined' });
   await set('refuse');
   expect((await quiver.ask('GET', '/rest/v1/profiles/thirdPartyId/undefined')).status).toBe(200);
@@ -147,7 +147,7 @@ test('a fetch of one stays a fetch; an administrator sees and removes the profil
   expect(removed.status).toBe(204);
 });
 
-describe('customerIdAliases', () => {
+describe('the setting customerIdAliases', () => {
   const alias = (aliases: string[] | null) =>
     quiver.ask('PATCH', '/demo/target/clients/settings', { headers, body: { customerIdAliases: aliases } });
   const ids = [
@@ -169,7 +169,7 @@ describe('customerIdAliases', () => {
     [['crm'], ['crm:2']],
     [['CRM'], []],
     [[], []],
-  ])('%j: %j', async (aliases, expected) => {
+  ])('with the value %j admits %j', async (aliases, expected) => {
     expect((await alias(aliases)).status).toBe(200);
     expect(await namedBy()).toEqual(expected);
   });

@@ -44,8 +44,8 @@ async function somePeople(): Promise<string[]> {
 const fetched = (paths: readonly string[]) =>
   Promise.all(paths.map(async (path) => (await quiver.ask('GET', path)).text));
 
-describe('the list', () => {
-  test('without an id: what was written last first, page by page', async () => {
+describe('the list of profiles', () => {
+  test('without an id is ordered by last write, newest first, page by page', async () => {
     await somePeople();
     const first = await ask('GET', `${PATH}?limit=2`);
     expect(first.status).toBe(200);
@@ -63,7 +63,7 @@ describe('the list', () => {
     expect(second.json.profiles[0].attributes).toBeUndefined();
   });
 
-  test('by prefix, kind, attribute and time, with attributes when asked for', async () => {
+  test('is filtered by prefix, kind, attribute and time, and includes attributes on request', async () => {
     await somePeople();
     const ids = async (query: string) =>
       (await ask('GET', `${PATH}?${query}`)).json.profiles.map((one: Json) => one.id);
@@ -93,8 +93,8 @@ describe('the list', () => {
   });
 });
 
-describe('an export', () => {
-  test('brings every fetch back byte by byte, after everything is gone', async () => {
+describe('an export of a client', () => {
+  test('restores every fetch byte for byte after everything was deleted', async () => {
     const paths = await somePeople();
     const before = await fetched(paths);
     const exported = await ask('GET', `${PATH}/export`);
@@ -127,7 +127,7 @@ describe('an export', () => {
     );
   });
 
-  test('brings sessions, categories and customer attributes back', async () => {
+  test('restores sessions, categories and customer attributes', async () => {
     const parameters = { 'user.categoryId': 'shoes,hats' };
     const customerIds = [{ id: '4711', integrationCode: 'crm', authenticatedState: 'authenticated' }];
     const body = { id: { customerIds }, context: { channel: 'web' }, execute: { pageLoad: { parameters } } };
@@ -181,7 +181,7 @@ describe('an export', () => {
     }
   });
 
-  test('goes on behind the last whole line', async () => {
+  test('continues after the last whole line', async () => {
     await somePeople();
     const whole = await ask('GET', `${PATH}/export`);
     const lines = whole.text.trimEnd().split('\n');
@@ -203,7 +203,7 @@ describe('an export', () => {
     ]);
   });
 
-  test('as a table', async () => {
+  test('can be a table', async () => {
     await somePeople();
     const { text, headers: sent } = await ask('GET', `${PATH}/export?format=csv`);
     expect(sent.get('content-type')).toBe('text/csv;charset=UTF-8');
@@ -217,7 +217,7 @@ describe('an export', () => {
   });
 });
 
-describe('an import refuses', () => {
+describe('an import is refused', () => {
   const head = '{"quiverExport":1,"client":"demo"}';
   const id = { kind: 'tntId', id: 'a', since: '2026-08-18T12:00:00.000Z' };
   const attribute = { name: 'x', value: '1', modifiedAt: '2026-08-18T12:00:00.000Z' };
@@ -257,7 +257,7 @@ describe('an import refuses', () => {
       'attributes[1].modifiedAt: must not be before that of the one before',
     ],
   ];
-  test.each(CASES)('%j', async (line, message) => {
+  test.each(CASES)('for %j', async (line, message) => {
     const text = typeof line === 'string' ? line : JSON.stringify(line);
     const answer = await ask('POST', `${PATH}/import`, `${head}\n${text}\n{"end":true,"profiles":1}\n`);
     const [status, said] = refusal(answer);
@@ -267,7 +267,7 @@ describe('an import refuses', () => {
     expect((await ask('GET', PATH)).json.profiles).toEqual([]);
   });
 
-  test('a file without its first or its last line, and says what is in', async () => {
+  test('without its first or last line, and the refusal says what was imported', async () => {
     const [, noHead] = refusal(await ask('POST', `${PATH}/import`, JSON.stringify(good)));
     expect(noHead).toContain('line 1: must be the first line of an export');
     const [, noEnd] = refusal(await ask('POST', `${PATH}/import`, `${head}\n${JSON.stringify(good)}\n`));
@@ -278,7 +278,7 @@ describe('an import refuses', () => {
     expect(newer).toContain('quiverExport: must be 1');
   });
 
-  test('nothing of what has expired, but leaves it out', async () => {
+  test('but not for expired profiles, which are left out', async () => {
     clock += 20 * 86_400_000;
     const text = `${head}\n${JSON.stringify(good)}\n{"end":true,"profiles":1}\n`;
     expect((await ask('POST', `${PATH}/import`, text)).json).toMatchObject({ imported: 0, expired: 1 });

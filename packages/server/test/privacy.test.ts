@@ -69,7 +69,7 @@ async function completed(id: string): Promise<Json> {
   return json;
 }
 
-test('access gives a file for each identity, and says who is not there', async () => {
+test('access gives a file for each identity, and says which ones are unknown', async () => {
   const { results } = await request('access', PERSON, { tntId: 'nobody' });
   expect(results).toMatchObject([
     { kind: 'thirdPartyId', id: 'crm-1', found: true },
@@ -91,13 +91,13 @@ test('access gives a file for each identity, and says who is not there', async (
   expect((await ask('GET', `${PATH}/nobody`)).status).toBe(404);
 });
 
-describe('who is erased', () => {
+describe('an erased person', () => {
   let receipt: Json;
   beforeEach(async () => {
     receipt = await request('erase', PERSON);
   });
 
-  test('is gone by every id, and the receipt names no id', async () => {
+  test('is gone under every id, and the receipt names no id', async () => {
     expect(await statuses()).toEqual(GONE);
     expect((await quiver.ask('GET', '/rest/v1/profiles/thirdPartyId/crm-2?client=demo')).status).toBe(200);
     expect(receipt).toMatchObject({ state: 'complete', waitingFor: [], results: [{ found: true }] });
@@ -106,7 +106,7 @@ describe('who is erased', () => {
     for (const id of [tntId, 'crm-1', ECID]) expect(text).not.toContain(id);
   });
 
-  test('does not come back by a visit, whichever id it brings', async () => {
+  test('does not come back by a visit, whichever id it has', async () => {
     const visit = (id: object) =>
       quiver.ask('POST', '/rest/v1/delivery?client=demo&sessionId=s', {
         body: {
@@ -136,7 +136,7 @@ describe('who is erased', () => {
     expect((await quiver.ask('GET', '/rest/v1/profiles/other-device?client=demo')).status).toBe(404);
   });
 
-  test('does not come back by an update, which answers as without a profile', async () => {
+  test('does not come back by an update, which answers as if there were no profile', async () => {
     const answer = await quiver.ask('GET', `/m2/demo/profile/update?mboxPC=${tntId}&profile.a=1`);
     expect(answer.text).toContain('No profile found');
     expect((await ask('PATCH', '/demo/target/profiles?id=crm-1', { attributes: { a: '1' } })).status).toBe(
@@ -175,7 +175,7 @@ describe('who is erased', () => {
   });
 });
 
-test('who is erased does not come back by an import', async () => {
+test('an erased person does not come back by an import', async () => {
   const exported = (await ask('GET', '/demo/target/profiles/export')).text;
   await request('erase', PERSON);
   const { json } = await ask('POST', '/demo/target/profiles/import', exported);
@@ -183,7 +183,7 @@ test('who is erased does not come back by an import', async () => {
   expect(await statuses()).toEqual(GONE);
 });
 
-test('failed rows, files of batches and access requests lose the person', async () => {
+test('failed rows, batch files and access requests lose the person', async () => {
   const failed = await batch('v2', `batch=pcId,plan\n${tntId},%zz\nother,%zz\nother,1\n`);
   const access = await request('access', PERSON);
   const file = `/demo/target/batches/${failed.id}/failures?format=file`;
@@ -198,7 +198,7 @@ test('failed rows, files of batches and access requests lose the person', async 
   expect((await ask('GET', access.results[0].file)).status).toBe(404);
 });
 
-test('a batch that waits is not lost, and is applied without the person', async () => {
+test('a waiting batch is kept, and is applied without the person', async () => {
   const rows = Array.from({ length: 3000 }, (_, n) => `other-${n},1`).join('\n');
   const sent = await ask('POST', '/demo/target/batches', `batch=thirdPartyId,plan\n${rows}\ncrm-1,new\n`);
   await request('erase', PERSON);
@@ -207,7 +207,7 @@ test('a batch that waits is not lost, and is applied without the person', async 
   expect(await statuses()).toEqual(GONE);
 });
 
-test('who is suppressed stays as they are, and can be fetched and removed', async () => {
+test('a suppressed person keeps their profile, which can be fetched and removed', async () => {
   await request('suppress', PERSON);
   const before = await quiver.attributes(paths()[0]!);
   await quiver.ask('POST', '/rest/v1/delivery?client=demo&sessionId=s', {
@@ -241,12 +241,12 @@ test.each([
     'identities[0]: must have one member, tntId or thirdPartyId or customerId or marketingCloudVisitorId',
   ],
   [{ type: 'erase', identities: [{ tntId: '' }] }, 'identities[0].tntId: must have 1 to 128 characters'],
-])('refuses %j', async (body, message) => {
+])('the request %j is refused', async (body, message) => {
   const { status, json } = await ask('POST', PATH, body);
   expect([status, json.errors[0].message]).toEqual([400, message]);
 });
 
-test('who was erased after a backup is left out when it is restored, and stays suppressed', async () => {
+test('a person erased after a backup is left out when it is restored, and stays suppressed', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-restore-'));
   const config = { ...CONFIG, dataDir: join(folder, 'data') };
   const person = { kind: 'thirdPartyId', value: 'crm-1' } as const;

@@ -24,8 +24,8 @@ const ask = (method: string, query: string, body?: unknown, path = PATH) =>
   quiver.ask(method, `${path}?${query}`, { headers, ...(body !== undefined && { body }) });
 const refusal = ({ status, json }: Awaited<ReturnType<typeof ask>>) => [status, json.errors[0].message];
 
-describe('GET', () => {
-  test('shows the profile with all its ids', async () => {
+describe('GET of a profile by an administrator', () => {
+  test('shows it with all its ids', async () => {
     const answer = await ask('GET', 'id=crm-1');
     expect([answer.status, answer.json]).toEqual([
       200,
@@ -51,7 +51,7 @@ describe('GET', () => {
     ]);
   });
 
-  test('finds it by a customer id, and lists that', async () => {
+  test('finds it by a customer id, and lists that id', async () => {
     const customerIds = [{ id: '47:11', integrationCode: 'c:r', authenticatedState: 'authenticated' }];
     const device = await quiver.visit({ tntId: 'customers-phone', customerIds }, { plan: 'gold' });
     const id = encodeURIComponent('c%3Ar:47:11');
@@ -69,7 +69,7 @@ describe('GET', () => {
     expect((await ask('GET', `id=${device}`)).status).toBe(404);
   });
 
-  test('finds it by any id, the kind told by its form or tried, and changes nothing', async () => {
+  test('finds it by any id, whose kind follows from its form or is tried, and changes nothing', async () => {
     const kinds = async (query: string) => {
       const { status, json } = await ask('GET', query);
       return status === 200 ? json.kind : status;
@@ -94,18 +94,18 @@ describe('GET', () => {
     ['id=a.b.c&kind=tntId', 400, 'id: must contain at most one dot'],
     [`id=${'x'.repeat(257)}`, 400, 'id: must have 1 to 256 characters'],
     ['id=nobody', 404, 'No profile found for client demo with id=nobody'],
-  ])('%s is refused with %i', async (query, status, message) => {
+  ])('with %s is refused with %i', async (query, status, message) => {
     expect(refusal(await ask('GET', query))).toEqual([status, message]);
   });
 
-  test('is gone when it has expired', async () => {
+  test('finds nothing once it has expired', async () => {
     clock += 14 * 86_400_000;
     expect((await ask('GET', 'id=crm-1')).status).toBe(404);
   });
 });
 
-describe('PATCH', () => {
-  test('sets attributes, whatever they are called; empty values set nothing', async () => {
+describe('PATCH of a profile by an administrator', () => {
+  test('sets attributes with any name, and empty values set nothing', async () => {
     const body = '{"attributes":{"__proto__":"p","country":"spain","none":""}}';
     expect((await ask('PATCH', 'id=crm-1', body)).status).toBe(204);
     expect(await quiver.attributes('thirdPartyId/crm-1')).toEqual([
@@ -138,14 +138,14 @@ describe('PATCH', () => {
   });
 });
 
-describe('DELETE', () => {
-  test('removes the profile and all that names it', async () => {
+describe('DELETE of a profile by an administrator', () => {
+  test('removes it with all its ids', async () => {
     expect((await ask('DELETE', `id=${ECID}`)).status).toBe(204);
     expect(refusal(await ask('DELETE', 'id=crm-1'))[0]).toBe(404);
     expect(await quiver.attributes(tntId)).toBeUndefined();
   });
 
-  test('removes one attribute, and says which of the two is not there', async () => {
+  test('removes one attribute, and says whether profile or attribute does not exist', async () => {
     const remove = (query: string) => ask('DELETE', query, undefined, `${PATH}/attributes`);
     expect((await remove('id=crm-1&name=plan')).status).toBe(204);
     expect(refusal(await remove('id=crm-1&name=plan'))).toEqual([

@@ -15,8 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => quiver.close());
 
-describe('fetch', () => {
-  test('answers exactly the four members, by each kind of id, as the request gave it', async () => {
+describe('a fetch', () => {
+  test('answers with exactly four members, for each kind of id, and the id as requested', async () => {
     await quiver.visit(
       { tntId: 'f1.28_20', thirdPartyId: 'crm-1', marketingCloudVisitorId: 'ecid-1' },
       { country: 'france' },
@@ -56,14 +56,14 @@ describe('fetch', () => {
     [`thirdPartyId/${LONG}`, `third party id=${LONG}`],
     ['thirdPartyId/%22%3Cb%3E', 'third party id="<b>'],
     ['marketingCloudVisitorId/xyz', 'marketing cloud visitor id=xyz'],
-  ])('404 for %s', async (path, named) => {
+  ])('is a 404 for %s', async (path, named) => {
     const answer = await quiver.ask('GET', `/rest/v1/profiles/${path}?client=demo`);
     expect(answer.status).toBe(404);
     expect(answer.json).toEqual({ status: 404, message: `No profile found for client demo with ${named}` });
     expect(answer.text).toMatch(/^\{"status":404,"message":/);
   });
 
-  test('ids are data, whatever characters they are made of, and decoded once', async () => {
+  test('takes ids as data, whatever their characters, and decodes them once', async () => {
     for (const id of [
       '100%',
       'a%2Fb',
@@ -83,7 +83,7 @@ describe('fetch', () => {
     }
   });
 
-  test('HEAD answers as GET does, without a body', async () => {
+  test('by HEAD is answered as GET is, without a body', async () => {
     const found = await quiver.ask('HEAD', '/rest/v1/profiles/f1');
     expect([found.status, found.text, found.headers.get('content-type')]).toEqual([
       200,
@@ -93,7 +93,7 @@ describe('fetch', () => {
     expect((await quiver.ask('HEAD', '/rest/v1/profiles/nobody')).status).toBe(404);
   });
 
-  test('a profile is gone in the millisecond it expires, and a fetch does not keep it', async () => {
+  test('finds nothing from the millisecond of expiry, and does not extend a lifetime', async () => {
     await quiver.visit({ tntId: 'mortal' }, { a: '1' });
     now = START + 14 * DAY - 1;
     expect(await quiver.attributes('mortal')).toEqual([['a', '1']]);
@@ -103,7 +103,7 @@ describe('fetch', () => {
   });
 });
 
-describe('single update', () => {
+describe('a single update', () => {
   const form = 'application/x-www-form-urlencoded';
   const json = 'application/json';
   test.each([
@@ -221,7 +221,7 @@ describe('single update', () => {
       undefined,
       '13',
     ],
-  ] as const)('%s', async (_, method, target, body, type, value) => {
+  ] as const)('works in this form: %s', async (_, method, target, body, type, value) => {
     await quiver.visit({ tntId: 'u' });
     const answer = await quiver.ask(method, target, {
       ...(body !== undefined && { body }),
@@ -233,7 +233,7 @@ describe('single update', () => {
     expect(await quiver.attributes('u')).toEqual([['c', value]]);
   });
 
-  test('by thirdPartyId; with both ids the stronger names the profile, and nothing is linked', async () => {
+  test('works by thirdPartyId; with both ids the stronger one names the profile, and nothing is linked', async () => {
     await quiver.visit({ thirdPartyId: 'p1' });
     await quiver.visit({ tntId: 'd1' });
     const answer = await quiver.ask('GET', '/m2/demo/profile/update?mboxPC=d1&mbox3rdPartyId=p1&profile.a=1');
@@ -242,7 +242,7 @@ describe('single update', () => {
     expect(await quiver.attributes('d1')).toEqual([]);
   });
 
-  test('updates only: an unknown profile is told with success false, and none is made', async () => {
+  test('creates no profile, and answers success false for an unknown one', async () => {
     const answer = await quiver.ask('GET', '/m2/demo/profile/update?mbox3rdPartyId=unknown&profile.a=1');
     expect(answer.status).toBe(200);
     expect(answer.text).toBe(
@@ -251,7 +251,7 @@ describe('single update', () => {
     expect(await quiver.attributes('thirdPartyId/unknown')).toBeUndefined();
   });
 
-  test('empty values neither clear nor create', async () => {
+  test('ignores empty values, which neither clear nor create', async () => {
     await quiver.visit({ tntId: 'e1' }, { kept: 'yes' });
     for (const query of [
       'profile.kept=&profile.new=&profile.more=1',
@@ -266,12 +266,12 @@ describe('single update', () => {
     ]);
   });
 
-  test('another client has other profiles', async () => {
+  test('changes only profiles of its client', async () => {
     const answer = await quiver.ask('GET', '/m2/acme/profile/update?mboxPC=f1&profile.a=1');
     expect(answer.text).toBe(updateXml(false, 'No profile found for client acme with mboxPC=f1'));
   });
 
-  test('the order is that of the request, oldest first', async () => {
+  test('keeps the order of the request, oldest first', async () => {
     await quiver.visit({ tntId: 'o1' }, { z: '1', a: '1' });
     await quiver.ask(
       'GET',
@@ -290,7 +290,7 @@ describe('single update', () => {
 });
 
 describe('removal', () => {
-  test('of an attribute, then of the profile with all its ids', async () => {
+  test('removes an attribute, then the profile with all its ids', async () => {
     await quiver.visit({ tntId: 'r1', thirdPartyId: 'r-person' }, { a: '1', 'b/c': '2' });
     const attribute = '/rest/v1/profiles/thirdPartyId/r-person/attributes/b%2Fc';
     expect((await quiver.ask('DELETE', attribute, { headers: admin })).status).toBe(204);
@@ -317,7 +317,7 @@ describe('removal', () => {
     ['the admin token under another scheme', { authorization: `Basic ${ADMIN_TOKEN}` }],
     ['a part of the admin token', { authorization: `Bearer ${ADMIN_TOKEN.slice(0, -1)}` }],
     ['an empty token', { authorization: 'Bearer ' }],
-  ])('403 with %s, and nothing is removed', async (_, headers) => {
+  ])('is refused with %s, and removes nothing', async (_, headers) => {
     await quiver.visit({ tntId: 'guarded' }, { a: '1' });
     for (const path of ['guarded', 'guarded/attributes/a']) {
       const answer = await quiver.ask('DELETE', `/rest/v1/profiles/${path}`, { headers });

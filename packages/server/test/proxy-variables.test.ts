@@ -21,7 +21,7 @@ const settings = (url: string, through: string) =>
     env: { HTTP_PROXY: through, http_proxy: through, NO_PROXY: '', no_proxy: '' },
   });
 
-test('a server elsewhere that cannot be reached, or a reply that is not its own: the proxy is named, without its password', async () => {
+test('a failure to reach a remote server names the proxy, without its password', async () => {
   const dead = await settings('http://quiver.example', 'http://me:secret@127.0.0.1:9');
   expect(dead.stderr).toContain('cannot reach http://quiver.example');
   expect(dead.stderr).toContain('(through the proxy 127.0.0.1:9 of http_proxy)');
@@ -32,7 +32,7 @@ test('a server elsewhere that cannot be reached, or a reply that is not its own:
   expect(refusing.code).toBe(1);
 });
 
-test('for a server of this machine there is none', async () => {
+test('no proxy is named for a server on this machine', async () => {
   const { stderr, code } = await settings('http://127.0.0.1:9', `http://127.0.0.1:${port}`);
   expect(stderr.trim()).toBe('quiver: cannot reach http://127.0.0.1:9: connection refused');
   expect(code).toBe(4);

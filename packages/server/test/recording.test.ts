@@ -117,7 +117,7 @@ async function shopCalls(url: string): Promise<void> {
   );
 }
 
-test('what is recorded has no token, id or value, replays the same, and is a seed', async () => {
+test('a recording has no token, id or value, replays the same, and works as a seed', async () => {
   const seedFile = join(folder, 'seed.ndjson');
   const { file, text } = await recorded('calls.ndjson', ['--seed', seedFile], shopCalls);
   const requests = await upstream.requests.find();
@@ -147,7 +147,7 @@ test('what is recorded has no token, id or value, replays the same, and is a see
   expect(found.status).toBe(200);
 });
 
-test('a recording whose answers differ is told line by line, with exit code 1', async () => {
+test('a replay with different answers reports each by line and ends with exit code 1', async () => {
   const { file, text } = await recorded('other.ndjson', ['--keep-ids', '--keep-values'], async (url) => {
     const shop = new QuiverClient({ url, client: 'shop', token: 'a-profile-token-of-the-shop' });
     await shop.fetchProfile({ thirdPartyId: 'crm-4711' });
@@ -179,7 +179,7 @@ test('a recording whose answers differ is told line by line, with exit code 1', 
   expect(JSON.parse(json.stdout).differences[0]).toMatchObject({ line: 2 });
 });
 
-test('a server that is not there is a 502, and in the recording', async () => {
+test('an unreachable server is a 502, also in the recording', async () => {
   const file = join(folder, 'dead.ndjson');
   recorder = spawn(process.execPath, [
     MAIN,
@@ -224,6 +224,6 @@ test.each([
     `${HEAD}\n{"at":"noon","method":"GET","target":"/","reply":"","status":200}`,
     'line 2: at: must be a time',
   ],
-])('the file %j is no recording', (text, message) => {
+])('the file %j is not a recording', (text, message) => {
   expect(() => parseRecording(text)).toThrow(message);
 });

@@ -65,7 +65,7 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
   describeProfileLists('Redis Cluster', makePlace, false);
   testAgainstModel('Redis Cluster', makePlace, 20);
 
-  describe('where the reply to every script is lost once, and it is sent again', () => {
+  describe('the stores on a cluster that loses the reply to every script once', () => {
     beforeAll(() => {
       const { write } = RedisCluster.prototype;
       vi.spyOn(RedisCluster.prototype, 'write').mockImplementation(async function (
@@ -81,7 +81,7 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
     describeChangeFeed('Redis Cluster', withFeed, 'of-a-profile');
   });
 
-  test('at maxmemory an attribute and a profile can be removed, and nothing else can be written', async () => {
+  test('at maxmemory, attributes and profiles can be removed, but nothing else can be written', async () => {
     const place = await makePlace();
     const { profiles } = await place.open();
     const id = { kind: 'thirdPartyId', value: 'full' } as const;
@@ -106,34 +106,37 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
     }
   });
 
-  describe.each(['update', 'removal'])('of a profile, the %s that comes again', (what) => {
-    test.each([1, 7, 8, 9, 40])('behind %i others is known, and changes nothing', async (later) => {
-      const place = await makePlace();
-      const { profiles } = await place.open();
-      const id = { kind: 'tntId', value: 'again' } as const;
-      const moment = () => ({ now: Date.now(), lifetimeDays: 14 });
-      const write = (value: string) =>
-        profiles.update('demo', id, new Map([['name', value]]), moment(), true);
-      await write('before');
-      const sent = vi.spyOn(RedisCluster.prototype, 'write');
-      if (what === 'update') await write('first');
-      else expect(await profiles.removeAttribute('demo', id, 'name', moment())).toBe('removed');
-      const [call] = sent.mock.calls.at(-1)!;
-      const on = sent.mock.contexts.at(-1) as RedisCluster;
-      for (let nth = 1; nth <= later; nth += 1) await write(`later ${nth}`);
-      expect(String((await on.write(call))[0])).toBe('done');
-      sent.mockRestore();
-      expect((await profiles.find('demo', id, Date.now()))!.attributes).toContain(`"later ${later}"`);
-      const other = 'an-unknown-write';
-      const [cell, note, outbox] = call.keys as [string, string, string];
-      const keys = [cell, note.slice(0, -other.length) + other, outbox];
-      const unknown = { ...call, keys, args: [other, ...call.args.slice(1)] };
-      expect(String((await on.write(unknown))[0])).not.toBe('done');
-      await place.dispose();
-    });
+  describe.each(['update', 'removal'])('for a profile, a repeated %s', (what) => {
+    test.each([1, 7, 8, 9, 40])(
+      'after %i other changes is recognised, and changes nothing',
+      async (later) => {
+        const place = await makePlace();
+        const { profiles } = await place.open();
+        const id = { kind: 'tntId', value: 'again' } as const;
+        const moment = () => ({ now: Date.now(), lifetimeDays: 14 });
+        const write = (value: string) =>
+          profiles.update('demo', id, new Map([['name', value]]), moment(), true);
+        await write('before');
+        const sent = vi.spyOn(RedisCluster.prototype, 'write');
+        if (what === 'update') await write('first');
+        else expect(await profiles.removeAttribute('demo', id, 'name', moment())).toBe('removed');
+        const [call] = sent.mock.calls.at(-1)!;
+        const on = sent.mock.contexts.at(-1) as RedisCluster;
+        for (let nth = 1; nth <= later; nth += 1) await write(`later ${nth}`);
+        expect(String((await on.write(call))[0])).toBe('done');
+        sent.mockRestore();
+        expect((await profiles.find('demo', id, Date.now()))!.attributes).toContain(`"later ${later}"`);
+        const other = 'an-unknown-write';
+        const [cell, note, outbox] = call.keys as [string, string, string];
+        const keys = [cell, note.slice(0, -other.length) + other, outbox];
+        const unknown = { ...call, keys, args: [other, ...call.args.slice(1)] };
+        expect(String((await on.write(unknown))[0])).not.toBe('done');
+        await place.dispose();
+      },
+    );
   });
 
-  test('the file of a batch is stored packed, and is read from any byte on', async () => {
+  test('the file of a batch is stored compressed, and is read from any byte', async () => {
     const place = await makePlace();
     const { batchFiles } = await place.open();
     const file = Buffer.from(
@@ -153,7 +156,7 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
     await place.dispose();
   });
 
-  test('a key lies in the slot that the cluster says', async () => {
+  test('a key is in the slot that the cluster computes', async () => {
     for (const key of ['a', 'q:{demo/0abc}', 'q:{demo/1a}b}', '{}x', 'x{', 'q:{é/0\u{1f600}}:o:1']) {
       expect(keySlot(key)).toBe(await cluster.nodes[0]!.ask('CLUSTER', 'KEYSLOT', key));
     }

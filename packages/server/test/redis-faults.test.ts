@@ -84,7 +84,7 @@ describe.skipIf(!hasRedis)('a failing Redis Cluster', () => {
   afterAll(() => cluster?.stop());
 
   test.each(FAULTS)(
-    '$name: nothing acknowledged is lost, nothing is done twice',
+    '$name loses nothing acknowledged and does nothing twice',
     async ({ act }) => {
       for (let round = 0; round < ROUNDS; round += 1) {
         const seen = await underLoad(cluster, 1, async () => {
@@ -100,7 +100,7 @@ describe.skipIf(!hasRedis)('a failing Redis Cluster', () => {
     30_000 * ROUNDS + 30_000,
   );
 
-  test('a write that no replica has confirmed does not count: without that rule the lagging replica loses some', async () => {
+  test('a write that no replica confirmed does not count: without that rule the lagging replica loses some', async () => {
     const lagging = FAULTS[1]!;
     let lost = 0;
     for (let round = 0; round < 5 && lost === 0; round += 1) {

@@ -45,7 +45,7 @@ describe.skipIf(!hasRedis)('plain writes on Redis Cluster', () => {
     await cluster?.stop();
   });
 
-  test('are those of the domain', async () => {
+  test('have the same effect as the writes of the domain', async () => {
     const plain = vi.spyOn(Cells.prototype, 'setPlainly');
     await fc.assert(
       fc.asyncProperty(fc.array(write, { minLength: 1, maxLength: 8 }), async (writes) => {

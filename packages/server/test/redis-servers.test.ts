@@ -52,7 +52,7 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
   const progressOf = async (quiver: Quiver, batchId: string) =>
     (await (await admin(quiver, `batches/${batchId}`)).json()) as { consumed: number };
 
-  test('a profile that one has written is what the other fetches, visits and removes', async () => {
+  test('each fetch, visit and remove a profile that the other has written', async () => {
     const visit = await fetch(`${one.url}/rest/v1/delivery?client=demo&sessionId=s`, {
       method: 'POST',
       body: JSON.stringify({
@@ -74,7 +74,7 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
     expect((await fetch(`${other.url}/rest/v1/profiles/device?client=demo`)).status).toBe(404);
   });
 
-  test('a token that one has made opens the door of the other, and what is counted is counted once', async () => {
+  test('each accept a token that the other created, and count each call once', async () => {
     const made = await admin(one, 'authentication/token?authorizationScope=profile_api', { method: 'POST' });
     const { accessToken } = (await made.json()) as { accessToken: string };
     const settings = { method: 'PATCH', body: JSON.stringify({ enableProfileApiAuthentication: true }) };
@@ -94,7 +94,7 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
     expect(server.store.kind).toBe('redis');
   });
 
-  test('a batch that one took in and began the other ends, when the first is killed in the middle', async () => {
+  test('finish a batch that another accepted and began when that one is killed', async () => {
     const doomed = await start('doomed');
     const heir = await start('doomed', { runtime: 'node' });
     try {
@@ -130,7 +130,7 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
     }
   });
 
-  test('a frozen master: 503 with Retry-After, not ready, and all is well when it is over', async () => {
+  test('answer 503 with Retry-After and are not ready while a master is frozen, and recover', async () => {
     const [master] = await cluster.masters();
     const ids = Array.from({ length: 30 }, (_, n) => `frozen${n}`);
     const update = (id: string) => fetch(`${one.url}/m2/demo/profile/update?mboxPC=${id}&profile.x=1`);
@@ -158,7 +158,7 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
     for (const id of ids) expect((await update(id)).status).toBe(200);
   });
 
-  test('without a replica to wait for it is not ready, and says so', async () => {
+  test('are not ready when no replica can confirm a write, and say so', async () => {
     const [master] = await cluster.masters();
     const replica = await cluster.replicaOf(master!);
     await replica.kill();
@@ -171,7 +171,7 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
     await until('it is ready', async () => (await fetch(`${one.url}/readyz`)).status === 200);
   });
 
-  describe('refuses to start', () => {
+  describe('refuse to start', () => {
     const serve = (prefix: string, more: string[] = [], other: Record<string, string> = {}) =>
       runQuiver(['serve', '--port', '0', '--data', folder, ...flags(prefix), ...more], {
         env: { ...env, ...other },
@@ -185,7 +185,7 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
     test.each([
       ['maxmemory-policy', 'allkeys-lru', 'maxmemory-policy must be noeviction, not allkeys-lru'],
       ['appendonly', 'no', 'appendonly must be yes'],
-    ])('on a cluster whose %s is %s, unless it is told to', async (name, value, reason) => {
+    ])('on a cluster whose %s is %s, unless told to', async (name, value, reason) => {
       const [, node] = await cluster.masters();
       const was = name === 'appendonly' ? 'yes' : 'noeviction';
       await node!.ask('CONFIG', 'SET', name, value);
@@ -201,13 +201,13 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
       }
     });
 
-    test('with another signing key than that of the others', async () => {
+    test('with another signing key than the others', async () => {
       const { code, stderr } = await serve('shared', [], { QUIVER_SIGNING_KEY: `${KEY}, but another` });
       expect(stderr).toContain('QUIVER_SIGNING_KEY: differs');
       expect(code).toBe(1);
     });
 
-    test('where no cluster answers', async () => {
+    test('when no cluster answers', async () => {
       const { code, stderr } = await serve('x', ['--store', 'redis://127.0.0.1:1']);
       expect(stderr).toContain('the cluster does not answer at 127.0.0.1:1');
       expect(code).toBe(1);
@@ -252,7 +252,7 @@ describe.skipIf(!hasRedis)('a Redis Cluster behind TLS and a password', () => {
   });
 
   test.each(['bun', 'node'] as const)(
-    'serves on %s, the password said once and shown nowhere',
+    'serves on %s with the password given once and shown nowhere',
     async (runtime) => {
       const seeds = cluster.nodes.map(({ tlsPort }) => `127.0.0.1:${tlsPort}`).join(',');
       const quiver = await startQuiver({
@@ -283,7 +283,7 @@ describe.skipIf(!hasRedis)('a Redis Cluster behind TLS and a password', () => {
     },
   );
 
-  test('without the password it says what is amiss', async () => {
+  test('without the password reports what is wrong', async () => {
     const seeds = cluster.nodes.map(({ tlsPort }) => `127.0.0.1:${tlsPort}`).join(',');
     const { code, stderr } = await runQuiver(
       ['serve', '--port', '0', '--data', join(folder, 'data'), '--store', `rediss://${seeds}`],

@@ -25,7 +25,7 @@ let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 
-describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
+describe.skipIf(!hasBrowser('requests-page.test.ts'))('the requests page in a browser', () => {
   beforeAll(async () => {
     browser = await launchBrowser();
   });
@@ -54,7 +54,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
     return text;
   };
 
-  describe.each([1280, 400])('of a sandbox, %d pixels wide', (width) => {
+  describe.each([1280, 400])('for a sandbox, %d pixels wide,', (width) => {
     let quiver: RunningSandbox;
     beforeEach(async () => {
       quiver = await startSandbox({ adminToken: TOKEN, seed: SEED });
@@ -73,7 +73,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
         body: new URLSearchParams({ mbox3rdPartyId: id, 'profile.plan': plan }),
       });
 
-    test('it opens there; calls come as they are sent, with what they changed or why not', async () => {
+    test('opens first, and shows calls as they arrive with what they changed or why they failed', async () => {
       await page.getByText('No call yet.').waitFor();
       await update("crm-'1", 'black');
       await update('nobody', 'black');
@@ -107,7 +107,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
       expect(page.url()).toContain('/console/acme/profiles?');
     });
 
-    test('a trace shows each profile script, and the profile before and after', async () => {
+    test('shows in a trace each profile script, and the profile before and after', async () => {
       const admin = (method: string, path: string, body?: object) =>
         fetch(`${quiver.url}/demo/target/${path}`, {
           method,
@@ -139,7 +139,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
       await lookAt(page, 'a trace with profile scripts');
     });
 
-    test('a pause keeps what comes for later', async () => {
+    test('keeps calls for later while it is paused', async () => {
       await update("crm-'1", 'one');
       await row('updated plan').waitFor();
       await page.getByRole('button', { name: 'Pause' }).click();
@@ -153,7 +153,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
     });
 
     // Once is enough.
-    test.skipIf(width < 1000)('what is copied runs: as curl, as test, as client code', async () => {
+    test.skipIf(width < 1000)('copies calls that run as curl, as a test and as client code', async () => {
       const folder = await mkdtemp(join(EXAMPLES, 'vitest', 'copied-'));
       onTestFinished(() => rm(folder, { recursive: true }));
       await update("crm-'1", "it's $1");
@@ -195,7 +195,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('in a browser', () => {
     });
   });
 
-  test('of a server: heads and outcomes with --journal, how to have it without', async () => {
+  test('for a server shows request lines, headers and outcomes with --journal, and says how to get it without', async () => {
     const without = await startQuiver({ flags: ['--workers', '1'] });
     try {
       await signIn(without.url, without.adminToken);

@@ -33,8 +33,8 @@ async function failing<Result>(
   }
 }
 
-describe('probes', () => {
-  test('up, ready, draining', async () => {
+describe('the probes', () => {
+  test('report up, ready and draining', async () => {
     expect((await quiver.ask('GET', '/healthz')).status).toBe(200);
     expect((await quiver.ask('GET', '/readyz')).status).toBe(200);
     quiver.draining = true;
@@ -44,8 +44,8 @@ describe('probes', () => {
   });
 });
 
-describe('metrics', () => {
-  test('requests are counted by method, pattern and status, never by the id asked for', async () => {
+describe('the metrics', () => {
+  test('count requests by method, pattern and status, never by the requested id', async () => {
     await quiver.ask('GET', '/rest/v1/profiles/never-in-a-label');
     await quiver.ask('GET', '/never-in-a-label');
     const { text, headers } = await quiver.ask('GET', '/metrics');
@@ -64,7 +64,7 @@ describe('metrics', () => {
 describe('the API description', () => {
   const key = ({ method, path }: Pick<Route, 'method' | 'path'>) => `${method} ${path}`;
 
-  test('has every route that is served, and no other', async () => {
+  test('has every served route and no other', async () => {
     const { json } = await quiver.ask('GET', '/openapi.json');
     expect(json.openapi).toMatch(/^3\.1\./);
     const described = Object.entries<object>(json.paths).flatMap(([path, item]) =>
@@ -83,7 +83,7 @@ describe('the API description', () => {
     expect((await new Validator().validate(json)).valid).toBe(false);
   });
 
-  test('every path parameter is described, every route says something, every guard that asks for a token is told', () => {
+  test('describes every path parameter, every route and every guard that asks for a token', () => {
     for (const route of quiver.app.routes) {
       const { params } = (route.describe.request ?? {}) as { params?: { shape: object } };
       const inPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
@@ -93,7 +93,7 @@ describe('the API description', () => {
     }
   });
 
-  test('every body and every reply has an example, and each fits its schema', () => {
+  test('has an example for each body and reply, and each fits its schema', () => {
     let examples = 0;
     for (const route of quiver.app.routes) {
       const bodies: Json[] = [route.describe.request?.body, ...Object.values(route.describe.responses)];
@@ -110,7 +110,7 @@ describe('the API description', () => {
     expect(examples).toBeGreaterThan(20);
   });
 
-  test('the examples are true: a request as described gets a reply as described', async () => {
+  test('has true examples: a described request gets the described reply', async () => {
     const sent = new Map<string, Json>();
     for (const route of quiver.app.routes) {
       const content = route.describe.request?.body?.content as Json;
@@ -136,7 +136,7 @@ describe('the API description', () => {
     expect(schema.content['application/json'].schema.safeParse(fetched.json).error).toBeUndefined();
   });
 
-  test('the page is the viewer that was built, and asks nobody else', async () => {
+  test('is shown by a built viewer that makes no call elsewhere', async () => {
     const { status, text, headers } = await quiver.ask('GET', '/docs');
     expect(status).toBe(200);
     expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'self'/);
@@ -167,15 +167,15 @@ function exampleOf(schema: Json): unknown {
   return name === undefined ? shown.example : document.components.schemas[name].example;
 }
 
-describe('a store that fails', () => {
-  test('what it says becomes the reply, with Retry-After', async () => {
+describe('a store failure', () => {
+  test('becomes the reply, with Retry-After', async () => {
     const error = new QuiverError('unavailable', 'The store cannot be read');
     const answer = await failing('find', error, () => quiver.ask('GET', '/rest/v1/profiles/x'));
     expect([answer.status, answer.json]).toEqual([503, { status: 503, message: 'The store cannot be read' }]);
     expect(answer.headers.get('retry-after')).toBe('1');
   });
 
-  test('what nobody foresaw is a bare 500, and the log has the rest under its id', async () => {
+  test('that is unexpected is a bare 500, and the log has the details under its id', async () => {
     quiver.logged.length = 0;
     const error = new Error('secret of the engine');
     const answer = await failing('find', error, () => quiver.ask('GET', '/rest/v1/profiles/x'));
@@ -187,7 +187,7 @@ describe('a store that fails', () => {
     expect(JSON.stringify(quiver.logged)).not.toContain(ADMIN_TOKEN);
   });
 
-  test('not ready when it can be neither read nor written', async () => {
+  test('makes the server not ready when reads or writes fail', async () => {
     for (const code of ['unavailable', 'insufficient-storage'] as const) {
       const answer = await failing('check', new QuiverError(code, 'no space'), () =>
         quiver.ask('GET', '/readyz'),

@@ -18,7 +18,7 @@ const TargetClient: Json = createRequire(import.meta.url)('@adobe/target-nodejs-
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const ADMIN = { QUIVER_ADMIN_TOKEN: 'a-token-for-this-test' };
 
-test('the Node SDK with the hosts of Adobe and their hints, and no packet to any of them', async () => {
+test("the Node SDK works with Adobe's hosts and hints, and sends no packet to them", async () => {
   const { connect } = net.Socket.prototype;
   const connected: unknown[] = [];
   net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
@@ -69,7 +69,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>>) {
   return started;
 }
 
-test('quiver sandbox serves until a signal, quiver watch shows what it is sent, and nothing is left', async () => {
+test('quiver sandbox serves until a signal, quiver watch shows its calls, and nothing is left behind', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-e2e-'));
   const sandbox = start(['serve', '--sandbox', '--port', '0'], { ...ADMIN, TMPDIR: folder });
   await expect.poll(() => sandbox.text, { timeout: 20_000 }).toContain('Console');
@@ -95,7 +95,7 @@ test('quiver sandbox serves until a signal, quiver watch shows what it is sent, 
   await rm(folder, { recursive: true });
 });
 
-test.skipIf(process.platform === 'win32')('a test that Ctrl-C ends leaves no folder', async () => {
+test.skipIf(process.platform === 'win32')('a test ended by Ctrl-C leaves no folder', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-interrupted-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const sandbox = new URL('../dist/sandbox.js', import.meta.url);
@@ -128,7 +128,7 @@ test.each([
     ['--data', '/dev/null/x'],
     '--data: cannot mkdir /dev/null/x: a part of the path is not a folder (ENOTDIR)',
   ],
-])('quiver sandbox %j is wrong use', async (flags, message) => {
+])('quiver sandbox %j is a usage error', async (flags, message) => {
   const { code, stderr } = await runQuiver(['sandbox', '--port', '0', ...flags], {
     runtime: 'node',
     env: ADMIN,
@@ -137,7 +137,7 @@ test.each([
   expect(code).toBe(2);
 });
 
-test('serve --sandbox refuses what a sandbox does not take', async () => {
+test('serve --sandbox refuses flags that a sandbox does not take', async () => {
   const { code, stderr } = await runQuiver(['serve', '--sandbox', '--workers', '2'], { runtime: 'node' });
   expect([code, stderr.trim()]).toEqual([2, 'quiver: --workers: not available in a sandbox']);
 });

@@ -43,8 +43,8 @@ const made = 'quiver_backups_total{outcome="made"}';
 const failed = 'quiver_backups_total{outcome="failed"}';
 const newest = 'quiver_backup_newest_timestamp_seconds';
 
-describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
-  test('the first is made at once, can be restored, and replaces the oldest ones alone', async () => {
+describe.each<RuntimeName>(['bun', 'node'])('scheduled backups on %s', (runtime) => {
+  test('begin at once, can be restored, and replace only the oldest ones', async () => {
     const data = join(folder, 'data');
     const backups = join(folder, 'backups');
     const old = ['quiver-20240101T000000Z', 'quiver-20250101T000000Z', 'quiver-20260101T000000Z'];
@@ -65,7 +65,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     expect(restored).toMatchObject({ code: 0 });
   });
 
-  test('after a restart, the next one is made when the newest is old enough', async () => {
+  test('resume after a restart when the newest is old enough', async () => {
     const data = join(folder, 'data');
     const backups = join(folder, 'backups');
     const first = await start(data, runtime, flagsFor(backups));
@@ -78,7 +78,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     expect(await readdir(backups)).toHaveLength(1);
   });
 
-  test('one that fails is logged with its reason and counted, while the server serves', async () => {
+  test('that fail are logged with the reason and counted, while the server serves', async () => {
     const backups = join(folder, 'backups');
     await writeFile(backups, 'a file, no folder');
     const quiver = await start(join(folder, 'data'), runtime, flagsFor(backups));

@@ -50,8 +50,8 @@ async function valuesOf(path: string): Promise<Record<string, string>> {
   return Object.fromEntries((all ?? []).filter(([name]) => name.startsWith('user.')));
 }
 
-describe('what scripts return is stored with the visit', () => {
-  test('a number as a double, a list in brackets, true as text; numbers come back as numbers', async () => {
+describe('the result of a script is stored with the visit', () => {
+  test('as a number, a list in brackets or true as text, and numbers come back as numbers', async () => {
     await setScript('count', "return (user.get('count') || 0) + 1;");
     await setScript('kind', "return typeof user.get('count');");
     await setScript('list', "return ['a', 1, true];");
@@ -67,7 +67,7 @@ describe('what scripts return is stored with the visit', () => {
     });
   });
 
-  test('frequency: visits counted by session, which is 30 minutes without a call', async () => {
+  test('for frequency: visits are counted by session, which ends after 30 minutes without a call', async () => {
     await setScript('visits', "if (user.isNewSession) return (user.get('visits') || 0) + 1;");
     const tntId = await visit();
     for (const minutes of [10, 29, 29]) {
@@ -80,7 +80,7 @@ describe('what scripts return is stored with the visit', () => {
     expect(await valuesOf(tntId)).toEqual({ 'user.visits': '2.0' });
   });
 
-  test('recency: days since the visit before', async () => {
+  test('for recency: the days since the last visit', async () => {
     await setScript(
       'recency',
       `var last = user.getLocal('last');
@@ -94,7 +94,7 @@ describe('what scripts return is stored with the visit', () => {
     expect(await valuesOf(tntId)).toEqual({ 'user.recency': '3.0' });
   });
 
-  test('sticky groups: a visitor stays in the group drawn first, on every device', async () => {
+  test('for sticky groups: a visitor stays in the group drawn first, on every device', async () => {
     await setScript(
       'group',
       "if (!user.get('group')) { var r = Math.floor(Math.random() * 3); return r == 0 ? 'A' : r == 1 ? 'B' : 'C'; }",
@@ -111,7 +111,7 @@ describe('what scripts return is stored with the visit', () => {
     expect(seen.size).toBe(3);
   });
 
-  test('order value: the sum of the orders', async () => {
+  test('for order value: the sum of the orders', async () => {
     await setScript(
       'value',
       "if (mbox.name == 'thanks') return (user.get('value') || 0) + parseFloat(mbox.param('orderTotal'));",
@@ -123,7 +123,7 @@ describe('what scripts return is stored with the visit', () => {
     expect(await valuesOf(tntId)).toEqual({ 'user.value': '59.5' });
   });
 
-  test('a list grows over sessions and devices, and goes with the profile when two become one', async () => {
+  test('for a list that grows over sessions and devices, and is merged with the profile', async () => {
     await setScript('seen', "var l = user.get('seen') || []; l.push(mbox.name); return l.slice(-3);");
     const tntId = await visit({ mbox: 'a' });
     now += DAY;
@@ -135,7 +135,7 @@ describe('what scripts return is stored with the visit', () => {
     }
   });
 
-  test('page, landing page and referrer', async () => {
+  test('for page, landing page and referrer', async () => {
     await setScript(
       'region',
       "return page.param('region') + ' ' + page.domain + ' ' + landing.param('region');",
@@ -145,7 +145,7 @@ describe('what scripts return is stored with the visit', () => {
     expect(await valuesOf(tntId)).toEqual({ 'user.region': 'south other.example nörd' });
   });
 
-  test('what is prefetched runs and stores nothing; a notification stores', async () => {
+  test('but not for a prefetch, while a notification stores', async () => {
     await setScript('count', "return (user.get('count') || 0) + 1;");
     const tntId = await visit({ prefetch: true });
     expect(await valuesOf(tntId)).toEqual({});
@@ -160,7 +160,7 @@ describe('what scripts return is stored with the visit', () => {
     expect(answer.json).toMatchObject({ state: 'active', runs: 2, errors: 0 });
   });
 
-  test('no visit is lost when many of one visitor come at once', async () => {
+  test('without loss when many visits of one visitor arrive at once', async () => {
     await setScript('count', "return (user.get('count') || 0) + 1;");
     const tntId = await visit({ thirdPartyId: 'crm-1' });
     const ids = Array.from({ length: 30 }, (_, n) => (n % 2 ? { tntId } : { thirdPartyId: 'crm-1' }));
@@ -168,7 +168,7 @@ describe('what scripts return is stored with the visit', () => {
     expect(await valuesOf(tntId)).toEqual({ 'user.count': '31.0' });
   });
 
-  test('values and locals go with the profile when it expires', async () => {
+  test('until the profile expires, and its locals too', async () => {
     await setScript('count', "user.setLocal('n', (user.getLocal('n') || 0) + 1); return user.getLocal('n');");
     const tntId = await visit({ tntId: 'device' });
     await visit({ tntId });
@@ -178,7 +178,7 @@ describe('what scripts return is stored with the visit', () => {
     expect(await valuesOf(tntId)).toEqual({ 'user.count': '1.0' });
   });
 
-  test('no other channel sets a value', async () => {
+  test('and no other channel sets such a value', async () => {
     await setScript('tier', "return 'gold';");
     const tntId = await visit();
     await quiver.ask('GET', `/m2/demo/profile/update?mboxPC=${tntId}&profile.user.tier=forged`);
@@ -193,7 +193,7 @@ describe('what scripts return is stored with the visit', () => {
   });
 });
 
-describe('a script that fails is switched off, and the visit goes on', () => {
+describe('a failing script is disabled, and the visit continues', () => {
   const FAILING: readonly (readonly [what: string, script: string, reason: RegExp])[] = [
     ['an undefined variable', '\nreturn nothing.at;', /line 2: ReferenceError/],
     ['an object', 'return { a: 1 };', /must be a text/],
@@ -208,7 +208,7 @@ describe('a script that fails is switched off, and the visit goes on', () => {
       /not a function|undefined/,
     ],
   ];
-  test.each(FAILING)('%s', async (_, script, reason) => {
+  test.each(FAILING)('for %s', async (_, script, reason) => {
     await setScript('bad', script);
     await setScript('good', "return 'good';");
     const tntId = await visit();
@@ -223,7 +223,7 @@ describe('a script that fails is switched off, and the visit goes on', () => {
     expect(await valuesOf(tntId)).toEqual({ 'user.good': 'good', 'user.bad': 'mended' });
   });
 
-  test('a number that is none is not stored, and no reason to switch off', async () => {
+  test('but NaN is just not stored', async () => {
     await setScript('bad', "return parseInt(mbox.param('none'));");
     const tntId = await visit();
     expect(await valuesOf(tntId)).toEqual({});
@@ -232,7 +232,7 @@ describe('a script that fails is switched off, and the visit goes on', () => {
   });
 });
 
-describe('nothing leaks from one visitor to the next', () => {
+describe('one visitor cannot leave anything for the next', () => {
   test.each([
     ['a global', "if (typeof leak !== 'undefined') return leak; leak = mbox.name;"],
     ['this', 'var w = this; if (w.leak) return w.leak; w.leak = mbox.name;'],
@@ -257,7 +257,7 @@ describe('nothing leaks from one visitor to the next', () => {
   });
 });
 
-describe('the Admin API', () => {
+describe('the Admin API for scripts', () => {
   const REFUSED: readonly (readonly [what: string, name: string, body: unknown, message: string])[] = [
     ['what does not compile', 'a', { script: 'var a = 1;\nreturn +;' }, 'script: line 2: Unexpected token'],
     [
@@ -292,7 +292,7 @@ describe('the Admin API', () => {
     expect(list.json).toEqual({ scripts: [] });
   });
 
-  test('sets, lists, switches off and deletes; stored values stay', async () => {
+  test('sets, lists, disables and deletes, while stored values stay', async () => {
     await setScript('tier', "return 'gold';");
     const tntId = await visit();
     await setScript('tier', "return 'silver';", false);
@@ -311,7 +311,7 @@ describe('the Admin API', () => {
     expect(await valuesOf(tntId)).toEqual({ 'user.tier': 'gold' });
   });
 
-  test('tries a script on a profile and stores nothing', async () => {
+  test('tests a script on a profile and stores nothing', async () => {
     await setScript('count', "return (user.get('count') || 0) + 1;");
     const tntId = await visit();
     const test = (body: object) =>
@@ -333,7 +333,7 @@ describe('the Admin API', () => {
     expect(await valuesOf(tntId)).toEqual({ 'user.count': '1.0' });
   });
 
-  test('a trace has each script with value, time and instructions', async () => {
+  test('a trace shows each script with value, time and instructions', async () => {
     await setScript('tier', "return 'gold';");
     await setScript('bad', 'return nothing;');
     const made = await quiver.ask('POST', '/demo/target/authentication/token?scope=debug_tools', {
@@ -359,7 +359,7 @@ describe('the Admin API', () => {
     expect(json.trace.profile.after.profileAttributes['user.tier'].value).toBe('gold');
   });
 
-  test('a client with 300 scripts serves; one more is refused', async () => {
+  test('a client may have 300 scripts, and one more is refused', async () => {
     const { scripts } = quiver.stores;
     await Promise.all(
       Array.from({ length: 300 }, (_, n) =>

@@ -84,7 +84,7 @@ async function bannerOnTerminal(runtime: RuntimeName, dataDir: string): Promise<
 }
 
 describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
-  test('takes a free port, says where it is, and where the admin token is, which it does not print', async () => {
+  test('takes a free port, and prints its address and where the admin token is, but not the token', async () => {
     const dataDir = join(folder, `first-${runtime}`);
     const first = await start({ runtime, dataDir });
     expect(first.stdout()).toMatch(
@@ -107,7 +107,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
   });
 
   test.skipIf(spawnSync('script', ['--version']).error)(
-    'shows the admin token on a terminal, at the first start only (needs script)',
+    'shows the admin token on a terminal at the first start only (needs script)',
     async () => {
       const dataDir = join(folder, `terminal-${runtime}`);
       const first = await bannerOnTerminal(runtime, dataDir);
@@ -119,7 +119,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     },
   );
 
-  test('a port in use is one line and exit code 1, also when it is another Quiver that has it', async () => {
+  test('reports a port in use with one line and exit code 1, even when another Quiver has it', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
@@ -144,7 +144,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     });
   });
 
-  test('all workers serve one port and one store, and /metrics is the sum over them', async () => {
+  test('serves one port and one store with all workers, and sums their metrics', async () => {
     const quiver = await start({ runtime, flags: ['--workers', '3'] });
     expect(await quiver.workers()).toHaveLength(3);
     for (let at = 0; at < 30; at += 1) {
@@ -159,7 +159,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     expect(await seen()).toBe('30');
   });
 
-  test('a worker that dies is replaced, and requests are answered all the while', async () => {
+  test('replaces a worker that dies, and answers requests meanwhile', async () => {
     const quiver = await start({ runtime, flags: ['--workers', '2'] });
     const before = await quiver.workers();
     process.kill(before[0]!, 'SIGKILL');
@@ -176,7 +176,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     expect(await quiver.stop()).toEqual({ code: 0, signal: null });
   });
 
-  test('SIGTERM: a request in flight is answered, silent connections do not hold it up, exit code 0', async () => {
+  test('at SIGTERM answers a request in flight, ignores silent connections, and ends with exit code 0', async () => {
     const quiver = await start({ runtime, flags: ['--workers', '1'] });
     const silent = await rawConnection(quiver.url);
     const { socket, received } = await rawConnection(quiver.url);
@@ -200,7 +200,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     silent.socket.destroy();
   });
 
-  test('a second signal ends it at once, with an exit code that says so', async () => {
+  test('ends at once at a second signal, with an exit code that says so', async () => {
     const quiver = await start({ runtime, flags: ['--workers', '1'] });
     const { socket, received } = await rawConnection(quiver.url);
     socket.write(
@@ -219,7 +219,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
     socket.destroy();
   });
 
-  test('workers whose supervisor was killed end by themselves', async () => {
+  test('has workers that end by themselves when their supervisor was killed', async () => {
     const quiver = await start({ runtime, flags: ['--workers', '2'] });
     const workers = await quiver.workers();
     onTestFinished(() => {
@@ -278,7 +278,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
       413,
       '<success>false</success>',
     ],
-  ])('on the wire: %s', async (_, text, status, content) => {
+  ])('answers on the wire: %s', async (_, text, status, content) => {
     const quiver = await shared(runtime);
     const answer = await raw(quiver.url, text);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.[01] ${status} `));
@@ -297,7 +297,7 @@ describe.each<RuntimeName>(['bun', 'node'])('quiver serve on %s', (runtime) => {
   });
 });
 
-test('npm start: a SIGTERM to npm alone stops the server', async () => {
+test('npm start stops its server when only npm gets a SIGTERM', async () => {
   const dataDir = join(folder, 'npm-start');
   const root = fileURLToPath(new URL('../../..', import.meta.url));
   const args = ['start', '--', '--port', '0', '--workers', '1', '--data', dataDir];
@@ -341,14 +341,14 @@ describe('the command line', () => {
     ],
     ['a word too many', ['serve', 'now'], {}, /too many arguments/],
     ['an unknown command', ['sreve'], {}, /unknown command 'sreve'/],
-  ])('%s: one line that names it, exit code 2', async (_, args, env, line) => {
+  ])('reports %s in one line that names it, with exit code 2', async (_, args, env, line) => {
     const ended = await runQuiver(args, { env });
     expect(ended).toMatchObject({ code: 2, stdout: '' });
     expect(ended.stderr).toMatch(line);
     expect(ended.stderr).toMatch(/^quiver: [^\n]+\n$/);
   });
 
-  test('config shows every value and where it came from, and no secret', async () => {
+  test('shows every value of the configuration with its origin, and no secret', async () => {
     const file = join(folder, 'quiver.json');
     await writeFile(file, JSON.stringify({ cluster: 28 }));
     const env = { QUIVER_NODE: '20', QUIVER_ADMIN_TOKEN: 'a-secret-nobody-sees' };
@@ -371,7 +371,7 @@ describe('the command line', () => {
     },
   );
 
-  test('a data folder that cannot be made is one line, exit code 2', async () => {
+  test('reports a data folder that cannot be created in one line, with exit code 2', async () => {
     const file = join(folder, 'a-file');
     await writeFile(file, '');
     const ended = await runQuiver(['serve', '--data', join(file, 'data')]);

@@ -31,7 +31,7 @@ const call = (name: string) =>
     }),
   });
 
-test.each(['bun', 'node'] as const)('on %s it has the calls of all workers', async (runtime) => {
+test.each(['bun', 'node'] as const)('the journal on %s has the calls of all workers', async (runtime) => {
   quiver = await startQuiver({ runtime, flags: ['--workers', '2', '--journal', '1000'] });
   expect((await fetch(`${quiver.url}/requests`)).status).toBe(401);
   for (let n = 0; n < CALLS; n += 1) expect((await call(`crm-${n}`)).status).toBe(200);
@@ -83,7 +83,7 @@ test.each(['bun', 'node'] as const)('on %s it has the calls of all workers', asy
   expect(await ended).toBe(0);
 });
 
-test('without --journal there is none', async () => {
+test('a server without --journal has no journal', async () => {
   quiver = await startQuiver({ flags: ['--workers', '1'] });
   expect((await ask('/requests')).status).toBe(404);
   const { paths } = (await (await ask('/openapi.json')).json()) as { paths: object };

@@ -31,7 +31,7 @@ const numberOf = (text: string, name: string) =>
       ?.split(' ')[1],
   );
 
-test('tell profiles, bytes, free space, batches, and how far a webhook is behind', async () => {
+test('the metrics show profiles, bytes, free space, batches, and how far a webhook is behind', async () => {
   const made = await quiver.ask('POST', '/demo/target/webhooks', {
     headers,
     body: { url: 'http://127.0.0.1:9/' },
@@ -47,7 +47,7 @@ test('tell profiles, bytes, free space, batches, and how far a webhook is behind
   expect(numberOf(text, 'quiver_webhook_lag_changes')).toBeGreaterThan(0);
 });
 
-test('the dashboard names only metrics that are served', async () => {
+test('the dashboard uses only metrics that are served', async () => {
   await quiver.visit({ thirdPartyId: 'crm-1' }, { plan: 'gold' });
   const served = `${await registry.metrics()}${(await quiver.ask('GET', '/metrics')).text}`;
   const ofSupervisor = [...restartMetric(0), ...backupMetrics({ made: 0, failed: 0, newestAt: 0 })];

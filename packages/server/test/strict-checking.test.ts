@@ -208,8 +208,8 @@ beforeAll(async () => {
 });
 afterAll(() => quiver.close());
 
-describe('refused under strict, taken in under lenient', () => {
-  test.each([...REFUSED, ...MORE])('%s', async (_, body, message) => {
+describe('strict checking refuses what lenient checking accepts', () => {
+  test.each([...REFUSED, ...MORE])('in the case: %s', async (_, body, message) => {
     quiver.changes.length = 0;
     const strict = await quiver.ask('POST', `${DELIVERY}&client=demo`, { body });
     expect([strict.status, strict.json.message]).toEqual([400, message]);
@@ -238,7 +238,7 @@ describe('refused under strict, taken in under lenient', () => {
       },
       'mboxes: must not have the index 1 twice',
     ],
-  ])('the older form %s %s', async (method, path, body, message) => {
+  ])('in the older form %s %s', async (method, path, body, message) => {
     const ask = (client: string) => {
       const target = `${path.replace('CLIENT', client)}${path.includes('?') ? '&' : '?'}client=${client}`;
       return quiver.ask(method, target, method === 'POST' ? { body } : {});
@@ -248,14 +248,14 @@ describe('refused under strict, taken in under lenient', () => {
     expect((await ask('acme')).status).toBe(200);
   });
 
-  test('a legacy call without an mbox', async () => {
+  test('in a legacy call without an mbox', async () => {
     const strict = await quiver.ask('POST', '/rest/v1/mbox/s1?client=demo', { body: {} });
     expect([strict.status, strict.json.message]).toEqual([400, 'mbox: must be given']);
     expect((await quiver.ask('POST', '/rest/v1/mbox/s1?client=acme', { body: {} })).status).toBe(200);
   });
 });
 
-test('what follows every rule is taken in under strict', async () => {
+test('strict checking accepts what follows every rule', async () => {
   const details = {
     address: { url: 'https://shop.example/', referringUrl: null },
     parameters: { size: 'm', 'user.categoryId': 'shoes' },

@@ -40,36 +40,42 @@ afterAll(async () => {
 });
 
 // Only there can the holder be determined.
-describe.runIf(process.platform === 'linux').each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
-  const line = () =>
-    new RegExp(
-      `lock\\.mdb: process ${holder.pid} \\(.*stopped-holder.*; T \\(stopped\\)\\) holds the writer lock of the store and does not go on; .*kill -CONT ${holder.pid}`,
-    );
+describe.runIf(process.platform === 'linux').each<RuntimeName>(['bun', 'node'])(
+  'beside a stopped process that holds the lock of the store, on %s,',
+  (runtime) => {
+    const line = () =>
+      new RegExp(
+        `lock\\.mdb: process ${holder.pid} \\(.*stopped-holder.*; T \\(stopped\\)\\) holds the writer lock of the store and does not go on; .*kill -CONT ${holder.pid}`,
+      );
 
-  // Side by side, because each waits for seconds.
-  test.concurrent.each([
-    ['one that serves on loopback', []],
-    ['one that serves beyond', ['--host', '0.0.0.0']],
-    ['one with something to look at', ['--demo']],
-  ])('a server, %s, does not start, and says why', async (_, flags) => {
-    const served = await runQuiver(['serve', '--port', '0', '--workers', '2', ...flags, '--data', dataDir], {
-      runtime,
+    // Side by side, because each waits for seconds.
+    test.concurrent.each([
+      ['one that serves on loopback', []],
+      ['one that serves beyond', ['--host', '0.0.0.0']],
+      ['one with something to look at', ['--demo']],
+    ])('a server (%s) does not start, and says why', async (_, flags) => {
+      const served = await runQuiver(
+        ['serve', '--port', '0', '--workers', '2', ...flags, '--data', dataDir],
+        {
+          runtime,
+        },
+      );
+      expect(served).toMatchObject({ code: expect.any(Number), signal: null });
+      expect(served.code).not.toBe(0);
+      expect(served.stderr).toMatch(line());
     });
-    expect(served).toMatchObject({ code: expect.any(Number), signal: null });
-    expect(served.code).not.toBe(0);
-    expect(served.stderr).toMatch(line());
-  });
 
-  test.concurrent('the doctor says so', async () => {
-    const examined = await runQuiver(['doctor', '--data', dataDir], { runtime });
-    expect(examined).toMatchObject({ code: 1, stdout: expect.stringMatching(line()) });
-    expect(examined.stdout).not.toMatch(/damaged/);
-  });
+    test.concurrent('the doctor reports it', async () => {
+      const examined = await runQuiver(['doctor', '--data', dataDir], { runtime });
+      expect(examined).toMatchObject({ code: 1, stdout: expect.stringMatching(line()) });
+      expect(examined.stdout).not.toMatch(/damaged/);
+    });
 
-  test('a backup works, for it only reads, and its restore is refused', async () => {
-    const copy = join(folder, `copy-${runtime}`);
-    expect(await runQuiver(['backup', '--data', dataDir, copy], { runtime })).toMatchObject({ code: 0 });
-    const restored = await runQuiver(['restore', '--force', '--data', dataDir, copy], { runtime });
-    expect(restored).toMatchObject({ code: 1, stderr: expect.stringMatching(line()) });
-  });
-});
+    test('a backup works, because it only reads, and restoring it is refused', async () => {
+      const copy = join(folder, `copy-${runtime}`);
+      expect(await runQuiver(['backup', '--data', dataDir, copy], { runtime })).toMatchObject({ code: 0 });
+      const restored = await runQuiver(['restore', '--force', '--data', dataDir, copy], { runtime });
+      expect(restored).toMatchObject({ code: 1, stderr: expect.stringMatching(line()) });
+    });
+  },
+);

@@ -5,6 +5,6 @@
 import { describe, test } from 'vitest';
 import { expectMet } from './tortures.ts';
 
-describe('in short', { timeout: 240_000 }, () => {
-  test.each(['hostile-http', 'stopped-holder'])('%s', (name) => expectMet(name));
+describe('the short torture', { timeout: 240_000 }, () => {
+  test.each(['hostile-http', 'stopped-holder'])('%s passes alone', (name) => expectMet(name));
 });

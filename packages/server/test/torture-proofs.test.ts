@@ -3,7 +3,7 @@
 import { describe, test } from 'vitest';
 import { expectNoticed } from './tortures.ts';
 
-describe('on a spoiled server', { timeout: 240_000 }, () => {
+describe('a torture of a sabotaged server', { timeout: 240_000 }, () => {
   test.each([
     ['redis-nodes', 'masters-alone'],
     ['port-race', 'blind-locks'],
@@ -24,5 +24,5 @@ describe('on a spoiled server', { timeout: 240_000 }, () => {
     ['settings', 'kept-a-moment'],
     ['proxy', 'obeys-proxies'],
     ['browser', 'any-host-any-page'],
-  ])('%s notices: %s', (name, sabotage) => expectNoticed(name, sabotage));
+  ])('called %s detects %s', (name, sabotage) => expectNoticed(name, sabotage));
 });

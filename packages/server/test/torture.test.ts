@@ -7,7 +7,7 @@ import { expectMet } from './tortures.ts';
 
 // Killing bulk updates is a separate test: batch-crash.test.ts. Tortures that compare response
 // times are in torture-alone.test.ts.
-describe('in short', { timeout: 240_000 }, () => {
+describe('the short torture', { timeout: 240_000 }, () => {
   test.each([
     'redis-nodes',
     'model-redis',
@@ -32,5 +32,5 @@ describe('in short', { timeout: 240_000 }, () => {
     'settings',
     'browser',
     'proxy',
-  ])('%s', (name) => expectMet(name));
+  ])('%s passes', (name) => expectMet(name));
 });

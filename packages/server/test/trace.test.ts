@@ -28,7 +28,7 @@ function visit(token: unknown, profileParameters: object, client = 'demo') {
   return quiver.ask('POST', `/rest/v1/delivery?sessionId=s1&client=${client}`, { body });
 }
 
-test('with the debug token the profile is shown before and after', async () => {
+test('with the debug token, a trace shows the profile before and after', async () => {
   const token = await newToken();
   const first = (await visit(token, { a: '1' })).json;
   expect(first.trace).toEqual({
@@ -54,7 +54,7 @@ test('with the debug token the profile is shown before and after', async () => {
   expect(second.after.profileAttributes.a.value).toBe('2');
 });
 
-test('the batch mbox call carries it in a header', async () => {
+test('a trace of a batch mbox call is in a header', async () => {
   const token = await newToken();
   const ask = (authorization: string) =>
     quiver.ask('POST', '/rest/v2/batchmbox?sessionId=s1', {
@@ -71,7 +71,7 @@ test('the batch mbox call carries it in a header', async () => {
   ]);
 });
 
-describe('without the present debug token', () => {
+describe('without a current debug token', () => {
   test.each<[string, () => Promise<string>]>([
     ['none at all', async () => 'none'],
     ['a profile token', () => newToken('/demo/target/authentication/token?authorizationScope=profile_api')],
@@ -100,7 +100,7 @@ describe('without the present debug token', () => {
         return token;
       },
     ],
-  ])('%s: 403, and nothing is stored', async (_, tokenOf) => {
+  ])('the reply is 403 and nothing is stored, with %s', async (_, tokenOf) => {
     const token = await tokenOf();
     quiver.changes.length = 0;
     const { status, json } = await visit(token, { a: '1' });
@@ -119,7 +119,7 @@ describe('without the present debug token', () => {
   });
 });
 
-test('it is good for six hours, and opens nothing else', async () => {
+test('the debug token is valid for six hours, and gives access to nothing else', async () => {
   const made = (await admin('POST', TOKEN)).json as Json;
   expect(made).toMatchObject({ scope: 'debug_tools', expiresIn: SIX_HOURS / 1000 });
   expect((await admin('GET', TOKEN)).json.accessToken).toBe(made.accessToken);

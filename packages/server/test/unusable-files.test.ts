@@ -56,9 +56,9 @@ async function giveAway(folder: string, to: number): Promise<void> {
   }
 }
 
-describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
+describe.each<RuntimeName>(['bun', 'node'])('files that cannot be used, on %s', (runtime) => {
   test.each(['lock.mdb', 'data.mdb'])(
-    'a %s that cannot be written is one line that names it',
+    'a %s that cannot be written is reported in one line that names it',
     async (name) => {
       const file = join(dataDir, 'store', name);
       await chmod(file, 0o444);
@@ -84,7 +84,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
   );
 
   test.runIf(process.platform === 'linux')(
-    'too few addresses are one line that says what to do',
+    'too little address space is reported in one line that says what to do',
     async () => {
       const limited = async (args: string) => {
         const child = spawn(
@@ -109,7 +109,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
   );
 
   test.runIf(IS_ROOT)(
-    'a backup, a doctor and a restore of root leave nothing that the owner cannot write',
+    'backup, doctor and restore run by root leave only files that the owner can write',
     async () => {
       await unlink(join(dataDir, 'store', 'lock.mdb'));
       const copy = join(dataDir, '..', `copy-${runtime}-${process.pid}`);
@@ -138,7 +138,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     ['whose second header is gone', (file) => overwrite(file, 4096, 4096, 0)],
     [BROKEN_PAGES, async (file) => overwrite(file, 8192, (await stat(file)).size - 8192, 0xa5)],
   ])(
-    'a store %s is one line that points to the doctor, and a backup can be restored over it',
+    'a store %s is reported in one line that points to the doctor, and a backup can be restored over it',
     async (name, damage) => {
       await damage(join(dataDir, 'store', 'data.mdb'));
       const { code, stderr } = await runQuiver(
@@ -161,7 +161,7 @@ describe.each<RuntimeName>(['bun', 'node'])('on %s', (runtime) => {
     },
   );
 
-  test('a lock file that is deleted while it serves ends the server, before anybody could open the store without it', async () => {
+  test('a lock file deleted while it is in use ends the server, before anybody could open the store without it', async () => {
     const quiver = await startQuiver({ runtime, dataDir, flags: ['--workers', '2'] });
     await unlink(join(dataDir, 'store', 'lock.mdb'));
     expect(await quiver.ended).toMatchObject({ code: 1 });

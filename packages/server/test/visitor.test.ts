@@ -38,7 +38,7 @@ const scores = async (id?: string) =>
   (await view(id)).categoryAffinities?.map(({ category, score }: Json) => `${category} ${score}`);
 
 describe('category affinity', () => {
-  test("Adobe's tables over two sessions, to the digit", async () => {
+  test("gives Adobe's tables over two sessions exactly", async () => {
     for (const category of ['mens-clothing', 'accessories', 'jewelry', 'accessories']) {
       await look(category);
       clock += 29 * MINUTE;
@@ -64,7 +64,7 @@ describe('category affinity', () => {
     ]);
   });
 
-  test('categories count in the order of the parts, and one value that many parts repeat counts once', async () => {
+  test('adds categories in the order of the parts, and counts a value repeated in many parts once', async () => {
     await deliver({
       notifications: [{ id: 'n', type: 'display', timestamp: 1, parameters: { 'user.categoryId': 'last' } }],
       prefetch: { views: [{ parameters: { 'user.categoryId': 'viewed' } }], mboxes: [inMbox('page')] },
@@ -85,12 +85,12 @@ describe('category affinity', () => {
       { id: { tntId: 'seen' }, mboxes: [{ mbox: 'home', parameters: { 'user.categoryId': 'a' } }] },
     ],
     ['GET', '/m2/demo/mbox/json?mbox=home&mboxPC=seen&user.categoryId=a', undefined],
-  ])('the older form %s %s has categories too', async (method, target, body) => {
+  ])('works in the older form %s %s too', async (method, target, body) => {
     expect((await quiver.ask(method, target, { ...(body && { body }) })).status).toBe(200);
     expect(await scores()).toEqual(['a 10']);
   });
 
-  test('other names, other types and what is too long say nothing', async () => {
+  test('ignores other names, other types and values that are too long', async () => {
     const parameters = { 'entity.categoryId': 'e', 'product.categoryId': 'p', categoryId: 'c' };
     await deliver({
       execute: { pageLoad: { parameters, product: { categoryId: 'q' } }, mboxes: [inMbox(7)] },
@@ -103,7 +103,7 @@ describe('category affinity', () => {
   test.each([
     ['x'.repeat(257), 'must have at most 256 characters'],
     [7, 'must be a string'],
-  ])('strict refuses the value %j', async (value, problem) => {
+  ])('under strict checking refuses the value %j', async (value, problem) => {
     await quiver.ask('PATCH', '/demo/target/clients/settings', { headers, body: { checking: 'strict' } });
     const answer = await deliver({ execute: { mboxes: [inMbox(value)] } });
     expect([answer.status, answer.json.message]).toEqual([
@@ -118,7 +118,7 @@ describe('category affinity', () => {
     expect((await quiver.ask('GET', '/demo/target/profiles?id=seen', { headers })).status).toBe(404);
   });
 
-  test('two devices of one person keep of each category the higher score', async () => {
+  test('for two devices of one person keeps the higher score of each category', async () => {
     await look('shoes', { tntId: 'phone' });
     await look('hats', { tntId: 'desk' });
     await look('shoes', { tntId: 'desk', thirdPartyId: 'crm-1' });
@@ -129,7 +129,7 @@ describe('category affinity', () => {
 });
 
 describe('a session', () => {
-  test('is noted from the first category on, and a fetch shows none of it', async () => {
+  test('is recorded from the first category on, and no fetch shows it', async () => {
     await deliver({ execute: { pageLoad: { profileParameters: { plan: 'gold' } } } });
     expect((await view()).session).toBeUndefined();
     const fetched = (await quiver.ask('GET', '/rest/v1/profiles/seen?client=demo')).json;
@@ -148,7 +148,7 @@ describe('a session', () => {
     expect((await view()).session).toMatchObject({ number: 2, start: new Date(clock).toISOString() });
   });
 
-  test('neither updates nor fetches prolong it', async () => {
+  test('is not extended by updates or fetches', async () => {
     await look('shoes');
     clock += 20 * MINUTE;
     await quiver.ask('GET', '/m2/demo/profile/update?mboxPC=seen&profile.a=1');
@@ -157,7 +157,7 @@ describe('a session', () => {
     expect((await view()).session).toMatchObject({ hasEnded: true });
   });
 
-  test('goes with the profile: at its expiry, and with its removal', async () => {
+  test('ends with the profile, at its expiry and with its removal', async () => {
     await look('shoes');
     clock += 14 * DAY;
     await look('hats');

@@ -85,7 +85,7 @@ const update = (id: string, value: string) =>
   quiver.ask('GET', `/m2/demo/profile/update?mboxPC=${id}&profile.x=${value}`);
 const told = () => received.map(({ body }) => `${JSON.parse(body).type} ${JSON.parse(body).data.profile.id}`);
 
-test('delivers changes as Standard Webhooks, signed, with no value in them', async () => {
+test('changes are delivered as signed Standard Webhooks without values', async () => {
   await quiver.visit({ tntId: 'before' });
   const { id, cursor, secret: shown } = await makeWebhook();
   deliver();
@@ -117,7 +117,7 @@ test('delivers changes as Standard Webhooks, signed, with no value in them', asy
   expect((await ask('GET', `/${id}`)).json).not.toHaveProperty('secret');
 });
 
-test('changes of a profile come in order, one that fails holds up its own profile alone', async () => {
+test('changes of one profile arrive in order, and a failing one delays only its own profile', async () => {
   for (const id of ['a', 'b']) await quiver.visit({ tntId: id });
   await makeWebhook({ types: ['updated'] });
   let refusals = 3;
@@ -137,7 +137,7 @@ test('changes of a profile come in order, one that fails holds up its own profil
   expect(received.filter(({ id }) => id === delivered('a')[0])).toHaveLength(4);
 });
 
-test('what is refused too often is kept, goes out again when asked, and the rest goes on', async () => {
+test('a change refused too often is kept and sent again on request, and others continue', async () => {
   const { id } = await makeWebhook();
   statusOf = ({ body }) => (JSON.parse(body).data.profile.id === 'bad' ? 503 : 200);
   await quiver.visit({ tntId: 'bad' });
@@ -171,7 +171,7 @@ test('a change that is refused while others are accepted is given up after four 
   expect(before).toMatchObject({ waiting: 0, error: 'answered 422' });
 });
 
-test('a runner that starts anew goes on where the last has ended, with its failures counted', async () => {
+test('a new runner continues where the last one ended, with its failures counted', async () => {
   const { id } = await makeWebhook();
   statusOf = () => 500;
   await quiver.visit({ tntId: 'a' });
@@ -188,7 +188,7 @@ test('a runner that starts anew goes on where the last has ended, with its failu
   await second.stop();
 });
 
-test('a paused webhook is left alone, and 410 pauses it', async () => {
+test('a paused webhook is left alone, and a 410 pauses it', async () => {
   const { id } = await makeWebhook();
   statusOf = () => 410;
   await quiver.visit({ tntId: 'a' });
@@ -201,7 +201,7 @@ test('a paused webhook is left alone, and 410 pauses it', async () => {
   await until('both are delivered', async () => told().slice(before).length === 2);
 });
 
-test('is tested at once, never follows a redirect, and reaches no private address unasked', async () => {
+test('a test call is made at once, follows no redirect, and reaches no private address unless allowed', async () => {
   const { id } = await makeWebhook();
   expect((await ask('POST', `/${id}/test`)).json).toEqual({ delivered: true, status: 204, error: null });
   expect(JSON.parse(received[0]!.body)).toMatchObject({ type: 'test', data: { client: 'demo' } });
@@ -231,7 +231,7 @@ test('is tested at once, never follows a redirect, and reaches no private addres
   expect(received).toHaveLength(2);
 });
 
-test('has secrets that are derived, can be shown, and are replaced', async () => {
+test('webhooks have derived secrets that can be shown and replaced', async () => {
   const { id, secret: made } = await makeWebhook();
   expect((await ask('GET', `/${id}/secret`)).json.secret).toBe(made);
   const { secret: next } = (await ask('POST', `/${id}/secret`)).json;
@@ -260,13 +260,13 @@ test.each([
     'types: must be a list of some of created, updated, linked, merged, moved, expired, removed',
   ],
   [{ url: 'http://x/', paused: 1 }, 'paused: must be true or false'],
-])('refuses %j', async (body, message) => {
+])('a webhook of %j is refused', async (body, message) => {
   const answer = await ask('POST', '', body);
   expect([answer.status, answer.json.errors[0].message]).toEqual([400, message]);
   expect((await ask('GET')).json.webhooks).toEqual([]);
 });
 
-test('is removed with all that belongs to it, and there are so many at most', async () => {
+test('a webhook is removed with everything that belongs to it, and their number is limited', async () => {
   const { id } = await makeWebhook();
   expect((await ask('GET')).json.webhooks).toHaveLength(1);
   expect((await ask('DELETE', `/${id}`)).status).toBe(204);

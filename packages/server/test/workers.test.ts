@@ -27,7 +27,7 @@ function connection(base: string) {
 }
 
 test.each(['bun', 'node'] as const)(
-  'on %s an acknowledged update is what the very next fetch reads, at any worker',
+  'on %s, the next fetch at any worker reads an acknowledged update',
   async (runtime) => {
     const quiver = await startQuiver({ runtime, flags: ['--workers', '2'] });
     const connections = Array.from({ length: CONNECTIONS }, () => connection(quiver.url));

@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-test('made at the first start, kept for its owner alone, and the same ever after', async () => {
+test('the token is made at the first start, readable by its owner only, and stays the same', async () => {
   const first = await ensureAdminToken(folder, undefined);
   expect(first.created).toBe(true);
   expect(Buffer.from(first.token, 'base64url')).toHaveLength(32);
@@ -20,14 +20,14 @@ test('made at the first start, kept for its owner alone, and the same ever after
   expect(await readdir(folder)).toEqual([ADMIN_TOKEN_FILE]);
 });
 
-test('of many that start at once one makes it, and all have the same', async () => {
+test('when many processes start at once, one makes the token and all use it', async () => {
   const tokens = await Promise.all(Array.from({ length: 20 }, () => ensureAdminToken(folder, undefined)));
   expect(new Set(tokens.map(({ token }) => token)).size).toBe(1);
   expect(tokens.filter(({ created }) => created)).toHaveLength(1);
   expect(await readdir(folder)).toEqual([ADMIN_TOKEN_FILE]);
 });
 
-test('the variable wins, and touches no file', async () => {
+test('the variable takes precedence, and no file is touched', async () => {
   expect(await ensureAdminToken(folder, 'given')).toEqual({ token: 'given', created: false });
   expect(await readdir(folder)).toEqual([]);
 });
@@ -38,7 +38,7 @@ test('an empty file is an error, not an empty token', async () => {
   expect(await readFile(join(folder, ADMIN_TOKEN_FILE), 'utf8')).toBe('\n');
 });
 
-test('only the secret itself passes', () => {
+test('only the secret itself is accepted', () => {
   const digest = digestOf('right');
   expect(isSameSecret('right', digest)).toBe(true);
   for (const wrong of ['', 'righ', 'right ', 'Right', 'rightright'])

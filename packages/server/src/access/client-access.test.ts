@@ -51,7 +51,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('where changes are counted, a change made elsewhere holds from the next request on', async () => {
+test('where the store counts changes, a change made elsewhere applies from the next request', async () => {
   const store = new KeptRecord(true);
   const access = accessTo(store);
   expect(await isOn(access)).toBe(false);
@@ -61,7 +61,7 @@ test('where changes are counted, a change made elsewhere holds from the next req
   expect(store.asked).toBe(2);
 });
 
-describe('over a network', () => {
+describe('when the store is across a network', () => {
   let store: KeptRecord;
   let access: ClientAccess;
   beforeEach(async () => {
@@ -71,12 +71,12 @@ describe('over a network', () => {
     await store.changeElsewhere(true);
   });
 
-  test('a change made elsewhere holds after half a second at the latest', async () => {
+  test('a change made elsewhere applies after half a second at most', async () => {
     vi.advanceTimersByTime(500);
     expect(await isOn(access)).toBe(true);
   });
 
-  test('it holds earlier where requests come in, and the store is asked a few times a second', async () => {
+  test('a change applies earlier while requests arrive, and the store is asked only a few times a second', async () => {
     for (let ms = 0; ms < 240; ms += 10) {
       vi.advanceTimersByTime(10);
       expect(await isOn(access)).toBe(false);
@@ -90,7 +90,7 @@ describe('over a network', () => {
     expect(store.asked).toBe(2);
   });
 
-  test('a change made here holds here at once', async () => {
+  test('a change made here applies here at once', async () => {
     await access.changeSettings(CLIENT, () => ({ enableProfileApiAuthentication: false }));
     expect(await isOn(access)).toBe(false);
     await access.renewToken(CLIENT, 'profile_api', 60);
@@ -100,7 +100,7 @@ describe('over a network', () => {
     );
   });
 
-  test('a store that is away is an error, not what was known before', async () => {
+  test('an unreachable store is an error; old settings are not used', async () => {
     store.isAway = true;
     vi.advanceTimersByTime(499);
     expect(await isOn(access)).toBe(false);

@@ -58,7 +58,7 @@ describe('a file that is no batch is refused: what came, what was expected', () 
     ['something long', 'x'.repeat(1000), `the file starts with "${'x'.repeat(24)}…"`],
     ['control characters', '\0\x07batch=', 'the file starts with "\\u0000\\u0007batch="'],
     ['cut short', 'bat', 'the file starts with "bat"'],
-  ])('%s', (_, file, message) => {
+  ])('refuses a file with this content: %s', (_, file, message) => {
     for (const size of [undefined, 5, 1]) expect(refusal(file, size)).toBe(`400 ${message}${EXPECTED}`);
   });
 });
@@ -112,12 +112,12 @@ describe('the header row', () => {
       'the file is percent-encoded as a whole; send it as it is (curl --data-binary), cells alone are encoded',
     ],
     ['rows that end in CR', 'pcId,a\r1,x\r', 'the rows end in CR alone, expected LF or CRLF'],
-  ])('%s is refused', (_, header, message) => {
+  ])('is refused: %s', (_, header, message) => {
     for (const size of [undefined, 3, 1])
       expect(refusal(`batch=${header}\n1,x`, size)).toBe(`400 row 1: ${message}`);
   });
 
-  test('longer than 1 MiB is refused, as soon as that is known', () => {
+  test('is refused when longer than 1 MiB, as soon as the length is known', () => {
     const batch = new BatchCheck();
     batch.push(Buffer.from('batch=pcId,'));
     const push = () => {
@@ -146,14 +146,14 @@ describe('the header row', () => {
       2,
     ],
     ['a name of 128 characters', `batch=pcId,${'😀'.repeat(128)}`, 'pcId', ['😀'.repeat(128)], 523, 2],
-  ])('%s', (_, file, key, names, end, line) => {
+  ])('is accepted: %s', (_, file, key, names, end, line) => {
     for (const size of [undefined, 3, 1]) {
       expect(check(file, size).header).toEqual({ key, names, end: { offset: end, line, rows: 0 } });
     }
   });
 });
 
-describe('a file whose line ends were lost', () => {
+describe('a file whose line ends were lost is recognised', () => {
   const lost = (columns: number) =>
     `400 row 1: the file is one line of ${columns} columns without a line end, so its line ends were lost ` +
     '(curl -d removes them, --data-binary keeps them); a header without rows must end in a line end';
@@ -172,29 +172,29 @@ describe('a file whose line ends were lost', () => {
     ['a header of one attribute: no value can have been lost', 'batch=pcId,a', 'accepted'],
     ['rows without any value, lost', curl('batch=pcId,a\n1\n2\n'), 'accepted'],
     ['a last row without a line end', 'batch=pcId,a,b\n1,x,y', 'accepted'],
-  ])('%s', (_, file, outcome) => {
+  ])('in the case: %s', (_, file, outcome) => {
     for (const size of [undefined, 5, 1]) expect(refusal(file, size)).toBe(outcome);
   });
 });
 
-describe('limits', () => {
+describe('the limits on rows and bytes', () => {
   const file = `batch=pcId,a\n${'1,x\n'.repeat(10)}`;
 
-  test('up to the limit', () => {
+  test('accept a file exactly at the limit', () => {
     expect(check(file, 3, { bytes: file.length, rows: 10 })).toMatchObject({ bytes: 53, rows: 10 });
   });
-  test('one row too many', () => {
+  test('refuse one row too many', () => {
     const message = '413 the file has more than 9 rows; row 10, on line 11, is one too many';
     expect(refusal(file, 3, { rows: 9 })).toBe(message);
     expect(refusal(file, 1000, { rows: 9 })).toBe(message);
   });
-  test('one byte too many', () => {
+  test('refuse one byte too many', () => {
     expect(refusal(file, 1, { bytes: 52 })).toBe(
       '413 the file is larger than 52 bytes; row 11 does not fit any more',
     );
     expect(refusal(file, 1000, { bytes: 52 })).toBe('413 the file is larger than 52 bytes');
   });
-  test('those of the contract by default', () => {
+  test('are those of the contract by default', () => {
     const row = Buffer.from('1\n');
     expect(refusal(Buffer.concat([Buffer.from('batch=pcId\n'), Buffer.alloc(500_000 * 2, row)]))).toBe(
       'accepted',
@@ -210,7 +210,7 @@ describe('limits', () => {
   });
 });
 
-test('counts the rows that the reader finds, however the file is cut', () => {
+test('the check counts the rows that the reader finds, however the file is cut', () => {
   const byte = fc.constantFrom(...Buffer.from(',\n\n\n\r\t 1x%'), 0, 0xff, 0xef).map((one) => [one]);
   const marks = fc.constantFrom([0xef, 0xbb, 0xbf], [0x0a, 0xef, 0xbb, 0xbf], [0x0a, 0xef, 0xbb]);
   const bytes = fc.array(fc.oneof(byte, byte, byte, marks), { maxLength: 60 }).map((pieces) => pieces.flat());
@@ -225,7 +225,7 @@ test('counts the rows that the reader finds, however the file is cut', () => {
   );
 });
 
-test('a line of marks that is longer than a row may be is one row, as the reader has it', () => {
+test('a line of byte-order marks longer than the row limit counts as one row, as in the reader', () => {
   for (const count of [349_525, 349_526, 700_000]) {
     const file = Buffer.from(`batch=pcId,a\n${'\uFEFF'.repeat(count)}  \n1,x`);
     const reader = new BatchReader();

@@ -24,7 +24,7 @@ function readAll(file: Uint8Array, size = file.length || 1): BatchRow[] {
 const MORE = 'the row has 4 cells, the header 3';
 const ESCAPE = 'has a % that is not followed by two hex digits (write %25 for a percent sign)';
 
-describe('rows (contract section 6)', () => {
+describe('the rows of a batch (contract section 6)', () => {
   test.each<[what: string, rows: string, expected: string[]]>([
     ['LF', '1,x,y\n2,z\n', ['update 1 a=x b=y', 'update 2 a=z']],
     ['CRLF', '1,x,y\r\n2,z\r\n', ['update 1 a=x b=y', 'update 2 a=z']],
@@ -89,17 +89,17 @@ describe('rows (contract section 6)', () => {
       '1,%\n2,côté\n3,%ff\n',
       [`failed 1: the value of "a" ${ESCAPE}`, 'update 2 a=côté', 'failed 3: the value of "a" is not UTF-8'],
     ],
-  ])('%s', (_, rows, expected) => {
+  ])('are read as the contract says: %s', (_, rows, expected) => {
     const file = Buffer.from(`batch=pcId,a,b\n${rows}`);
     for (const size of [file.length, 7, 3, 2, 1]) expect(readAll(file, size).map(short)).toEqual(expected);
   });
 
-  test('a letter may be raw by one half and escaped by the other', () => {
+  test('a character may be half raw and half escaped', () => {
     const file = Buffer.concat([Buffer.from('batch=pcId,a\n1,'), Buffer.from([0xc3]), Buffer.from('%A9')]);
     expect(readAll(file).map(short)).toEqual(['update 1 a=é']);
   });
 
-  test('raw bytes that are not UTF-8 fail their row alone', () => {
+  test('raw bytes that are not UTF-8 fail only their own row', () => {
     const file = Buffer.from('batch=pcId,a\n1,x\xff\n2,y\n\xe9,z\n', 'latin1');
     expect(readAll(file).map(short)).toEqual([
       'failed 1: the value of "a" is not UTF-8',
@@ -108,13 +108,13 @@ describe('rows (contract section 6)', () => {
     ]);
   });
 
-  test('a thirdPartyId is held to its own rules', () => {
+  test('a thirdPartyId must follow its own rules', () => {
     const file = Buffer.from(`batch=thirdPartyId,a\na.b.c,x\na%2Fb,x\na%2Bb,x\na+b,x\n${'i'.repeat(256)},x`);
     expect(readAll(file).map((row) => row.kind)).toEqual(['update', 'failed', 'failed', 'update', 'update']);
     expect(readAll(file)[0]).toMatchObject({ id: { kind: 'thirdPartyId', value: 'a.b.c' }, rawId: 'a.b.c' });
   });
 
-  test('a value in a column of profile scripts fails its row, with the reason; others go on', () => {
+  test('a value in a column of profile scripts fails its row with the reason; other rows are applied', () => {
     const file = Buffer.from('batch=pcId,user.x,a,%75ser.y\n1,x,y\n2,,y\n3, ,,z\n4\n5,%,y\n');
     const reason = 'cannot be set: the name must not start with "user.", which belongs to profile scripts';
     expect(readAll(file).map(short)).toEqual([
@@ -126,12 +126,12 @@ describe('rows (contract section 6)', () => {
     ]);
   });
 
-  test('what cannot be seen is an escape in a reason', () => {
+  test('invisible characters are shown as escapes in a reason', () => {
     const file = Buffer.from('batch=pcId,a\uFEFF\u200B\n1,%\n');
     expect(readAll(file).map(short)).toEqual([`failed 1: the value of "a\\ufeff\\u200b" ${ESCAPE}`]);
   });
 
-  test('hostile names are plain data', () => {
+  test('hostile names are treated as plain data', () => {
     const names = ['__proto__', 'constructor', 'toString', '1', '"', '\\', '😀', 'a b'];
     const header = names.map(encodeURIComponent).join(',');
     const [row] = readAll(Buffer.from(`batch=pcId,${header}\n1,${names.map((_, index) => index).join(',')}`));
@@ -139,7 +139,7 @@ describe('rows (contract section 6)', () => {
     expect(row?.kind === 'update' && [...row.settings.keys()]).toEqual(names);
   });
 
-  test('places: line, start and next, whatever stands between the rows', () => {
+  test('each row reports its line, start and next position, whatever stands between the rows', () => {
     const file = Buffer.from('\uFEFFbatch=pcId,a\r\n\n1,x\n\n \r\n2,ô\r\n3');
     expect(readAll(file).map(({ line, start, next }) => [line, start, next])).toEqual([
       [3, 18, 22],
@@ -162,7 +162,7 @@ describe('long rows', () => {
       ['failed', 'update'],
     ],
     ['but it is with one letter at its end', `${' '.repeat(2 * MAX_ROW_BYTES)}x`, ['failed', 'update']],
-  ])('%s', (_, row, kinds) => {
+  ])('are handled at the limit: %s', (_, row, kinds) => {
     const file = Buffer.from(`batch=pcId,a\n${row}\n2,x\n`);
     const whole = readAll(file);
     expect(whole.map(({ kind }) => kind)).toEqual(kinds);
@@ -170,18 +170,18 @@ describe('long rows', () => {
     expect(readAll(file, 64 * 1024)).toEqual(whole);
   });
 
-  test('say so, with the id', () => {
+  test('report the id in their failure', () => {
     const [row] = readAll(Buffer.from(`batch=pcId,a\n 1 ,${cell(MAX_ROW_BYTES)}`));
     expect(row).toMatchObject({ rawId: '1', reason: 'the row is longer than 1,048,576 bytes', line: 2 });
   });
 
-  test('that begin with a byte-order mark are told without it', () => {
+  test('that begin with a byte-order mark are reported without it', () => {
     const [row] = readAll(Buffer.from(`batch=pcId,a\n\uFEFF1,${cell(MAX_ROW_BYTES)}`));
     expect(row).toMatchObject({ kind: 'failed', rawId: '1' });
     expect(readAll(Buffer.from(`batch=pcId,a\n\uFEFF${' '.repeat(2 * MAX_ROW_BYTES)}`))).toEqual([]);
   });
 
-  test('keep no more of an id than one can be long', () => {
+  test('keep at most as much of an id as a valid id can have', () => {
     const [row] = readAll(Buffer.from(`batch=pcId,a\n${cell(100_000)},1`));
     expect(row?.kind === 'failed' && row.rawId).toBe(`${cell(3072)}…`);
   });
@@ -210,8 +210,8 @@ const fileBytes = formatBytes.map((bytes) =>
   Buffer.concat([Buffer.from('batch=pcId,a,b,c\n'), Buffer.from(bytes)]),
 );
 
-describe('any bytes', () => {
-  test('are read as the plain reader reads them', () => {
+describe('arbitrary bytes', () => {
+  test('give the same rows as the plain reader', () => {
     fc.assert(
       fc.property(fileBytes, (file) => {
         expect(readAll(file)).toEqual(plainRead(file));
@@ -237,7 +237,7 @@ describe('any bytes', () => {
     );
   });
 
-  test('can be gone on with after any row', () => {
+  test('can be resumed after any row', () => {
     fc.assert(
       fc.property(fileBytes, (file) => {
         const reader = new BatchReader();
@@ -261,7 +261,7 @@ describe('any bytes', () => {
 
 // Counted, not timed: how often each piece of the code was run, and over how many bytes the
 // runtime's own functions went. Bun has no such counts; what is counted is the same code.
-describe.skipIf(process.versions.bun !== undefined)('work grows with the file, not faster', () => {
+describe.skipIf(process.versions.bun !== undefined)('the work grows in proportion to the file', () => {
   // Pieces so small that work done again at each of them shows as a factor of thousands.
   const pieceBytes = 32;
   function readIn(pieces: number, file: Buffer): void {
@@ -281,7 +281,7 @@ describe.skipIf(process.versions.bun !== undefined)('work grows with the file, n
     ['rows of bad UTF-8', Buffer.from('1,\xff,\xff\n', 'latin1')],
     ['rows', Buffer.from('abc,d%20e,fg\n')],
     ['long rows', Buffer.from(`1,${' '.repeat(900_000)}%C3%A9\n`)],
-  ])('%s', async (_, unit) => {
+  ])('for a file of %s', async (_, unit) => {
     const fileOf = (bytes: number) =>
       Buffer.concat([Buffer.from('batch=pcId,a,b\n'), Buffer.alloc(bytes, unit)]);
     const small = fileOf(256 * 1024);
@@ -293,7 +293,7 @@ describe.skipIf(process.versions.bun !== undefined)('work grows with the file, n
     expect(ofSmall).toBeGreaterThan(small.length / pieceBytes);
   });
 
-  test('the count shows work that grows faster', async () => {
+  test('the counter detects work that grows faster than the file', async () => {
     const again = (bytes: number) => {
       let open = Buffer.alloc(0);
       for (let at = 0; at < bytes; at += pieceBytes) open = Buffer.concat([open, Buffer.alloc(pieceBytes)]);

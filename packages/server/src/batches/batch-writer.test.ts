@@ -19,17 +19,17 @@ test.each<[id: string, values: (string | undefined)[], row: string]>([
   ['', [], ',\n'],
   ['abc.28_20', [' a,b\r\n'], 'abc.28_20,%20a%2Cb%0D%0A\n'],
   ['1', ['+%é😀\0'], '1,%2B%25%C3%A9%F0%9F%98%80%00\n'],
-])('a row of %j and %j', (id, values, row) => {
+])('a row with the id %j and the cells %j is written', (id, values, row) => {
   expect(writeRow(id, values)).toBe(row);
 });
 
-test('a header row', () => {
+test('a header row is written', () => {
   expect(writeHeader('thirdPartyId', ['a', 'b c', '__proto__'])).toBe(
     'batch=thirdPartyId,a,b%20c,__proto__\n',
   );
 });
 
-test('a lone surrogate is refused, for UTF-8 has no word for it', () => {
+test('a lone surrogate is refused, because UTF-8 cannot represent it', () => {
   expect(() => writeRow('1', ['\ud800'])).toThrow('"\\ud800" is not well-formed Unicode');
 });
 
@@ -37,7 +37,7 @@ const text = fc.string({ unit: 'binary', maxLength: 12 }).filter((value) => valu
 const name = text.filter((value) => value !== '' && !/^(user|profile)\./.test(value) && value !== 'pcId');
 const id = text.filter((value) => value !== '').map((value) => value.replaceAll('.', '-'));
 
-test('what it writes, the reader returns', () => {
+test('the reader returns what the writer wrote', () => {
   const table = fc.uniqueArray(name, { maxLength: 4 }).chain((names) =>
     fc.record({
       names: fc.constant(names),
@@ -67,7 +67,7 @@ test('what it writes, the reader returns', () => {
   );
 });
 
-describe('a file of some rows', () => {
+describe('a file of selected rows', () => {
   const file = Buffer.from('\uFEFFbatch=pcId, a,b%20c\r\n1,x\r\n\n.bad,%C3%A9 ,y\r\n2,z\n3,%zz');
   async function copied(rows: readonly BatchRow[], from = file): Promise<string> {
     const parts: Uint8Array[] = [];
@@ -80,19 +80,19 @@ describe('a file of some rows', () => {
     return Buffer.concat(parts).toString();
   }
 
-  test('has its header and the rows to the letter, each ended', async () => {
+  test('has the header and the exact bytes of the rows, each with a line end', async () => {
     const failed = read(file).rows.filter((row) => row.kind === 'failed');
     expect(await copied(failed)).toBe('batch=pcId,a,b%20c\n.bad,%C3%A9 ,y\r\n3,%zz\n');
   });
 
-  test('can be sent again: the same rows come to the same', async () => {
+  test('can be sent again and gives the same rows', async () => {
     const all = read(file).rows;
     const again = read(await copied(all)).rows;
     const outcome = ({ line: _line, start: _start, next: _next, ...rest }: BatchRow) => rest;
     expect(again.map(outcome)).toEqual(all.map(outcome));
   });
 
-  test('says so when the kept file is shorter than it was', async () => {
+  test('reports when the kept file is shorter than it was', async () => {
     await expect(copied(read(file).rows, file.subarray(0, 40))).rejects.toThrow('within a row');
   });
 });

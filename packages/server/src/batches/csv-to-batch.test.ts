@@ -36,7 +36,7 @@ async function convert(
   return { batch, refused, lines };
 }
 
-describe('a table becomes a batch', () => {
+describe('a CSV table becomes a batch', () => {
   test.each<[what: string, csv: string, batch: string]>([
     ['the key first', 'crm_id,plan\n1,gold\n', 'batch=thirdPartyId,plan\n1,gold\n'],
     ['the key elsewhere', 'plan,crm_id,city\ngold,1,Rome\n', 'batch=thirdPartyId,plan,city\n1,gold,Rome\n'],
@@ -79,11 +79,11 @@ describe('a table becomes a batch', () => {
     ['a delimiter beyond ASCII', 'sep=¦\rcrm_id¦a\r1¦x\r', 'batch=thirdPartyId,a\n1,x\n'],
     ['a column called sep=', 'sep=;,crm_id\nx,1\n', 'batch=thirdPartyId,sep%3D%3B\n1,x\n'],
     ['a name of scripts, for its rows to fail', 'crm_id,user.a\n1,x\n', 'batch=thirdPartyId,user.a\n1,x\n'],
-  ])('%s', async (_, csv, batch) => {
+  ])('for the table: %s', async (_, csv, batch) => {
     for (const size of [1000, 3, 1]) expect((await convert(csv, { size })).batch).toBe(batch);
   });
 
-  test('the delimiter that is given wins over sep=, whose line is left out', async () => {
+  test('an explicit delimiter takes precedence over the line sep=, which is left out', async () => {
     const expected = 'batch=thirdPartyId,a\n1,%2C\n';
     for (const csv of ['crm_id;a\n1;,\n', 'sep=,\ncrm_id;a\n1;,\n', 'sep=;\ncrm_id;a\n1;,\n']) {
       for (const size of [1000, 1])
@@ -91,7 +91,7 @@ describe('a table becomes a batch', () => {
     }
   });
 
-  test('lines are those of the file, whatever ends them and with sep= before them', async () => {
+  test('line numbers are those of the file, whatever the line ends and with a line sep= before them', async () => {
     const csv = 'sep=;\r\ncrm_id;a\r"1";"x\r\ny"\n\r2;z;z\r\n3;x';
     for (const size of [1000, 1]) {
       const { lines, refused } = await convert(csv, { size });
@@ -100,12 +100,12 @@ describe('a table becomes a batch', () => {
     }
   });
 
-  test('as pcId', async () => {
+  test('the ids can be pcIds', async () => {
     expect((await convert('crm_id,a\nx.28_20,1', { as: 'pcId' })).batch).toBe('batch=pcId,a\nx.28_20,1\n');
   });
 });
 
-test('records that make no row are told with line, id and reason; the others go on', async () => {
+test('records that give no row are reported with line, id and reason; the others are converted', async () => {
   const csv = 'crm_id,a\n1,x\n,x\n\n"a/b","x\ny"\n2,x,y\n3\n4,"1\r\n2"\n5,x\n';
   const { batch, refused, lines } = await convert(csv);
   expect(batch).toBe('batch=thirdPartyId,a\n1,x\n4,1%0D%0A2\n5,x\n');
@@ -118,7 +118,7 @@ test('records that make no row are told with line, id and reason; the others go 
   expect(lines).toEqual([2, 9, 11]);
 });
 
-describe('a table that cannot be read is refused, with the line', () => {
+describe('a table that cannot be read is refused with its line', () => {
   test.each<[what: string, csv: string | Uint8Array, message: string]>([
     ['empty', '', 'the file is empty, expected a header row'],
     [
@@ -170,7 +170,7 @@ describe('a table that cannot be read is refused, with the line', () => {
       `crm_id,a\n1,${'x'.repeat(3_000_000)}`,
       'line 2: a record is longer than 2,097,152 bytes',
     ],
-  ])('%s', async (_, csv, message) => {
+  ])('for the table: %s', async (_, csv, message) => {
     await expect(convert(csv)).rejects.toMatchObject({
       code: 'bad-request',
       message: expect.stringContaining(message),
@@ -178,7 +178,7 @@ describe('a table that cannot be read is refused, with the line', () => {
   });
 });
 
-test('whatever the cells say, the reader returns it', async () => {
+test('the reader returns every cell unchanged', async () => {
   const cell = fc.string({ unit: 'binary', maxLength: 8 }).filter((text) => text.isWellFormed());
   const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
   const records = fc.array(fc.tuple(fc.nat(), cell, cell), { maxLength: 6 });

@@ -39,7 +39,7 @@ test.each<[what: string, limits: BatchLimits, parts: string[]]>([
   ['by rows', { rows: 2 }, ['1,x\r\n\n2,y\n', '3,%zz\n\n\n4,z']],
   ['one by one', { rows: 1 }, ['1,x\r\n', '2,y\n', '3,%zz\n', '4,z']],
   ['by bytes, blank lines counted', { bytes: 13 + 10 }, ['1,x\r\n\n2,y\n', '3,%zz\n', '4,z']],
-])('%s', async (_, limits, parts) => {
+])('a file is split: %s', async (_, limits, parts) => {
   expect((await split(file, limits)).map(({ text }) => text.toString())).toEqual(
     parts.map((rows) => `batch=pcId,a\n${rows}`),
   );
@@ -51,11 +51,11 @@ test('a row that does not fit even alone is refused', async () => {
   );
 });
 
-test('a file without rows has no parts', async () => {
+test('a file without rows gives no parts', async () => {
   expect(await split(Buffer.from('batch=pcId,a\n\n'), {})).toEqual([]);
 });
 
-test('together the parts hold every row once, in order, and each is accepted', async () => {
+test('the parts together hold every row once and in order, and each part is accepted', async () => {
   const bytes = fc.array(fc.constantFrom(...Buffer.from(',\n\n\r 1x%')), { maxLength: 60 });
   const limit = fc.record({ rows: fc.integer({ min: 1, max: 5 }), bytes: fc.integer({ min: 80, max: 120 }) });
   await fc.assert(

@@ -100,7 +100,7 @@ const file = fc
   .map(([key, scripts, body]) => Buffer.concat([Buffer.from(`batch=${key},a,%22,%C3%A9${scripts}\n`), body]));
 
 describe('rows read in steps', () => {
-  test('are those of the plain reader, whatever the file is', async () => {
+  test('are the rows of the plain reader for any file', async () => {
     await fc.assert(
       fc.asyncProperty(file, async (one) => {
         const plain = readPlainly(one);
@@ -113,7 +113,7 @@ describe('rows read in steps', () => {
     );
   });
 
-  test('do not depend on steps and cuts', async () => {
+  test('do not depend on where steps and cuts fall', async () => {
     await fc.assert(
       fc.asyncProperty(
         file,
@@ -129,7 +129,7 @@ describe('rows read in steps', () => {
     );
   });
 
-  test('are gone on with from where a step ends', async () => {
+  test('can be continued from the end of a step', async () => {
     const one = Buffer.from(`batch=pcId,a\n1,x\n\n2,%\n 3,y\r\n4\n,\n5,z\n\n6,é`);
     const all = readPlainly(one);
     const reader = new BatchReader();
@@ -151,7 +151,7 @@ describe('rows read in steps', () => {
     expect(updates).toEqual(all.updates);
   });
 
-  test('long rows, and rows that become much longer, are as the plain reader has them', async () => {
+  test('include long rows, and rows that grow when decoded, as the plain reader reads them', async () => {
     const controls = '%01'.repeat(20_000);
     const long = 'v'.repeat(1024 * 1024);
     const body = `1,${controls}\n2,${long}\n${' '.repeat(2 * 1024 * 1024)}\n3,${long.slice(10)},x\n4,\u0001${controls}`;

@@ -49,11 +49,11 @@ test.each([
   ['gzip', gzipSync(TEXT)],
   ['a zip archive', streamedZip(TEXT)],
   ['a zip archive that packs nothing', streamedZip(TEXT, { method: 0 })],
-])('%s, however it is cut', async (_, packed) => {
+])('reads %s, however it is cut', async (_, packed) => {
   for (const size of [1, 3, 1000, 1e6]) expect(await unpacked(packed, size)).toBe(TEXT);
 });
 
-test('nothing and less than a signature are files too', async () => {
+test('empty files and files shorter than a signature are read as they are', async () => {
   expect(await unpacked(Buffer.alloc(0), 10)).toBe('');
   expect(await unpacked(Buffer.from('PK'), 1)).toBe('PK');
 });
@@ -68,7 +68,7 @@ test.each([
   await expect(unpacked(packed, 7)).rejects.toThrow(message);
 });
 
-test('a directory that lies about places is refused', async () => {
+test('a zip directory with false offsets is refused', async () => {
   for (let at = 0; at < 90; at += 1) {
     const zip = streamedZip('id,a\n1,x\n');
     zip[at] = zip[at]! ^ 0xff;
@@ -80,7 +80,7 @@ test('a directory that lies about places is refused', async () => {
 });
 
 test.skipIf(spawnSync('python3', ['--version']).status !== 0)(
-  'an archive that another program made',
+  'an archive made by another program is read',
   async () => {
     const program =
       'import sys,zipfile,io; b=io.BytesIO(); z=zipfile.ZipFile(b,"w",zipfile.ZIP_DEFLATED);' +

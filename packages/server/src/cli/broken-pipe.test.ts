@@ -33,6 +33,6 @@ test.each<[code: string, stream: 'stdout' | 'stderr', isServer: boolean, exits: 
   ['ENOSPC', 'stdout', true, [], 'quiver: cannot write the output: the disk is full (ENOSPC)\n'],
   ['ENOSPC', 'stderr', false, [[1]], ''],
   ['EIO', 'stdout', false, [[1]], 'quiver: cannot write the output: EIO: no space at all (EIO)\n'],
-])('%s on %s, of a server: %j', (code, stream, isServer, exits, said) => {
+])('%s on %s (server: %j) has the expected effect', (code, stream, isServer, exits, said) => {
   expect(failing(code, stream, isServer)).toEqual({ exits, said });
 });

@@ -119,7 +119,7 @@ const missing = (what: string): Answer => ({
   text: `{"status":404,"message":"No profile with ${what}"}`,
 });
 
-describe('all profiles', () => {
+describe('commands over all profiles', () => {
   const LIST = 'GET /demo/target/profiles';
   const one = (id: string) => ({
     kind: 'thirdPartyId',
@@ -164,7 +164,7 @@ describe('all profiles', () => {
     expect((await quiver('list', '--limit', '0')).code).toBe(2);
   });
 
-  test('export goes on behind the last whole line, and what it wrote can be imported', async () => {
+  test('export continues after the last whole line, and its output can be imported', async () => {
     const head = '{"quiverExport":1,"client":"demo","snapshot":"s1"}\n';
     const line = (position: string) => `{"ids":[],"position":"${position}"}\n`;
     const headers = { 'x-quiver-snapshot': 's1' };
@@ -234,7 +234,7 @@ describe('all profiles', () => {
     expect((await quiver('audit', '--limit', '0')).code).toBe(2);
   });
 
-  test('merges lists what was merged, by the first kind of id that has any', async () => {
+  test('merges lists the merges of the first kind of id that has any', async () => {
     const merge = {
       ...{ id: 'm1', at: '2026-08-18T17:53:39.003Z', into: { kind: 'thirdPartyId', id: 'p' } },
       from: [{ kind: 'tntId', id: 'device', since: '2026-08-01T09:00:00.000Z' }],
@@ -254,7 +254,7 @@ describe('all profiles', () => {
     expect(await quiver('merges', 'nobody')).toMatchObject({ code: 0, stdout: '' });
   });
 
-  test('unmerge undoes a merge, or says what it would do, and why it cannot', async () => {
+  test('unmerge undoes a merge, or shows what it would do, or says why it cannot', async () => {
     const view = (preview: boolean) =>
       JSON.stringify({
         ...{ id: 'm1', preview, into: { kind: 'thirdPartyId', id: 'p' }, removed: [] },
@@ -276,7 +276,7 @@ describe('all profiles', () => {
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('it was undone already')]);
   });
 
-  test('delete removes, and says when there is none', async () => {
+  test('delete removes a profile, and says when there is none', async () => {
     script = { 'DELETE /rest/v1/profiles/thirdPartyId/crm-1': { status: 204, text: '' } };
     expect(await quiver('delete', 'crm-1')).toMatchObject({
       code: 0,
@@ -306,7 +306,7 @@ describe('quiver get', () => {
     ['--ecid', ['crm-1', '--ecid'], ['marketingCloudVisitorId/crm-1']],
     ['--tnt', ['crm-1', '--tnt'], ['crm-1']],
     ['an id that needs escapes', ['a b%?', '--third-party'], ['thirdPartyId/a%20b%25%3F']],
-  ])('%s', async (_, args, paths) => {
+  ])('looks the id up in the right order: %s', async (_, args, paths) => {
     for (const path of paths) script[`GET /rest/v1/profiles/${path}`] = missing(path);
     const { code, stdout, stderr } = await quiver('get', ...args);
     expect(asked.map(({ line }) => line)).toEqual(paths.map((path) => `GET /rest/v1/profiles/${path}`));
@@ -320,7 +320,7 @@ describe('quiver get', () => {
     expect(stderr).toBe(`quiver: ${says}\n`);
   });
 
-  test('shows the profile; what is stored cannot move the cursor', async () => {
+  test('shows the profile, and stored text cannot move the cursor', async () => {
     script['GET /rest/v1/profiles/thirdPartyId/crm-1'] = PROFILE;
     expect(await quiver('get', 'crm-1')).toEqual({
       code: 0,
@@ -333,7 +333,7 @@ describe('quiver get', () => {
     });
   });
 
-  test('--json: the reply as it is', async () => {
+  test('prints the reply unchanged with --json', async () => {
     script['GET /rest/v1/profiles/thirdPartyId/crm-1'] = PROFILE;
     expect(await quiver('get', 'crm-1', '--third-party', '--json')).toMatchObject({
       code: 0,
@@ -353,12 +353,12 @@ describe('quiver get', () => {
       'the server refused (502): <html> <b>Bad</b>',
     ],
     ['another 200', { text: 'hello' }, "the reply is not one of Quiver's: hello"],
-  ])('%s', async (_, answer, stderr) => {
+  ])('reports a failure: %s', async (_, answer, stderr) => {
     script['GET /rest/v1/profiles/a'] = answer;
     expect(await quiver('get', 'a', '--tnt')).toEqual({ code: 1, stdout: '', stderr: `quiver: ${stderr}\n` });
   });
 
-  test('variables stand for flags; the first of several client codes is meant', async () => {
+  test('takes variables in place of flags, and the first of several client codes', async () => {
     vi.stubEnv('QUIVER_CLIENT', 'acme,globex');
     vi.stubEnv('QUIVER_TOKEN', 'secret');
     script['GET /rest/v1/profiles/a'] = PROFILE;
@@ -367,7 +367,7 @@ describe('quiver get', () => {
     expect(asked[0]!.query.get('client')).toBe('acme');
   });
 
-  test('nobody there: exit code 4, one line', async () => {
+  test('ends with exit code 4 and one line when no server answers', async () => {
     const { code, stderr } = await quiver('get', 'a', '--url', nowhere);
     expect([code, stderr]).toEqual([4, `quiver: cannot reach ${nowhere}: connection refused\n`]);
   });
@@ -376,7 +376,7 @@ describe('quiver get', () => {
 test.each([
   ['get', '.'],
   ['get', '..', '--tnt'],
-])('quiver %s %s is wrong use: no URL has such a part', async (...args) => {
+])('quiver %s %s is a usage error, because no URL can contain that part', async (...args) => {
   const { code, stderr } = await quiver(...args);
   expect([code, asked]).toEqual([2, []]);
   expect(stderr).toMatch(/^quiver: \w+: "\.+" cannot be a part of a URL\n$/);
@@ -386,7 +386,7 @@ describe('quiver settings', () => {
   const path = 'PATCH /demo/target/clients/settings';
   const stored = '{"enableProfileApiAuthentication":false,"checking":"strict"}';
 
-  test('a name that looks like a misspelt setting is wrong use, and nothing is sent', async () => {
+  test('refuses a name that looks like a misspelt setting, and sends nothing', async () => {
     const { code, stdout, stderr } = await quiver('settings', 'profileLifetimeDays=30', 'chekcing=strict');
     expect([code, stdout, asked]).toEqual([2, '', []]);
     expect(stderr).toBe(
@@ -399,7 +399,7 @@ describe('quiver settings', () => {
     ['when it is taken away', ['chekcing=null']],
     ['when it is nothing like a setting', ['owner=growth']],
     ['when it is a setting', ['checking=strict']],
-  ])('a name is sent %s', async (_, args) => {
+  ])('sends a name %s', async (_, args) => {
     script[path] = stored;
     expect(await quiver('settings', ...args)).toMatchObject({ code: 0, stderr: '' });
     expect(asked.map(({ line }) => line)).toEqual([path]);
@@ -413,7 +413,7 @@ describe('quiver set', () => {
   const notFound =
     '<response><success>false</success><pcId></pcId><message>No profile found &amp; so on</message></response>';
 
-  test('sends a form; a value may hold anything', async () => {
+  test('sends a form, and a value may contain anything', async () => {
     script[path] = done;
     const { code, stderr } = await quiver('set', 'crm-1', '--third-party', 'a b=x=y&z', 'c=+é');
     expect([code, stderr]).toEqual([0, 'set 2 of thirdPartyId crm-1\n']);
@@ -424,7 +424,7 @@ describe('quiver set', () => {
     ]);
   });
 
-  test('not found as a thirdPartyId: the tntId of that name', async () => {
+  test('uses the tntId when no thirdPartyId has that name', async () => {
     script[path] = [notFound, done];
     expect(await quiver('set', 'crm-1', 'a=x')).toMatchObject({
       code: 0,
@@ -433,7 +433,7 @@ describe('quiver set', () => {
     expect(asked.map(({ body }) => body.split('=')[0])).toEqual(['mbox3rdPartyId', 'mboxPC']);
   });
 
-  test('not found at all', async () => {
+  test('reports a profile that does not exist', async () => {
     script[path] = notFound;
     expect(await quiver('set', 'a', '--tnt', 'a=x')).toMatchObject({
       code: 1,
@@ -451,7 +451,7 @@ describe('quiver set', () => {
       ['1'.repeat(38), 'b=c'],
       'an update cannot name its profile by an ECID; give its tntId or thirdPartyId',
     ],
-  ])('%s is wrong use, and nothing is sent', async (_, args, stderr) => {
+  ])('treats this as a usage error and sends nothing: %s', async (_, args, stderr) => {
     expect(await quiver('set', ...args)).toEqual({ code: 2, stdout: '', stderr: `quiver: ${stderr}\n` });
     expect(asked).toEqual([]);
   });
@@ -476,7 +476,7 @@ const BATCH = {
 describe('quiver batch', () => {
   const one = '/demo/target/batches/demo-1-2';
 
-  test('status of all', async () => {
+  test('status lists all batches', async () => {
     script['GET /demo/target/batches'] = JSON.stringify({ batches: [BATCH] });
     const { stdout, code } = await quiver('batch', 'status', '--token', 'admin');
     expect([code, asked[0]!.authorization]).toEqual([0, 'Bearer admin']);
@@ -487,7 +487,7 @@ describe('quiver batch', () => {
     ]);
   });
 
-  test('status of one, and as JSON', async () => {
+  test('status shows one batch, also as JSON', async () => {
     script[`GET ${one}`] = JSON.stringify(BATCH);
     const { stdout } = await quiver('batch', 'status', 'demo-1-2');
     expect(stdout).toContain('state       stuck: no space\n');
@@ -495,7 +495,7 @@ describe('quiver batch', () => {
     expect((await quiver('batch', 'status', 'demo-1-2', '--json')).stdout).toBe(`${JSON.stringify(BATCH)}\n`);
   });
 
-  test('failures, page by page', async () => {
+  test('failures lists the failed rows, page by page', async () => {
     const row = (line: number) => ({ line, id: line === 3 ? '' : 'x\n', reason: 'bad', notFound: false });
     script[`GET ${one}/failures`] = [
       JSON.stringify({ failures: [row(3)], nextLine: 4 }),
@@ -511,7 +511,7 @@ describe('quiver batch', () => {
     );
   });
 
-  test('failures as a file', async () => {
+  test('failures writes the failed rows as a file', async () => {
     script[`GET ${one}/failures`] = 'batch=pcId,a\n1,%\n';
     const path = join(folder, 'failed.batch');
     expect(await quiver('batch', 'failures', 'demo-1-2', '--file', path)).toMatchObject({
@@ -529,7 +529,7 @@ describe('quiver batch', () => {
     });
   });
 
-  test('retry', async () => {
+  test('retry resumes a stuck batch', async () => {
     script[`POST ${one}/retry`] = [
       { status: 204, text: '' },
       { status: 400, text: '{"status":400,"message":"Batch is not stuck"}' },
@@ -544,7 +544,7 @@ describe('quiver batch', () => {
     });
   });
 
-  test("the admin API's own error shape", async () => {
+  test('a refusal in the error shape of the Admin API is reported', async () => {
     script['GET /demo/target/batches'] = {
       status: 401,
       text: '{"httpStatus":401,"errors":[{"errorCode":"x","message":"Unauthorized"}]}',
@@ -561,7 +561,7 @@ describe('quiver customers', () => {
   const batch = (state: string, failed: number) =>
     JSON.stringify({ id: 'demo-1-2', version: 'v2', source: 'crm', state, successful: 2 - failed, failed });
 
-  test('uploads a file, waits for its rows, and tells of those that failed', async () => {
+  test('uploads a file, waits for its rows, and reports those that failed', async () => {
     const table = join(folder, 'crm.csv');
     await writeFile(table, 'id,a\n1,x\n2,y\n');
     const answer = { batchId: 'demo-1-2', source: 'crm', rows: 2, status: 'http://x/' };
@@ -577,7 +577,7 @@ describe('quiver customers', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('sends nothing of a file that cannot be read, and says what the server refuses', async () => {
+  test('sends nothing of an unreadable file, and reports what the server refuses', async () => {
     const missing = join(folder, 'missing.csv');
     const { code, stderr } = await quiver('customers', 'upload', 'crm', missing);
     expect([code, asked]).toEqual([2, []]);
@@ -617,7 +617,7 @@ describe('quiver script', () => {
     ...{ changedAt: '2026-08-18T12:00:00.000Z', runs: 3, errors: 1 },
   };
 
-  test('lists scripts and prints one, whose state goes to stderr', async () => {
+  test('lists scripts and prints one, with its state on stderr', async () => {
     script = {
       [`GET ${path}`]: JSON.stringify({ scripts: [view] }),
       [`GET ${path}/tier`]: JSON.stringify(view),
@@ -637,7 +637,7 @@ describe('quiver script', () => {
     });
   });
 
-  test('sets one from a file, and sends nothing when the name or the file is wrong', async () => {
+  test('sets a script from a file, and sends nothing when the name or the file is wrong', async () => {
     script[`PUT ${path}/tier`] = JSON.stringify({ ...view, state: 'active', reason: undefined });
     const source = await file("return 'gold';", 'tier.js');
     const set = await quiver('script', 'set', 'tier', source);
@@ -651,7 +651,7 @@ describe('quiver script', () => {
     expect(asked).toEqual([]);
   });
 
-  test('checks without a server', async () => {
+  test('checks a script without a server', async () => {
     expect((await quiver('script', 'check', await file('return 1;', 'good.js'))).code).toBe(0);
     const missing = await quiver('script', 'check', '/nowhere/x.js');
     expect(missing).toMatchObject({ code: 2, stderr: 'quiver: cannot read /nowhere/x.js: no such file\n' });
@@ -662,7 +662,7 @@ describe('quiver script', () => {
     expect(asked).toEqual([]);
   });
 
-  test('enables, disables and deletes', async () => {
+  test('enables, disables and deletes a script', async () => {
     script = {
       [`GET ${path}/tier`]: JSON.stringify(view),
       [`PUT ${path}/tier`]: JSON.stringify(view),
@@ -676,7 +676,7 @@ describe('quiver script', () => {
     expect(asked.at(-1)!.line).toBe(`DELETE ${path}/tier`);
   });
 
-  test('tests one on a profile; an error is exit code 1', async () => {
+  test('tests a script on a profile, and a script error gives exit code 1', async () => {
     script[`POST ${path}/tier/test`] = [
       '{"value":["a",1],"milliseconds":0.2,"instructions":12}',
       '{"error":"line 1: ReferenceError: a"}',
@@ -719,7 +719,7 @@ describe('quiver import', () => {
     `<successfulUpdates>${consumed - failed}</successfulUpdates><failedUpdates>${failed}</failedUpdates>${rest}</response>`;
   const good = 'batch=thirdPartyId,a\n1,x\n2,y\n';
 
-  test('checks, sends as it is, waits, counts', async () => {
+  test('checks a file, sends it unchanged, waits and counts', async () => {
     const path = await file(good);
     script[`GET ${v2}/batchStatus`] = [
       unknown,
@@ -738,7 +738,7 @@ describe('quiver import', () => {
     expect(status!.query.get('batchId')).toBe('demo-1-2');
   });
 
-  test('--v1', async () => {
+  test('sends a file to version 1 with --v1', async () => {
     script['GET /m2/demo/profile/batchStatus'] = [
       unknown,
       counts('complete', 2, 2, 0, '<profilesNotFound>1</profilesNotFound>'),
@@ -749,7 +749,7 @@ describe('quiver import', () => {
     expect(stdout).toContain('not found   1\n');
   });
 
-  test('failed rows: line, id, reason, exit code 3', async () => {
+  test('reports failed rows with line, id and reason, and ends with exit code 3', async () => {
     script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 2, 2, 1)];
     script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
     script['GET /demo/target/batches/demo-1-2/failures'] = JSON.stringify({
@@ -760,7 +760,7 @@ describe('quiver import', () => {
     expect(stdout).toContain('failed      1\nline 3  2  too large\n');
   });
 
-  test('without the admin token: what the check and the status say', async () => {
+  test('reports what the check and the status say when there is no admin token', async () => {
     const failed = (id: string) => `<profile><id>${id}</id><status>failed</status></profile>`;
     script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 3, 3, 2, failed('a/b') + failed('&lt;2'))];
     script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
@@ -777,7 +777,7 @@ describe('quiver import', () => {
     ]);
   });
 
-  test('--check sends nothing', async () => {
+  test('sends nothing with --check', async () => {
     expect(await quiver('import', await file(good), '--check')).toMatchObject({ code: 0, stdout: '' });
     const bad = await quiver('import', await file('batch=pcId,a\n1,%\n2,x\n.3,y\n'), '--check');
     expect(bad.code).toBe(3);
@@ -789,7 +789,7 @@ describe('quiver import', () => {
     ['no batch', 'pcId,a\n1,x', 'the file starts with a header row but lacks "batch="'],
     ['a bad header', 'batch=pcId,a,a\n1,x', 'row 1: the name "a" of column 3 is given twice'],
     ['empty', '', 'the file is empty'],
-  ])('a bad file, %s: exit code 2, nothing sent', async (_, content, message) => {
+  ])('ends with exit code 2 and sends nothing for a bad file: %s', async (_, content, message) => {
     const { code, stderr, stdout } = await quiver('import', await file(content));
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(message);
@@ -816,11 +816,11 @@ describe('quiver import', () => {
       ['x', '--csv', '--key', 'a', '--as', 'pcId', '--delimiter', delimiter],
       `quiver: --delimiter must be one character, no quote and no line end, or tab; not ${delimiter.replace('\n', '\\u000a').replace('\uFEFF', '\\ufeff')}\n`,
     ]),
-  ])('%s: exit code 2', async (_, args, message) => {
+  ])('ends with exit code 2 for: %s', async (_, args, message) => {
     expect(await quiver('import', ...args)).toEqual({ code: 2, stdout: '', stderr: message });
   });
 
-  test('a table: records that make no row are told, lines are those of the table', async () => {
+  test('reports the records of a table that give no row, with the lines of the table', async () => {
     const path = await file('plan,crm_id\n"a\nb",1\nx,\nc,2\nd,3', 'people.csv');
     script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 3, 3, 1)];
     script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
@@ -841,7 +841,7 @@ describe('quiver import', () => {
     ['--delimiter', 'plan;crm_id\r\na,b;1\n', ['--delimiter', ';']],
     ['--delimiter tab', 'plan\tcrm_id\na,b\t1\r', ['--delimiter', 'tab']],
     ['a first line sep=', 'sep=|\nplan|crm_id\na,b|1\n', []],
-  ])('a table whose delimiter is told by %s', async (_, csv, flags) => {
+  ])('reads a table whose delimiter is given by %s', async (_, csv, flags) => {
     const path = await file(csv, 'people.csv');
     script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 1, 1, 0)];
     script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
@@ -850,7 +850,7 @@ describe('quiver import', () => {
     expect(asked[1]!.body).toBe('batch=thirdPartyId,plan\n1,a%2Cb\n');
   });
 
-  test('a value in a column of profile scripts is a bad row, with the line of the table', async () => {
+  test('reports a value in a column of profile scripts as a bad row, with the line of the table', async () => {
     const path = await file('crm_id,user.x,a\n1,,y\n\n2,forged,y\n', 'people.csv');
     const args = ['--csv', path, '--key', 'crm_id', '--as', 'thirdPartyId', '--check'];
     const { code, stdout } = await quiver('import', ...args);
@@ -860,14 +860,14 @@ describe('quiver import', () => {
     ]);
   });
 
-  test('a batch whose line ends were lost is refused before anything is sent', async () => {
+  test('refuses a batch whose line ends were lost before anything is sent', async () => {
     const path = await file('batch=pcId,a1,x2,y');
     const { code, stderr } = await quiver('import', path);
     expect([code, asked]).toEqual([2, []]);
     expect(stderr).toContain('so its line ends were lost (curl -d removes them');
   });
 
-  test('over the limits: several batches, each with the header; lines are those of the file', async () => {
+  test('splits a file over the limits into several batches with the header each, and reports lines of the file', async () => {
     const path = await file(`batch=pcId,a\n\n${'1,x\n'.repeat(500_000)}\n2,%\n`);
     script[`GET ${v2}/batchStatus`] = [
       unknown,
@@ -888,7 +888,7 @@ describe('quiver import', () => {
     expect(code).toBe(3);
   });
 
-  test('a refused token or client shows before the file is sent', async () => {
+  test('reports a refused token or client before the file is sent', async () => {
     script[`GET ${v2}/batchStatus`] = [
       { status: 403, text: '<response><message>Forbidden</message></response>' },
       { status: 404, text: '{"status":404,"message":"No such client: demo"}' },
@@ -900,7 +900,7 @@ describe('quiver import', () => {
     expect(asked.every(({ line }) => line.startsWith('GET'))).toBe(true);
   });
 
-  test('a refused upload', async () => {
+  test('reports a refused upload', async () => {
     script[`GET ${v2}/batchStatus`] = unknown;
     script[`POST ${v2}/batchUpdate`] = {
       status: 413,
@@ -911,7 +911,7 @@ describe('quiver import', () => {
     expect(stderr).toContain('the server refused (413): too large');
   });
 
-  test('a busy server is asked again, with the whole file', async () => {
+  test('sends the whole file again when the server was busy', async () => {
     script[`GET ${v2}/batchStatus`] = [unknown, counts('complete', 2, 2, 0)];
     script[`POST ${v2}/batchUpdate`] = [
       { status: 503, text: '', headers: { 'retry-after': '0' } },
@@ -921,7 +921,7 @@ describe('quiver import', () => {
     expect(asked.filter(({ line }) => line.startsWith('POST')).map(({ body }) => body)).toEqual([good, good]);
   });
 
-  test('stuck: said, with the way to learn why', async () => {
+  test('reports a stuck batch and how to learn the reason', async () => {
     script[`GET ${v2}/batchStatus`] = [unknown, counts('stuck', 2, 1, 0)];
     script[`POST ${v2}/batchUpdate`] = accepted('demo-1-2');
     const { code, stderr } = await quiver('import', await file(good));
@@ -929,7 +929,7 @@ describe('quiver import', () => {
     expect(stderr).toContain('batch demo-1-2 is stuck');
   });
 
-  test('nobody there: exit code 4', async () => {
+  test('ends with exit code 4 when no server answers', async () => {
     expect(await quiver('import', await file(good), '--url', nowhere)).toMatchObject({
       code: 4,
       stdout: '',
@@ -946,7 +946,7 @@ describe('quiver changes', () => {
   });
   const PATH = 'GET /demo/target/changes';
 
-  test('shows page after page, and where to go on', async () => {
+  test('shows page after page, and the cursor to continue from', async () => {
     script[PATH] = [
       JSON.stringify({ changes: [change(1), change(2)], next: 'aaaaaaaaaaaa-2', more: true }),
       JSON.stringify({
@@ -976,7 +976,7 @@ describe('quiver changes', () => {
     ]);
   });
 
-  test('ends after --limit, and gives each change as it is with --json', async () => {
+  test('ends after --limit, and prints each change unchanged with --json', async () => {
     const changes = [change(1), change(2)];
     script[PATH] = JSON.stringify({ changes, next: 'aaaaaaaaaaaa-2', more: true });
     const { stdout } = await quiver('changes', '--limit', '2', '--json', '--profile', '--after', 'now');
@@ -989,7 +989,7 @@ describe('quiver changes', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('says what is wrong', async () => {
+  test('reports what is wrong', async () => {
     expect(await quiver('changes', '--types', 'born')).toMatchObject({ code: 2 });
     expect(await quiver('changes', '--limit', '0')).toMatchObject({ code: 2 });
     const message = 'after: changes behind this cursor are kept no longer';

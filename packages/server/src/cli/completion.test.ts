@@ -36,7 +36,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('bash', () => {
+describe('completion in bash', () => {
   test.each<[typed: string[], offered: string[]]>([
     [[''], ['load', 'batch', 'completion', 'help', '--version', '--help']],
     [['l'], ['load']],
@@ -80,7 +80,7 @@ describe('bash', () => {
       ['load', '$(touch proof)', ''],
       ['--token', '--out', '--as', '--tls-dev', '--log-level', '--loose', '--help', 'file one'],
     ],
-  ])('%j', async (typed, offered) => {
+  ])('offers the right words for %j', async (typed, offered) => {
     const script = await scriptFor('bash');
     const test = `${script}
       COMP_WORDS=(quiver "$@"); COMP_CWORD=$#; _quiver; printf '%s\\n' "\${COMPREPLY[@]}"`;
@@ -92,11 +92,11 @@ describe('bash', () => {
   });
 });
 
-test('zsh loads what bash does', async () => {
+test('zsh loads the script of bash', async () => {
   expect(await scriptFor('zsh')).toContain(await scriptFor('bash'));
 });
 
-test('fish: one line a word or flag, on its own command only', async () => {
+test('fish gets one line for each word or flag, bound to its own command', async () => {
   const lines = (await scriptFor('fish')).split('\n');
   expect(lines).toContain(`complete -c quiver -n '__fish_use_subcommand' -a 'load' -d 'a person’s file'`);
   expect(lines).toContain(
@@ -112,7 +112,7 @@ test('fish: one line a word or flag, on its own command only', async () => {
   expect(lines.join()).not.toContain('worker');
 });
 
-test('PowerShell: the words of each command, the choices of each flag, files where there are none', async () => {
+test('PowerShell gets the words of each command, the choices of each flag, and files otherwise', async () => {
   const lines = (await scriptFor('powershell')).split('\n');
   expect(lines).toContain('Register-ArgumentCompleter -Native -CommandName quiver -ScriptBlock {');
   expect(lines).toContain("    '' = @('load', 'batch', 'completion', 'help', '--version', '--help')");

@@ -16,7 +16,7 @@ const configFor = (...clients: string[]) =>
   loadConfig({ flags: { data: folder, client: clients, 'tls-dev': 'yes' }, env: {}, file: undefined }).config;
 const read = (name: string) => readFile(join(folder, 'tls', name), 'utf8');
 
-test('a second start finds the files of the first', async () => {
+test('a second start uses the files of the first', async () => {
   await ensureDevCertificate(configFor('demo'));
   const before = await Promise.all(['authority.pem', 'certificate.pem'].map(read));
   await ensureDevCertificate(configFor('demo'));
@@ -37,7 +37,7 @@ test('other names get another certificate of the same authority', async () => {
   expect(certificate.checkHost('example.com')).toBeUndefined();
 });
 
-test('the keys are readable by their owner alone', async () => {
+test('only the owner can read the keys', async () => {
   await ensureDevCertificate(configFor('demo'));
   for (const name of ['authority-key.pem', 'certificate-key.pem']) {
     expect((await stat(join(folder, 'tls', name))).mode & 0o777).toBe(0o600);
@@ -47,7 +47,7 @@ test('the keys are readable by their owner alone', async () => {
 test.each([
   ['damaged', (file: string) => writeFile(file, 'no certificate')],
   ['gone', (file: string) => unlink(file)],
-])('an authority whose file is %s is never replaced in silence', async (_, spoil) => {
+])('an authority whose file is %s is never replaced silently', async (_, spoil) => {
   await ensureDevCertificate(configFor('demo'));
   await spoil(join(folder, 'tls', 'authority-key.pem'));
   const authority = await read('authority.pem');
@@ -57,7 +57,7 @@ test.each([
   expect(await read('authority.pem')).toBe(authority);
 });
 
-test('a certificate that is damaged is made again', async () => {
+test('a damaged certificate is made again', async () => {
   const { certFile, authorityFile } = await ensureDevCertificate(configFor('demo'));
   await writeFile(certFile, 'no certificate');
   await ensureDevCertificate(configFor('demo'));

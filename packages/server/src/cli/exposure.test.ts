@@ -11,7 +11,7 @@ const clients = { find: async (client: string) => records[client]!, replace: asy
 const doors = (adminToken: string | undefined, ...names: string[]) =>
   openDoors({ host: '0.0.0.0', clients: names, adminToken } as unknown as ServeConfig, clients);
 
-test('names every client that stands open, and the token that was made here', async () => {
+test('the warning names every client that anybody can reach, and the token that was generated', async () => {
   expect(await doors(undefined, 'demo', 'shut')).toEqual([
     'others can reach 0.0.0.0',
     expect.stringContaining('QUIVER_ADMIN_TOKEN'),

@@ -61,14 +61,14 @@ function isKnownFlag(command: Command, flag: string): boolean {
   return flags.some((long) => (isFamily ? long?.startsWith(flag.replace(/…/, '')) : long === flag));
 }
 
-describe('every command of', () => {
-  test.each(FILES)('%s', (path) => {
+describe('every command in a guide exists', () => {
+  test.each(FILES)('in the file %s', (path) => {
     const unknown = commandsOf(read(path)).map((words) => [words, problem(words)]);
     expect(unknown.filter(([, why]) => why !== undefined)).toEqual([]);
   });
 });
 
-test('commands are found at all, and unknown ones are told', () => {
+test('commands are found at all, and unknown ones are reported', () => {
   expect(FILES.flatMap((path) => commandsOf(read(path))).length).toBeGreaterThan(80);
   expect(commandsOf('```sh\nA=b npx quiver serve --port 1 # x\n```\nand `quiver get x`')).toEqual([
     'serve --port 1',

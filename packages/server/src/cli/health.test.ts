@@ -43,7 +43,7 @@ function answering(...statuses: number[]): RequestListener {
   };
 }
 
-describe('the server that is asked', () => {
+describe('the address of the server to ask', () => {
   test.each<[env: Record<string, string>, url: string]>([
     [{}, 'http://127.0.0.1:8680'],
     [{ QUIVER_PORT: '9000', QUIVER_HOST: '0.0.0.0' }, 'http://127.0.0.1:9000'],
@@ -52,11 +52,11 @@ describe('the server that is asked', () => {
     [{ QUIVER_HOST: 'quiver.local', QUIVER_PORT: '443', QUIVER_TLS_DEV: 'yes' }, 'https://quiver.local'],
     [{ QUIVER_PORT: 'nonsense' }, 'http://127.0.0.1:8680'],
     [{ QUIVER_PORT: '0' }, 'http://127.0.0.1:8680'],
-  ])('%j', (env, url) => {
+  ])('follows from the variables %j', (env, url) => {
     expect(urlOfServerHere(env)).toBe(url);
   });
 
-  test('is found by the variables of serve', async () => {
+  test('follows from the variables of serve', async () => {
     vi.stubEnv('QUIVER_HOST', '0.0.0.0');
     vi.stubEnv('QUIVER_PORT', await portOf(createServer(answering(200))));
     vi.stubEnv('QUIVER_TOKEN', 'not-for-everybody');
@@ -64,7 +64,7 @@ describe('the server that is asked', () => {
     expect(said).toBe('ready\n');
   });
 
-  test('has a certificate for other names than its address here', async () => {
+  test('is checked although the certificate names other hosts', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'quiver-health-'));
     try {
       const flags = { data: folder, 'tls-dev': 'yes' };
@@ -82,8 +82,8 @@ describe('the server that is asked', () => {
   });
 });
 
-describe('--wait', () => {
-  test('asks until the server serves', async () => {
+describe('quiver health --wait', () => {
+  test('asks until the server is ready', async () => {
     vi.stubEnv('QUIVER_PORT', await portOf(createServer(answering(503, 503, 200))));
     expect(await run(['health'])).toBe(1);
     expect(await run(['health', '--wait', '60'])).toBe(0);
@@ -95,7 +95,7 @@ describe('--wait', () => {
     expect(said).toBe('quiver: the server refused (503): draining\n');
   });
 
-  test('does not wait for what does not come', async () => {
+  test('does not wait for a failure that cannot pass', async () => {
     vi.stubEnv('QUIVER_PORT', await portOf(createServer(answering(404))));
     expect(await run(['health', '--wait', '3600'])).toBe(1);
     expect(await run(['health', '--wait', 'long'])).toBe(2);

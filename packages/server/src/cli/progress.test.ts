@@ -18,7 +18,7 @@ class Terminal extends Writable {
 
 afterEach(() => vi.restoreAllMocks());
 
-test('a line every five seconds where there is no terminal', () => {
+test('without a terminal, one line is written every five seconds', () => {
   let lines = '';
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
     lines += text;
@@ -42,7 +42,7 @@ test('a line every five seconds where there is no terminal', () => {
   );
 });
 
-test('a bar with the pace and the time left on a terminal', () => {
+test('on a terminal, a bar shows the rate and the time left', () => {
   vi.stubEnv('TERM', 'xterm');
   const terminal = new Terminal();
   let now = 0;
@@ -58,7 +58,7 @@ test('a bar with the pace and the time left on a terminal', () => {
   vi.unstubAllEnvs();
 });
 
-test('the time left in words', () => {
+test('the time left is written in words', () => {
   let line = '';
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
     line = String(text);

@@ -32,11 +32,11 @@ test.each<[args: string[], says: string]>([
     ['completion', 'tcl'],
     "command-argument value 'tcl' is invalid for argument 'shell'. Unknown shell: it must be bash, zsh, fish or powershell",
   ],
-])('%j', async (args, says) => {
+])('the words %j get the right suggestion', async (args, says) => {
   expect(await quiver(...args)).toEqual({ code: 2, stdout: '', stderr: `quiver: ${says}\n` });
 });
 
-test('help of a command, of a part of it, and of all', async () => {
+test('help describes a command, a part of it, and all commands', async () => {
   for (const path of [['get'], ['token', 'new'], []]) {
     const helped = await quiver('help', ...path);
     expect(helped).toMatchObject({ code: 0, stderr: '' });

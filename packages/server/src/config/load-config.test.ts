@@ -22,7 +22,7 @@ async function fileWith(members: unknown): Promise<string> {
 }
 const load = (flags = {}, env = {}, file?: string) => loadConfig({ flags, env, file });
 
-test('the defaults of contract section 11', () => {
+test('the defaults are those of contract section 11', () => {
   const { config, origins } = load();
   expect(config).toMatchObject({
     port: 8680,
@@ -48,7 +48,7 @@ test('the defaults of contract section 11', () => {
   expect(Object.isFrozen(config)).toBe(true);
 });
 
-test('flags win over variables, those over the file, that over the defaults', async () => {
+test('flags override variables, variables override the file, and the file overrides the defaults', async () => {
   const file = await fileWith({ port: 1, node: 2, cluster: '3', client: ['from-file', 'b'] });
   const { config, origins } = load(
     { port: '10' },
@@ -64,7 +64,7 @@ test('flags win over variables, those over the file, that over the defaults', as
   ]);
 });
 
-test('an empty variable is one that is not set; one that means nothing is named', () => {
+test('an empty variable counts as not set; an unknown variable is named', () => {
   const { config, unknownVariables } = load(
     {},
     { QUIVER_PORT: '', QUIVER_ADMIN_TOKEN: '', QUIVER_CLEINT: 'x', QUIVER_RUNTIME: 'node', HOME: '/' },
@@ -73,13 +73,13 @@ test('an empty variable is one that is not set; one that means nothing is named'
   expect(unknownVariables).toEqual(['QUIVER_CLEINT']);
 });
 
-test('the configuration is frozen through and through', () => {
+test('the configuration is frozen at every level', () => {
   const { config } = load({ 'tls-cert': 'a.pem', 'tls-key': 'b.pem' });
   for (const part of [config, config.clients, config.store, config.tls])
     expect(Object.isFrozen(part)).toBe(true);
 });
 
-test('the report has every value and its origin, and no secret', () => {
+test('the report shows every value and its origin, and no secret', () => {
   const lines = configReport(load({ client: ['a', 'b'] }, { QUIVER_ADMIN_TOKEN: 'top-secret-'.repeat(3) }));
   expect(lines).toContainEqual({ name: 'client', value: 'a, b', origin: 'flag' });
   expect(lines).toContainEqual({ name: 'port', value: '8680', origin: 'default' });
@@ -88,7 +88,7 @@ test('the report has every value and its origin, and no secret', () => {
   expect(JSON.stringify(lines)).not.toContain('top-secret');
 });
 
-describe('a wrong value is one line that names it, its rule, and where it came from', () => {
+describe('a wrong value is reported in one line with its name, its rule and its origin', () => {
   test.each<[string, Record<string, string | string[]>, Record<string, string>, string]>([
     ['a word for a port', { port: 'abc' }, {}, '--port: must be a whole number from 0 to 65535, not "abc"'],
     [
@@ -196,7 +196,7 @@ describe('a wrong value is one line that names it, its rule, and where it came f
       { QUIVER_ADMIN_TOKEN: 'short' },
       'QUIVER_ADMIN_TOKEN: must have 16 characters or more',
     ],
-  ])('%s', (_, flags, env, message) => {
+  ])('for the value: %s', (_, flags, env, message) => {
     expect(() => load(flags, env)).toThrow(new ConfigError(message));
   });
 
@@ -205,7 +205,7 @@ describe('a wrong value is one line that names it, its rule, and where it came f
     ['a list for a single value', { port: [1] }, /^--port: must be a text or a number \(from the file\)$/],
     ['not an object', [], /^--config: .*quiver\.json must hold a JSON object$/],
     ['not JSON', '{', /^--config: cannot read .*quiver\.json: /],
-  ])('in the file: %s', async (_, members, message) => {
+  ])('for the file: %s', async (_, members, message) => {
     const file = await fileWith(members);
     expect(() => load({}, {}, file)).toThrow(message);
   });
@@ -235,7 +235,7 @@ test('backups through a link into the data folder are refused, whether its targe
   }
 });
 
-test('how long changes are kept is a time, or off', () => {
+test('the retention of changes is a duration, or off', () => {
   const changes = (flags: Record<string, string>) => load(flags).config.changes;
   expect(changes({ changes: '90m', 'changes-bytes': '1000000' })).toEqual({
     age: 5_400_000,

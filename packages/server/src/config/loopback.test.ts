@@ -10,6 +10,6 @@ test.each([
   ['::', false],
   ['10.0.0.1', false],
   ['quiver.example', false],
-])('%s is loopback: %s', (host, expected) => {
+])('the address %s counts as loopback: %s', (host, expected) => {
   expect(isLoopback(host)).toBe(expected);
 });

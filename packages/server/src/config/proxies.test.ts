@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ignoreProxies, isOfThisMachine, proxyFor } from './proxies.ts';
 
-test('no proxy of the environment is left, in whatever case its variable is written', () => {
+test('no proxy variable of the environment is kept, whatever the case of its name', () => {
   const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
   const env = { ...Object.fromEntries(names.map((name) => [name, 'a'])), NO_PROXY: 'b', PATH: 'c' };
   ignoreProxies(env);
@@ -21,7 +21,7 @@ test.each([
   ['http://x.a.example/', { http_proxy: 'http://p:1', no_proxy: 'a.example' }, undefined],
   ['http://a.example/', { http_proxy: 'http://p:1', no_proxy: '*' }, undefined],
   ['http://a.example/', {}, undefined],
-])('%s with %j', (url, env, expected) => {
+])('the proxy for %s follows from %j', (url, env, expected) => {
   const proxy = proxyFor(url, { NODE_USE_ENV_PROXY: '1', ...env });
   expect(proxy && `${proxy.url} of ${proxy.variable}`).toBe(expected);
 });
@@ -33,6 +33,6 @@ test.each([
   ['http://[::1]:8680', true],
   ['http://quiver.example', false],
   ['http://10.0.0.1', false],
-])('%s is of this machine: %s', (url, expected) => {
+])('the address %s is on this machine: %s', (url, expected) => {
   expect(isOfThisMachine(url)).toBe(expected);
 });

@@ -71,8 +71,8 @@ function connect(answer: (request: IncomingRequest) => Answer | Promise<Answer> 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const pass = (seconds: number) => vi.advanceTimersByTime(seconds * 1000);
 
-describe('time', () => {
-  test('a connection that says nothing is closed, at first sooner than between two requests', () => {
+describe('the time limits of a connection', () => {
+  test('close a silent connection, sooner at its start than between two requests', () => {
     const silent = connect();
     const used = connect();
     used.receive(get());
@@ -84,7 +84,7 @@ describe('time', () => {
     expect(used.state.isClosed).toBe(true);
   });
 
-  test('a head must be whole in time, however busily it comes; line breaks alone are none', () => {
+  test('apply to a whole head, however actively it trickles in; line breaks alone do not count as a head', () => {
     const { receive, answers, state } = connect();
     receive(`${get()}\r\n`);
     pass(HEAD_SECONDS + 2);
@@ -103,7 +103,7 @@ describe('time', () => {
   test.each([
     ['that pauses', SILENCE_SECONDS, 0],
     ['that trickles', BODY_SECONDS, 5],
-  ])('a body %s fails in time, with 408', async (_, seconds, every) => {
+  ])('end a body %s with 408', async (_, seconds, every) => {
     const failed = vi.fn();
     const { receive } = connect(async (request) => {
       await request.arrayBuffer().catch(failed);
@@ -120,7 +120,7 @@ describe('time', () => {
     expect(failed).toHaveBeenCalledWith(expect.objectContaining({ code: 'request-timeout' }));
   });
 
-  test('who does not take an answer in is cut; who takes it late is not', () => {
+  test('cut a client that does not read its answer, and not one that reads slowly', () => {
     const [never, late] = [connect(), connect()];
     for (const { state, receive } of [never, late]) {
       state.takes = false;
@@ -132,7 +132,7 @@ describe('time', () => {
     expect([never.state.isClosed, late.state.isClosed]).toEqual([true, false]);
   });
 
-  test('a listener that closes waits for answers, but not for ever', async () => {
+  test('let a closing listener wait for answers, but not forever', async () => {
     const [idle, slow, endless] = [
       connect(),
       connect(({ url }) => Promise.resolve(text(url))),
@@ -152,7 +152,7 @@ describe('time', () => {
   });
 });
 
-test('a listener that closes ends a connection whose stream ends afterwards', async () => {
+test('a closing listener ends a connection whose stream ends afterwards', async () => {
   let end = () => {};
   const stream = new ReadableStream<Uint8Array>({
     start: (controller) => {
@@ -170,8 +170,8 @@ test('a listener that closes ends a connection whose stream ends afterwards', as
   await closing;
 });
 
-describe('amounts', () => {
-  test('what follows a request that is being answered waits, up to a bound', async () => {
+describe('the limits on what a connection may hold', () => {
+  test('let bytes after a request that is being answered wait, up to a bound', async () => {
     let answer = () => {};
     const { receive, state, answers } = connect(
       ({ url }) =>
@@ -189,7 +189,7 @@ describe('amounts', () => {
     expect(state.sent).toMatch(/\/first$/);
   });
 
-  test('nothing more is answered to a client that does not take in what it got', () => {
+  test('stop answering a client that does not read its answers', () => {
     const { receive, state, answers, connection } = connect();
     state.takes = false;
     receive(get('/1') + get('/2'));
@@ -199,7 +199,7 @@ describe('amounts', () => {
     expect(answers()).toEqual([200, 200]);
   });
 
-  test('after some requests of one connection the others have their turn', async () => {
+  test('give other connections a turn after some requests of one connection', async () => {
     const { receive, answers } = connect();
     receive(get().repeat(3 * REQUESTS_A_TURN));
     expect(answers()).toHaveLength(REQUESTS_A_TURN);
@@ -211,7 +211,7 @@ describe('amounts', () => {
     expect(answers()).toHaveLength(3 * REQUESTS_A_TURN);
   });
 
-  test('one connection too many takes the place of the idle one that is oldest, or is turned away', () => {
+  test('close the oldest idle connection for a new one, or refuse the new one', () => {
     const closed: number[] = [];
     const stand = (number: number, isIdle: boolean) => ({
       isIdle,
@@ -225,7 +225,7 @@ describe('amounts', () => {
     expect(open.add(stand(MAX_CONNECTIONS + 1, false))).toBe(false);
   });
 
-  test('a stream is sent no faster than it is taken in', async () => {
+  test('send a stream no faster than it is read', async () => {
     let pulled = 0;
     const body = new ReadableStream<Uint8Array>(
       {
@@ -247,7 +247,7 @@ describe('amounts', () => {
   });
 });
 
-test('a GET that only differs in its target from the one before is read as if it came alone', () => {
+test('a GET that differs from the one before only in its target is read as if it came alone', () => {
   const rest = ' HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n';
   const readAs = (first: string, bytes: string) => {
     const seen: unknown[] = [];

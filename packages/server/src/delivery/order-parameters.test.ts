@@ -32,6 +32,6 @@ test.each<[string, object, [string, string][]]>([
     [['productPurchasedId', new Array(5).fill('p'.repeat(49)).join()]],
   ],
   ['members of a wrong type', { order: { id: null, total: {}, purchasedProductIds: 'p' }, product: 'p' }, []],
-])('%s', (_, details, parameters) => {
+])('the parameters of an order are right for: %s', (_, details, parameters) => {
   expect(orderParameters({ ...details })).toEqual(parameters);
 });

@@ -4,8 +4,8 @@ import { deliveryFacts, mboxCallFacts } from './request-facts.ts';
 const headers = new Headers({ 'user-agent': 'Lynx', cookie: 'a=1', 'x-other': 'not for scripts' });
 const context = { channel: 'web' as const };
 
-describe('what a Delivery request says for scripts and sessions', () => {
-  it('has page, referrer and browser of the context', () => {
+describe('what a Delivery request tells scripts and sessions', () => {
+  it('contains page, referrer and browser of the context', () => {
     const address = { url: 'https://shop.example/?a=1', referringUrl: 'https://search.example/' };
     const facts = deliveryFacts({ context: { ...context, address, timeOffsetInMinutes: 60 } }, 's1', headers);
     expect(facts).toMatchObject({
@@ -23,7 +23,7 @@ describe('what a Delivery request says for scripts and sessions', () => {
     expect(named.userAgent).toBe('Named');
   });
 
-  it('lists what was executed and notified, and apart what was prefetched', () => {
+  it('lists executed and notified mboxes, and prefetched ones separately', () => {
     const facts = deliveryFacts(
       {
         context,
@@ -45,7 +45,7 @@ describe('what a Delivery request says for scripts and sessions', () => {
     expect(facts.prefetched.map(({ name }) => name)).toEqual(['target-global-mbox', 'later', 'cart']);
   });
 
-  it('makes parameters of orders, screens and windows, and lets a parameter that was sent win', () => {
+  it('turns orders, screens and windows into parameters, and a parameter of the request takes precedence', () => {
     const order = { id: 'o-1', total: 49.5, purchasedProductIds: ['p1', 'p2'] };
     const mbox = { name: 'thanks', order, parameters: { orderTotal: '7', ['__proto__']: 'x' } };
     const facts = deliveryFacts(
@@ -63,7 +63,7 @@ describe('what a Delivery request says for scripts and sessions', () => {
     ]);
   });
 
-  it('takes members of a wrong type as not sent', () => {
+  it('ignores members of a wrong type', () => {
     const odd = {
       context: { ...context, address: [], userAgent: 3, geo: 'x', mobilePlatform: { deviceType: 'tv' } },
     };

@@ -26,7 +26,7 @@ const profile = fc.record({
 });
 
 describe('two profiles of one visitor become one', () => {
-  test('in whichever order, however often, and with a third', () => {
+  test('in either order, however often, and together with a third', () => {
     fc.assert(
       fc.property(profile, profile, profile, (one, two, three) => {
         const both = reunited(one, two);
@@ -37,7 +37,7 @@ describe('two profiles of one visitor become one', () => {
     );
   });
 
-  test('of each name the newest value stays, oldest first', () => {
+  test('keeping the newest value of each name, oldest first', () => {
     fc.assert(
       fc.property(attributes, attributes, (one, two) => {
         const all = [...listAttributes(one), ...listAttributes(two)];
@@ -54,7 +54,7 @@ describe('two profiles of one visitor become one', () => {
   });
 });
 
-describe('an adopted profile finds its place', () => {
+describe('an adopted profile is put in its place', () => {
   const person: VisitorId = { kind: 'thirdPartyId', value: 'p' };
   const ecid: VisitorId = { kind: 'ecid', value: 'e' };
   const tnt: VisitorId = { kind: 'tntId', value: 't' };
@@ -111,7 +111,7 @@ describe('an adopted profile finds its place', () => {
       [known(crm('1'), 'A', crm('1'), shop('2')), known(shop('1'), 'B', shop('1'), crm('2'))],
       { target: 'A', steps: [] },
     ],
-  ])('%s', (_, ids, expected) => {
+  ])('when it finds: %s', (_, ids, expected) => {
     expect(planAdoption(ids)).toEqual({ target: undefined, founder: undefined, ...expected });
   });
 });

@@ -4,7 +4,7 @@ import { attributeNameProblem, bareNameProblem, isScriptName } from './attribute
 const LENGTH = 'must have 1 to 128 characters';
 const SCRIPT = 'must not start with "user.", which belongs to profile scripts';
 
-describe('names of attributes (contract section 5)', () => {
+describe('the rules for names of attributes (contract section 5)', () => {
   test.each<[what: string, name: string, problem: string | undefined, bareProblem?: string]>([
     ['a plain one', 'country', undefined],
     ['any characters', 'prénom 😀,\n"', undefined],
@@ -20,7 +20,7 @@ describe('names of attributes (contract section 5)', () => {
     ['user. further in', 'the.user.id', undefined],
     ['the prefix of the single update', 'profile.country', undefined, 'must not start with "profile."'],
     ['both prefixes', 'profile.user.x', undefined, 'must not start with "profile."'],
-  ])('%s', (_, name, problem, bareProblem = problem) => {
+  ])('hold for the name: %s', (_, name, problem, bareProblem = problem) => {
     expect(attributeNameProblem(name)).toBe(problem);
     expect(bareNameProblem(name)).toBe(bareProblem);
     expect(isScriptName(name)).toBe(problem === SCRIPT);

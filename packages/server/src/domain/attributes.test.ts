@@ -38,8 +38,8 @@ test('bytes that end within an entry are refused', () => {
   expect(() => entriesOf(whole.subarray(0, whole.length - 1))).toThrow(RangeError);
 });
 
-describe('setting', () => {
-  test('moves what it sets to the end, in the order given', () => {
+describe('setting an attribute', () => {
+  test('moves it to the end, in the order given', () => {
     const before = packed(['a', '1'], ['b', '2'], ['c', '3']);
     const after = setAttributes(
       before,
@@ -52,7 +52,7 @@ describe('setting', () => {
     expect(listAttributes(after).map(({ name, value }) => name + value)).toEqual(['b2', 'c3', 'd4', 'a5']);
   });
 
-  test('property: any names and values come back to the letter', () => {
+  test('property: keeps any names and values exactly', () => {
     fc.assert(
       fc.property(fc.array(pairs, { maxLength: 5 }), (changes) => {
         const expected = new Map<string, string>();
@@ -72,18 +72,18 @@ describe('setting', () => {
   });
 });
 
-describe('removing', () => {
+describe('removing an attribute', () => {
   test.each([
     ['the first', 'a', ['b', 'c']],
     ['the middle', 'b', ['a', 'c']],
     ['the last', 'c', ['a', 'b']],
-  ])('%s', (_, name, left) => {
+  ])('works for %s one', (_, name, left) => {
     const after = removeAttribute(packed(['a', '1'], ['b', '2'], ['c', '3']), name);
     expect(listAttributes(after).map((a) => a.name)).toEqual(left);
     expect(hasAttribute(after, name)).toBe(false);
   });
 
-  test('the only one leaves nothing; one that is not there leaves the very same bytes', () => {
+  test('leaves nothing after the only one, and the same bytes after an unknown one', () => {
     const one = packed(['a', '1']);
     expect(removeAttribute(one, 'a')).toHaveLength(0);
     expect(removeAttribute(one, 'b')).toBe(one);
@@ -91,8 +91,8 @@ describe('removing', () => {
   });
 });
 
-describe('merging', () => {
-  test('keeps the stronger value and time, adds what only the weaker has, oldest first', () => {
+describe('merging attributes', () => {
+  test('keeps the stronger value and its time, adds what only the weaker has, oldest first', () => {
     const stronger = packed(['x', 'strong', T + 5], ['z', 'strong', T + 9]);
     const weaker = packed(['y', 'weak', T + 1], ['x', 'weak', T + 7], ['w', 'weak', T + 9]);
     expect(
@@ -102,7 +102,7 @@ describe('merging', () => {
     ).toEqual(['y weak 1', 'x strong 5', 'z strong 9', 'w weak 9']);
   });
 
-  test('property: nothing is lost, and the stronger wins', () => {
+  test('property: loses nothing, and the stronger value is kept', () => {
     fc.assert(
       fc.property(pairs, pairs, (strong, weak) => {
         const merged = mergeAttributes(

@@ -24,19 +24,19 @@ const history = fc
     ),
   );
 
-describe("Adobe's tables, to the digit", () => {
+describe("the scores follow Adobe's tables exactly", () => {
   const first = seen(['mens-clothing', 'accessories', 'jewelry', 'accessories']);
   const second = seen(['jewelry', 'accessories', 'beauty', 'shoes', 'womens-clothing'], halved(first));
 
-  test('the first category gets 10, the next ones 5 and take 1 from each other', () => {
+  test('the first category gets 10; each later one gets 5 and takes 1 from the others', () => {
     expect(shown(first)).toEqual(['accessories 9', 'mens-clothing 8', 'jewelry 5']);
   });
 
-  test('the end of a session halves', () => {
+  test('the end of a session halves the scores', () => {
     expect(shown(halved(first))).toEqual(['accessories 4.5', 'mens-clothing 4', 'jewelry 2.5']);
   });
 
-  test('at a sixth the lowest of the first five goes', () => {
+  test('the sixth category removes the lowest of the first five', () => {
     expect(shown(second)).toEqual([
       'accessories 6.5',
       'womens-clothing 5',
@@ -51,7 +51,7 @@ describe("Adobe's tables, to the digit", () => {
   });
 });
 
-test('of two with one score the one that came last is the higher one, and stays when one must go', () => {
+test('of two categories with one score, the later one ranks higher and stays when one must go', () => {
   const tied = [
     { name: 'x', score: 9 },
     { name: 'b', score: 5 },
@@ -61,7 +61,7 @@ test('of two with one score the one that came last is the higher one, and stays 
   expect(shown(seen(['y', 'z', 'w'], tied)).map((one) => one[0])).toEqual(['x', 'w', 'z', 'y', 'b']);
 });
 
-test('a newcomer is never the one that goes, and a score may fall below 0', () => {
+test('the category just added is never the one removed, and a score may fall below 0', () => {
   const high = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name, score: name === 'e' ? 0.5 : 90 }));
   expect(shown(seen(['n'], high))).toEqual(['a 89', 'b 89', 'c 89', 'd 89', 'n 5']);
   expect(shown(seen(['n'], [{ name: 'e', score: 0.5 }]))).toEqual(['n 5', 'e -0.5']);
@@ -74,11 +74,11 @@ describe('a list of categories', () => {
     ['', []],
     [' , ', []],
     ['shoes,shoes', ['shoes', 'shoes']],
-  ])('%j names %j', (value, categories) => {
+  ])('the list %j names %j', (value, categories) => {
     expect(categoriesOf(value)).toEqual(categories);
   });
 
-  test('that is too long counts as far as it lies whole within 256 characters', () => {
+  test('of a list that is too long, the categories that fit whole into 256 characters count', () => {
     expect(categoriesOf('é'.repeat(256))).toHaveLength(1);
     expect(categoriesOf('x'.repeat(257))).toEqual([]);
     expect(categoriesOf(`${'a'.repeat(250)},bcdefghij`)).toEqual(['a'.repeat(250)]);
@@ -87,7 +87,7 @@ describe('a list of categories', () => {
   });
 });
 
-test('property: at most five, highest first, none twice, and what is kept comes back to the letter', () => {
+test('property: there are at most five categories, highest first and distinct, and packing keeps them exactly', () => {
   fc.assert(
     fc.property(history, (affinity) => {
       expect(affinity.length).toBeLessThanOrEqual(5);
@@ -99,7 +99,7 @@ test('property: at most five, highest first, none twice, and what is kept comes 
   );
 });
 
-test('property: a category that comes gains 5, the others lose 1 when it was not known, and nothing otherwise', () => {
+test('property: a category gains 5, the others lose 1 if it is new, and nothing else changes', () => {
   fc.assert(
     fc.property(history, category, (before, name) => {
       fc.pre(before.length > 0);
@@ -113,7 +113,7 @@ test('property: a category that comes gains 5, the others lose 1 when it was not
   );
 });
 
-test('property: joining two visitors is the same whichever is named first, and joining again changes nothing', () => {
+test('property: joining two visitors gives the same in either order, and joining again changes nothing', () => {
   fc.assert(
     fc.property(history, history, (one, other) => {
       const joined = joinedAffinity(one, other);
@@ -124,7 +124,7 @@ test('property: joining two visitors is the same whichever is named first, and j
   );
 });
 
-test('what is damaged is not guessed at', () => {
+test('damaged bytes are refused', () => {
   expect(() => unpackAffinity('shoes')).toThrow(RangeError);
   expect(() => unpackAffinity('x shoes')).toThrow(RangeError);
 });

@@ -30,7 +30,7 @@ function told(ids: KnownId<string>[]): string {
   return [target ?? `new for ${founder?.value}`, ...words].join(', ');
 }
 
-describe('contract section 3: what becomes of the ids of a visit', () => {
+describe('contract section 3: how the ids of a visit are linked', () => {
   test.each<[string, string[], string]>([
     ['one unknown id: a new profile', ['tnt:t'], 'new for t'],
     ['one known id: its profile', ['tnt:t@1'], '1'],
@@ -132,7 +132,7 @@ describe('contract section 3: what becomes of the ids of a visit', () => {
     expect(told(known(...ids))).toBe(expected);
   });
 
-  test('ids are taken strongest first, whatever order they come in', () => {
+  test('ids are processed strongest first, whatever their order in the request', () => {
     const ids: VisitorId[] = [
       { kind: 'tntId', value: 't' },
       { kind: 'thirdPartyId', value: 'p' },
@@ -141,7 +141,7 @@ describe('contract section 3: what becomes of the ids of a visit', () => {
     expect(strongestFirst(ids).map(({ kind }) => kind)).toEqual(['thirdPartyId', 'ecid', 'tntId']);
   });
 
-  test('a visit without ids is a mistake of the caller', () => {
+  test('a visit without ids is an error of the caller', () => {
     expect(() => planLinks([])).toThrow(RangeError);
   });
 });

@@ -22,7 +22,7 @@ const PLACEHOLDERS = [
   '{}',
 ];
 
-test.each(PLACEHOLDERS)('%j stands for nobody', (value) => {
+test.each(PLACEHOLDERS)('%j is a placeholder', (value) => {
   for (const kind of ['thirdPartyId', 'ecid', 'tntId'] as const)
     expect(isPlaceholder({ kind, value })).toBe(true);
   expect(isPlaceholder(customerId({ alias: 'crm', id: value }))).toBe(true);
@@ -38,15 +38,15 @@ test.each([
   '00000000-0000-0000-0000-000000000001',
   'x',
   '[]x',
-])('%j is an id', (value) => {
+])('%j is a real id', (value) => {
   for (const kind of ID_KINDS) expect(isPlaceholder({ kind, value })).toBe(false);
 });
 
-test('an alias may be called anything', () => {
+test('an alias may have any name', () => {
   expect(isPlaceholder(customerId({ alias: 'undefined', id: '4711' }))).toBe(false);
 });
 
-test('property: bytes are told as their text is', () => {
+test('property: bytes are recognised like their text', () => {
   const ascii = fc.string({ unit: 'binary-ascii', maxLength: 20 });
   fc.assert(
     fc.property(fc.oneof(ascii, fc.constantFrom(...PLACEHOLDERS)), ascii, (value, before) => {

@@ -17,8 +17,8 @@ function profileOf(size: number): Profile {
   return grown;
 }
 
-describe('the first visit sets when it came', () => {
-  test('behind what was asked for, at the same moment, and no later visit sets it again', () => {
+describe('the first visit sets firstSessionStart', () => {
+  test('after the attributes of the visit, with the same time, and no later visit sets it again', () => {
     const first = visitedProfile(
       newProfile({ kind: 'tntId', value: 't' }, at(T0)),
       { settings: new Map([['plan', 'gold']]) },
@@ -41,19 +41,19 @@ describe('the first visit sets when it came', () => {
     ]);
   });
 
-  test('also when it asked for nothing: that is a change', () => {
+  test('even when the visit sets nothing else, which counts as a change', () => {
     const profile = visitedProfile(profileOf(10), { settings: new Map() }, at(T0 + 5), false) as Profile;
     expect(profile.modifiedAt).toBe(T0 + 5);
     expect(listAttributes(profile.attributes).map(({ name }) => name)).toEqual(['a', FIRST_SESSION_START]);
   });
 
-  test('what the visit itself says of it stands', () => {
+  test('unless the visit itself sets it', () => {
     const settings = new Map([[FIRST_SESSION_START, 'mine']]);
     const profile = visitedProfile(profileOf(10), { settings }, at(T0), false) as Profile;
     expect(listAttributes(profile.attributes).at(-1)!.value).toBe('mine');
   });
 
-  test('it does not count to the bound; what was asked for does', () => {
+  test('without counting it towards the limit, unlike the attributes of the visit', () => {
     const settings = new Map([['b', 'y'.repeat(9)]]);
     const full = visitedProfile(profileOf(MAX_ATTRIBUTES_SIZE - 10), { settings }, at(T0), false) as Profile;
     expect(attributesSize(full.attributes)).toBe(MAX_ATTRIBUTES_SIZE + `${FIRST_SESSION_START}${T0}`.length);
@@ -61,7 +61,7 @@ describe('the first visit sets when it came', () => {
     expect(visitedProfile(profileOf(MAX_ATTRIBUTES_SIZE - 9), { settings }, at(T0), false)).toBe('too-large');
   });
 
-  test('a visit that merged never cuts a life', () => {
+  test('a visit that merges profiles never shortens a lifetime', () => {
     const long = { ...profileOf(10), expiresAt: T0 + 1e12 };
     expect((visitedProfile(long, { settings: new Map() }, at(T0), true) as Profile).expiresAt).toBe(
       T0 + 1e12,

@@ -27,19 +27,19 @@ describe('a session', () => {
     ['30 minutes to the millisecond end one', [0, 30], 2],
     ['an hour between ends one, not two', [0, 100], 2],
     ['three visits', [0, 10, 60, 70, 200], 3],
-  ])('%s', (_, minutes, count) => {
+  ])('follows the 30-minute rule: %s', (_, minutes, count) => {
     expect(sessionAfter(minutes.map((minute) => T0 + minute * MINUTE)).session.count).toBe(count);
   });
 
-  test('one millisecond below 30 minutes does not end it', () => {
+  test('goes on after one millisecond less than 30 minutes', () => {
     expect(sessionAfter([T0, T0 + 30 * MINUTE - 1])).toMatchObject({ isNew: false, session: { count: 1 } });
   });
 
-  test('a clock that steps back does not end it', () => {
+  test('goes on when the clock steps back', () => {
     expect(sessionAfter([T0, T0 - DAY]).session.count).toBe(1);
   });
 
-  test('keeps the page of its first call that had one', () => {
+  test('keeps the first page that any of its calls had', () => {
     const first = sessionOfCall(undefined, undefined, undefined, T0).session;
     const second = sessionOfCall(first, undefined, 'https://a.example/', T0 + 1).session;
     const third = sessionOfCall(second, undefined, 'https://b.example/', T0 + 2).session;
@@ -48,7 +48,7 @@ describe('a session', () => {
     expect(next.landingPage).toHaveLength(4096);
   });
 
-  test('that is noted for the first time goes by the first call of the profile', () => {
+  test('that is noted for the first time starts at the first call of the profile', () => {
     expect(sessionOfCall(undefined, T0, undefined, T0 + MINUTE)).toMatchObject({
       isNew: false,
       session: { count: 1, start: T0, first: T0 },
@@ -61,7 +61,7 @@ describe('a session', () => {
   });
 });
 
-test('the built-ins of first, second and third session', () => {
+test('the built-in values tell first, second and third session apart', () => {
   const builtIns = (days: number[]) => {
     const { session, isNew } = sessionAfter(days.map((day) => T0 + day * DAY));
     return sessionBuiltIns(session, isNew);
@@ -100,7 +100,7 @@ const someSession = fc
     ).session;
   });
 
-test('property: what is kept comes back to the letter', () => {
+test('property: packing keeps a session exactly', () => {
   fc.assert(
     fc.property(someSession, ({ lastCall, ...session }) => {
       expect(unpackSession(packSession(session))).toEqual(session);
@@ -109,7 +109,7 @@ test('property: what is kept comes back to the letter', () => {
   expect(() => unpackSession('2 !')).toThrow(RangeError);
 });
 
-test('property: joining is the same whichever is named first, and joining again changes nothing', () => {
+test('property: joining gives the same in either order, and joining again changes nothing', () => {
   fc.assert(
     fc.property(someSession, someSession, (one, other) => {
       const joined = joinedSession(one, other);
@@ -121,7 +121,7 @@ test('property: joining is the same whichever is named first, and joining again 
   );
 });
 
-test('who was here on another device days ago is not in a first session', () => {
+test('a visitor seen on another device days ago is not in a first session', () => {
   const phone = sessionAfter([T0]).session;
   const desk = sessionAfter([T0 + 4 * DAY]).session;
   expect(sessionBuiltIns(joinedSession(phone, desk), false)).toMatchObject({

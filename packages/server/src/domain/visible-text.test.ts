@@ -12,11 +12,11 @@ test.each<[what: string, text: string, shown: string]>([
   ['line separators and controls', '\u2028\0\t\x7f\x9b', '\\u2028\\u0000\\u0009\\u007f\\u009b'],
   ['half a surrogate pair', 'x\ud83d', 'x\\ud83d'],
   ['tags beyond 16 bits', '\u{e0041}', '\\udb40\\udc41'],
-])('%s', (_, text, shown) => {
+])('shows this text visibly: %s', (_, text, shown) => {
   expect(visibleText(text)).toBe(shown);
 });
 
-test('a quoted text is as JSON writes it, and all of it visible', () => {
+test('a quoted text is written as JSON, with every character visible', () => {
   expect(quoted('a"\n\ufeff')).toBe('"a\\"\\n\\ufeff"');
   expect(JSON.parse(quoted('\ufeff\u00a0\u{e0041}\n'))).toBe('\ufeff\u00a0\u{e0041}\n');
 });

@@ -32,15 +32,15 @@ const stateOf = ({ attributes }: Profile) => listState(attributes).map(({ name }
 const scoresOf = ({ attributes }: Profile, now: number) =>
   notesAt(attributes, now)?.affinity.map(({ name, score }) => `${name} ${score}`);
 
-describe('a visit notes', () => {
-  test('nothing where no category was ever sent and the client has no script', () => {
+describe('the notes of a visit', () => {
+  test('are empty when no category was ever sent and the client has no script', () => {
     const once = visited(born(), T0, {});
     const twice = visited(once, T0 + MINUTE, { page: 'https://a.example/' });
     expect(stateOf(twice)).toEqual([]);
     expect(twice.attributes.equals(once.attributes)).toBe(true);
   });
 
-  test('session and scores from the first category on, with each call, in ten bytes', () => {
+  test('hold session and scores from the first category on, updated by each call, in ten bytes', () => {
     const first = visited(born(), T0, { categories: ['shoes'] });
     expect(stateOf(first)).toEqual([STATE.lastCall, STATE.session, STATE.affinity]);
     const second = visited(first, T0 + MINUTE);
@@ -53,7 +53,7 @@ describe('a visit notes', () => {
     });
   });
 
-  test('that a session has ended with the next call, and for whoever asks before', () => {
+  test('record the end of a session at the next call, and show it to any reader before that', () => {
     const first = visited(born(), T0, { categories: ['shoes'] });
     expect(scoresOf(first, T0 + 29 * MINUTE)).toEqual(['shoes 10']);
     expect(scoresOf(first, T0 + 30 * MINUTE)).toEqual(['shoes 5']);
@@ -65,7 +65,7 @@ describe('a visit notes', () => {
     expect(notesAt(third.attributes, T0 + 61 * MINUTE)?.session.count).toBe(3);
   });
 
-  test('landing pages only where sessions are noted', () => {
+  test('hold landing pages only where sessions are noted', () => {
     const page = 'https://a.example/?p=1';
     const quiet = visited(born(), T0, { categories: ['shoes'], page });
     expect(notesAt(quiet.attributes, T0)?.session.landingPage).toBeUndefined();
@@ -73,14 +73,14 @@ describe('a visit notes', () => {
     expect(notesAt(noted.attributes, T0)?.session.landingPage).toBe(page);
   });
 
-  test('what an update in between leaves alone', () => {
+  test('are not changed by an update in between', () => {
     const first = visited(born(), T0, { categories: ['shoes'] });
     const updated = withAttributes(first, new Map([['plan', 'gold']]), at(T0 + 40 * MINUTE)) as Profile;
     expect(notesAt(updated.attributes, T0)).toEqual(notesAt(first.attributes, T0));
   });
 });
 
-test('a script is told what the call itself brings', () => {
+test('tell a script what the current call brings', () => {
   const first = visited(born(), T0, { categories: ['shoes'] });
   const seen = { categories: ['hats'], notesSessions: true, page: 'https://a.example/' };
   const notes = notesOfCall(first.attributes, seen, T0 + 40 * MINUTE);
@@ -96,7 +96,7 @@ test('a script is told what the call itself brings', () => {
   expect(notesAt(stored.attributes, T0 + 40 * MINUTE)?.affinity).toEqual(notes.affinity);
 });
 
-test('no fetch and no list of attributes shows what is noted, and it does not count', () => {
+test('appear in no fetch and no list of attributes, and do not count towards the limit', () => {
   const plain = visited(born(), T0, {}, [['plan', 'gold']]);
   const noted = visited(born(), T0, { categories: ['shoes'] }, [['plan', 'gold']]);
   const json = ({ attributes }: Profile) => attributesJson(attributes, 0, attributes.length);
@@ -107,13 +107,13 @@ test('no fetch and no list of attributes shows what is noted, and it does not co
   expect(attributesJson(stateAlone, 0, stateAlone.length)).toBe('{}');
 });
 
-test('an attribute whose name begins with a control character is no state', () => {
+test('do not include an attribute whose name begins with a control character', () => {
   const profile = visited(born(), T0, {}, [['\u0001', 'mine']]);
   expect(listAttributes(profile.attributes)[0]).toMatchObject({ name: '\u0001', value: 'mine' });
   expect(stateOf(profile)).toEqual([]);
 });
 
-test('visitors who become one keep the later session and of each category the higher score', () => {
+test('of visitors who are merged keep the later session and the higher score of each category', () => {
   const phone = visited(born(), T0, { categories: ['shoes', 'hats'] });
   const desk = visited(born(), T0 + 45 * MINUTE, { categories: ['hats', 'coats'] }, [['plan', 'gold']]);
   const one = merged(desk, phone, at(T0 + 50 * MINUTE));
@@ -141,13 +141,13 @@ const someProfile = someVisits.map((visits) => {
   }, born());
 });
 
-test('a visitor who joins nobody, and is joined again, keeps the order of categories with one score', () => {
+test('keep the order of categories with one score when nothing is merged, or the same is merged again', () => {
   const alone = visited(born(), T0, { categories: ['e', 'a', 'b'] });
   const once = reunited(born(), alone);
   expect(notesAt(reunited(once, alone).attributes, T0)).toEqual(notesAt(once.attributes, T0));
 });
 
-test('property: twins become one whichever is named first, and becoming one again changes nothing', () => {
+test('property: are the same for twins merged in either order, and merging again changes nothing', () => {
   fc.assert(
     fc.property(someProfile, someProfile, (one, other) => {
       const together = reunited(one, other);
@@ -160,7 +160,7 @@ test('property: twins become one whichever is named first, and becoming one agai
   );
 });
 
-test('property: what another edge cluster is told of a profile packs to the same bytes', () => {
+test('property: pack to the same bytes after a transfer to another edge cluster', () => {
   fc.assert(
     fc.property(someProfile, ({ attributes }) => {
       expect(packAttributes(listAttributes(attributes), listState(attributes)).equals(attributes)).toBe(true);

@@ -31,7 +31,7 @@ test.each<[IdKind, string, string | undefined]>([
   ['customerId', '4711', 'the alias, before the first colon, must have 1 to 50 characters'],
   ['customerId', `${'x'.repeat(51)}:1`, 'the alias, before the first colon, must have 1 to 50 characters'],
   ['customerId', 'a%41:1', 'the alias must have % written as %25 and : as %3A'],
-])('contract section 3: the %s %j', (kind, id, problem) => {
+])('contract section 3: the rule for the %s %j', (kind, id, problem) => {
   expect(idProblem(kind, id)).toBe(problem);
 });
 
@@ -39,7 +39,7 @@ test.each<[CustomerId, string]>([
   [{ alias: 'crm', id: '4711' }, 'crm:4711'],
   [{ alias: 'crm', id: 'a:b%3A/+' }, 'crm:a:b%3A/+'],
   [{ alias: 'a:b%3A', id: '' }, 'a%3Ab%253A:'],
-])('the customer id %j is written %s, and read back', (id, value) => {
+])('the customer id %j is written as %s and read back', (id, value) => {
   expect(customerId(id)).toEqual({ kind: 'customerId', value });
   expect(parseCustomerId(value)).toEqual(id);
 });
@@ -53,7 +53,7 @@ test.each<[string, IdKind[]]>([
   ['a/b', ['tntId', 'ecid']],
   ['x'.repeat(200), ['thirdPartyId']],
   ['', []],
-])('the form of %j tells what it may be', (text, kinds) => {
+])('the form of %j shows which kinds of id it may be', (text, kinds) => {
   expect(likelyKinds(text)).toEqual(kinds);
 });
 
@@ -62,6 +62,6 @@ test.each([
   ['abc.28_20', 'abc', '28_20'],
   ['abc.17', 'abc', '17'],
   ['abc.', 'abc', ''],
-])('the location hint of %s is no part of the identity', (sent, value, hint) => {
+])('the location hint of %s is not part of the identity', (sent, value, hint) => {
   expect(parseTntId(sent)).toEqual({ id: { kind: 'tntId', value }, ...(hint === undefined ? {} : { hint }) });
 });

@@ -72,14 +72,14 @@ afterEach(() => {
 const everywhere = (lifetime: number) =>
   vi.waitFor(() => expect(clusters.map((one) => one.lifetime)).toEqual([lifetime, lifetime, lifetime]));
 
-test('a change is sent to all others at once, without waiting for the next round', async () => {
+test('a change is sent to all other clusters at once, without waiting for the next round', async () => {
   await a.change(3, 1000);
   await everywhere(3);
   await b.change(4, 2000);
   await everywhere(4);
 });
 
-test('a cluster that was away gets it in the next round, within a second', async () => {
+test('a cluster that was away gets the change in the next round, within a second', async () => {
   vi.useFakeTimers();
   c.isAway = true;
   await a.change(3, 1000);
@@ -93,7 +93,7 @@ test('a cluster that was away gets it in the next round, within a second', async
   await rounds.stop();
 });
 
-test('of two changes the later one holds everywhere, whichever arrives last', async () => {
+test('the later of two changes applies everywhere, whichever arrives last', async () => {
   await b.change(5, 2000);
   await a.change(6, 1000);
   await everywhere(5);

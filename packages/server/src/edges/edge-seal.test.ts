@@ -12,7 +12,7 @@ function sealOf(cluster: number, now = T0, key = KEY) {
 describe('a call between edge clusters', () => {
   const { authorization } = sealOf(1).seal(2, PATH, '{}');
 
-  test('is let in with its body, and its answer is known', () => {
+  test('is accepted with its body, and its answer is recognised', () => {
     const seal = sealOf(2);
     const { from, nonce, digest } = seal.open(authorization, 'POST', PATH);
     expect(from).toBe(1);
@@ -41,12 +41,12 @@ describe('a call between edge clusters', () => {
     expect(() => seal.open(given, 'POST', PATH)).toThrow(why);
   });
 
-  test('is refused at another path or method', () => {
+  test('is refused at another path or with another method', () => {
     expect(() => sealOf(2).open(authorization, 'POST', '/edge/v1/remove')).toThrow('Forbidden');
     expect(() => sealOf(2).open(authorization, 'GET', PATH)).toThrow('Forbidden');
   });
 
-  test('of a cluster that is no peer is refused', () => {
+  test('from a cluster that is no peer is refused', () => {
     const { authorization: stranger } = sealOf(7).seal(2, PATH, '{}');
     expect(() => sealOf(2).open(stranger, 'POST', PATH)).toThrow('cluster 7 is no --peer of 2');
   });

@@ -12,7 +12,7 @@ const statusOf = (host: string, listensOn: string, ...allowedHosts: string[]) =>
   }
 };
 
-describe('on loopback', () => {
+describe('on the loopback address', () => {
   test.each([
     'localhost',
     'LocalHost.:8680',
@@ -27,7 +27,7 @@ describe('on loopback', () => {
     'QUIVER.example:1',
     'a.shop.example',
     'a.b.shop.example',
-  ])('%s is known', (host) => {
+  ])('the host %s is served', (host) => {
     expect(statusOf(host, '127.0.0.1', 'quiver.example', '*.shop.example')).toBe(200);
   });
 
@@ -48,13 +48,13 @@ describe('on loopback', () => {
     'attacker.example#localhost',
     '',
     ':8680',
-  ])('%s is not', (host) => {
+  ])('the host %s is refused', (host) => {
     for (const listensOn of ['127.0.0.1', '::1', 'localhost']) {
       expect(statusOf(host, listensOn, 'quiver.example', '*.shop.example')).toBe(421);
     }
   });
 
-  test('the refusal names the flag, and no name that is none', () => {
+  test('the refusal names the flag, and shows the host only when it is a valid name', () => {
     const guard = hostGuard({ host: '::1', serverDomain: 'tt.omtrdc.net', allowedHosts: [] });
     expect(() => guard('quiver.example:1')).toThrow('--allow-host quiver.example');
     expect(() => guard('<script>')).toThrow('--allow-host <name>');
@@ -62,14 +62,14 @@ describe('on loopback', () => {
   });
 });
 
-describe('where others reach it', () => {
-  test('every name is served, until some are allowed', () => {
+describe('on an address that other machines reach', () => {
+  test('every host is served until some are configured', () => {
     expect(statusOf('attacker.example', '0.0.0.0')).toBe(200);
     expect(statusOf('attacker.example', '0.0.0.0', 'quiver.example')).toBe(421);
   });
 
   test.each(['quiver.example', 'localhost:1', 'demo.tt.omtrdc.net', '10.1.2.3:8680', '[2001:db8::1]'])(
-    '%s is known beside them',
+    'the host %s is served beside the configured ones',
     (host) => expect(statusOf(host, '0.0.0.0', 'quiver.example')).toBe(200),
   );
 });

@@ -7,7 +7,7 @@ function lines(level: string): { log: pino.Logger; written: string[] } {
   return { log: pino({ level }, { write: (line: string) => void written.push(line) }), written };
 }
 
-test('at debug a line a request, with its route, status and milliseconds, and it is still counted', () => {
+test('at level debug, each request is one line with route, status and milliseconds, and is still counted', () => {
   const { log, written } = lines('debug');
   const counted: number[] = [];
   loggedMeters(() => (status) => void counted.push(status), log)('GET', '/rest/v1/profiles/{tntId}')(
@@ -20,7 +20,7 @@ test('at debug a line a request, with its route, status and milliseconds, and it
   expect(counted).toEqual([200]);
 });
 
-test('above debug nothing, at no cost: the meters are the very same', () => {
+test('above level debug, nothing is logged and the meters are used directly', () => {
   const meters = () => () => {};
   expect(loggedMeters(meters, lines('info').log)).toBe(meters);
 });

@@ -13,6 +13,6 @@ test.each<[accept: string, isHtml: boolean]>([
   ['*/*', false],
   ['', false],
   ['text/htmlx', false],
-])('Accept: %s', (accept, isHtml) => {
+])('the Accept header %s decides between console and text', (accept, isHtml) => {
   expect(prefersHtml(accept)).toBe(isHtml);
 });

@@ -52,15 +52,15 @@ test.each([
   ['/console/profiles/a/b', '/console/{page*}'],
   ['/console', undefined],
   ['', undefined],
-])('%s leads to %s', (path, route) => {
+])('the path %s leads to %s', (path, route) => {
   expect(tableOf(PATHS).find(path)).toBe(route);
 });
 
-test('one shape of path leads to one place', () => {
+test('two routes with paths of one shape are refused', () => {
   expect(() => tableOf(['/profiles/{id}', '/profiles/{name}'])).toThrow(RangeError);
 });
 
-test('it finds what a regular expression a path finds, whatever was added in which order', () => {
+test('the table finds what one regular expression per path finds, in whatever order routes were added', () => {
   const segment = fc.constantFrom('a', 'b', '{x}', '{y}');
   const path = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join('/')}`);
   const sent = fc

@@ -33,7 +33,7 @@ function callTo(url: string, headers: Record<string, string> = {}, client = 'dem
 
 const journalOf = (length: number, process = 0) => new HeadJournal({ length, process, now: () => NOW });
 
-test('keeps the newest calls, in their order, and forgets those of one client', () => {
+test('the journal keeps the newest calls in order, and can forget those of one client', () => {
   const journal = journalOf(3);
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
     const client = name === 'd' ? 'acme' : 'demo';
@@ -49,7 +49,7 @@ test('keeps the newest calls, in their order, and forgets those of one client', 
   expect(paths()).toEqual([]);
 });
 
-test('shows head and outcome, and neither bodies nor secrets', async () => {
+test('an entry shows request line, headers and outcome, but no body and no secret', async () => {
   const journal = journalOf(10);
   const url = '/m2/demo/profile/update?mbox3rdPartyId=crm-1&access_token=hidden-secret&profile.plan=gold';
   const headers = { authorization: 'Bearer hidden-secret', cookie: 'a=hidden-secret', 'user-agent': 'curl' };
@@ -74,14 +74,14 @@ test('shows head and outcome, and neither bodies nor secrets', async () => {
   expect(JSON.stringify(calls)).not.toContain('hidden-secret');
 });
 
-test('keeps nothing of calls that serve no client', () => {
+test('calls that serve no client are not kept', () => {
   const journal = journalOf(10);
   const metrics = route('/metrics', undefined, 'server');
   expect(journal.around(metrics, callTo('/metrics'), () => jsonReply({}))).toMatchObject({ status: 200 });
   expect(journal.find({})).toEqual([]);
 });
 
-test('the journals of two processes are one; its stream tells each call once, and clearing clears both', async () => {
+test('the journals of two processes appear as one, each call is streamed once, and clearing clears both', async () => {
   vi.useFakeTimers();
   try {
     const journals = [journalOf(10, 0), journalOf(10, 1)];

@@ -17,7 +17,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('a folder is shared by all but a restore, which has it alone', async () => {
+test('everybody shares a folder, except a restore, which holds it alone', async () => {
   for (const use of ['serve', 'serve', 'backup', 'doctor'] as const) {
     held.push(await lockDataFolder(folder, use));
   }
@@ -30,7 +30,7 @@ test('a folder is shared by all but a restore, which has it alone', async () => 
   }
 });
 
-test('of many that take it at once exactly one has it, and what was given up leaves nothing', async () => {
+test('of many that claim it at once exactly one succeeds, and released claims leave nothing behind', async () => {
   const outcomes = await Promise.allSettled(
     Array.from({ length: 12 }, () => lockDataFolder(folder, 'restore')),
   );
@@ -43,7 +43,7 @@ test('of many that take it at once exactly one has it, and what was given up lea
   expect((await readdir(folder)).length).toBe(won.length);
 });
 
-test('a claim of a dead process counts for nothing and is removed', async () => {
+test('the claim of a dead process is ignored and removed', async () => {
   const path = join(folder, '.lock-restore_1_dead');
   const listening = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
   const child = spawn(process.execPath, ['-e', listening]);
@@ -55,7 +55,7 @@ test('a claim of a dead process counts for nothing and is removed', async () => 
   expect(others).toEqual([]);
 });
 
-test('a claim of a stopped process counts', async () => {
+test('the claim of a stopped process is valid', async () => {
   const path = join(folder, '.lock-restore_7_stopped');
   const listening = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGSTOP'))`;
   const child = spawn(process.execPath, ['-e', listening]);
@@ -69,7 +69,7 @@ test('a claim of a stopped process counts', async () => {
   }
 });
 
-test('where the folder takes no sockets the lock is kept elsewhere, and holds all the same', async () => {
+test('where the folder cannot hold sockets, the lock is kept elsewhere and works the same', async () => {
   const long = join(folder, 'x'.repeat(120));
   const { mkdir } = await import('node:fs/promises');
   await mkdir(long);
@@ -78,7 +78,7 @@ test('where the folder takes no sockets the lock is kept elsewhere, and holds al
   await expect(lockDataFolder(long, 'serve')).rejects.toThrow(DataFolderInUse);
 });
 
-test('a port is claimed on an address, on all addresses against each of them', async () => {
+test('a port is claimed on one address, and on all addresses against each of them', async () => {
   const port = 61_000 + (process.pid % 1000);
   held.push(await lockPort('127.0.0.1', port));
   held.push(await lockPort('127.0.0.2', port));
@@ -91,7 +91,7 @@ test('a port is claimed on an address, on all addresses against each of them', a
   await expect(lockPort('127.0.0.1', port)).rejects.toThrow(PortInUse);
 });
 
-test('a place that takes no claims at all is an error of the system', async () => {
+test('a folder that cannot hold any claim is a system error', async () => {
   await expect(takeClaim([new FolderPlace(join(folder, 'none'))], 'serve', () => true)).rejects.toThrow(
     /listen/i,
   );

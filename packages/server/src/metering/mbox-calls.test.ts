@@ -10,6 +10,6 @@ test.each<[string, CountedRequest, number]>([
   ['a prefetch is free', { prefetch: { mboxes: [{}], pageLoad: {} } } as CountedRequest, 0],
   ['notifications', { notifications: [{ mbox: {} }, { pageLoad: {} }, { view: {} }, {}] }, 3],
   ['all', { execute: { pageLoad: {}, mboxes: [{}] }, notifications: [{ mbox: {} }] }, 3],
-])('%s', (_, request, calls) => {
+])('the right number of mbox calls is counted for: %s', (_, request, calls) => {
   expect(mboxCallsOf(request)).toBe(calls);
 });

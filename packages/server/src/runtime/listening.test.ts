@@ -85,7 +85,7 @@ describe('a connection', () => {
     expect(received).toBe(head + body);
   });
 
-  test('204 and HEAD have no body, and the connection goes on', async () => {
+  test('sends no body with 204 and HEAD, and stays open', async () => {
     await listen({ '/': () => text(null, 204, 'Allow: GET\r\n'), '/head': () => text('long') });
     const received = await allOf(`${get('/')}HEAD /head HTTP/1.1\r\nHost: a\r\n\r\n${get('/', CLOSE)}`);
     expect(received).toBe(
@@ -95,7 +95,7 @@ describe('a connection', () => {
     );
   });
 
-  test('an HTTP/1.0 client is kept only where it asks and the length is known', async () => {
+  test('of HTTP/1.0 stays open only when the client asks and the length is known', async () => {
     await listen({ '/': () => text('ok'), '/stream': () => text(new Blob(['ab']).stream()) });
     const kept = 'Connection: keep-alive\r\n';
     const received = await allOf(get('/', kept, '1.0') + get('/stream', kept, '1.0') + get('/', kept, '1.0'));
@@ -105,12 +105,12 @@ describe('a connection', () => {
     expect(received.match(/Keep-Alive: /g)).toHaveLength(1);
   });
 
-  test('who is told that the connection ends is not told how long it stays', async () => {
+  test('that is about to close does not announce how long it stays', async () => {
     await listen({ '/': () => text('bye', 400, '', true) });
     expect(await allOf(get('/'))).not.toContain('Keep-Alive');
   });
 
-  test('another version of HTTP and a Host that is none are refused', async () => {
+  test('is refused with another version of HTTP or with an invalid Host', async () => {
     await listen({});
     expect(statuses(await allOf(get('/', '', '2.0')))).toEqual(['505']);
     const refused = await allOf('GET / HTTP/1.1\r\nHost: a b\r\n\r\n');
@@ -118,12 +118,12 @@ describe('a connection', () => {
     expect(refused).toContain('Host: must be one host name (GET /)');
   });
 
-  test('headers sent twice are joined, and the address is that of the client', async () => {
+  test('joins repeated headers, and reports the address of the client', async () => {
     await listen({ '/': ({ headers }, { address }) => text(`${headers.get('x')} from ${address}`) });
     expect(await allOf(get('/', `X: a\r\nx:\t b \r\n${CLOSE}`))).toContain('a, b from 127.0.0.1');
   });
 
-  test('answers go out in the order of the requests, however many wait for the end of a turn', async () => {
+  test('sends answers in the order of the requests, however many wait for the end of a turn', async () => {
     const numbers = Array.from({ length: 200 }, (_, at) => at);
     await listen(
       Object.fromEntries(
@@ -137,7 +137,7 @@ describe('a connection', () => {
     expect(received.match(/<\d+>/g)).toEqual(numbers.map((at) => `<${at}>`));
   });
 
-  test('an answer that cannot be sent closes its own connection and no other, and is heard of', async () => {
+  test('closes, alone, when its answer cannot be sent, and the failure is reported', async () => {
     const bad = {
       get text(): string {
         throw new TypeError('not a header');
@@ -157,14 +157,14 @@ describe('a connection', () => {
     expect((await heard)[0]).toMatchObject({ message: 'not a header' });
   });
 
-  describe('bodies', () => {
+  describe('request bodies', () => {
     const post = (path: string, headers: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n`;
 
     test.each([
       ['by length', `${post('/', 'Content-Length: 3')}abc`],
       ['in chunks', `${post('/', 'Transfer-Encoding: chunked')}1\r\na\r\n2\r\nbc\r\n0\r\n\r\n`],
       ['nothing', post('/', 'X: y')],
-    ])('are read %s, as a stream and whole, and the connection goes on', async (how, bytes) => {
+    ])('are read %s, both as a stream and whole, and the connection stays open', async (how, bytes) => {
       await listen({
         '/': async (request) => {
           const whole =
@@ -180,7 +180,7 @@ describe('a connection', () => {
     test.each<[string, (request: IncomingRequest) => Promise<unknown>]>([
       ['a stream', readAll],
       ['whole', (request) => request.arrayBuffer()],
-    ])('one that is cut short fails, read as %s', async (_, read) => {
+    ])('fail when they are cut short, read as %s', async (_, read) => {
       const failed = vi.fn();
       await listen({
         '/': async (request) => {
@@ -196,7 +196,7 @@ describe('a connection', () => {
       await vi.waitFor(() => expect(failed).toHaveBeenCalledWith(expect.any(Error)), 5000);
     });
 
-    test('one that is read slowly holds its sender back', async () => {
+    test('that are read slowly slow their sender down', async () => {
       let read = () => {};
       await listen({
         '/': async ({ body }) => {
@@ -233,7 +233,7 @@ describe('a connection', () => {
           await body!.return();
         },
       ],
-    ])('one that %s is taken in after the answer, and then the next request is answered', async (_, read) => {
+    ])('that %s are received after the answer, and then the next request is answered', async (_, read) => {
       await listen({
         '/': async (request) => {
           await read(request);
@@ -248,7 +248,7 @@ describe('a connection', () => {
       await vi.waitFor(() => expect(received()).toMatch(/next$/), 5000);
     });
 
-    test('one that is there whole but read in part does not hold up the next request', async () => {
+    test('that arrived whole but were read in part do not delay the next request', async () => {
       await listen({
         '/': async ({ body }) => {
           await body!.next();
@@ -264,7 +264,7 @@ describe('a connection', () => {
       await vi.waitFor(() => expect(received()).toMatch(/next$/), 5000);
     });
 
-    test('one that nobody wants and that does not end costs the connection', async () => {
+    test('that are unread and endless cost the connection', async () => {
       await listen({ '/': () => text('early', 413) });
       const { socket, received, closed } = await open();
       socket.write(`${post('/', 'Transfer-Encoding: chunked')}1\r\nx\r\n`);
@@ -275,7 +275,7 @@ describe('a connection', () => {
     });
   });
 
-  describe('a stream that is sent', () => {
+  describe('a streamed reply', () => {
     function endless(): {
       stream: ReadableStream<Uint8Array>;
       pulled: () => number;
@@ -295,7 +295,7 @@ describe('a connection', () => {
       return { stream, pulled: () => pulled, cancelled: () => cancelled };
     }
 
-    test('waits for a slow reader, and is let go of when the reader is gone', async () => {
+    test('waits for a slow reader, and is released when the reader disconnects', async () => {
       const { stream, pulled, cancelled } = endless();
       await listen({ '/': () => text(stream) });
       const { socket } = await open();
@@ -311,7 +311,7 @@ describe('a connection', () => {
       await vi.waitFor(() => expect(cancelled()).toBe(true), 5000);
     });
 
-    test('cuts the connection when it fails, so that nobody takes a part for the whole', async () => {
+    test('cuts the connection when it fails, so that a part is not taken for the whole', async () => {
       const stream = new ReadableStream<Uint8Array>({
         start: (controller) => controller.enqueue(new Uint8Array([97])),
         pull: () => Promise.reject(new Error('broken')),
@@ -321,7 +321,7 @@ describe('a connection', () => {
     });
   });
 
-  test('close: what is in flight is answered, also behind another on one connection; what is idle is closed', async () => {
+  test('closing answers requests in flight, even pipelined ones, and closes idle connections', async () => {
     let answerFirst = () => {};
     await listen({
       '/first': () =>

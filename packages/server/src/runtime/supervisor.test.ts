@@ -101,8 +101,8 @@ async function stopAll(): Promise<Ending> {
   return ending;
 }
 
-describe('starting', () => {
-  test('each worker gets its part after its hello; it serves when all are ready', async () => {
+describe('while starting', () => {
+  test('each worker gets its task after its hello, and the server serves when all are ready', async () => {
     await begin(2);
     const [one, two] = children as [FakeChild, FakeChild];
     expect(one.heard).toEqual([]);
@@ -116,7 +116,7 @@ describe('starting', () => {
     expect(await stopAll()).toEqual({ exitCode: 0 });
   });
 
-  test('a worker that says why it cannot start ends the server with its reason and its exit code', async () => {
+  test('a worker that reports why it cannot start ends the server with its reason and exit code', async () => {
     await begin(2);
     const [one, two] = children as [FakeChild, FakeChild];
     one.serve();
@@ -129,7 +129,7 @@ describe('starting', () => {
     expect(served).toEqual([]);
   });
 
-  test('it gives up after the fifth worker that dies without a word', async () => {
+  test('the server gives up after the fifth worker that dies silently', async () => {
     await begin(1);
     for (let death = 1; death <= 5; death += 1) {
       expect(children).toHaveLength(death);
@@ -141,7 +141,7 @@ describe('starting', () => {
     expect(await ending).toEqual({ exitCode: 1, reason });
   });
 
-  test('it gives up after the first that crashes: the next would too', async () => {
+  test('the server gives up after the first worker that crashes, because the next would crash too', async () => {
     await begin(2);
     children[0]!.exit(null, 'SIGSEGV');
     expect(children[1]!.heard.at(-1)).toEqual({ type: 'shutdown' });
@@ -154,8 +154,8 @@ describe('starting', () => {
   });
 });
 
-describe('serving', () => {
-  test('a worker that dies is replaced in its place, at once the first time, then after growing pauses', async () => {
+describe('while serving', () => {
+  test('a dead worker is replaced under its number: at once the first time, later after growing pauses', async () => {
     await begin(2);
     for (const child of children) child.serve();
     const pauses: number[] = [];
@@ -187,7 +187,7 @@ describe('serving', () => {
   });
 
   test.runIf(process.platform === 'linux' && process.arch === 'x64')(
-    'a worker that holds the writer lock of the store is killed when it is still in the same transaction, and no other',
+    'only a worker that holds the writer lock in the same transaction all the time is killed',
     async () => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
       const folder = await mkdtemp(join(tmpdir(), 'quiver-holder-'));
@@ -242,7 +242,7 @@ describe('serving', () => {
     },
   );
 
-  test('a worker that must not go on with the store ends the whole server, with its reason', async () => {
+  test('a worker that must stop using the store ends the whole server with its reason', async () => {
     await begin(2);
     for (const child of children) child.serve();
     for (const child of children) child.say({ type: 'store-lost', reason: 'the lock file is gone' });
@@ -254,7 +254,7 @@ describe('serving', () => {
     expect(children).toHaveLength(2);
   });
 
-  test('a question to all workers brings the report of each, whoever asks', async () => {
+  test('a question to all workers collects the report of each, whoever asks', async () => {
     await begin(2);
     for (const child of children) child.serve();
     const [one, two] = children as [FakeChild, FakeChild];
@@ -270,7 +270,7 @@ describe('serving', () => {
     await stopAll();
   });
 
-  test('the supervisor adds its own report: how many workers it has replaced', async () => {
+  test('the supervisor adds its own report with the number of replaced workers', async () => {
     await begin(2);
     for (const child of children) child.serve();
     const [one, two] = children as [FakeChild, FakeChild];
@@ -287,7 +287,7 @@ describe('serving', () => {
     await stopAll();
   });
 
-  test('reports that lack a worker are none; a worker that died is not waited for', async () => {
+  test('incomplete reports are discarded, and a dead worker is not waited for', async () => {
     await begin(2);
     for (const child of children) child.serve();
     const [one, two] = children as [FakeChild, FakeChild];
@@ -311,7 +311,7 @@ describe('a worker that does not respond', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
   });
 
-  test('is killed after ten beats without an answer, named in the log, and replaced', async () => {
+  test('is killed after ten heartbeats without an answer, named in the log, and replaced', async () => {
     await begin(2);
     for (const child of children) child.serve();
     const [one, two] = children as [FakeChild, FakeChild];
@@ -333,7 +333,7 @@ describe('a worker that does not respond', () => {
     await stopAll();
   });
 
-  test('is left alone when any message came from it in time', async () => {
+  test('is left alone when any message from it arrived in time', async () => {
     await begin(1);
     const [child] = children as [FakeChild];
     child.serve();
@@ -360,7 +360,7 @@ describe('a worker that does not respond', () => {
     await stopAll();
   });
 
-  test('is not killed for it before it is ready, because a store may take long to open, nor while it drains', async () => {
+  test('is not killed before it is ready, because opening a store may take long, nor while it drains', async () => {
     await begin(2);
     for (const child of children) child.isStopped = true;
     await beats(20);
@@ -374,7 +374,7 @@ describe('a worker that does not respond', () => {
   });
 });
 
-describe('stopping', () => {
+describe('while stopping', () => {
   test('each worker is told to drain, and none is replaced', async () => {
     await begin(2);
     for (const child of children) child.serve();
@@ -387,7 +387,7 @@ describe('stopping', () => {
     expect(children).toHaveLength(2);
   });
 
-  test('a worker that did not end well shows in the exit code', async () => {
+  test('a worker that ended badly shows in the exit code', async () => {
     await begin(2);
     for (const child of children) child.serve();
     signal();
@@ -396,7 +396,7 @@ describe('stopping', () => {
     expect(await ending).toEqual({ exitCode: 1 });
   });
 
-  test('a worker not yet told its part is told to end instead', async () => {
+  test('a worker without a task is told to end instead', async () => {
     await begin(1);
     signal();
     children[0]!.say({ type: 'hello' });
@@ -405,7 +405,7 @@ describe('stopping', () => {
     expect(await ending).toEqual({ exitCode: 0 });
   });
 
-  test('what hangs is killed by the watchdog', async () => {
+  test('a hanging worker is killed by the watchdog', async () => {
     await begin(1);
     children[0]!.serve();
     signal();
@@ -416,7 +416,7 @@ describe('stopping', () => {
     expect(await ending).toEqual({ exitCode: 1 });
   });
 
-  test('the same signal heard twice at once is one; a later one kills', async () => {
+  test('one signal received twice at once counts once; a later one kills', async () => {
     await begin(1);
     children[0]!.serve();
     signal();
@@ -428,7 +428,7 @@ describe('stopping', () => {
     expect(await ending).toEqual({ exitCode: 1 });
   });
 
-  test('a signal that comes once more after the end is ignored, and the exit code stays', async () => {
+  test('a signal after the end is ignored, and the exit code stays', async () => {
     await begin(1);
     children[0]!.serve();
     await stopAll();
@@ -443,7 +443,7 @@ describe('stopping', () => {
   });
 });
 
-test('a port in use is said before any worker starts', async () => {
+test('a port in use is reported before any worker starts', async () => {
   const other = createServer();
   const port = await new Promise<number>((resolve) => {
     other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port));
@@ -477,6 +477,6 @@ test.each([
   ['EADDRNOTAVAIL', /^--host: ::1 is not an address of this machine$/],
   ['ENOTFOUND', /^--host: ::1 is not an address of this machine$/],
   ['EMFILE', /^cannot listen on port 80 of ::1: EMFILE$/],
-])('why it cannot listen: %s', (code, line) => {
+])('the reason why it cannot listen is explained: %s', (code, line) => {
   expect(listenProblem(Object.assign(new Error(code), { code }), '::1', 80)).toMatch(line);
 });

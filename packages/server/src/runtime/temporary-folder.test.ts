@@ -10,12 +10,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('a folder that runs programs is left as it was', () => {
+test('a folder in which programs can run is left unchanged', () => {
   expect(temporaryFolderProblem(folder)).toBeUndefined();
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('one line for a folder that is missing, or none', () => {
+test('a missing folder, or a path that is no folder, gives one line', () => {
   const missing = join(folder, 'missing');
   const advice = 'set TMPDIR to a folder where this user may write and run programs';
   expect(temporaryFolderProblem(missing)).toBe(`TMPDIR: cannot write to ${missing} (ENOENT); ${advice}`);
@@ -31,6 +31,6 @@ const isNoexec =
     .split('\n')
     .some((line) => line.split(' ')[1] === NOEXEC && /\bnoexec\b/.test(line));
 // Only root can mount such a file system; most systems have this one.
-test.skipIf(!isNoexec)('one line for a folder that is mounted noexec', () => {
+test.skipIf(!isNoexec)('a folder mounted noexec gives one line', () => {
   expect(temporaryFolderProblem(NOEXEC)).toMatch(/does not allow programs \(noexec\)/);
 });

@@ -15,7 +15,7 @@ test.each([
   expect(placeOfJsonError(text)).toBe(place);
 });
 
-test('a JSON text has no such place', () => {
+test('valid JSON has no such position', () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
       expect(placeOfJsonError(text)).toBe(text.length);

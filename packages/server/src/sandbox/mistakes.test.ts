@@ -35,8 +35,8 @@ test.each([
   await expect(startSandbox(options as never)).rejects.toThrow(message);
 });
 
-describe('a handle refuses', () => {
-  test('a time that is none, and the clock stays', async () => {
+describe('a sandbox handle refuses', () => {
+  test('an invalid time, and the clock stays', async () => {
     const quiver = await start();
     await expect(quiver.clock.set({ now: new Date(Number.NaN) })).rejects.toThrow('now: must be');
     await expect(quiver.clock.set({ time: NOW } as never)).rejects.toThrow('time: is unknown');
@@ -48,20 +48,20 @@ describe('a handle refuses', () => {
     [{ thirdPartyID: 'crm-1' }, 'thirdPartyID: is unknown'],
     [{ route: 'fetches' }, 'route: must be'],
     [{ thirdPartyId: 4711 }, 'thirdPartyId: must be'],
-  ])('the filter %j, which no call could match', async (filter, message) => {
+  ])('the filter %j, which matches no call', async (filter, message) => {
     const quiver = await start();
     await expect(quiver.requests.expect(filter as never, { times: 0 })).rejects.toThrow(message);
     await expect(quiver.requests.count(filter as never)).rejects.toThrow(message);
   });
 
-  test('an expectation of nothing', async () => {
+  test('an expectation without a filter', async () => {
     const quiver = await start();
     await fetched(quiver);
     const twice = quiver.requests.expect({ route: 'fetch' }, { time: 2 } as never);
     await expect(twice).rejects.toThrow('time: is unknown');
   });
 
-  test('a profile or a fault of a client that is not served', async () => {
+  test('a profile or a fault for a client that is not served', async () => {
     const quiver = await start({ clients: ['demo'] });
     await expect(quiver.seed([{ client: 'shop', tntId: 'a' }])).rejects.toThrow('is not served');
     await expect(quiver.faults.add({ route: 'fetch', client: 'shop' })).rejects.toThrow('is not served');
@@ -77,7 +77,7 @@ test('an expectation of fewer calls shows the last of them', async () => {
   );
 });
 
-test('a fault by probability strikes the same calls in each test', async () => {
+test('a fault by probability hits the same calls in each test', async () => {
   const quiver = await start();
   const struck = async (client?: string) => {
     await quiver.faults.add({ route: 'fetch', probability: 0.5, ...(client && { client }) });
@@ -93,7 +93,7 @@ test('a fault by probability strikes the same calls in each test', async () => {
   expect(await struck('shop')).toEqual(first);
 });
 
-test('visits that a fault delays are at the same time, and a fault elsewhere lifts no limit', async () => {
+test('visits that a fault delays count as simultaneous, and a fault elsewhere lifts no limit', async () => {
   const quiver = await start();
   await quiver.weather({ callsASession: 2 });
   await quiver.faults.add({ route: 'update', client: 'other' });

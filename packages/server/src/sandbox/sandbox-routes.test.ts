@@ -39,7 +39,7 @@ test('every route needs the admin token', async () => {
   }
 });
 
-test('state: seeded, reset to the seed or to nothing, one client or all', async () => {
+test('the state can be seeded, and reset to the seed or to nothing, for one client or all', async () => {
   const lines = '{"thirdPartyId":"crm-1","attributes":{"plan":"gold"}}\n';
   expect((await ask('POST', '/sandbox/profiles', lines)).status).toBe(204);
   expect((await ask('POST', '/sandbox/profiles?client=acme', lines)).status).toBe(204);
@@ -51,7 +51,7 @@ test('state: seeded, reset to the seed or to nothing, one client or all', async 
   expect([await plan(), await plan('acme')]).toEqual([404, 404]);
 });
 
-test('a snapshot is good as a seed', async () => {
+test('a snapshot can be used as a seed', async () => {
   const seed = [
     {
       tntId: ['a', 'b'],
@@ -79,7 +79,7 @@ test('a snapshot is good as a seed', async () => {
   expect((await ask('POST', '/sandbox/snapshots/all/restore')).status).toBe(400);
 });
 
-test('the clock of one client or of all, those named later too', async () => {
+test('the clock moves for one client or for all, including clients named later', async () => {
   await ask('PUT', '/sandbox/clock?client=acme', { now: '2027-01-01T00:00:00Z' });
   expect((await ask('POST', '/sandbox/clock/advance', { by: 'P1D' })).json).toEqual({
     now: '2026-01-02T00:00:00.000Z',
@@ -126,7 +126,7 @@ test('the journal is filtered, counted, streamed, written as HAR, and emptied', 
   expect((await ask('GET', '/sandbox/requests/count')).json).toEqual({ count: 0 });
 });
 
-test('a stream does not keep the sandbox from closing', async () => {
+test('an open stream does not keep the sandbox from closing', async () => {
   const stream = await fetch(`${quiver.url}/sandbox/requests/stream`, {
     headers: { authorization: `Bearer ${quiver.adminToken}` },
   });
@@ -134,7 +134,7 @@ test('a stream does not keep the sandbox from closing', async () => {
   await stream.text().catch(() => undefined);
 });
 
-test('the whole of it is shown', async () => {
+test('the overview shows everything', async () => {
   await ask('PUT', '/sandbox/weather?client=acme', { preset: 'adobe' });
   const { json } = await ask('GET', '/sandbox');
   expect(json).toMatchObject({ anyClient: false, ids: 'random', faults: [] });
@@ -164,7 +164,7 @@ describe('bad input is a 400 with member and rule, and changes nothing', () => {
     ['GET', '/sandbox/requests/count?routes=visit', undefined, 'routes: is unknown'],
     ['PUT', '/sandbox/clock', { now: '2026-02-30T00:00:00Z' }, 'now: must be an ISO 8601 time'],
     ['DELETE', '/sandbox/faults/none', undefined, 'id: there is no fault'],
-  ])('%s %s %j', async (method, path, body, message) => {
+  ])('for %s %s %j', async (method, path, body, message) => {
     const before = (await ask('GET', '/sandbox')).text;
     const { status, json } = await ask(method, path, body);
     expect(json.errors[0].message).toContain(message);

@@ -35,7 +35,7 @@ const scores = async (id: string) =>
     (one: { category: string; score: number }) => `${one.category} ${one.score}`,
   );
 
-test('sessions end by the clock, and halve the scores once', async () => {
+test('sessions end by the clock and halve the scores once', async () => {
   await start();
   await look({ tntId: 'a' }, 'shoes');
   await quiver.clock.advance('PT29M59S');
@@ -48,7 +48,7 @@ test('sessions end by the clock, and halve the scores once', async () => {
   expect((await view('a')).session).toMatchObject({ number: 2, start: '2026-01-11T00:30:00.000Z' });
 });
 
-test('a merge that comes later counts no category again, and is no call', async () => {
+test('a delayed merge counts no category again and is not a call', async () => {
   await start();
   await quiver.weather({ mergesVisibleAfter: 'PT20M' });
   await look({ tntId: 'a' }, 'shoes');
@@ -59,7 +59,7 @@ test('a merge that comes later counts no category again, and is no call', async 
   expect((await view('p')).session.lastCall).toBe('2026-01-01T00:00:00.000Z');
 });
 
-test('where a batch replaces the one before, customer attributes stay', async () => {
+test('a batch that replaces an earlier one leaves customer attributes unchanged', async () => {
   await start();
   await quiver.weather({ batchOverrides: true });
   const applied = async (path: string, body: string) => {
@@ -74,7 +74,7 @@ test('where a batch replaces the one before, customer attributes stay', async ()
   expect(customerAttributes.map((one: { name: string }) => one.name)).toEqual(['tier', 'city']);
 });
 
-test('a snapshot keeps it', async () => {
+test('a snapshot contains visitor state', async () => {
   await start();
   await look({ tntId: 'a' }, 'shoes,hats');
   await quiver.snapshot('before');

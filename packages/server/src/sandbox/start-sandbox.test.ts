@@ -63,8 +63,8 @@ const SEED = [
   { thirdPartyId: 'crm-2', attributes: { plan: 'blue' } },
 ];
 
-describe('state', () => {
-  test('starts from the seed, goes back to it, and to nothing', async () => {
+describe('the state of a sandbox', () => {
+  test('starts from the seed, and can be reset to it or to nothing', async () => {
     const quiver = await start({ seed: SEED });
     expect(await profile(quiver, 'thirdPartyId/crm-1')).toEqual({ plan: 'gold', points: '7' });
     expect(await profile(quiver, 'tnt-1')).toEqual({ plan: 'gold', points: '7' });
@@ -78,7 +78,7 @@ describe('state', () => {
     expect(await profile(quiver, 'thirdPartyId/crm-1')).toBe(404);
   });
 
-  test('snapshots keep every id and attribute, settings too', async () => {
+  test('with every id, attribute and setting is in a snapshot', async () => {
     const quiver = await start({ clients: ['demo'] });
     const { tntId } = await visit(quiver, {}, { step: 'cart' });
     await visit(quiver, { tntId, thirdPartyId: 'crm-9' }, { plan: 'gold' });
@@ -90,7 +90,7 @@ describe('state', () => {
     await expect(quiver.restore('never')).rejects.toThrow('name: there is no snapshot "never"');
   });
 
-  test('the same seed of ids gives the same ids, after a reset too', async () => {
+  test('has the same generated ids for the same seed, even after a reset', async () => {
     const one = await start();
     const other = await start();
     const first = await visit(one, {});
@@ -102,7 +102,7 @@ describe('state', () => {
     expect((await visit(random, {})).tntId).not.toBe(first.tntId);
   });
 
-  test('any client code is served, or those alone that are named', async () => {
+  test('exists for any client code, or only for those named', async () => {
     const any = await start();
     expect((await visit(any, {}, {}, 'whatever')).status).toBe(200);
     expect((await visit(any, {}, {}, 'No Such')).status).toBe(404);
@@ -110,7 +110,7 @@ describe('state', () => {
     expect((await visit(some, {}, {}, 'whatever')).status).toBe(404);
   });
 
-  test('nothing is left behind', async () => {
+  test('leaves nothing behind', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'quiver-test-'));
     vi.stubEnv('TMPDIR', folder);
     const quiver = await startSandbox({ seed: SEED });
@@ -123,8 +123,8 @@ describe('state', () => {
   });
 });
 
-describe('the clock', () => {
-  test('profiles expire when it is moved, not before', async () => {
+describe('the clock of a sandbox', () => {
+  test('expires profiles when it is moved, not before', async () => {
     const quiver = await start();
     await visit(quiver, { thirdPartyId: 'crm-1' }, { plan: 'gold' });
     await quiver.clock.advance('P13DT23H59M');
@@ -134,7 +134,7 @@ describe('the clock', () => {
     expect((await quiver.clock.now()).toISOString()).toBe('2026-01-15T00:00:00.000Z');
   });
 
-  test('it stands still, can be set, and let run', async () => {
+  test('stands still, can be set, and can be started', async () => {
     const quiver = await start();
     await quiver.clock.set({ now: '2030-05-05T00:00:00Z' });
     expect((await quiver.clock.now()).toISOString()).toBe('2030-05-05T00:00:00.000Z');
@@ -143,7 +143,7 @@ describe('the clock', () => {
     await expect.poll(async () => (await quiver.clock.now()) > seen).toBe(true);
   });
 
-  test('a token expires with it', async () => {
+  test('expires a token too', async () => {
     const quiver = await start({ clients: ['demo'] });
     const admin = { authorization: `Bearer ${quiver.adminToken}` };
     const target = `${quiver.url}/demo/target/authentication/token?authorizationScope=profile_api`;
@@ -162,21 +162,21 @@ describe('the clock', () => {
   });
 });
 
-describe('batches', () => {
+describe('batches in a sandbox', () => {
   const batch = ({ url }: { url: string }, rows: string, client = 'demo') =>
     fetch(`${url}/m2/${client}/v2/profile/batchUpdate`, {
       method: 'POST',
       body: `batch=thirdPartyId,plan\n${rows}\n`,
     });
 
-  test('are applied, and the answer to advance waits for that', async () => {
+  test('are applied before advance resolves', async () => {
     const quiver = await start();
     await batch(quiver, 'crm-1,gold\ncrm-2,blue');
     await quiver.clock.advance('PT0S');
     expect(await profile(quiver, 'thirdPartyId/crm-2')).toEqual({ plan: 'blue' });
   });
 
-  test('are applied after a reset too, and those of before are gone', async () => {
+  test('are applied after a reset too, and earlier ones are gone', async () => {
     const quiver = await start();
     await batch(quiver, 'crm-1,gold');
     await quiver.reset();
@@ -198,7 +198,7 @@ describe('batches', () => {
     expect(await profile(quiver, 'thirdPartyId/crm-1')).toEqual({ plan: 'gold' });
   });
 
-  test('lose rows that count as successful', async () => {
+  test('can lose rows that count as successful', async () => {
     const quiver = await start();
     await quiver.weather({ lostRows: 0.5 });
     const ids = Array.from({ length: 20 }, (_, row) => `crm-${row}`);
@@ -211,7 +211,7 @@ describe('batches', () => {
     expect(found).toContainEqual({ plan: 'gold' });
   });
 
-  test('a second v2 batch replaces what the first has set, unless the visitor came', async () => {
+  test('of version 2 replace what an earlier batch set, unless the visitor came in between', async () => {
     const quiver = await start();
     await quiver.weather({ batchOverrides: true });
     const other = async (rows: string) => {
@@ -230,8 +230,8 @@ describe('batches', () => {
   });
 });
 
-describe("Adobe's weather", () => {
-  test('updates become visible when their time has come', async () => {
+describe('the weather of Adobe', () => {
+  test('makes updates visible after their delay', async () => {
     const quiver = await start({ seed: SEED });
     await quiver.weather({ updatesVisibleAfter: 'PT24H' });
     expect(await (await update(quiver, 'crm-1', 'black')).text()).toContain('<success>true</success>');
@@ -242,7 +242,7 @@ describe("Adobe's weather", () => {
     expect(await profile(quiver, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'black' });
   });
 
-  test('merges take their time', async () => {
+  test('delays merges', async () => {
     const quiver = await start();
     const { tntId } = await visit(quiver, {}, { step: 'cart' });
     await visit(quiver, { thirdPartyId: 'crm-1' }, { plan: 'gold' });
@@ -253,7 +253,7 @@ describe("Adobe's weather", () => {
     expect(await profile(quiver, tntId)).toEqual({ step: 'cart', plan: 'gold' });
   });
 
-  test('admin and batch calls share a limit a minute, updates and fetches have one a day', async () => {
+  test('applies one limit a minute to admin and batch calls, and one a day to updates and fetches', async () => {
     const quiver = await start({ seed: SEED });
     await quiver.weather({ callsAMinute: 1, updatesADay: 1, fetchesADay: 1 });
     const status = () => fetch(`${quiver.url}/m2/demo/profile/batchStatus?batchId=none`);
@@ -271,7 +271,7 @@ describe("Adobe's weather", () => {
     expect((await update(quiver, 'crm-1', 'b')).status).toBe(200);
   });
 
-  test('too many visits of one session at once are told so', async () => {
+  test('refuses too many simultaneous visits of one session', async () => {
     const quiver = await start();
     await quiver.weather({ callsASession: 1 });
     const all = await Promise.all(Array.from({ length: 20 }, () => visit(quiver, {})));
@@ -282,7 +282,7 @@ describe("Adobe's weather", () => {
     expect(refused?.reason).toBe('Too many requests with same session ID');
   });
 
-  test('hints name an edge as at Adobe, and go with the weather', async () => {
+  test('adds hints that name an edge as Adobe does, until it is switched off', async () => {
     const quiver = await start();
     const before = await visit(quiver, {}, { plan: 'gold' });
     await quiver.weather({ preset: 'adobe' });
@@ -293,7 +293,7 @@ describe("Adobe's weather", () => {
     expect((await visit(quiver, {})).tntId).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  test('an unknown member changes nothing', async () => {
+  test('refuses an unknown member and changes nothing', async () => {
     const quiver = await start();
     await expect(quiver.weather({ rain: true } as object)).rejects.toThrow('rain: is unknown');
     await expect(quiver.weather({ batchesTake: 'a while' })).rejects.toThrow(
@@ -302,8 +302,8 @@ describe("Adobe's weather", () => {
   });
 });
 
-describe('faults', () => {
-  test('strike as often as they say, and change nothing', async () => {
+describe('the faults of a sandbox', () => {
+  test('strike as often as configured, and the call changes nothing', async () => {
     const quiver = await start({ seed: SEED });
     const fault = await quiver.faults.add({ route: 'update', times: 2, status: 503, retryAfter: 7 });
     const first = await update(quiver, 'crm-1', 'black');
@@ -315,14 +315,14 @@ describe('faults', () => {
     expect(await profile(quiver, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'black' });
   });
 
-  test('an applied one carries the call out and loses the answer', async () => {
+  test('with applied carry the call out and lose the answer', async () => {
     const quiver = await start({ seed: SEED });
     await quiver.faults.add({ route: 'update', times: 1, status: 500, applied: true });
     expect((await update(quiver, 'crm-1', 'black')).status).toBe(500);
     expect(await profile(quiver, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'black' });
   });
 
-  test('are for one id or one client alone', async () => {
+  test('can apply to one id or one client only', async () => {
     const quiver = await start({ seed: SEED });
     await quiver.faults.add({ route: 'update', id: 'crm-2', status: 503 });
     await quiver.faults.add({ route: 'fetch', client: 'other', status: 503 });
@@ -337,14 +337,14 @@ describe('faults', () => {
     expect(await profile(quiver, 'thirdPartyId/crm-1', 'other')).toBe(503);
   });
 
-  test.each(['head', 'body'] as const)('cut the connection in the midst of the %s', async (cut) => {
+  test.each(['head', 'body'] as const)('can cut the connection in the middle of the %s', async (cut) => {
     const quiver = await start({ seed: SEED });
     await quiver.faults.add({ route: 'fetch', times: 1, cut, applied: true });
     await expect(profile(quiver, 'thirdPartyId/crm-1')).rejects.toThrow();
     expect(await profile(quiver, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'gold' });
   });
 
-  test('a head that is cut is no answer, and the update behind it is made', async () => {
+  test('that cut the head leave no answer, and the pipelined update is made', async () => {
     const quiver = await start({ seed: SEED });
     await quiver.faults.add({ route: 'update', cut: 'head', applied: true });
     const socket = net.connect(quiver.port, '127.0.0.1');
@@ -360,7 +360,7 @@ describe('faults', () => {
     expect(await profile(quiver, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'x' });
   });
 
-  test('a share of calls is drawn from the seed', async () => {
+  test('for a share of calls are drawn from the seed', async () => {
     const struck = async () => {
       const quiver = await start({ seed: SEED });
       await quiver.faults.add({ route: 'fetch', probability: 0.5 });
@@ -378,14 +378,14 @@ describe('faults', () => {
     [{ route: 'fetch', status: 99 }, 'status: must be at least 200'],
     [{ route: 'fetch', often: 1 }, 'often: is unknown'],
     [{ route: 'fetch', times: 1, probability: 0.5 }, 'probability: cannot be given with times'],
-  ])('%j is refused', async (fault, message) => {
+  ])('refuse %j', async (fault, message) => {
     const quiver = await start();
     await expect(quiver.faults.add(fault as never)).rejects.toThrow(message);
   });
 });
 
-describe('the journal', () => {
-  test('has what was sent, named, changed and answered, and no secret', async () => {
+describe('the journal of a sandbox', () => {
+  test('shows what was sent, named, changed and answered, without secrets', async () => {
     const quiver = await start({ seed: SEED });
     await fetch(`${quiver.url}/m2/demo/profile/update?mbox3rdPartyId=crm-1`, {
       method: 'POST',
@@ -408,7 +408,7 @@ describe('the journal', () => {
     expect(JSON.stringify(await quiver.requests.har())).toContain('profile.plan=black');
   });
 
-  test('tells a visit that creates, merges or only updates', async () => {
+  test('tells apart visits that create, merge or only update', async () => {
     const quiver = await start();
     const { tntId } = await visit(quiver, {}, { step: 'cart' });
     await visit(quiver, { thirdPartyId: 'crm-1' });
@@ -419,7 +419,7 @@ describe('the journal', () => {
     expect(calls[0]?.ids).toEqual([{ kind: 'tntId', value: tntId }]);
   });
 
-  test('an expectation that fails shows the call that comes nearest', async () => {
+  test('shows the closest call when an expectation fails', async () => {
     const quiver = await start({ seed: SEED });
     await update(quiver, 'crm-2', 'x');
     await quiver.requests.expect({ route: 'update', thirdPartyId: 'crm-2' }, { times: 1 });
@@ -428,7 +428,7 @@ describe('the journal', () => {
     await expect(quiver.requests.expect({ route: 'update' }, { times: 2 })).rejects.toThrow('found 1');
   });
 
-  test('what was refused or found nothing has a reason', async () => {
+  test('gives a reason for calls that were refused or found nothing', async () => {
     const quiver = await start({ clients: ['demo'] });
     await fetch(`${quiver.url}/rest/v2/profiles/x`);
     await fetch(`${quiver.url}/rest/v1/profiles/x?client=acme`);
@@ -440,7 +440,7 @@ describe('the journal', () => {
     ]);
   });
 
-  test('is a ring of 1,000', { timeout: 120_000 }, async () => {
+  test('keeps the latest 1,000 calls', { timeout: 120_000 }, async () => {
     const quiver = await start();
     for (let call = 0; call < 1010; call += 1) await profile(quiver, `t${call}`);
     const calls = await quiver.requests.find();
@@ -448,7 +448,7 @@ describe('the journal', () => {
   });
 });
 
-test('answers in process what was meant for Adobe, by the host', async () => {
+test('shows calls meant for Adobe that were answered in process, with their host', async () => {
   const quiver = await start({ seed: SEED });
   const answer = await quiver.fetch('https://shop.tt.omtrdc.net/rest/v1/profiles/thirdPartyId/crm-1');
   expect(await answer.json()).toMatchObject({ client: 'shop', visitorId: 'crm-1' });
@@ -481,14 +481,14 @@ test('a hundred clients side by side never see each other', { timeout: 120_000 }
   expect(await profile(quiver, 'thirdPartyId/crm-1')).toMatchObject({ plan: 'gold' });
 });
 
-describe('a folder that stays', () => {
+describe('a sandbox with a folder', () => {
   const folder = () => {
     const made = mkdtempSync(join(tmpdir(), 'quiver-kept-'));
     onTestFinished(() => rmSync(made, { recursive: true, force: true }));
     return join(made, 'data');
   };
 
-  test('has everything at the next start, and is seeded only where it is empty', async () => {
+  test('has everything at the next start, and is seeded only when empty', async () => {
     const data = folder();
     const first = await start({ data, seed: SEED });
     await update(first, 'crm-1', 'black');
@@ -515,7 +515,7 @@ describe('a folder that stays', () => {
     expect(await profile(again, tntId)).toEqual({ step: 'paid' });
   });
 
-  test('is for one process at a time, and for sandboxes alone', async () => {
+  test('serves one process at a time, and sandboxes only', async () => {
     const data = folder();
     const quiver = await start({ data });
     await expect(start({ data })).rejects.toThrow(`a sandbox is running on ${data}`);
@@ -526,7 +526,7 @@ describe('a folder that stays', () => {
     expect(readdirSync(other)).toEqual(before);
   });
 
-  test('gives a client of its own nothing of an earlier one', async () => {
+  test('shows a new client of its own nothing of an earlier one', async () => {
     const data = folder();
     const first = await start({ data, seed: SEED });
     await update(first, 'crm-1', 'black', (await first.client()).code);
@@ -538,7 +538,7 @@ describe('a folder that stays', () => {
   });
 });
 
-describe('seeds', () => {
+describe('the seed of a sandbox', () => {
   test.each([
     ['[{"tntId":"a"},\n {"tntId":}]', 'seed: line 2, column 11: must be valid JSON'],
     ['{"tntId":"a"}\n{"tntId":"b",}', 'seed: line 2, column'],
@@ -547,12 +547,12 @@ describe('seeds', () => {
     ['[{"tntId":"a","attributes":{"x":null}}]', 'seed[0].attributes.x: must be a string'],
     ['[{"attributes":{}}]', 'seed[0]: must have a tntId'],
     ['[{"tntId":"a","modifiedAt":"yesterday"}]', 'seed[0].modifiedAt: must be an ISO 8601 time'],
-  ])('%j is refused', async (seed, message) => {
+  ])('refuses %j', async (seed, message) => {
     const quiver = await start();
     await expect(quiver.seed(seed)).rejects.toThrow(message);
   });
 
-  test('may be YAML, for one client, or long past', async () => {
+  test('may be YAML, for one client, or with past times', async () => {
     const quiver = await start({
       seed: '- tntId: a\n  attributes: { plan: gold }\n- tntId: b\n  client: other\n- tntId: c\n  modifiedAt: 2025-12-01T00:00:00Z\n',
     });

@@ -35,10 +35,10 @@ function forTheSecond(source: string, isLeaky: boolean): unknown {
   }
 }
 
-test.each(LEAKS)('nothing of a visitor is left for the next: %s', (source) => {
+test.each(LEAKS)('one visitor cannot leave anything for the next by: %s', (source) => {
   expect(forTheSecond(source, false)).toBeUndefined();
 });
 
-test('and this test would notice: where nothing is frozen, what one left is there', () => {
+test('the check detects a leak where nothing is frozen', () => {
   expect(LEAKS.map((source) => forTheSecond(source, true))).toEqual(LEAKS.map(() => 'first'));
 });

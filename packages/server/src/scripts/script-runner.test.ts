@@ -47,8 +47,8 @@ const HOSTILE = {
     'var a = []; a.length = 1000000; a.fill(1); a.sort(function (x, y) { return y - x; }); return 1;',
 };
 
-describe('scripts in a thread of their own', () => {
-  it('run and give back values and locals', async () => {
+describe('scripts in their own thread', () => {
+  it('run and return values and locals', async () => {
     const runner = aRunner();
     const set = setOf({
       tier: "return 'gold';",
@@ -65,7 +65,7 @@ describe('scripts in a thread of their own', () => {
   });
 
   for (const [what, source] of Object.entries(HOSTILE)) {
-    it(`are stopped: ${what}; the others run`, async () => {
+    it(`are stopped without affecting others: ${what}`, async () => {
       const runner = aRunner();
       const good = setOf({ good: "return 'good';" }, 'other');
       await runner.run(good, JSON_OF_JOB, false);
@@ -83,7 +83,7 @@ describe('scripts in a thread of their own', () => {
   }
 });
 
-describe('a thread that cannot be started', () => {
+describe('a script thread that cannot be started', () => {
   const set = () => setOf({ good: "return 'good';" });
   /** A runner of which each thread is what `next` makes of how many there were. */
   function aRunnerOf(next: (started: number) => typeof startScriptThread, times = {}) {
@@ -105,7 +105,7 @@ describe('a thread that cannot be started', () => {
   };
 
   for (const [how, start] of Object.entries(failing)) {
-    it(`is not tried without end when it ${how}; visits go on, and why is known`, async () => {
+    it(`is not retried endlessly when it ${how}; visits go on, and the reason is known`, async () => {
       const { runner, started } = aRunnerOf(() => start, { startMs: 20 });
       for (let visit = 0; visit < 20; visit += 1) {
         expect((await runner.run(set(), JSON_OF_JOB, false)).outcome).toBeUndefined();
@@ -115,7 +115,7 @@ describe('a thread that cannot be started', () => {
     });
   }
 
-  it('is tried again after a while, and scripts run then', async () => {
+  it('is started again after a while, and scripts run then', async () => {
     const { runner } = aRunnerOf(
       (started) => (started <= 2 ? failing['throws at once']! : startScriptThread),
       {
@@ -128,7 +128,7 @@ describe('a thread that cannot be started', () => {
     expect(runner.problem).toBeUndefined();
   });
 
-  it('is not replaced without end by a job that ends every thread', async () => {
+  it('is not replaced endlessly when a job ends every thread', async () => {
     const { runner, started } = aRunnerOf(() => startScriptThread);
     const broken: ScriptSet = { client: 'demo', scripts: [{ name: 'broken', code: 'does not compile' }] };
     expect((await runner.run(broken, JSON_OF_JOB, false)).outcome).toBeUndefined();

@@ -5,7 +5,7 @@ import { readBody } from './body.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('a body is refused when it is late, within a second; the others are not', () => {
+test('a late body is refused within a second, and the others are not', () => {
   const bodies = new AwaitedBodies(5000);
   const late: string[] = [];
   const awaiting = (name: string) => bodies.await(() => late.push(name));
@@ -22,7 +22,7 @@ test('a body is refused when it is late, within a second; the others are not', (
   expect(late).toEqual(['first', 'third']);
 });
 
-test('a body that comes after it was refused brings nobody back, and hides nobody', () => {
+test('a body that arrives after its refusal changes nothing for others', () => {
   const bodies = new AwaitedBodies(5000);
   const late: string[] = [];
   const awaiting = (name: string) => bodies.await(() => late.push(name));
@@ -37,7 +37,7 @@ test('a body that comes after it was refused brings nobody back, and hides nobod
   expect(late).toEqual(['first', 'third']);
 });
 
-test('the clock stands still while no body is awaited, and goes again for the next', () => {
+test('the clock stands still while no body is awaited, and runs again for the next', () => {
   const bodies = new AwaitedBodies(5000);
   bodies.await(() => {}).end();
   vi.advanceTimersByTime(1000);
@@ -52,7 +52,7 @@ test('the clock stands still while no body is awaited, and goes again for the ne
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('a body that says its length and does not come is refused after 30 seconds', async () => {
+test('a body that announces its length and does not arrive is refused after 30 seconds', async () => {
   const request = new Request('http://localhost/', { method: 'POST', headers: { 'content-length': '3' } });
   vi.spyOn(request, 'arrayBuffer').mockReturnValue(new Promise(() => {}));
   const refused = expect(readBody(request, 1000)).rejects.toMatchObject({

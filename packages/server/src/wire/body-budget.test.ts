@@ -3,7 +3,7 @@ import { BodyBudget, SMALL_BODY_BYTES } from './body-budget.ts';
 
 const LARGE = SMALL_BODY_BYTES + 1;
 
-test('small bodies are not counted, large ones share the room', () => {
+test('small bodies are not counted, and large ones share the budget', () => {
   const budget = new BodyBudget(2 * LARGE);
   expect(budget.take(0, SMALL_BODY_BYTES)).toBe(0);
   const one = budget.take(0, LARGE);
@@ -15,7 +15,7 @@ test('small bodies are not counted, large ones share the room', () => {
   expect(budget.take(0, LARGE)).toBe(LARGE);
 });
 
-test('a body that grows is counted from when it is large, and refused where the room ends', () => {
+test('a growing body is counted once it is large, and refused when the budget is used up', () => {
   const budget = new BodyBudget(LARGE + 10);
   let counted = budget.take(0, 10);
   expect(counted).toBe(0);

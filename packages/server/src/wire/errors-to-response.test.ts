@@ -10,7 +10,7 @@ function logOf(thrown: unknown): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line));
 }
 
-test('a refusal that was made on purpose is one line without a stack trace', () => {
+test('a deliberate refusal is logged in one line without a stack trace', () => {
   const refusal = new QuiverError('unavailable', 'The store takes no writes');
   const [line, ...others] = logOf(refusal);
   expect(line).toMatchObject({
@@ -21,7 +21,7 @@ test('a refusal that was made on purpose is one line without a stack trace', () 
   expect(JSON.stringify(line)).not.toMatch(/\bat .*:\d+/);
 });
 
-test('an error that lies under a refusal, or that nobody expected, is logged with its stack trace', () => {
+test('an unexpected error, or the cause of a refusal, is logged with its stack trace', () => {
   const cause = new Error('the disk is gone');
   const refusal = new QuiverError('unavailable', 'The store cannot be read', { cause });
   for (const thrown of [refusal, cause]) {
@@ -30,6 +30,6 @@ test('an error that lies under a refusal, or that nobody expected, is logged wit
   }
 });
 
-test('a refusal of the caller is not logged', () => {
+test('a refusal caused by the caller is not logged', () => {
   expect(logOf(new QuiverError('bad-request', 'id: is missing'))).toEqual([]);
 });

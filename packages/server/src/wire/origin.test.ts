@@ -35,7 +35,7 @@ test.each<[Record<string, string>, string, string]>([
   [{ prefix: '/a?b' }, 'http://inner:8680', ''],
   [{ prefix: '/<b>' }, 'http://inner:8680', ''],
   [{ proto: 'ftp' }, 'http://inner:8680', ''],
-])('a trusted proxy that says %j', (said, origin, prefix) => {
+])('the origin follows from what a trusted proxy says: %j', (said, origin, prefix) => {
   const headers = Object.fromEntries(
     Object.entries(said).map(([name, value]) => [`x-forwarded-${name}`, value]),
   );

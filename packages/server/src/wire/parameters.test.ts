@@ -25,12 +25,12 @@ describe('readParameters', () => {
     ['a=1;b=2', [['a', '1;b=2']]],
     ['a=%00', [['a', '\0']]],
     ['__proto__=x', [['__proto__', 'x']]],
-  ])('%j', (text, parameters) => {
+  ])('reads %j', (text, parameters) => {
     expect(readParameters(text)).toEqual(parameters);
   });
 
   test.each(['a=%', 'a=%2', 'a=%zz', 'a=%ff', 'a=%C0%80', 'a=%ED%A0%80'])(
-    'a bad escape in %j is refused by whoever reads it, and minds nobody else',
+    'refuses a bad escape in %j only when that parameter is read',
     (text) => {
       const parameters = readParameters(`${text}&b=1`);
       expect(lastValue(parameters, 'b')).toBe('1');
@@ -38,7 +38,7 @@ describe('readParameters', () => {
     },
   );
 
-  test("a name with a bad escape is nobody's, unless it would set an attribute", () => {
+  test('ignores a parameter whose name has a bad escape, unless it would set an attribute', () => {
     expect(readParameters('%=1&b=2')).toEqual([['b', '2']]);
     expect(() => readParameters('profile.a%=1')).toThrow('profile.a%: must be percent-encoded UTF-8');
   });
@@ -50,12 +50,12 @@ describe('readParameters', () => {
     ['profile.a=100%+sure,+5%x', '100% sure, 5%x'],
     ['profile.a=%25%', '%%'],
     ['profile%2Ea=5%', '5%'],
-  ])('a bare percent in the value of an attribute is itself: %j', (text, value) => {
+  ])('takes a bare percent sign in the value of an attribute literally: %j', (text, value) => {
     expect(readParameters(text)).toEqual([['profile.a', value]]);
   });
 
   test.each(['profile.a=%ff', 'profile.a=%ED%A0%80', 'a.profile.=%', 'Profile.a=%'])(
-    'it is not elsewhere, and an escape that makes no UTF-8 is none: %j',
+    'refuses it elsewhere, and escapes that are not UTF-8: %j',
     (text) => {
       const parameters = readParameters(text);
       expect(() => lastValue(parameters, parameters[0]![0])).toThrow('must be percent-encoded UTF-8');
@@ -73,7 +73,7 @@ describe('readParameters', () => {
   });
 });
 
-test('lastValue takes the last one', () => {
+test('lastValue returns the last of several values', () => {
   const parameters = readParameters('a=1&b=2&a=3');
   expect(lastValue(parameters, 'a')).toBe('3');
   expect(lastValue(parameters, 'toString')).toBeUndefined();

@@ -10,7 +10,7 @@ test.each([
   ['/{client}/target/batches/{id}', '/target/target/batches/7', { client: 'target', id: '7' }],
   ['/console/{path*}', '/console/assets/a.js', { path: 'assets/a.js' }],
   ['/console/{path*}', '/console/', { path: '' }],
-])('%s in %s', (route, path, expected) => {
+])('the route %s reads its parameters from %s', (route, path, expected) => {
   const parameters = new PathParameters(route);
   for (const [name, sent] of Object.entries(expected)) {
     expect(parameters.has(name)).toBe(true);
@@ -19,7 +19,7 @@ test.each([
   }
 });
 
-test('a parameter that the route does not have is a mistake in the program', () => {
+test('asking for a parameter that the route does not have is a programming error', () => {
   const parameters = new PathParameters('/rest/v1/profiles/{tntId}');
   for (const name of ['id', 'rest', '__proto__', '']) {
     expect(parameters.has(name)).toBe(false);

@@ -17,16 +17,16 @@ describe('path and query of a URL', () => {
     ['/a/b?c', '/a/b', 'c'],
     ['/a?u=http://h/b', '/a', 'u=http://h/b'],
     ['http://h/a?u=http://h/b', '/a', 'u=http://h/b'],
-  ])('%s', (url, path, query) => {
+  ])('are found in %s', (url, path, query) => {
     expect([rawPathOf(url), rawQueryOf(url)]).toEqual([path, query]);
   });
 
-  test('the length is that of path and query, not of the host', () => {
+  test('are measured without the host', () => {
     expect(targetLength('http://a-long-host.example/a?b')).toBe(4);
   });
 });
 
-test('a segment is decoded once and strictly; a plus stays a plus', () => {
+test('a segment is decoded once and strictly, and a plus stays a plus', () => {
   expect(decodeSegment('a%252Fb+c', 'id')).toBe('a%2Fb+c');
   for (const bad of ['%', '%1', '%gg', '%ff', '%ED%A0%80']) {
     expect(() => decodeSegment(bad, 'id'), bad).toThrow('id: must be percent-encoded UTF-8');

@@ -10,11 +10,11 @@ test.each([
   ['\t\n\r', '\t\n&#13;'],
   ['\0\b\u001f\uFFFE\uFFFF', '\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD'],
   ['\ud800', '\uFFFD'],
-])('%j', (text, escaped) => {
+])('the text %j is escaped', (text, escaped) => {
   expect(escapeXml(text)).toBe(escaped);
 });
 
-test('no text can end its element or bring a character that XML does not have', () => {
+test('no text can end its element or contain a character that XML forbids', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const inner = /^<response><message>(.*)<\/message><\/response>$/s.exec(

@@ -7,7 +7,7 @@ import { NO_ATTRIBUTES } from './packed-attributes.ts';
 const T = Date.UTC(2026, 6, 31, 14, 26, 30, 879);
 const json = (packed: Buffer) => attributesJson(packed, 0, packed.length);
 
-test('writes what a fetch sends, to the letter', () => {
+test('attributes are written exactly as a fetch sends them', () => {
   const packed = packAttributes([
     { name: 'country', value: 'france', modifiedAt: T },
     { name: '"', value: 'é\n', modifiedAt: T + 1 },
@@ -19,7 +19,7 @@ test('writes what a fetch sends, to the letter', () => {
   expect(json(NO_ATTRIBUTES)).toBe('{}');
 });
 
-test('from the midst of other bytes', () => {
+test('attributes in the middle of other bytes are written', () => {
   const packed = packAttributes([{ name: 'a', value: '1', modifiedAt: T }]);
   const within = Buffer.concat([Buffer.from([1, 2, 0, 9]), packed, Buffer.from([1, 2, 3])]);
   expect(attributesJson(within, 4, 4 + packed.length)).toBe(json(packed));
@@ -34,7 +34,7 @@ function expected(attributes: readonly Attribute[]): string {
   return `{${entries.join(',')}}`;
 }
 
-test('every time as formatTime writes it', () => {
+test('every time is written as formatTime writes it', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) })), (times) => {
       const sorted = times.sort((a, b) => a - b);
@@ -44,7 +44,7 @@ test('every time as formatTime writes it', () => {
   );
 });
 
-test('any names and values to the letter', () => {
+test('any names and values are written exactly', () => {
   const text = fc.oneof(
     fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 }),
     fc.constantFrom('__proto__', '1', '"', '\\', '\u0000', 'é', 'x'.repeat(60_000), 'é'.repeat(30)),

@@ -50,7 +50,7 @@ function expected(old: readonly Attribute[], change: ReadonlyMap<string, string>
   return [...old.filter(({ name }) => !change.has(name)), ...set];
 }
 
-test('sets what is given, keeps the others, and leaves the bytes that packing the outcome makes', () => {
+test('an overlay sets what is given, keeps the others, and gives the bytes that packing the result gives', () => {
   fc.assert(
     fc.property(
       attributes,
@@ -69,7 +69,7 @@ test('sets what is given, keeps the others, and leaves the bytes that packing th
   );
 });
 
-test('a great many names', () => {
+test('an overlay can set a great many names', () => {
   const many = new Map(Array.from({ length: 500 }, (_, n) => [`name${n}`, `${n}`]));
   const old = Array.from(many, ([name, value]) => ({ name, value, modifiedAt: T0 })).reverse();
   expect(listAttributes(overlaid(old, many, T0 + 1))).toEqual(expected(old, many, T0 + 1));

@@ -116,8 +116,8 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
       expect(await values('dropped')).toBeUndefined();
     });
 
-    describe('accept', () => {
-      test('queues the batch as it came, waiting', async () => {
+    describe('accepting a batch', () => {
+      test('queues it unchanged, in the state waiting', async () => {
         await accept('b1');
         const expected: Batch = {
           client: 'demo',
@@ -137,7 +137,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         }
       });
 
-      test('keeps the order in which they came, whatever their ids and times say', async () => {
+      test('keeps the order of arrival, whatever ids and times say', async () => {
         const ids = ['b9', 'b10', 'a', 'z', 'b1'];
         for (const [n, id] of ids.entries()) await accept(id, { acceptedAt: T0 - n, rows: 0 });
         expect((await batches.list('demo', 3)).map(({ id }) => id)).toEqual(['b1', 'z', 'a']);
@@ -151,14 +151,14 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(await batches.list('demo', 100)).toHaveLength(5);
       });
 
-      test('refuses an id that is there already, and changes nothing', async () => {
+      test('refuses an id that exists already, and changes nothing', async () => {
         await accept('b1');
         await expect(accept('b1', { rows: 9 })).rejects.toThrow();
         expect(await batches.list('demo', 10)).toHaveLength(1);
         expect((await batches.find('demo', 'b1'))?.rows).toBe(4);
       });
 
-      test('keeps clients apart, also when one name begins with the other', async () => {
+      test('keeps clients apart, even when one name is a prefix of the other', async () => {
         await accept('b1', { client: 'demo2' });
         expect(await batches.find('demo', 'b1')).toBeUndefined();
         expect(await batches.next('demo')).toBeUndefined();
@@ -168,7 +168,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect((await batches.find('demo', 'b1'))?.client).toBe('demo');
       });
 
-      test('tells which of some clients have a batch queued', async () => {
+      test('tells which of several clients have a batch queued', async () => {
         expect(await batches.queued(['demo', 'demo2', 'acme'])).toEqual([]);
         await accept('b1', { client: 'demo2' });
         await accept('b2', { client: 'demo2' });
@@ -181,19 +181,16 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(await queued('demo')).toEqual(['demo']);
       });
 
-      test.each(['', '\0', 'x'.repeat(10_000), '😀', '__proto__'])(
-        'an id never accepted is unknown',
-        async (id) => {
-          await accept('b1');
-          expect(await batches.find('demo', id)).toBeUndefined();
-          expect(await batches.failures('demo', id, 0, 10)).toEqual([]);
-          expect(await batches.retry('demo', id)).toBe(false);
-        },
-      );
+      test.each(['', '\0', 'x'.repeat(10_000), '😀', '__proto__'])('makes only that id known', async (id) => {
+        await accept('b1');
+        expect(await batches.find('demo', id)).toBeUndefined();
+        expect(await batches.failures('demo', id, 0, 10)).toEqual([]);
+        expect(await batches.retry('demo', id)).toBe(false);
+      });
     });
 
-    describe('lease', () => {
-      test('has one holder a client, until it ends or is given back', async () => {
+    describe('the lease of a client', () => {
+      test('has one holder, until it ends or is released', async () => {
         expect(await lease('me')).toBe(true);
         expect(await lease('you')).toBe(false);
         expect(await lease('me', T0 + 4000)).toBe(true);
@@ -206,18 +203,18 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(await lease('me', T0 + 9002)).toBe(true);
       });
 
-      test('is held against other processes', async () => {
+      test('excludes other processes', async () => {
         const other = await where.open();
         expect(await lease('me')).toBe(true);
         expect(await other.batches.lease('demo', 'you', T0, T0 + 1)).toBe(false);
       });
 
-      test('of all that ask at once one gets it', async () => {
+      test('goes to exactly one of many that ask at once', async () => {
         const got = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((holder) => lease(holder)));
         expect(got.filter(Boolean)).toHaveLength(1);
       });
 
-      test('a step prolongs it', async () => {
+      test('is extended by each step', async () => {
         await accept('b1');
         await lease();
         await step('b1', 0, [row(1, 'a', { x: '1' })], { leaseUntil: T0 + 20_000 });
@@ -226,8 +223,8 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
       });
     });
 
-    describe('apply', () => {
-      test('rows of a step that is requested before the one before has ended come after its rows', async () => {
+    describe('applying rows', () => {
+      test('keeps the order of steps, even when one is requested before the previous one has ended', async () => {
         await accept('b1', { rows: 6 });
         await lease();
         const large = 'x'.repeat(40_000);
@@ -255,7 +252,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(Object.keys(JSON.parse(found!.attributes))).toEqual(['new', 'more']);
       });
 
-      test('applies in order, counts exactly, and tells the batch as it is now', async () => {
+      test('follows the order, counts exactly, and returns the batch as it is now', async () => {
         await stores.profiles.update('demo', tnt('full'), settings({ x: 'x'.repeat(40_000) }), at(T0), true);
         await accept('b1', { rows: 6 });
         await lease();
@@ -294,7 +291,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         ]);
       });
 
-      test('sets state of visitors: customer attributes, null among them, and keeps the source', async () => {
+      test('sets visitor state, such as customer attributes and null values, and keeps the source', async () => {
         const name = (attribute: string) => `${STATE.customerAttribute}crm.${attribute}`;
         const customerRow = (n: number, id: string, state: Record<string, string>): RowUpdate => {
           const named = Object.entries(state).map(([attribute, value]) => [name(attribute), value] as const);
@@ -338,7 +335,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(attributesIn((await fetched('old'))!).map((one) => one.name)).toEqual(['x']);
       });
 
-      test('v1 creates nothing, and counts what it did not find', async () => {
+      test('of version 1 creates nothing, and counts what was not found', async () => {
         await stores.profiles.update('demo', tnt('there'), settings({ x: '0' }), at(T0), true);
         await accept('b1', { version: 'v1', rows: 3 });
         await lease();
@@ -355,7 +352,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         ]);
       });
 
-      test('out of turn applies nothing', async () => {
+      test('out of turn has no effect', async () => {
         const rows = [row(1, 'a', { x: 'wrong' }), failure(2)];
         await accept('b1');
         expect(await step('b1', 0, rows), 'without a lease').toBe('out-of-turn');
@@ -380,7 +377,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect([await values('a'), await values('b')]).toEqual([{ x: 'right' }, { x: 'right' }]);
       });
 
-      test('of two that apply the same step one does', async () => {
+      test('happens once when two processes apply the same step', async () => {
         await accept('b1');
         await lease();
         const both = await Promise.all([1, 2].map(() => step('b1', 0, [row(1, 'a', { x: '1' })])));
@@ -390,7 +387,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
     });
 
     describe('a batch that is stuck', () => {
-      test('keeps its place, its progress and the reason, and others wait', async () => {
+      test('keeps its place, its progress and the reason, while other batches wait', async () => {
         await accept('b1');
         await accept('b2');
         await lease();
@@ -412,8 +409,8 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
       });
     });
 
-    describe('failures', () => {
-      test('come in the order of the file, a page at a time, of their batch alone', async () => {
+    describe('listing failed rows', () => {
+      test('follows the order of the file, page by page, for that batch only', async () => {
         await accept('b1', { rows: 300 });
         await accept('b2');
         await lease();
@@ -429,7 +426,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
       });
     });
 
-    describe('rows of a batch of another edge cluster', () => {
+    describe('applying rows of a batch from another edge cluster', () => {
       const foreign = (
         rows: RowUpdate[],
         more: { from?: number; batch?: string; acceptedAt?: number } = {},
@@ -447,7 +444,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
       const set = (id: string, x: string, now = T0) =>
         stores.profiles.update('demo', tnt(id), settings({ x }), at(now), true);
 
-      test('are applied to profiles that are there, in order; nothing is queued', async () => {
+      test('changes existing profiles, in order, and queues nothing', async () => {
         await set('a', '0');
         const rows = [row(1, 'a', { x: '1' }), row(2, 'nobody', { x: '1' }), row(3, 'a', { x: '3' })];
         expect(await foreign(rows)).toEqual(['applied', 'not-found', 'applied']);
@@ -456,7 +453,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(await batches.next('demo')).toBeUndefined();
       });
 
-      test('that come again, among others or alone, are not applied again', async () => {
+      test('skips rows that arrive again, alone or among others', async () => {
         await set('a', '0');
         await set('b', '0');
         await foreign([row(1, 'a', { x: '1' }), row(2, 'b', { x: '2' })]);
@@ -476,14 +473,14 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(await xOf('b')).toBe('3');
       });
 
-      test('that found no profile are tried again', async () => {
+      test('tries rows again that found no profile', async () => {
         expect(await foreign([row(1, 'a', { x: '1' })])).toEqual(['not-found']);
         await set('a', '0');
         expect(await foreign([row(1, 'a', { x: '1' })])).toEqual(['applied']);
         expect(await xOf('a')).toBe('1');
       });
 
-      test('of another batch, or of another cluster, are rows of their own', async () => {
+      test('treats rows of another batch or cluster as different rows', async () => {
         await set('a', '0');
         await foreign([row(1, 'a', { x: '1' })]);
         expect(await foreign([row(1, 'a', { x: '2' })], { batch: 'b18', acceptedAt: T0 + 1 })).toEqual([
@@ -497,14 +494,14 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
       });
     });
 
-    describe('expire', () => {
+    describe('expiring batches', () => {
       const finish = async (id: string, acceptedAt: number) => {
         await accept(id, { acceptedAt, rows: 1 });
         await lease();
         await step(id, 0, [failure(1)], { isLast: true });
       };
 
-      test('removes what was completed and accepted before, a few a call, with its failed rows', async () => {
+      test('removes completed batches accepted before a time, a few per call, with their failed rows', async () => {
         for (let n = 1; n <= 5; n += 1) await finish(`b${n}`, T0 + n * DAY);
         // Each has one failed row, so four per call are two batches.
         expect(await batches.expire('demo', T0 + 4 * DAY, 4)).toEqual({ gone: ['b1', 'b2'], more: true });
@@ -516,7 +513,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(await batches.failures('demo', 'b4', 0, 10)).toHaveLength(1);
       });
 
-      test('failed rows of some lines can be removed, and stay counted', async () => {
+      test('can remove failed rows of some lines, which stay counted', async () => {
         await accept('b1', { rows: 3 });
         await lease();
         await step('b1', 0, [failure(1), failure(2), failure(3)], { isLast: true });
@@ -526,7 +523,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect((await batches.find('demo', 'b1'))!.progress.failed).toBe(3);
       });
 
-      test('takes many failed rows in steps, the batch unknown from the first on', async () => {
+      test('removes many failed rows in steps, with the batch unknown from the first step', async () => {
         await accept('b1', { rows: 25 });
         await lease();
         await step(
@@ -555,7 +552,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect((await batches.list('demo', 10)).map(({ id }) => id)).toEqual(['b1', 'b2']);
       });
 
-      test('leaves what waits, runs or is stuck, however old', async () => {
+      test('spares batches that wait, run or are stuck, however old', async () => {
         await accept('running');
         await lease();
         await step('running', 0, [failure(1)]);
@@ -566,7 +563,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         expect(await batches.list('demo', 10)).toHaveLength(2);
       });
 
-      test('keeps clients apart, and the order of what comes after', async () => {
+      test('keeps clients apart, and the order of later batches', async () => {
         await accept('other', { client: 'demo2', rows: 0 });
         await finish('b1', T0);
         expect((await batches.expire('demo2', T0 + DAY, 10)).gone).toEqual([]);
@@ -580,7 +577,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
       });
     });
 
-    test('all of it outlives the process', async () => {
+    test('everything is still there after the process ends', async () => {
       await accept('b1');
       await accept('b2');
       await lease();

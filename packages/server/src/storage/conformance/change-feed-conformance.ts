@@ -120,7 +120,7 @@ export function describeChangeFeed(
     const visit = (ids: VisitorId[], set: Record<string, string> = {}, now = T0) =>
       stores.profiles.visit('demo', { ids, freshTntId: tnt('fresh'), settings: settings(set) }, at(now));
 
-    test('tells updates, with names and never with values, and nothing of what was refused', async () => {
+    test('reports updates with names but never values, and nothing about refused calls', async () => {
       await update(tnt('a'), { x: 'secret', 'é"\\\n': '1' });
       await stores.profiles.update('demo', tnt('b'), settings({ x: '1' }), at(T0), false);
       await update(tnt('a'), { y: 'z'.repeat(70_000) });
@@ -135,7 +135,7 @@ export function describeChangeFeed(
       ]);
     });
 
-    test('tells visits: created, linked, merged with what was overruled, moved', async () => {
+    test('reports visits: created, linked, merged with the overruled values, moved', async () => {
       await visit([tnt('a')], { x: '1' });
       await visit([tnt('a'), person('p')], {}, T0 + 1);
       await update(ecid('e'), { x: '2', only: '3' }, T0 + 2);
@@ -154,7 +154,7 @@ export function describeChangeFeed(
       ]);
     });
 
-    test('a follower forgets a profile that was linked or merged, and removed before it read of that', async () => {
+    test('lets a follower forget a profile that was linked or merged, and removed before it read that', async () => {
       const follower = new Follower(stores, 'demo');
       const follow = async () => {
         await settle(stores.changes);
@@ -176,7 +176,7 @@ export function describeChangeFeed(
       ]);
     });
 
-    test('tells rows of batches, removals, and what edge clusters hand over', async () => {
+    test('reports rows of batches, removals, and what edge clusters hand over', async () => {
       const updates = ['r1', 'r2', 'r1'].map((value, index) => ({
         ...{ id: tnt(value), rawId: value, line: index + 2, start: index, next: index + 1 },
         settings: settings(index === 2 ? { b: '2' } : { a: '1', b: '1' }),
@@ -217,7 +217,7 @@ export function describeChangeFeed(
       if (order === 'of-all') expect(later).toEqual(all);
     });
 
-    test('keeps clients apart, and gives no change twice behind a cursor', async () => {
+    test('keeps clients apart, and never repeats a change after a cursor', async () => {
       for (let n = 0; n < 20; n += 1)
         await update(tnt(`a${n % 7}`), { x: String(n) }, T0 + n, n % 2 ? 'demo' : 'acme');
       await settle(stores.changes);
@@ -243,7 +243,7 @@ export function describeChangeFeed(
       }
     });
 
-    test('a second opener reads the same and goes on behind it', async () => {
+    test('shows a second opener the same, and continues after it', async () => {
       await update(tnt('a'), { x: '1' });
       const second = await place.open();
       await second.profiles.update('demo', tnt('b'), settings({ x: '1' }), at(T0 + 1), true);
@@ -254,7 +254,7 @@ export function describeChangeFeed(
       expect(await changesAfter(stores.changes, 'demo')).toEqual(await changesAfter(second.changes, 'demo'));
     });
 
-    test('refuses cursors that are none, and says when one is of another feed', async () => {
+    test('refuses invalid cursors, and says when one belongs to another feed', async () => {
       await update(tnt('a'), { x: '1' });
       await settle(stores.changes);
       for (const text of ['', 'x', 'latest', '1', "'", '-1']) {
@@ -266,7 +266,7 @@ export function describeChangeFeed(
       expect(await stores.changes.read('demo', newest.replace(/[0-9]$/, '$&9999'), 10)).toBe('gone');
     });
 
-    test('forgets what is too old, and says that a cursor before it is gone', async () => {
+    test('forgets old changes, and says that a cursor before them has expired', async () => {
       const start = (await stores.changes.newest())!;
       await update(tnt('a'), { x: '1' }, T0);
       await settle(stores.changes, T0);
@@ -286,7 +286,7 @@ export function describeChangeFeed(
       });
     });
 
-    test('an erased person is in the feed no more, and no other change is lost', async () => {
+    test('contains nothing of an erased person, and loses no other change', async () => {
       await update(tnt('keep'), { a: '1' });
       await update(tnt('gone'), { a: '1' });
       await update(tnt('other'), { a: '1' });

@@ -30,25 +30,25 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
     });
     afterEach(async () => place.dispose());
 
-    test('a client of which nothing is kept has an empty record', async () => {
+    test('a client without stored settings has an empty record', async () => {
       expect(await stores.clients.find('demo')).toEqual(NO_CLIENT_RECORD);
     });
 
-    test('what one process has replaced every other finds, to the letter', async () => {
+    test('what one process has replaced, every other process reads exactly', async () => {
       expect(await stores.clients.replace('demo', RECORD)).toBe(true);
       expect(await other.clients.find('demo')).toEqual({ ...RECORD, revision: 1 });
       expect(await other.clients.replace('demo', { ...RECORD, revision: 1, token: undefined })).toBe(true);
       expect(await stores.clients.find('demo')).toEqual({ ...RECORD, revision: 2, token: undefined });
     });
 
-    test('a change of what is not there any more changes nothing', async () => {
+    test('a change based on a record that no longer exists has no effect', async () => {
       await stores.clients.replace('demo', RECORD);
       expect(await stores.clients.replace('demo', { ...RECORD, tokenChangedAt: 1 })).toBe(false);
       expect(await stores.clients.replace('demo', { ...RECORD, revision: 2 })).toBe(false);
       expect(await stores.clients.find('demo')).toEqual({ ...RECORD, revision: 1 });
     });
 
-    test('of many changes at once of one record one holds', async () => {
+    test('of many simultaneous changes of one record exactly one succeeds', async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
           (index % 2 ? stores : other).clients.replace('demo', { ...RECORD, tokenChangedAt: index }),
@@ -58,13 +58,13 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
       expect((await stores.clients.find('demo')).tokenChangedAt).toBe(outcomes.indexOf(true));
     });
 
-    test('keeps clients apart', async () => {
+    test('clients are kept apart', async () => {
       await stores.clients.replace('demo', RECORD);
       expect(await stores.clients.find('dem')).toEqual(NO_CLIENT_RECORD);
       expect(await stores.clients.find('demo2')).toEqual(NO_CLIENT_RECORD);
     });
 
-    test('a change of any client, by any process, changes the number of changes; nothing else does', async () => {
+    test('any change of a client by any process raises the count of changes, and nothing else does', async () => {
       const { changes } = stores.clients;
       if (!changes) return;
       const seen = [changes()];
@@ -82,7 +82,7 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
       expect(other.clients.changes?.()).toBe(seen.at(-1));
     });
 
-    test('a session that one process has ended has ended for every other, and no other has', async () => {
+    test('a session ended by one process has ended for all, and no other session has', async () => {
       const { logins } = stores;
       expect(await other.logins.hasEnded('a')).toBe(false);
       await logins.endSession('a', T0);
@@ -99,7 +99,7 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
       expect(await logins.endedSessions(T0 + LONGEST_SESSION_MS + 49, 100)).toHaveLength(1);
     });
 
-    test('a call of another edge cluster is spent once, over all processes', async () => {
+    test('a call of another edge cluster can be used only once across all processes', async () => {
       const [one, another] = [stores.spentCalls, other.spentCalls];
       const nonce = (n: number) => `${n}abcdefghijklmnopqrstuvw`.slice(0, 22);
       for (let n = 0; n < 20; n += 1) {
@@ -111,7 +111,7 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
     });
 
     describe('failed logins', () => {
-      test('count for a minute, in every process, each address alone', async () => {
+      test('count for a minute, in every process, for each address separately', async () => {
         expect(await stores.logins.fail('10.0.0.1', T0)).toBe(1);
         expect(await other.logins.fail('10.0.0.1', T0 + 1)).toBe(2);
         expect(await stores.logins.failures('10.0.0.1', T0 + 2)).toBe(2);
@@ -120,14 +120,14 @@ export function describeClientStore(engine: string, makePlace: () => Promise<Sto
         expect(await stores.logins.failures('10.0.0.1', T0 + LOGIN_WINDOW_MS + 1)).toBe(0);
       });
 
-      test('are kept in bounds, of one address and of many', async () => {
+      test('are limited in number, for one address and for many', async () => {
         for (let n = 0; n < MAX_LOGINS_KEPT + 5; n += 1) await stores.logins.fail('::1', T0);
         expect(await stores.logins.failures('::1', T0)).toBe(MAX_LOGINS_KEPT);
         for (let n = 0; n < 50; n += 1) await stores.logins.fail(`10.0.0.${n}`, T0 + n * LOGIN_WINDOW_MS);
         expect(await stores.logins.failures('10.0.0.49', T0 + 49 * LOGIN_WINDOW_MS)).toBe(1);
       });
 
-      test('an address may be any text', async () => {
+      test('are counted for any text as the address', async () => {
         for (const address of ['', 'x'.repeat(5000), '\u0000', 'ü']) {
           expect(await stores.logins.fail(address, T0)).toBe(1);
         }

@@ -305,7 +305,7 @@ export function testAgainstModel(
   runs: number,
   atEnd: (store: Stores, place: StorePlace) => Promise<void> = async () => {},
 ): void {
-  test(`${engine} answers as the model does, whatever is asked`, { timeout: 120_000 }, async () => {
+  test(`${engine} answers as the model does for random operations`, { timeout: 120_000 }, async () => {
     const seed = process.env.QUIVER_TEST_SEED;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80 }), async (steps) => {

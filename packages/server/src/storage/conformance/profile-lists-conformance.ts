@@ -77,7 +77,7 @@ export function describeProfileLists(
       }
     }
 
-    test('each profile once, whatever the length of a page, and none of another client', async () => {
+    test('lists each profile once, whatever the page size, and none of another client', async () => {
       for (let n = 0; n < 25; n += 1) await write(tnt(`t${n}`), { n: String(n) }, T0 + n);
       await write(tnt('t3'), { again: '1' }, T0 + 100);
       await write(tnt('other'), { x: '1' }, T0, 'demo2');
@@ -88,7 +88,7 @@ export function describeProfileLists(
       if (isOrdered) expect([first, second]).toEqual(['tntId:t4', 'tntId:t3']);
     });
 
-    test('what was removed, was merged away, or has expired is not there', async () => {
+    test('leaves out what was removed, merged away or expired', async () => {
       await write(tnt('gone'), { x: '1' });
       await write(tnt('kept'), { x: '1' }, T0 + DAY);
       await write(person('p'), { x: '1' }, T0 + DAY);
@@ -99,7 +99,7 @@ export function describeProfileLists(
       expect(await exported(T0 + 14 * DAY)).toHaveLength(1);
     });
 
-    test('ids with a prefix in the order of the ids, each with its profile, those linked to another too', async () => {
+    test('lists ids with a prefix in order, each with its profile, including linked ids', async () => {
       for (const n of ['1', '12', '2', '10']) await write(person(`crm-${n}`), { n });
       await write(person('CRM-1'), { n: '1' });
       await write(customer('crm-1', 'crm-'), { n: '1' });
@@ -126,7 +126,7 @@ export function describeProfileLists(
       expect(page.profiles[0]!.ids.map(text)).toContain('tntId:zzz');
     });
 
-    test('tntIds of hex digits by any number of their digits, and a prefix with signs of a pattern to the letter', async () => {
+    test('finds hexadecimal tntIds by any number of digits, and takes pattern characters in a prefix literally', async () => {
       for (const last of ['0', '7', 'f']) await write(tnt(HEX + last), { x: '1' });
       await write(tnt('4c1fd'), { x: '1' });
       await write(person('a*b[c]?'), { x: '1' });
@@ -143,7 +143,7 @@ export function describeProfileLists(
       expect(await listed({ prefix: 'a?b' })).toEqual([]);
     });
 
-    test('by time of change and by attribute, both at once', async () => {
+    test('filters by time of change and by attribute, and by both at once', async () => {
       await write(tnt('old'), { plan: 'gold' });
       await write(tnt('new'), { plan: 'gold', __proto__x: 'a"b' }, T0 + 1000);
       await write(tnt('silver'), { plan: 'silver' }, T0 + 1000);
@@ -155,7 +155,7 @@ export function describeProfileLists(
       expect(await listed({ attribute: { name: 'plan', value: 'gol' } })).toEqual([]);
     });
 
-    test('refuses a cursor of another query, and what is no cursor', async () => {
+    test('refuses the cursor of another query, and what is no cursor', async () => {
       await write(person('a1'), { x: '1' });
       await write(person('a2'), { x: '1' });
       for (const cursor of ['x', 'w1x', 'kAAAA', `k${Buffer.from('zzz').toString('base64url')}`, '']) {
@@ -167,7 +167,7 @@ export function describeProfileLists(
       });
     });
 
-    test('an export brings back every profile as it was: ids, times, attributes, lifetimes', async () => {
+    test('exports every profile so that an import restores its ids, times, attributes and lifetimes', async () => {
       await write(tnt('single'), { b: '2', a: '1' });
       await write(tnt('single'), { 1: 'one', a: '3' }, T0 + 1);
       await write(person('p'), { 'é"\n': 'ü\u0001' }, T0 + 5);
@@ -191,7 +191,7 @@ export function describeProfileLists(
       for (const one of before) expect(after.some((other) => isUnchanged(one, other))).toBe(true);
     });
 
-    test('an export goes on behind any position, and refuses what is none', async () => {
+    test('continues an export after any position, and refuses invalid positions', async () => {
       for (let n = 0; n < 30; n += 1) await write(tnt(`t${n}`), { n: String(n) });
       const snapshot = await stores.lists.takeSnapshot();
       const whole = await exported(T0, 'demo', snapshot);
@@ -216,7 +216,7 @@ export function describeProfileLists(
       }
     });
 
-    test.runIf(isOrdered)('an export is as of one moment, whatever is written while it is read', async () => {
+    test.runIf(isOrdered)('exports one moment, whatever is written during the export', async () => {
       for (let n = 0; n < 20; n += 1) await write(tnt(`t${n}`), { n: 'before' });
       const snapshot = await stores.lists.takeSnapshot();
       for (let n = 0; n < 20; n += 1) await write(tnt(`t${n}`), { n: 'after' }, T0 + 1);

@@ -57,8 +57,8 @@ export function describeProfileStore(
     const named = async (id: VisitorId, now = T0) =>
       (await store.findLinked('demo', id, now, 100))?.ids.map(({ kind, value }) => `${kind}:${value}`).sort();
 
-    describe('update', () => {
-      test('creates only when asked to, and says which it did', async () => {
+    describe('an update', () => {
+      test('creates a profile only when asked to, and says whether it did', async () => {
         expect(await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0), false)).toBe('not-found');
         expect(await values(tnt('a'))).toBeUndefined();
         expect(await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0), true)).toBe('created');
@@ -66,7 +66,7 @@ export function describeProfileStore(
         expect(await values(tnt('a'))).toEqual({ x: '1', y: '2' });
       });
 
-      test('keeps clients, and kinds of id, apart', async () => {
+      test('keeps clients and kinds of id apart', async () => {
         await store.update('demo', tnt('a'), settings({ x: 'demo' }), at(T0), true);
         await store.update('demo2', tnt('a'), settings({ x: 'demo2' }), at(T0), true);
         await store.update('demo', person('a'), settings({ x: 'person' }), at(T0), true);
@@ -77,7 +77,7 @@ export function describeProfileStore(
         expect(await values(tnt('2a'), T0, 'demo')).toBeUndefined();
       });
 
-      test('refuses what would pass 64 KB and changes nothing', async () => {
+      test('is refused when it would exceed 64 KB, and changes nothing', async () => {
         const room = MAX_ATTRIBUTES_SIZE - 2;
         expect(
           await store.update(
@@ -99,7 +99,7 @@ export function describeProfileStore(
         expect(await values(tnt('b'))).toBeUndefined();
       });
 
-      test('drops the oldest attributes where the client wants that, never those of the write', async () => {
+      test('drops the oldest attributes where the client wants that, but never those of the write', async () => {
         const dropping = (now: number): WriteMoment => ({ ...at(now), whenTooLarge: 'drop-oldest' });
         const fill = (length: number) => 'x'.repeat(length);
         const names = async (id: VisitorId) => Object.keys((await values(id)) ?? {});
@@ -121,7 +121,7 @@ export function describeProfileStore(
         expect(await names(tnt('a'))).toEqual([FIRST_SESSION_START, 'new', 'newest']);
       });
 
-      test('keeps the longest and strangest ids and names to the letter', async () => {
+      test('keeps the longest and strangest ids and names exactly', async () => {
         const longest = person('\u{10ffff}'.repeat(256));
         const strange = { __proto__x: '', constructor: 'c', '1': 'one', ' ': '"\\\u0000\n\u{1f98a}' };
         const set = new Map([['__proto__', 'p'], ...Object.entries(strange)]);
@@ -133,8 +133,8 @@ export function describeProfileStore(
       });
     });
 
-    describe('visit', () => {
-      test('makes a visitor, notes the first session once, and counts its life from the last write', async () => {
+    describe('a visit', () => {
+      test('creates a visitor, notes the first session once, and starts the lifetime at the last write', async () => {
         expect(await visit([tnt('a')])).toEqual({ outcome: 'visited', tntId: 'a' });
         await visit([tnt('a')], {}, T0 + DAY);
         expect(await values(tnt('a'))).toEqual({ firstSessionStart: String(T0) });
@@ -143,7 +143,7 @@ export function describeProfileStore(
         expect(profile?.modifiedAt).toBe(T0);
       });
 
-      test('answers a visitor without tntId with the oldest one, or a fresh one that then stays', async () => {
+      test('answers a visitor without tntId with the oldest one, or with a new one that stays', async () => {
         expect((await visit([person('p')])).tntId).toBe('fresh');
         const again = await store.visit(
           'demo',
@@ -158,7 +158,7 @@ export function describeProfileStore(
         expect((await visit([ecid('e')], {}, T0 + 4)).tntId).toBe('older');
       });
 
-      test('merges a device into a person: the stronger value stays, nothing is lost, every id names it', async () => {
+      test('merges a device into a person: the stronger value is kept, nothing is lost, every id finds the result', async () => {
         await visit([tnt('d')], { color: 'red', device: 'phone' });
         await visit([person('p'), tnt('x')], { color: 'blue' }, T0 + 1);
         await visit([person('p'), tnt('d')], {}, T0 + 2);
@@ -167,7 +167,7 @@ export function describeProfileStore(
         expect(await named(tnt('d'))).toEqual(['thirdPartyId:p', 'tntId:d', 'tntId:x']);
       });
 
-      test('a shared device moves alone: the other person keeps attributes and ids', async () => {
+      test('moves only the shared device: the other person keeps attributes and ids', async () => {
         await visit([tnt('shared')], { first: 'device' });
         await visit([person('ann'), tnt('shared')], { who: 'ann' }, T0 + 1);
         await visit([tnt('anns-phone'), person('ann')], {}, T0 + 2);
@@ -179,7 +179,7 @@ export function describeProfileStore(
         expect(await values(tnt('shared'))).toEqual({ who: 'bob', firstSessionStart: String(T0 + 3) });
       });
 
-      test('two devices of one person move one after the other', async () => {
+      test('moves two devices of one person one after the other', async () => {
         await visit([ecid('e'), tnt('t')]);
         await visit([person('ann'), ecid('e')], { who: 'ann' }, T0 + 1);
         await visit([person('bob'), ecid('e'), tnt('t')], { who: 'bob' }, T0 + 2);
@@ -188,7 +188,7 @@ export function describeProfileStore(
         expect(await named(person('bob'))).toEqual(['ecid:e', 'thirdPartyId:bob', 'tntId:t']);
       });
 
-      test('a customer id names a person with its alias, beside a thirdPartyId', async () => {
+      test('with a customer id and its alias names a person, as a thirdPartyId does', async () => {
         await visit([customer('4711'), tnt('a')], { plan: 'gold' });
         expect(await values(customer('4711'))).toMatchObject({ plan: 'gold' });
         expect(await values(customer('4711', 'shop'))).toBeUndefined();
@@ -201,7 +201,7 @@ export function describeProfileStore(
         for (const id of all) expect(await named(id)).toEqual(expected);
       });
 
-      test('of two customers of one alias the device moves alone, also from where it was first', async () => {
+      test('with a second customer of one alias moves only the device, even from where it was first', async () => {
         await visit([tnt('shared')], { first: 'device' });
         await visit([customer('ann'), ecid('e'), tnt('shared')], { who: 'ann' }, T0 + 1);
         await visit([customer('bob'), tnt('shared')], { who: 'bob' }, T0 + 2);
@@ -212,7 +212,7 @@ export function describeProfileStore(
         expect(await values(ecid('e'))).toEqual({ who: 'bob', firstSessionStart: String(T0 + 2) });
       });
 
-      test('a customer id of another person moves alone, and stays where its place is taken', async () => {
+      test('moves only the customer id of another person, which stays when its place is taken', async () => {
         await visit([person('p'), tnt('a')], { who: 'p' });
         await visit([person('q'), customer('4711'), tnt('b')], { who: 'q' });
         await visit([person('p'), customer('4711')], {}, T0 + 1);
@@ -227,7 +227,7 @@ export function describeProfileStore(
         expect(await values(customer('new'))).toBeUndefined();
       });
 
-      test('a person without a thirdPartyId whose first id moves away keeps the rest', async () => {
+      test('leaves the rest to a person without a thirdPartyId whose first id moves away', async () => {
         await visit([tnt('d')], { who: 'nobody' });
         await visit([tnt('d'), customer('x', 'shop')], { who: 'x' }, T0 + 1);
         await visit([tnt('d'), ecid('e')], {}, T0 + 2);
@@ -237,7 +237,7 @@ export function describeProfileStore(
         expect((await values(tnt('d')))?.who).toBe('y');
       });
 
-      test('one that would pass 64 KB changes nothing, its links neither', async () => {
+      test('that would exceed 64 KB changes nothing, including links', async () => {
         await visit([tnt('a')], { x: 'y'.repeat(40_000) });
         const answer = await visit([person('p'), tnt('a')], { z: 'y'.repeat(40_000) }, T0 + 1);
         expect(answer.outcome).toBe('too-large');
@@ -245,7 +245,7 @@ export function describeProfileStore(
         expect(await named(tnt('a'))).toEqual(['tntId:a']);
       });
 
-      test('a merge is never refused for size', async () => {
+      test('is never refused for the size of a merge', async () => {
         await visit([tnt('a')], { x: 'y'.repeat(40_000) });
         await visit([person('p')], { z: 'y'.repeat(40_000) });
         expect((await visit([person('p'), tnt('a')], {}, T0 + 1)).outcome).toBe('visited');
@@ -253,12 +253,12 @@ export function describeProfileStore(
       });
     });
 
-    describe('limits', () => {
+    describe('the limits on a profile', () => {
       beforeEach(async () => {
         store = (await place.open({ ids: 4, mergedBytes: 65_536 })).profiles;
       });
 
-      test('a visit that would add one id too many is refused and changes nothing; known ids go on', async () => {
+      test('refuse a visit that would add one id too many, without a change; known ids still work', async () => {
         for (const device of ['a', 'b', 'c']) await visit([person('p'), tnt(device)]);
         const refused = await visit([person('p'), tnt('d')], { x: '1' }, T0 + 1);
         expect(refused).toEqual({ outcome: 'too-many-ids', tntId: '' });
@@ -268,7 +268,7 @@ export function describeProfileStore(
         expect(await named(person('p'))).toHaveLength(4);
       });
 
-      test('a merge that would bring too many ids is refused, and both profiles stay', async () => {
+      test('refuse a merge that would bring too many ids, and keep both profiles', async () => {
         await visit([ecid('e'), tnt('a')]);
         for (const device of ['b', 'c']) await visit([person('p'), tnt(device)], { x: '1' });
         expect((await visit([person('p'), ecid('e')])).outcome).toBe('too-many-ids');
@@ -276,7 +276,7 @@ export function describeProfileStore(
         expect(await named(person('p'))).toHaveLength(3);
       });
 
-      test('a merge that would be too large is refused, and both profiles stay', async () => {
+      test('refuse a merge that would be too large, and keep both profiles', async () => {
         await visit([tnt('a')], { x: 'y'.repeat(40_000) });
         await visit([person('p')], { z: 'y'.repeat(40_000) });
         expect((await visit([person('p'), tnt('a')], {}, T0 + 1)).outcome).toBe('merge-too-large');
@@ -284,15 +284,15 @@ export function describeProfileStore(
         expect(Object.keys((await values(person('p')))!)).not.toContain('x');
       });
 
-      test('a person without a tntId gets one only within the limit', async () => {
+      test('let a person without a tntId get one only within the number of ids', async () => {
         for (const device of ['a', 'b', 'c']) await visit([person('p'), ecid(device)]);
         expect((await visit([person('p')], {}, T0 + 1)).outcome).toBe('visited');
         expect(await named(person('p'))).toHaveLength(4);
       });
     });
 
-    describe('lifetime', () => {
-      test('expired is gone for every reader in that very millisecond', async () => {
+    describe('the lifetime of a profile', () => {
+      test('ends for every reader in the same millisecond', async () => {
         await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0, 1), true);
         expect(await values(tnt('a'), T0 + DAY - 1)).toEqual({ x: '1' });
         expect(await values(tnt('a'), T0 + DAY)).toBeUndefined();
@@ -302,7 +302,7 @@ export function describeProfileStore(
         expect(await store.remove('demo', tnt('a'), T0 + DAY)).toBe(false);
       });
 
-      test('an id of an expired profile starts anew, and the others of that profile do not come back', async () => {
+      test('is over for good: an id of it starts anew, and its other ids do not come back', async () => {
         await visit([person('p'), tnt('a')], { old: '1' });
         await visit([tnt('a')], { young: '1' }, T0 + 20 * DAY);
         expect(await values(tnt('a'), T0 + 20 * DAY)).toEqual({
@@ -312,7 +312,7 @@ export function describeProfileStore(
         expect(await values(person('p'), T0 + 20 * DAY)).toBeUndefined();
       });
 
-      test('a merged profile expires at the later of the two times', async () => {
+      test('after a merge is the later of the two', async () => {
         await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0, 90), true);
         await store.update('demo', person('p'), settings({ y: '1' }), at(T0, 14), true);
         await store.visit(
@@ -324,7 +324,7 @@ export function describeProfileStore(
       });
 
       test.skipIf(freesByItself)(
-        'the sweeper frees what expired in small steps and leaves what lives on',
+        'is enforced by the sweeper, which frees expired profiles in small steps and no others',
         async () => {
           const sweep = stores.chores.steps.sweep!;
           for (let i = 0; i < 25; i += 1)
@@ -346,7 +346,7 @@ export function describeProfileStore(
       );
     });
 
-    describe('adoption', () => {
+    describe('a transfer between edge clusters', () => {
       const linked = async (id: VisitorId, now = T0) => (await store.findLinked('demo', id, now, 100))!;
       const handOver = async (id: VisitorId, now = T0) => {
         const handedOver = await linked(id, now);
@@ -354,7 +354,7 @@ export function describeProfileStore(
         return handedOver;
       };
 
-      test('what was released is gone, and adopted it is as it was, every id and every time', async () => {
+      test('removes the released profile here and adopts it with every id and time there', async () => {
         await visit([person('p'), tnt('a'), ecid('e')], { x: '1' });
         const before = await linked(tnt('a'));
         const handedOver = await handOver(tnt('a'));
@@ -366,7 +366,7 @@ export function describeProfileStore(
         expect(await values(person('p'))).toMatchObject({ x: '1', y: '2' });
       });
 
-      test('what has changed since it was handed over is not released', async () => {
+      test('does not release a profile that has changed since it was handed over', async () => {
         await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0), true);
         const handedOver = await linked(tnt('a'));
         await store.update('demo', tnt('a'), settings({ x: '2' }), at(T0 + 1), false);
@@ -380,7 +380,7 @@ export function describeProfileStore(
         expect(await store.release('demo', later, T0 + 3)).toBe(true);
       });
 
-      test('twins become one, the newest value of each name', async () => {
+      test('merges twins, with the newest value of each name', async () => {
         await store.update('demo', person('p'), settings({ x: 'old', mine: '1' }), at(T0), true);
         const other = await handOver(person('p'));
         await visit([person('p'), tnt('b')], { x: 'new' }, T0 + 9);
@@ -392,7 +392,7 @@ export function describeProfileStore(
         expect(await values(person('p'))).toEqual({ x: 'old', mine: '1' });
       });
 
-      test('devices that were apart are joined, another person keeps what is his', async () => {
+      test('joins devices that were apart, and lets another person keep theirs', async () => {
         await visit([person('p'), tnt('a'), ecid('e')], { x: '1' });
         const handedOver = await handOver(person('p'));
         await store.update('demo', ecid('e'), settings({ loose: '1' }), at(T0), true);
@@ -404,7 +404,7 @@ export function describeProfileStore(
         expect(await values(tnt('a'))).not.toHaveProperty('x');
       });
 
-      test('a customer id goes along, but not to a person who has another of its alias', async () => {
+      test('takes a customer id along, but not to a person with another one of its alias', async () => {
         await visit([person('p'), customer('old'), tnt('a')], { x: '1' });
         const handedOver = await handOver(person('p'));
         await store.adopt('demo', handedOver, T0 + 1);
@@ -424,7 +424,7 @@ export function describeProfileStore(
         expect(await values(customer('old'))).toBeUndefined();
       });
 
-      test('what has expired is not taken in', async () => {
+      test('does not adopt an expired profile', async () => {
         await store.update('demo', tnt('a'), settings({ x: '1' }), at(T0, 1), true);
         const handedOver = await handOver(tnt('a'));
         await store.adopt('demo', handedOver, T0 + DAY);
@@ -432,15 +432,15 @@ export function describeProfileStore(
       });
     });
 
-    describe('remove', () => {
-      test('takes the profile and every id of it', async () => {
+    describe('a removal', () => {
+      test('removes the profile and all its ids', async () => {
         await visit([person('p'), tnt('a'), ecid('e')]);
         expect(await store.remove('demo', ecid('e'), T0)).toBe(true);
         for (const id of [person('p'), tnt('a'), ecid('e')]) expect(await values(id)).toBeUndefined();
         expect(await store.remove('demo', ecid('e'), T0)).toBe(false);
       });
 
-      test('takes one attribute and tells what was not there', async () => {
+      test('removes one attribute, and reports what was not there', async () => {
         await store.update('demo', tnt('a'), settings({ x: '1', y: '2', z: '3' }), at(T0), true);
         expect(await store.removeAttribute('demo', tnt('a'), 'y', at(T0 + 9))).toBe('removed');
         expect(await values(tnt('a'))).toEqual({ x: '1', z: '3' });
@@ -450,7 +450,7 @@ export function describeProfileStore(
       });
     });
 
-    test('what one handle has acknowledged, every other reads at once', async () => {
+    test('every handle reads at once what another has acknowledged', async () => {
       const other = await place.open();
       for (let i = 0; i < 200; i += 1) {
         await other.profiles.find('demo', tnt('a'), T0);
@@ -461,7 +461,7 @@ export function describeProfileStore(
       await other.close();
     });
 
-    test('closes twice, and keeps what it acknowledged', async () => {
+    test('closing twice is allowed, and acknowledged writes stay', async () => {
       await Promise.all(
         Array.from({ length: 100 }, (_, i) =>
           store.update('demo', tnt(`k${i}`), settings({ x: '1' }), at(T0), true),

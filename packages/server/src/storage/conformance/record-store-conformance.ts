@@ -38,8 +38,8 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
     const keys = async (kind: RecordKind, owner = 'demo') =>
       (await store.range(kind, owner)).map(({ key }) => key);
 
-    describe('change', () => {
-      test('makes, replaces and removes a record, and every process reads it', async () => {
+    describe('a change', () => {
+      test('creates, replaces and removes a record, and every process reads it', async () => {
         expect(await store.get(NOTES, 'demo', 'a')).toBeUndefined();
         expect(await store.change(NOTES, 'demo', 'a', to('one'))).toBe('changed');
         expect(await other.get(NOTES, 'demo', 'a')).toBe('one');
@@ -50,7 +50,7 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
         expect(await keys(NOTES)).toEqual([]);
       });
 
-      test('tells an empty record from none, and keeps any text', async () => {
+      test('distinguishes an empty record from none, and keeps any text', async () => {
         const text = '\u0000 "ü" \u{1f600} }{ \\';
         expect(await store.change(NOTES, 'demo', 'a', (kept) => (kept === undefined ? '' : 'wrong'))).toBe(
           'changed',
@@ -61,13 +61,13 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
         expect(await other.get(NOTES, 'demo', 'a')).toBe(text);
       });
 
-      test('leaves a record alone that stays the same, and one that is not there', async () => {
+      test('does not touch a record that stays the same, or one that does not exist', async () => {
         await store.change(NOTES, 'demo', 'a', to('one'));
         expect(await store.change(NOTES, 'demo', 'a', (kept) => kept)).toBe('unchanged');
         expect(await store.change(NOTES, 'demo', 'b', to(undefined))).toBe('unchanged');
       });
 
-      test('changes nothing when the decision throws', async () => {
+      test('has no effect when the decision throws', async () => {
         await store.change(NOTES, 'demo', 'a', to('one'));
         const refuse = () => {
           throw new RangeError('no');
@@ -76,7 +76,7 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
         expect(await store.get(NOTES, 'demo', 'a')).toBe('one');
       });
 
-      test('of many at once, by several processes, none is lost', async () => {
+      test('is not lost among many simultaneous ones by several processes', async () => {
         const outcomes = await Promise.all(
           Array.from({ length: 20 }, (_, n) =>
             (n % 2 ? store : other).change(NOTES, 'demo', 'sum', (kept = '0') =>
@@ -89,7 +89,7 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
       });
     });
 
-    test('keeps kinds, owners and keys apart, whatever they are called', async () => {
+    test('kinds, owners and keys are kept apart, whatever their names', async () => {
       const places: [RecordKind, string, string][] = [
         [NOTES, 'demo', 'a'],
         [NOTES, 'demo', ''],
@@ -111,7 +111,7 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
       expect(await keys(NOTES, 'dem')).toEqual(['oa']);
     });
 
-    test('refuses what is too long, and changes nothing', async () => {
+    test('what is too long is refused and changes nothing', async () => {
       const long = 'x'.repeat(MAX_RECORD_BYTES);
       expect(await store.change(NOTES, 'demo', 'a', to(long))).toBe('changed');
       expect((await other.get(NOTES, 'demo', 'a'))?.length).toBe(MAX_RECORD_BYTES);
@@ -124,21 +124,21 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
       expect(await keys(NOTES)).toEqual(['a']);
     });
 
-    test('adds what is not there, and leaves alone what is', async () => {
+    test('adding stores a record that does not exist, and does not touch one that does', async () => {
       expect(await store.add(NOTES, 'demo', records('b', 'a', 'b'))).toBe(2);
       expect(await other.add(NOTES, 'demo', [{ key: 'a', value: 'another' }, ...records('c')])).toBe(1);
       expect(await store.range(NOTES, 'demo')).toEqual(records('a', 'b', 'c'));
       expect(await store.add(NOTES, 'demo', [])).toBe(0);
     });
 
-    test('of those that add one record at the same time one has added it', async () => {
+    test('of several that add one record at the same time, exactly one succeeds', async () => {
       const added = await Promise.all(
         Array.from({ length: 10 }, (_, n) => (n % 2 ? store : other).add(NOTES, 'demo', records('a'))),
       );
       expect(added.filter((count) => count === 1)).toHaveLength(1);
     });
 
-    test('gives no owner more records than the kind allows', async () => {
+    test('an owner gets no more records than the kind allows', async () => {
       expect(await store.add(FEW, 'demo', records('a', 'b'))).toBe(2);
       expect(await store.add(FEW, 'demo', records('a', 'c', 'd'))).toBe(1);
       expect(await store.change(FEW, 'demo', 'e', to('x'))).toBe('full');
@@ -149,13 +149,13 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
       expect(await store.change(FEW, 'demo', 'e', to('x'))).toBe('changed');
     });
 
-    describe('a range', () => {
+    describe('a range of records', () => {
       const unordered = ['ö', 'b', '', '日', 'a', 'a\u0000', 'aa', 'Z', '\u{1f600}'];
       const ordered = [...unordered].sort((one, two) => Buffer.from(one).compare(Buffer.from(two)));
       const read = async (range: Parameters<RecordStore['range']>[2]) =>
         (await other.range(NOTES, 'demo', range)).map(({ key }) => key);
 
-      test('has the keys in the order of their bytes, its end not included', async () => {
+      test('is in the byte order of the keys, without its end', async () => {
         await store.add(NOTES, 'demo', records(...unordered));
         expect(await read({})).toEqual(ordered);
         expect(await read({ from: 'a', before: 'b' })).toEqual(['a', 'a\u0000', 'aa']);
@@ -173,14 +173,14 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
         expect(await read({})).toEqual([]);
       });
 
-      test('may be large', async () => {
+      test('can be large', async () => {
         const many = Array.from({ length: 1200 }, (_, n) => String(n).padStart(4, '0'));
         expect(await store.add(NOTES, 'demo', records(...many))).toBe(1200);
         expect(await other.range(NOTES, 'demo')).toEqual(records(...many));
       });
     });
 
-    test('a record of a kind with a lifetime is freed once that is over', async () => {
+    test('a record of a kind with a lifetime is freed after it', async () => {
       await store.add(SHORT_LIVED, 'demo', records('a', 'b', 'c'));
       await store.add(NOTES, 'demo', records('a'));
       await expect
@@ -192,7 +192,7 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
       expect(await keys(NOTES)).toEqual(['a']);
     });
 
-    test('counts the changes of a kind where that costs nothing, by whichever process', async () => {
+    test('changes of a kind are counted where that costs nothing, whichever process makes them', async () => {
       expect(store.counter(NOTES)).toBeUndefined();
       const counter = store.counter(ACCESS);
       if (!counter) return;

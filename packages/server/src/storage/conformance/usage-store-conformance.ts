@@ -23,7 +23,7 @@ export function describeUsageStore(engine: string, makePlace: () => Promise<Stor
 
     const of = (day: string, counts: UsageCounts, client = 'demo') => ({ client, day, counts });
 
-    test('sums what every process adds, a client, a day and a kind', async () => {
+    test('the counts of all processes are summed for each client, day and kind', async () => {
       await stores.usage.add([
         of('2026-11-23', { mboxCalls: 2, fetches: 1 }),
         of('2026-11-24', { updates: 1 }),
@@ -45,7 +45,7 @@ export function describeUsageStore(engine: string, makePlace: () => Promise<Stor
       ]);
     });
 
-    test('reads the days of a range, its ends included', async () => {
+    test('a range of days includes both ends', async () => {
       for (const day of ['2026-11-30', '2026-12-01', '2026-12-02'])
         await stores.usage.add([of(day, { fetches: 1 })]);
       const days = async (from: string, to: string) =>
@@ -56,7 +56,7 @@ export function describeUsageStore(engine: string, makePlace: () => Promise<Stor
       expect(await stores.usage.read('dem', '2000-01-01', '2100-01-01')).toEqual([]);
     });
 
-    test('forgets days that are over', async () => {
+    test('days that are over are forgotten', async () => {
       await stores.usage.add([
         of('2026-11-23', { fetches: 1 }),
         of('2026-11-24', { fetches: 1 }),
@@ -67,7 +67,7 @@ export function describeUsageStore(engine: string, makePlace: () => Promise<Stor
       expect(await stores.usage.read('acme', '2000-01-01', '2100-01-01')).toHaveLength(1);
     });
 
-    test('notes attribute names, whatever they are, each client apart', async () => {
+    test('attribute names are noted, whatever they are, for each client separately', async () => {
       const names = ['country', '__proto__', 'ö', '日本', ' ', '\u0000', 'country'];
       await stores.attributeNames.add('demo', names);
       await other.attributeNames.add('demo', ['plan']);
@@ -85,14 +85,14 @@ export function describeUsageStore(engine: string, makePlace: () => Promise<Stor
       expect(await stores.attributeNames.list('dem')).toEqual([]);
     });
 
-    test('notes no more names than it has room for', async () => {
+    test('no more names are noted than there is room for', async () => {
       const names = Array.from({ length: MAX_ATTRIBUTE_NAMES + 5 }, (_, n) => `n${n}`);
       await stores.attributeNames.add('demo', names.slice(0, 9_999));
       await stores.attributeNames.add('demo', names.slice(9_990));
       expect(await stores.attributeNames.list('demo')).toHaveLength(MAX_ATTRIBUTE_NAMES);
     });
 
-    test('knows how many profiles there are, and what they take', async () => {
+    test('the number of profiles and their size are known', async () => {
       expect((await stores.figures()).profiles).toBe(0);
       for (const n of [1, 2, 3])
         await stores.profiles.update('demo', tnt(`t${n}`), settings({ x: '1' }), at(T0), true);

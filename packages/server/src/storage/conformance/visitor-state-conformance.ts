@@ -39,7 +39,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
       );
     };
 
-    test('through many visits of a small and of a large profile, and shows it to no fetch', async () => {
+    test('through many visits of a small and of a large profile, and shows it in no fetch', async () => {
       for (const [id, length] of [
         ['small', 1],
         ['large', 30_000],
@@ -61,7 +61,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
       }
     });
 
-    test('and what a visit sets of it beside that, which names no attribute', async () => {
+    test('including what a visit sets in it, which notes no attribute name', async () => {
       const state = new Map([[`${STATE.scriptLocal}script.n`, '"é"']]);
       const sent = { ids: [tnt('a')], freshTntId: tnt('fresh'), settings: settings({ a: '1' }), state };
       await stores.profiles.visit('demo', sent, at(T0));
@@ -77,7 +77,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
       expect(await scores('phone', T0 + 46 * MINUTE)).toEqual(['hats 9', 'coats 5', 'shoes 5']);
     });
 
-    test('when the profile moves to another edge cluster, once and again', async () => {
+    test('when the profile moves to another edge cluster, even twice', async () => {
       await visit([tnt('a')], SHOES, T0, { x: '1' });
       const there = await makePlace();
       try {
@@ -106,7 +106,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
         listAttributes((await linked(id, T0))!.profile.attributes).map((a) => [a.name, a.value]),
       );
 
-    test('and a look ahead shows what a visit acts on, and changes nothing', async () => {
+    test('and shows in a preview what a visit builds on, without a change', async () => {
       const { profiles } = stores;
       const none = await profiles.lookAhead('demo', sentOf([tnt('new')]), at(T0));
       expect([listAttributes(none.attributes), none.tntId]).toEqual([[], 'new']);
@@ -124,7 +124,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
       expect(listAttributes(expired.attributes)).toEqual([]);
     });
 
-    test('and a visit from a look ahead is stored only while the profile is the same', async () => {
+    test('and stores a visit based on a preview only while the profile is unchanged', async () => {
       const { profiles } = stores;
       const local = (value: string) => new Map([[`${STATE.scriptLocal}s`, value]]);
       for (const [name, ids] of Object.entries({
@@ -150,7 +150,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
       }
     });
 
-    test('and of visits from one look ahead that come at once, one is stored', async () => {
+    test('and stores one of several simultaneous visits based on one preview', async () => {
       const { profiles } = stores;
       for (const id of ['unknown', 'known']) {
         if (id === 'known') await visit([tnt(id)], undefined, T0, { n: '0' });
@@ -166,7 +166,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
       }
     });
 
-    test('and values and locals of scripts end with the profile', async () => {
+    test('and the values and locals of scripts for as long as the profile', async () => {
       const state = new Map([[`${STATE.scriptLocal}s`, '{"l":{"n":1}}']]);
       await stores.profiles.visit('demo', sentOf([tnt('a')], { 'user.s': '1.0' }, state), at(T0));
       await visit([tnt('a')], undefined, T0 + 14 * DAY);
@@ -175,7 +175,7 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
       expect(listAttributes(attributes).map(({ name }) => name)).not.toContain('user.s');
     });
 
-    test('no longer than the profile', async () => {
+    test('for as long as the profile and no longer', async () => {
       await visit([tnt('a')], SHOES, T0);
       await visit([tnt('a')], undefined, T0 + 14 * DAY);
       expect(await scores('a', T0 + 14 * DAY)).toBeUndefined();

@@ -36,21 +36,21 @@ async function bytesOf(read: AsyncIterable<Uint8Array>): Promise<Buffer> {
 }
 
 describe('the file of a batch', () => {
-  test('lies on the disk packed, and is the file that came', async () => {
+  test('is stored compressed, and reads as the file that was uploaded', async () => {
     const path = await keep(FILE, 10_007);
     expect((await stat(path)).size).toBeLessThan(FILE.length / 2);
     expect((await bytesOf(files.readFrom(PATH, 0))).equals(FILE)).toBe(true);
   });
 
   test.each([0, 1, 262_143, 262_144, 262_145, 800_000, FILE.length - 1, FILE.length, FILE.length + 300_000])(
-    'is read from byte %d of the unpacked file on',
+    'is read from byte %d of the uncompressed file',
     async (start) => {
       await keep(FILE, 300_000);
       expect((await bytesOf(files.readFrom(PATH, start))).equals(FILE.subarray(start))).toBe(true);
     },
   );
 
-  test('is read in ranges, in any order, also over the border of two parts', async () => {
+  test('is read in ranges, in any order, also across the boundary of two parts', async () => {
     await keep(FILE, 300_000);
     const read = files.reader(PATH);
     for (const [start, end] of [
@@ -65,7 +65,7 @@ describe('the file of a batch', () => {
     }
   });
 
-  test('a restart far into a file reads one part, not all that come before it', async () => {
+  test('after a restart far into it needs only one part, not all before it', async () => {
     const path = await keep(FILE, 300_000);
     // Damaged, so a reader that reads earlier parts fails.
     const packed = await readFile(path);
@@ -76,7 +76,7 @@ describe('the file of a batch', () => {
     await expect(bytesOf(files.readFrom(PATH, 0))).rejects.toThrow();
   });
 
-  test.each([0, 1, 262_144])('of %d bytes is kept as well', async (bytes) => {
+  test.each([0, 1, 262_144])('of %d bytes is stored too', async (bytes) => {
     await keep(FILE.subarray(0, bytes), 1000);
     expect((await bytesOf(files.readFrom(PATH, 0))).equals(FILE.subarray(0, bytes))).toBe(true);
   });
@@ -86,13 +86,13 @@ describe('the file of a batch', () => {
     ['of which nothing is left', () => Buffer.alloc(0)],
     ['with another byte', (packed) => Buffer.from(packed.map((byte, at) => (at === 9000 ? byte ^ 1 : byte)))],
     ['that is not packed', () => FILE],
-  ])('%s is never read as if it were whole', async (_, spoil) => {
+  ])('%s is never read as if it were complete', async (_, spoil) => {
     const path = await keep(FILE, 300_000);
     await writeFile(path, spoil(await readFile(path)));
     await expect(bytesOf(files.readFrom(PATH, 0))).rejects.toThrow();
   });
 
-  test('is whole gzip up to its list of lengths', async () => {
+  test('is valid gzip up to its list of lengths', async () => {
     const path = await keep(FILE.subarray(0, 1000), 1000);
     const packed = await readFile(path);
     expect(gunzipSync(packed.subarray(0, packed.length - 8)).equals(FILE.subarray(0, 1000))).toBe(true);

@@ -30,7 +30,7 @@ async function makePlace(): Promise<StorePlace & { readonly path: string }> {
 describeChangeFeed('LMDB', makePlace);
 testAgainstModel('LMDB with a feed and what follows it', makePlace, 25);
 
-test('many changes of one transaction lie in several blocks, and are read from any place on', async () => {
+test('many changes of one transaction fill several blocks and are read from any position', async () => {
   const place = await makePlace();
   const { profiles, changes } = await place.open();
   const names = (n: number) => settings({ [`attribute-${n % 3}`.repeat(40)]: '1', b: String(n) });
@@ -51,7 +51,7 @@ test('many changes of one transaction lie in several blocks, and are read from a
   await place.dispose();
 });
 
-test('a feed that was off in between has another id, and begins behind the gap', async () => {
+test('a feed that was switched off meanwhile has a new id and begins after the gap', async () => {
   const place = await makePlace();
   const write = (stores: Stores, value: string) =>
     stores.profiles.update('demo', tnt(value), settings({ x: '1' }), at(T0), true);
@@ -76,7 +76,7 @@ test('a feed that was off in between has another id, and begins behind the gap',
   await place.dispose();
 });
 
-test('a copy of the store that was restored has a feed of another id', async () => {
+test('a restored copy of the store has a feed with another id', async () => {
   const place = await makePlace();
   const stores = await place.open();
   await stores.profiles.update('demo', tnt('a'), settings({ x: '1' }), at(T0), true);

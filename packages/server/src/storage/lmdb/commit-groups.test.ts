@@ -27,8 +27,8 @@ function engine() {
 /** Long enough for all promises that can settle to have settled. */
 const aTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('groups', () => {
-  test('nobody hears of a work before its commit is out', async () => {
+describe('groups of writes', () => {
+  test('nobody learns the outcome of a write before it is committed', async () => {
     const { commits, groups } = engine();
     let isTold = false;
     const told = groups.add(() => 'done').then(() => (isTold = true));
@@ -38,7 +38,7 @@ describe('groups', () => {
     await told;
   });
 
-  test('what comes while a commit is under way is done in the next, all of it, in order', async () => {
+  test('writes that arrive during a commit all run in the next one, in order', async () => {
     const { commits, groups } = engine();
     const done: number[] = [];
     const add = (n: number) => groups.add(() => done.push(n));
@@ -54,7 +54,7 @@ describe('groups', () => {
     expect(await Promise.all(later)).toEqual([2, 3, 4]);
   });
 
-  test(`a commit has at most ${MAX_GROUP} works`, async () => {
+  test(`a commit has at most ${MAX_GROUP} writes`, async () => {
     const { commits, groups } = engine();
     let done = 0;
     const works = Array.from({ length: 1 + 2 * MAX_GROUP }, () => groups.add(() => (done += 1)));
@@ -68,7 +68,7 @@ describe('groups', () => {
     expect(commits).toHaveLength(3);
   });
 
-  test('a commit that the engine refuses is refused to each of its callers, and the next goes on', async () => {
+  test('a failed commit is an error for each of its callers, and the next commit works', async () => {
     const { commits, groups } = engine();
     const before = groups.add(() => 0);
     const refused = [1, 2, 3].map((n) => groups.add(() => n));
@@ -91,7 +91,7 @@ describe('groups', () => {
     expect(await after).toBe('after');
   });
 
-  test('an engine that is closed refuses whoever comes', async () => {
+  test('a closed engine refuses every write', async () => {
     const groups = new CommitGroups(
       () => {
         throw new Error('closed');
@@ -104,7 +104,7 @@ describe('groups', () => {
   });
 });
 
-describe('in LMDB', () => {
+describe('groups of writes in LMDB', () => {
   let folder: string;
   let environment: LmdbEnvironment;
   let table: Table;
@@ -121,7 +121,7 @@ describe('in LMDB', () => {
     environment.write(() => table.putSync(Buffer.from(name), Buffer.from(`value of ${name}`)));
   const names = () => environment.read(() => Array.from(table.getKeys({}), (key) => key.toString('utf8')));
 
-  test('a work that throws takes no other with it and leaves nothing', async () => {
+  test('a write that throws affects no other and leaves nothing behind', async () => {
     const refusal = new RangeError('decided against it');
     const outcomes = await Promise.allSettled([
       put('a'),
@@ -140,7 +140,7 @@ describe('in LMDB', () => {
     expect(names()).toEqual(['a', 'b']);
   });
 
-  test('closing waits for all that was asked for', async () => {
+  test('closing waits for all requested writes', async () => {
     const works = Array.from({ length: 2 * MAX_GROUP }, (_, n) => put(String(n)));
     await environment.close();
     expect((await Promise.allSettled(works)).every(({ status }) => status === 'fulfilled')).toBe(true);
@@ -150,7 +150,7 @@ describe('in LMDB', () => {
   });
 });
 
-describe('stalls', () => {
+describe('stalled commits', () => {
   /** An engine that gives the turn, and brings a commit out, when the test says so. */
   function slowEngine() {
     const asked: { readonly run: () => void; readonly end: () => void }[] = [];
@@ -174,7 +174,7 @@ describe('stalls', () => {
     vi.useRealTimers();
   });
 
-  test('a turn that does not come: what waits is refused and never done, what comes is refused at once, until the turn comes', async () => {
+  test('when a turn does not come, waiting writes are refused and never done, and new ones are refused at once', async () => {
     const { asked, stalls, groups } = slowEngine();
     const done: string[] = [];
     const first = outcomeOf(groups.add(() => done.push('first')));
@@ -200,7 +200,7 @@ describe('stalls', () => {
     expect(stalls).toHaveLength(2);
   });
 
-  test('a commit that does not come out: what was done in it is unknown, what waits is refused', async () => {
+  test('when a commit does not end, its writes have an unknown outcome, and waiting ones are refused', async () => {
     const { asked, stalls, groups } = slowEngine();
     const first = outcomeOf(groups.add(() => 'done'));
     asked[0]!.run();
@@ -212,7 +212,7 @@ describe('stalls', () => {
     expect(groups.isStalled).toBe(false);
   });
 
-  test('commits that each take a moment are no stall, however long they go on', async () => {
+  test('slow commits are not a stall, however long they go on', async () => {
     const { asked, stalls, groups } = slowEngine();
     for (let n = 0; n < 10; n += 1) {
       const work = outcomeOf(groups.add(() => n));

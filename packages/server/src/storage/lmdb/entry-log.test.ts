@@ -96,7 +96,7 @@ function liveWeights(): { readonly live: [number, number][]; readonly indexed: [
   });
 }
 
-test('what was written is read from memory, and from the index once it is merged', async () => {
+test('a written entry is read from memory, and from the index once it is merged', async () => {
   for (const id of ['a', 'b', 'c']) await set(id, `${id}1`);
   await set('b', 'b2');
   expect([countIn('records'), countIn('index')]).toEqual([4, 0]);
@@ -106,7 +106,7 @@ test('what was written is read from memory, and from the index once it is merged
   expect(['a', 'b', 'c'].map((id) => current(id))).toEqual(['a1', 'b2', 'c1']);
 });
 
-test('a process that opens the store later reads what is not merged', async () => {
+test('a process that opens the store later reads entries that are not merged', async () => {
   await set('a', '1');
   await settle();
   await set('a', '2');
@@ -120,7 +120,7 @@ test('a process that opens the store later reads what is not merged', async () =
   expect(['a', 'b'].map((id) => current(id))).toEqual(['3', '1']);
 });
 
-test('a write during a merge is kept, and what was removed stays removed', async () => {
+test('a write during a merge is kept, and a removed record stays removed', async () => {
   for (const id of ['a', 'b', 'c', 'd']) await set(id, '1');
   await upkeep.step(1);
   expect(await upkeep.step(1)).toBe(true);
@@ -134,7 +134,7 @@ test('a write during a merge is kept, and what was removed stays removed', async
   expect(countIn('index')).toBe(2);
 });
 
-test('a process that dies during a merge or while cleaning leaves the rest to the next', async () => {
+test('when a process dies during a merge or cleaning, the next one finishes', async () => {
   for (let round = 0; round < 5; round += 1) for (const id of ['a', 'b', 'c']) await set(id, `${round}`);
   for (let step = 1; step < 12; step += 1) {
     for (let done = 0; done < step; done += 1) await upkeep.step(1);
@@ -148,7 +148,7 @@ test('a process that dies during a merge or while cleaning leaves the rest to th
   expect(countIn('records')).toBeLessThan(12);
 });
 
-test('several processes may keep the store at once, and one that has not looked since finds what they did', async () => {
+test('several processes may do upkeep at once, and an idle one finds what they did', async () => {
   const otherEnvironment = await LmdbEnvironment.open(path);
   const other = new ProfileTables(otherEnvironment, { segmentEntries: 4 });
   const otherUpkeep = new StoreUpkeep(otherEnvironment, other.records);
@@ -166,7 +166,7 @@ test('several processes may keep the store at once, and one that has not looked 
   await otherEnvironment.close();
 });
 
-test('a batch finds what is not merged, and is found', async () => {
+test('a batch reads unmerged entries, and its own entries are found', async () => {
   await set('a', '1');
   const row = { id: tnt('a'), rawId: 'a', line: 2, start: 0, next: 1, settings: new Map([['x', '2']]) };
   const writer = new RowWriter(tables);
@@ -178,7 +178,7 @@ test('a batch finds what is not merged, and is found', async () => {
   expect(current('a')).toBe('2');
 });
 
-test('what the engine has not committed is not there, and what comes afterwards is', async () => {
+test('entries that the engine has not committed do not exist, and later ones do', async () => {
   await set('a', '1');
   const prototype = Object.getPrototypeOf(environment.table('meta')) as Table;
   const transaction = prototype.transaction;
@@ -200,7 +200,7 @@ test('what the engine has not committed is not there, and what comes afterwards 
   expect(['a', 'b', 'c'].map((id) => current(id))).toEqual(['1', undefined, '1']);
 });
 
-describe('damage is an error, never an older value and never nothing', () => {
+describe('damage is an error, and never shows an older value or nothing', () => {
   const spoil = (number: number, change: (entry: Buffer) => Buffer | undefined) =>
     environment.write(() => {
       const records = environment.table('records');
@@ -221,14 +221,14 @@ describe('damage is an error, never an older value and never nothing', () => {
     ['an entry of zeros', (entry) => Buffer.alloc(entry.length)],
     ['an entry that is cut short', (entry) => entry.subarray(0, entry.length - 3)],
     ['no bytes at all', () => Buffer.alloc(0)],
-  ])('%s', async (_, change) => {
+  ])('for %s', async (_, change) => {
     await spoil(1, change);
     expect(() => current('a')).toThrow(unavailable);
     await expect(set('a', '2')).rejects.toMatchObject({ code: 'unavailable' });
     expect(current('b')).toBe('1');
   });
 
-  test('any flipped bit', async () => {
+  test('for any flipped bit', async () => {
     const sound = Buffer.from(environment.read(() => environment.table('records').getBinary(numberKey(1))!));
     for (let bit = 0; bit < 8 * sound.length; bit += 1) {
       const flipped = Buffer.from(sound);
@@ -238,7 +238,7 @@ describe('damage is an error, never an older value and never nothing', () => {
     }
   });
 
-  test('an entry in the place of another', async () => {
+  test('for an entry in the place of another', async () => {
     const [a, b] = environment.read(() =>
       [1, 2].map((number) => Buffer.from(environment.table('records').getBinary(numberKey(number))!)),
     );
@@ -248,7 +248,7 @@ describe('damage is an error, never an older value and never nothing', () => {
     expect(() => current('b')).toThrow(unavailable);
   });
 
-  test('an index that leads to another entry', async () => {
+  test('for an index that leads to another entry', async () => {
     const index = environment.table('index');
     const [toA, toB] = environment.read(() =>
       ['a', 'b'].map((id) => Buffer.from(index.getBinary(idKey('demo', tnt(id)))!)),
@@ -260,7 +260,7 @@ describe('damage is an error, never an older value and never nothing', () => {
     expect(() => current('a')).toThrow(unavailable);
   });
 
-  test('a gap among the entries that are not merged, for a process that opens the store', async () => {
+  test('for a gap among the unmerged entries, when a process opens the store', async () => {
     for (const id of ['c', 'd', 'e']) await set(id, '1');
     await spoil(4, () => undefined);
     await environment.close();
@@ -269,14 +269,14 @@ describe('damage is an error, never an older value and never nothing', () => {
     await expect(set('c', '2')).rejects.toMatchObject({ status: 503 });
   });
 
-  test('a damaged entry that is not merged, once it is', async () => {
+  test('for a damaged unmerged entry, as soon as it is merged', async () => {
     await set('a', '2');
     await spoil(3, (entry) => Buffer.concat([entry.subarray(0, -1), Buffer.from([0xee])]));
     await settle();
     expect(() => current('a')).toThrow(unavailable);
   });
 
-  test('a damaged entry of a segment that is cleaned', async () => {
+  test('for a damaged entry of a segment that is cleaned', async () => {
     await spoil(2, (entry) => Buffer.concat([entry.subarray(0, -1), Buffer.from([0xee])]));
     for (let n = 0; n < 20; n += 1) await set('c', `${n}`);
     await settle();
@@ -289,7 +289,7 @@ describe('damage is an error, never an older value and never nothing', () => {
 describe('a large profile', () => {
   const long = 'é'.repeat(15_000);
 
-  test('a change of one attribute, and a visit that changes nothing, cost what they change', async () => {
+  test('costs what changes, when one attribute changes or a visit changes nothing', async () => {
     await set('a', long);
     await visit([tnt('a')]);
     await set('a', '1', 'y');
@@ -301,7 +301,7 @@ describe('a large profile', () => {
     expect([current('a'), current('a', 'y')]).toEqual([long, '1']);
   });
 
-  test('is folded when many attributes have changed, and costs a fraction until then', async () => {
+  test('is folded when many attributes have changed, and writes cost a fraction until then', async () => {
     await set('a', long);
     const changes = 400;
     for (let n = 0; n < changes; n += 1) await set('a', `value ${n}`, `name${n}`);
@@ -312,7 +312,7 @@ describe('a large profile', () => {
     for (const n of [0, 17, 399]) expect(current('a', `name${n}`)).toBe(`value ${n}`);
   });
 
-  test('one heavy change is written once, and does not make the next ones heavy', async () => {
+  test('writes one heavy change once, and the next changes stay cheap', async () => {
     await set('a', long);
     await set('a', 'z'.repeat(8000), 'big');
     for (let n = 0; n < 5; n += 1) await set('a', `${n}`, 'small');
@@ -323,7 +323,7 @@ describe('a large profile', () => {
     expect(current('a', 'small')).toBe('4');
   });
 
-  test('survives that base and delta are cleaned apart, and an attribute that is removed', async () => {
+  test('survives separate cleaning of base and delta, and the removal of an attribute', async () => {
     await set('a', long);
     await set('a', '1', 'y');
     for (let n = 0; n < 30; n += 1) {
@@ -336,7 +336,7 @@ describe('a large profile', () => {
     expect(countIn('records')).toBeLessThan(12);
   });
 
-  test('a base that is damaged is an error', async () => {
+  test('with a damaged base is an error', async () => {
     await set('a', long);
     await set('a', '1', 'y');
     await environment.write(() => environment.table('records').removeSync(numberKey(1)));
@@ -351,7 +351,7 @@ describe('many ids of one person', () => {
     for (let n = 0; n < MANY; n += 1) await visit([person('p'), device(n)]);
   });
 
-  test('a device that moves to another person costs two small entries and two heads', async () => {
+  test('cost two small entries and two heads when a device moves to another person', async () => {
     const before = countIn('records');
     await visit([person('q'), device(7)]);
     expect(countIn('records') - before).toBeLessThanOrEqual(5);
@@ -359,7 +359,7 @@ describe('many ids of one person', () => {
     expect([await ids(person('p')), await ids(person('q')), await ids(device(7))]).toEqual([MANY, 2, 2]);
   });
 
-  test('a removal is one entry, and its ids are unknown at once and cleared little by little', async () => {
+  test('cost one entry on removal; they are unknown at once and cleared little by little', async () => {
     const before = countIn('records');
     expect(await store.remove('demo', device(3), moment.now)).toBe(true);
     expect(countIn('records') - before).toBe(1);
@@ -375,7 +375,7 @@ describe('many ids of one person', () => {
     expect([countIn('links'), countIn('orphans'), countIn('index')]).toEqual([0, 0, 1]);
   });
 
-  test('a lost profile is an error for each of its ids', async () => {
+  test('all report an error when their profile is lost', async () => {
     await settle(upkeep, 1000);
     const { homeKey } = environment.read(() => tables.locate('demo', person('p'))!);
     await environment.write(() => environment.table('index').removeSync(homeKey));
@@ -388,7 +388,7 @@ describe('many ids of one person', () => {
   });
 });
 
-test('an entry says what changed and through which channel; a copy says that nothing did', async () => {
+test('are stored with what changed and through which channel; a copy says that nothing did', async () => {
   await set('a', '1');
   await visit([tnt('a')]);
   await visit([person('p'), tnt('b')]);
@@ -419,7 +419,7 @@ test('an entry says what changed and through which channel; a copy says that not
   expect(copies.filter((flag) => flag === COPY).length).toBeGreaterThan(0);
 });
 
-test('ids of every form are kept apart, and come back from their keys', async () => {
+test('of every form are kept apart and can be read back from their keys', async () => {
   const hex = 'a'.repeat(32);
   const ids = [tnt(hex), tnt(hex.toUpperCase()), person(hex), tnt(`${hex}0`), tnt('ab'.repeat(15))];
   for (const [n, id] of ids.entries()) {
@@ -432,7 +432,7 @@ test('ids of every form are kept apart, and come back from their keys', async ()
   }
 });
 
-test('live weights are those of what the index leads to, whichever process merges in between', async () => {
+test('the live sizes are those of what the index leads to, whichever process merges meanwhile', async () => {
   const other = await LmdbEnvironment.open(path);
   try {
     const otherTables = new ProfileTables(other, { segmentEntries: 4 });

@@ -67,7 +67,7 @@ test.each<[string, (then: () => void) => void]>([
   ['a continuation of a timer', (then) => void new Promise((resolve) => setTimeout(resolve, 1)).then(then)],
   ['the answer of the file system', (then) => stat(path, then)],
   ['a tick', (then) => process.nextTick(then)],
-])('a look from %s is not what a request that arrives after it reads', async (_, later) => {
+])('a request does not use the snapshot that %s took before the request arrived', async (_, later) => {
   const read = new Promise<string | undefined>((resolve, reject) => {
     void connectTwice((connection) => {
       if (connection !== 0) return;
@@ -86,7 +86,7 @@ test.each<[string, (then: () => void) => void]>([
   expect(await read).toBe('1');
 });
 
-test('requests of one poll share a snapshot that was taken after they had arrived', async () => {
+test('requests of one poll share a snapshot taken after they arrived', async () => {
   const values: (string | undefined)[] = [];
   const bothRead = new Promise<void>((resolve, reject) => {
     void connectTwice(() => {
@@ -105,7 +105,7 @@ test('requests of one poll share a snapshot that was taken after they had arrive
   expect(values).toEqual(['1', '1']);
 });
 
-test('what was read from the index is read anew once another process has changed and merged it', async () => {
+test('an index page is read again once another process has changed and merged it', async () => {
   writeElsewhere('1', 'settled');
   expect([await valueNow(), await valueNow()]).toEqual(['1', '1']);
   // Merged before this process has seen the entry.

@@ -88,7 +88,7 @@ async function applied(parts: boolean, appliedElsewhere = 0) {
   return { outcome, halfway: [...new Set(halfway)] };
 }
 
-test('a step that takes long is applied in parts, each with its progress, and comes to the same', async () => {
+test('a long step is applied in parts that each record progress, with the same result', async () => {
   const whole = await applied(false);
   const inParts = await applied(true);
   expect(inParts.outcome).toEqual(whole.outcome);
@@ -99,7 +99,7 @@ test('a step that takes long is applied in parts, each with its progress, and co
   expect(inParts.halfway.length).toBeGreaterThan(2);
 });
 
-test('what was applied elsewhere is counted once, with the whole of its step', async () => {
+test('rows applied elsewhere are counted once, with their whole step', async () => {
   const { outcome, halfway } = await applied(true, 5);
   expect(outcome.batch?.progress.successful).toBe(stepRows().updates.length + 5);
   expect(halfway.every((consumed) => consumed === 0 || consumed === ROWS)).toBe(true);

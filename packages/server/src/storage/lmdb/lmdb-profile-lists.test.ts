@@ -32,7 +32,7 @@ async function makePlace(log?: LmdbStoresOptions['log']) {
 describeProfileLists('LMDB', makePlace, true);
 describeProfileLists('LMDB whose index has everything', () => makePlace({ recentKeys: 0 }), true);
 
-test('profiles that cleaning has moved come behind the others, each once', async () => {
+test('profiles moved by cleaning are listed after the others, each once', async () => {
   const place = await makePlace({ mergeKeys: 1, segmentEntries: 4 });
   const store = await place.open();
   const write = (id: string, now: number) =>
@@ -49,7 +49,7 @@ test('profiles that cleaning has moved come behind the others, each once', async
   await place.dispose();
 });
 
-test('a page passes over the segments of moved profiles without reading them', async () => {
+test('a page skips segments of moved profiles without reading them', async () => {
   const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
   const environment = await LmdbEnvironment.open(path);
   const tables = new ProfileTables(environment, { segmentEntries: 4 });
@@ -75,7 +75,7 @@ test('a page passes over the segments of moved profiles without reading them', a
   await rm(path, { recursive: true });
 });
 
-test('at most two snapshots are kept; the one that was not read for longest makes room', async () => {
+test('at most two snapshots are kept, and the least recently read one gives way', async () => {
   const place = await makePlace();
   const store = await place.open();
   await store.profiles.update('demo', tnt('a'), settings({ x: '1' }), at(T0), true);

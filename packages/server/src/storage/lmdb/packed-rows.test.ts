@@ -68,19 +68,22 @@ function collect(rows: RowCollector, { id, rawId, values, isDropped, place }: Re
   lent.fill(0);
 }
 
-test.each(['tntId', 'thirdPartyId'] as const)('gives back the plain rows it was made of (%s)', (kind) => {
-  fc.assert(
-    fc.property(rowsOf(kind), (rows) => {
-      const packed = PackedRows.of(PlainRows.of(rows, 1_700_000_000_000));
-      expect(packed).toHaveLength(rows.length);
-      expect([...packed]).toEqual(rows);
-      expect(PackedRows.of(packed)).toBe(packed);
-    }),
-    { numRuns: 60 },
-  );
-});
+test.each(['tntId', 'thirdPartyId'] as const)(
+  'packed rows unpack to the plain rows they were made of (%s)',
+  (kind) => {
+    fc.assert(
+      fc.property(rowsOf(kind), (rows) => {
+        const packed = PackedRows.of(PlainRows.of(rows, 1_700_000_000_000));
+        expect(packed).toHaveLength(rows.length);
+        expect([...packed]).toEqual(rows);
+        expect(PackedRows.of(packed)).toBe(packed);
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
 
-test('collects what is read of a file as plain rows do', () => {
+test('packed rows collect from a file what plain rows collect', () => {
   fc.assert(
     fc.property(fc.array(readRow, { maxLength: 20 }), rowsOf('tntId'), (read, added) => {
       const packed = new PackedRows('tntId', COLUMNS);

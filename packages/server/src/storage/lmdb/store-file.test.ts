@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(path, { recursive: true, force: true }));
 
-test('pages that were used and freed in one transaction may be missing at the end of a sound file', async () => {
+test('a sound file may lack pages at its end that were used and freed in one transaction', async () => {
   const store = open<Buffer, string>({ path, encoding: 'binary', noSubdir: false });
   for (let round = 1; round <= 3; round += 1) {
     store.transactionSync(() => {
@@ -29,7 +29,7 @@ test('pages that were used and freed in one transaction may be missing at the en
   await requireWholeFile(path);
 });
 
-test('a file that is cut before a root of its trees is refused', async () => {
+test('a file that was cut before the root of one of its trees is refused', async () => {
   const store = open<Buffer, string>({ path, encoding: 'binary', noSubdir: false });
   for (let n = 0; n < 2000; n += 1) store.putSync(`key ${n}`, Buffer.alloc(500));
   await store.flushed;
@@ -71,7 +71,7 @@ test('a file with another page in place of a root, of all tables or of one, is r
   expect(refused).toBe(2 + names.length);
 });
 
-test.each([0, 1])('a file without page %d, which says where the trees are, is refused', async (page) => {
+test.each([0, 1])('a file without page %d, which locates the trees, is refused', async (page) => {
   const store = open<Buffer, string>({ path, encoding: 'binary', noSubdir: false });
   store.putSync('key', Buffer.from('value'));
   await store.flushed;

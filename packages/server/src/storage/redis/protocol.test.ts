@@ -12,7 +12,7 @@ const word = fc.oneof(
 );
 
 describe('the Redis protocol', () => {
-  test('a command is the words it was made of', () => {
+  test('encodes a command as its words', () => {
     fc.assert(
       fc.property(fc.array(fc.array(word, { minLength: 1, maxLength: 5 }), { maxLength: 5 }), (commands) => {
         const bytes = new CommandBytes(16);
@@ -25,7 +25,7 @@ describe('the Redis protocol', () => {
     );
   });
 
-  test('replies are found wherever their bytes are cut', () => {
+  test('finds replies wherever their bytes are cut', () => {
     const text =
       '+OK\r\n:-12\r\n$-1\r\n$5\r\na\r\nbc\r\n*3\r\n:7\r\n*-1\r\n*1\r\n$2\r\nxy\r\n-ERR no\r\n$0\r\n\r\n*0\r\n';
     const whole = ['OK', -12, null, 'a\r\nbc', [7, null, ['xy']], 'ERR no', '', []];
@@ -40,7 +40,7 @@ describe('the Redis protocol', () => {
     expect(repliesIn([bytes])[5]).toBeInstanceOf(ErrorReply);
   });
 
-  test('what is not in the protocol is an error', () => {
+  test('reports an error for bytes outside the protocol', () => {
     expect(() => repliesIn([Buffer.from('HTTP/1.1 400 Bad Request\r\n')])).toThrow('a node sent a reply');
   });
 });
