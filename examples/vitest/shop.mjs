@@ -16,7 +16,7 @@ export function makeShop({ host, client }) {
   const url = `http://${host}`;
 
   return {
-    /** A page was looked at. Gives the cookie that brings the visitor back. */
+    /** Reports a page view. Returns the cookie by which the visitor is recognised. */
     async see(profileParameters, { cookie, customer } = {}) {
       const mbox = { name: 'home', index: 1, profileParameters };
       const { targetCookie, response } = await target.getOffers({
@@ -26,7 +26,7 @@ export function makeShop({ host, client }) {
       return { cookie: targetCookie.value, tntId: response.id.tntId };
     },
 
-    /** What is known of a customer; undefined for one who is not known. */
+    /** What is known of a customer; undefined for an unknown one. */
     async customer(id) {
       const answer = await fetch(`${url}/rest/v1/profiles/thirdPartyId/${id}?client=${client}`);
       if (answer.status === 404) return undefined;

@@ -570,8 +570,8 @@ export class AdminClient {
   }
 
   /**
-   * The newest 100 merges in which an id, or another id of its profile, had a part, newest first
-   * (only Quiver). Rejects with `refused` and status 404 when the server records no merges.
+   * The newest 100 merges that involved an id, or another id of its profile, newest first (only
+   * Quiver). Rejects with `refused` and status 404 when the server records no merges.
    */
   async merges(id: string, kind: IdKind, options?: CallOptions): Promise<readonly MergeView[]> {
     const call = { path: this.#paths.merges, query: { [kind]: textOf('id', id) } };

@@ -305,7 +305,7 @@ export interface AcceptedCustomerFile {
 /** What an administrator did. */
 export interface AuditEntryView {
   readonly at: string;
-  /** The name of the admin token or of the console's session; it opens nothing. */
+  /** The name of the admin token or of the console's session; it gives no access. */
   readonly by: { readonly kind: 'token' | 'session'; readonly id: string };
   /** Method and route. */
   readonly action: string;
@@ -340,7 +340,7 @@ export interface MergeView {
     readonly value: string;
     readonly modifiedAt: string;
   }[];
-  /** The attributes of which its values gave way. */
+  /** Its attributes whose values were not kept. */
   readonly overruled: readonly string[];
   /** Undefined unless the merge was undone. */
   readonly undoneAt?: string;

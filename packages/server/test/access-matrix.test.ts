@@ -244,7 +244,7 @@ for (const required of [false, true]) {
       'the route %s answers only callers that may use it (%s)',
       async (route, guard) => {
         const [method = '', path = ''] = route.split(' ');
-        // It has its own guard, which lets in whoever proves to be the administrator; see below.
+        // It has its own guard, which admits anybody who proves to be the administrator; see below.
         if (path === '/console/session') return;
         const writes = method !== 'GET' || path.endsWith('/update');
         const row =

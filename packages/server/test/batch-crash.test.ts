@@ -13,7 +13,7 @@ import type { Stores } from '../src/storage/stores.ts';
 import { openInProcess } from './in-process.ts';
 import { type Quiver, type RuntimeName, startQuiver } from './start-quiver.ts';
 
-/** So many that most kills happen in the middle. */
+/** Enough rows that most kills happen in the middle. */
 const ROWS = 60_000;
 const PROFILES = 3000;
 /**

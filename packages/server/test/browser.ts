@@ -37,8 +37,8 @@ export async function lookAt(page: Page, what: string): Promise<void> {
   const given = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches");
   for (const colorScheme of given ? (['light', 'dark'] as const) : (['dark', 'light'] as const)) {
     await page.emulateMedia({ colorScheme });
-    // Half-way through a transition colours are neither. Waiting for the end could take for ever in
-    // a window that is not drawn.
+    // During a transition, a colour is neither the old nor the new one. Waiting for its end could
+    // take forever in a window that is not drawn.
     await page.evaluate('document.getAnimations().forEach((animation) => animation.finish())');
     await page.evaluate(axe.source);
     const { violations }: AxeResults = await page.evaluate(

@@ -46,7 +46,7 @@ test('every other cluster learns of a change at once, without waiting for a roun
   const days = (sent: SentAccess) => JSON.parse(sent.clients[0]!.settings.json).profileLifetimeDays;
   await access.changeSettings('demo', () => ({ profileLifetimeDays: 3 }));
   await expect.poll(() => told.map(days)).toEqual([3, 3]);
-  // While they are being told more changes: each is not told for itself, the last is.
+  // More changes while the first is being sent: they are not sent one by one, but the last one is.
   for (const n of [4, 5, 6]) await access.changeSettings('demo', () => ({ profileLifetimeDays: n }));
   release();
   await expect.poll(() => told.map(days)).toEqual([3, 3, 6, 6]);

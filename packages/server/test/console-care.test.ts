@@ -1,6 +1,6 @@
 /**
- * What goes wrong around a console, in a real browser: hostile text, writes of others, sessions
- * that end, focus that is lost.
+ * Difficult situations for the console, in a real browser: hostile text, changes by others,
+ * sessions that end, lost focus.
  */
 
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -9,7 +9,7 @@ import { hasBrowser, launchBrowser, lookAt } from './browser.ts';
 import { type Quiver, startQuiver } from './start-quiver.ts';
 import { until } from './until.ts';
 
-/** Turns the direction of what follows. */
+/** Reverses the direction of the text that follows. */
 const RLO = '\u202e';
 const ZERO_WIDTH = '\u200b';
 const INVISIBLE = /[\u200b-\u200f\u202a-\u202e]/;
@@ -145,7 +145,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('the console in a browser',
     const buffer = Buffer.from('batch=thirdPartyId,plan\nsent,gold\n');
     await (await chosen).setFiles({ name: 'a.batch', mimeType: 'text/plain', buffer });
     await page.getByText('The file is well formed.').waitFor();
-    // Only sending the file can find out that the session has ended.
+    // Only the upload of the file reveals that the session has ended.
     await page.route('**/demo/target/**', (route) =>
       route.request().method() === 'GET' ? route.abort() : route.continue(),
     );

@@ -361,10 +361,10 @@ describe.skipIf(!hasBrowser('console.test.ts'))('the console in a browser', () =
         asked = route.request();
         const before = await route.fetch();
         await changed;
-        // The page may have given it up.
+        // The page may have cancelled it.
         await route.fulfill({ response: before }).catch(() => undefined);
       });
-      // A window that is looked at again asks anew, once what it shows is two seconds old.
+      // A window that gets the focus again refreshes what is older than two seconds.
       await until('the page asks again', async () => {
         await page.evaluate("dispatchEvent(new Event('visibilitychange'))");
         return asked !== undefined;
@@ -372,7 +372,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('the console in a browser', () =
       await page.getByText('Require Authentication').click();
       await page.getByText('need the profile token. Visits never do.').waitFor();
       isChanged();
-      // Either way it is over then.
+      // Either way it has ended then.
       await until(
         'the old answer has come',
         async () => (await asked!.response().catch(() => null)) !== undefined,
@@ -627,7 +627,7 @@ async function signIn(): Promise<void> {
   await page.getByRole('button', { name: 'Sign out' }).waitFor();
 }
 
-/** Keeps only one of the complaints that a page repeats because it polls. */
+/** Keeps only one of the errors that a page repeats because it polls. */
 function forgetPolls(repeated: string): void {
   const first = complaints.indexOf(repeated);
   complaints = complaints.filter((one, index) => one !== repeated || index === first);

@@ -15,7 +15,7 @@ import type { ProfileStore } from '../src/storage/profile-store.ts';
 import type { Stores } from '../src/storage/stores.ts';
 import type { Caller } from '../src/wire/request.ts';
 
-/** What JSON.parse gives; a test looks into it as it comes. */
+/** The result of JSON.parse, which a test reads without a type. */
 // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of each member
 export type Json = any;
 

@@ -277,7 +277,7 @@ describe('the published packages', () => {
     const url = /^API +(\S+)$/m.exec(server.output())![1]!;
     const readme = readFileSync(join(ROOT, 'packages/client/README.md'), 'utf8');
     const [first = '', second = ''] = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
-    // What the second example takes for granted.
+    // Variables that the second example uses.
     const between = `const url = '${url}';
 const batchId = (await new QuiverClient({ url, client: 'demo', token: process.env.QUIVER_TOKEN! }).admin.batches())[0]!.id;
 `;
@@ -314,7 +314,7 @@ const batchId = (await new QuiverClient({ url, client: 'demo', token: process.en
     const server = readdirSync(at('packed')).find((name) => /^quiver-server-.*\.tgz$/.test(name))!;
     const packages = [`jest@${devDependencies.jest}`, join(at('packed'), server)];
     await run('npm', ['install', ...options, ...packages], project);
-    // Without --forceExit: a handle that is left would keep jest from ending.
+    // Without --forceExit, so that an open handle would keep jest from ending.
     expect(await run('npm', ['test', '--', '--testTimeout', '60000'], project)).toMatch(
       /^Tests: +2 passed, 2 total$/m,
     );

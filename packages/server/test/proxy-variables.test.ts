@@ -1,4 +1,4 @@
-/** What a command says of a proxy that the environment names, where the runtime takes it. */
+/** What a command says about a proxy from the environment, on a runtime that uses it. */
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

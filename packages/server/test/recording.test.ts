@@ -18,7 +18,7 @@ import { runQuiver } from './start-quiver.ts';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const HEAD = '{"quiverRecording":1,"upstream":"http://a","startedAt":"2026-01-01T00:00:00Z"}';
-/** Nothing of these may be in a recording. */
+/** None of these may appear in a recording. */
 const SECRETS = {
   ids: ['crm-4711', 'crm-0815', 'crm-9999', 'erp-12', '12345678901234567890123456789012345678'],
   values: ['very-golden', 'navy blue', 'navy%20blue', 'shoe size', '4.5.6.7', 'session-of-ann'],
@@ -77,7 +77,7 @@ async function shopCalls(url: string): Promise<void> {
     execute: { mboxes: [{ index: 0, name: 'home', profileParameters: { lastSeen: 'navy blue', n: 7 } }] },
   });
   const tntId = first!.id.tntId!;
-  // Signing in, and the merge that comes of it.
+  // A sign-in, and the merge that it causes.
   await shop.visit({
     id: {
       tntId,
@@ -157,8 +157,7 @@ test('a replay with different answers reports each by line and ends with exit co
   expect(text).toContain('crm-4711');
   expect(text).not.toContain('a-profile-token-of-the-shop');
   const lines = text.trim().split('\n');
-  // The other server knows somebody whom Quiver does not, has changed after the fact, and takes
-  // every update.
+  // The other server knows an extra person, was changed afterwards, and accepts every update.
   const known = JSON.parse(lines[2]!);
   const update = JSON.parse(lines[3]!);
   lines[2] = JSON.stringify({ ...known, status: 200, reply: '{"profileAttributes":{"late":{"value":"1"}}}' });

@@ -1,9 +1,9 @@
 /**
- * What a failing Redis Cluster may cost: never anything that was acknowledged, and nothing is done
- * twice. Two handles, as of two processes, write without a pause while one node is killed, held up,
- * frozen and woken, or restarted.
+ * A failing Redis Cluster loses nothing that was acknowledged and does nothing twice. Two handles,
+ * like two processes, write without a pause while one node is killed, delayed, frozen and resumed,
+ * or restarted.
  *
- * `QUIVER_FAULT_ROUNDS=10` has each fault ten times; once by default.
+ * `QUIVER_FAULT_ROUNDS=10` repeats each fault ten times; by default it happens once.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -50,7 +50,7 @@ const FAULTS: readonly Fault[] = [
     async act(cluster, master) {
       const replica = await cluster.replicaOf(master);
       replica.freeze();
-      // What lies in its socket already would still reach it.
+      // Data that is already in its socket would still reach it.
       await master.ask('CLIENT', 'KILL', 'TYPE', 'replica');
       await pause(1000);
       await master.kill();
@@ -123,8 +123,7 @@ interface Seen {
 }
 
 /**
- * Writes and reads while the fault takes its course, then compares all that was acknowledged with
- * what is there.
+ * Writes and reads during the fault, then compares everything acknowledged with what is stored.
  */
 async function underLoad(cluster: RedisNodes, replicas: number, fault: () => Promise<void>): Promise<Seen> {
   const prefix = `faults-${randomBytes(6).toString('hex')}`;
@@ -153,9 +152,9 @@ async function underLoad(cluster: RedisNodes, replicas: number, fault: () => Pro
 class Load {
   readonly #handles: readonly Stores[];
   readonly #seen: Seen;
-  /** Of each counter the last number acknowledged, and the last tried. */
+  /** For each counter the last acknowledged number and the last attempted one. */
   readonly #counters = Array.from({ length: COUNTERS }, () => ({ acknowledged: 0, tried: 0 }));
-  /** Of each person the devices that were linked, and those whose link nobody knows of. */
+  /** For each person the linked devices, and those whose link has an unknown outcome. */
   readonly #devices = Array.from({ length: PERSONS }, () => [] as string[]);
   readonly #usage = { acknowledged: 0, tried: 0 };
   #isStopped = false;
@@ -181,8 +180,7 @@ class Load {
   }
 
   /**
-   * One number after the other into one attribute; whatever puts an old one back has been done
-   * twice.
+   * Writes increasing numbers into one attribute; a number that goes back was written twice.
    */
   async #count(index: number): Promise<void> {
     const counter = this.#counters[index]!;
@@ -202,7 +200,7 @@ class Load {
     }
   }
 
-  /** Devices that come to be, and then turn out to be a person's. */
+  /** Creates devices that are then linked to a person. */
   async #link(index: number): Promise<void> {
     for (let n = 0; !this.#isStopped; n += 1) {
       const device = `d${index}-${n}`;
@@ -212,11 +210,11 @@ class Load {
       const ids = [person(`p${index}`), tnt(device)];
       const visit = { ids, freshTntId: tnt(`fresh-${device}`), settings: new Map() };
       const linking = this.#try(() => this.#handle().profiles.visit('demo', visit, now()));
-      // Whatever becomes of the link, a reader finds the device's attribute at any moment.
+      // Whatever happens to the link, a reader always finds the device's attribute.
       await this.#expectAttribute(device, device);
       if (await linking) this.#devices[index]!.push(device);
       await this.#expectAttribute(device, device);
-      // A person with so many devices that a visit takes long would be another test.
+      // Limits the devices of a person, because long visits are not what this tests.
       if (n % 40 === 39)
         await this.#try(() =>
           profiles.remove('demo', person(`p${index}`), Date.now()).then(() => {
@@ -243,8 +241,7 @@ class Load {
   }
 
   /**
-   * Whether it was acknowledged; an error that says that it was not, or that nobody knows, is no
-   * loss.
+   * Whether it was acknowledged; an error for "not done" or "unknown" is not a loss.
    */
   async #try(work: () => Promise<unknown>): Promise<boolean> {
     const began = performance.now();
@@ -268,8 +265,8 @@ class Load {
   }
 
   /**
-   * The person that a device was linked to. A cluster that is whole again answers; one that lost
-   * the end of a merge may hold the profile shut.
+   * The person that a device was linked to. A recovered cluster answers; if the end of a merge was
+   * lost, the profile may be locked for a while.
    */
   async #ownerOf(device: string): Promise<string> {
     try {
@@ -281,7 +278,7 @@ class Load {
     }
   }
 
-  /** What is there, once the cluster is whole again, against all that was acknowledged. */
+  /** Compares what is stored, once the cluster has recovered, with everything acknowledged. */
   async compare(): Promise<void> {
     const { lost, twice } = this.#seen;
     for (const [index, { acknowledged, tried }] of this.#counters.entries()) {

@@ -14,7 +14,7 @@ import { until } from './until.ts';
 const NODES = 6;
 const NODE_TIMEOUT_MS = 1500;
 
-/** Whether this machine has what it takes; a suite without it is skipped. */
+/** Whether this machine has the programs; without them a suite is skipped. */
 export const hasRedis = ['redis-server', 'redis-cli'].every(
   (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0,
 );
@@ -28,7 +28,7 @@ export interface RedisNode {
   /** SIGSTOP, and SIGCONT. */
   freeze(): void;
   wake(): void;
-  /** Starts it anew on its folder, after {@link kill}. */
+  /** Starts it again on its folder, after {@link kill}. */
   restart(): Promise<void>;
   /** Asks it something, whatever state the cluster is in. */
   ask(command: string, ...args: string[]): Promise<unknown>;
@@ -38,7 +38,7 @@ export interface RedisNodes {
   /** `127.0.0.1:7001,…`, all nodes. */
   readonly seeds: string;
   readonly nodes: readonly RedisNode[];
-  /** The nodes that are masters just now, by what they say themselves. */
+  /** The nodes that currently report themselves as masters. */
   masters(): Promise<RedisNode[]>;
   /** The replica of a master. */
   replicaOf(master: RedisNode): Promise<RedisNode>;
@@ -108,7 +108,7 @@ class Node implements RedisNode {
       'cluster-port': busPort,
       'cluster-config-file': `nodes-${port}.conf`,
       'cluster-node-timeout': NODE_TIMEOUT_MS,
-      // A replica that has been cut off for a while may still be voted for.
+      // Lets a replica that was cut off for a while still be elected.
       'cluster-replica-validity-factor': 0,
       dir: folder,
       appendonly: 'yes',
@@ -173,7 +173,7 @@ class Node implements RedisNode {
     return String(((await this.ask('ROLE').catch(() => [''])) as string[])[0]);
   }
 
-  /** `ok`, or what is amiss. */
+  /** `ok`, or what is wrong. */
   async state(): Promise<string> {
     const cluster = String(await this.ask('CLUSTER', 'INFO').catch(() => ''));
     if (!cluster.includes('cluster_state:ok')) return 'not ok';

@@ -1,6 +1,6 @@
 /**
- * Updates and visits that one script carries out give the same bytes as the rules of the domain,
- * whatever is set, on a real cluster.
+ * Updates and visits that one script carries out give the same bytes as the rules of the domain, on
+ * a real cluster, for any settings.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -74,7 +74,7 @@ describe.skipIf(!hasRedis)('plain writes on Redis Cluster', () => {
       }),
       { numRuns: 60, ...(SEED && { seed: Number(SEED) }) },
     );
-    // Many of them took the short way.
+    // Many of them used the single script.
     const outcomes = await Promise.all(plain.mock.results.map(({ value: outcome }) => outcome));
     expect(outcomes.filter(Boolean).length).toBeGreaterThan(outcomes.length / 10);
   });

@@ -152,7 +152,7 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('the requests page in a br
       await page.getByText('No call yet.').waitFor();
     });
 
-    // Once is enough.
+    // At one width is enough.
     test.skipIf(width < 1000)('copies calls that run as curl, as a test and as client code', async () => {
       const folder = await mkdtemp(join(EXAMPLES, 'vitest', 'copied-'));
       onTestFinished(() => rm(folder, { recursive: true }));

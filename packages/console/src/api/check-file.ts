@@ -1,7 +1,7 @@
 /**
- * A first look at a batch file before it travels. The server's own check counts; this one saves a
- * long way. `console-file-check.test.ts` of the server holds it to refuse the same files and the
- * same rows.
+ * Checks a batch file before it is uploaded. The server decides; this check only saves the upload
+ * of a bad file. The server's `console-file-check.test.ts` verifies that both refuse the same files
+ * and rows.
  */
 
 import { columnProblem, isBatchKey } from '../../../server/src/batches/column-name.ts';

@@ -14,7 +14,8 @@ const MOST_LINES = 8;
 
 /**
  * A new attribute, or a new value of an existing one. Enter saves, with Shift it begins a new line;
- * Escape closes. A value that the form would replace unseen is shown first.
+ * Escape closes. If saving would replace a value that the user has not seen, the form shows that
+ * value first.
  */
 export function AttributeForm(props: {
   client: string;

@@ -7,7 +7,7 @@ import { time } from '../parts/format.ts';
 import { KIND_NAMES } from '../parts/kinds.ts';
 import { Card } from '../parts/page.tsx';
 
-/** What was merged into a profile, and undoing it; nothing when there was none. */
+/** The merges of a profile, each with a button to undo it; nothing when there are none. */
 export function ProfileMerges({ client, profile }: { client: string; profile: ProfileView }) {
   const merges = useMerges(client, profile);
   if (merges.isLoadingError) return <Failure error={merges.error} retry={() => void merges.refetch()} />;

@@ -10,8 +10,8 @@ import { changeText, Ids, StatusBadge } from '../parts/request-table.tsx';
 import { RequestTrace } from './request-trace.tsx';
 
 /**
- * One call in full, and as code to use elsewhere. It comes into view with the focus. Escape closes
- * it and puts the focus back.
+ * One call in full, and as code to copy. When it opens, it scrolls into view and gets the focus.
+ * Escape closes it and returns the focus.
  */
 export function RequestDetails(props: { call: JournalCall; isSandbox: boolean; close: () => void }) {
   const { call, isSandbox, close } = props;

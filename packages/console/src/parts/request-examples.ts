@@ -118,7 +118,7 @@ function firstId({ ids }: JournalCall): Record<string, string> | undefined {
 
 /**
  * An id by which the journal of the test finds the call; not one that a sandbox would generate
- * anew.
+ * differently.
  */
 function idFilter({ ids, route }: JournalCall): Record<string, string> {
   const found = ids.find(({ kind }) => kind !== 'tntId') ?? (route === 'visit' ? undefined : ids[0]);

@@ -1,6 +1,6 @@
 /**
- * How old the settings and tokens may be that a process goes by (contract section 9): of a store
- * that counts changes on this machine, and of one that has to be asked over a network.
+ * How old cached settings and tokens may be (contract section 9): with a store that counts changes
+ * on this machine, and with one across a network.
  */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -83,7 +83,7 @@ describe('when the store is across a network', () => {
     }
     expect(store.asked).toBe(1);
     vi.advanceTimersByTime(10);
-    // Still the old one, while the store is asked beside it.
+    // Still the cached one, while the store is asked in parallel.
     expect(await isOn(access)).toBe(false);
     expect(store.asked).toBe(2);
     await vi.waitFor(async () => expect(await isOn(access)).toBe(true));

@@ -1,9 +1,9 @@
 /**
  * Records what administrators do, around every route that changes something (contract section 23).
  *
- * An entry is written when the action was done, and before it is answered: an action that was
- * refused or failed leaves none. When the entry cannot be written the action has been done all the
- * same, so the reply says so in a header, and the log does.
+ * An entry is written after the action and before its reply, so a refused or failed action leaves
+ * none. If the entry cannot be written, the action is done nevertheless, and both a header of the
+ * reply and the log say so.
  */
 
 import { createHmac, randomBytes } from 'node:crypto';
@@ -19,7 +19,7 @@ import type { Route } from '../wire/route.ts';
 
 export interface AuditedParts {
   readonly audit: AuditStore;
-  /** What the admin token is called in entries, see {@link tokenName}. */
+  /** The name of the admin token in entries, see {@link tokenName}. */
   readonly tokenName: string;
   /** The keyed hash that stands for an id of a visitor. */
   readonly referenceOf: (client: string, id: VisitorId) => string;
@@ -28,16 +28,16 @@ export interface AuditedParts {
   readonly now: () => number;
 }
 
-/** Query parameters that say what is acted on. */
+/** Query parameters that name the target of the action. */
 const NAMED_IN_QUERY = ['authorizationScope', 'scope', 'name', 'format'] as const;
-/** What a reply to a POST calls the thing that was made. */
+/** The members of a reply to a POST that contain the new id. */
 const MADE = ['id', 'batchId'] as const;
 const MADE_STATUSES = [201, 202];
 const MAX_CHARACTERS = 128;
 const NAME_CHARACTERS = 8;
 
 /**
- * What the admin token is called: the same for the same token, and of no use to open anything.
+ * The name of an admin token in entries: equal for equal tokens, and useless to sign in with.
  *
  * @param key derived from the signing key, so that nobody else can compare guesses with the name
  */
@@ -45,7 +45,7 @@ export function tokenName(key: Uint8Array, adminToken: string): string {
   return createHmac('sha256', key).update(adminToken).digest('hex').slice(0, NAME_CHARACTERS);
 }
 
-/** The routes, of which those that an administrator changes something with record it. */
+/** The routes; those with which an administrator changes something now record it. */
 export function audited(routes: readonly Route[], parts: AuditedParts): Route[] {
   return routes.map((route) => (isAudited(route) ? recording(route, parts) : route));
 }
@@ -61,7 +61,7 @@ function recording(route: Route, { audit, tokenName, referenceOf, log, now }: Au
   const inPath = names.filter((name) => name !== 'client');
   const handle: Route['handle'] = async (call) => {
     const reply = await route.handle(call);
-    // Who came with a profile token is no administrator.
+    // A caller with a profile token is not an administrator.
     if (call.admin === undefined || reply.status >= 400) return reply;
     const by: AuditActor =
       call.admin.kind === 'token'
@@ -114,7 +114,7 @@ function visitorId(kind: VisitorId['kind'], text: string): VisitorId {
   return kind === 'tntId' ? parseTntId(text).id : { kind, value: text };
 }
 
-/** What a reply says was made: a batch, a webhook, a request. */
+/** The id of what was created, as the reply names it: a batch, a webhook, a request. */
 function madeBy({ body, status }: Reply): Record<string, string> {
   if (!MADE_STATUSES.includes(status) || typeof body !== 'string' || !body.startsWith('{')) return {};
   const json: unknown = JSON.parse(body);

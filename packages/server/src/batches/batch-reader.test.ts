@@ -187,7 +187,7 @@ describe('long rows', () => {
   });
 });
 
-/** Bytes that mean something to the format, and a few that do not. */
+/** Bytes with a meaning in the format, and a few without. */
 const formatBytes = fc
   .array(
     fc.oneof(
@@ -259,10 +259,10 @@ describe('arbitrary bytes', () => {
   });
 });
 
-// Counted, not timed: how often each piece of the code was run, and over how many bytes the
-// runtime's own functions went. Bun has no such counts; what is counted is the same code.
+// Counted, not timed: how often each piece of the code ran, and how many bytes the runtime's own
+// functions processed. Bun has no such counters, but runs the same code.
 describe.skipIf(process.versions.bun !== undefined)('the work grows in proportion to the file', () => {
-  // Pieces so small that work done again at each of them shows as a factor of thousands.
+  // Pieces so small that work repeated for each of them shows up as a factor of thousands.
   const pieceBytes = 32;
   function readIn(pieces: number, file: Buffer): void {
     const reader = new BatchReader();
@@ -304,8 +304,8 @@ describe.skipIf(process.versions.bun !== undefined)('the work grows in proportio
 });
 
 /**
- * The rows of a small batch of `pcId,a,b,c`, read as the contract puts it, without a thought to
- * speed: what the reader is held to.
+ * Reads the rows of a small batch of `pcId,a,b,c` exactly as the contract describes, however
+ * slowly; the reader must return the same.
  */
 function plainRead(file: Buffer): BatchRow[] {
   const rows: BatchRow[] = [];

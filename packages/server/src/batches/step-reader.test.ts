@@ -5,7 +5,7 @@ import type { BatchRow } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import { type ReadStep, type ReadStepsOptions, readSteps } from './step-reader.ts';
 
-/** What a step says, as the reader's rows would say it. */
+/** The content of a step in the form of the reader's rows. */
 interface Read {
   readonly updates: object[];
   readonly failures: object[];
@@ -59,7 +59,7 @@ const bytes = (special: string, more: number[]) =>
   fc
     .array(fc.constantFrom(...Buffer.from(special), ...more), { maxLength: 90 })
     .map((list) => Buffer.from(list));
-/** Bytes that mean something to the format or to JSON, mostly such as make whole rows. */
+/** Bytes with a meaning in the format or in JSON, mostly such that form complete rows. */
 const rows = bytes(
   ',,,,\n\n\n\r%%+ \tab123"\\/cC34fFeE9.',
   [0, 1, 0x1f, 0x7f, 0x80, 0xa9, 0xc3, 0xe2, 0xf0, 0x9f, 0x98, 0xff],

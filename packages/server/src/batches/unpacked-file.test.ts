@@ -5,7 +5,7 @@ import { unpackedFile } from './unpacked-file.ts';
 
 const TEXT = 'id,a\n1,São\n'.repeat(1000);
 
-/** Unpacks what comes in chunks of so many bytes. */
+/** Unpacks a file that arrives in chunks of so many bytes. */
 async function unpacked(packed: Uint8Array, size: number): Promise<string> {
   async function* chunks() {
     for (let at = 0; at < packed.length; at += size) yield packed.subarray(at, at + size);
@@ -16,8 +16,7 @@ async function unpacked(packed: Uint8Array, size: number): Promise<string> {
 }
 
 /**
- * A zip archive with one file, as programs write it that stream: sizes and checksum behind the
- * file.
+ * A zip archive with one file, as streaming programs write it: sizes and checksum follow the file.
  */
 function streamedZip(text: string, { crc = crc32(text), method = 8, flags = 8 } = {}): Buffer {
   const content = Buffer.from(text);
@@ -73,7 +72,7 @@ test('a zip directory with false offsets is refused', async () => {
     const zip = streamedZip('id,a\n1,x\n');
     zip[at] = zip[at]! ^ 0xff;
     const outcome = await unpacked(zip, 1000).catch((error: Error) => error);
-    // Some bytes are read by nobody; whatever else changes is told.
+    // Some bytes are never read; a change of any other byte is reported.
     if (typeof outcome === 'string') expect(['id,a\n1,x\n', zip.toString()]).toContain(outcome);
     else expect(outcome).toMatchObject({ code: 'bad-request' });
   }

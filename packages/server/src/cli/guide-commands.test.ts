@@ -36,9 +36,9 @@ function commandsOf(markdown: string): string[] {
     .filter((words) => /^[a-z-]/.test(words));
 }
 
-/** What the command line does not know of a command; undefined when all is well. */
+/** The unknown part of a command; undefined when it is valid. */
 function problem(words: string): string | undefined {
-  // What the server runs itself is no command for users.
+  // Commands that the server runs itself are not for users.
   if (words === 'worker serving' || words === 'worker background') return undefined;
   let command: Command = makeProgram(() => undefined);
   for (const word of words.split(/\s+/)) {
@@ -46,7 +46,7 @@ function problem(words: string): string | undefined {
     if (sub) command = sub;
     else if (command.parent === null && !word.startsWith('-')) return `no command ${word}`;
     else if (!word.startsWith('--')) {
-      // A group of commands takes nothing but one of them.
+      // A group of commands accepts only one of its commands.
       if (command.commands.length > 0 && command.registeredArguments.length === 0) {
         return `${command.name()} has no command ${word}`;
       }

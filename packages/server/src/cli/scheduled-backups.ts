@@ -1,11 +1,10 @@
 /**
- * Backups that a server makes by itself (`--backup-every`), into one folder, of which the newest
- * are kept.
+ * Scheduled backups (`--backup-every`): a server makes them into one folder and keeps the newest.
  *
  * waiting   A timer runs until the newest backup in the folder is as old as the schedule says;
  *           after a failure, until the next try. An empty folder gets its first backup at once.
- * making    `quiver backup` runs as a process of its own, so that it can neither delay nor take
- *           down the server. It writes to a subfolder that is emptied before every backup, so an
+ * making    `quiver backup` runs as a separate process, so that it can neither delay nor crash the
+ *           server. It writes to a subfolder that is emptied before every backup, so an
  *           interrupted one leaves nothing behind; the complete backup is then moved to its name.
  * stopped   No timer and no process.
  */
@@ -20,10 +19,10 @@ import { backupMetrics } from '../metering/supervisor-metrics.ts';
 import { ownCommand } from '../runtime/own-command.ts';
 import { syncFolder } from '../storage/sync-folder.ts';
 
-/** Where a backup is until it is complete. */
+/** The subfolder of an incomplete backup. */
 const DRAFTS_FOLDER = '.unfinished';
 const NAME = /^quiver-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
-/** After a failure; sooner when backups are more frequent than that. */
+/** The pause after a failure; shorter when backups are more frequent than that. */
 const RETRY_MS = 15 * 60_000;
 /** The longest time of one timer, well below the limit of the runtime (24 days). */
 const MAX_TIMER_MS = 6 * 3_600_000;
@@ -51,12 +50,12 @@ export class ScheduledBackups {
     this.#log = log;
   }
 
-  /** Makes a backup if one is due, and from then on whenever one is. */
+  /** Makes a backup now if one is due, and later whenever one is. */
   start(): void {
     this.#running = this.#makeIfDue();
   }
 
-  /** Ends a backup that is being made; it leaves nothing that looks like a backup. */
+  /** Aborts a running backup, which leaves nothing that looks like a backup. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -116,7 +115,7 @@ export class ScheduledBackups {
   /** Runs `quiver backup`. @throws Error with its message when it fails */
   async #run(target: string): Promise<void> {
     const [command, ...args] = ownCommand('backup', '--store', 'lmdb', '--data', this.#dataDir, target);
-    // The settings of the server are not those of this command, and it needs no secrets.
+    // The server's variables must not affect this command, and it needs no secrets.
     const env = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !name.startsWith('QUIVER_')),
     );
@@ -163,6 +162,6 @@ function lowerPriority(pid: number): void {
   try {
     setPriority(pid, PRIORITY);
   } catch {
-    // It has ended already, or the system does not allow it; then it runs as any other process.
+    // It has already ended, or the system does not allow it; then it runs with normal priority.
   }
 }

@@ -205,7 +205,7 @@ function backupsOf(
   return { everyMs, folder: resolve(folder), keep: value<number>('backup-keep') };
 }
 
-/** A backup inside of what it backs up would contain all earlier ones. */
+/** A backup inside the folder that it copies would contain all earlier backups. */
 function checkBackups({ backups, store, dataDir }: ServeConfig): void {
   if (backups === 'off') return;
   if (store.kind !== 'lmdb') throw new ConfigError('--backup-every: only works on the embedded store');

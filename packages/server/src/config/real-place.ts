@@ -1,10 +1,10 @@
-/** Where a path leads, even if it does not exist yet. */
+/** Resolves the links in a path, even if its target does not exist yet. */
 
 import { readlinkSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /**
- * The real path, with links resolved as far as it exists; links to what does not exist yet too.
+ * The path with all links resolved, including links whose target does not exist yet.
  *
  * @throws the system's error when a part of it cannot be read, or links form a circle
  */

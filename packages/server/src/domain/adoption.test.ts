@@ -8,7 +8,7 @@ import { reunited } from './profile.ts';
 import type { VisitorId } from './visitor-id.ts';
 
 const names = fc.constantFrom('a', 'b', 'é', '__proto__');
-/** Attributes as a life leaves it: settings one after the other, never backwards in time. */
+/** Realistic attributes: set one after the other, never back in time. */
 const attributes = fc
   .array(fc.tuple(names, fc.constantFrom('1', '2', ''), fc.integer({ min: 0, max: 3 })), { maxLength: 8 })
   .map((sets) => {
@@ -145,7 +145,7 @@ test('property: two people never become one when a profile is adopted', () => {
   });
   fc.assert(
     fc.property(world, ({ adopted, here, device }) => {
-      // An id names one profile alone: of two that were drawn with it the first has it.
+      // An id names only one profile: if it was drawn for two, the first has it.
       const profiles = here.map((names, key) =>
         names.filter((name) => !here.slice(0, key).flat().includes(name)),
       );

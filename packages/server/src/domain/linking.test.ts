@@ -204,7 +204,7 @@ test('property: two people never become one, no profile loses its last id, and t
   fc.assert(
     fc.property(world, ({ ids, idsOf }) => {
       const { target, founder, steps } = planLinks(ids);
-      // What the plan makes of the profiles, carried out by plain means.
+      // The profiles after the plan, carried out in the simplest way.
       const left = new Map([0, 1, 2, 3].map((key) => [key, idsOf(key)]));
       let own = target === undefined ? [founder!] : left.get(target)!;
       if (target !== undefined) left.delete(target);

@@ -1,7 +1,7 @@
 /**
  * Metrics of what is stored and what waits: profiles, bytes, free space, batches, and how far
- * webhooks are behind the change feed. They are read when somebody scrapes, by one process alone,
- * because the sums of all processes are served.
+ * webhooks are behind the change feed. They are read at each scrape, by one process only, because
+ * the sums over all processes are served.
  */
 
 import { statfs } from 'node:fs/promises';
@@ -12,13 +12,13 @@ import type { Stores } from '../storage/stores.ts';
 export interface StoreMetricsParts {
   readonly stores: Pick<Stores, 'figures' | 'batches' | 'webhooks' | 'changes'>;
   readonly clients: readonly string[];
-  /** The folder whose disk is looked at. */
+  /** The folder whose disk is measured. */
   readonly dataDir: string;
   readonly registry: Registry;
   readonly log: Log;
 }
 
-/** The latest batches that are looked at. */
+/** How many of the latest batches are counted. */
 const MAX_BATCHES = 1000;
 
 /** Registers the metrics. */
@@ -37,7 +37,7 @@ export function registerStoreMetrics(parts: StoreMetricsParts): void {
         try {
           await measure(this);
         } catch (err) {
-          // Absent says that it is not known; the other metrics are still worth having.
+          // The metric is then missing; the other metrics are still useful.
           if (labelNames.length === 0) this.remove();
           else this.reset();
           parts.log.warn({ err, metric: name }, 'a metric could not be read');

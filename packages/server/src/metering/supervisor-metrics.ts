@@ -9,7 +9,7 @@ export function restartMetric(restarts: number): object[] {
   return [metric('quiver_worker_restarts_total', help, 'counter', [{ value: restarts, labels: {} }])];
 }
 
-/** What a server knows about the backups that it makes by itself. */
+/** The state of scheduled backups. */
 export interface BackupFacts {
   /** Since the server was started. */
   readonly made: number;

@@ -213,7 +213,7 @@ describe('a connection', () => {
       const length = 64 * 1024 * 1024;
       socket.write(post('/', `Content-Length: ${length}\r\n${CLOSE.trim()}`));
       socket.write(Buffer.alloc(length));
-      // The two kernels buffer far less than this; the rest waits here.
+      // Both kernels buffer far less than this; the rest waits here.
       await vi.waitFor(async () => {
         const before = socket.bytesWritten - socket.writableLength;
         await new Promise((resolve) => setTimeout(resolve, 200));

@@ -1,6 +1,6 @@
 /**
- * Checks what a test gives to `startSandbox` and its handles. A member that is misspelt would
- * otherwise count as absent, and the test would pass for the wrong reason.
+ * Checks what a test passes to `startSandbox` and its handles. Without these checks a misspelt
+ * member would be ignored, and the test would pass for the wrong reason.
  */
 
 import { checkMembers } from '../delivery/delivery-schema.ts';
@@ -36,8 +36,8 @@ const Expected = z.strictObject({ times: z.int().min(0).optional() });
 const ClockSet = z.strictObject({ now: z.unknown().optional(), frozen: z.boolean().optional() });
 
 /**
- * Checks of what a test gives. Each throws a QuiverError `bad-request` that names the member and
- * the rule. Seed and times have checks of their own.
+ * Checks the input of a test. Each throws a QuiverError `bad-request` that names the member and the
+ * rule. Seed and times have checks of their own.
  */
 export const check = {
   options: (given: unknown) => checkMembers(Options, given),

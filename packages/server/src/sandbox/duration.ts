@@ -50,7 +50,7 @@ export function timeOf(text: string): number | undefined {
   return Number.isNaN(at) || at < 0 ? undefined : at;
 }
 
-/** Whether the calendar has the day; Date.parse takes February 30 for March 2. */
+/** Whether the day exists; Date.parse reads February 30 as March 2. */
 function isDay(day: string): boolean {
   const at = Date.parse(day);
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(day);

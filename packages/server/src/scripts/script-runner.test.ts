@@ -35,7 +35,7 @@ const JOB = {
 };
 const JSON_OF_JOB = JSON.stringify(JOB);
 
-/** What hangs a thread, or ends it, if nobody stops it. */
+/** Scripts that would hang or end their thread if they were not stopped. */
 const HOSTILE = {
   'an endless loop': 'for (;;);',
   'deep recursion': 'return (function f() { return 1 + f(); })();',
@@ -85,7 +85,7 @@ describe('scripts in their own thread', () => {
 
 describe('a script thread that cannot be started', () => {
   const set = () => setOf({ good: "return 'good';" });
-  /** A runner of which each thread is what `next` makes of how many there were. */
+  /** A runner whose threads are made by `next` from the number of earlier ones. */
   function aRunnerOf(next: (started: number) => typeof startScriptThread, times = {}) {
     let started = 0;
     const runner = new ScriptRunner(log, { ...RUNNER_TIMES, firstRetryMs: 3_600_000, ...times }, (shared) => {

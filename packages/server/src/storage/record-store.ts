@@ -45,7 +45,7 @@ export interface RecordKind {
   readonly purpose: 'ordinary' | 'access';
   /** How many records one owner may have; unlimited by default. */
   readonly most?: number;
-  /** How long a record is kept after its last write, in milliseconds; for ever by default. */
+  /** How long a record is kept after its last write, in milliseconds; forever by default. */
   readonly keptMs?: number;
   /** Whether changes of this kind are counted, see {@link RecordStore.counter}; not by default. */
   readonly isCounted?: boolean;

@@ -25,7 +25,7 @@ test('attributes in the middle of other bytes are written', () => {
   expect(attributesJson(within, 4, 4 + packed.length)).toBe(json(packed));
 });
 
-/** The same by plain means. */
+/** The same text, made in the simplest way. */
 function expected(attributes: readonly Attribute[]): string {
   const entries = attributes.map(
     ({ name, value, modifiedAt }) =>

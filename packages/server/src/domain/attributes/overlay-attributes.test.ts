@@ -6,8 +6,8 @@ import { overlayAttributes } from './overlay-attributes.ts';
 const T0 = 1_700_000_000_000;
 
 /**
- * Names that begin like one another, need escapes, are long, or look like what stands between
- * entries.
+ * Names with a common beginning, names that need escapes, long names, and names that look like the
+ * bytes between entries.
  */
 const name = fc.oneof(
   fc.constantFrom('a', 'b', 'ab', 'a"', 'a\\', '"', '\\"', '\n', '\u0000', '\u0001', 'é', '😀', '__proto__'),
@@ -18,7 +18,7 @@ const value = fc.oneof(name, fc.constantFrom('', 'v'.repeat(127), 'v'.repeat(128
 const settings = fc
   .array(fc.tuple(name, value), { minLength: 1, maxLength: 8 })
   .map((pairs): ReadonlyMap<string, string> => new Map(pairs));
-/** Attributes as they lie after some changes, of which several may be of one time. */
+/** Attributes after some changes, several of which may have the same time. */
 const attributes = fc
   .array(fc.tuple(name, value, fc.integer({ min: 0, max: 1 })), { maxLength: 8 })
   .map((all): Attribute[] => {
@@ -30,7 +30,8 @@ const attributes = fc
   });
 
 function overlaid(old: readonly Attribute[], change: ReadonlyMap<string, string>, at: number): Buffer {
-  // As in a store's buffers: other bytes before and behind, which mean something to who reads on.
+  // As in a store's buffer: preceded and followed by other valid bytes, so that reading too far is
+  // noticed.
   const within = (packed: Buffer) => Buffer.concat([Buffer.from([0, 1, 1, 1]), packed, Buffer.from([1, 97])]);
   const before = packAttributes(old);
   const added = packSettings(change, at);
@@ -44,7 +45,7 @@ function overlaid(old: readonly Attribute[], change: ReadonlyMap<string, string>
   return target.subarray(3, end);
 }
 
-/** The same by plain means. */
+/** The same change, made in the simplest way. */
 function expected(old: readonly Attribute[], change: ReadonlyMap<string, string>, at: number): Attribute[] {
   const set = Array.from(change, ([name, value]) => ({ name, value, modifiedAt: at }));
   return [...old.filter(({ name }) => !change.has(name)), ...set];

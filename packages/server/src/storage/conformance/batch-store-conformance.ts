@@ -231,7 +231,7 @@ export function describeBatchStore(engine: string, makePlace: () => Promise<Stor
         await step('b1', 0, [row(1, 'a', { n: '1' }), row(2, 'full', { one: large })]);
         const steps = await Promise.all([
           step('b1', 2, [row(3, 'a', { n: '2' }), row(4, 'full', { one: 'small' })]),
-          // It is too large beside what was there before.
+          // It is too large together with what was stored before.
           step('b1', 4, [row(5, 'a', { n: '3' }), row(6, 'full', { other: large })]),
         ]);
         expect(steps.at(-1)).toMatchObject({ progress: { consumed: 6, successful: 6, failed: 0 } });

@@ -68,7 +68,7 @@ export class Follower {
     this.#client = client;
   }
 
-  /** Takes in the new changes. */
+  /** Applies the new changes. */
   async follow(now: number): Promise<void> {
     const { changes, next } = await changesAfter(this.#stores.changes, this.#client, this.#cursor);
     this.#cursor = next;
@@ -199,7 +199,7 @@ export function describeChangeFeed(
         moment: at(T0),
       });
       const rows = await told();
-      // Rows of one profile may come as one change.
+      // Several rows of one profile may appear as one change.
       expect(rows[0]).toMatch(/^created tntId:r[12] batch \d+ a,b$/);
       expect(rows.filter((one) => one.includes('tntId:r1')).join()).toMatch(/a,b/);
       expect(rows.filter((one) => one.includes('tntId:r2'))).toEqual([`created tntId:r2 batch ${T0} a,b`]);

@@ -113,7 +113,7 @@ const step = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** The follower of the feed reads it only now and then. */
+/** The follower reads the feed only occasionally. */
 const STEPS_PER_FOLLOW = 4;
 
 /**
@@ -162,7 +162,7 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
       const answer = await store.removeAttribute(client, op.id, op.name, moment);
       expect(answer).toBe(model.removeAttribute(client, op.id, op.name, moment));
     } else if (op.do === 'upkeep') {
-      // The next operations meet whatever an interrupted upkeep has left.
+      // The next operations run on what an interrupted upkeep has left.
       for (const limit of op.limits) await stores.chores.steps.upkeep?.(limit);
     } else {
       await stores.chores.steps.sweep?.(now, op.limit);
@@ -197,7 +197,7 @@ async function applyBatch(
   const id = `batch${batchCount}`;
   const version = create ? 'v2' : 'v1';
   await batches.accept({ client, id, version, acceptedAt: moment.now, rows: rows.length, bytes: 1 });
-  // A clock that went back finds the lease in the future; it is still one's own.
+  // If the clock went back, the lease ends in the future, and this process still holds it.
   await batches.lease(client, 'model', moment.now, moment.now + 1);
   const updates = rows.map((row, index) => ({
     ...{ ...row, rawId: row.id.value, line: index + 2, start: index, next: index + 1 },

@@ -65,8 +65,8 @@ test('a feed that was switched off meanwhile has a new id and begins after the g
   expect(await off.changes.newest()).toBeUndefined();
   await off.close();
   const again = await place.open();
-  // A process that was started without a word about the feed records too: the store says whether it
-  // is on.
+  // A process that was started without a setting for the feed records too, because the store says
+  // whether it is on.
   const silent = await openLmdbStores({ path: place.path });
   await write(silent, 'after');
   await silent.close();
@@ -121,7 +121,7 @@ test('a feed that has grown too large loses its oldest changes', async () => {
   expect(changes.at(-1)!.id.value).toBe('a-visitor-with-a-long-id-11999');
   expect(changes.length).toBeLessThan(12_000);
   await stores.close();
-  // Of a feed that has its room the oldest go as well when the disk is nearly full.
+  // A feed within its limit also loses its oldest changes when the disk is nearly full.
   const roomy = await openLmdbStores({ path, changes: KEPT });
   expect(await roomy.changes.upkeep(T0)).toBe(false);
   for (let n = 0; n < 24_000; n += 800) {

@@ -11,7 +11,7 @@ interface Commit {
   readonly reject: (error: Error) => void;
 }
 
-/** An engine whose commits come out, or not, when the test says so. */
+/** An engine whose commits succeed or fail when the test says so. */
 function engine() {
   const commits: Commit[] = [];
   const groups = new CommitGroups(
@@ -151,7 +151,7 @@ describe('groups of writes in LMDB', () => {
 });
 
 describe('stalled commits', () => {
-  /** An engine that gives the turn, and brings a commit out, when the test says so. */
+  /** An engine that grants a turn and ends a commit when the test says so. */
   function slowEngine() {
     const asked: { readonly run: () => void; readonly end: () => void }[] = [];
     const stalls: string[] = [];

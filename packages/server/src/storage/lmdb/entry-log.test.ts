@@ -18,7 +18,7 @@ import { CHANGED, CHANNEL, COPY, changesOf, channelOf, flagsOf, POINTER, PROFILE
 import { RowWriter } from './row-writer.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
 
-/** What takes a child transaction back; the library's types leave it out. */
+/** Rolls a child transaction back; missing in the library's types. */
 const { ABORT: TAKEN_BACK } = lmdb as unknown as { readonly ABORT: number };
 const moment = { now: 1_700_000_000_000, lifetimeDays: 14 };
 const tnt = (value: string): VisitorId => ({ kind: 'tntId', value });
@@ -64,7 +64,7 @@ const countIn = (table: string) => environment.read(() => environment.table(tabl
 const lengths = () =>
   environment.read(() => Array.from(environment.table('records').getRange({}), ({ value }) => value.length));
 
-/** What is under way, then a look that may see that more has come, then the rest. */
+/** Finishes current work, looks whether more has come, then does the rest. */
 async function settle(of = upkeep, limit = 2): Promise<void> {
   for (let look = 0; look < 3; look += 1) while (await of.step(limit));
 }
@@ -74,7 +74,10 @@ const rowOf = (line: number, id: string, value: string) => ({
   ...{ start: 0, next: 0 },
 });
 
-/** What the live weight of each segment is, and what it must be: of what the index leads to. */
+/**
+ * The live weight of each segment as stored, and as it must be: that of the entries to which the
+ * index leads.
+ */
 function liveWeights(): { readonly live: [number, number][]; readonly indexed: [number, number][] } {
   const { log } = tables.records;
   const weights = new Map<number, number>();
@@ -157,7 +160,7 @@ test('several processes may do upkeep at once, and an idle one finds what they d
   await upkeep.step(1);
   await upkeep.step(1);
   await settle(otherUpkeep);
-  // Its last snapshot leads to entries that are gone by now.
+  // Its last snapshot refers to entries that no longer exist.
   await set('b', '9');
   await settle(otherUpkeep);
   await settle();
@@ -182,8 +185,7 @@ test('entries that the engine has not committed do not exist, and later ones do'
   await set('a', '1');
   const prototype = Object.getPrototypeOf(environment.table('meta')) as Table;
   const transaction = prototype.transaction;
-  // The library's own way to take a transaction back; that the disk refuses one cannot be had at
-  // will.
+  // The library's own rollback stands in for a refusal by the disk, which a test cannot cause.
   prototype.transaction = async function refused(this: Table, work: () => unknown) {
     await this.childTransaction(() => {
       work();
@@ -365,7 +367,7 @@ describe('many ids of one person', () => {
     expect(countIn('records') - before).toBe(1);
     for (const n of [0, 3, 199]) expect(store.find('demo', device(n), moment.now)).toBeUndefined();
     expect(await store.update('demo', device(5), new Map(), moment, false)).toBe('not-found');
-    // One that comes back before it was cleared is another profile's.
+    // An id that is used again before it was cleared belongs to the new profile.
     await visit([device(9)], [['x', 'new']]);
     let steps = 0;
     while ((await store.sweep(moment.now, 50)).more) steps += 1;
@@ -379,7 +381,7 @@ describe('many ids of one person', () => {
     await settle(upkeep, 1000);
     const { homeKey } = environment.read(() => tables.locate('demo', person('p'))!);
     await environment.write(() => environment.table('index').removeSync(homeKey));
-    // A process that has not looked for it yet: another may remember where it is.
+    // Another process, because this one may have cached its place.
     await environment.close();
     await open({ segmentEntries: 4 });
     expect(() => store.find('demo', device(0), moment.now)).toThrow(

@@ -45,7 +45,7 @@ function stepRows() {
   return { updates: PlainRows.of(updates, NOW), failures };
 }
 
-/** What a step of these rows comes to, and how many rows were consumed at each look meanwhile. */
+/** The result of a step of these rows, and the number of rows consumed at each check during it. */
 async function applied(parts: boolean, appliedElsewhere = 0) {
   const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
   const stores = await openLmdbStores({ path });
@@ -55,7 +55,7 @@ async function applied(parts: boolean, appliedElsewhere = 0) {
   await batches.lease(client, 'h', NOW, NOW + 1000);
   const { updates, failures } = stepRows();
   let clock = 0;
-  // Each look at the clock finds that the time is up.
+  // At each check of the clock the time is up.
   if (parts) vi.spyOn(performance, 'now').mockImplementation(() => (clock += 1000));
   const all = batches.apply({
     ...{ client, id: 'b', holder: 'h', leaseUntil: NOW + 1000, consumedBefore: 0, updates, failures },

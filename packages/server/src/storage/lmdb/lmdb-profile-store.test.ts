@@ -17,7 +17,7 @@ interface LmdbPlace extends StorePlace {
 type LogOptions = NonNullable<Parameters<typeof openLmdbStores>[0]['log']>;
 /** Merged and cleaned all the time. */
 const BUSY: LogOptions = { mergeKeys: 1, segmentEntries: 4 };
-/** Next to nothing in memory, so that entries go to the index at once too. */
+/** Almost no memory for recent entries, so that some go to the index at once. */
 const FORGETFUL: LogOptions = { recentKeys: 3, mergeKeys: 2, segmentEntries: 8 };
 
 async function makePlace(log?: LogOptions): Promise<LmdbPlace> {
@@ -52,7 +52,7 @@ testAgainstModel('LMDB with little memory', () => makePlace(FORGETFUL), 100, isE
 function isEmptyAtTheEnd(log: LogOptions | undefined) {
   return async (store: Stores, place: StorePlace): Promise<void> => {
     while ((await store.chores.steps.sweep?.(T0 + 10_000 * DAY, 100))?.more);
-    // What is under way, then all the rest.
+    // Finishes current work, then does everything else.
     for (let round = 0; round < 3; round += 1) while (await store.chores.steps.upkeep?.(100));
     await store.close();
     const environment = await LmdbEnvironment.open((place as LmdbPlace).path);
@@ -62,7 +62,7 @@ function isEmptyAtTheEnd(log: LogOptions | undefined) {
     const tables = new ProfileTables(environment, log);
     expect([...counts, tables.count()]).toEqual([0, 0, 0, 0, 0, 0]);
     expect(tables.records.log.segments.list().filter(({ live }) => live > 0)).toEqual([]);
-    // Whatever is whole has been cleaned away.
+    // Complete segments have been cleaned.
     if (log !== undefined) {
       expect(environment.table('records').getKeysCount()).toBeLessThanOrEqual(2 * log.segmentEntries!);
     }

@@ -20,7 +20,7 @@ const rowsOf = (kind: 'tntId' | 'thirdPartyId') =>
     { maxLength: 150 },
   );
 
-/** What a reader of a file does with one row. */
+/** Passes one row to a collector, as the reader of a file does. */
 interface ReadRow {
   readonly id: string;
   readonly rawId: string | undefined;
@@ -50,7 +50,7 @@ const readRow = fc.record<ReadRow>({
   place: fc.nat(1000),
 });
 
-/** Hands a row over in memory that is another row's afterwards. */
+/** Passes a row in memory that the next row will overwrite. */
 function collect(rows: RowCollector, { id, rawId, values, isDropped, place }: ReadRow): void {
   const lent = Buffer.alloc(
     2 +

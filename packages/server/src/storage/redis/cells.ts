@@ -6,17 +6,17 @@
  * home of the profile that its id names. Fields:
  *
  *   v      version: the operation that wrote it last, and when
- *   o      the operations of the last seconds before it, so that one that is sent again is known
+ *   o      the operations of the last seconds before it, so that a repeated one is recognised
  *   r      the profile's record, or a pointer as JSON
  *   g      birth: distinguishes a profile from a later one in the same cell
  *   l<id>  of a profile: an id that names it, and since when (the home too)
  *   u      the earliest time at which one of its pointers may expire
  *   b<id>  of a profile: the last row of a batch that was applied by that id
- *   e      when the engine frees it: up to an hour after it may
- *   w      counts calls that came twice
+ *   e      when the engine frees it: up to an hour after its expiry
+ *   w      counts repeated calls
  *   t, n   intent: the current transaction, and what it will make of the cell
  *   p<tx>  in the cell where a transaction commits: what remains to be done of it
- *   h      there is a p
+ *   h      present while there is a p
  *
  * The links `l` of a living profile determine who names it. A pointer only leads there, and counts
  * only if birth and link agree.
@@ -338,7 +338,7 @@ export class Cells {
 
   /**
    * Carries out a plain write of an id.
-   * @returns undefined when it is not that plain; nothing was changed then
+   * @returns undefined when a plain write is not enough; nothing was changed then
    */
   async setPlainly(client: string, id: VisitorId, write: PlainWrite, until: number) {
     const [status, what] = await this.#setIn(this.#key(client, id), client, id, write, undefined, until);
@@ -350,7 +350,7 @@ export class Cells {
     return String(again) === 'done' ? (String(outcome) as 'created' | 'updated') : undefined;
   }
 
-  /** @param pointer what led to the cell; undefined for the id's own */
+  /** @param pointer the pointer that led to the cell; undefined for the id's own cell */
   async #setIn(
     key: string,
     client: string,

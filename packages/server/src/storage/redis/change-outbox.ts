@@ -43,7 +43,7 @@ export class ChangeOutbox {
   readonly #prefix: string;
   readonly #dirty = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  /** Ends when the hints are sent that were to be sent last. */
+  /** Settles when the last hints have been sent. */
   #sending: Promise<void> = Promise.resolve();
   /** Whether changes are recorded at all. */
   isOn = false;
@@ -67,7 +67,10 @@ export class ChangeOutbox {
     return { key: outboxKey(this.#prefix, tag), text: joinedChanges(client, changes) };
   }
 
-  /** As {@link of} for the possible changes of a plain write: created, updated, updated first. */
+  /**
+   * As {@link of} for each possible change of a plain write: created, updated, and updated together
+   * with `firstSessionStart`.
+   */
   ofPlain(
     client: string,
     cellKey: string,
@@ -85,8 +88,8 @@ export class ChangeOutbox {
   }
 
   /**
-   * Tells the collector which outboxes to look into; returns when it has been told of all changes
-   * so far. What it is not told it finds a little later.
+   * Tells the collector which outboxes to read; returns when it knows of all changes so far. It
+   * finds others a little later by itself.
    */
   flush(): Promise<void> {
     clearTimeout(this.#timer);

@@ -34,7 +34,7 @@ export interface PlainWrite {
   readonly changes: PlainChanges | undefined;
 }
 
-/** For the change feed; they differ in type and names alone. */
+/** For the change feed; they differ only in type and names. */
 export interface PlainChanges {
   /** With the same names as `updatedFirst`. */
   readonly created: Change;
@@ -67,7 +67,7 @@ export function plainUpdate(
   };
 }
 
-/** As {@link plainUpdate}; undefined when the visit must be decided with what is stored. */
+/** As {@link plainUpdate}; undefined when the visit depends on what is stored. */
 export function plainVisit(
   { ids, settings, seen, state }: Visit,
   moment: WriteMoment,

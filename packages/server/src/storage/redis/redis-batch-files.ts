@@ -39,8 +39,8 @@ export class RedisBatchFiles implements BatchFileStore {
       write: (chunk) => packer.write(chunk),
       keepAs: async (batchId) => {
         await packer.end();
-        // Noted first: a note without a batch is found and removed some day; parts without a note
-        // would stay for ever.
+        // Noted first: a note without a batch is found and removed eventually, but parts without a
+        // note would stay forever.
         await this.#note(batchId, `${parts}:${file}`);
         isKept = true;
         for (const keys of this.#groups(file, parts)) {

@@ -171,7 +171,7 @@ export class RedisChangeFeed implements ChangeFeed {
       });
       if (found.length > 0) {
         const numbers = found.map((entry) => `${entry.number}-0`);
-        // Not what the script counts: sent again after a lost reply, it finds none any more.
+        // Not the script's count: when it is sent again after a lost reply, it finds none.
         await this.#run(eraseChanges, ['feed', 'feed-log'], numbers);
         erased += found.length;
       }
@@ -207,7 +207,7 @@ export class RedisChangeFeed implements ChangeFeed {
     if (found.length > 0) await this.#append(found, state.id);
     const readable = new Set(read.map(({ tag }) => tag));
     const unread = tags.filter((tag) => !readable.has(tag));
-    // They come last, so that the others are not held up by a node that does not answer.
+    // They come last, so that a node that does not answer does not delay the others.
     for (const tag of unread) this.#waiting.delete(tag);
     for (const tag of unread) this.#waiting.add(tag);
     if (unread.length > 0 && found.length === 0) {
@@ -232,7 +232,7 @@ export class RedisChangeFeed implements ChangeFeed {
       ];
       const [status, last] = await this.#run(appendChanges, ['feed', 'feed-collected', 'feed-log'], args);
       if (String(status) !== 'done') {
-        // Others have collected; what they left is found again.
+        // Another process has collected them; what it left will be found again.
         for (const { tag } of part) this.#waiting.add(tag);
         continue;
       }
@@ -272,7 +272,7 @@ export class RedisChangeFeed implements ChangeFeed {
   }
 
   /**
-   * Reads outboxes, and cuts off what was collected from those that have much of it.
+   * Reads outboxes, and trims those in which many collected changes are left.
    *
    * @param froms for each the last entry that was collected, or ''
    * @returns those that could be read
@@ -283,7 +283,8 @@ export class RedisChangeFeed implements ChangeFeed {
     { id, shown }: FeedState,
   ): Promise<Collected[]> {
     const isCut = tags.map((tag, at) => froms[at] !== '' && (this.#uncut.get(tag) ?? 0) >= CUT_OFF_AFTER);
-    // How far was collected must have a replica before anything is cut off; a write after it tells.
+    // A replica must have the position before anything is cut off; a later write with WAIT confirms
+    // that.
     if (isCut.includes(true)) await this.#run(showChanges, ['feed'], [id, shown]);
     const read = await this.#cluster.readConfirmed<[Buffer, Buffer[]][]>(
       tags.map((tag) => outboxKey(this.#prefix, tag)),

@@ -2,7 +2,7 @@
 --
 -- KEYS: as of replace-record.lua.
 -- ARGV: how long the note is kept (ms), how many records the owner may have (0: any number), how
--- long a record is kept (ms; 0: for ever), then key, value, …
+-- long a record is kept (ms; 0: forever), then key, value, …
 -- Returns done and how many were added.
 
 -- include record-lifetime.lua

@@ -1,4 +1,4 @@
--- Appends what was collected from outboxes to the log, each change once.
+-- Appends changes collected from outboxes to the log, each once.
 --
 -- KEYS: the state, what was collected, the log.
 -- ARGV: id of the feed, number of outboxes; for each its tag, the last entry that was collected

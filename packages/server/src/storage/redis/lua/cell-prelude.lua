@@ -2,19 +2,20 @@
 -- `cells.ts`.
 --
 -- A reply starts with a status. Only `done` says that something was written, now or by an earlier
--- call with the same arguments. A call that finds its work done writes a field all the same, so
--- that the WAIT behind it covers the earlier write too.
+-- call with the same arguments. A call that finds its work already done still writes a field, so
+-- that the following WAIT covers the earlier write too.
 --
--- `apply` makes a change: a list that starts behind `base` in `c`: milliseconds to live; '1' to
+-- `apply` makes a change: a list that starts after `base` in `c`: milliseconds to live; '1' to
 -- clear the state first, or 'r' to free the old record first; number of pairs; field, value, …;
 -- fields to delete, …. `before` is what the cell had in `v`, `o` and `e`. It returns when the
 -- engine frees the cell, and whether that is later or earlier than before.
 
 local OPERATION_KEPT_MS = 20000
 local OPERATIONS_KEPT = 8
--- An operation as it is remembered: its id and 13 digits of time.
+-- A remembered operation: its id and 13 digits of time.
 local ID, ENTRY = 16, 29
--- A cell is kept a little longer than asked, so that not every write has to prolong it.
+-- A cell is kept a little longer than requested, so that not every write has to extend its
+-- lifetime.
 local SLACK, LONGEST_SLACK_MS = 0.01, 3600000
 local HOLD_MS = 200 * 86400000
 
@@ -28,7 +29,7 @@ end
 local function expire(cell, at)
   redis.call('PEXPIREAT', cell, at)
 end
--- Whether an operation was made, as far as the cell itself remembers.
+-- Whether the cell itself remembers an operation.
 local function is_made(operation, version, earlier)
   if string.sub(version or '', 1, ID) == operation then return true end
   return earlier and string.find(earlier, operation, 1, true) ~= nil
@@ -44,7 +45,7 @@ local function recent(version, earlier, time)
   end
   return version .. string.sub(earlier, 1, length)
 end
--- As few writes as can be: each travels to the replica, and into the append-only file of both.
+-- As few writes as possible: each goes to the replica and into the append-only file of both.
 local SET_AT_ONCE = 1000
 local function apply(cell, c, base, version, time, before, note)
   local clear = {}
@@ -54,13 +55,13 @@ local function apply(cell, c, base, version, time, before, note)
       if kind == 'r' or kind == 'g' or kind == 'u' or kind == 'l' or kind == 'b' then clear[#clear + 1] = field end
     end
   end
-  -- What frees memory comes first: it is allowed at maxmemory, and so is what follows it in the
-  -- script.
+  -- Commands that free memory come first: they are allowed at maxmemory, and so is what follows
+  -- them in the script.
   if c[base + 2] == 'r' then clear[1] = 'r' end
   for _, field in ipairs(clear) do redis.call('HDEL', cell, field) end
   local set = { 'HSET', cell, 'v', version .. string.format('%013.0f', time) }
   local earlier = recent(before[1], before[2], time)
-  -- A cell that changes all the time would remember too much in itself.
+  -- A cell that changes constantly would have to remember too many operations.
   if note then
     for at = OPERATIONS_KEPT * ENTRY + 1, #earlier, ENTRY do
       local left = tonumber(string.sub(earlier, at + ID, at + ENTRY - 1)) + OPERATION_KEPT_MS - time
@@ -93,7 +94,7 @@ local function apply(cell, c, base, version, time, before, note)
   for i = last + 1, #c do redis.call('HDEL', cell, c[i]) end
   return at, is_moved
 end
--- Leaves what the change feed is to tell (change-outbox.ts), if anything.
+-- Adds the changes, if any, to the outbox for the change feed (change-outbox.ts).
 local function record(outbox, changes)
   if changes ~= '' then redis.call('XADD', outbox, '*', 'c', changes) end
 end

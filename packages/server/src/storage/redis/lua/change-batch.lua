@@ -1,4 +1,4 @@
--- Replaces the record of a batch that is still as it was read; accepts new batches too.
+-- Replaces the record of a batch if it is still as it was read; also accepts new batches.
 --
 -- KEYS: batches, queue, turns, lease, failures of the batch, where the operation is noted.
 -- ARGV: how long the note is kept (ms), turn of the batch, batch as it was read ('' for none), the

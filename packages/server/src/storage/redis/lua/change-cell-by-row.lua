@@ -1,4 +1,4 @@
--- As change-cell.lua for a row of a batch. A mark in the cell tells whether the row was applied, so
+-- As change-cell.lua for a row of a batch. A mark in the cell records that the row was applied, so
 -- no operation is noted.
 --
 -- KEYS: the cell, the outbox.

@@ -6,8 +6,8 @@
 -- (cell-prelude.lua).
 -- Returns done | late | changed | intent | revoked.
 --
--- The cell remembers its last operations itself. Noted under a key of their own are transactions,
--- and operations that the cell has no room for; their keys differ in the id alone.
+-- The cell itself remembers its last operations. Transactions, and operations that the cell has no
+-- room for, are noted under separate keys, which differ only in the id.
 
 -- include cell-prelude.lua
 

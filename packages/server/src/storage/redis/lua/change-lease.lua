@@ -1,7 +1,7 @@
--- Takes, prolongs or gives back the lease of a queue that is still as it was read.
+-- Takes, extends or releases the lease of a queue if it is still as it was read.
 --
 -- KEYS: the lease.
--- ARGV: lease as it was read ('' for none), the new lease ('' to give it back).
+-- ARGV: lease as it was read ('' for none), the new lease ('' to release it).
 -- Returns done | changed.
 
 local lease = redis.call('GET', KEYS[1]) or ''

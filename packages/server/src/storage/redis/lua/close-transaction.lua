@@ -1,4 +1,4 @@
--- Notes that nothing of a transaction remains to be done.
+-- Records that a transaction is completely finished.
 --
 -- KEYS: the cell where it committed.
 -- ARGV: transaction id.

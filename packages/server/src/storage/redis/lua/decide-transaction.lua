@@ -1,4 +1,4 @@
--- Says what became of a transaction, at the cell where it commits. Can revoke one that has not
+-- Returns the state of a transaction, at the cell where it commits. Can revoke one that has not
 -- committed.
 --
 -- KEYS: the cell, where the transaction is noted.

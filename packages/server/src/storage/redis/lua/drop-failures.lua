@@ -1,4 +1,4 @@
--- Removes the failed rows of some lines of a batch; to do it twice is to do it once.
+-- Removes the failed rows of some lines of a batch; may be repeated.
 --
 -- KEYS: failures of the batch.
 -- ARGV: the lines.

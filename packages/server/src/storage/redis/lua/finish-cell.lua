@@ -1,5 +1,5 @@
--- Ends a transaction at a cell that it prepared. Does nothing when the cell has no such intent any
--- more.
+-- Ends a transaction at a cell that it prepared. Does nothing if the cell no longer has this
+-- intent.
 --
 -- KEYS: the cell.
 -- ARGV: intent (JSON), '1' committed or '0' revoked, new version.

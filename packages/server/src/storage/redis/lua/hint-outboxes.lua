@@ -1,4 +1,4 @@
--- Notes which outboxes have something.
+-- Records which outboxes may have something to collect.
 --
 -- KEYS: the hints.
 -- ARGV: tags.

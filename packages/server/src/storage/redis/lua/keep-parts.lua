@@ -1,6 +1,6 @@
--- Keeps the parts of a file for good: all of them or none.
+-- Makes the parts of a file permanent: all of them or none.
 --
--- KEYS: where a trace is left that something was written, then the parts.
+-- KEYS: a key to write to, so that WAIT has something to confirm; then the parts.
 -- ARGV: none.
 -- Returns done | missing.
 

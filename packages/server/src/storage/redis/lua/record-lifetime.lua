@@ -1,8 +1,8 @@
--- Shared by the scripts of small records: frees the old records of an owner, and lets the rest live
--- on.
+-- Shared by the scripts of small records: frees old records of an owner, and extends the lifetime of
+-- the others.
 --
--- A record of a kind with a lifetime stands in `due` with the time at which it may go. Every write
--- frees a few of those; an owner who is not written to goes as a whole.
+-- A record of a kind with a lifetime is in `due` with the time at which it may be freed. Every write
+-- frees a few of those; an owner that gets no more writes is freed as a whole.
 
 local SWEPT_AT_ONCE = 16
 

@@ -3,7 +3,7 @@
 -- KEYS: records of the owner (hash), their keys in order, when they are due, where the operation is
 -- noted.
 -- ARGV: how long the note is kept (ms), key, the value that was read, the new value, how many
--- records the owner may have (0: any number), how long a record is kept (ms; 0: for ever). A value
+-- records the owner may have (0: any number), how long a record is kept (ms; 0: forever). A value
 -- is '=' and its text; '' is no record.
 -- Returns done | changed | full.
 

@@ -1,7 +1,7 @@
--- Sets attributes of the profile in a cell, or creates it, if that takes nothing but this cell and
--- no decision: with one script instead of a read and a script. The rules are those of
--- `domain/profile.ts`; only the packed form (`packed-profile.ts`, `attributes/packed-attributes.ts`)
--- is known here. Whatever is not plain is left to the caller, who reads and decides.
+-- Sets attributes of the profile in a cell, or creates it, when only this cell and no decision is
+-- involved: one script instead of a read and a script. The rules are those of `domain/profile.ts`;
+-- only the packed form (`packed-profile.ts`, `attributes/packed-attributes.ts`) is known here.
+-- Everything else is left to the caller, which reads and decides.
 --
 -- KEYS: the cell, where the operation is noted, the outbox.
 -- ARGV: operation id, deadline (epoch ms of the engine), now (epoch ms), how long the cell lives
@@ -48,8 +48,8 @@ local function names_in(entries, size_of_first)
   end
   return names
 end
--- The entries from `at` on without those of some names, as pieces; whether it has FIRST. Nil when
--- it has visitor state, which a visit may have to change.
+-- The entries from `at` on, except those of some names, as pieces; and whether FIRST is among them.
+-- Nil when there is visitor state, which a visit may have to change.
 local function others(text, bytes, at, names)
   local kept, has_first = {}, false
   local group, run, last
@@ -92,7 +92,7 @@ local cell, note, outbox = KEYS[1], KEYS[2], KEYS[3]
 local operation, new, entries, first = ARGV[1], ARGV[5], ARGV[8], ARGV[9]
 local seen = redis.call('HMGET', cell, 'v', 'o', 'e', 't', 'h', 'r', 'g', 'u', ARGV[11])
 local is_known = is_made(operation, seen[1], seen[2])
--- Only a cell that remembers as much as it may has operations that are noted elsewhere.
+-- Only a cell whose memory of operations is full has operations that are noted elsewhere.
 if not is_known and seen[2] and #seen[2] >= OPERATIONS_KEPT * ENTRY then
   is_known = redis.call('EXISTS', note) == 1
 end
@@ -122,7 +122,7 @@ if byte(old) ~= 3 then return { 'other' } end
 if ARGV[12] ~= '' and (seen[7] ~= ARGV[12] or not seen[9]) then return { 'other' } end
 if #old > MOST then return { 'other' } end
 local bytes, at = { byte(old, 1, -1) }, tonumber(ARGV[3])
--- A clock that went back, an expired profile, pointers that must live longer.
+-- The clock went back, the profile has expired, or pointers must live longer.
 if time_at(bytes, 2) >= at or time_at(bytes, 8) <= at then return { 'other' } end
 if seen[8] and tonumber(seen[8]) < time_at({ byte(new, 1, 33) }, 8) then return { 'other' } end
 local id_length = bytes[32] * 256 + bytes[33]

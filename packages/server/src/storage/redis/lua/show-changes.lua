@@ -1,4 +1,4 @@
--- Shows readers what a replica has by now.
+-- Makes changes visible to readers up to a number that a replica has.
 --
 -- KEYS: the state.
 -- ARGV: id of the feed, the number.

@@ -1,4 +1,4 @@
--- Lets changes up to a number go.
+-- Removes changes up to a number.
 --
 -- KEYS: the state, the log.
 -- ARGV: id of the feed, the number, their bytes.
