@@ -12,12 +12,12 @@ import { ask, attributesOf, until, update, visit } from './lanes.mjs';
 import { makeFolder, RUNTIMES, startQuiver } from './quiver-process.mjs';
 
 const LANES = 24;
-/** So few that they meet in one profile again and again. */
+/** Few enough that they often meet in one profile. */
 const PEOPLE = 40;
 const TOKEN = 'torture-admin-token';
 const ENV = { QUIVER_ADMIN_TOKEN: TOKEN };
 
-/** What is known of the store only through its feed. */
+/** The store as seen only through its feed. */
 class Copy {
   cursor = undefined;
   /** By id, the profile that it names: its ids and attributes. */

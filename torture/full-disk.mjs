@@ -99,7 +99,7 @@ async function oneRound({ quiver, folder, journal, seen, name }) {
   if (batch.status !== 507) problems.push(`a batch was answered with ${batch.status}`);
   const ready = await ask(`${url}/readyz`);
   if (ready.status !== 503) {
-    // Cleaning may just have taken back enough within the file. Then writes are taken as well.
+    // Cleaning may have recovered enough space within the file; then writes are accepted as well.
     const { status } = await visit(url, { tntId: `${name}-ready` }, { a: '1' });
     if (status !== 200)
       problems.push(`/readyz said ${ready.status}, and a write was answered with ${status}`);

@@ -25,7 +25,7 @@ export default {
   name: 'hostile-http',
   bar: "smuggling, slow heads and bodies, 500 idle connections, unread pipelines, lying lengths, bombs: refused or cut in time, other clients' p99 under twice, a worker under 300 MB",
   sizes: {
-    // Times are judged in the long form alone, because other work shares the machine of a test.
+    // Times are judged only in the long form, because a test shares the machine with other work.
     short: { measureMs: 1000, tries: 1, cutWithin: 0, judgesTimes: false },
     long: { measureMs: 5000, tries: 4, cutWithin: 60_000, judgesTimes: true },
   },

@@ -1,6 +1,6 @@
 /**
- * Thousands of clients that keep their connection after one request and then say nothing: what the
- * server's processes add to their processor time because of them.
+ * Thousands of clients keep their connection after one request and then stay silent: measures the
+ * processor time that they cost the server's processes.
  */
 
 import { readFileSync } from 'node:fs';
@@ -21,8 +21,8 @@ export default {
   name: 'idle-clients',
   bar: '5,000 idle connections add under 2 % of a core, none is closed early, and the server answers beside them',
   sizes: {
-    // Shares of a core are judged in the long form alone, because other work shares the machine of
-    // a test.
+    // Shares of a core are judged only in the long form, because a test shares the machine with
+    // other work.
     short: { clients: 500, seconds: 1, isJudged: false },
     long: { clients: 5000, seconds: 20, isJudged: true },
   },

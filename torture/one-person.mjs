@@ -1,7 +1,7 @@
 /**
  * Two servers, one on Bun and one on Node, on one data folder. Both update one person, each write
- * with a new attribute, while devices that were seen alone are linked to that person and merged
- * into it.
+ * with a new attribute, while devices that first visited anonymously are linked to that person and
+ * merged into it.
  */
 
 import { Agent } from 'node:http';
@@ -43,7 +43,7 @@ export default {
       }
     }
 
-    /** A device is seen alone, then with the person. */
+    /** A device visits anonymously, then with the person. */
     async function merge(url) {
       devices += 1;
       const tntId = `device-${devices}`;

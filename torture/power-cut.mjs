@@ -20,7 +20,7 @@ import { readTrace, traceTo } from './traced-writes.mjs';
 const WRITER = fileURLToPath(new URL('./upkeep-writer.mjs', import.meta.url));
 const SECTOR_BYTES = 512;
 const MOST_LINES_LATER = 4;
-/** A disk that confirms and does not keep: a sabotage of the disk, not of the server. */
+/** A disk that confirms writes and loses them: a sabotage of the disk, not of the server. */
 const LYING_DISK = 'lying-disk';
 
 export default {

@@ -1,6 +1,6 @@
 /**
- * Spoils nodes of a real Redis Cluster and sees whether Quiver notices; prints one JSON line: what
- * it saw, and the problems.
+ * Misconfigures nodes of a real Redis Cluster and checks whether Quiver notices; prints one JSON
+ * line with what it saw and the problems.
  *
  *   bun redis-nodes-run.ts <rounds>
  */
@@ -12,7 +12,7 @@ import { type RedisNode, type RedisNodes, startRedisNodes } from '../packages/se
 import { until } from '../packages/server/test/until.ts';
 
 const rounds = Number(process.argv[2]);
-/** No request may take longer; one asks for access first, then does its work. */
+/** No request may take longer, including the check of access and the work itself. */
 const LONGEST_MS = Number(process.argv[3]);
 const LIFETIME = 14;
 const seen = { 'spoiled nodes': 0, noticed: 0, 'at run time': 0, 'slowest ms': 0, 'asked meanwhile': 0 };
@@ -22,7 +22,7 @@ interface Spoiling {
   readonly name: string;
   spoil(node: RedisNode): Promise<unknown>;
   mend(node: RedisNode): Promise<unknown>;
-  /** What the refusal must say behind the address. */
+  /** What the refusal must say after the address. */
   readonly says: RegExp;
 }
 
@@ -88,7 +88,10 @@ async function refusal(): Promise<string | undefined> {
   }
 }
 
-/** A spoiled replica is as bad as a spoiled master: it may be one a second later. */
+/**
+ * A misconfigured replica is as bad as a misconfigured master, because it may be promoted a second
+ * later.
+ */
 async function atStart(nodes: RedisNodes, { name, spoil, mend, says }: Spoiling, round: number) {
   const all = [...(await nodes.masters()), ...(await replicas(nodes))];
   // A master in one round of four, else a replica.
@@ -105,7 +108,7 @@ async function atStart(nodes: RedisNodes, { name, spoil, mend, says }: Spoiling,
   }
 }
 
-/** Everything that is amiss is said at once. */
+/** All problems are reported at once. */
 async function allAtOnce(nodes: RedisNodes) {
   const [one, other] = (await replicas(nodes)) as [RedisNode, RedisNode];
   const [master] = (await nodes.masters()) as [RedisNode];
@@ -129,8 +132,8 @@ async function allAtOnce(nodes: RedisNodes) {
 }
 
 /**
- * A replica that is spoiled while the store is open, and takes over: noticed without being asked;
- * mended, it is ready again.
+ * A replica that is misconfigured while the store is open, and is then promoted: the store notices
+ * by itself, and is ready again once the setting is fixed.
  */
 async function atRunTime(nodes: RedisNodes, round: number) {
   const told: (readonly string[])[] = [];
@@ -140,7 +143,7 @@ async function atRunTime(nodes: RedisNodes, round: number) {
   const replica = await nodes.replicaOf(master);
   try {
     await policy.spoil(replica);
-    // A failover changes the topology, which is what makes it look before a minute has passed.
+    // A failover changes the topology, which triggers the check before a minute has passed.
     await replica.ask('CLUSTER', 'FAILOVER');
     await until('the replica is a master', async () => (await nodes.masters()).includes(replica));
     const address = `127.0.0.1:${replica.port}: `;
@@ -163,7 +166,7 @@ async function atRunTime(nodes: RedisNodes, round: number) {
   }
 }
 
-/** Asks now and then, as a server in use does, so that it hears that slots have moved. */
+/** Sends occasional requests, like a server in use, so that it learns when slots move. */
 function busyUntil(stores: Stores, what: string, isSo: () => boolean) {
   let n = 0;
   return until(what, async () => {
@@ -176,7 +179,7 @@ function busyUntil(stores: Stores, what: string, isSo: () => boolean) {
 }
 
 /**
- * No room: a write is refused with 507, a removal frees some. A right that is taken away is 503.
+ * At full memory a write is refused with 507, and a removal frees some. A revoked right is a 503.
  */
 async function whenFull(nodes: RedisNodes) {
   const stores = await open();
@@ -239,7 +242,7 @@ async function whileMastersDie(nodes: RedisNodes, round: number) {
     for (let n = 0; !state.isOver; n += 1) {
       const id = { kind: 'tntId', value: `dying${place}x${n % 50}` } as const;
       const began = performance.now();
-      // As a request does: who may do what, then the work.
+      // Like a request: first the check of access, then the work.
       try {
         await stores.clients.find(`client${place}`);
         const moment = { now: Date.now(), lifetimeDays: LIFETIME };

@@ -16,7 +16,7 @@ const hasRedis = spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).s
 export default {
   name: 'redis-nodes',
   bar: 'every spoiled node is named, masters and replicas, at the start and after a failover; removals work at maxmemory; nothing takes over 3 s',
-  // Times are judged in the long form alone, because other work shares the machine of a test.
+  // Times are judged only in the long form, because a test shares the machine with other work.
   sizes: { short: { rounds: 1, mostMs: 20_000 }, long: { rounds: 12, mostMs: 3000 } },
   sabotages: { 'masters-alone': { rounds: 1, mostMs: 20_000 } },
 

@@ -24,8 +24,8 @@ export default {
   sizes: { short: { rounds: 4 }, long: { rounds: 40 } },
   sabotages: { 'blind-locks': { rounds: 4, whileItCopies: true } },
   /**
-   * @param whileItCopies whether the server starts when the restore has looked for servers and
-   *   copies, whatever the time; false by default
+   * @param whileItCopies whether the server starts, at any time, while the restore is copying and
+   *   has already looked for servers; false by default
    */
   async run({ rounds, whileItCopies = false }, { say, sabotage }) {
     const [first, last] = LEADS_MS;

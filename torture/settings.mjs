@@ -53,7 +53,8 @@ export default {
 };
 
 /**
- * Makes one change of each kind; returns how many of the following looks saw the state before it.
+ * Makes one change of each kind; returns how many of the following requests saw the state before
+ * it.
  */
 async function round(url, n, agentOf, seen) {
   let stale = 0;

@@ -12,10 +12,10 @@ import { built, childrenOf, makeFolder, startQuiver } from './quiver-process.mjs
 
 const LANES = 16;
 /**
- * Five seconds for the current commit, five for the one behind it, and a margin for a busy machine.
+ * Five seconds for the current commit, five for the next one, and a margin for a busy machine.
  */
 const MAX_WRITE_MS = 13_000;
-/** In a test, where other work shares the machine, only a write that hangs is noticed. */
+/** In a test, which shares the machine with other work, only a write that hangs is a failure. */
 const MAX_WRITE_MS_IN_TESTS = 28_000;
 const MAX_STALL_MS = 30_000;
 const TRIES = 400;
@@ -74,7 +74,7 @@ async function round({ n, runtime, dataDir, mostMs, sabotage, seen, problem }) {
     if (!isOver) problem(`no write went through for ${MAX_STALL_MS} ms`);
     if (unreadiness === undefined) problem('/readyz never said 503');
     const named = new RegExp(`"holder":${holder},`);
-    // What it has printed may still be on its way here.
+    // Its output may not have arrived yet.
     await until(() => named.test(quiver.printed.stderr), 20_000, 'the log').catch(() =>
       problem(`the log does not name ${holder}`),
     );

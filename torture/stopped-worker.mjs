@@ -13,7 +13,7 @@ import { pairedRounds } from './paired-rounds.mjs';
 import { built, childrenOf, makeFolder, startQuiver } from './quiver-process.mjs';
 
 const LANES = 16;
-/** Ten beats without an answer, and something for a busy machine. */
+/** Ten beats without an answer, and a margin for a busy machine. */
 const MAX_REQUEST_MS = 20_000;
 const GIVE_UP_MS = 40_000;
 
@@ -21,7 +21,7 @@ export default {
   name: 'stopped-worker',
   bar: 'a worker stopped without the writer lock, 10 of 10: the log names it, it is replaced, every request at it ends within 20 s, nothing lost',
   sizes: { short: { rounds: 2 }, long: { rounds: 10 } },
-  /** It gives up sooner: that it is not replaced is enough for a proof. */
+  /** It gives up sooner, because a worker that is not replaced is enough for a proof. */
   sabotages: { 'no-heartbeats': { rounds: 1, giveUpMs: 15_000 } },
   async run({ rounds, giveUpMs = GIVE_UP_MS }, { say, sabotage }) {
     const folder = await makeFolder('stopped-worker');
@@ -50,7 +50,7 @@ async function round({ runtime, dataDir, giveUpMs, sabotage, seen, problem }) {
       return;
     }
     const named = new RegExp(`"pid":${stopped},"missedHeartbeats":10`);
-    // What it has printed may still be on its way here.
+    // Its output may not have arrived yet.
     await until(() => named.test(quiver.printed.stderr), 20_000, 'the log').catch(() =>
       problem(`the log does not name ${stopped}`),
     );

@@ -1,4 +1,4 @@
-/** Looks into an embedded store that nobody serves, as the next server would. */
+/** Opens an embedded store that nobody serves, as the next server would. */
 
 import { built } from './quiver-process.mjs';
 
@@ -28,7 +28,7 @@ export async function lookInto(folder, last, seen) {
   }
 }
 
-/** What the doctor would find. */
+/** The findings of the doctor. */
 async function damageOf(folder) {
   const { LmdbEnvironment } = await built('storage/lmdb/lmdb-environment.js');
   const { ProfileTables } = await built('storage/lmdb/profile-tables.js');

@@ -1,7 +1,6 @@
 /**
- * What a process did to one file, in order, as `strace` recorded it: writes, syncs, and what it
- * printed meanwhile. From that follows which bytes a disk must have kept at any moment, and which
- * it may have lost.
+ * What a process did to one file, in order, as recorded by `strace`: writes, syncs, and its output.
+ * This determines which bytes a disk must have kept at any moment, and which it may have lost.
  */
 
 import { createReadStream } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * A batch of 10,000 columns beside single updates. Each step of it occupies the writer for a few
- * milliseconds, however wide its rows are, so updates by others continue. Their times are compared
- * with those without the batch, on the same server.
+ * A batch of 10,000 columns while single updates are sent. Each step of it occupies the writer for
+ * a few milliseconds, however wide its rows are, so updates by others continue. Their times are
+ * compared with those without the batch, on the same server.
  */
 
 import { ask, until, update, visit } from './lanes.mjs';

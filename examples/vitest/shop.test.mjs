@@ -1,4 +1,4 @@
-/** The shop's tests, with Adobe Target inside of them: no account, no network, no waiting. */
+/** The shop's tests, with Adobe Target inside the test: no account, no network, no waiting. */
 
 import { startSandbox } from 'quiver-server/sandbox';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';

@@ -1,10 +1,10 @@
 /**
- * One process of a server: opens the stores, has the parts put together (`parts.ts`), starts and
- * closes them. The only file that names an engine.
+ * One process of a server: opens the stores, assembles the parts (`parts.ts`), starts and closes
+ * them. The only file that names an engine.
  *
- * To construct is not to start: `createServer` opens nothing. `start` opens in order: the stores,
- * the links to other edge clusters, then either the background work or the port. `close` undoes it
- * in reverse and may be called twice.
+ * Constructing is not starting: `createServer` opens nothing. `start` opens in order: the stores,
+ * the links to other edge clusters, then either the background work or the port. `close` closes
+ * them in reverse order and may be called twice.
  */
 
 import { existsSync } from 'node:fs';

@@ -57,7 +57,7 @@ async function processesOf(mark: string): Promise<number[]> {
   return found;
 }
 
-/** Ends what a test has left behind, by process id. */
+/** Ends processes that a test has left behind, by their ids. */
 function endAtLast(mark: string): void {
   onTestFinished(async () => {
     for (const pid of await processesOf(mark)) process.kill(pid, 'SIGKILL');

@@ -105,7 +105,7 @@ test('undoing a merge restores all ids of a profile that had several and a perso
   for (const path of ['b', 'thirdPartyId/q']) expect(await valuesOf(path)).toEqual({ tier: '1' });
   const view = await ask('GET', '/demo/target/profiles?id=a&kind=tntId');
   expect(view.json.ids.map((one: Json) => one.id).sort()).toEqual([ecid, 'a']);
-  // They may be merged again.
+  // The two may be merged again.
   await quiver.visit({ thirdPartyId: 'q', tntId: 'a' });
   expect(await merges('thirdPartyId=q')).toHaveLength(2);
   expect(await valuesOf('a')).toEqual({ plan: 'gold', tier: '1' });

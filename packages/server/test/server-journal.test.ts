@@ -67,7 +67,7 @@ test.each(['bun', 'node'] as const)('the journal on %s has the calls of all work
     sent += 1;
     await call(`later-${sent}`);
   };
-  // What is sent before it listens is not shown.
+  // Calls sent before it listens are not shown.
   await until('watch shows a call', async () => {
     await sendLater();
     return seen.includes('later-');

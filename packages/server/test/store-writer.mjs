@@ -4,7 +4,7 @@
  * sources and on Node from the built files.
  *
  *   store-writer.mjs FOLDER pairs NAME LANES
- *     every lane updates its own profile, two attributes at once, for ever; prints `NAME-lane n`
+ *     every lane updates its own profile, two attributes at once, forever; prints `NAME-lane n`
  *   store-writer.mjs FOLDER one NAME COUNT
  *     sets COUNT attributes named NAME-n of one person, while linking devices
  *   store-writer.mjs FOLDER fill NAME LANES

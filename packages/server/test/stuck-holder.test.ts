@@ -1,6 +1,6 @@
 /**
- * A stopped process holds the writer lock of the store: whoever wants to open the store for writing
- * is told so and ends, because the engine would wait for ever. On both runtimes.
+ * A stopped process holds the writer lock of the store: a process that wants to open the store for
+ * writing says so and ends, because the engine would wait forever. On both runtimes.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';

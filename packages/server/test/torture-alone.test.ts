@@ -1,5 +1,6 @@
 /**
- * The short form of tortures that stop processes or fill connections: nothing may run beside them.
+ * The short form of tortures that stop processes or fill connections: nothing else may run at the
+ * same time.
  */
 
 import { describe, test } from 'vitest';

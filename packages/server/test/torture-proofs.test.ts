@@ -1,4 +1,4 @@
-/** Proof that the quick tortures notice their sabotages. */
+/** Proves that the quick tortures notice their sabotages. */
 
 import { describe, test } from 'vitest';
 import { expectNoticed } from './tortures.ts';

@@ -1,6 +1,6 @@
 /**
  * Unusable files of the embedded store: every command prints one clear line, and the doctor does
- * not take an intact store for a damaged one. On both runtimes.
+ * not report an intact store as damaged. On both runtimes.
  */
 
 import { spawn } from 'node:child_process';
@@ -14,7 +14,7 @@ import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import { type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
 
 const IS_ROOT = process.getuid?.() === 0;
-/** Root may write everything, so the tests continue as nobody. */
+/** Root may write everything, so the tests continue as the user nobody. */
 const NOBODY = 65_534;
 const uid = IS_ROOT ? NOBODY : undefined;
 const COMMANDS: Readonly<Record<RuntimeName, string>> = {

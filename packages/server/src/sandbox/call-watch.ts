@@ -91,7 +91,7 @@ export class CallWatch implements Watch {
     const limited = world.limits.refuse(name, route);
     if (limited) return { reply: limited };
     const session = name === 'visit' && world.weather.callsASession !== null ? sessionOf(call) : undefined;
-    // A visit that a fault delays is open all that time.
+    // A visit that a fault delays counts as open for the whole delay.
     if (session !== undefined) return this.#inSession(session, watched);
     if (!this.#parts.faults.isEmpty) return this.#faulted(watched);
     return whenKnown(answer(call), (reply): Outcome => ({ reply }));

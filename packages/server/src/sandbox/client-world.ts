@@ -243,7 +243,8 @@ export class ClientWorld {
   }
 
   /**
-   * The next tntId that nobody in the room has: one that stayed may have been given the first ones.
+   * The next tntId that nobody in the room has. In a folder that stays, the first ones may be
+   * taken.
    */
   #freeTntId(ids: ReadonlySet<string>): string {
     let value: string;

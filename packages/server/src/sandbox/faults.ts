@@ -74,9 +74,9 @@ export class FaultList {
   #last = 0;
 
   /**
-   * @param seed of the draws; each fault draws by itself, so that neither faults of other tests nor
-   *   those before a reset matter
-   * @param serves says whether there is such a client
+   * @param seed of the draws; each fault has its own sequence, so that it is not affected by faults
+   *   of other tests or from before a reset
+   * @param serves whether a client is served
    */
   constructor(seed: string, serves: (client: string) => boolean) {
     this.#seed = seed;

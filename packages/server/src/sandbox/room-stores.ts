@@ -116,8 +116,8 @@ function roomProfiles(
   }
 
   /**
-   * Undefined when there is a basis and the profile is another by now; a new tntId was drawn then
-   * all the same.
+   * Undefined when there is a basis and the profile has changed since; a new tntId was drawn
+   * nevertheless.
    */
   async function visitFrom(
     basis: VisitBasis | undefined,

@@ -103,7 +103,7 @@ export class Room {
     return { profiles, record: await stores.clients.find(client), scripts };
   }
 
-  /** Learns who is in a room that was used before, and resumes its batches. */
+  /** Reads which visitors are in a room that was used before, and resumes its batches. */
   async recall(): Promise<void> {
     const { client, clock, ids } = this.#parts;
     const everybody = { prefix: undefined, kind: undefined, changedSince: undefined, attribute: undefined };

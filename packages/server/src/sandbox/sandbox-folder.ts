@@ -1,9 +1,9 @@
 /**
- * Where a sandbox has its store: a temporary folder that disappears with it, or one that stays
+ * The folder of a sandbox's store: a temporary one that is removed with it, or one that stays
  * (contract section 13).
  *
- * A folder that stays has a file that says in which room each client is. A room that no client is
- * in any more keeps its place in the store.
+ * A folder that stays has a file that says in which room each client is. Rooms that are no longer
+ * used still occupy the store.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -19,15 +19,15 @@ import { z } from '../wire/schema.ts';
 
 export interface SandboxFolder {
   readonly path: string;
-  /** What the tokens of the sandbox are signed with. */
+  /** The key that signs the tokens of the sandbox. */
   readonly signingKey: string;
   /** The room that each client was in when the sandbox ended, by client code. */
   readonly rooms: ReadonlyMap<string, string>;
-  /** A name that no room of the folder has had. */
+  /** A name that no room of the folder has ever had. */
   nextRoom(client: string): string;
-  /** Notes that a client is in a room from now on; durable when it returns. */
+  /** Records that a client is in a room from now on; durable when it returns. */
   enter(client: string, room: string): Promise<void>;
-  /** Lets go of the folder when the store is closed; a temporary one is removed. */
+  /** Releases the folder when the store is closed; a temporary one is removed. */
   release(): Promise<void>;
 }
 
@@ -79,8 +79,8 @@ function removeAll(): void {
 }
 
 /**
- * A process that a signal ends has no `exit`, for example a test that is stopped with Ctrl-C. If
- * somebody else listens to the signal, they decide when the process ends.
+ * A process that is ended by a signal emits no `exit`, for example a test that is stopped with
+ * Ctrl-C. If other code listens for the signal, that code decides when the process ends.
  */
 function endBySignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return;
@@ -90,7 +90,7 @@ function endBySignal(signal: NodeJS.Signals): void {
 }
 
 /**
- * A folder that stays, made when it is not there.
+ * A folder that stays, created if it is missing.
  *
  * @throws QuiverError (rejects) `bad-request` for a folder that holds anything but a sandbox
  * @throws DataFolderInUse (rejects) while another process uses it

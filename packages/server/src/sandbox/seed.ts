@@ -57,8 +57,9 @@ export function requireServed(seed: readonly SeedEntry[], serves: (client: strin
 }
 
 /**
- * The profile of an entry. @param now when it changed last, unless the entry says so; epoch
- * milliseconds
+ * The profile of an entry.
+ *
+ * @param now when it changed last, unless the entry says otherwise; epoch milliseconds
  */
 export function seededProfile(entry: SeedEntry, now: number, lifetimeMs: number): LinkedProfile {
   const modifiedAt = entry.modifiedAt ?? now;

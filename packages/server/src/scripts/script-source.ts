@@ -1,9 +1,9 @@
 /**
  * Checks the source of a profile script: the body of a function (contract section 16).
  *
- * It is parsed twice with acorn: alone, so that a body cannot close the function it is put into;
- * then as it will be compiled, so that a body that does not fit there is refused with a line
- * number.
+ * It is parsed twice with acorn: as a bare body, so that it cannot close the function that will
+ * contain it; then as it will be compiled, so that a body that does not fit there is refused with a
+ * line number.
  */
 
 import { type Node, parse } from 'acorn';

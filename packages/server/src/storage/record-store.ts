@@ -15,10 +15,10 @@
  *   write, by the clock of the engine, and is freed some time later. A reader who needs an exact
  *   end keeps the time in the record and compares.
  * - Nothing is kept without bounds: {@link RecordKind.most} limits the records of one owner, and
- *   `MAX_…` below limit their size. A RangeError says that a caller passed one of those.
+ *   `MAX_…` below limit their size. A RangeError means that a caller exceeded one of those.
  *
- * What it is not for: records that change with every request, large files, or a search through
- * owners. Redis takes two round trips to change a record, and starts over when another process
+ * It is not meant for records that change with every request, large files, or searches across
+ * owners. Redis takes two round trips to change a record, and starts again if another process has
  * changed it in between.
  *
  * A new kind of record needs three things:
@@ -29,7 +29,7 @@
  * all = await records.range(WEBHOOKS, client);
  * ```
  *
- * `conformance/record-store-conformance.ts` holds every engine to this.
+ * `conformance/record-store-conformance.ts` tests every engine against this.
  */
 
 /** One kind of record, as its store declares it: one constant for each kind. */
@@ -39,8 +39,8 @@ export interface RecordKind {
   /** Whose records these are: an owner is the code of a `client`, or any text of the `server`'s. */
   readonly owner: 'client' | 'server';
   /**
-   * `access` is for what decides who may do what. It is written even when disk space is low, and
-   * must answer quickly: a request asks for it before its own work.
+   * `access` is for records that decide who may do what. They are written even when disk space is
+   * low, and must be read quickly, because a request needs them before its own work.
    */
   readonly purpose: 'ordinary' | 'access';
   /** How many records one owner may have; unlimited by default. */
@@ -71,16 +71,16 @@ export interface RecordRange {
 }
 
 /**
- * Decides what becomes of a record. It is called with the value, undefined when there is none, and
- * returns the new value, undefined to remove it, or the same value to leave it alone.
+ * Computes the new value of a record. It receives the value, undefined when there is none, and
+ * returns the new value, undefined to remove the record, or the same value to leave it unchanged.
  *
- * It may be called several times, on some engines inside of a transaction: it is quick, waits for
- * nothing and has no effects. The last call is the one that counted. What it throws changes nothing
- * and reaches the caller of {@link RecordStore.change}.
+ * It may be called several times, on some engines inside a transaction, so it must be quick, await
+ * nothing and have no side effects. Only the result of the last call counts. If it throws, nothing
+ * changes, and the caller of {@link RecordStore.change} gets the error.
  */
 export type ChangeRecord = (value: string | undefined) => string | undefined;
 
-/** `full`: it would have been one record more than the kind allows; nothing was changed. */
+/** `full`: the owner has as many records as the kind allows; nothing was changed. */
 export type ChangeOutcome = 'changed' | 'unchanged' | 'full';
 
 export interface RecordStore {
@@ -91,7 +91,7 @@ export interface RecordStore {
   range(kind: RecordKind, owner: string, range?: RecordRange): Promise<SmallRecord[]>;
 
   /**
-   * Reads a record and replaces it in one step: no other change comes between.
+   * Reads a record and replaces it in one step; no other change can come in between.
    *
    * @throws QuiverError `not-done` too when other processes kept changing the record
    */
@@ -109,11 +109,11 @@ export interface RecordStore {
   remove(kind: RecordKind, owner: string, range?: RecordRange): Promise<number>;
 
   /**
-   * A function that counts the changes which all processes have made to records of a kind that
-   * {@link RecordKind.isCounted is counted}. It costs no more than a look into memory: a record
-   * that was read after the count still holds as long as the count is the same.
+   * A function that returns the number of changes that all processes have made to records of a kind
+   * that {@link RecordKind.isCounted is counted}. It only reads memory. A record that was read
+   * after the count is current as long as the count stays the same.
    *
-   * Undefined when the engine could only tell by a round trip, and for a kind that is not counted.
+   * Undefined when the engine would need a round trip, and for a kind that is not counted.
    */
   counter(kind: RecordKind): (() => number) | undefined;
 }

@@ -34,7 +34,8 @@ import { StoreSpace } from './store-space.ts';
 import { giveToOwner, requireUsable, STORE_FILE } from './usable-files.ts';
 
 /**
- * Caches what it has read from the environment, so it must be told when there may be something new.
+ * Caches what it has read from the environment, so it must be notified when there may be something
+ * new.
  */
 export interface Watcher {
   /** The next read uses a new snapshot, which may include commits of other processes. */
@@ -351,7 +352,7 @@ export class LmdbEnvironment {
     ensureSnapshot(this.#root);
     if (!this.#snapshotIsNew) return;
     this.#snapshot += 1;
-    // Offers the watcher again what it could not take in before.
+    // Notifies the watcher again of what it could not read before.
     this.#watcher?.snapshotBegins();
     this.#snapshotIsNew = false;
   }

@@ -53,7 +53,7 @@ export interface LmdbStoresOptions {
 }
 
 /**
- * In milliseconds. The next read takes in what other processes have written since; half a second's
+ * In milliseconds. The next read processes what other processes have written since; half a second's
  * worth would be noticeable.
  */
 const KEEP_UP_EVERY_MS = 100;
