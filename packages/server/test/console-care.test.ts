@@ -93,7 +93,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('the console in a browser',
     await page.keyboard.type('!');
     await lookAt(page, 'a value of two lines');
     await page.getByRole('button', { name: 'Save', exact: true }).click();
-    await page.getByRole('cell', { name: 'Paris!' }).waitFor();
+    await page.locator('td.value', { hasText: 'Paris!' }).waitFor();
     expect(await attributeValue('lines', 'address')).toBe('Rue 1\nParis!');
   });
 
@@ -109,7 +109,7 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('the console in a browser',
     await page.getByRole('button', { name: 'Replace its value' }).waitFor();
     expect(await attributeValue('busy', 'plan')).toBe('theirs');
     await page.getByRole('button', { name: 'Replace its value' }).click();
-    await page.getByRole('cell', { name: 'mine', exact: true }).waitFor();
+    await page.locator('td.value', { hasText: 'mine' }).waitFor();
     expect(await attributeValue('busy', 'plan')).toBe('mine');
   });
 

@@ -105,6 +105,8 @@ describe.skipIf(!hasBrowser('console.test.ts'))('the console in a browser', () =
       await page.getByLabel('Admin token').waitFor();
       await page.reload();
       await page.getByLabel('Admin token').waitFor();
+      // Home may have asked for something while the session ended.
+      complaints = complaints.filter((one) => !one.startsWith('401 /demo/target/'));
     });
 
     test('works by keyboard alone: sign in, skip to the content, open a page', async () => {
@@ -216,7 +218,7 @@ describe.skipIf(!hasBrowser('console.test.ts'))('the console in a browser', () =
       await page.getByRole('button', { name: `Change ${name}` }).click();
       await page.getByLabel('Value', { exact: true }).fill('second');
       await page.getByRole('button', { name: 'Save' }).click();
-      await page.getByText('second', { exact: true }).waitFor();
+      await page.locator('td.value', { hasText: 'second' }).waitFor();
       expect(await fetched(tntId, name)).toBe('second');
       await look('a profile');
       await page.getByRole('button', { name: `Remove ${name}` }).click();

@@ -5,7 +5,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { cp, mkdtemp, open, rm, truncate } from 'node:fs/promises';
+import { cp, mkdtemp, open, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -97,6 +97,65 @@ test.each(Object.keys(KINDS))('damage is detected in pages that were %s', async 
   // Damage to a free page may go unnoticed.
   expect(noticed).toBeGreaterThan(0);
 });
+
+/** Where some bytes are in a file, the last place first. */
+function placesOf(wanted: Buffer, file: Buffer): number[] {
+  const found: number[] = [];
+  for (let at = file.indexOf(wanted); at >= 0; at = file.indexOf(wanted, at + 1)) found.unshift(at);
+  return found;
+}
+
+/** Flips a bit of a byte at each of these places, in a copy of its own, and reads the copies. */
+async function readFlipped(places: readonly number[], bit: number): Promise<number> {
+  let noticed = 0;
+  for (const at of places) {
+    const copy = join(folder, `flipped-at-${at}`);
+    await cp(join(folder, 'sound'), copy, { recursive: true });
+    const file = await open(join(copy, 'data.mdb'), 'r+');
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at);
+    buffer[0]! ^= bit;
+    await file.write(buffer, 0, 1, at);
+    await file.close();
+    const seen = readCopy(copy);
+    expect(seen ?? { wrong: 0, lost: 0 }, `byte ${at}`).toMatchObject({ wrong: 0, lost: 0 });
+    if (seen === undefined || seen.damage > 0) noticed += 1;
+  }
+  return noticed;
+}
+
+/** How a key of the index begins, for a tntId of the client `demo`. */
+const DEMO = Buffer.from('\x04demo\x80', 'latin1');
+
+test('damage is noticed when the length of a key in the index has changed', async () => {
+  const file = await readFile(join(folder, 'sound', 'data.mdb'));
+  // A node of the index: 8 bytes of value, no flags, a key of 22 bytes.
+  const nodes = placesOf(Buffer.concat([Buffer.from([8, 0, 0, 0, 0, 0, 22, 0]), DEMO]), file);
+  const lengths = nodes.filter((_, place) => place % 100 === 0).map((at) => at + 7);
+  expect(await readFlipped(lengths.slice(0, 8), 8)).toBeGreaterThan(0);
+});
+
+test('damage is noticed when the kind of a page of the index has changed', async () => {
+  const file = await readFile(join(folder, 'sound', 'data.mdb'));
+  const pages = [...new Set(placesOf(DEMO, file).map((at) => Math.floor(at / PAGE)))];
+  // Sixteen bytes of numbers before the flags of a page; keys of one length have the bit 0x20.
+  expect(
+    await readFlipped(
+      pages.slice(0, 12).map((page) => page * PAGE + 18),
+      0x20,
+    ),
+  ).toBeGreaterThan(0);
+});
+
+test.each(['index', 'meta', 'records'])(
+  'damage is noticed when the table %s has lost its name',
+  async (name) => {
+    const file = await readFile(join(folder, 'sound', 'data.mdb'));
+    // The engine ends a name with a zero.
+    const key = Buffer.concat([Buffer.from([name.length + 1, 0]), Buffer.from(`${name}\0`)]);
+    const names = placesOf(key, file).map((at) => at + 2);
+    expect(await readFlipped(names.slice(0, 8), 1)).toBeGreaterThan(0);
+  },
+);
 
 test('a folder that once had a store and has lost it is refused', async () => {
   const dataDir = join(folder, 'data');

@@ -108,7 +108,7 @@ export function AttributeForm(props: {
           The value has characters that are not visible: <code>{visibleText(value).slice(0, 200)}</code>
         </p>
       )}
-      {attribute !== undefined && attribute.value !== seen && (
+      {attribute !== undefined && attribute.value !== seen && attribute.value !== value && (
         <p className="muted" role="status">
           The attribute has been changed meanwhile, to{' '}
           <code>{visibleText(attribute.value).slice(0, 100)}</code>

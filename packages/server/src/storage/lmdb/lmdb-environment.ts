@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { QuiverError } from '../../errors.ts';
 import { stuckHolderProblem, stuckWriterLockHolder } from '../../locks/writer-lock.ts';
+import { StoreDamagedError } from '../store-damaged-error.ts';
 import { LOCK_FILE } from '../store-file-names.ts';
 import { StoreFormatError } from '../store-format-error.ts';
 import { UnusableStoreError } from '../unusable-store-error.ts';
@@ -65,6 +66,8 @@ const META_PAGES = 2;
 /** The unit in which the system counts the disk space of a file. */
 const BLOCK_BYTES = 512;
 const FORMAT_KEY = Buffer.from('format');
+/** In the table `meta`: the names of the tables that were made, one per line. */
+const TABLES_KEY = Buffer.from('tables');
 /**
  * Only address space: the file grows as it is written. If it grows beyond this, the engine maps
  * more by itself.
@@ -149,8 +152,8 @@ export class LmdbEnvironment {
    * Opens the environment in the folder `path`, which is created if it is missing.
    *
    * @param onStall called when writes do not finish, see `commit-groups.ts`
-   * @throws StoreFormatError when a program of another format wrote it; UnusableStoreError when its
-   *   files cannot be opened
+   * @throws StoreFormatError when a program of another format wrote it; StoreDamagedError when a
+   *   table is missing; UnusableStoreError when its files cannot be opened
    */
   static async open(path: string, onStall?: (at: StalledAt) => void): Promise<LmdbEnvironment> {
     await mkdir(path, { recursive: true, mode: 0o700 });
@@ -433,12 +436,29 @@ export class LmdbEnvironment {
   }
 
   async #agreeOnFormat(): Promise<void> {
+    const before = this.tableNames();
     const meta = this.table('meta');
     const found = meta.get(FORMAT_KEY);
+    if (found === undefined && before.some((name) => name !== 'meta')) throw tableLost('meta');
+    const noted = notedTables(meta);
+    const names = new Set(this.tableNames());
+    for (const name of noted) if (!names.has(name)) throw tableLost(name);
     const version = found?.[0] ?? (await this.write(() => this.#claimFormat(meta)));
     if (version !== FORMAT_VERSION)
       throw new StoreFormatError(this.#path, version, FORMAT_VERSION, FORMAT_VERSION);
     checkReading(this.#root, meta, FORMAT_KEY);
+  }
+
+  /**
+   * Records which tables there are, so that one whose name is lost by damage is not made anew, and
+   * its content taken for missing, see {@link open}.
+   */
+  async noteTables(): Promise<void> {
+    const meta = this.table('meta');
+    const noted = new Set(notedTables(meta));
+    const names = this.tableNames();
+    if (names.every((name) => noted.has(name))) return;
+    await this.writeUpkeep(() => meta.putSync(TABLES_KEY, Buffer.from(names.join('\n'))));
   }
 
   /**
@@ -467,4 +487,13 @@ export class LmdbEnvironment {
     await this.#root.close();
     opened -= 1;
   }
+}
+
+function notedTables(meta: Table): string[] {
+  const noted = meta.get(TABLES_KEY)?.toString('utf8') ?? '';
+  return noted === '' ? [] : noted.split('\n');
+}
+
+function tableLost(name: string): StoreDamagedError {
+  return new StoreDamagedError(`the store is damaged: its table ${name} is missing; restore a backup`);
 }

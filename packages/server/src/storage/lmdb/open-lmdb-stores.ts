@@ -87,8 +87,8 @@ function watchLockFile(file: string, onGone: (file: string) => void): NodeJS.Tim
 /**
  * Opens the embedded engine: one folder, any number of processes.
  *
- * @throws StoreFormatError when a Quiver of another format wrote the folder; UnusableStoreError
- *   when its files cannot be opened
+ * @throws StoreFormatError when a Quiver of another format wrote the folder; StoreDamagedError when
+ *   a table is missing; UnusableStoreError when its files cannot be opened
  */
 export async function openLmdbStores({
   path,
@@ -109,6 +109,10 @@ export async function openLmdbStores({
   const trail = new LmdbMergeTrail(environment, tables, merges === 'off' ? undefined : merges);
   if (merges === 'off') await trail.clear();
   const profiles = new LmdbProfileStore(environment, tables, limits, trail);
+  const lists = new LmdbProfileLists(environment, tables, snapshots);
+  const batches = new LmdbBatchStore(environment, tables, upkeep);
+  const records = new LmdbRecordStore(environment);
+  await environment.noteTables();
   const keepingUp = setInterval(() => keepUp(environment), KEEP_UP_EVERY_MS);
   keepingUp.unref();
   const watching = onLockFileGone && watchLockFile(join(path, LOCK_FILE), onLockFileGone);
@@ -116,11 +120,11 @@ export async function openLmdbStores({
     profiles,
     changes: tables.changes,
     merges: trail,
-    lists: new LmdbProfileLists(environment, tables, snapshots),
-    batches: new LmdbBatchStore(environment, tables, upkeep),
+    lists,
+    batches,
     batchFiles: new BatchFiles(join(dataDir, 'batches')),
     spentCalls: new SpentCallFiles(join(dataDir, 'edge-calls'), Date.now),
-    records: new LmdbRecordStore(environment),
+    records,
     requestArrives: () => environment.requestArrives(),
     chores: new Chores({
       sweep: (now, most) => profiles.sweep(now, most),
