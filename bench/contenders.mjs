@@ -76,6 +76,20 @@ export async function startBare(runtime, bytes) {
   return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid] };
 }
 
+/**
+ * Bun's sockets and the engine with nothing in between: one look-up for each reply of so many
+ * bytes.
+ */
+export async function startBareSockets(bytes, profiles) {
+  const home = join(folder, 'bare-sockets');
+  const { child, match } = await startAndRead(
+    bunPath(),
+    [join(HERE, 'bare-sockets.mjs'), String(bytes), home, String(profiles)],
+    /^(\d+)$/,
+  );
+  return { child, url: `http://127.0.0.1:${match}`, pids: () => [child.pid] };
+}
+
 /** A constant reply of so many bytes from nginx. */
 export async function startNginx(bytes) {
   const port = await freePort();

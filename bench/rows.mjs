@@ -21,7 +21,11 @@ export async function fetchRow(run) {
   const bytes = (await (await fetch(`${quiver.url}/rest/v1/profiles/${idOf(0)}`)).arrayBuffer()).byteLength;
   run.replyBytes = bytes;
   const bare = await contenders.startBare('bun', bytes);
-  const others = [{ name: 'bare Bun', target: 0.75, ...bare, lua: ask.fetch(profiles) }];
+  const sockets = await contenders.startBareSockets(bytes, profiles);
+  const others = [
+    { name: 'bare Bun', target: 0.75, ...bare, lua: ask.fetch(profiles) },
+    { name: 'the sockets and the engine alone', ...sockets, lua: ask.fetch(profiles) },
+  ];
   if (run.has.nginx) {
     others.push({
       name: 'nginx, constant',
@@ -96,24 +100,24 @@ export async function writeRows(run) {
   const webdis = redisAlways && run.has.webdis ? await contenders.startWebdis(redisAlways) : undefined;
   const fastify = postgres && (await contenders.startOverPostgres(postgres));
   const rows = [];
+  const blind = 'Webdis over Redis, appendfsync always, blind HSET';
   for (const [what, target, own, inHash, inRow] of [
     ['update, durable', 1.5, ask.update, ask.setInHash, ask.upsert],
     ['visit, half of them new', 1, ask.visit, ask.visitHash, ask.visitRow],
   ]) {
     const all = [{ name: 'Quiver', ...quiver, lua: own(profiles) }];
-    if (webdis) all.push({ name: 'Webdis over Redis, appendfsync always', ...webdis, lua: inHash(profiles) });
-    if (fastify) all.push({ name: 'Fastify over PostgreSQL', ...fastify, lua: inRow(profiles) });
+    if (webdis) all.push({ name: blind, ...webdis, lua: inHash(profiles) });
+    if (fastify) all.push({ name: 'Fastify over PostgreSQL', target, ...fastify, lua: inRow(profiles) });
     const results = turnAbout(all, options);
-    rows.push(...all.slice(1).map(({ name }) => compareRates(what, results, name, target)));
+    rows.push(...all.slice(1).map((one) => compareRates(what, results, one.name, one.target)));
   }
   if (webdis) {
-    const name = 'Webdis over Redis, appendfsync always';
     const both = [
       { name: 'Quiver', ...quiver, lua: ask.update(profiles) },
-      { name, ...webdis, lua: ask.setInHash(profiles) },
+      { name: blind, ...webdis, lua: ask.setInHash(profiles) },
     ];
     const results = turnAbout(both, { ...options, seconds: options.longSeconds, rounds: LONG_ROUNDS });
-    rows.push(compareRates(`update, ${options.longSeconds} s without a pause`, results, name));
+    rows.push(compareRates(`update, ${options.longSeconds} s without a pause`, results, blind));
   }
   if (webdis) rows.push(...sameWork(run, webdis));
   for (const one of [webdis, fastify]) if (one) await stop(one.child);
