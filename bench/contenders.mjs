@@ -81,7 +81,7 @@ export async function startBare(runtime, bytes) {
  * bytes.
  */
 export async function startBareSockets(bytes, profiles) {
-  const home = join(folder, 'bare-sockets');
+  const home = join(folder, `bare-sockets-${profiles}`);
   const { child, match } = await startAndRead(
     bunPath(),
     [join(HERE, 'bare-sockets.mjs'), String(bytes), home, String(profiles)],

@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../scripts/setup.mjs';
 import { wrapMarkdown } from '../scripts/wrap-markdown.mjs';
+import { LIMITS } from './limits.mjs';
 
 /** Whether the median meets the target; undefined without a target. */
 function isMet({ quiver, ratio, atLeast, atMost, limit }) {
@@ -127,6 +128,19 @@ const NOTES = [
   `Resident memory is the processes' own memory. Memory for mapped or cached files, including LMDB's, is not counted for any contender.`,
 ];
 
+/** The rows that are not met, by what explains them. */
+function limitsOf(comparisons) {
+  const left = new Set(comparisons.filter((one) => isMet(one) === false));
+  const named = (rows) => [...new Set(rows.map(({ what }) => what))].join('; ');
+  const lines = LIMITS.flatMap(({ rows, text }) => {
+    const own = [...left].filter(({ what }) => rows.some((start) => what.startsWith(start)));
+    for (const one of own) left.delete(one);
+    return own.length === 0 ? [] : [`- **${named(own)}.** ${text}`];
+  });
+  if (left.size > 0) lines.push(`- **${named([...left])}:** not explained yet.`);
+  return lines.map((line) => wrapMarkdown(line, '  ')).join('\n');
+}
+
 function pageOf(results, source) {
   const { machine, versions, configuration, leftOut, steps } = results;
   const comparisons = comparisonsOf(results);
@@ -140,7 +154,7 @@ function pageOf(results, source) {
   return `# Benchmarks
 
 ${wrapMarkdown(
-  `Written by \`npm run bench\` from [its figures](../${source}); nothing here is typed by hand. Results
+  `Written by \`npm run bench\` from [its figures](../${source}); no figure of its tables is typed by hand. Results
    differ between machines, so run it on yours.`,
 )}
 
@@ -157,12 +171,20 @@ ${NOTES.map((note) => wrapMarkdown(`- ${note}`, '  ')).join('\n')}
 
 ![Ratios of the rates](images/benchmarks.svg)
 
+## What is not met, and what it would take
+
+${limitsOf(comparisons)}
+
+## Percentiles
+
 The 99th and 99.9th percentiles of response times in milliseconds, at full load, so they include
 queueing:
 
 | what | against | Quiver, 99 % | other, 99 % | Quiver, 99.9 % | other, 99.9 % |
 | --- | --- | ---: | ---: | ---: | ---: |
 ${tail.map(({ what, against, p99, p999 }) => line([what, against, ...[p99, p999].flatMap((one) => [one?.quiver, one?.other]).map((ms) => ms?.toFixed(2) ?? '')])).join('\n')}
+
+## When each step was measured
 
 ${wrapMarkdown(
   `The steps of the benchmark can be measured one at a time (\`--only\`). Contenders of one row are always

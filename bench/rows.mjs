@@ -24,7 +24,7 @@ export async function fetchRow(run) {
   const sockets = await contenders.startBareSockets(bytes, profiles);
   const others = [
     { name: 'bare Bun', target: 0.75, ...bare, lua: ask.fetch(profiles) },
-    { name: 'the sockets and the engine alone', ...sockets, lua: ask.fetch(profiles) },
+    { name: ALONE, ...sockets, lua: ask.fetch(profiles) },
   ];
   if (run.has.nginx) {
     others.push({
@@ -91,6 +91,8 @@ export async function nodeRow(run) {
   return comparisons;
 }
 
+/** What `bare-sockets.mjs` is called in the rows. */
+const ALONE = 'the sockets and the engine alone';
 /** How often a long run of updates is measured. */
 const LONG_ROUNDS = 2;
 
@@ -99,6 +101,8 @@ export async function writeRows(run) {
   const { quiver, redisAlways, postgres, options, profiles } = run;
   const webdis = redisAlways && run.has.webdis ? await contenders.startWebdis(redisAlways) : undefined;
   const fastify = postgres && (await contenders.startOverPostgres(postgres));
+  const bytes = (await (await fetch(`${quiver.url}/rest/v1/profiles/${idOf(0)}`)).arrayBuffer()).byteLength;
+  const sockets = await contenders.startBareSockets(bytes, 0);
   const rows = [];
   const blind = 'Webdis over Redis, appendfsync always, blind HSET';
   for (const [what, target, own, inHash, inRow] of [
@@ -107,6 +111,7 @@ export async function writeRows(run) {
   ]) {
     const all = [{ name: 'Quiver', ...quiver, lua: own(profiles) }];
     if (webdis) all.push({ name: blind, ...webdis, lua: inHash(profiles) });
+    if (what.startsWith('update')) all.push({ name: ALONE, ...sockets, lua: own(profiles) });
     if (fastify) all.push({ name: 'Fastify over PostgreSQL', target, ...fastify, lua: inRow(profiles) });
     const results = turnAbout(all, options);
     rows.push(...all.slice(1).map((one) => compareRates(what, results, one.name, one.target)));
@@ -120,7 +125,7 @@ export async function writeRows(run) {
     rows.push(compareRates(`update, ${options.longSeconds} s without a pause`, results, blind));
   }
   if (webdis) rows.push(...sameWork(run, webdis));
-  for (const one of [webdis, fastify]) if (one) await stop(one.child);
+  for (const one of [webdis, fastify, sockets]) if (one) await stop(one.child);
   return rows;
 }
 
