@@ -132,7 +132,7 @@ class RowCheck {
     const text = line.replace(/[ \t\r]+$/, '');
     const cells = text.split(',');
     if (text.length > MAX_ROW_BYTES) throw new Refusal('The header row is longer than 1 MB.');
-    if (text.includes('\r')) throw new Refusal('Its rows end in CR alone. They must end in LF or CRLF.');
+    if (text.includes('\r')) throw new Refusal('Its rows end in only CR. They must end in LF or CRLF.');
     if (isWholeFile && cells.length > 2 && !line.includes('\r')) {
       throw new Refusal(
         'It is one line without a line end: the line ends were lost, and the rows with them.',

@@ -42,7 +42,7 @@ export function AttributeForm(props: {
     name === ''
       ? 'An attribute needs a name.'
       : value === ''
-        ? 'An attribute needs a value: an empty one would change nothing. To get rid of an attribute, remove it.'
+        ? 'An attribute needs a value: an empty one would change nothing. To delete an attribute, remove it.'
         : undefined;
   const isAsking = isTold && problem === undefined && existing !== undefined && !isAgreed;
   return (

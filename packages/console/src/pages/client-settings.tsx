@@ -17,8 +17,8 @@ interface Choice {
 const CHOICES: readonly Choice[] = [
   {
     name: 'whenTooLarge',
-    title: 'A write that would pass 64 KB',
-    why: 'Adobe drops the oldest attributes without a word.',
+    title: 'A write that would exceed 64 KB',
+    why: 'Adobe silently drops the oldest attributes.',
     values: [
       ['refuse', 'is refused and changes nothing'],
       ['drop-oldest', 'drops the oldest attributes, as at Adobe'],
@@ -47,7 +47,7 @@ const CHOICES: readonly Choice[] = [
     title: 'Ids such as undefined, null or 0',
     why: 'Visitors who send one share a profile.',
     values: [
-      ['warn', 'are taken, counted and logged'],
+      ['warn', 'are accepted, counted and logged'],
       ['refuse', 'are refused with 400'],
     ],
   },
@@ -65,7 +65,7 @@ const NUMBERS = [
   [
     'tokenLifetimeDays',
     'Token lifetime, in days',
-    'How long a new profile token is good when nothing else is asked for, 1 to 3650.',
+    'How long a new profile token is valid unless the request says otherwise, 1 to 3650.',
     180,
     3650,
   ],

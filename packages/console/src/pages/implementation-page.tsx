@@ -114,7 +114,7 @@ function ProfileApi({ client, settings }: { client: string; settings: ClientSett
       </p>
       {isOn && token.data === null && (
         <div className="note note-warn" role="status">
-          <p>There is no profile token, so every profile API call is refused. Make one below.</p>
+          <p>There is no profile token, so every profile API call is refused. Create one below.</p>
         </div>
       )}
       {change.isError && <Failure error={change.error} />}
@@ -156,7 +156,7 @@ function Token({ client, token }: { client: string; token: ClientToken | null })
         </>
       ) : (
         <div className="empty">
-          <p>No token yet. Make one here, or by command:</p>
+          <p>No token yet. Create one here, or with a command:</p>
           <Command>{`quiver token new --client ${client}`}</Command>
         </div>
       )}

@@ -69,7 +69,9 @@ export function RequestDetails(props: { call: JournalCall; isSandbox: boolean; c
             <Text title="Reply" text={reply === '' ? 'empty' : reply} />
           </>
         ) : (
-          <p className="muted">A server keeps no bodies. A sandbox shows them, and what each call changed.</p>
+          <p className="muted">
+            A server keeps no bodies. A sandbox shows bodies and what each call changed.
+          </p>
         )}
       </Card>
     </div>

@@ -29,8 +29,8 @@ export function RequestsPage({ client }: { client: string }) {
         title="Requests"
         intro={
           sandbox
-            ? 'What your code sends, as it comes, and what came of it'
-            : 'The last calls of this server, as they come: heads and outcomes'
+            ? 'The calls of your code as they arrive, and what each one did'
+            : 'The last calls of this server as they arrive, without bodies'
         }
       />
       {requests ? (
@@ -96,7 +96,7 @@ function Live(props: { client: string; at: '/requests' | '/sandbox/requests'; is
           <p className="loading">Loading…</p>
         ) : shown.length === 0 ? (
           <div className="empty">
-            <p>{filter === NO_FILTER ? 'No call yet. Send one:' : 'No call fits. To send one:'}</p>
+            <p>{filter === NO_FILTER ? 'No call yet. Send one:' : 'No call matches. To send one:'}</p>
             <Command>{visitCommand(client)}</Command>
           </div>
         ) : (

@@ -20,7 +20,7 @@ export function RequestTable(props: {
             <th scope="col">Status</th>
             {ofAll && <th scope="col">Client</th>}
             <th scope="col">Ids</th>
-            <th scope="col">What came of it</th>
+            <th scope="col">Result</th>
             <th scope="col" className="number">
               Time taken
             </th>

@@ -41,7 +41,7 @@ const Entry = z.object({
   at: z.string(),
   by: z.object({
     kind: z.enum(['token', 'session']),
-    id: z.string().openapi({ description: 'The name of the token or session; it opens nothing.' }),
+    id: z.string().openapi({ description: 'The name of the token or session; it gives no access.' }),
   }),
   action: z.string().openapi({ description: 'Method and route.' }),
   target: z.record(z.string(), z.string()).openapi({
@@ -78,7 +78,7 @@ const DESCRIBE: Route['describe'] = {
     query: z.object({
       since: z.string().optional().openapi({ description: 'ISO 8601: entries of that time or later.' }),
       limit: z.string().optional().openapi({ description: '1 to 1,000; 100 by default.', example: '100' }),
-      cursor: z.string().optional().openapi({ description: '`next` of the page before.' }),
+      cursor: z.string().optional().openapi({ description: '`next` of the previous page.' }),
     }),
   },
   responses: {

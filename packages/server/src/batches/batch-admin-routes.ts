@@ -145,7 +145,7 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
       ...shared,
       method: 'POST',
       path: `${batchPath}/retry`,
-      describe: describe('Let a stuck batch go on', 204),
+      describe: describe('Resume a stuck batch', 204),
       handle: retry,
     },
   ];
@@ -212,7 +212,7 @@ export const BatchReply = z
   .object({
     id: z.string(),
     version: z.enum(['v1', 'v2']),
-    source: z.string().optional().openapi({ description: 'Of a file of customer attributes its source.' }),
+    source: z.string().optional().openapi({ description: 'The source, for a file of customer attributes.' }),
     state: z.enum(['waiting', 'running', 'complete', 'stuck']),
     rows: z.int(),
     bytes: z.int(),
@@ -256,13 +256,13 @@ const describeUpload = {
     ClientParam,
   ),
   description:
-    'Accepted, queued and applied as one that comes to `/m2/{client}/v2/profile/batchUpdate`; for the console and other programs of who ' +
-    'runs the server. What is wrong with the file is told with the row.',
+    'Accepted, queued and applied like one sent to `/m2/{client}/v2/profile/batchUpdate`; for the console and other programs of ' +
+    'the operator. A problem of the file is reported with its row.',
   request: {
     params: ClientParam,
     query: z.object({
       version: z.enum(['v1', 'v2']).optional().openapi({
-        description: '`v1` updates only; `v2`, the default, makes what is not there.',
+        description: '`v1` only updates; `v2`, the default, also creates missing profiles.',
         example: 'v2',
       }),
     }),

@@ -60,7 +60,7 @@ export function batchRoutes(parts: BatchRoutesParts): Route[] {
       path: '/m2/{client}/profile/batchUpdate',
       describe: describeUpload(
         'Update many profiles',
-        'Updates only: rows whose profile is not there are counted.',
+        'Only updates: rows whose profile does not exist are counted.',
       ),
       handle: upload('v1'),
     },
@@ -68,21 +68,21 @@ export function batchRoutes(parts: BatchRoutesParts): Route[] {
       ...shared,
       method: 'POST',
       path: '/m2/{client}/v2/profile/batchUpdate',
-      describe: describeUpload('Update or create many profiles', 'Makes the profiles that are not there.'),
+      describe: describeUpload('Update or create many profiles', 'Creates the profiles that do not exist.'),
       handle: upload('v2'),
     },
     {
       ...shared,
       method: 'GET',
       path: '/m2/{client}/profile/batchStatus',
-      describe: describeStatus('How far a batch has come'),
+      describe: describeStatus('The progress of a batch'),
       handle: status('v1'),
     },
     {
       ...shared,
       method: 'GET',
       path: '/m2/{client}/v2/profile/batchStatus',
-      describe: describeStatus('How far a batch has come, with the failed rows'),
+      describe: describeStatus('The progress of a batch, with the failed rows'),
       handle: status('v2'),
     },
   ];

@@ -34,7 +34,7 @@ export function batchSweeper(parts: BatchSweeperParts): Rounds {
     every: lookEvery,
     atOnce: true,
     log,
-    failure: 'old batches could not be removed; tried again later',
+    failure: 'old batches could not be removed; will be tried again',
     async round(isStopped) {
       for (const client of clients) await sweepClient(parts, client, now() - KEPT_MS, isStopped);
     },

@@ -145,7 +145,7 @@ const describeUpload = {
   ...shared,
   summary: 'Upload a file of customer attributes',
   description:
-    'CSV: a header row, the ids in the first column; a quote within quotes stands behind a backslash; an empty cell removes. As it is, ' +
+    'CSV: a header row, the ids in the first column; a quote within quotes is preceded by a backslash; an empty cell removes. Plain, ' +
     'as gzip, or as a zip archive with one file. Accepted means on disk; it is applied as a batch.',
   request: {
     params: ClientParam.extend({
@@ -154,7 +154,7 @@ const describeUpload = {
     query: z.object({
       ids: z.enum(SOURCE_IDS).optional().openapi({
         description:
-          'What the first column holds; said by the first upload of a source, `customerId` by default.',
+          'What the first column contains; decided by the first upload of a source, `customerId` by default.',
       }),
     }),
     body: {
@@ -174,7 +174,7 @@ const describeUpload = {
               batchId: z.string(),
               source: z.string(),
               rows: z.int(),
-              status: z.string().openapi({ description: 'Where to ask how far it has come.' }),
+              status: z.string().openapi({ description: 'The URL of its status.' }),
             })
             .openapi('AcceptedCustomerFile', {
               example: {
@@ -187,7 +187,7 @@ const describeUpload = {
         },
       },
     },
-    400: AdminRefusal('Refused whole; nothing was changed'),
+    400: AdminRefusal('Refused as a whole; nothing was changed'),
     401: AdminRefusal('Not the admin'),
     413: AdminRefusal('Too large'),
   },

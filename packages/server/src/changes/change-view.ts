@@ -15,15 +15,15 @@ const ids = (description: string) => z.array(IdView).optional().openapi({ descri
 
 export const ChangeView = z
   .object({
-    cursor: z.string().openapi({ description: 'Where to go on behind this change.' }),
+    cursor: z.string().openapi({ description: 'The cursor after this change.' }),
     type: z.enum(CHANGE_TYPES),
     at: z.string(),
-    channel: z.enum(CHANGE_CHANNELS).openapi({ description: 'How the change came.' }),
+    channel: z.enum(CHANGE_CHANNELS).openapi({ description: 'How the change was made.' }),
     profile: IdView.openapi({ description: 'An id that named the profile right after the change.' }),
     attributes: names('`created`, `updated`: names of attributes that were set or removed.'),
     ids: ids('`linked`: ids that joined. `moved`: ids that left; without it the whole profile left.'),
     from: ids('`merged`: ids of the profile that became part of this one, at most 100.'),
-    overruled: names('`merged`: names of attributes of which the other profile’s value gave way.'),
+    overruled: names('`merged`: names of attributes of which the other profile’s value was not kept.'),
     state: z.object(PROFILE_STATE).nullable().optional().openapi({
       description:
         'With `include=profile`: the profile as it is when the feed is read; null when the id names none.',

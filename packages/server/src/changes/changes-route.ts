@@ -25,8 +25,7 @@ const STREAM_HEADERS = { 'content-type': EVENT_STREAM, 'cache-control': 'no-stor
 
 const Query = z.object({
   after: z.string().optional().openapi({
-    description:
-      'A cursor, or `now` for what comes from now on; the oldest change that is kept when left out.',
+    description: 'A cursor, or `now` for future changes; by default the oldest change that is kept.',
     example: '9f2c41d07ab3-4711',
   }),
   limit: z
@@ -75,7 +74,7 @@ export function changesRoute(parts: ChangeReaderParts): Route {
     path: '/{client}/target/changes',
     describe: {
       tags: ['Change feed'],
-      summary: 'What was changed of profiles, in order',
+      summary: 'The changes of profiles, in order',
       description:
         'With `Accept: text/event-stream` the changes come as server-sent events; `Last-Event-ID` counts as `after`.',
       security: [{ bearer: [] }],
@@ -91,7 +90,7 @@ export function changesRoute(parts: ChangeReaderParts): Route {
         400: AdminRefusal('A bad parameter'),
         401: AdminRefusal('Not the admin'),
         404: AdminRefusal('No feed is kept'),
-        410: AdminRefusal('Changes behind the cursor are kept no longer'),
+        410: AdminRefusal('Changes after the cursor are no longer kept'),
       },
     },
     async handle({ client, query, request }) {

@@ -23,7 +23,7 @@ export function feedUpkeep({ feed, log, now }: FeedUpkeepParts): Rounds {
   return new Rounds({
     every: LOOK_EVERY_MS,
     log,
-    failure: 'the upkeep of the change feed failed; tried again later',
+    failure: 'the upkeep of the change feed failed; will be tried again',
     async round(isStopped) {
       try {
         while (!isStopped() && (await feed.upkeep(now())));

@@ -25,14 +25,14 @@ Examples:
 export function auditCommand(end: End): Command {
   const command = new Command('audit')
     .description('show what administrators did')
-    .option('--since <time>', 'what was done then or later, ISO 8601')
+    .option('--since <time>', 'only entries of this time or later, ISO 8601')
     .addOption(
       new Option('--limit <n>', 'the most entries to show').default(100).argParser((text) => {
         if (/^[1-9][0-9]{0,8}$/.test(text)) return Number(text);
-        throw new InvalidArgumentError('It must be a whole number from 1 on.');
+        throw new InvalidArgumentError('It must be a whole number of at least 1.');
       }),
     )
-    .option('--json', 'each entry as JSON, a line each');
+    .option('--json', 'print each entry as one line of JSON');
   return withConnection(command)
     .addHelpText('after', EXAMPLES + CONNECTION_HELP)
     .action((options: AuditOptions) => endWith(end, () => show(options)));
@@ -43,7 +43,7 @@ async function show({ since, limit, json, ...options }: AuditOptions): Promise<E
   let count = 0;
   for await (const entry of connect(options).admin.audit(since)) {
     if (count === limit) {
-      writeNote('there is more; --limit shows more');
+      writeNote('there are more; --limit shows more');
       break;
     }
     count += 1;

@@ -17,8 +17,8 @@ type ChangesOptions = ConnectionOptions & {
 };
 
 const EXAMPLES = `
-Needs the admin token. Shows what is kept behind the cursor, or all that is kept, and ends; with --follow it continues until Ctrl-C.
-The last line on stderr is the cursor to go on from.
+Needs the admin token. Shows the changes after the cursor, or all that are kept, and ends; with --follow it continues until Ctrl-C.
+The last line on stderr is the cursor to continue from.
 
 Examples:
   quiver changes

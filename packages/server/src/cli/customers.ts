@@ -29,9 +29,9 @@ const ADMIN = '\nNeeds the admin token.\n';
 const POLL_MS = 300;
 
 const UPLOAD_EXAMPLES = `
-A CSV file, as it is, gzipped or zipped. The first row has the headers, the first column the customers' ids. A cell with a comma, a
-quote or a line break stands in quotes; a quote within it is written \\". An empty cell removes the attribute.
-Exit code 3 when a row failed; see quiver batch failures.
+A CSV file, plain, gzipped or zipped. The first row has the headers, the first column the customers' ids. A cell with a comma, a
+quote or a line break must be quoted; a quote within it is written \\". An empty cell removes the attribute.
+The exit code is 3 when a row failed; see quiver batch failures.
 
 Examples:
   quiver customers upload crm customers.csv

@@ -23,13 +23,13 @@ export interface SettingFlags {
 }
 
 const EXIT_CODES = `
-Exit codes: 0 done; 1 not done, and nothing was changed; 2 wrong use; 6 written by a version of another format.
+Exit codes: 0 done; 1 not done, and nothing was changed; 2 wrong use; 6 the store has another format.
 `;
 
 const BACKUP_HELP = `
-Works beside a running server and holds nothing up. The copy is the store as it is at one moment, the files of batches that it still
-needs, the admin token and the signing key: guard it as you guard the data folder. <folder> must not exist yet, or be empty.
-It is opened and read through before it gets its name.
+Works beside a running server and delays nothing. The copy contains the store as it is at one moment, the files of batches that it still
+needs, the admin token and the signing key: protect it like the data folder. <folder> must not exist yet, or be empty.
+The copy is read completely before it gets its name.
 
 Examples:
   quiver backup /backups/quiver-2026-11-24
@@ -38,7 +38,7 @@ ${EXIT_CODES}`;
 
 const RESTORE_HELP = `
 Compares every file of the backup with its list, opens the copy, and only then puts it in place. A data folder that is not empty is refused;
-with --force what it holds is kept aside, in a folder within it. A running server must be stopped first.
+with --force its contents are moved to a folder within it. A running server must be stopped first.
 
 Examples:
   quiver restore /backups/quiver-2026-11-24
@@ -46,8 +46,8 @@ Examples:
 ${EXIT_CODES}`;
 
 const COMPACT_HELP = `
-A store uses freed space again, but its file does not become shorter while a server has it open. Stop the server first.
-What is stored does not change. Needs as much free disk as the store has live data; until the last step, a rename, the old
+A store reuses freed space, but its file does not shrink while a server has it open. Stop the server first.
+The stored data does not change. Needs as much free disk space as there is live data; until the last step, a rename, the old
 file stays as it is.
 
 Examples:
@@ -62,7 +62,7 @@ Examples:
   quiver doctor
   quiver doctor --data /var/lib/quiver --json | jq '.findings[] | select(.state != "ok")'
 
-Exit codes: 0 no problem, warnings perhaps; 1 a problem; 2 wrong use.
+Exit codes: 0 no problem, perhaps warnings; 1 a problem; 2 wrong use.
 `;
 
 /** Adds the commands to the program. */

@@ -16,7 +16,7 @@ import {
 type DeleteOptions = ConnectionOptions & KindOptions;
 
 const EXAMPLES = `
-Needs the admin token or a profile token. The same visitor may come back with the next visit.
+Needs the admin token or a profile token. The visitor's next visit may create the profile again.
 
 Examples:
   quiver delete 4f0c2a1e9b7d4c55a1b2c3d4e5f60718

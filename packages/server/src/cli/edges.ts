@@ -16,7 +16,7 @@ import { shown, table, writeData } from './terminal-text.ts';
 type EdgesOptions = ConnectionOptions & { readonly json?: boolean };
 
 const EXAMPLES = `
-Needs the admin token. The server that is asked comes first; round trips are from there. Exit code 1 when one cannot be reached.
+Needs the admin token. The called server comes first; round trips are measured from there. The exit code is 1 when one cannot be reached.
 
 Examples:
   quiver edges

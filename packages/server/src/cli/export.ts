@@ -15,9 +15,9 @@ interface ExportOptions extends ConnectionOptions {
 }
 
 const EXAMPLES = `
-Needs the admin token. The embedded store is copied first: the export shows it as it was at that moment. NDJSON can be
-imported again, and resumes by itself when the connection breaks; CSV is for programs that read tables. Each edge cluster has
-profiles of its own.
+Needs the admin token. The embedded store is copied first, so the export shows it at that moment. NDJSON can be
+imported again, and is resumed when the connection breaks; CSV is for programs that read tables. Each edge cluster has
+its own profiles.
 
 Examples:
   quiver export people.ndjson

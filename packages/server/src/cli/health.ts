@@ -18,8 +18,8 @@ const TIMEOUT_MS = 5000;
 const EVERY_MS = 250;
 
 const EXAMPLES = `
-Needs no token. Exit code 0: it serves, writes too. 1: it runs and cannot serve now, for the reason that is shown. Without --url the
-certificate of the server is not checked, because it is for the name that others use.
+Needs no token. Exit code 0: the server answers reads and writes. 1: it runs but cannot serve now, for the reason shown. Without --url the
+server's certificate is not checked, because it is for the name that other machines use.
 
 Examples:
   quiver health

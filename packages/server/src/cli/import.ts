@@ -29,11 +29,11 @@ interface ImportOptions extends ConnectionOptions {
 
 const EXAMPLES = `
 FILE is a batch: "batch=" and a header row whose first column is pcId or thirdPartyId, then a row per profile, every cell
-percent-encoded. With --csv it is an ordinary table with quotes (RFC 4180), its lines ended by LF, CRLF or CR; a first
-line such as "sep=;" says the delimiter as --delimiter does. A file over 50,000,000 bytes or 500,000 rows
-is sent as several batches. Rows that cannot be read are named; they fail alone, the others go on.
+percent-encoded. With --csv it is an ordinary table with quotes (RFC 4180) whose lines end in LF, CRLF or CR; a first
+line such as "sep=;" sets the delimiter, as --delimiter does. A file over 50,000,000 bytes or 500,000 rows
+is sent as several batches. Rows that cannot be read are listed and fail; the others are applied.
 
-FILE may also be what "quiver export" has written. Its profiles keep ids, times and lifetimes; it needs the admin token.
+FILE may also be an output of "quiver export". Its profiles keep ids, times and lifetimes. This needs the admin token.
 
 Examples:
   quiver import people.batch

@@ -20,8 +20,8 @@ interface ListOptions extends ConnectionOptions {
 }
 
 const EXAMPLES = `
-Needs the admin token. Without a prefix what was written last comes first; on Redis in no order. The profiles are those
-of the edge cluster that is asked.
+Needs the admin token. Without a prefix the last written profiles come first; on Redis there is no order. The profiles are those
+of the called edge cluster.
 
 Examples:
   quiver list

@@ -18,8 +18,8 @@ interface UnmergeOptions extends ConnectionOptions {
 }
 
 const MERGES_EXAMPLES = `
-Needs the admin token. Newest first, at most 100. INTO is an id of the profile that stayed, FROM has the ids of the one
-that became part of it, OVERRULED the attributes of which its values gave way. --json has its attributes too.
+Needs the admin token. Newest first, at most 100. INTO is an id of the profile that stayed, FROM the ids of the one
+merged into it, OVERRULED the attributes of which its values were not kept. --json also shows its attributes.
 
 Examples:
   quiver merges crm-4711
@@ -28,7 +28,7 @@ Examples:
 
 const UNMERGE_EXAMPLES = `
 Needs the admin token. The ids that came with the merge name a profile of their own again, with its attributes as they
-were. A merge that cannot be undone any more is refused with the reason, and nothing changes.
+were. If a merge can no longer be undone, the reason is shown and nothing changes.
 
 Examples:
   quiver unmerge 0mifj3k5c5d1f0a9b7c2e --preview
@@ -38,9 +38,9 @@ Examples:
 /** The command `merges`, to be added to the program. */
 export function mergesCommand(end: End): Command {
   const command = new Command('merges')
-    .description('show what was merged into a profile')
+    .description('show the merges of a profile')
     .argument('<id>', 'tntId, thirdPartyId or ECID')
-    .option('--json', 'each merge as JSON, a line each');
+    .option('--json', 'print each merge as one line of JSON');
   return withConnection(withKind(command))
     .addHelpText('after', KIND_HELP + MERGES_EXAMPLES + CONNECTION_HELP)
     .action((id: string, options: MergesOptions) => endWith(end, () => list(id, options)));
@@ -51,8 +51,8 @@ export function unmergeCommand(end: End): Command {
   const command = new Command('unmerge')
     .description('undo a merge')
     .argument('<merge>', 'the id of the merge, as quiver merges shows it')
-    .option('--preview', 'change nothing, and say what would be changed')
-    .option('--json', 'what was changed as JSON');
+    .option('--preview', 'change nothing, and show what would be changed')
+    .option('--json', 'print the changes as JSON');
   return withConnection(command)
     .addHelpText('after', UNMERGE_EXAMPLES + CONNECTION_HELP)
     .action((merge: string, options: UnmergeOptions) => endWith(end, () => undo(merge, options)));

@@ -22,8 +22,8 @@ const ABOUT: Readonly<Record<PrivacyType, string>> = {
 };
 
 const EXAMPLES = `
-Needs the admin token. The kind of an id is told by its form unless --kind says it. The command waits until the
-request is complete; given up, it continues by itself, and "quiver privacy status" shows how far it is.
+Needs the admin token. Without --kind the kind of an id is guessed from its form. The command waits until the
+request is complete. If you interrupt the command, the request continues; "quiver privacy status" shows its progress.
 
 Examples:
   quiver privacy access crm-1042 > person.json
@@ -104,6 +104,6 @@ function kindOf(id: string, { kind, tnt }: PrivacyOptions): IdKind {
   if (tnt) return 'tntId';
   if (kind !== undefined) return kind;
   const [likeliest] = likelyKinds(id);
-  if (likeliest === undefined) throw new ClientFailure(EXIT.wrongUse, `${shown(id)}: is no id`);
+  if (likeliest === undefined) throw new ClientFailure(EXIT.wrongUse, `${shown(id)}: is not an id`);
   return kindName(likeliest);
 }

@@ -11,13 +11,13 @@ import { SANDBOX_SETTINGS, type SandboxFlags } from './sandbox-flags.ts';
 import { serve } from './serve.ts';
 
 const EXIT_CODES = `
-Exit codes: 0 ended by a signal, all well; 1 cannot listen, cannot start, or did not end well;
-2 an unknown flag or a bad value; 6 the data folder was written by a version of another format.
+Exit codes: 0 ended cleanly by a signal; 1 cannot listen, cannot start, or did not end cleanly;
+2 an unknown flag or a bad value; 6 the store has another format.
 `;
 
 const SERVE_EXAMPLES = `
-Every flag with a value is also a variable, QUIVER_PORT for --port, and a member of the JSON file of --config. Flags win,
-then variables, then the file. QUIVER_ADMIN_TOKEN sets the admin token.
+Every flag with a value can also be a variable, such as QUIVER_PORT for --port, or a member of the JSON file of --config. Flags
+override variables, and variables override the file. QUIVER_ADMIN_TOKEN sets the admin token.
 
 Examples:
   quiver serve
@@ -27,8 +27,8 @@ Examples:
 ${EXIT_CODES}`;
 
 const SANDBOX_EXAMPLES = `
-Serves any client code unless --client names some. The admin token is shown, and needed for /sandbox; QUIVER_ADMIN_TOKEN
-sets it. With --data profiles, settings and tokens stay; then the seed is for clients that the folder does not know yet.
+Serves any client code unless --client names some. Calls to /sandbox need the admin token, which is printed; QUIVER_ADMIN_TOKEN
+sets it. With --data, profiles, settings and tokens are kept; the seed is then only for clients that the folder does not know yet.
 
 Examples:
   quiver sandbox

@@ -27,10 +27,10 @@ const loadReplay = () => import('../recording/replay.ts');
 const loadSeeds = () => import('../recording/recorded-seed.ts');
 
 const RECORD_EXAMPLES = `
-Point your client at the address that it prints. Each call is forwarded to --upstream; call and reply are kept in --out. Tokens are never
-kept. Ids and values are replaced by made-up ones, the same for the same, unless --keep-ids and --keep-values say otherwise.
-Only this machine reaches it. Ends with Ctrl-C. A call that a client sends elsewhere, as Adobe's SDKs do after a
-location hint, passes it by.
+Point your client at the printed address. Each call is forwarded to --upstream; call and reply are kept in --out. Tokens are never
+kept. Ids and values are consistently replaced by made-up ones, unless --keep-ids and --keep-values are given.
+Only this machine can reach it. Ends with Ctrl-C. Calls that a client sends elsewhere, as Adobe's SDKs do after a
+location hint, are not recorded.
 
 Examples:
   quiver record --upstream https://acme.tt.omtrdc.net --out calls.ndjson
@@ -40,23 +40,26 @@ Exit codes: 0 ended by a signal; 1 cannot listen, or the file cannot be written;
 `;
 
 const REPLAY_EXAMPLES = `
-Sends the calls of a recording to a sandbox of its own, on the clock of the recording, and names each call that it answers
-differently. Compared are statuses, refusals, ids and attributes; not times, and not content, which Quiver does not choose.
+Sends the calls of a recording to a new sandbox with the clock of the recording, and lists each call that it answers
+differently. It compares statuses, refusals, ids and attributes, but not times, and not content, which Quiver does not choose.
 
 Examples:
   quiver replay calls.ndjson
   quiver replay calls.ndjson --json
 
-Exit codes: 0 all the same; 1 some differ; 2 wrong use, or a file that is no recording.
+Exit codes: 0 all the same; 1 some differ; 2 wrong use, or a file that is not a recording.
 `;
 
 export function recordCommand(end: End): Command {
   return new Command('record')
     .description('forward calls to another server, and keep them, redacted, as a file')
     .requiredOption('--upstream <url>', 'the server that answers: scheme, host and port', originOf)
-    .requiredOption('--out <file>', 'the recording; must not be there yet')
-    .option('--port <port>', 'where to listen on this machine; 0 takes a free one', portOf, 8681)
-    .option('--seed <file>', 'at the end, the profiles that were there before, as a seed for quiver sandbox')
+    .requiredOption('--out <file>', 'the recording; must not exist yet')
+    .option('--port <port>', 'port to listen on, on this machine; 0 picks a free one', portOf, 8681)
+    .option(
+      '--seed <file>',
+      'at the end, write the profiles that existed before, as a seed for quiver sandbox',
+    )
     .option('--keep-ids', 'keep the ids of visitors as they are')
     .option('--keep-values', 'keep the values of attributes and parameters as they are')
     .addHelpText('after', RECORD_EXAMPLES)
@@ -65,9 +68,9 @@ export function recordCommand(end: End): Command {
 
 export function replayCommand(end: End): Command {
   return new Command('replay')
-    .description('send a recording to a sandbox, and say what it answers differently')
-    .argument('<file>', 'what quiver record has written')
-    .option('--json', 'the result as JSON')
+    .description('send a recording to a sandbox, and show different answers')
+    .argument('<file>', 'a file written by quiver record')
+    .option('--json', 'print the result as JSON')
     .addHelpText('after', REPLAY_EXAMPLES)
     .action((file: string, options: { readonly json?: boolean }) =>
       endWith(end, () => replayFile(file, options.json === true)),

@@ -25,7 +25,7 @@ type TestOptions = ReadOptions &
   };
 
 const EXAMPLES = `
-All but check need the admin token. A script is the body of a function; what it returns is stored as user.<name>.
+All commands except check need the admin token. A script is the body of a function; its result is stored as user.<name>.
 
 Examples:
   quiver script list
@@ -62,8 +62,8 @@ export function scriptCommand(end: End): Command {
       .addHelpText('after', EXAMPLES)
       .action((file: string) => endWith(end, () => check(file))),
   );
-  ofOne('enable', 'let a script run again', (name, options) => enable(name, options, true));
-  ofOne('disable', 'keep a script from running', (name, options) => enable(name, options, false));
+  ofOne('enable', 'enable a script', (name, options) => enable(name, options, true));
+  ofOne('disable', 'disable a script', (name, options) => enable(name, options, false));
   ofOne('delete', 'delete a script; values that it stored stay', remove);
   addTest(add('test', 'run a script on a profile; nothing is stored'), end);
   return command.addHelpText('after', EXAMPLES);

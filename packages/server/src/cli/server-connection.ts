@@ -18,10 +18,10 @@ export interface ConnectionOptions {
 
 /** The end of the help of all client commands. */
 export const CONNECTION_HELP = `
-QUIVER_URL, QUIVER_CLIENT and QUIVER_TOKEN stand for --url, --client and --token. Without a URL it is the server that serve would
+QUIVER_URL, QUIVER_CLIENT and QUIVER_TOKEN replace --url, --client and --token. The default URL is that of the server that serve would
 start with the same QUIVER_HOST, QUIVER_PORT and QUIVER_TLS_….
 
-Exit codes: 0 all well; 1 the server refused; 2 wrong use or a bad file; 3 rows failed; 4 the server cannot be reached.
+Exit codes: 0 success; 1 the server refused; 2 wrong use or a bad file; 3 rows failed; 4 the server cannot be reached.
 `;
 
 /** Adds `--url`, `--client` and `--token`. */

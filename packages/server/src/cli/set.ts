@@ -16,7 +16,7 @@ import {
 type SetOptions = ConnectionOptions & KindOptions;
 
 const EXAMPLES = `
-The profile must be there: an update creates none. A value may hold anything, further = signs too; it may not be empty.
+The profile must exist, because an update creates none. A value may contain anything, including = signs, but must not be empty.
 
 Examples:
   quiver set --third-party crm-1042 country=france plan=gold

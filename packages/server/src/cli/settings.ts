@@ -15,17 +15,17 @@ import { shown, table, writeData, writeNote } from './terminal-text.ts';
 type SettingsOptions = ConnectionOptions & { readonly json?: boolean; readonly force?: boolean };
 
 const EXAMPLES = `
-Needs the admin token. Without name=value it shows them. A value is read as JSON, else as text; null takes the setting back to its default.
-Other names are stored as they are. One that looks like a misspelt setting changes nothing and ends with exit code 2, unless --force.
+Needs the admin token. Without name=value it shows the settings. A value is read as JSON, otherwise as text; null restores the default.
+Unknown names are stored too. One that looks like a misspelt setting changes nothing and ends with exit code 2, except with --force.
 
-  enableProfileApiAuthentication   whether the profile APIs ask for a profile token (false)
+  enableProfileApiAuthentication   whether the profile APIs require a profile token (false)
   profileLifetimeDays              days that a profile lives after a write, 1 to 90 (14)
-  tokenLifetimeDays                days that a new profile token is good (180)
+  tokenLifetimeDays                days that a new profile token is valid (180)
   whenTooLarge                     refuse, or drop-oldest as at Adobe: a write above 64 KB (refuse)
   checking                         lenient, or strict as Adobe's OpenAPI description (lenient)
   unknownUpdate                    tell, or success as at Adobe: an update of an unknown profile (tell)
   customerIdAliases                aliases whose customer ids name a visitor, as a JSON list; null: all (null)
-  placeholderIds                   what becomes of writes with an id such as undefined: warn or refuse (warn)
+  placeholderIds                   what happens to writes with an id such as undefined: warn or refuse (warn)
 
 Examples:
   quiver settings

@@ -17,8 +17,8 @@ type ShowOptions = TokenOptions & { readonly json?: boolean };
 type NewOptions = ShowOptions & { readonly expiresIn?: number };
 
 const EXAMPLES = `
-Needs the admin token. The token goes to stdout, all else to stderr. With --debug it is the debug token, good for six hours, which opens
-the trace of a visit and nothing else.
+Needs the admin token. The token goes to stdout, everything else to stderr. With --debug it is the debug token, valid for six hours, which only
+allows the trace of a visit.
 
 Examples:
   quiver token new --expires-in 30d

@@ -26,8 +26,8 @@ export function withKind(command: Command): Command {
 
 /** Help on how the kind is guessed. */
 export const KIND_HELP = `
-Without a flag the form of the id tells which kind comes first: 38 digits are an ECID; 32 hex digits, or an id with a
-location hint such as .28_20, a tntId; any other a thirdPartyId. The other kinds are tried after it. The console finds
+Without a flag the kind of the id is guessed from its form: 38 digits are an ECID; 32 hex digits, or an id with a
+location hint such as .28_20, a tntId; any other a thirdPartyId. The other kinds are tried next. The console finds
 profiles by the same rule, and also by a customer id with its alias, such as crm:4711.
 `;
 

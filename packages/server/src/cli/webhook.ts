@@ -13,8 +13,8 @@ type AddOptions = ListOptions & { readonly types?: ReturnType<typeof typesOf> };
 type SecretOptions = ConnectionOptions & { readonly new?: boolean };
 
 const EXAMPLES = `
-Needs the admin token. Messages are in the format of Standard Webhooks. A new webhook sends what changes from then on; its secret
-is shown once more by quiver webhook secret.
+Needs the admin token. Messages are in the format of Standard Webhooks. A new webhook sends changes from its creation on; its secret
+can be shown again with quiver webhook secret.
 
 Examples:
   quiver webhook add https://example.com/hooks/quiver --types merged,removed
@@ -29,7 +29,7 @@ export function webhookCommand(end: End): Command {
   const command = new Command('webhook').description('send changes of profiles to other servers');
   const { add, ofOne } = subcommandsOf(command, end, EXAMPLES, [
     '<id>',
-    'the webhook, as quiver webhook list shows it',
+    'the id of the webhook, as quiver webhook list shows it',
   ]);
   add('list', 'show the webhooks and their progress')
     .option('--json', 'print the unchanged reply of the server')

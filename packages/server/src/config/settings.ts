@@ -274,7 +274,7 @@ export const SETTINGS = [
     value: '<number>',
     fallback: '0',
     describe:
-      'how many calls each worker remembers (head and outcome) for the console and quiver watch; 0 for none',
+      'how many calls each worker remembers, without bodies, for the console and quiver watch; 0 for none',
     schema: wholeNumber(0, 10_000),
   },
   {

@@ -234,7 +234,7 @@ export function edgeMetrics(registry: Registry): EdgeMetrics {
     }),
     open: new Gauge({
       name: 'quiver_edge_breaker_open',
-      help: 'Whether another edge cluster is not asked for a while, because it did not answer.',
+      help: 'Whether calls to another edge cluster are paused, because it did not answer.',
       labelNames: ['cluster'],
       aggregator: 'max',
       registers: [registry],

@@ -31,11 +31,11 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
     },
     servers: [{ url: '/' }],
     tags: [
-      { name: 'Delivery', description: 'Where visitors come from' },
+      { name: 'Delivery', description: 'Visits of pages and apps' },
       { name: 'Batches', description: 'Many profiles in a file' },
       { name: 'Privacy', description: 'Access to, erasure and suppression of persons' },
       { name: 'Profiles', description: 'Fetch, update and remove' },
-      { name: 'Change feed', description: 'What was changed of profiles, in order, and where it is sent' },
+      { name: 'Change feed', description: 'The changes of profiles, in order, and webhooks' },
       { name: 'Access', description: 'Profile tokens and the settings of a client' },
       { name: 'Scripts', description: 'JavaScript that runs with every visit and sets attributes' },
       { name: 'Usage', description: 'Counted calls' },

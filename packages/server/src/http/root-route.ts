@@ -39,7 +39,7 @@ export function rootRoute(version: string): Route {
     scope: 'server',
     describe: {
       tags: ['Running it'],
-      summary: 'What this is, and where the rest is',
+      summary: 'What this server is, and the paths of its pages',
       responses: {
         200: { description: 'For programs', content: { 'application/json': { schema: RootReply } } },
         302: { description: 'A browser, which asks for HTML, is redirected to `/console/`' },

@@ -192,8 +192,8 @@ const IdParameter = z.string().optional();
 
 const DESCRIBE_LIST: Route['describe'] = {
   ...shared,
-  summary: 'What was merged into a profile, newest first',
-  description: 'Give one id. Shows the 100 newest merges in which it, or an id of its profile, had a part.',
+  summary: 'The merges of a profile, newest first',
+  description: 'Give one id. Lists the 100 newest merges that involved it, or another id of its profile.',
   request: {
     params: ClientParam,
     query: z.object({
@@ -215,7 +215,7 @@ const DESCRIBE_LIST: Route['describe'] = {
 const DESCRIBE_UNMERGE: Route['describe'] = {
   ...shared,
   summary: 'Undo a merge',
-  description: 'With `preview=true` nothing is changed: the answer says what would be.',
+  description: 'With `preview=true` nothing is changed: the reply shows what would be.',
   request: {
     params: ClientParam.extend({ id: z.string().openapi({ example: MERGE_ID }) }),
     query: z.object({ preview: z.enum(['true', 'false']).optional() }),
@@ -224,7 +224,7 @@ const DESCRIBE_UNMERGE: Route['describe'] = {
     200: { description: 'What was undone', content: { 'application/json': { schema: UnmergeReply } } },
     400: AdminRefusal('A bad parameter'),
     401: AdminRefusal('Not the admin'),
-    404: AdminRefusal('No such merge is kept'),
-    409: AdminRefusal('It cannot be undone any more; nothing was changed'),
+    404: AdminRefusal('No such merge is recorded'),
+    409: AdminRefusal('It can no longer be undone; nothing was changed'),
   },
 };

@@ -65,7 +65,7 @@ export function registerStoreMetrics(parts: StoreMetricsParts): void {
   });
   gauge(
     'quiver_webhook_lag_changes',
-    'Changes of all clients behind the place of a webhook.',
+    'Changes of all clients that a webhook has not processed yet.',
     ['client', 'webhook'],
     async (it) => {
       for (const client of clients) {

@@ -22,7 +22,7 @@ export function usageSweeper({ usage, clients, log, now }: UsageSweeperParts): R
     every: LOOK_EVERY_MS,
     atOnce: true,
     log,
-    failure: 'old usage could not be removed; will retry',
+    failure: 'old usage could not be removed; will be tried again',
     async round(isStopped) {
       const before = dayOf(now() - KEPT_DAYS * 86_400_000);
       for (const client of clients) while (!isStopped() && (await usage.expire(client, before)));

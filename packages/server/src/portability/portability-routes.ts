@@ -115,14 +115,14 @@ const DESCRIBE_EXPORT: Route['describe'] = {
   ...shared,
   summary: 'Every profile of a client, as a file',
   description:
-    'As it was at one moment on the embedded store. NDJSON has a first and a last line beside the profiles; a file without the last line ' +
+    'On the embedded store, the state at one moment. NDJSON has a first and a last line besides the profiles; a file without the last line ' +
     'was cut short, and is resumed with `snapshot` and `after`.',
   request: {
     params: ClientParam,
     query: z.object({
       format: z.enum(['ndjson', 'csv']).optional().openapi({ example: 'ndjson' }),
-      snapshot: z.string().optional().openapi({ description: 'Of an export that is to go on.' }),
-      after: z.string().optional().openapi({ description: 'The `position` of the last line that came.' }),
+      snapshot: z.string().optional().openapi({ description: 'The snapshot of an export to be resumed.' }),
+      after: z.string().optional().openapi({ description: 'The `position` of the last complete line.' }),
     }),
   },
   responses: {
@@ -135,22 +135,22 @@ const DESCRIBE_EXPORT: Route['describe'] = {
     },
     400: AdminRefusal('A parameter breaks a rule'),
     401: AdminRefusal('Not the admin'),
-    404: AdminRefusal('No such snapshot any more'),
+    404: AdminRefusal('The snapshot is no longer kept'),
   },
 };
 
 const DESCRIBE_IMPORT: Route['describe'] = {
   ...shared,
-  summary: 'Take in an export',
+  summary: 'Import an export',
   description:
-    'Profiles keep ids, times and lifetimes. An id that is known already is joined: of each attribute the newest value stays.',
+    'Profiles keep ids, times and lifetimes. A profile with a known id is merged: the newest value of each attribute stays.',
   request: {
     params: ClientParam,
     body: { required: true, content: { 'application/x-ndjson': { schema: ExportText, example: EXAMPLE } } },
   },
   responses: {
-    200: { description: 'What was taken in', content: { 'application/json': { schema: ImportReply } } },
-    400: AdminRefusal('A line breaks a rule; those before it are in'),
+    200: { description: 'What was imported', content: { 'application/json': { schema: ImportReply } } },
+    400: AdminRefusal('A line breaks a rule; the lines before it were imported'),
     401: AdminRefusal('Not the admin'),
   },
 };

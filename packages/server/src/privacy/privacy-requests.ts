@@ -208,7 +208,7 @@ export class PrivacyRequests {
     for (let removals = 0; removals < MAX_REMOVALS; removals += 1) {
       if (!(await profiles.remove(client, { kind, text: value })).outcome) return;
     }
-    throw new QuiverError('not-done', 'A suppressed profile comes back again and again');
+    throw new QuiverError('not-done', 'A suppressed profile is created again and again');
   }
 
   async #ask(

@@ -177,7 +177,7 @@ export const PrivacyRequestReply = z
         found: z.boolean().openapi({ description: 'Whether there was a profile.' }),
         reference: z.string().openapi({ description: 'The keyed hash of the id.' }),
         id: z.string().optional().openapi({ description: 'Of access alone.' }),
-        file: z.string().optional().openapi({ description: 'Where the file of the identity is.' }),
+        file: z.string().optional().openapi({ description: 'The path of the file of the identity.' }),
       }),
     ),
     waitingFor: z.array(z.string()).openapi({ description: 'What it waits for, in words.' }),
@@ -237,7 +237,7 @@ const DESCRIBE = {
   },
   show: {
     ...shared,
-    summary: 'A privacy request and how far it is',
+    summary: 'A privacy request and its progress',
     request: { params: IdParam },
     responses: {
       200: { description: 'The request', content: { 'application/json': { schema: PrivacyRequestReply } } },

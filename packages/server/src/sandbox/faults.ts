@@ -110,10 +110,7 @@ export class FaultList {
       throw new QuiverError('bad-request', `client: ${JSON.stringify(client.slice(0, 64))} is not served`);
     }
     if (this.#faults.size >= MAX_FAULTS) {
-      throw new QuiverError(
-        'bad-request',
-        `route: at most ${MAX_FAULTS} faults can be there at the same time`,
-      );
+      throw new QuiverError('bad-request', `route: at most ${MAX_FAULTS} faults can exist at the same time`);
     }
     this.#last += 1;
     const faultId = `fault-${this.#last}`;

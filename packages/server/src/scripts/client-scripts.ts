@@ -171,7 +171,7 @@ export class ClientScripts {
       isOff = kept !== undefined && isSameScript(kept, ran) && isRunning(kept);
       return isOff ? { ...kept!, changedAt: at, off: { reason, at: this.#parts.now() } } : kept;
     });
-    if (isOff) this.#parts.log.warn({ client, script: name, reason }, 'a profile script was switched off');
+    if (isOff) this.#parts.log.warn({ client, script: name, reason }, 'a profile script was disabled');
   }
 
   async #change(

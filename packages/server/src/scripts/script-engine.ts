@@ -181,7 +181,7 @@ export class ScriptEngine {
       const more = rounds(110);
       loop.dispose();
       if (few <= 0 || more - few !== 200) {
-        throw new Error('the script engine counts in another way than the one that Quiver was built with');
+        throw new Error('the script engine counts differently from the one that Quiver was built with');
       }
     } finally {
       context.dispose();

@@ -74,7 +74,7 @@ export class ScriptReports {
     this.#parts.scripts.switchOff(client, ran, reason).catch((error) => {
       this.#parts.log.warn(
         { err: error, client, script: name },
-        'a failing profile script could not be switched off',
+        'a failing profile script could not be disabled',
       );
     });
   }

@@ -38,9 +38,9 @@ export const ProfileScriptReply = z
   .object({
     name: z.string(),
     script: z.string().openapi({ description: 'The body of a function.' }),
-    enabled: z.boolean().openapi({ description: 'Whether it is wanted to run.' }),
+    enabled: z.boolean().openapi({ description: 'Whether an administrator wants it to run.' }),
     state: z.enum(['active', 'off', 'disabled']).openapi({
-      description: '`off`: not wanted to run. `disabled`: Quiver has switched it off, `reason` says why.',
+      description: '`off`: not enabled. `disabled`: Quiver does not run it, and `reason` says why.',
     }),
     reason: z.string().optional(),
     disabledAt: Time.optional(),
@@ -61,7 +61,7 @@ const SentScript = z
   .openapi('SentProfileScript', { example: { script: "return 'gold';", enabled: true } });
 const Test = z
   .looseObject({
-    script: z.string().optional().openapi({ description: 'Run instead of what is stored.' }),
+    script: z.string().optional().openapi({ description: 'Run instead of the stored script.' }),
     id: z
       .object({
         tntId: z.string().optional(),
@@ -69,7 +69,7 @@ const Test = z
         marketingCloudVisitorId: z.string().optional(),
       })
       .optional()
-      .openapi({ description: 'The visitor whose profile is read; none: one of whom nothing is known.' }),
+      .openapi({ description: 'The visitor whose profile is read; by default an unknown visitor.' }),
     mbox: z.string().optional(),
     parameters: z.record(z.string(), z.string()).optional(),
     page: z.string().optional(),
@@ -97,7 +97,7 @@ export function scriptRoutes(parts: ScriptRoutesParts): Route[] {
   return [
     {
       ...route('GET', '/{client}/target/scripts', 'List the profile scripts of a client', {
-        200: described(Scripts, 'All of them, by name'),
+        200: described(Scripts, 'All scripts, by name'),
       }),
       handle: async ({ client }) => jsonReply({ scripts: await all(client) }),
     },
@@ -110,7 +110,7 @@ export function scriptRoutes(parts: ScriptRoutesParts): Route[] {
         'PUT',
         NAMED,
         'Set a profile script, new or changed',
-        { 200: described(ProfileScriptReply, 'As it is now') },
+        { 200: described(ProfileScriptReply, 'The script as it is now') },
         SentScript,
       ),
       async handle(call) {
@@ -122,7 +122,7 @@ export function scriptRoutes(parts: ScriptRoutesParts): Route[] {
       },
     },
     {
-      ...route('DELETE', NAMED, 'Delete a profile script; what it has stored in profiles stays', {
+      ...route('DELETE', NAMED, 'Delete a profile script; stored values stay in profiles', {
         204: { description: 'Deleted' },
       }),
       async handle(call) {
@@ -136,7 +136,7 @@ export function scriptRoutes(parts: ScriptRoutesParts): Route[] {
         'POST',
         `${NAMED}/test`,
         'Run a profile script on a profile; nothing is stored',
-        { 200: described(ProfileScriptTestReply, 'What it returned, or why it failed') },
+        { 200: described(ProfileScriptTestReply, 'The returned value, or why it failed') },
         Test,
       ),
       async handle(call) {

@@ -99,7 +99,7 @@ export class Chores {
       // Servers that were started together on one store should not check it at the same moment.
       spread: 0.25,
       log,
-      failure: 'expired profiles could not be freed; tried again later',
+      failure: 'expired profiles could not be freed; will be tried again',
       async round(isStopped) {
         let removed = 0;
         for (let more = true; more && !isStopped(); ) {
@@ -116,7 +116,7 @@ export class Chores {
     return new Rounds({
       every: this.#pauses.upkeepMs ?? 250,
       log,
-      failure: 'the upkeep of the store failed; tried again later',
+      failure: 'the upkeep of the store failed; will be tried again',
       async round(isStopped) {
         try {
           while (!isStopped() && (await upkeep()));
@@ -134,7 +134,7 @@ export class Chores {
     return new Rounds({
       every: checkStepMs,
       log,
-      failure: 'the store could not be checked; tried again later',
+      failure: 'the store could not be checked; will be tried again',
       async round() {
         if (Date.now() < nextRound) return;
         const damage = await check();
@@ -142,7 +142,7 @@ export class Chores {
         nextRound = Date.now() + checkRoundMs;
         if (damage.length === 0) log.debug('the store is sound');
         else {
-          const advice = 'the store is damaged: what cannot be read is answered with 503; restore a backup';
+          const advice = 'the store is damaged: unreadable profiles are answered with 503; restore a backup';
           log.error({ damage }, advice);
         }
       },
@@ -153,7 +153,7 @@ export class Chores {
     return new Rounds({
       every: this.#pauses.feedMs ?? 250,
       log,
-      failure: 'the upkeep of the feed failed; tried again later',
+      failure: 'the upkeep of the feed failed; will be tried again',
       async round(isStopped) {
         while (!isStopped() && (await keepFeed(Date.now())));
       },

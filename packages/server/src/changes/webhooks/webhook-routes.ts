@@ -60,12 +60,15 @@ export const WebhookReply = z
       .string()
       .nullable()
       .openapi({ description: 'All changes up to here are delivered or given up.' }),
-    waiting: z.int().openapi({ description: 'Changes that are tried again later.' }),
+    waiting: z.int().openapi({ description: 'Changes that will be tried again.' }),
     deliveredAt: z.string().nullable(),
     failedAt: z.string().nullable(),
-    error: z.string().nullable().openapi({ description: 'What was wrong last.' }),
-    missed: z.boolean().openapi({ description: 'Changes were kept no longer before they could be sent.' }),
-    secret: z.string().optional().openapi({ description: 'Only when it was made, and of the route secret.' }),
+    error: z.string().nullable().openapi({ description: 'The last error.' }),
+    missed: z.boolean().openapi({ description: 'Whether changes expired before they could be sent.' }),
+    secret: z
+      .string()
+      .optional()
+      .openapi({ description: 'Only when it has just been created, and from the route `secret`.' }),
   })
   .openapi('Webhook', { example: WEBHOOK });
 const WebhookList = z
@@ -143,7 +146,7 @@ function allRoutes(parts: WebhookRouteParts): Route[] {
       ...described(
         'POST',
         PATH,
-        'Make a webhook, which sends changes from now on',
+        'Create a webhook, which sends changes from now on',
         WebhookReply,
         201,
         Wanted,
@@ -175,7 +178,7 @@ function oneRoutes(parts: WebhookRouteParts): Route[] {
   const { webhooks } = parts;
   return [
     {
-      ...described('GET', `${PATH}/{webhookId}`, 'A webhook, and how far it is', WebhookReply),
+      ...described('GET', `${PATH}/{webhookId}`, 'A webhook and its progress', WebhookReply),
       handle: async (call) => jsonReply(await viewed(parts, call.client, await named(parts, call))),
     },
     {
@@ -223,7 +226,7 @@ function secretRoutes(parts: WebhookRouteParts): Route[] {
       ...described(
         'POST',
         `${PATH}/{webhookId}/secret`,
-        'Make a new secret; the present one ends at once',
+        'Create a new secret, which replaces the current one at once',
         SecretReply,
         201,
       ),
@@ -248,7 +251,7 @@ function messageRoutes(parts: WebhookRouteParts): Route[] {
       ...described(
         'POST',
         `${PATH}/{webhookId}/test`,
-        'Send a message of the type `test` now, and tell what came of it',
+        'Send a message of the type `test` now, and return the result',
         TestReply,
       ),
       async handle(call) {
@@ -268,7 +271,7 @@ function messageRoutes(parts: WebhookRouteParts): Route[] {
       ...described(
         'GET',
         `${PATH}/{webhookId}/failures`,
-        `Messages that were given up, the oldest ${LISTED_FAILURES}`,
+        `The oldest ${LISTED_FAILURES} messages that were given up`,
         FailureList,
       ),
       async handle(call) {
@@ -284,7 +287,7 @@ function messageRoutes(parts: WebhookRouteParts): Route[] {
       ...described(
         'POST',
         `${PATH}/{webhookId}/failures/redeliver`,
-        'Send messages that were given up once more',
+        'Send the messages that were given up again',
         Redelivered,
       ),
       async handle(call) {

@@ -73,7 +73,7 @@ export function webhookRunner(parts: WebhookRunnerParts): Rounds {
   return new Rounds({
     every: lookEvery,
     log: parts.log,
-    failure: 'webhooks could not be delivered; tried again later',
+    failure: 'webhooks could not be delivered; will be tried again',
     async round(isStopped) {
       const newest = await parts.feed.newest();
       // Without a new change, only waiting or requested messages remain.
@@ -164,10 +164,7 @@ class Delivery {
     const page = await this.#parts.feed.read(this.#client, undefined, 1);
     if (typeof page === 'string') return;
     const newest = (await this.#parts.feed.newest())!;
-    this.#parts.log.error(
-      { webhook: this.#webhook.id },
-      'changes were kept no longer before they could be sent',
-    );
+    this.#parts.log.error({ webhook: this.#webhook.id }, 'changes expired before they could be sent');
     await this.#parts.webhooks.advance(this.#client, this.#webhook.id, (progress) => ({
       ...progress,
       cursor: newest,
