@@ -68,7 +68,11 @@ describe('an adopted profile is put in its place', () => {
   });
 
   test.each([
-    ['all unknown', [known(person), known(tnt)], { founder: person, steps: [{ kind: 'join', id: tnt }] }],
+    [
+      'only unknown ids',
+      [known(person), known(tnt)],
+      { founder: person, steps: [{ kind: 'join', id: tnt }] },
+    ],
     ['its twin', [known(person, 'A', 'p'), known(tnt)], { target: 'A', steps: [{ kind: 'join', id: tnt }] }],
     [
       'a device of its own',
@@ -82,32 +86,32 @@ describe('an adopted profile is put in its place', () => {
       { target: 'A', steps: [{ kind: 'merge', from: 'B' }] },
     ],
     [
-      'two persons have its devices: the first takes it',
+      'its devices at two persons, where the first one adopts it',
       [known(ecid, 'A', 'q'), known(tnt, 'B', 'r')],
       { target: 'A', steps: [] },
     ],
     [
-      'a customer id finds its twin',
+      'its twin by a customer id',
       [known(crm('1'), 'A', crm('1')), known(tnt)],
       { target: 'A', steps: [{ kind: 'join', id: tnt }] },
     ],
     [
-      'two customers have one device',
+      'one device of two customers',
       [known(crm('1')), known(tnt, 'A', crm('2'))],
       { founder: crm('1'), steps: [] },
     ],
     [
-      'the same person, who has another customer id here: that one stays',
+      'the same person with another customer id here, which stays',
       [known(person, 'A', 'p', crm('2')), known(crm('1')), known(tnt)],
       { target: 'A', steps: [{ kind: 'join', id: tnt }] },
     ],
     [
-      'the same customer, who has another thirdPartyId here: two people',
+      'the same customer with another thirdPartyId here, so they are two people',
       [known(person), known(crm('1'), 'A', 'q', crm('1')), known(tnt)],
       { founder: person, steps: [{ kind: 'join', id: tnt }] },
     ],
     [
-      'all of it is known here, in conflict: what its strongest id names takes it in',
+      'only known ids of conflicting profiles, where that of its strongest id adopts it',
       [known(crm('1'), 'A', crm('1'), shop('2')), known(shop('1'), 'B', shop('1'), crm('2'))],
       { target: 'A', steps: [] },
     ],

@@ -56,19 +56,13 @@ export const WebhookReply = z
     types: z.array(z.enum(CHANGE_TYPES)).nullable().openapi({ description: 'Null: all.' }),
     paused: z.boolean(),
     createdAt: z.string(),
-    cursor: z
-      .string()
-      .nullable()
-      .openapi({ description: 'All changes up to here are delivered or given up.' }),
+    cursor: z.string().nullable().openapi({ description: 'Changes up to here are done with.' }),
     waiting: z.int().openapi({ description: 'Changes that will be tried again.' }),
     deliveredAt: z.string().nullable(),
     failedAt: z.string().nullable(),
     error: z.string().nullable().openapi({ description: 'The last error.' }),
     missed: z.boolean().openapi({ description: 'Whether changes expired before they could be sent.' }),
-    secret: z
-      .string()
-      .optional()
-      .openapi({ description: 'Only when it has just been created, and from the route `secret`.' }),
+    secret: z.string().optional().openapi({ description: 'Only in the reply that creates it.' }),
   })
   .openapi('Webhook', { example: WEBHOOK });
 const WebhookList = z
