@@ -173,10 +173,13 @@ function requireStoreThatWas(dataDir: string, path: string): void {
 async function noteStore(dataDir: string): Promise<void> {
   const note = join(dataDir, STORE_NOTE);
   if (existsSync(note)) return;
-  await writeFile(note, 'Quiver made a store in this folder. Without it Quiver does not start here.\n', {
-    mode: 0o600,
-    flush: true,
-  });
+  const text = 'Quiver made a store in this folder. Without it Quiver does not start here.\n';
+  await writeFile(note, text, { mode: 0o600, flush: true, flag: 'wx' }).catch(
+    (error: NodeJS.ErrnoException) => {
+      // Another process that starts at the same moment has written it.
+      if (error.code !== 'EEXIST') throw error;
+    },
+  );
 }
 
 /** Makes one process of a server; it opens nothing until it is started. */

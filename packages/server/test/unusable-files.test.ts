@@ -4,7 +4,21 @@
  */
 
 import { spawn } from 'node:child_process';
-import { chmod, chown, cp, mkdtemp, open, readdir, rm, stat, truncate, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  cp,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -105,6 +119,23 @@ describe.each<RuntimeName>(['bun', 'node'])('files that cannot be used, on %s', 
       const examined = await limited('doctor');
       expect(examined).toMatchObject({ code: 1, stdout: expect.stringMatching(said) });
       expect(examined.stdout).not.toMatch(/damaged/);
+    },
+  );
+
+  test.each(['lock.mdb', 'data.mdb'])(
+    'a %s that is a link is refused, and what it leads to stays as it is',
+    async (name) => {
+      const file = join(dataDir, 'store', name);
+      const target = join(dataDir, 'elsewhere');
+      await writeFile(target, 'precious');
+      await rm(file);
+      await symlink(target, file);
+      const line = `quiver: ${file} is a link and not a file`;
+      const served = await runQuiver(['serve', '--port', '0', '--data', dataDir], { runtime });
+      expect(served).toMatchObject({ code: 1, stderr: expect.stringContaining(line) });
+      const { code, stdout } = await runQuiver(['doctor', '--data', dataDir], { runtime });
+      expect([code, stdout]).toEqual([1, expect.stringContaining('is a link and not a file')]);
+      expect(await readFile(target, 'utf8')).toBe('precious');
     },
   );
 

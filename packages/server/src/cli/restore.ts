@@ -1,7 +1,7 @@
 /** `quiver restore`: restores a backup into the data folder. */
 
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, cp, lchown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ServeConfig } from '../config/config.ts';
 import { isClaim } from '../locks/claims.ts';
@@ -124,6 +124,6 @@ async function giveToOwner(folder: string, dataDir: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(dataDir);
   if (uid === 0) return;
-  for (const name of await readdir(folder, { recursive: true })) await chown(join(folder, name), uid, gid);
-  await chown(folder, uid, gid);
+  for (const name of await readdir(folder, { recursive: true })) await lchown(join(folder, name), uid, gid);
+  await lchown(folder, uid, gid);
 }

@@ -5,7 +5,7 @@
  */
 
 import { constants } from 'node:fs';
-import { access, chown, readFile, stat } from 'node:fs/promises';
+import { access, lchown, lstat, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LOCK_FILE } from '../store-file-names.ts';
 import { UnusableStoreError } from '../unusable-store-error.ts';
@@ -33,11 +33,13 @@ export async function requireUsable(path: string, mapSize: number, readOnly = fa
 
 /** @returns whether the file exists */
 async function requireFile(file: string, mode: number): Promise<boolean> {
-  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
+  const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw new UnusableStoreError(error.code ?? '', `${file} cannot be looked at: ${error.code}`);
   });
   if (found === undefined) return false;
+  // The engine would follow it, and write to whatever it leads to.
+  if (found.isSymbolicLink()) throw new UnusableStoreError('ELOOP', `${file} is a link and not a file`);
   if (!found.isFile()) throw new UnusableStoreError('EISDIR', `${file} is not a file`);
   await requireAccess(file, mode);
   return true;
@@ -84,7 +86,7 @@ export async function giveToOwner(path: string, filesIn = path): Promise<void> {
   const { uid, gid } = await stat(path);
   if (uid === 0) return;
   for (const name of [STORE_FILE, LOCK_FILE]) {
-    await chown(join(filesIn, name), uid, gid).catch((error: NodeJS.ErrnoException) => {
+    await lchown(join(filesIn, name), uid, gid).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
   }
