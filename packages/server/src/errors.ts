@@ -70,3 +70,8 @@ export class QuiverError extends Error {
     this.headers = options.headers ?? {};
   }
 }
+
+/** The refusal of a request that breaks a rule. */
+export function badRequest(message: string): QuiverError {
+  return new QuiverError('bad-request', message);
+}

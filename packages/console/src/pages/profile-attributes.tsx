@@ -4,10 +4,11 @@ import { Button, Input, Label, TextField } from 'react-aria-components';
 import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { paths } from '../api/paths.ts';
 import { useRemoveAttribute } from '../api/queries.ts';
+import { Ago } from '../parts/ago.tsx';
 import { ConfirmButton } from '../parts/confirm.tsx';
 import { CurlButton } from '../parts/copy.tsx';
 import { useFocusWhenLost } from '../parts/focus.ts';
-import { count, distance, time } from '../parts/format.ts';
+import { count } from '../parts/format.ts';
 import { LongText } from '../parts/long-text.tsx';
 import { Card } from '../parts/page.tsx';
 import { Pager } from '../parts/pager.tsx';
@@ -157,9 +158,7 @@ function AttributeRow(props: {
         )}
       </td>
       <td className="when">
-        <time dateTime={modifiedAt} title={time(modifiedAt)}>
-          {distance(modifiedAt)}
-        </time>
+        <Ago at={modifiedAt} />
       </td>
       <td className="row-actions">
         <Button

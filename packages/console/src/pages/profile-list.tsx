@@ -3,10 +3,11 @@ import { Button } from 'react-aria-components';
 import { Link } from 'wouter';
 import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { useProfileList } from '../api/queries.ts';
+import { Ago } from '../parts/ago.tsx';
 import { Command } from '../parts/copy.tsx';
 import { visitCommand } from '../parts/examples.ts';
 import { Failure } from '../parts/failure.tsx';
-import { bytes, count, distance, time } from '../parts/format.ts';
+import { bytes, count } from '../parts/format.ts';
 import { KIND_NAMES } from '../parts/kinds.ts';
 import { Card } from '../parts/page.tsx';
 
@@ -92,9 +93,7 @@ function ListTable({ client, profiles }: { client: string; profiles: readonly Li
               </td>
               <td className="number">{bytes(profile.sizeBytes)}</td>
               <td>
-                <time dateTime={profile.modifiedAt} title={time(profile.modifiedAt)}>
-                  {distance(profile.modifiedAt)}
-                </time>
+                <Ago at={profile.modifiedAt} />
               </td>
             </tr>
           ))}

@@ -1,6 +1,7 @@
 import type { BatchView } from 'quiver-client';
 import { Link } from 'wouter';
-import { count, distance, time } from './format.ts';
+import { Ago } from './ago.tsx';
+import { count } from './format.ts';
 
 const STATES = { waiting: 'Waiting', running: 'Running', complete: 'Complete', stuck: 'Stuck' } as const;
 
@@ -56,9 +57,7 @@ export function BatchTable({ client, batches }: { client: string; batches: reado
                 {count(batch.failed)}
               </td>
               <td>
-                <time dateTime={batch.acceptedAt} title={time(batch.acceptedAt)}>
-                  {distance(batch.acceptedAt)}
-                </time>
+                <Ago at={batch.acceptedAt} />
               </td>
             </tr>
           ))}

@@ -7,6 +7,7 @@ import { readJsonObject } from '../wire/json.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
 import type { Method, Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
+import { timeText } from '../wire/time-text.ts';
 import type { AdminLogins } from './admin-logins.ts';
 import {
   type ConsoleSession,
@@ -52,7 +53,7 @@ export function sessionRoutes({
 }: SessionRoutesParts): Route[] {
   const reply = ({ csrfToken, expiresAt }: ConsoleSession, cookie?: string) =>
     jsonReply(
-      { clients, csrfToken, expiresAt: new Date(expiresAt).toISOString() },
+      { clients, csrfToken, expiresAt: timeText(expiresAt) },
       200,
       cookie === undefined ? {} : { 'set-cookie': cookie },
     );

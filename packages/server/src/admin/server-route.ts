@@ -6,6 +6,7 @@ import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
+import { timeText } from '../wire/time-text.ts';
 
 export interface ServerFacts {
   readonly version: string;
@@ -73,7 +74,7 @@ export function serverRoute(stores: Pick<Stores, 'figures'>, facts: ServerFacts)
       const { cluster, locationHint, serverDomain, store, workers, clients } = config;
       return jsonReply({
         version,
-        startedAt: new Date(facts.startedAt).toISOString(),
+        startedAt: timeText(facts.startedAt),
         cluster,
         locationHint,
         serverDomain,

@@ -1,10 +1,10 @@
 /** What administrators did, over HTTP (contract section 23). */
 
-import { QuiverError } from '../errors.ts';
+import { badRequest } from '../errors.ts';
 import { AUDIT_KEPT_MS, type AuditStore, isAuditCursor } from '../storage/kept/audit-store.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import type { Call } from '../wire/call.ts';
-import { lastValue } from '../wire/parameters.ts';
+import { givenValue, wholeNumber } from '../wire/parameters.ts';
 import { jsonReply, type Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
@@ -16,25 +16,15 @@ const MOST_PAGE = 1000;
 /** @param now epoch milliseconds */
 export function auditRoute(audit: AuditStore, now: () => number): Route {
   async function show({ client, query }: Call): Promise<Reply> {
-    const limit = lastValue(query, 'limit') || String(PAGE);
-    if (!/^[1-9][0-9]{0,3}$/.test(limit) || Number(limit) > MOST_PAGE) {
-      throw wrong(`limit: must be a whole number from 1 to ${MOST_PAGE}`);
-    }
-    const cursor = lastValue(query, 'cursor') || undefined;
-    if (cursor !== undefined && !isAuditCursor(cursor)) throw wrong('cursor: must be next of a page');
-    const since = Math.max(
-      now() - AUDIT_KEPT_MS,
-      timeParameter(lastValue(query, 'since') || undefined, 'since') ?? 0,
-    );
-    const { entries, next } = await audit.page(client, since, Number(limit), cursor);
+    const limit = wholeNumber(givenValue(query, 'limit'), 'limit', 1, MOST_PAGE) ?? PAGE;
+    const cursor = givenValue(query, 'cursor');
+    if (cursor !== undefined && !isAuditCursor(cursor)) throw badRequest('cursor: must be next of a page');
+    const since = Math.max(now() - AUDIT_KEPT_MS, timeParameter(givenValue(query, 'since'), 'since') ?? 0);
+    const { entries, next } = await audit.page(client, since, limit, cursor);
     return jsonReply({ entries: entries.map((entry) => ({ ...entry, at: timeText(entry.at) })), next });
   }
 
   return { ...ADMIN_ROUTE, method: 'GET', path: '/{client}/target/audit', describe: DESCRIBE, handle: show };
-}
-
-function wrong(problem: string): QuiverError {
-  return new QuiverError('bad-request', problem);
 }
 
 const Entry = z.object({

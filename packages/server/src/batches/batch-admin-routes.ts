@@ -11,6 +11,7 @@ import { lastValue } from '../wire/parameters.ts';
 import { emptyReply, jsonReply, plainReply, type Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
+import { timeOrNull, timeText } from '../wire/time-text.ts';
 import { acceptBatch } from './accept-batch.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BATCH_FILE_EXAMPLE, type BatchRoutesParts } from './batch-routes.ts';
@@ -172,8 +173,6 @@ function viewOf({
   ...batch
 }: Batch): z.infer<typeof BatchReply> {
   const { consumed, successful, notFound, failed } = progress;
-  const time = (epochMs: number | undefined) =>
-    epochMs === undefined ? null : new Date(epochMs).toISOString();
   return {
     id,
     version,
@@ -185,9 +184,9 @@ function viewOf({
     successful,
     notFound,
     failed,
-    acceptedAt: new Date(batch.acceptedAt).toISOString(),
-    startedAt: time(batch.startedAt),
-    finishedAt: time(batch.finishedAt),
+    acceptedAt: timeText(batch.acceptedAt),
+    startedAt: timeOrNull(batch.startedAt),
+    finishedAt: timeOrNull(batch.finishedAt),
     reason: reason ?? null,
   };
 }

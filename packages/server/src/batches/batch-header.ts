@@ -7,7 +7,7 @@
 
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
 import { quoted } from '../domain/visible-text.ts';
-import { QuiverError } from '../errors.ts';
+import { badRequest, type QuiverError } from '../errors.ts';
 import { LF } from '../wire/line-feed.ts';
 import { type BatchHeader, grouped, MAX_ROW_BYTES } from './batch-format.ts';
 import { BYTE_ORDER_MARK, CELL_PROBLEM_TEXT, decodeCell, isBlank, skipByteOrderMarks } from './cell-text.ts';
@@ -71,8 +71,8 @@ export class HeaderReader {
       this.#endLine();
     }
     if (this.#header === undefined) {
-      if (this.#prefixSeen) throw refusal(`row 1: nothing after "batch=", ${EXPECTED}`);
-      throw refusal(`the file is empty, ${EXPECTED}`);
+      if (this.#prefixSeen) throw badRequest(`row 1: nothing after "batch=", ${EXPECTED}`);
+      throw badRequest(`the file is empty, ${EXPECTED}`);
     }
     return this.#header;
   }
@@ -108,7 +108,7 @@ export class HeaderReader {
     const pending = this.#pending.subarray(0, this.#length);
     const start = skipByteOrderMarks(pending, 0, pending.length);
     if (!pending.subarray(start, start + PREFIX.length).equals(PREFIX))
-      throw refusal(describeBeginning(pending));
+      throw badRequest(describeBeginning(pending));
     this.#prefixSeen = true;
   }
 
@@ -154,7 +154,7 @@ function refuseLostLineEnds(line: Buffer): void {
   let columns = 1;
   for (let at = line.indexOf(COMMA); at !== -1; at = line.indexOf(COMMA, at + 1)) columns += 1;
   if (columns <= 2) return;
-  throw refusal(
+  throw badRequest(
     `row 1: the file is one line of ${grouped(columns)} columns without a line end, so its line ends were lost ` +
       '(curl -d removes them, --data-binary keeps them); a header without rows must end in a line end',
   );
@@ -166,7 +166,7 @@ function parseHeader(line: Buffer): { key: BatchKey; names: string[] } {
   while (end > 0 && isBlank(line[end - 1]!)) end -= 1;
   if (end > MAX_ROW_BYTES) throw headerTooLong();
   if (line.subarray(0, end).includes(CR)) {
-    throw refusal('row 1: the rows end in CR alone, expected LF or CRLF');
+    throw badRequest('row 1: the rows end in CR alone, expected LF or CRLF');
   }
   let key: BatchKey | undefined;
   const names = new Set<string>();
@@ -180,7 +180,7 @@ function parseHeader(line: Buffer): { key: BatchKey; names: string[] } {
     else {
       const problem = names.has(name) ? 'is given twice' : columnProblem(name, key!);
       if (problem !== undefined)
-        throw refusal(`row 1: the name ${quotedName(name)} of column ${column} ${problem}`);
+        throw badRequest(`row 1: the name ${quotedName(name)} of column ${column} ${problem}`);
       names.add(name);
     }
     start = cellEnd + 1;
@@ -194,8 +194,8 @@ function headerCell(line: Buffer, start: number, end: number, column: number): s
   while (from < to && isBlank(line[from]!)) from += 1;
   while (to > from && isBlank(line[to - 1]!)) to -= 1;
   const cell = decodeCell(line, from, to);
-  if ('problem' in cell) throw refusal(`row 1: column ${column} ${CELL_PROBLEM_TEXT[cell.problem]}`);
-  if (cell.text === '') throw refusal(`row 1: column ${column} has no name`);
+  if ('problem' in cell) throw badRequest(`row 1: column ${column} ${CELL_PROBLEM_TEXT[cell.problem]}`);
+  if (cell.text === '') throw badRequest(`row 1: column ${column} has no name`);
   return cell.text;
 }
 
@@ -203,11 +203,11 @@ function keyNamed(name: string): BatchKey {
   if (isBatchKey(name)) return name;
   const expected = 'the first column must be called pcId or thirdPartyId';
   if (/[\n,]/.test(name)) {
-    throw refusal(
+    throw badRequest(
       `row 1: the file is percent-encoded as a whole; send it as it is (curl --data-binary), cells alone are encoded`,
     );
   }
-  throw refusal(`row 1: ${expected}, not ${quotedName(name)}`);
+  throw badRequest(`row 1: ${expected}, not ${quotedName(name)}`);
 }
 
 /** Describes a file that does not start with `batch=`. */
@@ -241,12 +241,8 @@ export function quotedName(text: string, most = MAX_ATTRIBUTE_NAME + 12): string
 }
 
 function headerTooLong(): QuiverError {
-  return refusal(
+  return badRequest(
     `row 1: the header row is longer than ${grouped(MAX_ROW_BYTES)} bytes; were the line ends lost? ` +
       '(curl -d removes them, --data-binary keeps them)',
   );
-}
-
-function refusal(message: string): QuiverError {
-  return new QuiverError('bad-request', message);
 }

@@ -4,7 +4,7 @@
  */
 
 import { idProblem } from '../domain/visitor-id.ts';
-import { QuiverError } from '../errors.ts';
+import { badRequest } from '../errors.ts';
 import { grouped, MAX_ROW_BYTES } from './batch-format.ts';
 import { quotedName } from './batch-header.ts';
 import { writeHeader, writeRow } from './batch-text.ts';
@@ -67,7 +67,7 @@ export async function* csvToBatch(
       pending = '';
     }
   }
-  if (columns === undefined) throw refusal('the file is empty, expected a header row');
+  if (columns === undefined) throw badRequest('the file is empty, expected a header row');
   yield pending;
 }
 
@@ -89,17 +89,17 @@ function columnsOf(
   if (key === -1) {
     const found = record.slice(0, 20).map((name) => quotedName(name));
     const hint = record.length === 1 && /[;\t|]/.test(record[0]!) ? '; see --delimiter' : '';
-    throw refusal(
+    throw badRequest(
       `${where} no column is called ${quotedName(keyName)}; the columns are ${found.join(', ')}${hint}`,
     );
   }
   const seen = new Set<string>();
   for (const [index, name] of record.entries()) {
-    if (name === '') throw refusal(`${where} column ${index + 1} has no name`);
+    if (name === '') throw badRequest(`${where} column ${index + 1} has no name`);
     const isKey = index === key;
     const problem = seen.has(name) ? 'is given twice' : isKey ? undefined : columnProblem(name, as);
     if (problem !== undefined) {
-      throw refusal(`${where} the name ${quotedName(name)} of column ${index + 1} ${problem}`);
+      throw badRequest(`${where} the name ${quotedName(name)} of column ${index + 1} ${problem}`);
     }
     seen.add(name);
   }
@@ -126,8 +126,4 @@ function rowOf(
     return { reason: `the row would be longer than ${grouped(MAX_ROW_BYTES)} bytes` };
   }
   return { text };
-}
-
-function refusal(message: string): QuiverError {
-  return new QuiverError('bad-request', message);
 }

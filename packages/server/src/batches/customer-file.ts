@@ -25,7 +25,7 @@ import { isPlaceholder, placeholderProblem } from '../domain/placeholder-id.ts';
 import { quoted } from '../domain/visible-text.ts';
 import { atMostCharacters, idProblem } from '../domain/visitor-id.ts';
 import type { StateSettings } from '../domain/visitor-state.ts';
-import { QuiverError } from '../errors.ts';
+import { badRequest, QuiverError } from '../errors.ts';
 import { grouped, MAX_BATCH_ROWS, type UnreadableRow, type UpdateRow } from './batch-format.ts';
 import { quotedName } from './batch-header.ts';
 import { writeCell } from './batch-text.ts';
@@ -87,23 +87,23 @@ export class CustomerFileWriter {
       yield pending;
       pending = '';
     }
-    if (this.header === undefined) throw refusal('the file is empty, expected a header row');
-    if (this.rows === 0) throw refusal('the file has no row behind its header');
+    if (this.header === undefined) throw badRequest('the file is empty, expected a header row');
+    if (this.rows === 0) throw badRequest('the file has no row behind its header');
     yield pending;
   }
 
   #headerOf(cells: readonly string[], line: number): CustomerHeader {
     const [idColumn = '', ...names] = cells;
     const where = `line ${grouped(line)}:`;
-    if (names.length === 0) throw refusal(`${where} expected the ids and at least one attribute`);
+    if (names.length === 0) throw badRequest(`${where} expected the ids and at least one attribute`);
     if (names.length > MAX_CUSTOMER_ATTRIBUTES) {
       const count = grouped(names.length);
-      throw refusal(`${where} ${count} attributes, a file may have ${MAX_CUSTOMER_ATTRIBUTES}`);
+      throw badRequest(`${where} ${count} attributes, a file may have ${MAX_CUSTOMER_ATTRIBUTES}`);
     }
     for (const [index, name] of names.entries()) {
       const problem = names.indexOf(name) < index ? 'is given twice' : customerAttributeProblem(name);
       if (problem !== undefined) {
-        throw refusal(`${where} the name ${quotedName(name, 60)} of column ${index + 2} ${problem}`);
+        throw badRequest(`${where} the name ${quotedName(name, 60)} of column ${index + 2} ${problem}`);
       }
     }
     return { source: this.#source, ids: this.#ids, idColumn, names };
@@ -180,8 +180,4 @@ function asciiJson(value: object): string {
     /[\u0080-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-function refusal(message: string): QuiverError {
-  return new QuiverError('bad-request', message);
 }

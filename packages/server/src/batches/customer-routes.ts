@@ -14,6 +14,7 @@ import { lastValue } from '../wire/parameters.ts';
 import { jsonReply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
+import { timeText } from '../wire/time-text.ts';
 import { type AcceptBatchParts, acceptCustomerFile } from './accept-batch.ts';
 
 export interface CustomerRoutesParts extends AcceptBatchParts {
@@ -97,8 +98,8 @@ function viewOf({ name, ids, attributes, createdAt, uploadedAt }: CustomerSource
     source: name,
     ids,
     attributes,
-    createdAt: new Date(createdAt).toISOString(),
-    uploadedAt: new Date(uploadedAt).toISOString(),
+    createdAt: timeText(createdAt),
+    uploadedAt: timeText(uploadedAt),
   };
 }
 

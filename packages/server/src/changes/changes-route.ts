@@ -1,9 +1,9 @@
 /** `GET /{client}/target/changes` (contract section 18). */
 
 import { CHANGE_TYPES, type ChangeType } from '../domain/change.ts';
-import { QuiverError } from '../errors.ts';
+import { badRequest } from '../errors.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
-import { lastValue, type Parameter } from '../wire/parameters.ts';
+import { givenValue, type Parameter, wholeNumber } from '../wire/parameters.ts';
 import { jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
@@ -97,49 +97,35 @@ export function changesRoute(parts: ChangeReaderParts): Route {
       const wanted = queryOf(query);
       const isStream = (request.headers.get('accept') ?? '').includes(EVENT_STREAM);
       const last = isStream ? request.headers.get('last-event-id') : null;
-      const after = await reader.start(last ?? (lastValue(query, 'after') || undefined));
+      const after = await reader.start(last ?? givenValue(query, 'after'));
       if (isStream) {
         const first = await reader.read(client, after, wanted);
         return new Reply(changeStream(reader, client, first, wanted), 200, STREAM_HEADERS);
       }
-      const until = performance.now() + 1000 * numberOf(query, 'wait', 0, MAX_WAIT_SECONDS, 0);
+      const until =
+        performance.now() + 1000 * (wholeNumber(givenValue(query, 'wait'), 'wait', 0, MAX_WAIT_SECONDS) ?? 0);
       return jsonReply(await reader.readOrWait(client, after, wanted, until));
     },
   };
 }
 
 function queryOf(query: readonly Parameter[]): ChangeQuery {
-  const include = lastValue(query, 'include') ?? '';
-  if (include !== '' && include !== 'profile')
-    throw new QuiverError('bad-request', 'include: must be profile');
+  const include = givenValue(query, 'include');
+  if (include !== undefined && include !== 'profile') throw badRequest('include: must be profile');
   return {
-    limit: numberOf(query, 'limit', 1, MAX_LIMIT, DEFAULT_LIMIT),
-    types: typesOf(lastValue(query, 'types') ?? ''),
+    limit: wholeNumber(givenValue(query, 'limit'), 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
+    types: typesOf(givenValue(query, 'types')),
     includesProfile: include === 'profile',
   };
 }
 
-function typesOf(text: string): ReadonlySet<ChangeType> | undefined {
-  if (text === '') return undefined;
+function typesOf(text: string | undefined): ReadonlySet<ChangeType> | undefined {
+  if (text === undefined) return undefined;
   return new Set(
     text.split(',').map((name) => {
       const type = CHANGE_TYPES.find((one) => one === name.trim());
-      if (!type) throw new QuiverError('bad-request', `types: must be some of ${CHANGE_TYPES.join(', ')}`);
+      if (!type) throw badRequest(`types: must be some of ${CHANGE_TYPES.join(', ')}`);
       return type;
     }),
   );
-}
-
-function numberOf(
-  query: readonly Parameter[],
-  name: string,
-  min: number,
-  max: number,
-  otherwise: number,
-): number {
-  const text = lastValue(query, name) ?? '';
-  if (text === '') return otherwise;
-  const number = /^[0-9]{1,6}$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= min && number <= max) return number;
-  throw new QuiverError('bad-request', `${name}: must be a whole number from ${min} to ${max}`);
 }

@@ -5,7 +5,7 @@ import { type Attribute, packAttributes } from '../domain/attributes.ts';
 import { isName, personNames } from '../domain/person-names.ts';
 import type { ProfileLimits } from '../domain/profile-limits.ts';
 import { atMostCharacters, idProblem, parseTntId } from '../domain/visitor-id.ts';
-import { QuiverError } from '../errors.ts';
+import { badRequest } from '../errors.ts';
 import type { ExportedProfile } from '../storage/profile-lists.ts';
 import type { LinkedId, LinkedProfile } from '../storage/profile-store.ts';
 import { isJsonObject } from '../wire/json.ts';
@@ -41,14 +41,14 @@ export function profileLine({ profile, ids, position }: ExportedProfile): string
  * @throws QuiverError `bad-request` naming the member and the rule
  */
 export function profileOfLine(line: unknown, limits: ProfileLimits, now: number): LinkedProfile {
-  if (!isJsonObject(line)) throw wrong('must be an object');
+  if (!isJsonObject(line)) throw badRequest('must be an object');
   const ids = idsOf(line.ids, limits);
   const attributes = attributesOf(line.attributes);
-  const packed = packAttributes(attributes, stateOfLine(line.state, { timeOf, wrong }));
+  const packed = packAttributes(attributes, stateOfLine(line.state, { timeOf, wrong: badRequest }));
   if (packed.length > limits.mergedBytes)
-    throw wrong(`attributes: may take ${limits.mergedBytes} bytes in all`);
+    throw badRequest(`attributes: may take ${limits.mergedBytes} bytes in all`);
   const expiresAt = timeOf(line.expiresAt, 'expiresAt');
-  if (expiresAt > now + LONGEST_LIFE_MS) throw wrong('expiresAt: must be within 91 days');
+  if (expiresAt > now + LONGEST_LIFE_MS) throw badRequest('expiresAt: must be within 91 days');
   return {
     ids,
     profile: {
@@ -61,49 +61,50 @@ export function profileOfLine(line: unknown, limits: ProfileLimits, now: number)
 }
 
 function idsOf(value: unknown, limits: ProfileLimits): LinkedId[] {
-  if (!Array.isArray(value) || value.length === 0) throw wrong('ids: must be a list of at least one id');
-  if (value.length > limits.ids) throw wrong(`ids: may be ${limits.ids} at most`);
+  if (!Array.isArray(value) || value.length === 0) throw badRequest('ids: must be a list of at least one id');
+  if (value.length > limits.ids) throw badRequest(`ids: may be ${limits.ids} at most`);
   const ids = value.map((one: unknown, at): LinkedId => {
-    if (!isJsonObject(one)) throw wrong(`ids[${at}]: must be an object`);
+    if (!isJsonObject(one)) throw badRequest(`ids[${at}]: must be an object`);
     const kind = kindOfName(one.kind);
-    if (!kind) throw wrong(`ids[${at}].kind: must be ${KIND_NAMES.join(' or ')}`);
+    if (!kind) throw badRequest(`ids[${at}].kind: must be ${KIND_NAMES.join(' or ')}`);
     const problem = typeof one.id === 'string' ? idProblem(kind, one.id) : 'must be a string';
-    if (problem !== undefined) throw wrong(`ids[${at}].id: ${problem}`);
+    if (problem !== undefined) throw badRequest(`ids[${at}].id: ${problem}`);
     const text = one.id as string;
     const since = timeOf(one.since, `ids[${at}].since`);
     return { kind, value: kind === 'tntId' ? parseTntId(text).id.value : text, since };
   });
   if (new Set(ids.map(({ kind, value }) => `${kind} ${value}`)).size < ids.length) {
-    throw wrong('ids: must not name an id twice');
+    throw badRequest('ids: must not name an id twice');
   }
   if (ids.filter(isName).length > personNames(ids).size) {
-    throw wrong('ids: may have one thirdPartyId and one customer id an alias');
+    throw badRequest('ids: may have one thirdPartyId and one customer id an alias');
   }
   return ids;
 }
 
 function attributesOf(value: unknown): Attribute[] {
-  if (!Array.isArray(value)) throw wrong('attributes: must be a list');
+  if (!Array.isArray(value)) throw badRequest('attributes: must be a list');
   const names = new Set<string>();
   let latest = 0;
   return value.map((one: unknown, at) => {
     const where = `attributes[${at}]`;
-    if (!isJsonObject(one)) throw wrong(`${where}: must be an object`);
+    if (!isJsonObject(one)) throw badRequest(`${where}: must be an object`);
     const { name } = one;
     if (typeof name !== 'string' || name === '' || !name.isWellFormed()) {
-      throw wrong(`${where}.name: must be a well-formed string that is not empty`);
+      throw badRequest(`${where}.name: must be a well-formed string that is not empty`);
     }
     if (!atMostCharacters(name, MAX_ATTRIBUTE_NAME)) {
-      throw wrong(`${where}.name: must have at most ${MAX_ATTRIBUTE_NAME} characters`);
+      throw badRequest(`${where}.name: must have at most ${MAX_ATTRIBUTE_NAME} characters`);
     }
-    if (names.has(name)) throw wrong(`${where}.name: is there twice`);
+    if (names.has(name)) throw badRequest(`${where}.name: is there twice`);
     names.add(name);
     const text = one.value;
     if (typeof text !== 'string' || !text.isWellFormed()) {
-      throw wrong(`${where}.value: must be a well-formed string`);
+      throw badRequest(`${where}.value: must be a well-formed string`);
     }
     const modifiedAt = timeOf(one.modifiedAt, `${where}.modifiedAt`);
-    if (modifiedAt < latest) throw wrong(`${where}.modifiedAt: must not be before that of the one before`);
+    if (modifiedAt < latest)
+      throw badRequest(`${where}.modifiedAt: must not be before that of the one before`);
     latest = modifiedAt;
     return { name, value: text, modifiedAt };
   });
@@ -112,12 +113,10 @@ function attributesOf(value: unknown): Attribute[] {
 function timeOf(value: unknown, member: string): number {
   const time = typeof value === 'string' && ISO.test(value) ? Date.parse(value) : Number.NaN;
   if (!(time >= 0 && time <= MOST_TIME_MS)) {
-    throw wrong(`${member}: must be an ISO 8601 time with milliseconds, such as 2026-08-18T17:53:39.003Z`);
+    throw badRequest(
+      `${member}: must be an ISO 8601 time with milliseconds, such as 2026-08-18T17:53:39.003Z`,
+    );
   }
   return time;
 }
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(?:Z|\+00:00)$/;
-
-function wrong(problem: string): QuiverError {
-  return new QuiverError('bad-request', problem);
-}

@@ -2,7 +2,7 @@
 
 import { attributesJson, formatTime } from '../domain/attributes.ts';
 import { idProblem, parseTntId, type SentId, type VisitorId } from '../domain/visitor-id.ts';
-import { QuiverError } from '../errors.ts';
+import { badRequest, QuiverError } from '../errors.ts';
 import {
   PRIVACY_TYPES,
   type PrivacyRequest,
@@ -17,6 +17,7 @@ import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
 import { JSON_HEADERS, jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
+import { timeOrNull, timeText } from '../wire/time-text.ts';
 import type { PrivacyRequests } from './privacy-requests.ts';
 
 const MAX_BODY = 128 * 1024;
@@ -86,10 +87,10 @@ function sentRequest(body: Readonly<Record<string, unknown>>): {
   identities: VisitorId[];
 } {
   const type = PRIVACY_TYPES.find((one) => one === body.type);
-  if (!type) throw wrong(`type: must be ${PRIVACY_TYPES.join(' or ')}`);
+  if (!type) throw badRequest(`type: must be ${PRIVACY_TYPES.join(' or ')}`);
   const { identities } = body;
   if (!Array.isArray(identities) || identities.length === 0 || identities.length > MAX_IDENTITIES) {
-    throw wrong(`identities: must be a list of 1 to ${MAX_IDENTITIES}`);
+    throw badRequest(`identities: must be a list of 1 to ${MAX_IDENTITIES}`);
   }
   return { type, identities: identities.map(identityOf) };
 }
@@ -100,14 +101,10 @@ function identityOf(value: unknown, at: number): VisitorId {
   const [name, text] = entries[0] ?? [];
   const kind = kindOfName(name);
   if (entries.length !== 1 || !kind)
-    throw wrong(`${where}: must have one member, ${KIND_NAMES.join(' or ')}`);
+    throw badRequest(`${where}: must have one member, ${KIND_NAMES.join(' or ')}`);
   const problem = typeof text === 'string' ? idProblem(kind, text) : 'must be a string';
-  if (problem !== undefined) throw wrong(`${where}.${name}: ${problem}`);
+  if (problem !== undefined) throw badRequest(`${where}.${name}: ${problem}`);
   return kind === 'tntId' ? parseTntId(text as string).id : { kind, value: text as string };
-}
-
-function wrong(problem: string): QuiverError {
-  return new QuiverError('bad-request', problem);
 }
 
 function viewOf(client: string, request: PrivacyRequest) {
@@ -116,8 +113,8 @@ function viewOf(client: string, request: PrivacyRequest) {
     id,
     type,
     state,
-    createdAt: new Date(createdAt).toISOString(),
-    finishedAt: finishedAt === undefined ? null : new Date(finishedAt).toISOString(),
+    createdAt: timeText(createdAt),
+    finishedAt: timeOrNull(finishedAt),
     results: results.map(({ kind, reference, found, id: text }, place) => ({
       kind: kindName(kind),
       found,
@@ -137,7 +134,7 @@ function fileText(client: string, { profile, ids }: LinkedProfile): string {
     ids: ids.map(({ kind, value, since }) => ({
       kind: kindName(kind),
       id: value,
-      since: new Date(since).toISOString(),
+      since: timeText(since),
     })),
     modifiedAt: formatTime(profile.modifiedAt),
     expiresAt: formatTime(profile.expiresAt),

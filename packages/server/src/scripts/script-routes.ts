@@ -4,7 +4,7 @@
  */
 
 import { MAX_SCRIPT_CODE, MAX_SCRIPT_NAME } from '../domain/script-rules.ts';
-import { QuiverError } from '../errors.ts';
+import { badRequest, QuiverError } from '../errors.ts';
 import { NO_SCRIPT_COUNTS, type ScriptCounts, type StoredScript } from '../storage/kept/script-store.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { readBody } from '../wire/body.ts';
@@ -13,6 +13,7 @@ import { readJsonObject } from '../wire/json.ts';
 import { emptyReply, jsonReply } from '../wire/replies.ts';
 import type { Method, Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
+import { timeText } from '../wire/time-text.ts';
 import type { ClientScripts } from './client-scripts.ts';
 import type { ScriptTally } from './script-tally.ts';
 import type { ScriptTested, ScriptTests } from './script-tests.ts';
@@ -170,11 +171,11 @@ function viewsOf({ scripts, tally, counts, problem }: ScriptRoutesParts) {
 async function sentScript({ request }: Call): Promise<{ script: string; enabled: boolean }> {
   const sent = readJsonObject(await readBody(request, MAX_SCRIPT_BODY));
   for (const member of Object.keys(sent)) {
-    if (member !== 'script' && member !== 'enabled') throw refused(`${member}: is unknown`);
+    if (member !== 'script' && member !== 'enabled') throw badRequest(`${member}: is unknown`);
   }
   const { script, enabled = true } = sent;
-  if (typeof script !== 'string') throw refused('script: must be a string');
-  if (typeof enabled !== 'boolean') throw refused('enabled: must be true or false');
+  if (typeof script !== 'string') throw badRequest('script: must be a string');
+  if (typeof enabled !== 'boolean') throw badRequest('enabled: must be true or false');
   return { script, enabled };
 }
 
@@ -183,7 +184,7 @@ async function tested(scripts: ClientScripts, tests: ScriptTests, call: Call): P
   const sent = readJsonObject(await readBody(call.request, MAX_SCRIPT_BODY));
   const { script = (await scripts.find(call.client, name))?.source } = sent;
   if (script === undefined) throw noSuchScript(name);
-  if (typeof script !== 'string') throw refused('script: must be a string');
+  if (typeof script !== 'string') throw badRequest('script: must be a string');
   return tests.run(call.client, name, script, sent);
 }
 
@@ -206,14 +207,6 @@ function viewOf(
     errors,
     ...(lastError && { lastError: { message: lastError.message, at: timeText(lastError.at) } }),
   };
-}
-
-function timeText(at: number): string {
-  return new Date(at).toISOString();
-}
-
-function refused(message: string): QuiverError {
-  return new QuiverError('bad-request', message);
 }
 
 function noSuchScript(name: string): QuiverError {

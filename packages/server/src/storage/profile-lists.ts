@@ -6,6 +6,9 @@
  * `profile-store.ts`.
  */
 
+import { hasValue } from '../domain/attributes.ts';
+import { isExpired } from '../domain/lifetime.ts';
+import type { Profile } from '../domain/profile.ts';
 import type { IdKind, VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { LinkedProfile } from './profile-store.ts';
@@ -37,6 +40,16 @@ export interface ListPage {
   readonly profiles: readonly ListedProfile[];
   /** Where the next page starts; undefined at the end. A page that is not full may have one too. */
   readonly next: string | undefined;
+}
+
+/** Whether a page shows a profile, apart from the conditions on its ids. */
+export function isListed(profile: Profile, query: ListQuery, now: number): boolean {
+  const { changedSince, attribute } = query;
+  return (
+    !isExpired(profile, now) &&
+    (changedSince === undefined || profile.modifiedAt >= changedSince) &&
+    (attribute === undefined || hasValue(profile.attributes, attribute.name, attribute.value))
+  );
 }
 
 /** The most ids that a page shows per profile. */

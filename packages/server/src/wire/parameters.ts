@@ -8,7 +8,7 @@
  * (contract section 5).
  */
 
-import { QuiverError } from '../errors.ts';
+import { badRequest, type QuiverError } from '../errors.ts';
 
 /**
  * Stands for a value that could not be decoded; the request is refused only if a handler reads that
@@ -74,8 +74,30 @@ export function readableValue([name, value]: Parameter): string {
   return value;
 }
 
+/** As {@link lastValue}; an empty value counts as not given. */
+export function givenValue(parameters: readonly Parameter[], name: string): string | undefined {
+  return lastValue(parameters, name) || undefined;
+}
+
+/**
+ * A parameter that must be a whole number; undefined when it is not given.
+ *
+ * @throws QuiverError `bad-request`
+ */
+export function wholeNumber(
+  text: string | undefined,
+  name: string,
+  min: number,
+  max: number,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const number = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  throw badRequest(`${name}: must be a whole number from ${min} to ${max}`);
+}
+
 function unreadable(name: string): QuiverError {
-  return new QuiverError('bad-request', `${name}: must be percent-encoded UTF-8`);
+  return badRequest(`${name}: must be percent-encoded UTF-8`);
 }
 
 /** Escapes each `%` that starts no escape. */

@@ -8,7 +8,7 @@ import { AdminRefusal } from './admin-route.ts';
 import { readBody } from './body.ts';
 import type { Call } from './call.ts';
 import { readJsonObject } from './json.ts';
-import { lastValue, readParameters } from './parameters.ts';
+import { lastValue, readParameters, wholeNumber } from './parameters.ts';
 import type { Route } from './route.ts';
 import { z } from './schema.ts';
 import { rawQueryOf } from './target.ts';
@@ -84,9 +84,5 @@ export function withKnownQuery(route: Route): Route {
 
 /** A query parameter that must be a whole number. @throws QuiverError `bad-request` */
 export function numberOf(call: Call, name: string, min: number, max: number): number | undefined {
-  const text = parameter(call, name);
-  if (text === undefined) return undefined;
-  const number = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= min && number <= max) return number;
-  throw new QuiverError('bad-request', `${name}: must be a whole number from ${min} to ${max}`);
+  return wholeNumber(parameter(call, name), name, min, max);
 }

@@ -18,6 +18,11 @@ export function timeText(at: number): string {
   return lastText;
 }
 
+/** As {@link timeText}; null for a time that is not known. */
+export function timeOrNull(at: number | undefined): string | null {
+  return at === undefined ? null : timeText(at);
+}
+
 /**
  * A time that a parameter gives; undefined when it is not given.
  *

@@ -18,6 +18,7 @@ import { type JsonObject, readJsonObject } from '../../wire/json.ts';
 import { emptyReply, jsonReply, type Reply } from '../../wire/replies.ts';
 import type { Route } from '../../wire/route.ts';
 import { z } from '../../wire/schema.ts';
+import { timeOrNull, timeText } from '../../wire/time-text.ts';
 import type { SecretOf } from './webhook-secret.ts';
 import type { WebhookTarget } from './webhook-target.ts';
 
@@ -253,7 +254,7 @@ function messageRoutes(parts: WebhookRouteParts): Route[] {
         const at = now();
         const body = JSON.stringify({
           type: 'test',
-          timestamp: new Date(at).toISOString(),
+          timestamp: timeText(at),
           data: { client: call.client },
         });
         const id = `msg_test_${randomBytes(6).toString('hex')}`;
@@ -386,12 +387,4 @@ function viewOf({ id, url, types, isPaused, createdAt }: Webhook, progress: Webh
 
 function failureView({ cursor, at, attempts, error, body }: DeadLetter) {
   return { cursor, at: timeText(at), attempts, error, message: JSON.parse(body) as unknown };
-}
-
-function timeText(at: number): string {
-  return new Date(at).toISOString();
-}
-
-function timeOrNull(at: number | undefined): string | null {
-  return at === undefined ? null : timeText(at);
 }

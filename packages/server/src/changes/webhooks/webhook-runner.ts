@@ -22,6 +22,7 @@ import { Rounds } from '../../background.ts';
 import type { Log } from '../../log.ts';
 import type { ChangeFeed, FeedChange } from '../../storage/change-feed.ts';
 import type { Pending, Webhook, WebhookProgress, WebhookStore } from '../../storage/kept/webhook-store.ts';
+import { timeText } from '../../wire/time-text.ts';
 import { changeView } from '../change-view.ts';
 import type { SecretOf } from './webhook-secret.ts';
 import type { WebhookTarget } from './webhook-target.ts';
@@ -95,7 +96,7 @@ export function messageBody(client: string, change: FeedChange): string {
   const { type, at } = change;
   return JSON.stringify({
     type: `profile.${type}`,
-    timestamp: new Date(at).toISOString(),
+    timestamp: timeText(at),
     data: { client, ...changeView(change) },
   });
 }

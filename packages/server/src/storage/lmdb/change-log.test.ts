@@ -1,31 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { changesAfter, describeChangeFeed, KEPT } from '../conformance/change-feed-conformance.ts';
 import { testAgainstModel } from '../conformance/model-comparison.ts';
-import { at, type StorePlace, settings, T0, tnt } from '../conformance/profile-store-conformance.ts';
+import { at, settings, T0, tnt } from '../conformance/profile-store-conformance.ts';
 import type { Stores } from '../stores.ts';
+import { makeLmdbPlace } from './conformance/lmdb-place.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { copyEmbeddedStore, renewChangeFeed } from './lmdb-upkeep.ts';
 import { openLmdbStores } from './open-lmdb-stores.ts';
 
-async function makePlace(): Promise<StorePlace & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'quiver-feed-'));
-  const opened: Stores[] = [];
-  return {
-    path,
-    async open(limits) {
-      const stores = await openLmdbStores({ path, limits, changes: KEPT });
-      opened.push(stores);
-      return stores;
-    },
-    async dispose() {
-      for (const stores of opened) await stores.close();
-      await rm(path, { recursive: true });
-    },
-  };
-}
+const makePlace = () => makeLmdbPlace({ changes: KEPT });
 
 describeChangeFeed('LMDB', makePlace);
 testAgainstModel('LMDB with a feed and what follows it', makePlace, 25);

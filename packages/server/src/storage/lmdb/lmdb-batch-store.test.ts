@@ -4,24 +4,10 @@ import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { describeBatchStore } from '../conformance/batch-store-conformance.ts';
 import { PlainRows } from '../plain-rows.ts';
-import type { Stores } from '../stores.ts';
+import { makeLmdbPlace } from './conformance/lmdb-place.ts';
 import { openLmdbStores } from './open-lmdb-stores.ts';
 
-describeBatchStore('LMDB', async () => {
-  const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
-  const opened: Stores[] = [];
-  return {
-    async open() {
-      const stores = await openLmdbStores({ path });
-      opened.push(stores);
-      return stores;
-    },
-    async dispose() {
-      for (const stores of opened) await stores.close();
-      await rm(path, { recursive: true });
-    },
-  };
-});
+describeBatchStore('LMDB', makeLmdbPlace);
 
 afterEach(() => {
   vi.restoreAllMocks();

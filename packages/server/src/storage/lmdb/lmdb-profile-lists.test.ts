@@ -4,36 +4,22 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { describeProfileLists } from '../conformance/profile-lists-conformance.ts';
 import { at, settings, T0, tnt } from '../conformance/profile-store-conformance.ts';
-import type { Stores } from '../stores.ts';
+import { makeLmdbPlace } from './conformance/lmdb-place.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { LmdbProfileLists } from './lmdb-profile-lists.ts';
 import { LmdbProfileStore } from './lmdb-profile-store.ts';
-import { type LmdbStoresOptions, openLmdbStores } from './open-lmdb-stores.ts';
 import { ProfileTables } from './profile-tables.ts';
 import { StoreUpkeep } from './store-upkeep.ts';
 
-async function makePlace(log?: LmdbStoresOptions['log']) {
-  const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
-  const opened: Stores[] = [];
-  return {
-    path,
-    async open() {
-      const store = await openLmdbStores({ path, ...(log && { log }) });
-      opened.push(store);
-      return store;
-    },
-    async dispose() {
-      for (const store of opened) await store.close();
-      await rm(path, { recursive: true });
-    },
-  };
-}
-
-describeProfileLists('LMDB', makePlace, true);
-describeProfileLists('LMDB whose index has everything', () => makePlace({ recentKeys: 0 }), true);
+describeProfileLists('LMDB', makeLmdbPlace, true);
+describeProfileLists(
+  'LMDB whose index has everything',
+  () => makeLmdbPlace({ log: { recentKeys: 0 } }),
+  true,
+);
 
 test('profiles moved by cleaning are listed after the others, each once', async () => {
-  const place = await makePlace({ mergeKeys: 1, segmentEntries: 4 });
+  const place = await makeLmdbPlace({ log: { mergeKeys: 1, segmentEntries: 4 } });
   const store = await place.open();
   const write = (id: string, now: number) =>
     store.profiles.update('demo', tnt(id), settings({ now: String(now) }), at(now), true);
@@ -76,7 +62,7 @@ test('a page skips segments of moved profiles without reading them', async () =>
 });
 
 test('at most two snapshots are kept, and the least recently read one gives way', async () => {
-  const place = await makePlace();
+  const place = await makeLmdbPlace();
   const store = await place.open();
   await store.profiles.update('demo', tnt('a'), settings({ x: '1' }), at(T0), true);
   const names = [await store.lists.takeSnapshot(), await store.lists.takeSnapshot()];

@@ -4,7 +4,6 @@
  */
 
 import { setImmediate } from 'node:timers/promises';
-import { hasValue } from '../../domain/attributes.ts';
 import { isExpired } from '../../domain/lifetime.ts';
 import { readTime } from '../../domain/time-bytes.ts';
 import { QuiverError } from '../../errors.ts';
@@ -12,6 +11,7 @@ import {
   CURSOR_PROBLEM,
   type ExportedProfile,
   type ExportStep,
+  isListed,
   LISTED_IDS,
   type ListedProfile,
   type ListPage,
@@ -56,7 +56,7 @@ export class LmdbProfileLists implements ProfileLists {
   }
 
   async page(client: string, query: ListQuery, now: number): Promise<ListPage> {
-    const { prefix, kind, cursor, limit, changedSince, attribute } = query;
+    const { prefix, kind, cursor, limit } = query;
     const tables = this.#tables;
     const walk =
       prefix === undefined
@@ -65,11 +65,7 @@ export class LmdbProfileLists implements ProfileLists {
     const profiles: ListedProfile[] = [];
     const take = (found: LocatedProfile, key?: Buffer) => {
       const { profile, idCount } = found;
-      const isListed =
-        !isExpired(profile, now) &&
-        (changedSince === undefined || profile.modifiedAt >= changedSince) &&
-        (attribute === undefined || hasValue(profile.attributes, attribute.name, attribute.value));
-      if (isListed) {
+      if (isListed(profile, query, now)) {
         const ids = tables.idsOf(found, LISTED_IDS);
         const id = (key && parseKey(key).id) ?? ids[0]!;
         profiles.push({ profile, ids, idCount, id: { kind: id.kind, value: id.value } });

@@ -1,49 +1,36 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'vitest';
 import { testAgainstModel } from '../conformance/model-comparison.ts';
 import { DAY, describeProfileStore, type StorePlace, T0 } from '../conformance/profile-store-conformance.ts';
 import { describeVisitorState } from '../conformance/visitor-state-conformance.ts';
 import type { Stores } from '../stores.ts';
+import { type LmdbPlace, makeLmdbPlace } from './conformance/lmdb-place.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
-import { openLmdbStores } from './open-lmdb-stores.ts';
+import type { LmdbStoresOptions } from './open-lmdb-stores.ts';
 import { ProfileTables } from './profile-tables.ts';
 
-interface LmdbPlace extends StorePlace {
-  readonly path: string;
-}
-
-type LogOptions = NonNullable<Parameters<typeof openLmdbStores>[0]['log']>;
+type LogOptions = NonNullable<LmdbStoresOptions['log']>;
 /** Merged and cleaned all the time. */
 const BUSY: LogOptions = { mergeKeys: 1, segmentEntries: 4 };
 /** Almost no memory for recent entries, so that some go to the index at once. */
 const FORGETFUL: LogOptions = { recentKeys: 3, mergeKeys: 2, segmentEntries: 8 };
 
-async function makePlace(log?: LogOptions): Promise<LmdbPlace> {
-  const path = await mkdtemp(join(tmpdir(), 'quiver-lmdb-'));
-  const opened: Stores[] = [];
-  return {
-    path,
-    async open(limits) {
-      const store = await openLmdbStores({ path, limits, ...(log && { log }) });
-      opened.push(store);
-      return store;
-    },
-    async dispose() {
-      for (const store of opened) await store.close();
-      await rm(path, { recursive: true });
-    },
-  };
-}
+describeProfileStore('LMDB', makeLmdbPlace);
+describeVisitorState('LMDB', makeLmdbPlace);
+describeProfileStore('LMDB without memory', () => makeLmdbPlace({ log: { recentKeys: 0 } }));
 
-describeProfileStore('LMDB', makePlace);
-describeVisitorState('LMDB', makePlace);
-describeProfileStore('LMDB without memory', () => makePlace({ recentKeys: 0 }));
-
-testAgainstModel('LMDB', makePlace, 60, isEmptyAtTheEnd(undefined));
-testAgainstModel('LMDB that merges and cleans', () => makePlace(BUSY), 100, isEmptyAtTheEnd(BUSY));
-testAgainstModel('LMDB with little memory', () => makePlace(FORGETFUL), 100, isEmptyAtTheEnd(FORGETFUL));
+testAgainstModel('LMDB', makeLmdbPlace, 60, isEmptyAtTheEnd(undefined));
+testAgainstModel(
+  'LMDB that merges and cleans',
+  () => makeLmdbPlace({ log: BUSY }),
+  100,
+  isEmptyAtTheEnd(BUSY),
+);
+testAgainstModel(
+  'LMDB with little memory',
+  () => makeLmdbPlace({ log: FORGETFUL }),
+  100,
+  isEmptyAtTheEnd(FORGETFUL),
+);
 
 /**
  * When everything has expired and is swept, nothing may be left in any table but entries that say

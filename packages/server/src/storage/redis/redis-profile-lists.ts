@@ -8,7 +8,6 @@
  */
 
 import { createHash } from 'node:crypto';
-import { hasValue } from '../../domain/attributes.ts';
 import { isExpired } from '../../domain/lifetime.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
@@ -16,6 +15,7 @@ import { KIND_NUMBER } from '../kind-number.ts';
 import {
   CURSOR_PROBLEM,
   type ExportStep,
+  isListed,
   LISTED_IDS,
   type ListedProfile,
   type ListPage,
@@ -57,7 +57,7 @@ export class RedisProfileLists implements ProfileLists {
   }
 
   async page(client: string, query: ListQuery, now: number): Promise<ListPage> {
-    const { prefix, kind, cursor, limit, changedSince, attribute } = query;
+    const { prefix, kind, cursor, limit } = query;
     const map = await this.#slotMap();
     const [asked = map, place] = cursor === undefined ? [] : parsed(cursor);
     if (asked !== map || place === null) throw new QuiverError('bad-request', `cursor: ${CURSOR_PROBLEM}`);
@@ -75,9 +75,7 @@ export class RedisProfileLists implements ProfileLists {
       const homes = await Promise.all(ids.map((id) => this.#homeOf(client, id, prefix !== undefined)));
       for (const [index, home] of homes.entries()) {
         const profile = home?.profile;
-        if (!home || !profile || isExpired(profile, now)) continue;
-        if (changedSince !== undefined && profile.modifiedAt < changedSince) continue;
-        if (attribute && !hasValue(profile.attributes, attribute.name, attribute.value)) continue;
+        if (!home || !profile || !isListed(profile, query, now)) continue;
         const linked = linkedIds(home);
         const id = prefix === undefined ? { kind: linked[0]!.kind, value: linked[0]!.value } : ids[index]!;
         profiles.push({ profile, ids: linked.slice(0, LISTED_IDS), idCount: linked.length, id });
