@@ -1,6 +1,7 @@
 /** Describes a server and how much it stores, for the console. */
 
 import type { ServeConfig } from '../config/config.ts';
+import { STORE_KINDS } from '../config/store-location.ts';
 import type { Stores } from '../storage/stores.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import { jsonReply } from '../wire/replies.ts';
@@ -28,7 +29,7 @@ export const ServerReply = z
     serverDomain: z
       .string()
       .openapi({ description: 'The part after the client code in a host name that names a client.' }),
-    store: z.object({ kind: z.enum(['lmdb', 'redis']), profiles: z.int(), bytes: z.int() }).openapi({
+    store: z.object({ kind: z.enum(STORE_KINDS), profiles: z.int(), bytes: z.int() }).openapi({
       description: 'Profiles of all clients, including expired ones that have not been removed yet.',
     }),
     workers: z.int(),

@@ -4,7 +4,7 @@ import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { grouped } from '../batches/batch-format.ts';
 import type { ServeConfig } from '../config/config.ts';
-import { storePlace } from '../config/config-report.ts';
+import { storePlace } from '../config/store-location.ts';
 import { type EmbeddedStoreFacts, hasEmbeddedStore, hasLostStore, openStores } from '../server.ts';
 import { BATCH_FILE_END, BATCHES_FOLDER, SECRET_FILES, STORE_FOLDER } from './data-folder-names.ts';
 import type { Finding } from './doctor-finding.ts';
@@ -101,7 +101,7 @@ async function checkCluster(config: ServeConfig): Promise<Finding> {
   try {
     await stores.check();
     const { profiles, bytes } = await stores.figures();
-    const text = `${storePlace(config)} accepts writes; ${grouped(profiles)} profiles, ${grouped(Math.ceil(bytes / MiB))} MiB in all masters`;
+    const text = `${storePlace(config.store)} accepts writes; ${grouped(profiles)} profiles, ${grouped(Math.ceil(bytes / MiB))} MiB in all masters`;
     return { name: 'store', state: 'ok', text };
   } finally {
     await stores.close();

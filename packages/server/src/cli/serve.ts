@@ -6,10 +6,11 @@ import { createSecureContext } from 'node:tls';
 import { ADMIN_TOKEN_FILE, type AdminToken, ensureAdminToken } from '../access/admin-token.ts';
 import { ensureSigningKey } from '../access/signing-key.ts';
 import type { ServeConfig } from '../config/config.ts';
-import { configReport, storePlace } from '../config/config-report.ts';
+import { configReport } from '../config/config-report.ts';
 import { ConfigError, type LoadedConfig } from '../config/load-config.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { ignoreProxies } from '../config/proxies.ts';
+import { storePlace } from '../config/store-location.ts';
 import { embedded } from '../embedded.ts';
 import type { Claim } from '../locks/claims.ts';
 import { DataFolderInUse, lockDataFolder } from '../locks/data-folder-lock.ts';
@@ -156,7 +157,7 @@ function banner(config: ServeConfig, facts: BannerFacts): string {
     ['Docs', `${url}/docs`],
     ['Console', `${url}/console/`],
     ['Clients', config.clients.join(', ')],
-    ['Store', config.store.kind === 'lmdb' ? `lmdb in ${config.dataDir}` : storePlace(config)],
+    ['Store', config.store.kind === 'lmdb' ? `lmdb in ${config.dataDir}` : storePlace(config.store)],
     ['Admin token', tokenPlace(config, admin)],
     ...(devCertificate
       ? [['Certificate', `trust ${devCertificate.authorityFile} once, see the guide Running Quiver, TLS`]]

@@ -2,6 +2,7 @@
 
 import { type LoadedConfig, SECRETS, type SettingOrigin } from './load-config.ts';
 import { SETTINGS, type SettingName, variableOf } from './settings.ts';
+import { storePlace } from './store-location.ts';
 
 export interface ConfigLine {
   readonly name: string;
@@ -28,13 +29,6 @@ export function configReport({ config, origins }: LoadedConfig): ConfigLine[] {
   return [...settings, ...secrets];
 }
 
-/** The location of the store, without user and password. */
-export function storePlace({ store }: Pick<LoadedConfig['config'], 'store'>): string {
-  if (store.kind === 'lmdb') return 'lmdb';
-  const nodes = store.seeds.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`);
-  return `redis${store.isEncrypted ? 's' : ''}://${nodes.join(',')}`;
-}
-
 function printed(value: unknown): string {
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return '(none)';
   return Array.isArray(value) ? value.join(', ') : String(value);
@@ -51,7 +45,7 @@ function settled(name: SettingName, config: LoadedConfig['config']): unknown {
     port: config.port,
     host: config.host,
     data: config.dataDir,
-    store: storePlace(config),
+    store: storePlace(config.store),
     'store-prefix': config.storePrefix,
     'allow-unsafe-store': config.allowUnsafeStore ? 'yes' : 'no',
     client: config.clients,

@@ -5,27 +5,12 @@
 
 /** How tntIds and `edgeHost` name the cluster (contract section 8). */
 import type { ProfileLimits } from '../domain/profile-limits.ts';
+import type { StoreLocation } from './store-location.ts';
 
 export type LocationHint = 'none' | 'cluster' | 'adobe';
 
 /** `trace` and `fatal` are left out because Quiver never logs at these levels. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
-
-/** Where profiles are kept. */
-export type StoreLocation =
-  /** Embedded, in `dataDir`. */
-  | { readonly kind: 'lmdb' }
-  /** In a Redis or Valkey Cluster. May hold a password, so never log it whole. */
-  | RedisLocation;
-
-export interface RedisLocation {
-  readonly kind: 'redis';
-  /** Some nodes of the cluster; the client discovers the others from them. */
-  readonly seeds: readonly { readonly host: string; readonly port: number }[];
-  readonly isEncrypted: boolean;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-}
 
 /** Another edge cluster (contract section 8). */
 export interface Peer {

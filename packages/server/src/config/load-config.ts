@@ -5,9 +5,10 @@
 
 import { readFileSync } from 'node:fs';
 import { relative, resolve, sep } from 'node:path';
-import type { LocationHint, LogLevel, Peer, ServeConfig, StoreLocation } from './config.ts';
+import type { LocationHint, LogLevel, Peer, ServeConfig } from './config.ts';
 import { realPlace } from './real-place.ts';
 import { SETTINGS, type Setting, type SettingName, variableOf } from './settings.ts';
+import type { StoreLocation } from './store-location.ts';
 
 /** An invalid value; the message is one line that names it. `quiver` ends with exit code 2. */
 export class ConfigError extends Error {

@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import { DEFAULT_LIMITS } from '../domain/profile-limits.ts';
 import type { LogLevel, Peer } from './config.ts';
-import { storeLocation } from './store-location.ts';
+import { STORE_HELP, storeLocation } from './store-location.ts';
 
 export interface Setting {
   /** The name as the flag and the file use it, without dashes: `server-domain`. */
@@ -136,7 +136,7 @@ export const SETTINGS = [
     name: 'store',
     value: '<store>',
     fallback: 'lmdb',
-    describe: 'lmdb, embedded in the data folder, or redis://h1:p1,h2:p2,… (rediss://): nodes of a cluster',
+    describe: STORE_HELP,
     schema: storeLocation,
   },
   {

@@ -1,7 +1,32 @@
-/** How `--store` names where profiles are kept (contract section 11). */
+/**
+ * Where profiles are kept, and how `--store` names it (contract section 11). A new engine gets its
+ * name here.
+ */
 
 import * as z from 'zod';
-import type { RedisLocation, StoreLocation } from './config.ts';
+
+/** The engines. */
+export const STORE_KINDS = ['lmdb', 'redis'] as const;
+
+/** The help of `--store`. */
+export const STORE_HELP =
+  'lmdb, embedded in the data folder, or redis://h1:p1,h2:p2,… (rediss://): nodes of a cluster';
+
+/** Where profiles are kept. */
+export type StoreLocation =
+  /** Embedded, in `dataDir`. */
+  | { readonly kind: 'lmdb' }
+  /** In a Redis or Valkey Cluster. May hold a password, so never log it whole. */
+  | RedisLocation;
+
+export interface RedisLocation {
+  readonly kind: 'redis';
+  /** Some nodes of the cluster; the client discovers the others from them. */
+  readonly seeds: readonly { readonly host: string; readonly port: number }[];
+  readonly isEncrypted: boolean;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
 
 /**
  * `redis://user:password@h1:p1,h2:p2`; user and password percent-encoded, an IPv6 address in
@@ -42,3 +67,10 @@ export const storeLocation = z.string().transform((text, context): StoreLocation
   });
   return z.NEVER;
 });
+
+/** The location of the store, without user and password. */
+export function storePlace(store: StoreLocation): string {
+  if (store.kind === 'lmdb') return 'lmdb';
+  const nodes = store.seeds.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`);
+  return `redis${store.isEncrypted ? 's' : ''}://${nodes.join(',')}`;
+}

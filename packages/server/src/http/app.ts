@@ -211,17 +211,17 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ), //                                         profileApi
     ...batchAdminRoutes(batchParts), //           admin
     ...customerRoutes({ ...batchParts, sources: stores.customerSources, rulesOf }), // admin
-    changesRoute({ ...parts, feed: stores.changes, profiles: stores.profiles, now }),
+    changesRoute({ ...parts, feed: stores.changes, profiles: stores.profiles, now }), // admin
     ...mergeRoutes(parts), //                     admin
     ...webhookRoutes({
       ...{ webhooks: stores.webhooks, feed: stores.changes, now },
       target: new WebhookTarget(config.webhookAllow),
       secretOf: webhookSecrets(derivedKey(parts.signingKey, 'webhook secrets')),
-    }),
+    }), //                                        admin
     // Who may do what
     ...tokenRoutes(access, now), //               admin
     ...settingsRoutes(access), //                 admin
-    auditRoute(stores.audit, now), //              admin
+    auditRoute(stores.audit, now), //             admin
     ...sessionRoutes({ sessions, logins, clients: config.clients, originOf, callerOf }), // open
     // What the console shows                     admin
     ...profileAdminRoutes(profiles, stores.lists, now),
