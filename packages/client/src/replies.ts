@@ -79,6 +79,8 @@ export interface ServerView {
    * report it.
    */
   readonly requests?: '/requests' | '/sandbox/requests' | null;
+  /** Which calls the journal keeps; null when there is none. */
+  readonly requestsKept?: 'all' | 'refused' | null;
   /** Whether it is a sandbox, for tests. */
   readonly sandbox?: boolean;
 }

@@ -236,8 +236,8 @@ class ServerProcess {
   constructor(parts: ServerParts) {
     this.#parts = parts;
     const { config, role, place } = parts;
-    if (config.journal > 0 && role === 'serving') {
-      this.#journal = new HeadJournal({ length: config.journal, process: place, now: Date.now });
+    if (config.journal !== 0 && role === 'serving') {
+      this.#journal = new HeadJournal({ keeps: config.journal, process: place, now: Date.now });
     }
   }
 
@@ -324,7 +324,11 @@ class ServerProcess {
       ...{ config: appConfig(config), adminToken, signingKey, version, startedAt, configuration },
       batchAccepted: (client) => tellOthers(BATCH_ACCEPTED + client),
       metrics: { registry: this.#metrics, collectAll: () => this.#collectMetrics() },
-      ...(journal && { journalAt: '/requests', journal: { watch: journal, source: this.#journalOfAll() } }),
+      ...(journal && {
+        journalAt: '/requests',
+        journalKeeps: config.journal === 'refused' ? 'refused' : 'all',
+        journal: { watch: journal, source: this.#journalOfAll(parts.suppressions) },
+      }),
       isDraining: () => this.#isDraining,
     });
     this.#start(privacyRounds(parts.privacy, config.clients, parts.log));
@@ -353,8 +357,9 @@ class ServerProcess {
     return AggregatorRegistry.aggregate((await this.#askAll('metrics')) as object[][]).metrics();
   }
 
-  #journalOfAll() {
+  #journalOfAll(suppressions: Parts['suppressions']) {
     return serverJournal({
+      suppressedOf: (client) => suppressions.of(client),
       askAll: (query) => this.#askAll('journal', query),
       onClose: (listener) => {
         this.#closeListeners.add(listener);

@@ -222,6 +222,7 @@ test('GET server says who serves and how much is stored', async () => {
   expect(json).toEqual({
     version: '0.0.0-test',
     requests: null,
+    requestsKept: null,
     sandbox: false,
     startedAt: '2026-08-18T12:00:00.000Z',
     cluster: 1,

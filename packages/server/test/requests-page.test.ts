@@ -195,8 +195,27 @@ describe.skipIf(!hasBrowser('requests-page.test.ts'))('the requests page in a br
     });
   });
 
+  test('for a server shows by default why a call was refused, on Home and here', async () => {
+    const quiver = await startQuiver({ flags: ['--workers', '1'] });
+    try {
+      await signIn(quiver.url, quiver.adminToken);
+      await page.getByRole('heading', { name: 'Refused requests' }).waitFor();
+      await page.getByText('No call was refused.').waitFor();
+      await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s`, { method: 'POST', body: '{}' });
+      const refused = page.getByRole('row').filter({ hasText: '400' });
+      await refused.filter({ hasText: 'context' }).waitFor();
+      await lookAt(page, 'home with a refused call');
+      await refused.getByRole('button').click();
+      await page.getByText('keeps only the calls that it refused').waitFor();
+      await page.getByRole('heading', { name: 'The call in full' }).waitFor();
+      await lookAt(page, 'a refused call');
+    } finally {
+      await quiver.stop();
+    }
+  });
+
   test('for a server shows request lines, headers and outcomes with --journal, and says how to get it without', async () => {
-    const without = await startQuiver({ flags: ['--workers', '1'] });
+    const without = await startQuiver({ flags: ['--workers', '1', '--journal', '0'] });
     try {
       await signIn(without.url, without.adminToken);
       await page.getByRole('link', { name: 'Requests', exact: true }).click();

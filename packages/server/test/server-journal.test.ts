@@ -83,10 +83,44 @@ test.each(['bun', 'node'] as const)('the journal on %s has the calls of all work
   expect(await ended).toBe(0);
 });
 
-test('a server without --journal has no journal', async () => {
-  quiver = await startQuiver({ flags: ['--workers', '1'] });
+test('a server shows by default why calls were refused, and no others', async () => {
+  quiver = await startQuiver({ flags: ['--workers', '2'] });
+  expect(await (await ask('/demo/target/server')).json()).toMatchObject({
+    requests: '/requests',
+    requestsKept: 'refused',
+  });
+  const visit = (query: string) =>
+    fetch(`${quiver!.url}/rest/v1/delivery?client=demo&${query}`, { method: 'POST', body: '{"context":{}}' });
+  expect((await call('fine')).status).toBe(200);
+  expect((await visit('sessionId=s1')).status).toBe(400);
+  const erased = await ask('/demo/target/privacy/requests', {
+    method: 'POST',
+    body: JSON.stringify({ type: 'suppress', identities: [{ thirdPartyId: 'crm-gone' }] }),
+  });
+  expect(erased.status).toBe(202);
+  expect((await visit('sessionId=s1&mbox3rdPartyId=crm-gone')).status).toBe(400);
+  const { requests } = (await (await ask('/requests')).json()) as { requests: { reason: string }[] };
+  const reason = expect.stringContaining('context.channel');
+  await until('the suppression holds', async () => {
+    const { count } = (await (await ask('/requests/count')).json()) as { count: number };
+    return count === 1;
+  });
+  expect(requests[0]).toMatchObject({
+    status: 400,
+    route: 'visit',
+    client: 'demo',
+    query: 'client=demo&sessionId=s1',
+    reason,
+  });
+});
+
+test('a server with --journal 0 has no journal', async () => {
+  quiver = await startQuiver({ flags: ['--workers', '1', '--journal', '0'] });
   expect((await ask('/requests')).status).toBe(404);
   const { paths } = (await (await ask('/openapi.json')).json()) as { paths: object };
   expect(Object.keys(paths)).not.toContain('/requests');
-  expect(await (await ask('/demo/target/server')).json()).toMatchObject({ requests: null });
+  expect(await (await ask('/demo/target/server')).json()).toMatchObject({
+    requests: null,
+    requestsKept: null,
+  });
 });

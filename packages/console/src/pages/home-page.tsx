@@ -100,9 +100,10 @@ function LatestRequests({ client }: { client: string }) {
   const refused = traffic.filter(isRefused).slice(0, LATEST);
   const others = traffic.filter((call) => !isRefused(call)).slice(0, LATEST);
   const requestsPage = `/${encodeURIComponent(client)}/requests`;
+  const isOfRefusals = server.data?.requestsKept === 'refused';
   return (
     <Card
-      title="Latest requests"
+      title={isOfRefusals ? 'Refused requests' : 'Latest requests'}
       actions={
         <Link className="button button-quiet" href={requestsPage}>
           All requests
@@ -118,6 +119,8 @@ function LatestRequests({ client }: { client: string }) {
         </div>
       ) : calls === undefined ? (
         <p className="loading">Loading…</p>
+      ) : traffic.length === 0 && isOfRefusals ? (
+        <p className="muted">No call was refused.</p>
       ) : traffic.length === 0 ? (
         <div className="empty">
           <p>No call yet. Send one:</p>

@@ -22,7 +22,8 @@ export function RequestsPage({ client }: { client: string }) {
   const server = useServer(client);
   if (server.isError) return <Failure error={server.error} retry={() => void server.refetch()} />;
   if (server.isPending) return <p className="loading">Loading…</p>;
-  const { requests, sandbox } = server.data;
+  const { requests, requestsKept, sandbox } = server.data;
+  const isOfRefusals = requestsKept === 'refused';
   return (
     <>
       <PageHead
@@ -30,9 +31,17 @@ export function RequestsPage({ client }: { client: string }) {
         intro={
           sandbox
             ? 'The calls of your code as they arrive, and what each one did'
-            : 'The last calls of this server as they arrive, without bodies'
+            : isOfRefusals
+              ? 'The last calls that this server refused, and why'
+              : 'The last calls of this server as they arrive, without bodies'
         }
       />
+      {isOfRefusals && (
+        <p className="muted">
+          This server keeps only the calls that it refused. To see all, start it with{' '}
+          <code>--journal 1000</code>.
+        </p>
+      )}
       {requests ? (
         <Live client={client} at={requests} isSandbox={sandbox === true} />
       ) : (

@@ -15,6 +15,8 @@ export interface ServerFacts {
   readonly startedAt: number;
   /** The path of its journal of calls; absent when it keeps none. */
   readonly journalAt?: '/requests' | '/sandbox/requests';
+  /** Which calls it keeps; `all` by default. */
+  readonly journalKeeps?: 'all' | 'refused';
   readonly config: Pick<ServeConfig, 'cluster' | 'locationHint' | 'serverDomain' | 'workers' | 'clients'> & {
     readonly store: Pick<ServeConfig['store'], 'kind'>;
   };
@@ -38,6 +40,10 @@ export const ServerReply = z
       .enum(['/requests', '/sandbox/requests'])
       .nullable()
       .openapi({ description: 'The path of the journal of calls; null when none is kept.' }),
+    requestsKept: z
+      .enum(['all', 'refused'])
+      .nullable()
+      .openapi({ description: 'Which calls the journal keeps; null when there is none.' }),
     sandbox: z.boolean().openapi({ description: 'Whether this is a sandbox, for tests.' }),
   })
   .openapi('Server', {
@@ -50,7 +56,8 @@ export const ServerReply = z
       store: { kind: 'lmdb', profiles: 4711, bytes: 10_485_760 },
       workers: 2,
       clients: ['demo'],
-      requests: null,
+      requests: '/requests',
+      requestsKept: 'refused',
       sandbox: false,
     },
   });
@@ -83,6 +90,7 @@ export function serverRoute(stores: Pick<Stores, 'figures'>, facts: ServerFacts)
         workers,
         clients,
         requests: facts.journalAt ?? null,
+        requestsKept: facts.journalAt ? (facts.journalKeeps ?? 'all') : null,
         sandbox: facts.journalAt === '/sandbox/requests',
       });
     },

@@ -9,8 +9,8 @@ import { shown, writeData } from './terminal-text.ts';
 type WatchOptions = ConnectionOptions & { readonly json?: boolean; readonly all?: boolean };
 
 const EXAMPLES = `
-Needs a sandbox, or a server with --journal, and the admin token. Runs until the server or Ctrl-C ends it. A sandbox
-also says what each call changed.
+Needs the admin token. Runs until the server or Ctrl-C ends it. A sandbox shows all calls and what each one changed,
+a server those that it refused, or all with --journal 1000.
 
 Examples:
   quiver watch
@@ -21,7 +21,7 @@ Examples:
 /** The command, to be added to the program. */
 export function watchCommand(end: End): Command {
   const command = new Command('watch')
-    .description('show the calls to a sandbox, or to a server with --journal, as they arrive')
+    .description('show the calls to a sandbox or a server as they arrive')
     .option('--all', 'show the calls of all clients')
     .option('--json', 'print each call as one line of JSON');
   return withConnection(command)
@@ -31,12 +31,15 @@ export function watchCommand(end: End): Command {
 
 async function watch(options: WatchOptions): Promise<ExitCode> {
   const { admin } = connect(options);
-  const { requests } = await admin.server();
+  const { requests, requestsKept } = await admin.server();
   if (!requests) {
     throw new ClientFailure(
       EXIT.refused,
       `${options.url} keeps no journal; start it with --journal 1000, or use a sandbox`,
     );
+  }
+  if (requestsKept === 'refused') {
+    process.stderr.write('quiver: only calls that are refused; a server with --journal 1000 shows all\n');
   }
   try {
     for await (const call of admin.requestsFromNow(requests, options.all)) {

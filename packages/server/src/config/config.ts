@@ -71,8 +71,11 @@ export interface ServeConfig {
   readonly workers: number;
   /** How many seconds an idle connection stays open, 1 to 3600. */
   readonly keepAlive: number;
-  /** For how many calls each worker keeps head and outcome; 0 keeps none. */
-  readonly journal: number;
+  /**
+   * For how many calls each worker keeps head and outcome; 0 keeps none, and `refused` only the
+   * last that were refused.
+   */
+  readonly journal: number | 'refused';
   /** How large one profile may become by linking. */
   readonly limits: ProfileLimits;
   /** How long changes are kept for the change feed, or `off` for no feed (contract section 18). */

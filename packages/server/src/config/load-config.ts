@@ -92,7 +92,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
     edgeTimeout: value<number>('edge-timeout'),
     workers: value<number>('workers'),
     keepAlive: value<number>('keep-alive'),
-    journal: value<number>('journal'),
+    journal: value<number | 'refused'>('journal'),
     limits: { ids: value<number>('max-ids'), mergedBytes: value<number>('max-merged-bytes') },
     changes: changesOf(value<number | 'off'>('changes'), value<number>('changes-bytes')),
     merges: value<number | 'off'>('merges'),

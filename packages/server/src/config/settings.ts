@@ -271,11 +271,11 @@ export const SETTINGS = [
   },
   {
     name: 'journal',
-    value: '<number>',
-    fallback: '0',
+    value: '<number>|refused',
+    fallback: 'refused',
     describe:
-      'how many calls each worker remembers, without bodies, for the console and quiver watch; 0 for none',
-    schema: wholeNumber(0, 10_000),
+      'how many calls each worker remembers, without bodies, for the console and quiver watch; refused: only the last 100 that were refused; 0: none',
+    schema: z.literal('refused').or(wholeNumber(0, 10_000)),
   },
   {
     name: 'max-ids',

@@ -125,6 +125,8 @@ export interface AppParts extends Parts {
    * kept.
    */
   readonly journalAt?: '/requests' | '/sandbox/requests';
+  /** Which calls it keeps; `all` by default. */
+  readonly journalKeeps?: 'all' | 'refused';
   /**
    * The journal of a server (contract section 11); absent when it keeps none. A sandbox has its
    * own.

@@ -1,7 +1,8 @@
 /** What a journal shows of a call in addition to its ids. */
 
 /**
- * The headers that a journal shows; none that grants access, such as `Authorization` and `Cookie`.
+ * The headers that a journal shows; none that grants access, such as `Authorization` and `Cookie`,
+ * and none with the address of a visitor, such as `X-Forwarded-For`.
  */
 export const SHOWN_HEADERS = [
   'host',
@@ -12,7 +13,6 @@ export const SHOWN_HEADERS = [
   'origin',
   'referer',
   'user-agent',
-  'x-forwarded-for',
   'x-forwarded-host',
   'x-forwarded-proto',
 ];

@@ -31,7 +31,8 @@ function callTo(url: string, headers: Record<string, string> = {}, client = 'dem
   return { request, client } as unknown as Call;
 }
 
-const journalOf = (length: number, process = 0) => new HeadJournal({ length, process, now: () => NOW });
+const journalOf = (keeps: number | 'refused', process = 0) =>
+  new HeadJournal({ keeps, process, now: () => NOW });
 
 test('the journal keeps the newest calls in order, and can forget those of one client', () => {
   const journal = journalOf(3);
@@ -47,6 +48,29 @@ test('the journal keeps the newest calls in order, and can forget those of one c
   expect(paths()).toEqual(['d', 'f']);
   journal.clear(undefined);
   expect(paths()).toEqual([]);
+});
+
+test('a journal of refusals keeps the last hundred refused calls, and not that a fetch found nothing', async () => {
+  const journal = journalOf('refused');
+  const bad = () => jsonReply({ status: 400, message: 'sessionId: must be given' }, 400);
+  const paths = () => journal.find({}).map(({ path, reason }) => [path, reason]);
+  void journal.around(VISIT, callTo('/rest/v1/delivery'), () => jsonReply({}));
+  void journal.around(FETCH, callTo('/rest/v1/profiles/nobody'), () => jsonReply({ message: 'No' }, 404));
+  void journal.around(UPDATE, callTo('/m2/demo/profile/update'), () => updateReply(true, ''));
+  expect(paths()).toEqual([]);
+  void journal.around(VISIT, callTo('/rest/v1/delivery'), bad);
+  await journal.around(UPDATE, callTo('/m2/demo/profile/update'), async () =>
+    updateReply(false, 'No profile'),
+  );
+  journal.unrouted(callTo('/nowhere').request, jsonReply({ message: 'No such path' }, 404));
+  expect(paths()).toEqual([
+    ['/rest/v1/delivery', 'sessionId: must be given'],
+    ['/m2/demo/profile/update', 'No profile'],
+    ['/nowhere', 'No such path'],
+  ]);
+  for (let n = 0; n < 250; n += 1) void journal.around(VISIT, callTo(`/rest/v1/delivery?n=${n}`), bad);
+  const kept = journal.find({});
+  expect([kept.length, kept[0]!.query, kept.at(-1)!.query]).toEqual([100, 'n=150', 'n=249']);
 });
 
 test('an entry shows request line, headers and outcome, but no body and no secret', async () => {
@@ -89,6 +113,7 @@ test('the journals of two processes appear as one, each call is streamed once, a
     const source = serverJournal({
       askAll: async (query) => [...journals.map((journal) => reportJournal(journal, query)), null],
       onClose: () => () => (closes += 1),
+      suppressedOf: () => undefined,
     });
     const call = (process: number, name: string) =>
       journals[process]!.around(FETCH, callTo(`/${name}`), () => jsonReply({}));
@@ -124,10 +149,34 @@ test('the journals of two processes appear as one, each call is streamed once, a
   }
 });
 
+test('a call that names a suppressed id of its client is not shown', async () => {
+  const journal = journalOf(10);
+  for (const [name, client] of [
+    ['gone', 'demo'],
+    ['gone.28_20', 'demo'],
+    ['here', 'demo'],
+    ['gone', 'acme'],
+  ]) {
+    void journal.around(FETCH, callTo(`/rest/v1/profiles/${name}`, {}, client), () => jsonReply({}));
+  }
+  const source = serverJournal({
+    askAll: async (query) => [reportJournal(journal, query)],
+    onClose: () => () => {},
+    suppressedOf: async (client) =>
+      client === 'demo' ? ({ kind, value }) => kind === 'tntId' && value === 'gone' : undefined,
+  });
+  const shown = (await source.calls({})).map(({ client, path }) => [client, path.split('/').at(-1)]);
+  expect(shown).toEqual([
+    ['demo', 'here'],
+    ['acme', 'gone'],
+  ]);
+});
+
 test('a process that does not answer makes the listing a 503', async () => {
   const source = serverJournal({
     askAll: () => Promise.reject(new Error('too late')),
     onClose: () => () => {},
+    suppressedOf: () => undefined,
   });
   await expect(source.calls({})).rejects.toMatchObject({ status: 503 });
 });

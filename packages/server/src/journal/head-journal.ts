@@ -3,7 +3,7 @@
  * (contract section 11). It keeps no body and no credentials.
  */
 
-import { type NowOrLater, whenKnown } from '../now-or-later.ts';
+import { isLater, type NowOrLater, whenKnown } from '../now-or-later.ts';
 import type { Call } from '../wire/call.ts';
 import type { Reply } from '../wire/replies.ts';
 import type { HttpRequest } from '../wire/request.ts';
@@ -25,6 +25,8 @@ export const MAX_PROCESSES = 64;
 const NUMBERS_A_MS = 16;
 /** Parameters whose value is not shown. */
 const SECRET_NAME = /token|secret|password|authorization/i;
+/** How many calls a journal of refusals keeps. */
+const REFUSALS = 100;
 /** How far into a reply to a visit the visitor's id is searched, in characters. */
 const ID_WITHIN = 1000;
 
@@ -43,8 +45,11 @@ interface KeptHead {
 }
 
 export interface HeadJournalOptions {
-  /** How many calls are kept; the oldest is dropped when there are more. */
-  readonly length: number;
+  /**
+   * How many calls are kept; the oldest is dropped when there are more. With `refused`, only calls
+   * that were refused are kept, the last {@link REFUSALS}.
+   */
+  readonly keeps: number | 'refused';
   /** The number of this process of the server, 0 to {@link MAX_PROCESSES} - 1. */
   readonly process: number;
   /** Epoch milliseconds. */
@@ -53,6 +58,7 @@ export interface HeadJournalOptions {
 
 export class HeadJournal implements Watch {
   readonly #options: HeadJournalOptions;
+  readonly #length: number;
   /** A ring buffer once it is full; the oldest call is then at `#next`. */
   #calls: KeptHead[] = [];
   #next = 0;
@@ -60,18 +66,33 @@ export class HeadJournal implements Watch {
 
   constructor(options: HeadJournalOptions) {
     this.#options = options;
+    this.#length = options.keeps === 'refused' ? REFUSALS : options.keeps;
   }
 
   around(route: Route, call: Call, answer: (call: Call) => NowOrLater<Reply>): NowOrLater<Reply> {
     const name = routeName(route);
     if (name === undefined) return answer(call);
-    const at = this.#options.now();
     const started = performance.now();
+    if (this.#options.keeps === 'refused') {
+      const given = answer(call);
+      if (!isLater(given)) return this.#noteRefusal(given, call, name, started);
+      return given.then((reply) => this.#noteRefusal(reply, call, name, started));
+    }
+    const at = this.#options.now();
     const kept = (reply: Reply): Reply => {
       this.#add(call.request, reply, name, call.client, at, performance.now() - started);
       return reply;
     };
     return whenKnown(answer(call), kept);
+  }
+
+  /** Keeps a call that was refused. Nearly free for the others. */
+  #noteRefusal(reply: Reply, call: Call, name: RouteName, started: number): Reply {
+    if (isRefusal(reply, name)) {
+      const ms = performance.now() - started;
+      this.#add(call.request, reply, name, call.client, this.#options.now() - ms, ms);
+    }
+    return reply;
   }
 
   unrouted(request: HttpRequest, reply: Reply): void {
@@ -103,7 +124,7 @@ export class HeadJournal implements Watch {
     at: number,
     ms: number,
   ): void {
-    const { length, process } = this.#options;
+    const { process } = this.#options;
     this.#lastTick = Math.max(this.#lastTick + 1, at * NUMBERS_A_MS);
     const text = typeof body === 'string' ? body : '';
     const mayHaveFailed = status >= 400 || route === 'update' || route === 'batch';
@@ -114,13 +135,23 @@ export class HeadJournal implements Watch {
       givenId: route === 'visit' && status < 400 ? tntIdIn(text) : undefined,
       reason: mayHaveFailed ? reasonOf(status, text) : undefined,
     };
-    if (this.#calls.length < length) {
+    if (this.#calls.length < this.#length) {
       this.#calls.push(kept);
       return;
     }
     this.#calls[this.#next] = kept;
-    this.#next = (this.#next + 1) % length;
+    this.#next = (this.#next + 1) % this.#length;
   }
+}
+
+/**
+ * Whether a call was refused. That a fetch finds no profile is an ordinary answer, of which a busy
+ * server has many.
+ */
+function isRefusal({ status, body }: Reply, route: RouteName): boolean {
+  if (status >= 400) return !(status === 404 && route === 'fetch');
+  if (route !== 'update' && route !== 'batch') return false;
+  return typeof body === 'string' && reasonOf(status, body) !== undefined;
 }
 
 function shownHeaders(headers: HttpRequest['headers']): Record<string, string> {

@@ -1,6 +1,8 @@
 /** The journals of all processes of a server, combined (contract section 11). */
 
+import type { VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
+import type { NowOrLater } from '../now-or-later.ts';
 import { type HeadJournal, MAX_PROCESSES } from './head-journal.ts';
 import type { CallFilter, JournalCall } from './journal-call.ts';
 import type { JournalSource } from './journal-routes.ts';
@@ -24,6 +26,23 @@ type Question =
     }
   | { readonly what: 'clear'; readonly client?: string };
 
+async function withoutSuppressed(
+  calls: JournalCall[],
+  suppressedOf: ServerJournalOptions['suppressedOf'],
+): Promise<JournalCall[]> {
+  const tests = new Map<string, IsSuppressed | undefined>();
+  for (const { client } of calls) if (!tests.has(client)) tests.set(client, await suppressedOf(client));
+  return calls.filter(({ client, ids }) => {
+    const isSuppressed = tests.get(client);
+    return !isSuppressed || !ids.some(({ kind, value }) => isSuppressed(visitorIdOf(kind, value)));
+  });
+}
+
+/** An id as a call wrote it: a tntId may have a location hint. */
+function visitorIdOf(kind: VisitorId['kind'], value: string): VisitorId {
+  return { kind, value: kind === 'tntId' ? value.split('.', 1)[0]! : value };
+}
+
 /** The answer of one process. @param query a question from another process */
 export function reportJournal(journal: HeadJournal, query: string): readonly JournalCall[] {
   const question = JSON.parse(query) as Question;
@@ -35,14 +54,19 @@ export function reportJournal(journal: HeadJournal, query: string): readonly Jou
   return [];
 }
 
+/** Whether nothing may be stored for an id. */
+type IsSuppressed = (id: VisitorId) => boolean;
+
 export interface ServerJournalOptions {
   /** Asks every process of the server. Rejects when one does not answer in time. */
   readonly askAll: (query: string) => Promise<readonly unknown[]>;
   /** Calls a listener when the server closes. @returns a function that removes the listener */
   readonly onClose: (listener: () => void) => () => void;
+  /** The test for suppressed ids of a client: calls that name one are not shown. */
+  readonly suppressedOf: (client: string) => NowOrLater<IsSuppressed | undefined>;
 }
 
-export function serverJournal({ askAll, onClose }: ServerJournalOptions): JournalSource {
+export function serverJournal({ askAll, onClose, suppressedOf }: ServerJournalOptions): JournalSource {
   async function ask(question: Question): Promise<JournalCall[]> {
     let reports: readonly unknown[];
     try {
@@ -58,7 +82,7 @@ export function serverJournal({ askAll, onClose }: ServerJournalOptions): Journa
     }
     // A process that serves no requests reports nothing.
     const calls = reports.flatMap((report) => (report ?? []) as JournalCall[]);
-    return calls.sort((a, b) => a.id - b.id);
+    return (await withoutSuppressed(calls, suppressedOf)).sort((a, b) => a.id - b.id);
   }
 
   return {
