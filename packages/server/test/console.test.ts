@@ -133,6 +133,11 @@ describe.skipIf(!hasBrowser('console.test.ts'))('the console in a browser', () =
         .getByRole('link', { name: /^demo-\d+-\d{8}$/ })
         .first()
         .waitFor();
+      await page.getByText(/^Free on disk$/).waitFor();
+      await page
+        .locator('dl.figures div', { hasText: 'Free on disk' })
+        .filter({ hasText: /\d [kMG]B/ })
+        .waitFor();
       await look('home');
       await page.getByLabel('Client').selectOption('acme');
       await page.getByText('No batch yet.').first().waitFor();

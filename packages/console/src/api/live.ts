@@ -7,6 +7,7 @@ const READ_EVERY_MS = 2000;
 /** The time that the rates cover. */
 const WINDOW_MS = 60_000;
 const BUCKET = /^http_request_duration_seconds_bucket\{(.*)\} (\S+)$/;
+const DISK_FREE = /^quiver_disk_free_bytes (\S+)$/m;
 const LABEL = /(\w+)="([^"]*)"/g;
 /** The console itself calls these, so they do not count as traffic. */
 const NOT_TRAFFIC =
@@ -19,6 +20,8 @@ export interface Reading {
   readonly at: number;
   readonly buckets: ReadonlyMap<number, number>;
   readonly failed: number;
+  /** Free space on the disk of the data folder, in bytes; undefined when it is not known. */
+  readonly diskFree: number | undefined;
 }
 
 export interface LiveFigures {
@@ -30,6 +33,8 @@ export interface LiveFigures {
   readonly p99: number | undefined;
   /** How many seconds the figures cover. */
   readonly seconds: number;
+  /** As in {@link Reading}. */
+  readonly diskFree: number | undefined;
 }
 
 /** Calls of all clients in the last minute. Undefined until there are two readings. */
@@ -73,7 +78,8 @@ export function readingOf(text: string, at: number): Reading {
     buckets.set(bound, (buckets.get(bound) ?? 0) + requests);
     if (bound === Number.POSITIVE_INFINITY && Number(labels.status) >= 400) failed += requests;
   }
-  return { at, buckets, failed };
+  const free = DISK_FREE.exec(text)?.[1];
+  return { at, buckets, failed, diskFree: free === undefined ? undefined : Number(free) };
 }
 
 function total({ buckets }: Reading): number {
@@ -93,6 +99,7 @@ export function figuresBetween(from: Reading, to: Reading): LiveFigures {
     median: quantile(counts, calls, 0.5),
     p99: quantile(counts, calls, 0.99),
     seconds,
+    diskFree: to.diskFree,
   };
 }
 

@@ -71,6 +71,11 @@ function Now({ client }: { client: string }) {
           ['Refused or failed', figures && percent(figures.refusedShare), 'status 400 and above'],
           ['Profiles', server && count(server.store.profiles), 'all clients'],
           ['Store', server && bytes(server.store.bytes), server && STORE_NOTES[server.store.kind]],
+          [
+            'Free on disk',
+            figures?.diskFree === undefined ? undefined : bytes(figures.diskFree),
+            'data folder',
+          ],
         ]}
       />
     </Card>
