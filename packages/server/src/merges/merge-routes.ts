@@ -1,9 +1,10 @@
 /** The merge trail over HTTP (contract section 20). */
 
 import { listAttributes } from '../domain/attributes.ts';
+import type { MergeRecord } from '../domain/unmerge.ts';
 import { idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
-import type { MergeRecord, MergeTrail } from '../storage/merge-trail.ts';
+import type { MergeTrail } from '../storage/merge-trail.ts';
 import type { ProfileStore } from '../storage/profile-store.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import type { Call } from '../wire/call.ts';

@@ -5,11 +5,13 @@ import {
   commonNames,
   hasAttribute,
   mergeAttributes,
+  namesOf,
   type PackedAttributes,
 } from '../domain/attributes.ts';
 import { type Change, MAX_CHANGE_IDS } from '../domain/change.ts';
 import type { KnownId } from '../domain/linking.ts';
 import { FIRST_SESSION_START } from '../domain/session.ts';
+import type { MergeRecord } from '../domain/unmerge.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
 
 /** The part that all changes of one write have in common. */
@@ -76,6 +78,27 @@ export function changesOfLinking(origin: ChangeOrigin, linking: LinkingChanges):
   }
   if (namedBefore) changes.push(plainChange('updated', origin, linking.attributes));
   return changes;
+}
+
+/**
+ * The changes of undoing a merge.
+ *
+ * @param removed names of the attributes that the remaining profile loses
+ */
+export function changesOfUnmerge(
+  { into, ids, profile }: MergeRecord,
+  removed: readonly string[],
+  at: number,
+): Change[] {
+  const left = { channel: 'console', at, id: into } as const;
+  const [founder, ...others] = ids.map(({ kind, value }): VisitorId => ({ kind, value }));
+  const separate = { ...left, id: founder! };
+  return [
+    { ...plainChange('moved', left), ids: ids.slice(0, MAX_CHANGE_IDS) },
+    plainChange('updated', left, removed),
+    plainChange('created', separate, profile ? namesOf(profile.attributes) : NONE),
+    ...(others.length > 0 ? [{ ...plainChange('linked', separate), ids: others }] : []),
+  ];
 }
 
 /**

@@ -1,33 +1,11 @@
 /**
  * The merge trail (contract section 20): keeps profiles that were merged into others, so that a
- * merge can be undone. Errors and durability are those of `profile-store.ts`. A record is written
- * in the same transaction as the merge.
+ * merge can be undone. `domain/unmerge.ts` has the rules. Errors and durability are those of
+ * `profile-store.ts`. A record is written in the same transaction as the merge.
  */
 
-import type { Profile } from '../domain/profile.ts';
+import type { MergeRecord } from '../domain/unmerge.ts';
 import type { VisitorId } from '../domain/visitor-id.ts';
-import type { LinkedId } from './profile-store.ts';
-
-/** One merge. */
-export interface MergeRecord {
-  /** Starts with its time, so records are ordered by time. */
-  readonly id: string;
-  /** Epoch milliseconds. */
-  readonly at: number;
-  /**
-   * An id that named the remaining profile right after the merge, and did not come from the merged
-   * one.
-   */
-  readonly into: VisitorId;
-  /** Ids of the profile that was merged, oldest first, at most {@link MAX_MERGE_IDS}. */
-  readonly ids: readonly LinkedId[];
-  /** The merged profile as it was before; undefined when it was too large to keep. */
-  readonly profile: Profile | undefined;
-  /** Names of the attributes whose values in the merged profile were overruled. */
-  readonly overruled: readonly string[];
-  /** When it was undone, in epoch milliseconds. */
-  readonly undoneAt: number | undefined;
-}
 
 /** The effect of undoing a merge. */
 export interface Unmerged {
@@ -42,13 +20,6 @@ export type UnmergeOutcome =
   | Unmerged
   | { readonly outcome: 'not-found' }
   | { readonly outcome: 'refused'; readonly reason: string };
-
-/**
- * A profile with more ids is recorded without its attributes, so that the merge cannot be undone.
- */
-export const MAX_MERGE_IDS = 100;
-/** The same applies to a profile with more bytes of attributes. */
-export const MAX_MERGE_ATTRIBUTES = 256 * 1024;
 
 export interface MergeTrail {
   /** Whether merges are recorded. */

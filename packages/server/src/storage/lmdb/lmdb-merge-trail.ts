@@ -9,26 +9,20 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  commonNames,
-  listAttributes,
-  mergeAttributes,
-  namesOf,
-  removeAttribute,
-} from '../../domain/attributes.ts';
-import { MAX_CHANGE_IDS } from '../../domain/change.ts';
+import { mergeAttributes } from '../../domain/attributes.ts';
 import { type LinkStep, strongestFirst } from '../../domain/linking.ts';
 import type { Profile } from '../../domain/profile.ts';
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
-import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
-import { plainChange } from '../changes-of.ts';
 import {
-  MAX_MERGE_ATTRIBUTES,
   MAX_MERGE_IDS,
   type MergeRecord,
-  type MergeTrail,
-  type UnmergeOutcome,
-} from '../merge-trail.ts';
+  planUnmerge,
+  recordedMerge,
+  type UnmergePlan,
+} from '../../domain/unmerge.ts';
+import type { VisitorId } from '../../domain/visitor-id.ts';
+import { changesOfUnmerge } from '../changes-of.ts';
+import type { MergeTrail, UnmergeOutcome } from '../merge-trail.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import type { Table } from './lmdb-internals.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
@@ -95,16 +89,15 @@ export class LmdbMergeTrail implements MergeTrail {
     const into = strongestFirst(ids)[0]!;
     let present = target.profile.attributes;
     for (const from of mergedProfiles(steps, living)) {
-      const { profile, idCount } = from;
-      const { attributes } = profile;
-      const isWhole = idCount <= MAX_MERGE_IDS && attributes.length <= MAX_MERGE_ATTRIBUTES;
+      const { attributes } = from.profile;
+      const { profile, overruled } = recordedMerge(from.profile, from.idCount, present);
       this.#free(at);
       this.#put({
         id: `${at.toString(36).padStart(9, '0')}${randomBytes(6).toString('hex')}`,
         ...{ client, at, into: { kind: into.kind, value: into.value } },
         ids: this.#tables.idsOf(from, MAX_MERGE_IDS),
-        profile: isWhole ? { ...profile, attributes: attributes.toString('base64') } : undefined,
-        overruled: commonNames(present, attributes),
+        profile: profile && { ...profile, attributes: attributes.toString('base64') },
+        overruled,
         undoneAt: undefined,
       });
       present = mergeAttributes(present, attributes);
@@ -148,58 +141,30 @@ export class LmdbMergeTrail implements MergeTrail {
   #unmerge(client: string, id: string, now: number, isPreview: boolean): UnmergeOutcome {
     const record = this.#find(client, id, now);
     if (!record) return { outcome: 'not-found' };
-    const { profile } = record;
-    if (record.undoneAt !== undefined) return refused('it was undone already');
-    if (!profile) return refused('the profile was too large to be kept as it was');
     const merged = this.#tables.locateLiving(client, record.into, now);
-    if (!merged) return refused('the merged profile has expired or was removed');
-    const present = this.#tables.idsOf(merged);
-    const isLeft = ({ since, ...one }: (typeof record.ids)[number]) =>
-      present.some((other) => other.since === since && sameId(other, one));
-    if (!record.ids.every(isLeft)) {
-      return refused('an id that came with the merge names another profile by now, or none');
-    }
-    const attributes = new Map(listAttributes(profile.attributes).map((one) => [one.name, one]));
-    const overruled = new Set(record.overruled);
-    const removed = listAttributes(merged.profile.attributes).flatMap(({ name, value, modifiedAt }) => {
-      const was = overruled.has(name) ? undefined : attributes.get(name);
-      return was?.value === value && was.modifiedAt === modifiedAt ? [name] : [];
-    });
-    if (!isPreview) this.#split(client, record, profile, merged, removed, now);
-    return { outcome: 'unmerged', record, removed };
+    const ids = merged ? this.#tables.idsOf(merged) : [];
+    const plan = planUnmerge(record, merged && { profile: merged.profile, ids }, now);
+    if (typeof plan === 'string') return { outcome: 'refused', reason: plan };
+    if (!isPreview) this.#split(client, record, merged!, plan, now);
+    return { outcome: 'unmerged', record, removed: plan.removed };
   }
 
   #split(
     client: string,
     record: MergeRecord,
-    was: Profile,
     merged: LocatedProfile,
-    removed: readonly string[],
+    { separate, remaining, removed }: UnmergePlan,
     now: number,
   ): void {
     const tables = this.#tables;
-    const modifiedAt = Math.max(now, merged.profile.modifiedAt);
-    const { thirdPartyId } = merged.profile;
-    tables.split(merged, record.ids, {
-      ...merged.profile,
-      thirdPartyId: was.thirdPartyId === undefined ? thirdPartyId : undefined,
-      modifiedAt,
-      attributes: removed.reduce(removeAttribute, merged.profile.attributes),
-    });
+    tables.split(merged, record.ids, remaining);
     const [founder, ...others] = record.ids;
-    const own = { ...was, modifiedAt, expiresAt: merged.profile.expiresAt };
-    let target = tables.placeFor(client, founder!, own, founder!.since);
+    let target = tables.placeFor(client, founder!, separate, founder!.since);
     for (const { since, ...one } of others) target = tables.join(target, one, since);
     tables.save(target);
     this.#put({ ...this.#keptOf(record.id)!, undoneAt: now });
     if (!tables.changes.isOn) return;
-    const origin = { channel: 'console', at: now } as const;
-    const separate = { ...origin, id: founder! };
-    const left = { ...origin, id: record.into };
-    tables.changes.add(client, { ...plainChange('moved', left), ids: record.ids.slice(0, MAX_CHANGE_IDS) });
-    tables.changes.add(client, plainChange('updated', left, removed));
-    tables.changes.add(client, plainChange('created', separate, namesOf(was.attributes)));
-    if (others.length > 0) tables.changes.add(client, { ...plainChange('linked', separate), ids: others });
+    for (const change of changesOfUnmerge(record, removed, now)) tables.changes.add(client, change);
   }
 
   #find(client: string, id: string, now: number): MergeRecord | undefined {
@@ -289,8 +254,4 @@ function recordKey(id: string): Buffer {
 function idKey(client: string, { kind, value }: VisitorId, id: string): Buffer {
   const hash = createHash('sha256').update(`${client}\0${kind}\0${value}`).digest().subarray(0, HASH);
   return Buffer.concat([Buffer.from([2]), hash, Buffer.from(id, 'latin1')]);
-}
-
-function refused(reason: string): UnmergeOutcome {
-  return { outcome: 'refused', reason };
 }
