@@ -60,6 +60,8 @@ export interface ClientSettings {
   readonly customerIdAliases?: readonly string[] | null;
   /** What happens to a write with an id such as `undefined` (only Quiver). */
   readonly placeholderIds?: 'warn' | 'refuse';
+  /** Whether a fetch shows customer attributes, as `crs.<source>.<attribute>` (only Quiver). */
+  readonly customerAttributesInFetch?: boolean;
   readonly [member: string]: unknown;
 }
 

@@ -17,6 +17,7 @@ const DEFAULTS = {
   unknownUpdate: 'tell',
   customerIdAliases: null,
   placeholderIds: 'warn',
+  customerAttributesInFetch: false,
 };
 
 const ALIAS_RULE =
@@ -79,6 +80,7 @@ describe('the settings of a client', () => {
     [{ checking: true }, 'checking: must be "lenient" or "strict", not true'],
     [{ unknownUpdate: 'fail' }, 'unknownUpdate: must be "tell" or "success", not "fail"'],
     [{ crossDomain: 'on' }, 'crossDomain: must be "enabled" or "disabled" or "x-only", not "on"'],
+    [{ customerAttributesInFetch: 'yes' }, 'customerAttributesInFetch: must be true or false, not "yes"'],
     [{ placeholderIds: 'drop' }, 'placeholderIds: must be "warn" or "refuse", not "drop"'],
     [{ customerIdAliases: 'crm' }, `${ALIAS_RULE} "crm"`],
     [{ customerIdAliases: [''] }, `${ALIAS_RULE} [""]`],

@@ -160,6 +160,35 @@ describe('a file of customer attributes', () => {
     expect(await known('4711')).toEqual(['loyalty.tier=gold']);
   });
 
+  test('is shown in a fetch, oldest first, only while the setting customerAttributesInFetch is true', async () => {
+    await applied('id,tier,city\n4711,gold,Rome\n', 'loyalty', '?ids=thirdPartyId');
+    clock += 1000;
+    const forged = { 'crs.loyalty.tier': 'forged', 'crs.loyalty.none': 'own' };
+    await quiver.visit({ thirdPartyId: '4711' }, { plan: 'free', ...forged });
+    clock += 1000;
+    await applied('id,city,points\n4711,,12\n', 'loyalty');
+    const path = '/rest/v1/profiles/thirdPartyId/4711?client=demo';
+    const shown = async () => {
+      const { profileAttributes } = (await quiver.ask('GET', path)).json;
+      const { firstSessionStart: _, ...all } = profileAttributes;
+      return Object.entries(all).map(([name, { value }]: [string, Json]) => `${name}=${value}`);
+    };
+    const without = ['plan=free', 'crs.loyalty.tier=forged', 'crs.loyalty.none=own'];
+    const setting = (customerAttributesInFetch: boolean) =>
+      ask('PATCH', '/demo/target/clients/settings', { customerAttributesInFetch });
+    expect(await shown()).toEqual(without);
+    await setting(true);
+    expect(await shown()).toEqual([
+      ...['crs.loyalty.tier=gold', 'plan=free', 'crs.loyalty.none=own', 'crs.loyalty.points=12'],
+    ]);
+    const { profileAttributes } = (await quiver.ask('GET', path)).json;
+    expect(profileAttributes['crs.loyalty.points'].modifiedAt).toBe('2026-08-18T12:00:02.000+00:00');
+    expect((await quiver.ask('GET', '/rest/v1/profiles/thirdPartyId/4712?client=demo')).status).toBe(404);
+    expect(await known('4711')).toEqual(['loyalty.points=12', 'loyalty.tier=gold']);
+    await setting(false);
+    expect(await shown()).toEqual(without);
+  });
+
   test('extends the lifetime of a profile, and its attributes end with it', async () => {
     await applied(FILE);
     clock += 13 * DAY;

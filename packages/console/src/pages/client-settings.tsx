@@ -7,11 +7,16 @@ import { Failure } from '../parts/failure.tsx';
 import { Card } from '../parts/page.tsx';
 
 interface Choice {
-  readonly name: 'whenTooLarge' | 'checking' | 'unknownUpdate' | 'placeholderIds';
+  readonly name:
+    | 'whenTooLarge'
+    | 'checking'
+    | 'unknownUpdate'
+    | 'placeholderIds'
+    | 'customerAttributesInFetch';
   readonly title: string;
   readonly why: string;
   /** The default comes first. */
-  readonly values: readonly (readonly [string, string])[];
+  readonly values: readonly (readonly [string | boolean, string])[];
 }
 
 const CHOICES: readonly Choice[] = [
@@ -49,6 +54,15 @@ const CHOICES: readonly Choice[] = [
     values: [
       ['warn', 'are accepted, counted and logged'],
       ['refuse', 'are refused with 400'],
+    ],
+  },
+  {
+    name: 'customerAttributesInFetch',
+    title: 'Customer attributes',
+    why: 'Nothing at Adobe shows that a fetch would contain them.',
+    values: [
+      [false, 'are not part of a fetch'],
+      [true, 'are shown by a fetch as crs.<source>.<attribute>'],
     ],
   },
 ];
@@ -153,13 +167,16 @@ function ChoiceSetting(props: { client: string; choice: Choice; settings: Client
       <label className="field">
         <span>{choice.title}</span>
         <select
-          value={present}
+          value={String(present)}
           disabled={change.isPending}
           aria-describedby={whyId}
-          onChange={({ target }) => change.mutate({ [choice.name]: target.value })}
+          onChange={({ target }) => {
+            const chosen = choice.values.find(([value]) => String(value) === target.value);
+            if (chosen) change.mutate({ [choice.name]: chosen[0] });
+          }}
         >
           {choice.values.map(([value, words]) => (
-            <option key={value} value={value}>
+            <option key={String(value)} value={String(value)}>
               {words}
             </option>
           ))}

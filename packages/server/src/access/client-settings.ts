@@ -37,6 +37,8 @@ export interface ClientSettings {
   /** The aliases whose customer ids name a visitor; null for all. */
   readonly customerIdAliases: readonly string[] | null;
   readonly placeholderIds: PlaceholderRule;
+  /** Whether a fetch shows customer attributes too, as `crs.<source>.<attribute>`. */
+  readonly customerAttributesInFetch: boolean;
 }
 
 export const MAX_TOKEN_LIFETIME_DAYS = 3650;
@@ -50,6 +52,7 @@ export const DEFAULT_CLIENT_SETTINGS: ClientSettings = {
   unknownUpdate: 'tell',
   customerIdAliases: null,
   placeholderIds: 'warn',
+  customerAttributesInFetch: false,
 };
 
 /** The largest settings of a client, in bytes, including members that Quiver only stores. */
@@ -60,8 +63,10 @@ type Rule = readonly [holds: (value: unknown) => boolean, rule: string];
 /** The most aliases that a client may list. */
 export const MAX_ALIASES = 100;
 
+const TRUE_OR_FALSE: Rule = [(value) => typeof value === 'boolean', 'must be true or false'];
+
 const RULES: { readonly [Name in keyof ClientSettings]: Rule } = {
-  enableProfileApiAuthentication: [(value) => typeof value === 'boolean', 'must be true or false'],
+  enableProfileApiAuthentication: TRUE_OR_FALSE,
   profileLifetimeDays: [(value) => isDays(value, 90), 'must be a whole number from 1 to 90'],
   tokenLifetimeDays: [
     (value) => isDays(value, MAX_TOKEN_LIFETIME_DAYS),
@@ -75,6 +80,7 @@ const RULES: { readonly [Name in keyof ClientSettings]: Rule } = {
     `must be null or a list of at most ${MAX_ALIASES} names of 1 to ${MAX_ALIAS} characters`,
   ],
   placeholderIds: oneOf(PLACEHOLDER_RULES),
+  customerAttributesInFetch: TRUE_OR_FALSE,
 };
 
 /**
@@ -111,11 +117,12 @@ export function withDefaults(members: JsonObject): JsonObject & ClientSettings {
 
 /** The rules that the rest of the server uses. */
 export function rulesOf(settings: ClientSettings): ClientRules {
-  const { profileLifetimeDays, whenTooLarge, checking, unknownUpdate, customerIdAliases, placeholderIds } =
-    settings;
+  const { profileLifetimeDays, whenTooLarge, checking, unknownUpdate, customerIdAliases } = settings;
+  const { placeholderIds, customerAttributesInFetch } = settings;
   return {
     lifetimeDays: profileLifetimeDays,
-    ...{ whenTooLarge, checking, unknownUpdate, customerIdAliases, placeholderIds },
+    ...{ whenTooLarge, checking, unknownUpdate, customerIdAliases },
+    ...{ placeholderIds, customerAttributesInFetch },
   };
 }
 

@@ -58,6 +58,10 @@ const SettingsSchema = z
       description:
         'What happens to a write whose id is a placeholder such as `undefined`: `warn` accepts, counts and logs it, `refuse` answers 400.',
     }),
+    customerAttributesInFetch: z.boolean().optional().openapi({
+      description:
+        'Whether a fetch shows customer attributes too, as `crs.<source>.<attribute>`; false by default.',
+    }),
   })
   .openapi('ClientSettings', { example: { ...DEFAULT_CLIENT_SETTINGS } });
 

@@ -26,6 +26,7 @@ Unknown names are stored too. One that looks like a misspelt setting changes not
   unknownUpdate                    tell, or success as at Adobe: an update of an unknown profile (tell)
   customerIdAliases                aliases whose customer ids name a visitor, as a JSON list; null: all (null)
   placeholderIds                   what happens to writes with an id such as undefined: warn or refuse (warn)
+  customerAttributesInFetch        whether a fetch shows customer attributes, as crs.<source>.<attribute> (false)
 
 Examples:
   quiver settings

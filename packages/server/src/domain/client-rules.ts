@@ -36,6 +36,8 @@ export interface ClientRules {
   /** The aliases whose customer ids name a visitor; null for all. */
   readonly customerIdAliases: readonly string[] | null;
   readonly placeholderIds: PlaceholderRule;
+  /** Whether a fetch shows customer attributes too, as `crs.<source>.<attribute>`. */
+  readonly customerAttributesInFetch: boolean;
 }
 
 /** Returns the rules of a client, synchronously when they are cached. */

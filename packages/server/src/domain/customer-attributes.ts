@@ -1,7 +1,7 @@
 /** Customer attributes: what a customer's own systems know about a person (contract section 17). */
 
 import type { PackedAttributes } from './attributes/packed-attributes.ts';
-import { listState } from './attributes.ts';
+import { type Attribute, listAttributes, listState, packAttributes } from './attributes.ts';
 import { aliasProblem, atMostCharacters, customerId, type VisitorId } from './visitor-id.ts';
 import { STATE } from './visitor-state.ts';
 
@@ -40,6 +40,8 @@ export function customerAttributeProblem(name: string): string | undefined {
   if (name === '' || !atMostCharacters(name, MAX_NAME)) return `must have 1 to ${MAX_NAME} characters`;
   return name.includes('.') ? NO_DOT : undefined;
 }
+/** Before the name of a customer attribute in a fetch, as scripts read it. */
+const SHOWN_PREFIX = 'crs.';
 const NO_DOT = 'must not contain a dot';
 
 /** The name of a source's attribute in the visitor state. */
@@ -62,4 +64,24 @@ export function listCustomerAttributes(attributes: PackedAttributes): CustomerAt
     const dot = name.indexOf('.');
     return [{ source: name.slice(1, dot), name: name.slice(dot + 1), value, modifiedAt }];
   });
+}
+
+/**
+ * The attributes that a fetch shows when it includes customer attributes: these are named
+ * `crs.<source>.<attribute>` and replace an attribute of the same name. Oldest first; without
+ * visitor state.
+ */
+export function withCustomerAttributes(packed: PackedAttributes): PackedAttributes {
+  const customer = listState(packed).filter(
+    ({ name, value }) => name.startsWith(STATE.customerAttribute) && value !== '',
+  );
+  const shown = customer.map((one) => ({ ...one, name: `${SHOWN_PREFIX}${one.name.slice(1)}` }));
+  const names = new Set(shown.map(({ name }) => name));
+  const all: Attribute[] = [];
+  let next = 0;
+  for (const [place, attribute] of listAttributes(packed).entries()) {
+    for (; next < shown.length && shown[next]!.before <= place; next += 1) all.push(shown[next]!);
+    if (!names.has(attribute.name)) all.push(attribute);
+  }
+  return packAttributes([...all, ...shown.slice(next)]);
 }

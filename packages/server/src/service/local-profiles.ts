@@ -1,15 +1,20 @@
 /** The profiles of this edge cluster. */
 
+import { attributesJson } from '../domain/attributes.ts';
+import type { ClientRules } from '../domain/client-rules.ts';
+import { withCustomerAttributes } from '../domain/customer-attributes.ts';
 import type { WriteMoment, WriteRules } from '../domain/lifetime.ts';
-import { idProblem, type SentId, visitorIdOf } from '../domain/visitor-id.ts';
+import { idProblem, type SentId, type VisitorId, visitorIdOf } from '../domain/visitor-id.ts';
 import { type NowOrLater, whenKnown } from '../now-or-later.ts';
-import type { ProfileStore } from '../storage/profile-store.ts';
+import type { FoundProfile, ProfileStore } from '../storage/profile-store.ts';
 import type { Done, ProfileService } from './profile-service.ts';
 
 export interface LocalProfilesOptions {
   readonly store: ProfileStore;
-  /** The rules by which each client's profiles are written. */
-  readonly rulesOf: (client: string) => NowOrLater<WriteRules>;
+  /** The rules by which each client's profiles are written and shown. */
+  readonly rulesOf: (
+    client: string,
+  ) => NowOrLater<WriteRules & Partial<Pick<ClientRules, 'customerAttributesInFetch'>>>;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -28,7 +33,11 @@ export function localProfiles({ store, rulesOf, now }: LocalProfilesOptions): Pr
   const isMalformed = ({ kind, text }: SentId) => idProblem(kind, text) !== undefined;
   return {
     find(client, sent) {
-      return isMalformed(sent) ? undefined : store.find(client, visitorIdOf(sent), now());
+      if (isMalformed(sent)) return undefined;
+      const id = visitorIdOf(sent);
+      return whenKnown(rulesOf(client), ({ customerAttributesInFetch }) =>
+        customerAttributesInFetch ? fullProfile(store, client, id, now()) : store.find(client, id, now()),
+      );
     },
     findLinked: (client, sent, limit) => store.findLinked(client, visitorIdOf(sent), now(), limit),
     update(client, sent, settings, through) {
@@ -49,6 +58,20 @@ export function localProfiles({ store, rulesOf, now }: LocalProfilesOptions): Pr
       );
     },
   };
+}
+
+/** A profile as a fetch shows it, with customer attributes. */
+async function fullProfile(
+  store: ProfileStore,
+  client: string,
+  id: VisitorId,
+  now: number,
+): Promise<FoundProfile | undefined> {
+  const found = await store.findLinked(client, id, now, 1);
+  if (!found) return undefined;
+  const { modifiedAt, expiresAt, attributes } = found.profile;
+  const shown = withCustomerAttributes(attributes);
+  return { modifiedAt, expiresAt, attributes: attributesJson(shown, 0, shown.length) };
 }
 
 function done<Outcome>(outcome: Outcome): Done<Outcome> {

@@ -5,6 +5,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listAttributes, listState } from '../../domain/attributes.ts';
+import { withCustomerAttributes } from '../../domain/customer-attributes.ts';
 import { notesAt, type SeenVisit } from '../../domain/visit-notes.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { STATE } from '../../domain/visitor-state.ts';
@@ -67,6 +68,22 @@ export function describeVisitorState(engine: string, makePlace: () => Promise<St
       await stores.profiles.visit('demo', sent, at(T0));
       expect(listState((await linked('a', T0))!.profile.attributes)).toEqual([
         { name: `${STATE.scriptLocal}script.n`, value: '"é"', modifiedAt: T0, before: 2 },
+      ]);
+    });
+
+    test('including customer attributes, which a fetch can be made to show', async () => {
+      const state = new Map([
+        [`${STATE.customerAttribute}crm.tier`, 'gold'],
+        [`${STATE.customerAttribute}crm.gone`, ''],
+      ]);
+      const sent = { ids: [tnt('a')], freshTntId: tnt('fresh'), settings: settings({ a: '1' }), state };
+      await stores.profiles.visit('demo', sent, at(T0));
+      const own = settings({ 'crs.crm.tier': 'own', b: '2' });
+      await stores.profiles.update('demo', tnt('a'), own, at(T0 + 1), false);
+      const { attributes } = (await linked('a', T0 + 1))!.profile;
+      const shown = listAttributes(withCustomerAttributes(attributes));
+      expect(shown.map(({ name, value }) => `${name}=${value}`)).toEqual([
+        ...['a=1', `firstSessionStart=${T0}`, 'crs.crm.tier=gold', 'b=2'],
       ]);
     });
 
