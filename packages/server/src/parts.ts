@@ -89,7 +89,10 @@ export interface Parts {
   /** The profiles of all clusters. */
   readonly profiles: ProfileService;
   readonly edges: EdgeLinks | undefined;
-  /** Shares settings, tokens and sessions with the other clusters; present whenever `edges` is. */
+  /**
+   * Shares settings, tokens, scripts, sources and sessions with the other clusters; present
+   * whenever `edges` is.
+   */
   readonly exchange: ClientExchange | undefined;
 }
 
@@ -108,6 +111,7 @@ export function makeParts(options: PartsOptions): Parts {
   const suppressions = suppressionsOf(stores.records, derivedKey(options.signingKey, SUPPRESSION_KEY));
   const scripts = new ProfileScripts({
     ...{ store: stores.scripts, log, now, seed: options.scriptSeed },
+    changed: () => exchange?.tell(),
     runner: options.scriptRunner ?? new ScriptRunner(log),
     isRunnerOwn: options.scriptRunner === undefined,
   });
@@ -141,7 +145,8 @@ function privacyRequests(
 }
 
 function exchangeWith({ peers }: EdgeLinks, { clients, stores, log }: PartsOptions): ClientExchange {
-  return new ClientExchange({ clients, store: stores.clients, logins: stores.logins, peers, log });
+  const shared = { scripts: stores.scripts.shared, customerSources: stores.customerSources.shared };
+  return new ClientExchange({ clients, store: stores.clients, logins: stores.logins, shared, peers, log });
 }
 
 function profilesOfAll(

@@ -31,11 +31,18 @@ test('every other cluster learns of a change at once, without waiting for a roun
     async ask(_name: string, sent: SentAccess) {
       told.push(sent);
       await held;
-      return { clients: [], endedSessions: [] };
+      return { clients: [], endedSessions: [], shared: [] };
     },
   } as unknown as EdgePeer;
   const log = pino({ level: 'silent' });
-  const parts = { store: stores.clients, logins: stores.logins, clients: ['demo'], peers: [peer, peer], log };
+  const parts = {
+    store: stores.clients,
+    logins: stores.logins,
+    shared: {},
+    clients: ['demo'],
+    peers: [peer, peer],
+    log,
+  };
   const exchange = new ClientExchange(parts);
   const access = new ClientAccess({
     clients: stores.clients,

@@ -223,6 +223,38 @@ describe('three edge clusters', () => {
   });
 
   describe('on clients', () => {
+    test('run a script that was set at one, and none that was disabled at one or deleted', async () => {
+      const put = (edge: EdgeCluster, name: string, script: string) =>
+        edge.admin(`scripts/${name}`, { method: 'PUT', body: JSON.stringify({ script }) });
+      const states = (name: string) =>
+        Promise.all(
+          edges.clusters.map(async (edge) => {
+            const reply = await edge.admin(`scripts/${name}`);
+            return reply.status === 200 ? ((await reply.json()) as { state: string }).state : reply.status;
+          }),
+        );
+      const everywhere = (name: string, state: string | number) =>
+        until(`${name} is ${state} everywhere`, async () =>
+          (await states(name)).every((one) => one === state),
+        );
+      await put(a, 'first', "return 'a' + mbox.name;");
+      await put(a, 'second', "return profile.get('breaks') ? nothing : 'fine';");
+      await everywhere('second', 'active');
+      const { tntId } = await visited(b, {}, { country: 'no' });
+      expect(await fetched(c, tntId)).toMatchObject({
+        'user.first': 'atarget-global-mbox',
+        'user.second': 'fine',
+      });
+      await visited(c, { thirdPartyId: fresh('breaking') }, { breaks: 'yes' });
+      await everywhere('second', 'disabled');
+      await put(b, 'second', "return 'mended';");
+      await everywhere('second', 'active');
+      await visited(c, { tntId });
+      expect(await fetched(a, tntId)).toMatchObject({ 'user.second': 'mended' });
+      for (const name of ['first', 'second']) await c.admin(`scripts/${name}`, { method: 'DELETE' });
+      await everywhere('second', 404);
+    });
+
     test('share tokens and settings made at one, and a session ended at one has ended everywhere', async () => {
       const made = await a.admin('authentication/token?authorizationScope=profile_api', { method: 'POST' });
       const { accessToken } = (await made.json()) as { accessToken: string };

@@ -20,6 +20,8 @@ import { type AcceptBatchParts, acceptCustomerFile } from './accept-batch.ts';
 export interface CustomerRoutesParts extends AcceptBatchParts {
   readonly sources: CustomerSourceStore;
   readonly rulesOf: RulesOf;
+  /** Told when a source is stored, so that the other edge clusters learn of it. */
+  readonly exchange: { tell(): void } | undefined;
   /** Called with the client when a file has been queued. */
   readonly accepted: (client: string) => void;
   /** The part of the URL before the path. */
@@ -51,6 +53,7 @@ export function customerRoutes(parts: CustomerRoutesParts): Route[] {
           throw new QuiverError('bad-request', `source: a client may have ${MAX_CUSTOMER_SOURCES} sources`);
         }
         requireSameIds(ids, noted);
+        parts.exchange?.tell();
       },
     );
     parts.accepted(client);

@@ -38,7 +38,7 @@ class Cluster {
       },
     })) as unknown as EdgePeer[];
     this.exchange = new ClientExchange({
-      ...{ store: this.store, logins, clients: ['demo'], peers, log: makeLog('silent') },
+      ...{ store: this.store, logins, shared: {}, clients: ['demo'], peers, log: makeLog('silent') },
     });
   }
 

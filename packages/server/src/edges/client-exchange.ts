@@ -1,5 +1,6 @@
 /**
- * Keeps settings, tokens and ended console sessions the same in all clusters. A change is sent to
+ * Keeps settings, tokens, profile scripts, sources of customer attributes and ended console
+ * sessions the same in all clusters. A change is sent to
  * all other clusters at once. In addition, every second each cluster sends every other all it has
  * and takes over what is newer there, so that missed changes are recovered. A change takes effect
  * within a second at every cluster that can be reached (contract section 8). Settings and tokens
@@ -11,8 +12,10 @@ import { Rounds } from '../background.ts';
 import type { Log } from '../log.ts';
 import type { ClientRecord, ClientStore } from '../storage/kept/client-store.ts';
 import type { LoginStore } from '../storage/kept/login-store.ts';
+import type { SharedRecords } from '../storage/kept/shared-records.ts';
 import type { SentAccess, SentClient } from './edge-calls.ts';
 import { type EdgePeer, PeerSilent } from './edge-peer.ts';
+import { SharedExchange } from './shared-exchange.ts';
 
 const EVERY = 1000;
 const MAX_TRIES = 20;
@@ -24,6 +27,8 @@ const MAX_ENDED_SESSIONS = 1000;
 export interface ClientExchangeParts {
   readonly store: ClientStore;
   readonly logins: Pick<LoginStore, 'endSession' | 'hasEnded' | 'endedSessions'>;
+  /** By the name of the kind, as clusters send it. */
+  readonly shared: Readonly<Record<string, SharedRecords>>;
   readonly clients: readonly string[];
   readonly peers: readonly EdgePeer[];
   readonly log: Log;
@@ -31,11 +36,13 @@ export interface ClientExchangeParts {
 
 export class ClientExchange {
   readonly #parts: ClientExchangeParts;
+  readonly #shared: SharedExchange;
   #telling: Promise<void> | undefined;
   #hasMore = false;
 
   constructor(parts: ClientExchangeParts) {
     this.#parts = parts;
+    this.#shared = new SharedExchange(parts.shared, parts.clients);
   }
 
   /** The exchange that repeats in the background; not started yet. */
@@ -74,7 +81,12 @@ export class ClientExchange {
 
   async #exchange(peer: EdgePeer): Promise<void> {
     try {
-      await this.take(await peer.ask('clients', await this.#all()));
+      const theirs = await peer.ask('clients', await this.#all());
+      await this.#takeAccess(theirs);
+      const shared = await this.#shared.differences(theirs.shared);
+      if (shared.length === 0) return;
+      const more = await peer.ask('clients', { clients: [], endedSessions: [], shared });
+      await this.#shared.takeAll(more.shared);
     } catch (error) {
       // The circuit breaker logs this once; the next round retries.
       if (!(error instanceof PeerSilent)) throw error;
@@ -82,7 +94,13 @@ export class ClientExchange {
   }
 
   /** Takes over what is newer in another cluster's state. @returns the state here afterwards */
-  async take({ clients, endedSessions }: SentAccess): Promise<SentAccess> {
+  async take(theirs: SentAccess): Promise<SentAccess> {
+    await this.#takeAccess(theirs);
+    const shared = await this.#shared.answer(theirs.shared);
+    return { ...(await this.#access()), shared };
+  }
+
+  async #takeAccess({ clients, endedSessions }: SentAccess): Promise<void> {
     for (const one of clients) {
       if (this.#parts.clients.includes(one.client)) await this.#takeOne(one);
     }
@@ -90,7 +108,6 @@ export class ClientExchange {
     for (const { session, at } of endedSessions) {
       if (!(await logins.hasEnded(session))) await logins.endSession(session, at);
     }
-    return this.#all();
   }
 
   async #takeOne(theirs: SentClient): Promise<void> {
@@ -103,6 +120,10 @@ export class ClientExchange {
   }
 
   async #all(): Promise<SentAccess> {
+    return { ...(await this.#access()), shared: await this.#shared.state() };
+  }
+
+  async #access(): Promise<Omit<SentAccess, 'shared'>> {
     const { logins, clients } = this.#parts;
     const [endedSessions, states] = await Promise.all([
       logins.endedSessions(Date.now(), MAX_ENDED_SESSIONS),

@@ -62,9 +62,20 @@ const ClientState = z.object({
   debugToken: Token.optional(),
   debugTokenChangedAt: Time,
 });
+/** Records of one kind that all clusters keep the same, see `shared-exchange.ts`. */
+const SharedState = z.object({
+  kind: z.string(),
+  client: z.string(),
+  digest: z.string(),
+  /** Digests by key, if those of the whole differ. */
+  digests: Texts.optional(),
+  wanted: z.array(z.string()).optional(),
+  sent: Texts.optional(),
+});
 const Access = z.object({
   clients: z.array(ClientState),
   endedSessions: z.array(z.object({ session: z.string(), at: Time })).default([]),
+  shared: z.array(SharedState).default([]),
 });
 const Suppression = z.object({ hash: z.string(), isSuppressed: z.boolean(), at: Time });
 const Row = z.object({
@@ -150,7 +161,8 @@ export const EDGE_CALLS = {
     answer: z.object({ outcomes: z.array(z.enum(['applied', 'not-found', 'too-large'])) }),
   },
   clients: {
-    about: 'Settings and tokens of clients, and sessions of the console that were ended, both ways',
+    about:
+      'Settings, tokens, profile scripts and sources of customer attributes of clients, and sessions of the console that were ended, both ways',
     ask: Access,
     answer: Access,
   },
@@ -180,6 +192,7 @@ export type EdgeAsk<Name extends EdgeCallName> = z.infer<(typeof EDGE_CALLS)[Nam
 export type EdgeAnswer<Name extends EdgeCallName> = z.infer<(typeof EDGE_CALLS)[Name]['answer']>;
 export type SentProfile = z.infer<typeof Profile>;
 export type SentClient = z.infer<typeof ClientState>;
+export type SentShared = z.infer<typeof SharedState>;
 export type SentAccess = z.infer<typeof Access>;
 
 /** Converts a profile to the form in which a call sends it. */

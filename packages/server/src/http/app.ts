@@ -196,7 +196,7 @@ function doorsOf({ config, stores, adminToken, signingKey, exchange, now }: AppP
 function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sessions }: Doors): Route[] {
   const { config, stores, access, usage, profiles, rulesOf, version, now } = parts;
   const intake = visitIntake(parts);
-  const { batches } = stores;
+  const { batches, customerSources: sources } = stores;
   const batchParts = { batches, files: parts.files, now, accepted: parts.batchAccepted, baseUrlOf };
   const document = () => openApiDocument(routes, version);
   const routes: Route[] = [
@@ -212,7 +212,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
       counted(route.method === 'POST' ? 'batchUploads' : 'batchStatuses', [route]),
     ), //                                         profileApi
     ...batchAdminRoutes(batchParts), //           admin
-    ...customerRoutes({ ...batchParts, sources: stores.customerSources, rulesOf }), // admin
+    ...customerRoutes({ ...batchParts, sources, rulesOf, exchange: parts.exchange }), // admin
     changesRoute({ ...parts, feed: stores.changes, profiles: stores.profiles, now }), // admin
     ...mergeRoutes(parts), //                     admin
     ...webhookRoutes({

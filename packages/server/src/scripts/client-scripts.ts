@@ -9,7 +9,7 @@
 import { MAX_ACTIVE_SCRIPTS, MAX_SCRIPTS, scriptNameProblem } from '../domain/script-rules.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { ScriptStore, StoredScript } from '../storage/kept/script-store.ts';
+import type { DeletedScript, ScriptStore, StoredScript } from '../storage/kept/script-store.ts';
 import type { ChangeOutcome } from '../storage/record-store.ts';
 import type { ScriptSet } from './script-runner.ts';
 import { isRead, readSource, sourceProblemText } from './script-source.ts';
@@ -22,6 +22,8 @@ export interface ClientScriptsParts {
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly log: Log;
+  /** Called when a change made here is durable, before it is answered. */
+  readonly changed?: (() => void) | undefined;
 }
 
 /**
@@ -157,19 +159,26 @@ export class ClientScripts {
    * kept.
    */
   async delete(client: string, name: string): Promise<boolean> {
-    const outcome = await this.#change(client, name, () => undefined);
+    const outcome = await this.#change(client, name, (kept, changedAt) =>
+      kept === undefined ? undefined : { name, isDeleted: true, changedAt },
+    );
     if (outcome === 'unchanged') return false;
     await this.#parts.store.forgetCounts(client, name);
+    await this.#parts.store.forgetDeleted(client);
     return true;
   }
 
-  /** Disables a script, unless it was changed since it ran. */
+  /**
+   * Disables a script, unless it was changed since it ran. This counts as a change right after the
+   * one that set it: a new version that was set at another edge cluster meanwhile is later.
+   */
   async switchOff(client: string, ran: StoredScript, reason: string): Promise<void> {
     const { name } = ran;
     let isOff = false;
-    await this.#change(client, name, (kept, at) => {
+    await this.#change(client, name, (kept) => {
       isOff = kept !== undefined && isSameScript(kept, ran) && isRunning(kept);
-      return isOff ? { ...kept!, changedAt: at, off: { reason, at: this.#parts.now() } } : kept;
+      const changedAt = ran.changedAt + 1;
+      return isOff ? { ...kept!, changedAt, off: { reason, at: this.#parts.now() } } : undefined;
     });
     if (isOff) this.#parts.log.warn({ client, script: name, reason }, 'a profile script was disabled');
   }
@@ -177,12 +186,14 @@ export class ClientScripts {
   async #change(
     client: string,
     name: string,
-    change: (kept: StoredScript | undefined, changedAt: number) => StoredScript | undefined,
+    change: (kept: StoredScript | undefined, changedAt: number) => StoredScript | DeletedScript | undefined,
   ): Promise<ChangeOutcome> {
-    const { store, now } = this.#parts;
-    return await store.change(client, name, (kept) =>
-      change(kept, Math.max(now(), (kept?.changedAt ?? 0) + 1)),
+    const { store, now, changed } = this.#parts;
+    const outcome = await store.change(client, name, (kept, lastChange) =>
+      change(kept, Math.max(now(), lastChange + 1)),
     );
+    if (outcome === 'changed') changed?.();
+    return outcome;
   }
 }
 

@@ -23,6 +23,8 @@ export interface ProfileScriptsParts {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Called when a script was changed here. */
+  readonly changed?: (() => void) | undefined;
   /** The seed of `Math.random`, an integer below 2^32; random by default. */
   readonly seed?: (() => number) | undefined;
 }

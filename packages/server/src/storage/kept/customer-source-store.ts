@@ -5,6 +5,7 @@
 
 import type { SourceIds } from '../../domain/customer-attributes.ts';
 import type { RecordKind, RecordStore } from '../record-store.ts';
+import { type SharedRecords, sharedRecords } from './shared-records.ts';
 
 /** How many sources a client may have. */
 export const MAX_CUSTOMER_SOURCES = 100;
@@ -24,7 +25,9 @@ const SOURCES: RecordKind = {
   name: 'customer-sources',
   owner: 'client',
   purpose: 'ordinary',
-  most: MAX_CUSTOMER_SOURCES,
+  // Clusters that were apart may have different sources.
+  most: 4 * MAX_CUSTOMER_SOURCES,
+  isCounted: true,
 };
 
 export interface CustomerSourceStore {
@@ -40,10 +43,15 @@ export interface CustomerSourceStore {
    *   {@link MAX_CUSTOMER_SOURCES} other sources
    */
   note(client: string, upload: Omit<CustomerSource, 'createdAt'>): Promise<CustomerSource | 'full'>;
+
+  /** For the exchange with other edge clusters. */
+  readonly shared: SharedRecords;
 }
 
 export function customerSourceStore(records: RecordStore): CustomerSourceStore {
   return {
+    shared: sharedRecords(records, { kind: SOURCES, join: joinedSource }),
+
     async find(client, name) {
       const kept = await records.get(SOURCES, client, name);
       return kept === undefined ? undefined : (JSON.parse(kept) as CustomerSource);
@@ -54,6 +62,8 @@ export function customerSourceStore(records: RecordStore): CustomerSourceStore {
     },
 
     async note(client, upload) {
+      const others = (await records.range(SOURCES, client)).filter(({ key }) => key !== upload.name);
+      if (others.length >= MAX_CUSTOMER_SOURCES) return 'full';
       let noted: CustomerSource | undefined;
       const outcome = await records.change(SOURCES, client, upload.name, (value) => {
         const kept = value === undefined ? undefined : (JSON.parse(value) as CustomerSource);
@@ -67,4 +77,18 @@ export function customerSourceStore(records: RecordStore): CustomerSourceStore {
       return outcome === 'full' ? 'full' : noted!;
     },
   };
+}
+
+/**
+ * The kind of ids of the first upload, and the attributes of the last one. At equal times, what
+ * sorts last counts.
+ */
+function joinedSource(one: string, other: string): string {
+  const sources = [one, other].sort().map((text) => JSON.parse(text) as CustomerSource);
+  const [a, b] = sources as [CustomerSource, CustomerSource];
+  const first = a.createdAt < b.createdAt ? a : b;
+  const last = a.uploadedAt > b.uploadedAt ? a : b;
+  const { name, ids, createdAt } = first;
+  const { attributes, uploadedAt } = last;
+  return JSON.stringify({ name, ids, attributes, uploadedAt, createdAt } satisfies CustomerSource);
 }
