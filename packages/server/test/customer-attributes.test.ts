@@ -189,6 +189,24 @@ describe('a file of customer attributes', () => {
     expect(await shown()).toEqual(without);
   });
 
+  test('is read by scripts with crs.get, from the visit on whose ids lead to the profile', async () => {
+    const script = "return [crs.get('crm.tier'), crs.get('crm.none'), crs.get('shop.tier')].map(String);";
+    expect((await ask('PUT', '/demo/target/scripts/read', { script })).status).toBe(200);
+    await applied(FILE);
+    await applied('id,tier\n4711,bronze\n', 'shop');
+    const customer = (authenticatedState: string) => [
+      { id: '4711', integrationCode: 'crm', authenticatedState },
+    ];
+    const read = async (path: string) => new Map(await quiver.attributes(path)).get('user.read');
+    const tntId = await quiver.visit({ customerIds: customer('logged_out') });
+    expect(await read(tntId)).toBe('[null, null, null]');
+    await quiver.visit({ tntId, customerIds: customer('authenticated') });
+    expect(await read(tntId)).toBe('[gold, null, null]');
+    await applied('id,tier\n4711,\n');
+    await quiver.visit({ tntId });
+    expect(await read(tntId)).toBe('[null, null, null]');
+  });
+
   test('extends the lifetime of a profile, and its attributes end with it', async () => {
     await applied(FILE);
     clock += 13 * DAY;

@@ -94,6 +94,51 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
     expect(server.store.kind).toBe('redis');
   });
 
+  test('each run a script that one of them was sent, until an error at one disables it for all', async () => {
+    const put = (quiver: Quiver, script: string) =>
+      admin(quiver, 'scripts/group', { method: 'PUT', body: JSON.stringify({ script }) });
+    const visited = async (quiver: Quiver, tntId: string, attribute = 'none') => {
+      const reply = await fetch(`${quiver.url}/rest/v1/delivery?client=demo&sessionId=s`, {
+        method: 'POST',
+        body: JSON.stringify({
+          id: { tntId },
+          context: { channel: 'web' },
+          execute: { pageLoad: { profileParameters: { attribute } } },
+        }),
+      });
+      expect(reply.status).toBe(200);
+      const fetched = await fetch(`${other.url}/rest/v1/profiles/${tntId}?client=demo`);
+      const { profileAttributes } = (await fetched.json()) as {
+        profileAttributes: Record<string, { value: string } | undefined>;
+      };
+      return profileAttributes['user.group']?.value;
+    };
+    const state = async (quiver: Quiver) =>
+      ((await (await admin(quiver, 'scripts/group')).json()) as { state?: string }).state;
+    expect((await put(one, "return 'first';")).status).toBe(200);
+    let count = 0;
+    const every = (value: string | undefined) =>
+      Promise.all(
+        [one, other].map((quiver, place) =>
+          until(`a visit of server ${place} gives ${value}`, async () => {
+            count += 1;
+            return (await visited(quiver, `scripted${place}-${count}`)) === value;
+          }),
+        ),
+      );
+    await every('first');
+    const breaks = "if (profile.get('attribute') == 'bad') return nothing; return 'second';";
+    expect((await put(other, breaks)).status).toBe(200);
+    await every('second');
+    expect(await visited(one, 'breaking', 'bad')).toBeUndefined();
+    for (const quiver of [one, other]) {
+      await until('the script is disabled', async () => (await state(quiver)) === 'disabled');
+    }
+    await every(undefined);
+    expect((await admin(other, 'scripts/group', { method: 'DELETE' })).status).toBe(204);
+    expect(await state(one)).toBeUndefined();
+  });
+
   test('finish a batch that another accepted and began when that one is killed', async () => {
     const doomed = await start('doomed');
     const heir = await start('doomed', { runtime: 'node' });

@@ -3,16 +3,21 @@
 import { Agent, request } from 'node:http';
 import { expect, test } from 'vitest';
 import { startQuiver } from './start-quiver.ts';
+import { until } from './until.ts';
 
 const CONNECTIONS = 8;
 const ROUNDS = 300;
+const SCRIPT_ROUNDS = 10;
+
+type Headers = Record<string, string>;
 
 /** A kept connection, so that it stays with the same worker. */
 function connection(base: string) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const ask = (path: string) =>
+  const ask = (path: string, init: { method?: string; body?: string; headers?: Headers } = {}) =>
     new Promise<string>((resolve, reject) => {
-      const asked = request(`${base}${path}`, { agent }, (response) => {
+      const { method = 'GET', body, headers = {} } = init;
+      const asked = request(`${base}${path}`, { agent, method, headers }, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (part) => {
@@ -21,7 +26,7 @@ function connection(base: string) {
         response.on('end', () => resolve(text));
       });
       asked.on('error', reject);
-      asked.end();
+      asked.end(body);
     });
   return { ask, close: () => agent.destroy() };
 }
@@ -50,6 +55,44 @@ test.each(['bun', 'node'] as const)(
         );
       }
       expect(stale).toEqual([]);
+    } finally {
+      for (const { close } of connections) close();
+      await quiver.stop();
+    }
+  },
+);
+
+test.each(['bun', 'node'] as const)(
+  'on %s, the next visit at any worker runs the script that was set, and none that was disabled',
+  async (runtime) => {
+    const quiver = await startQuiver({ runtime, flags: ['--workers', '2'] });
+    const connections = Array.from({ length: CONNECTIONS }, () => connection(quiver.url));
+    const headers = { authorization: `Bearer ${quiver.adminToken}` };
+    let count = 0;
+    const visit = async ({ ask }: ReturnType<typeof connection>, attribute = 'none') => {
+      count += 1;
+      const execute = { pageLoad: { profileParameters: { attribute } } };
+      const body = JSON.stringify({ id: { tntId: `v${count}` }, context: { channel: 'web' }, execute });
+      const path = `/rest/v1/profiles/v${count}`;
+      await ask('/rest/v1/delivery?sessionId=s', { method: 'POST', body });
+      return JSON.parse(await ask(path)).profileAttributes['user.round']?.value;
+    };
+    const visitAll = () => Promise.all(connections.map((one) => visit(one)));
+    try {
+      const put = (script: string, place: number) =>
+        connections[place % CONNECTIONS]!.ask('/demo/target/scripts/round', {
+          ...{ method: 'PUT', headers, body: JSON.stringify({ script }) },
+        });
+      for (let round = 0; round < SCRIPT_ROUNDS; round += 1) {
+        const breaks = `if (profile.get('attribute') == 'bad') return nothing; return 'r${round}';`;
+        expect(await put(breaks, round)).toContain('"state":"active"');
+        expect(await visitAll()).toEqual(connections.map(() => `r${round}`));
+        expect(await visit(connections[round % CONNECTIONS]!, 'bad')).toBeUndefined();
+        await until('the script is disabled', async () =>
+          (await connections[0]!.ask('/demo/target/scripts/round', { headers })).includes('"disabled"'),
+        );
+        expect(await visitAll()).toEqual(connections.map(() => undefined));
+      }
     } finally {
       for (const { close } of connections) close();
       await quiver.stop();

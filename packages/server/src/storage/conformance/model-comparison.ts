@@ -6,10 +6,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { listAttributes } from '../../domain/attributes.ts';
+import { listAttributes, listState } from '../../domain/attributes.ts';
 import { expiryOf, type WriteMoment } from '../../domain/lifetime.ts';
 import { notesOfLastCall } from '../../domain/visit-notes.ts';
 import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import { isCountedByte, STATE } from '../../domain/visitor-state.ts';
 import type { BatchStore } from '../batch-store.ts';
 import { PlainRows } from '../plain-rows.ts';
 import type { ProfileStore } from '../profile-store.ts';
@@ -49,6 +50,19 @@ const someSeen = fc.record({
   notesSessions: fc.boolean(),
   page: fc.constantFrom(undefined, 'https://a.example/', 'https://b.example/"é'),
 });
+/** What scripts keep, and customer attributes, of which an empty one is null. */
+const someState = fc
+  .array(
+    fc.tuple(
+      fc.constantFrom(`${STATE.scriptLocal}s`, `${STATE.scriptLocal}é`, `${STATE.customerAttribute}crm.a`),
+      fc.oneof(
+        { weight: 20, arbitrary: fc.constantFrom('', '{"l":{"n":1}}', '"é\\') },
+        { weight: 1, arbitrary: fc.constant('w'.repeat(20_000)) },
+      ),
+    ),
+    { maxLength: 2 },
+  )
+  .map((pairs) => new Map(pairs));
 /** A row of a batch that sets nothing is skipped before it reaches a store. */
 const rowSettings = someSettings.filter(({ size }) => size > 0);
 const operation = fc.oneof(
@@ -59,6 +73,7 @@ const operation = fc.oneof(
       ids: visitIds,
       settings: someSettings,
       seen: fc.option(someSeen, { nil: undefined }),
+      state: fc.option(someState, { nil: undefined, freq: 1 }),
     }),
   },
   {
@@ -144,8 +159,8 @@ async function compare(stores: Stores, steps: readonly Step[]): Promise<void> {
     expiries.add(expiryOf(moment));
     if (op.do === 'visit') {
       fresh += 1;
-      const { ids, settings, seen } = op;
-      const visit = { ids, freshTntId: tnt(`fresh${fresh}`), settings, seen };
+      const { ids, settings, seen, state } = op;
+      const visit = { ids, freshTntId: tnt(`fresh${fresh}`), settings, seen, state };
       expect(await store.visit(client, visit, moment)).toEqual(model.visit(client, visit, moment));
     } else if (op.do === 'update') {
       const answer = await store.update(client, op.id, op.settings, moment, op.create);
@@ -245,6 +260,7 @@ async function compareReads(
         modifiedAt: expected.modifiedAt,
         expiresAt: expected.expiresAt,
         noted: expected.noted,
+        state: [...expected.state].map(([name, one]) => `${name}=${one.value}@${one.modifiedAt}`).sort(),
         attributes: Object.entries(Object.fromEntries(expected.attributes))
           .concat(
             expected.attributes.has('__proto__')
@@ -279,6 +295,10 @@ function readable({ profile, ids }: NonNullable<Awaited<ReturnType<ProfileStore[
     modifiedAt: profile.modifiedAt,
     expiresAt: profile.expiresAt,
     noted: notesOfLastCall(profile.attributes),
+    state: listState(profile.attributes)
+      .filter(({ name }) => isCountedByte(name.charCodeAt(0)))
+      .map(({ name, value, modifiedAt }) => `${name}=${value}@${modifiedAt}`)
+      .sort(),
     attributes: attributes.map(({ name, value, modifiedAt }) => `${name}=${value}@${modifiedAt}`).sort(),
     ids: ids.map(({ kind, value, since }) => `${kind}:${value}@${since}`).sort(),
   };

@@ -16,10 +16,13 @@ import {
 import { expiryOf, isExpired, type WriteMoment } from '../../domain/lifetime.ts';
 import { hasEnded, joinedSession, type LiveSession, sessionOfCall } from '../../domain/session.ts';
 import { ID_KINDS, type VisitorId } from '../../domain/visitor-id.ts';
+import type { StateSettings } from '../../domain/visitor-state.ts';
 import type { UpdateOutcome, Visit } from '../profile-store.ts';
 
 interface ModelProfile {
   attributes: Map<string, { value: string; modifiedAt: number }>;
+  /** What scripts keep, and customer attributes. */
+  state: Map<string, { value: string; modifiedAt: number }>;
   modifiedAt: number;
   expiresAt: number;
   ids: { id: VisitorId; since: number; order: number }[];
@@ -82,6 +85,7 @@ export class ModelProfileStore {
         joinNotes(target, other);
         for (const [name, attribute] of other.attributes)
           if (!target.attributes.has(name)) target.attributes.set(name, attribute);
+        for (const [name, entry] of other.state) if (!target.state.has(name)) target.state.set(name, entry);
         target.modifiedAt = Math.max(target.modifiedAt, other.modifiedAt, moment.now);
         target.ids.push(...other.ids);
         this.#profiles.set(
@@ -90,11 +94,13 @@ export class ModelProfileStore {
         );
       }
     }
-    if (wouldBeTooLarge(target, visit.settings)) {
+    if (wouldBeTooLarge(target, visit.settings, visit.state)) {
       this.#profiles.set(client, before);
       return { outcome: 'too-large', tntId: '' };
     }
     note(target, visit.seen, moment);
+    const at = Math.max(target.modifiedAt, moment.now);
+    for (const [name, value] of visit.state ?? []) target.state.set(name, { value, modifiedAt: at });
     set(target, visit.settings, moment);
     target.expiresAt = Math.max(latest, target.expiresAt);
     if (!target.attributes.has('firstSessionStart'))
@@ -138,7 +144,8 @@ export class ModelProfileStore {
 }
 
 function fresh(moment: WriteMoment): ModelProfile {
-  return { attributes: new Map(), modifiedAt: moment.now, expiresAt: expiryOf(moment), ids: [] };
+  const kept = { attributes: new Map(), state: new Map(), ids: [] };
+  return { ...kept, modifiedAt: moment.now, expiresAt: expiryOf(moment) };
 }
 
 function idsOf(profile: ModelProfile): VisitorId[] {
@@ -162,16 +169,21 @@ function oldestTntId(profile: ModelProfile): VisitorId | undefined {
     .sort((a, b) => a.since - b.since || (a.id.value < b.id.value ? -1 : 1))[0]?.id;
 }
 
-function sizeOf(attributes: ReadonlyMap<string, { value: string }>): number {
+function sizeOf(...kept: ReadonlyMap<string, { value: string }>[]): number {
   let size = 0;
-  for (const [name, { value }] of attributes) size += Buffer.byteLength(name) + Buffer.byteLength(value);
+  for (const [name, { value }] of kept.flatMap((one) => [...one]))
+    size += Buffer.byteLength(name) + Buffer.byteLength(value);
   return size;
 }
 
-function wouldBeTooLarge(profile: ModelProfile, settings: AttributeSettings): boolean {
-  const after = new Map<string, { value: string }>(profile.attributes);
-  for (const [name, value] of settings) after.set(name, { value });
-  return sizeOf(after) > LIMIT && sizeOf(after) > sizeOf(profile.attributes);
+function wouldBeTooLarge(
+  { attributes, state }: ModelProfile,
+  settings: AttributeSettings,
+  stateSettings: StateSettings = new Map(),
+): boolean {
+  const after = new Map<string, { value: string }>([...attributes, ...state]);
+  for (const [name, value] of [...settings, ...stateSettings]) after.set(name, { value });
+  return sizeOf(after) > LIMIT && sizeOf(after) > sizeOf(attributes, state);
 }
 
 function note(profile: ModelProfile, seen: Visit['seen'], { now }: WriteMoment): void {
