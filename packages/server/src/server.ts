@@ -114,12 +114,12 @@ export async function openStores(
 ): Promise<Stores> {
   // A command that only reads the store leaves its change feed as it is.
   const { log, changes = signingKey === undefined ? undefined : config.changes, ...trouble } = hooks;
+  const merges = signingKey === undefined ? undefined : config.merges;
   const { store } = config;
   if (store.kind === 'lmdb') {
     const path = join(config.dataDir, 'store');
     requireStoreThatWas(config.dataDir, path);
     const { dataDir, limits } = config;
-    const merges = signingKey === undefined ? undefined : config.merges;
     const stores = await openLmdbStores({ path, dataDir, limits, changes, merges, ...trouble });
     await noteStore(config.dataDir);
     return stores;
@@ -137,7 +137,7 @@ export async function openStores(
     },
     prefix: config.storePrefix,
     limits: config.limits,
-    changes,
+    ...{ changes, merges },
     allowUnsafe: config.allowUnsafeStore,
     found: (flaws) => log && logFlaws(log, flaws),
     // Tokens that one process signs must be valid at every other.

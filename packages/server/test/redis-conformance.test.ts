@@ -9,6 +9,7 @@ import type { FeedRetention } from '../src/storage/change-feed.ts';
 import { describeBatchStore } from '../src/storage/conformance/batch-store-conformance.ts';
 import { describeChangeFeed, KEPT } from '../src/storage/conformance/change-feed-conformance.ts';
 import { describeClientStore } from '../src/storage/conformance/client-store-conformance.ts';
+import { describeMergeTrail, MERGES_KEPT } from '../src/storage/conformance/merge-trail-conformance.ts';
 import { testAgainstModel } from '../src/storage/conformance/model-comparison.ts';
 import { describeProfileLists } from '../src/storage/conformance/profile-lists-conformance.ts';
 import {
@@ -32,12 +33,19 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
   afterAll(() => cluster?.stop());
 
   const seeds = () => cluster.nodes.slice(0, 2).map(({ port }) => ({ host: '127.0.0.1', port }));
-  async function makePlace(changes?: FeedRetention): Promise<StorePlace> {
+  async function makePlace(changes?: FeedRetention, merges?: number): Promise<StorePlace> {
     const prefix = `test-${randomBytes(6).toString('hex')}`;
     const opened: Stores[] = [];
     return {
       async open(limits) {
-        const stores = await openRedisStores({ seeds: seeds(), connection: {}, prefix, limits, changes });
+        const stores = await openRedisStores({
+          seeds: seeds(),
+          connection: {},
+          prefix,
+          limits,
+          changes,
+          merges,
+        });
         opened.push(stores);
         return stores;
       },
@@ -49,9 +57,11 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
 
   const withoutFeed = () => makePlace();
   const withFeed = () => makePlace(KEPT);
+  const withMerges = () => makePlace(KEPT, MERGES_KEPT);
   describeProfileStore('Redis Cluster', withoutFeed, true);
   describeChangeFeed('Redis Cluster', withFeed, 'of-a-profile');
   describeVisitorState('Redis Cluster', withoutFeed);
+  describeMergeTrail('Redis Cluster', withMerges);
   describeBatchStore('Redis Cluster', withoutFeed);
   describeRecordStore('Redis Cluster', withoutFeed);
   describeClientStore('Redis Cluster', withoutFeed);
@@ -79,6 +89,7 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
     afterAll(() => vi.restoreAllMocks());
     testAgainstModel('Redis Cluster', withFeed, 6);
     describeChangeFeed('Redis Cluster', withFeed, 'of-a-profile');
+    describeMergeTrail('Redis Cluster', withMerges);
   });
 
   test('at maxmemory, attributes and profiles can be removed, but nothing else can be written', async () => {

@@ -74,6 +74,52 @@ describe.skipIf(!hasRedis)('servers over one Redis Cluster', () => {
     expect((await fetch(`${other.url}/rest/v1/profiles/device?client=demo`)).status).toBe(404);
   });
 
+  test('undo a merge, and an erased person is in no record of a merge', async () => {
+    const visit = (id: Record<string, string>, profileParameters: Record<string, string> = {}) =>
+      fetch(`${one.url}/rest/v1/delivery?client=demo&sessionId=s`, {
+        method: 'POST',
+        body: JSON.stringify({
+          ...{ id, context: { channel: 'web' } },
+          execute: { pageLoad: { profileParameters } },
+        }),
+      });
+    const merges = async () => {
+      const reply = await admin(one, 'merges?tntId=merged-device');
+      expect(reply.status).toBe(200);
+      return ((await reply.json()) as { merges: { id: string; undoneAt?: string }[] }).merges;
+    };
+    const undo = (id: string) => admin(one, `merges/${id}/unmerge`, { method: 'POST' });
+    await visit({ tntId: 'merged-device' }, { secret: 'value-of-the-person' });
+    await visit({ thirdPartyId: 'merged-person', tntId: 'merged-other' });
+    await visit({ thirdPartyId: 'merged-person', tntId: 'merged-device' });
+    const [merge] = await merges();
+    expect(await (await undo(merge!.id)).json()).toMatchObject({ ids: [{ id: 'merged-device' }] });
+    expect(await merges()).toMatchObject([{ id: merge!.id, undoneAt: expect.any(String) }]);
+    expect((await undo(merge!.id)).status).toBe(409);
+    await visit({ thirdPartyId: 'merged-person', tntId: 'merged-device' });
+    expect(await merges()).toHaveLength(2);
+
+    const keys = async () => {
+      const all = await Promise.all(cluster.nodes.map((node) => node.ask('KEYS', 'shared:*merge*')));
+      return all.flat().map(String);
+    };
+    expect((await keys()).length).toBeGreaterThan(0);
+    const body = JSON.stringify({ type: 'erase', identities: [{ thirdPartyId: 'merged-person' }] });
+    const taken = (await (await admin(one, 'privacy/requests', { method: 'POST', body })).json()) as {
+      id: string;
+    };
+    await until('the request is complete', async () => {
+      const request = await (await admin(one, `privacy/requests/${taken.id}`)).json();
+      return (request as { state: string }).state === 'complete';
+    });
+    expect(await merges()).toEqual([]);
+    expect((await undo(merge!.id)).status).toBe(404);
+    // No record, and nothing that leads to one, on any master or replica.
+    await until('the replicas follow', async () =>
+      (await keys()).every((key) => !/^shared:(merge|merged|unmerged):/.test(key)),
+    );
+  });
+
   test('each accept a token that the other created, and count each call once', async () => {
     const made = await admin(one, 'authentication/token?authorizationScope=profile_api', { method: 'POST' });
     const { accessToken } = (await made.json()) as { accessToken: string };

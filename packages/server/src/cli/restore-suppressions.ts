@@ -102,7 +102,7 @@ async function removeSuppressed(
       if (!ids.some(isSuppressed)) continue;
       await profiles.remove(client, id, 0);
       await changes.eraseFrom(client, ids);
-      await merges?.eraseFrom(client, ids);
+      await merges.eraseFrom(client, ids);
       removed += 1;
     }
     if (page.next === undefined) return removed;

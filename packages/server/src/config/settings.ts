@@ -310,7 +310,7 @@ export const SETTINGS = [
     name: 'merges',
     value: '<time>',
     fallback: '30d',
-    describe: 'how long merges are recorded and can be undone, on the embedded store; off records none',
+    describe: 'how long merges are recorded and can be undone; off records none',
     schema: keptTime,
   },
   {

@@ -23,9 +23,9 @@ const PATH = '/{client}/target/merges';
 const PARAMETERS = [...KIND_NAMES, 'ecid'] as const;
 
 export interface MergeRoutesParts {
-  /** Of this edge cluster; `merges` is missing if the engine records none. */
+  /** Of this edge cluster. */
   readonly stores: {
-    readonly merges?: MergeTrail | undefined;
+    readonly merges: MergeTrail;
     readonly profiles: Pick<ProfileStore, 'findLinked'>;
   };
   /** Which ids must not be stored (contract section 22). */
@@ -41,8 +41,8 @@ export interface MergeRoutesParts {
 export function mergeRoutes({ stores, suppressions, now }: MergeRoutesParts): Route[] {
   const { merges: trail, profiles } = stores;
   function kept(): MergeTrail {
-    if (trail?.isOn) return trail;
-    throw new QuiverError('not-found', 'No merges are recorded: --merges is off, or the store is on Redis');
+    if (trail.isOn) return trail;
+    throw new QuiverError('not-found', 'No merges are recorded: --merges is off');
   }
 
   async function list({ client, query }: Call): Promise<Reply> {

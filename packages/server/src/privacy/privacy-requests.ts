@@ -47,7 +47,7 @@ export interface PrivacyParts {
   readonly peers: readonly PrivacyPeer[];
   readonly feed: Pick<ChangeFeed, 'eraseFrom'>;
   /** The merge trail, if one is kept. */
-  readonly merges: { eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number> } | undefined;
+  readonly merges: { eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number> };
   /**
    * Removes persons from batches.
    * @returns what must still be waited for
@@ -133,7 +133,7 @@ export class PrivacyRequests {
   async forget(client: string, ids: readonly VisitorId[]): Promise<string[]> {
     const { feed, merges, requests, forgetInBatches, suppressions } = this.#parts;
     await feed.eraseFrom(client, ids);
-    await merges?.eraseFrom(client, ids);
+    await merges.eraseFrom(client, ids);
     const references = new Set(ids.map((id) => suppressions.hashOf(client, id)));
     for (const { id, type, results } of await requests.list(client)) {
       if (type !== 'access' || !results.some(({ reference }) => references.has(reference))) continue;

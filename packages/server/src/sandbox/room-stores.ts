@@ -11,6 +11,7 @@ import type { WriteMoment } from '../domain/lifetime.ts';
 import { ID_KINDS, type VisitorId } from '../domain/visitor-id.ts';
 import type { Batch, BatchStep, BatchStore } from '../storage/batch-store.ts';
 import type { ChangeFeed } from '../storage/change-feed.ts';
+import type { MergeTrail } from '../storage/merge-trail.ts';
 import { PlainRows } from '../storage/plain-rows.ts';
 import type { ProfileStore, Visit, VisitBasis, VisitOutcome } from '../storage/profile-store.ts';
 import type { RecordKind, RecordStore } from '../storage/record-store.ts';
@@ -69,7 +70,7 @@ export function roomStores(parts: RoomParts): Stores {
       readSnapshot: (_, ...asked) => stores.lists.readSnapshot(room, ...asked),
     },
     changes: roomChanges(stores.changes, room),
-    merges: undefined,
+    merges: roomMerges(stores.merges, room),
     profiles,
     batches: roomBatches(parts, note, overrides),
   });
@@ -84,6 +85,16 @@ function roomChanges(feed: ChangeFeed, room: string): ChangeFeed {
     figures: () => feed.figures(),
     eraseFrom: (_, ids) => feed.eraseFrom(room, ids),
     upkeep: (now) => feed.upkeep(now),
+  };
+}
+
+/** The merge trail, limited to the room's merges. */
+function roomMerges(trail: MergeTrail, room: string): MergeTrail {
+  return {
+    isOn: trail.isOn,
+    list: (_, ...asked) => trail.list(room, ...asked),
+    unmerge: (_, ...asked) => trail.unmerge(room, ...asked),
+    eraseFrom: (_, ids) => trail.eraseFrom(room, ids),
   };
 }
 

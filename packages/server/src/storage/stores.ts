@@ -31,8 +31,8 @@ export interface Engine {
   readonly profiles: ProfileStore;
   /** The changes to profiles, in order. The feed itself says whether it is kept. */
   readonly changes: ChangeFeed;
-  /** The merges of profiles; undefined on an engine that does not record them. */
-  readonly merges?: MergeTrail | undefined;
+  /** The merges of profiles. The trail itself says whether it is kept. */
+  readonly merges: MergeTrail;
   /** All profiles of a client, as pages or as an export. */
   readonly lists: ProfileLists;
   readonly batches: BatchStore;

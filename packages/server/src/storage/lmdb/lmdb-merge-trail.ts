@@ -8,10 +8,9 @@
  * Records are ordered by time. Adding one removes a few old ones, which limits age and size.
  */
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mergeAttributes } from '../../domain/attributes.ts';
 import { type LinkStep, strongestFirst } from '../../domain/linking.ts';
-import type { Profile } from '../../domain/profile.ts';
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import {
   MAX_MERGE_IDS,
@@ -22,6 +21,7 @@ import {
 } from '../../domain/unmerge.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { changesOfUnmerge } from '../changes-of.ts';
+import { mergeOfText, mergeText, newMergeId, type StoredMerge, timeOfMerge } from '../merge-text.ts';
 import type { MergeTrail, UnmergeOutcome } from '../merge-trail.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import type { Table } from './lmdb-internals.ts';
@@ -37,11 +37,6 @@ const NOTHING = Buffer.alloc(0);
 const HASH = 16;
 /** The most ids of a removed profile that are looked up. */
 const MAX_REMOVED_IDS = 1000;
-
-type Kept = Omit<MergeRecord, 'profile'> & {
-  readonly client: string;
-  readonly profile: (Omit<Profile, 'attributes'> & { readonly attributes: string }) | undefined;
-};
 
 export class LmdbMergeTrail implements MergeTrail {
   readonly #environment: LmdbEnvironment;
@@ -92,14 +87,12 @@ export class LmdbMergeTrail implements MergeTrail {
       const { attributes } = from.profile;
       const { profile, overruled } = recordedMerge(from.profile, from.idCount, present);
       this.#free(at);
-      this.#put({
-        id: `${at.toString(36).padStart(9, '0')}${randomBytes(6).toString('hex')}`,
-        ...{ client, at, into: { kind: into.kind, value: into.value } },
+      const record: MergeRecord = {
+        ...{ id: newMergeId(at), at, into: { kind: into.kind, value: into.value } },
         ids: this.#tables.idsOf(from, MAX_MERGE_IDS),
-        profile: profile && { ...profile, attributes: attributes.toString('base64') },
-        overruled,
-        undoneAt: undefined,
-      });
+        ...{ profile, overruled, undoneAt: undefined },
+      };
+      this.#put({ client, record });
       present = mergeAttributes(present, attributes);
     }
   }
@@ -162,36 +155,34 @@ export class LmdbMergeTrail implements MergeTrail {
     let target = tables.placeFor(client, founder!, separate, founder!.since);
     for (const { since, ...one } of others) target = tables.join(target, one, since);
     tables.save(target);
-    this.#put({ ...this.#keptOf(record.id)!, undoneAt: now });
+    this.#put({ client, record: { ...record, undoneAt: now } });
     if (!tables.changes.isOn) return;
     for (const change of changesOfUnmerge(record, removed, now)) tables.changes.add(client, change);
   }
 
   #find(client: string, id: string, now: number): MergeRecord | undefined {
-    const kept = this.#keptOf(id);
-    if (!kept || kept.client !== client) return undefined;
-    if (this.#keptMs !== undefined && kept.at + this.#keptMs <= now) return undefined;
-    const { client: _, profile, ...record } = kept;
-    return {
-      ...record,
-      profile: profile && ({ ...profile, attributes: Buffer.from(profile.attributes, 'base64') } as Profile),
-      undoneAt: kept.undoneAt,
-    };
+    const stored = this.#storedOf(id);
+    if (!stored || stored.client !== client) return undefined;
+    const { record } = stored;
+    return this.#keptMs !== undefined && record.at + this.#keptMs <= now ? undefined : record;
   }
 
-  #keptOf(id: string): Kept | undefined {
+  #storedOf(id: string): StoredMerge | undefined {
     if (id.length > 40) return undefined;
     const bytes = this.#table.getBinary(recordKey(id));
-    return bytes && (JSON.parse(bytes.toString()) as Kept);
+    return bytes && mergeOfText(bytes.toString());
   }
 
-  #put(kept: Kept): void {
-    const key = recordKey(kept.id);
+  #put(stored: StoredMerge): void {
+    const { client, record } = stored;
+    const key = recordKey(record.id);
     const before = this.#table.getBinary(key)?.length ?? 0;
-    const bytes = Buffer.from(JSON.stringify(kept));
+    const bytes = Buffer.from(mergeText(stored));
     this.#table.putSync(key, bytes);
     this.#count(bytes.length - before);
-    for (const id of [kept.into, ...kept.ids]) this.#table.putSync(idKey(kept.client, id, kept.id), NOTHING);
+    for (const id of [record.into, ...record.ids]) {
+      this.#table.putSync(idKey(client, id, record.id), NOTHING);
+    }
   }
 
   #erase(client: string, ids: readonly VisitorId[]): number {
@@ -205,8 +196,8 @@ export class LmdbMergeTrail implements MergeTrail {
     const bytes = this.#table.getBinary(key);
     if (!bytes) return;
     const { length } = bytes;
-    const { client, into, ids } = JSON.parse(bytes.toString()) as Kept;
-    for (const one of [into, ...ids]) this.#table.removeSync(idKey(client, one, id));
+    const { client, record } = mergeOfText(bytes.toString());
+    for (const one of [record.into, ...record.ids]) this.#table.removeSync(idKey(client, one, id));
     this.#table.removeSync(key);
     this.#count(-length);
   }
@@ -216,7 +207,7 @@ export class LmdbMergeTrail implements MergeTrail {
     const range = { start: recordKey(''), end: recordKey('~'), limit: FREED_AT_ONCE };
     const oldest = Array.from(this.#table.getKeys(range), (key) => key.toString('latin1', 1));
     for (const id of oldest) {
-      const isOld = Number.parseInt(id.slice(0, 9), 36) + this.#keptMs! <= now;
+      const isOld = timeOfMerge(id) + this.#keptMs! <= now;
       if (isOld || this.#bytes() > MAX_BYTES) this.#remove(id);
     }
   }

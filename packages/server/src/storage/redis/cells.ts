@@ -130,6 +130,13 @@ export interface LocatedCells {
   readonly home: Cell | undefined;
 }
 
+/** Texts that are written together with a change, in the slot of the changed cell. */
+export interface KeptTexts {
+  readonly texts: readonly { readonly key: string; readonly text: string }[];
+  /** How long the engine keeps them, in milliseconds. */
+  readonly ttl: number;
+}
+
 /** A pointer that should lead elsewhere. */
 export interface Repoint {
   readonly id: VisitorId;
@@ -183,14 +190,14 @@ export class Cells {
   /** The living profile that an id names. Repairs only unfinished transactions that it meets. */
   async find(client: string, id: VisitorId, now: number, until: number): Promise<FoundProfile | undefined> {
     const link = `l${idField(id)}`;
-    const key = this.#key(client, id);
+    const key = this.keyOf(client, id);
     for (;;) {
       const own = await this.#peek(client, key, link, until);
       if (!own) continue;
       if (!own.record) return undefined;
       const pointer = parsePointer(own.record);
       if (!pointer) return living(own.record, now);
-      const home = await this.#peek(client, this.#key(client, pointer.home), link, until);
+      const home = await this.#peek(client, this.keyOf(client, pointer.home), link, until);
       if (!home) continue;
       const isNamed = home.record && home.birth === pointer.birth && home.link;
       if (isNamed && !parsePointer(home.record)) return living(home.record!, now);
@@ -223,7 +230,7 @@ export class Cells {
     };
     if (!intent) return state;
     const { tx, home } = JSON.parse(String(intent)) as Intent;
-    const homeKey = this.#key(client, home);
+    const homeKey = this.keyOf(client, home);
     const [pending] = await this.#cluster.read<(Buffer | null)[]>(until, homeKey, 'HMGET', `p${tx}`);
     if (pending) {
       await this.#settle(client, String(intent), false, until);
@@ -237,7 +244,7 @@ export class Cells {
 
   /** Reads a cell in order to change it, after finishing unfinished transactions. */
   async load(client: string, id: VisitorId, until: number): Promise<Cell> {
-    const key = this.#key(client, id);
+    const key = this.keyOf(client, id);
     const since = Date.now();
     for (let wait = 2; ; wait = Math.min(2 * wait, 50)) {
       const fields = await this.#cluster.read<Buffer[]>(until, key, 'HGETALL');
@@ -287,7 +294,7 @@ export class Cells {
 
   /** As {@link load} for many ids. */
   async #loadEach(client: string, ids: readonly VisitorId[], until: number): Promise<Cell[]> {
-    const keys = ids.map((id) => this.#key(client, id));
+    const keys = ids.map((id) => this.keyOf(client, id));
     const all = await this.#cluster.readEach<Buffer[]>(until, keys, 'HGETALL');
     return Promise.all(
       ids.map((id, place) => {
@@ -301,6 +308,7 @@ export class Cells {
    * Makes all changes or none.
    *
    * @param changes for the change feed
+   * @param kept written by the script that commits; nothing by default
    * @returns false when a cell has changed since it was read; nothing was changed then
    */
   async commit(
@@ -309,10 +317,13 @@ export class Cells {
     repoints: readonly Repoint[],
     until: number,
     changes: readonly ProfileChange[],
+    kept?: KeptTexts,
   ): Promise<boolean> {
     const { client, id } = target.cell;
     const tx = newVersion();
-    if (others.length === 0 && repoints.length === 0) return this.#change(target, tx, '', until, changes);
+    if (others.length === 0 && repoints.length === 0) {
+      return this.#change(target, tx, '', until, changes, kept);
+    }
     const intent = JSON.stringify({ tx, home: id, at: Date.now() } satisfies Intent);
     const deadline = Date.now() + DEADLINE_MS;
     const prepared = await Promise.all(
@@ -324,7 +335,7 @@ export class Cells {
     const pending = JSON.stringify(remaining);
     const isCommitted =
       prepared.every((status) => status === 'done') &&
-      (await this.#change(target, tx, pending, until, changes));
+      (await this.#change(target, tx, pending, until, changes, kept));
     if (isCommitted) {
       // The transaction is committed; anybody who meets what could not be finished now will finish
       // it.
@@ -341,11 +352,11 @@ export class Cells {
    * @returns undefined when a plain write is not enough; nothing was changed then
    */
   async setPlainly(client: string, id: VisitorId, write: PlainWrite, until: number) {
-    const [status, what] = await this.#setIn(this.#key(client, id), client, id, write, undefined, until);
+    const [status, what] = await this.#setIn(this.keyOf(client, id), client, id, write, undefined, until);
     if (String(status) === 'done') return String(what) as 'created' | 'updated';
     if (String(status) !== 'pointer') return undefined;
     const pointer = parsePointer(what as Buffer)!;
-    const home = this.#key(client, pointer.home);
+    const home = this.keyOf(client, pointer.home);
     const [again, outcome] = await this.#setIn(home, client, id, write, pointer, until);
     return String(again) === 'done' ? (String(outcome) as 'created' | 'updated') : undefined;
   }
@@ -404,7 +415,7 @@ export class Cells {
     await Promise.all(
       repoints.map(({ id, from, to, ttl }) => {
         const args = [pointerText(from), to ? pointerText(to) : '', ttl, newVersion()];
-        return this.#run(repoint, [this.#key(client, id)], args, until);
+        return this.#run(repoint, [this.keyOf(client, id)], args, until);
       }),
     );
   }
@@ -415,10 +426,13 @@ export class Cells {
     pending: string,
     until: number,
     changes: readonly ProfileChange[],
+    { texts, ttl }: KeptTexts = { texts: [], ttl: 0 },
   ) {
     const { key, text } = this.#outbox.of(cell.client, cell.key, changes);
-    const keys = [cell.key, noteKey(cell.key, operation), key];
-    const args = [operation, Date.now() + DEADLINE_MS, cell.version, pending, text, ...listed(change)];
+    const keys = [cell.key, noteKey(cell.key, operation), key, ...texts.map((one) => one.key)];
+    const written = texts.length === 0 ? [] : [ttl, ...texts.map((one) => one.text)];
+    const head = [operation, Date.now() + DEADLINE_MS, cell.version, pending, text];
+    const args = [...head, ...written, ...listed(change)];
     const isDone = (await this.#run(changeCell, keys, args, until)) === 'done';
     if (isDone && text !== '') this.#outbox.hint(cell.key);
     return isDone;
@@ -430,7 +444,7 @@ export class Cells {
    */
   async #settle(client: string, intent: string, revoke: boolean, until: number, cellKey?: string) {
     const { tx, home } = JSON.parse(intent) as Intent;
-    const key = this.#key(client, home);
+    const key = this.keyOf(client, home);
     const [, what, pending] = await this.#cluster.write(
       { script: decideTransaction, keys: [key, noteKey(key, tx)], args: [tx, revoke ? '1' : '0'] },
       until,
@@ -448,16 +462,17 @@ export class Cells {
     const { tx } = JSON.parse(intent) as Intent;
     await this.repoint(client, repoints, until);
     await Promise.all(
-      cells.map((id) => this.#run(finishCell, [this.#key(client, id)], [intent, '1', newVersion()], until)),
+      cells.map((id) => this.#run(finishCell, [this.keyOf(client, id)], [intent, '1', newVersion()], until)),
     );
-    await this.#run(closeTransaction, [this.#key(client, home)], [tx], until);
+    await this.#run(closeTransaction, [this.keyOf(client, home)], [tx], until);
   }
 
   async #run(script: typeof changeCell, keys: string[], args: Argument[], until: number): Promise<string> {
     return String((await this.#cluster.write({ script, keys, args }, until))[0]);
   }
 
-  #key(client: string, id: VisitorId): string {
+  /** The key of the cell of an id. */
+  keyOf(client: string, id: VisitorId): string {
     return `${this.#prefix}:{${client}/${idField(id)}}`;
   }
 }

@@ -47,13 +47,31 @@ export class CellLinking {
     this.#pointing.push(id);
   }
 
+  /**
+   * The target takes ids from a profile, as they were before a merge.
+   *
+   * @param ids the first is the home of the target
+   */
+  separate(from: ProfileDraft, ids: readonly LinkedId[]): void {
+    for (const { since, ...id } of ids) {
+      this.#leave(from, id);
+      this.#target.link(id, since);
+      if (!sameId(id, this.#target.home)) this.#pointing.push(id);
+    }
+  }
+
+  /** The merged profiles as they were read. */
+  absorbed(): Cell[] {
+    return this.#absorbed.map(({ read }) => read!);
+  }
+
   /** The steps taken, for the change feed. */
   recorded(): Pick<LinkingChanges, 'joined' | 'merged' | 'taken'> {
     return {
       joined: this.#pointing,
-      merged: this.#absorbed.map(({ read }) => ({
-        ids: linkedIds(read!),
-        attributes: read!.profile!.attributes,
+      merged: this.absorbed().map((read) => ({
+        ids: linkedIds(read),
+        attributes: read.profile!.attributes,
       })),
       taken: this.#taken,
     };

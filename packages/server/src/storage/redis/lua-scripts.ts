@@ -209,7 +209,12 @@ local time = now()
 if time > tonumber(ARGV[2]) then return { 'late' } end
 if present[4] then return { 'intent' } end
 if (present[1] or '') ~= ARGV[3] then return { 'changed' } end
-local at, is_moved = apply(cell, ARGV, 5, ARGV[1], time, present, string.sub(note, 1, -1 - ID))
+local base = 5
+if #KEYS > 3 then
+  for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 3], 'PX', ARGV[6]) end
+  base = #KEYS + 3
+end
+local at, is_moved = apply(cell, ARGV, base, ARGV[1], time, present, string.sub(note, 1, -1 - ID))
 record(KEYS[3], ARGV[5])
 if ARGV[4] ~= '' then
   redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4], 'h', '1')
@@ -321,6 +326,14 @@ if at then expire(cell, at) else redis.call('PEXPIRE', cell, OPERATION_KEPT_MS) 
 return { 'done' }
 `);
 
+export const forgetMerges = script(`
+redis.call('SET', KEYS[1], '1', 'PX', 1000)
+for i = 2, #KEYS do
+  if #ARGV == 0 then redis.call('DEL', KEYS[i]) else redis.call('ZREM', KEYS[i], unpack(ARGV)) end
+end
+return { 'done' }
+`);
+
 export const hintOutboxes = script(`
 redis.call('SADD', KEYS[1], unpack(ARGV))
 return { 'done' }
@@ -345,6 +358,13 @@ return { 'done' }
 export const noteFile = script(`
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 if ARGV[2] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) end
+return { 'done' }
+`);
+
+export const noteMerge = script(`
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', ARGV[2] - ARGV[3]))
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return { 'done' }
 `);
 

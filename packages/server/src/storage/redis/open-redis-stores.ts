@@ -15,6 +15,7 @@ import { RedisBatchFiles } from './redis-batch-files.ts';
 import { RedisBatchStore } from './redis-batch-store.ts';
 import { RedisChangeFeed } from './redis-change-feed.ts';
 import { RedisCluster, type RedisClusterOptions } from './redis-cluster.ts';
+import { RedisMergeTrail } from './redis-merge-trail.ts';
 import { RedisProfileLists } from './redis-profile-lists.ts';
 import { RedisProfileStore } from './redis-profile-store.ts';
 import { RedisRecordStore } from './redis-record-store.ts';
@@ -31,6 +32,8 @@ export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectat
   readonly limits?: ProfileLimits | undefined;
   /** How long changes are kept, or `off` for no feed. If missing, the store stays as it is. */
   readonly changes?: FeedRetention | 'off' | undefined;
+  /** How long merges can be undone, in milliseconds; `off` or missing records none. */
+  readonly merges?: number | 'off' | undefined;
 }
 
 /**
@@ -41,7 +44,7 @@ export interface RedisStoresOptions extends RedisClusterOptions, ClusterExpectat
  *   share the store
  */
 export async function openRedisStores(options: RedisStoresOptions): Promise<Stores> {
-  const { prefix } = options;
+  const { prefix, merges } = options;
   const cluster = await RedisCluster.open(options);
   try {
     await checkCluster(cluster, options);
@@ -55,10 +58,12 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
   const changes = new RedisChangeFeed(cluster, prefix, outbox);
   await changes.keep(options.changes);
   const cells = new Cells(cluster, prefix, outbox);
-  const profiles = new RedisProfileStore(cells, options.limits);
+  const trail = new RedisMergeTrail(cluster, cells, prefix, merges === 'off' ? undefined : merges);
+  const profiles = new RedisProfileStore(cells, trail, options.limits);
   return storesOver({
     profiles,
     changes,
+    merges: trail,
     lists: new RedisProfileLists(cluster, cells, prefix),
     batches: new RedisBatchStore(cluster, new RedisRowWriter(cells, profiles), prefix),
     batchFiles: new RedisBatchFiles(cluster, prefix),

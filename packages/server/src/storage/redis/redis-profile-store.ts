@@ -5,7 +5,6 @@
  * Long because every method takes the same steps: read, decide, write, start over.
  */
 
-import { setTimeout as pause } from 'node:timers/promises';
 import { planAdoption } from '../../domain/adoption.ts';
 import { type AttributeSettings, namesOf, type PackedAttributes } from '../../domain/attributes.ts';
 import type { Change } from '../../domain/change.ts';
@@ -26,12 +25,14 @@ import {
   type VisitBasis,
   type VisitOutcome,
 } from '../profile-store.ts';
-import { busy, type Cell, type CellChange, type Cells, type Repoint, removal } from './cells.ts';
+import { type Cell, type CellChange, type Cells, type Repoint, removal } from './cells.ts';
 import { idField } from './id-field.ts';
 import { CellLinking, linkedIds } from './linking.ts';
 import { plainUpdate, plainVisit } from './plain-write.ts';
 import { ProfileDraft } from './profile-draft.ts';
 import { latest } from './redis-cluster.ts';
+import type { RedisMergeTrail } from './redis-merge-trail.ts';
+import { untilWritten } from './until-written.ts';
 
 /** What was read before a linking. */
 interface LinkingPlace {
@@ -40,6 +41,10 @@ interface LinkingPlace {
   readonly ownCells: ReadonlyMap<string, Cell>;
   readonly now: number;
   readonly until: number;
+  /** The strongest id of the write. */
+  readonly into: VisitorId;
+  /** The attributes of the target before anything was merged into it. */
+  readonly before: PackedAttributes;
   /** The changes for the feed. */
   readonly changes: readonly Change[];
 }
@@ -51,10 +56,12 @@ type Located = { readonly own: Cell; readonly home: Cell | undefined };
 
 export class RedisProfileStore implements ProfileStore {
   readonly #cells: Cells;
+  readonly #trail: RedisMergeTrail;
   readonly #limits: ProfileLimits;
 
-  constructor(cells: Cells, limits: ProfileLimits = DEFAULT_LIMITS) {
+  constructor(cells: Cells, trail: RedisMergeTrail, limits: ProfileLimits = DEFAULT_LIMITS) {
     this.#cells = cells;
+    this.#trail = trail;
     this.#limits = limits;
   }
 
@@ -95,7 +102,7 @@ export class RedisProfileStore implements ProfileStore {
     create: boolean,
     end: number,
   ): Promise<UpdateOutcome> {
-    return this.#untilDone(end, async (until) => {
+    return untilWritten(end, async (until) => {
       const located = await this.#cells.locate(client, id, until);
       const living = livingHome(located, moment.now);
       if (!living && !create) return 'not-found';
@@ -125,13 +132,13 @@ export class RedisProfileStore implements ProfileStore {
     if (plain && (await this.#cells.setPlainly(client, id, plain, end))) {
       return { outcome: 'visited', tntId: id.value };
     }
-    const outcome = await this.#untilDone(end, (until) => this.#visit(client, visit, moment, until));
+    const outcome = await untilWritten(end, (until) => this.#visit(client, visit, moment, until));
     return outcome as VisitOutcome;
   }
 
   async visitFrom(basis: VisitBasis, client: string, visit: Visit, moment: WriteMoment) {
     const { attributes } = basis;
-    const outcome = await this.#untilDone(latest(), (until) =>
+    const outcome = await untilWritten(latest(), (until) =>
       this.#visit(client, visit, moment, until, attributes),
     );
     return outcome === CHANGED ? undefined : outcome;
@@ -193,7 +200,7 @@ export class RedisProfileStore implements ProfileStore {
           ),
         ]
       : [];
-    const place = { client, surveyed, ownCells, now, until, changes };
+    const place = { client, surveyed, ownCells, now, until, into: ids[0]!, before: attributes, changes };
     const isDone = await this.#saveLinked(target, linking, place);
     return isDone ? ({ outcome: 'visited', tntId: (named ?? visit.freshTntId).value } as const) : undefined;
   }
@@ -238,23 +245,30 @@ export class RedisProfileStore implements ProfileStore {
   async #saveLinked(
     target: ProfileDraft,
     linking: CellLinking,
-    { client, surveyed, ownCells, now, until, changes }: LinkingPlace,
+    { client, surveyed, ownCells, now, until, into, before, changes }: LinkingPlace,
   ): Promise<true | undefined> {
     const targetCell = target.read ?? ownCells.get(idField(target.home))!;
     const cellOf = async (id: VisitorId) => ownCells.get(idField(id)) ?? this.#cells.load(client, id, until);
     const { others, repoints } = await linking.changes(cellOf);
     const taken = [target.home, ...others.map(({ cell }) => cell.id)];
     others.push(...expiredHomes(surveyed, taken, now));
-    return (await this.save(target, targetCell, others, repoints, now, until, changes)) || undefined;
+    const told = { client, into, before, at: now };
+    const texts = await this.#trail.note(targetCell.key, linking.absorbed(), told, until);
+    await this.prolongPointers(target, now, until);
+    const changed = { cell: targetCell, change: target.change(now) };
+    return (await this.#cells.commit(changed, others, repoints, until, changes, texts)) || undefined;
   }
 
   remove(client: string, id: VisitorId, now: number): Promise<boolean> {
-    return this.#untilDone(latest(), async (until) => {
+    return untilWritten(latest(), async (until) => {
       const { home } = await this.#cells.locate(client, id, until);
       if (!home) return false;
       const hasExpired = isExpired(home.profile!, now);
       const removed = plainChange('removed', { channel: 'removal', at: now, id });
       const change = hasExpired ? expiredChange(home, now) : removed;
+      // First, so that no record outlives a removal that was acknowledged. A profile that never had
+      // a pointer was never merged.
+      if (home.pointersUntil !== undefined) await this.#trail.eraseFrom(client, linkedIds(home));
       return (await this.#take(home, until, change)) ? !hasExpired : undefined;
     });
   }
@@ -273,7 +287,7 @@ export class RedisProfileStore implements ProfileStore {
   }
 
   removeAttribute(client: string, id: VisitorId, name: string, moment: WriteMoment) {
-    return this.#untilDone(latest(), async (until) => {
+    return untilWritten(latest(), async (until) => {
       const located = await this.#cells.locate(client, id, until);
       const living = livingHome(located, moment.now);
       if (!living) return 'no-profile' as const;
@@ -292,7 +306,7 @@ export class RedisProfileStore implements ProfileStore {
 
   async adopt(client: string, adopted: LinkedProfile, now: number): Promise<void> {
     if (isExpired(adopted.profile, now)) return;
-    await this.#untilDone(latest(), (until) => this.#adopt(client, adopted, now, until));
+    await untilWritten(latest(), (until) => this.#adopt(client, adopted, now, until));
   }
 
   async #adopt(client: string, adopted: LinkedProfile, now: number, until: number) {
@@ -328,11 +342,12 @@ export class RedisProfileStore implements ProfileStore {
           ),
         ]
       : [];
-    return this.#saveLinked(target, linking, { client, surveyed, ownCells, now, until, changes });
+    const place = { client, surveyed, ownCells, now, until, into: ids[0]!, before: own.attributes, changes };
+    return this.#saveLinked(target, linking, place);
   }
 
   release(client: string, handedOver: LinkedProfile, now: number): Promise<boolean> {
-    return this.#untilDone(latest(), async (until) => {
+    return untilWritten(latest(), async (until) => {
       const { home } = await this.#cells.locate(client, handedOver.ids[0]!, until);
       if (!home?.profile || isExpired(home.profile, now)) return true;
       const present = { profile: home.profile, ids: linkedIds(home) };
@@ -366,19 +381,6 @@ export class RedisProfileStore implements ProfileStore {
     const longer = old.map((id): Repoint => ({ id, from: pointer, to: pointer, ttl }));
     await this.#cells.repoint(read.client, longer, until);
     draft.pointersUntil = now + ttl;
-  }
-
-  /** Repeats an attempt while other processes win. */
-  async #untilDone<Result>(
-    until: number,
-    attempt: (until: number) => Promise<Result | undefined>,
-  ): Promise<Result> {
-    for (let wait = 2; Date.now() < until; wait = Math.min(2 * wait, 100)) {
-      const result = await attempt(until);
-      if (result !== undefined) return result;
-      await pause(wait * Math.random());
-    }
-    throw busy();
   }
 }
 

@@ -1,9 +1,9 @@
 -- Changes a cell that is still as it was read. With `pending` it is the commit of a transaction.
 --
--- KEYS: the cell, where the operation is noted, the outbox.
+-- KEYS: the cell, where the operation is noted, the outbox, then texts to write with the change.
 -- ARGV: operation id (the new version), deadline (epoch ms of the engine), version that was read
--- ('' for none), pending ('' or what remains to be done), what to record, then the change
--- (cell-prelude.lua).
+-- ('' for none), pending ('' or what remains to be done), what to record; with texts, how long they
+-- are kept (ms) and each text; then the change (cell-prelude.lua).
 -- Returns done | late | changed | intent | revoked.
 --
 -- The cell itself remembers its last operations. Transactions, and operations that the cell has no
@@ -21,7 +21,12 @@ local time = now()
 if time > tonumber(ARGV[2]) then return { 'late' } end
 if present[4] then return { 'intent' } end
 if (present[1] or '') ~= ARGV[3] then return { 'changed' } end
-local at, is_moved = apply(cell, ARGV, 5, ARGV[1], time, present, string.sub(note, 1, -1 - ID))
+local base = 5
+if #KEYS > 3 then
+  for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 3], 'PX', ARGV[6]) end
+  base = #KEYS + 3
+end
+local at, is_moved = apply(cell, ARGV, base, ARGV[1], time, present, string.sub(note, 1, -1 - ID))
 record(KEYS[3], ARGV[5])
 if ARGV[4] ~= '' then
   redis.call('HSET', cell, 'p' .. ARGV[1], ARGV[4], 'h', '1')
