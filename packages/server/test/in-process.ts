@@ -1,4 +1,7 @@
-/** The app in this process, over the real embedded store in a temporary folder, without sockets. */
+/**
+ * The app in this process, over the real embedded store in a temporary folder unless a test opens
+ * another one, without sockets.
+ */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -90,26 +93,29 @@ export interface InProcess {
 export async function openInProcess(
   overrides: Partial<ServeConfig> = {},
   now?: () => number,
+  openStores?: () => Promise<Stores>,
 ): Promise<InProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'quiver-app-'));
-  const lmdb = await openLmdbStores({
-    path: folder,
-    limits: overrides.limits,
-    changes: overrides.changes ?? CONFIG.changes,
-    merges: overrides.merges ?? CONFIG.merges,
-  });
+  const openEmbedded = () =>
+    openLmdbStores({
+      path: folder,
+      limits: overrides.limits,
+      changes: overrides.changes ?? CONFIG.changes,
+      merges: overrides.merges ?? CONFIG.merges,
+    });
+  const engine = await (openStores ?? openEmbedded)();
   const files = new BatchFiles(join(folder, 'batches'));
   await files.start();
   const registry = new Registry();
   const logged: Json[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const changes: string[] = [];
-  const store = withJournal(lmdb.profiles, changes);
+  const store = withJournal(engine.profiles, changes);
   const config = { ...CONFIG, ...overrides };
   const { clients, cluster, node } = config;
   const made = makeParts({
     ...{ files, clients, cluster, node, registry, log, signingKey: SIGNING_KEY },
-    stores: { ...lmdb, profiles: store },
+    stores: { ...engine, profiles: store },
     now: now ?? Date.now,
   });
   const runner = batchRunner(made, clients);
@@ -182,7 +188,7 @@ export async function openInProcess(
       await made.scripts.stop();
       await runner.stop();
       await made.privacy.stop();
-      await lmdb.close();
+      await engine.close();
       await rm(folder, { recursive: true, force: true });
     },
   };

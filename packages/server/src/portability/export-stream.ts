@@ -33,20 +33,29 @@ export function exportStream(
   let position = after;
   let profiles = 0;
   let isFirst = true;
+  let isCancelled = false;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const step = await lists.readSnapshot(client, snapshot, position, now());
         let text = isFirst ? head : '';
         isFirst = false;
-        for (const profile of step.profiles) text += textOf(profile);
-        profiles += step.profiles.length;
-        position = step.next;
-        if (step.next === undefined) text += endOf(profiles);
+        // A pull that passes nothing on is not repeated, so steps without a profile are skipped.
+        do {
+          const step = await lists.readSnapshot(client, snapshot, position, now());
+          if (isCancelled) return;
+          for (const profile of step.profiles) text += textOf(profile);
+          profiles += step.profiles.length;
+          position = step.next;
+          // Lets other requests run even if the reader takes everything at once.
+          if (position !== undefined) await setImmediate();
+        } while (text === '' && position !== undefined && !isCancelled);
+        if (isCancelled) return;
+        if (position === undefined) text += endOf(profiles);
         if (text !== '') controller.enqueue(Buffer.from(text));
-        if (step.next === undefined) controller.close();
-        // Lets other requests run even if the reader takes everything at once.
-        else await setImmediate();
+        if (position === undefined) controller.close();
+      },
+      cancel() {
+        isCancelled = true;
       },
     },
     { highWaterMark: 1 },
