@@ -54,13 +54,13 @@ const someSeen = fc.record({
 const someState = fc
   .array(
     fc.tuple(
-      fc.constantFrom(`${STATE.scriptLocal}s`, `${STATE.scriptLocal}é`, `${STATE.customerAttribute}crm.a`),
+      fc.constantFrom(`${STATE.scriptLocal}é`, `${STATE.customerAttribute}crm.a`),
       fc.oneof(
         { weight: 20, arbitrary: fc.constantFrom('', '{"l":{"n":1}}', '"é\\') },
         { weight: 1, arbitrary: fc.constant('w'.repeat(20_000)) },
       ),
     ),
-    { maxLength: 2 },
+    { minLength: 1, maxLength: 2 },
   )
   .map((pairs) => new Map(pairs));
 /** A row of a batch that sets nothing is skipped before it reaches a store. */
@@ -73,7 +73,7 @@ const operation = fc.oneof(
       ids: visitIds,
       settings: someSettings,
       seen: fc.option(someSeen, { nil: undefined }),
-      state: fc.option(someState, { nil: undefined, freq: 1 }),
+      state: fc.option(someState, { nil: undefined }),
     }),
   },
   {
