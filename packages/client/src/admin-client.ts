@@ -24,7 +24,7 @@ import type {
   ImportCounts,
   JournalCall,
   ListedProfile,
-  MergeView,
+  MergeList,
   PrivacyRequestView,
   PrivacyType,
   ProfileExport,
@@ -570,12 +570,12 @@ export class AdminClient {
   }
 
   /**
-   * The newest 100 merges that involved an id, or another id of its profile, newest first (only
-   * Quiver). Rejects with `refused` and status 404 when the server records no merges.
+   * The newest 100 merges that involved an id, or another id of its profile, newest first, and the
+   * edge clusters that could not be asked for more (only Quiver). Rejects with `refused` and status 404 when the server records no merges.
    */
-  async merges(id: string, kind: IdKind, options?: CallOptions): Promise<readonly MergeView[]> {
+  merges(id: string, kind: IdKind, options?: CallOptions): Promise<MergeList> {
     const call = { path: this.#paths.merges, query: { [kind]: textOf('id', id) } };
-    return (await this.#ask<{ merges: readonly MergeView[] }>(call, options, 'merges')).merges;
+    return this.#ask<MergeList>(call, options, 'merges');
   }
 
   /**

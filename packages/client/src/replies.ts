@@ -350,6 +350,14 @@ export interface MergeView {
   readonly undoneAt?: string;
 }
 
+/** The merges of a profile. */
+export interface MergeList {
+  /** Newest first, at most 100. */
+  readonly merges: readonly MergeView[];
+  /** The numbers of edge clusters that could not be asked; they may have more merges. */
+  readonly unreachable: readonly number[];
+}
+
 /** What undoing a merge changed, or would change. */
 export interface UnmergeView {
   readonly id: string;

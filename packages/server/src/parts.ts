@@ -13,6 +13,7 @@ import type { RulesOf } from './domain/client-rules.ts';
 import { EdgeBatchRows } from './edges/batch-rows.ts';
 import { ClientExchange } from './edges/client-exchange.ts';
 import type { EdgeLinks } from './edges/edge-links.ts';
+import { LocatedMerges } from './edges/located-merges.ts';
 import { LocatedProfiles } from './edges/located-profiles.ts';
 import { privacyPeers } from './edges/privacy-peers.ts';
 import type { Log } from './log.ts';
@@ -25,7 +26,9 @@ import type { Suppressions } from './privacy/suppressions.ts';
 import { ProfileScripts } from './scripts/profile-scripts.ts';
 import { ScriptRunner } from './scripts/script-runner.ts';
 import { AttributeNames, notingNames } from './service/attribute-names.ts';
+import { LocalMerges } from './service/local-merges.ts';
 import { localProfiles } from './service/local-profiles.ts';
+import type { MergeService } from './service/merge-service.ts';
 import type { ProfileService } from './service/profile-service.ts';
 import type { BatchFileStore } from './storage/batch-file-store.ts';
 import { privacyRequestStore } from './storage/kept/privacy-request-store.ts';
@@ -88,6 +91,10 @@ export interface Parts {
   readonly localProfiles: ProfileService;
   /** The profiles of all clusters. */
   readonly profiles: ProfileService;
+  /** The merges that this cluster recorded. */
+  readonly localMerges: LocalMerges;
+  /** The merges of all clusters. */
+  readonly merges: MergeService;
   readonly edges: EdgeLinks | undefined;
   /**
    * Shares settings, tokens, scripts, sources and sessions with the other clusters; present
@@ -119,12 +126,16 @@ export function makeParts(options: PartsOptions): Parts {
   const store = scripts.visits(notingNames(kept, attributeNames));
   const here = localProfiles({ store, rulesOf, now });
   const profiles = edges ? profilesOfAll(here, store, edges, options) : here;
+  const localMerges = new LocalMerges({
+    ...{ trail: stores.merges, profiles: stores.profiles, suppressions, now },
+  });
   return {
     ...{ stores, files, log, now, access, rulesOf, usage, attributeNames, scripts, store, edges },
     exchange,
     placeholders: new PlaceholderIds({ registry, usage, log, now, rulesOf }),
     localProfiles: here,
-    ...{ profiles, suppressions },
+    ...{ profiles, suppressions, localMerges },
+    merges: edges ? mergesOfAll(localMerges, store, edges, options) : localMerges,
     privacy: privacyRequests(options, profiles, suppressions),
   };
 }
@@ -156,6 +167,15 @@ function profilesOfAll(
   { cluster, node, log, now }: PartsOptions,
 ): ProfileService {
   return new LocatedProfiles({ cluster, node, profiles: here, store, peers, log, now });
+}
+
+function mergesOfAll(
+  local: LocalMerges,
+  store: ProfileStore,
+  { peers }: EdgeLinks,
+  { cluster, log, now }: PartsOptions,
+): MergeService {
+  return new LocatedMerges({ cluster, local, store, peers, log, now });
 }
 
 /** Makes the runner that applies the batches of some clients; it is not started yet. */

@@ -54,7 +54,7 @@ interface Pairs {
   edge: [z.output<typeof EdgesReply>['edges'][number], client.EdgeView];
   day: [z.output<typeof UsageReply>['days'][number], client.UsageDay];
   import: [z.output<typeof ImportReply>, client.ImportCounts];
-  merge: [z.output<typeof MergeList>['merges'][number], client.MergeView];
+  merges: [z.output<typeof MergeList>, client.MergeList];
   unmerged: [z.output<typeof UnmergeReply>, client.UnmergeView];
   privacy: [z.output<typeof PrivacyRequestReply>, client.PrivacyRequestView];
   script: [z.output<typeof ProfileScriptReply>, client.ProfileScriptView];

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { freePorts } from './free-ports.ts';
 import { type Quiver, type RuntimeName, startQuiver } from './start-quiver.ts';
 
-const EDGE_SECRET = 'a secret of at least thirty-two characters';
+export const EDGE_SECRET = 'a secret of at least thirty-two characters';
 export const ADMIN = 'admin-token-of-all-clusters';
 
 export interface EdgeCluster {

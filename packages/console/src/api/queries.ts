@@ -11,7 +11,7 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
-import type { BatchView, ClientSettings, FetchKind, IdKind, ProfileView } from 'quiver-client';
+import type { BatchView, ClientSettings, FetchKind, IdKind, MergeList, ProfileView } from 'quiver-client';
 import { profileId, QuiverClient, QuiverClientError } from 'quiver-client';
 import { paths } from './paths.ts';
 import { quiver } from './quiver.ts';
@@ -171,6 +171,8 @@ export function useDeleteProfile(client: string, { id, kind }: ProfileView) {
   });
 }
 
+const NO_MERGES: MergeList = { merges: [], unreachable: [] };
+
 /** The merges of a profile, newest first; none when the server records none. */
 export function useMerges(client: string, { id, kind, modifiedAt }: ProfileView) {
   return useQuery({
@@ -180,7 +182,7 @@ export function useMerges(client: string, { id, kind, modifiedAt }: ProfileView)
       try {
         return await quiver(client).admin.merges(id, kind, { signal });
       } catch (error) {
-        if (error instanceof QuiverClientError && error.status === 404) return [];
+        if (error instanceof QuiverClientError && error.status === 404) return NO_MERGES;
         throw error;
       }
     },

@@ -11,9 +11,15 @@ import { Card } from '../parts/page.tsx';
 export function ProfileMerges({ client, profile }: { client: string; profile: ProfileView }) {
   const merges = useMerges(client, profile);
   if (merges.isLoadingError) return <Failure error={merges.error} retry={() => void merges.refetch()} />;
-  if (!merges.data?.length) return null;
+  const { merges: found = [], unreachable = [] } = merges.data ?? {};
+  if (found.length === 0 && unreachable.length === 0) return null;
   return (
     <Card title="Merges">
+      {unreachable.length > 0 && (
+        <p className="muted" role="status">
+          Edge cluster {unreachable.join(', ')} cannot be asked and may have more merges.
+        </p>
+      )}
       <div className="scroll">
         <table>
           <caption className="off-screen">Profiles that were merged</caption>
@@ -28,7 +34,7 @@ export function ProfileMerges({ client, profile }: { client: string; profile: Pr
             </tr>
           </thead>
           <tbody>
-            {merges.data.map((merge) => (
+            {found.map((merge) => (
               <tr key={merge.id}>
                 <td>{time(merge.at)}</td>
                 <td>

@@ -241,17 +241,22 @@ describe('commands over all profiles', () => {
       overruled: ['country'],
     };
     const path = 'GET /demo/target/merges';
-    script = { [path]: [JSON.stringify({ merges: [] }), JSON.stringify({ merges: [merge] })] };
+    const found = (merges: object[], unreachable: number[] = []) => JSON.stringify({ merges, unreachable });
+    script = { [path]: [found([]), found([merge])] };
     const { code, stdout } = await quiver('merges', 'device');
     expect([code, stdout.split('\n')[1]]).toEqual([
       0,
       'm1  2026-08-18T17:53:39.003Z  thirdPartyId p  tntId device  country',
     ]);
     expect(asked.map(({ query }) => [...query.keys()].at(-1))).toEqual(['thirdPartyId', 'tntId']);
-    script = { [path]: JSON.stringify({ merges: [merge] }) };
+    script = { [path]: found([merge]) };
     expect((await quiver('merges', '--tnt', 'device', '--json')).stdout).toBe(`${JSON.stringify(merge)}\n`);
-    script = { [path]: JSON.stringify({ merges: [] }) };
+    script = { [path]: found([]) };
     expect(await quiver('merges', 'nobody')).toMatchObject({ code: 0, stdout: '' });
+    script = { [path]: found([merge], [35]) };
+    const short = await quiver('merges', 'p');
+    expect([short.code, short.stdout.split('\n')[1]?.slice(0, 2)]).toEqual([1, 'm1']);
+    expect(short.stderr).toContain('edge cluster 35 cannot be asked');
   });
 
   test('unmerge undoes a merge, or shows what it would do, or says why it cannot', async () => {

@@ -18,7 +18,7 @@ interface UnmergeOptions extends ConnectionOptions {
 }
 
 const MERGES_EXAMPLES = `
-Needs the admin token. Newest first, at most 100. INTO is an id of the profile that stayed, FROM the ids of the one
+Needs the admin token. Newest first, at most 100, from all edge clusters; the exit code is 1 when one cannot be asked. INTO is an id of the profile that stayed, FROM the ids of the one
 merged into it, OVERRULED the attributes of which its values were not kept. --json also shows its attributes.
 
 Examples:
@@ -61,14 +61,19 @@ export function unmergeCommand(end: End): Command {
 async function list(id: string, options: MergesOptions): Promise<ExitCode> {
   const { admin } = connect(options);
   let merges: readonly MergeView[] = [];
+  const unreachable = new Set<number>();
   for (const kind of kindsOf(id, options)) {
-    merges = await admin.merges(id, kindName(kind));
+    const found = await admin.merges(id, kindName(kind));
+    for (const cluster of found.unreachable) unreachable.add(cluster);
+    merges = found.merges;
     if (merges.length > 0) break;
   }
   if (merges.length === 0) writeNote(`no merge of ${shown(id)} is recorded`);
   else if (options.json) for (const merge of merges) writeData(`${JSON.stringify(merge)}\n`);
   else writeData(table([['ID', 'AT', 'INTO', 'FROM', 'OVERRULED', 'UNDONE'], ...merges.map(lineOf)]));
-  return EXIT.ok;
+  if (unreachable.size === 0) return EXIT.ok;
+  writeNote(`edge cluster ${[...unreachable].join(', ')} cannot be asked and may have more merges`);
+  return EXIT.refused;
 }
 
 async function undo(merge: string, { preview = false, json, ...options }: UnmergeOptions): Promise<ExitCode> {

@@ -13,7 +13,7 @@ import type { Profile } from './profile.ts';
 import { sameId, type VisitorId } from './visitor-id.ts';
 
 /** An id of a profile, and since when it names that profile, in epoch milliseconds. */
-type DatedId = VisitorId & { readonly since: number };
+export type DatedId = VisitorId & { readonly since: number };
 
 /** One merge. */
 export interface MergeRecord {
@@ -67,6 +67,18 @@ export function recordedMerge(
   const { attributes } = profile;
   const isWhole = idCount <= MAX_MERGE_IDS && attributes.length <= MAX_MERGE_ATTRIBUTES;
   return { profile: isWhole ? profile : undefined, overruled: commonNames(present, attributes) };
+}
+
+/**
+ * Whether a record still counts: one of its ids names the profile that it named right after the
+ * merge.
+ *
+ * @param living ids that name living profiles
+ */
+export function isCurrent({ into, at, ids }: MergeRecord, living: readonly DatedId[]): boolean {
+  return [{ ...into, since: at }, ...ids].some((id) =>
+    living.some((one) => one.since <= id.since && sameId(one, id)),
+  );
 }
 
 /**

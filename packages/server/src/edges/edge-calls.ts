@@ -4,6 +4,7 @@
  */
 
 import { listAttributes, listState, packAttributes } from '../domain/attributes.ts';
+import type { MergeRecord } from '../domain/unmerge.ts';
 import { ID_KINDS } from '../domain/visitor-id.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
 import { z } from '../wire/schema.ts';
@@ -15,6 +16,7 @@ export const MAX_EDGE_BODY = 64 * 1024 * 1024;
 const Time = z.int();
 const Id = z.object({ kind: z.enum(ID_KINDS), value: z.string().min(1) });
 const Settings = z.array(z.tuple([z.string().min(1), z.string()]));
+const DatedId = Id.extend({ since: Time });
 const Profile = z.object({
   thirdPartyId: z.string().optional(),
   modifiedAt: Time,
@@ -25,7 +27,17 @@ const Profile = z.object({
   state: z
     .array(z.object({ name: z.string().min(1), value: z.string(), modifiedAt: Time, before: z.int() }))
     .optional(),
-  ids: z.array(Id.extend({ since: Time })).min(1),
+  ids: z.array(DatedId).min(1),
+});
+/** `MergeRecord` of `domain/unmerge.ts`. */
+const Merge = z.object({
+  id: z.string().min(1),
+  at: Time,
+  into: Id,
+  ids: z.array(DatedId).min(1),
+  profile: Profile.optional(),
+  overruled: z.array(z.string()),
+  undoneAt: Time.optional(),
 });
 const Texts = z.array(z.tuple([z.string(), z.string()]));
 const Mboxes = z.array(z.object({ name: z.string(), parameters: Texts }));
@@ -160,6 +172,22 @@ export const EDGE_CALLS = {
     ask: OfClient.extend({ batch: z.string(), acceptedAt: Time, at: Time, rows: z.array(Row).min(1) }),
     answer: z.object({ outcomes: z.array(z.enum(['applied', 'not-found', 'too-large'])) }),
   },
+  merges: {
+    about: 'Recorded merges that involve some ids, or have an id; and all ids of the profiles of these ids',
+    ask: OfClient.extend({ ids: z.array(Id), merge: z.string().optional(), limit: z.int() }),
+    answer: z.object({ records: z.array(Merge), ids: z.array(DatedId) }),
+  },
+  unmerge: {
+    about: 'Undo a merge that any cluster recorded, or only note that another has undone it',
+    ask: OfClient.extend({ merge: Merge, isPreview: z.boolean() }),
+    /** For a merge with `undoneAt`, which is only noted: `noted`. */
+    answer: z.object({
+      outcome: z.enum(['unmerged', 'refused', 'noted']),
+      reason: z.string().optional(),
+      removed: z.array(z.string()).optional(),
+      undoneAt: Time.optional(),
+    }),
+  },
   clients: {
     about:
       'Settings, tokens, profile scripts and sources of customer attributes of clients, and sessions of the console that were ended, both ways',
@@ -191,6 +219,7 @@ export type EdgeCallName = keyof typeof EDGE_CALLS;
 export type EdgeAsk<Name extends EdgeCallName> = z.infer<(typeof EDGE_CALLS)[Name]['ask']>;
 export type EdgeAnswer<Name extends EdgeCallName> = z.infer<(typeof EDGE_CALLS)[Name]['answer']>;
 export type SentProfile = z.infer<typeof Profile>;
+export type SentMerge = z.infer<typeof Merge>;
 export type SentClient = z.infer<typeof ClientState>;
 export type SentShared = z.infer<typeof SharedState>;
 export type SentAccess = z.infer<typeof Access>;
@@ -220,4 +249,20 @@ export function profileOf({
 }: SentProfile): LinkedProfile {
   const packed = packAttributes(attributes, state);
   return { ids, profile: { thirdPartyId, modifiedAt, expiresAt, attributes: packed } };
+}
+
+/** Converts the record of a merge to the form in which a call sends it. */
+export function sentMerge({ profile, ids, overruled, into, ...record }: MergeRecord): SentMerge {
+  return {
+    ...record,
+    into: { kind: into.kind, value: into.value },
+    ids: ids.map(({ kind, value, since }) => ({ kind, value, since })),
+    overruled: [...overruled],
+    ...(profile && { profile: sentProfile({ profile, ids }) }),
+  };
+}
+
+/** Converts the result of {@link sentMerge} back. */
+export function mergeOf({ profile, undoneAt, ...record }: SentMerge): MergeRecord {
+  return { ...record, undoneAt, profile: profile && profileOf(profile).profile };
 }

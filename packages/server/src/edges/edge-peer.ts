@@ -44,6 +44,8 @@ const LIMITS: Readonly<Partial<Record<EdgeCallName, number>>> = {
   release: WRITE_LIMIT,
   clients: WRITE_LIMIT,
   state: WRITE_LIMIT,
+  merges: WRITE_LIMIT,
+  unmerge: WRITE_LIMIT,
   rows: ROWS_LIMIT,
   suppress: WRITE_LIMIT,
   forget: ROWS_LIMIT,
@@ -56,6 +58,7 @@ const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
  */
 const ANSWER_BYTES: Readonly<Partial<Record<EdgeCallName, number>>> = {
   'hand-over': MAX_EDGE_BODY,
+  merges: MAX_EDGE_BODY,
   clients: MAX_EDGE_BODY,
   suppress: MAX_EDGE_BODY,
 };

@@ -3,8 +3,10 @@
  * (contract section 8).
  */
 
+import type { MergeRecord } from '../domain/unmerge.ts';
 import type { SentId, VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
+import type { LocalMerges } from '../service/local-merges.ts';
 import type { ProfileService } from '../service/profile-service.ts';
 import type { RowOutcome } from '../storage/batch-store.ts';
 import type { ProfileStore, ScriptTrace } from '../storage/profile-store.ts';
@@ -21,7 +23,9 @@ import {
   type EdgeAsk,
   type EdgeCallName,
   MAX_EDGE_BODY,
+  mergeOf,
   profileOf,
+  sentMerge,
   sentProfile,
 } from './edge-calls.ts';
 import { ANSWER_HEADER, bodyDigest, type EdgeSeal } from './edge-seal.ts';
@@ -47,6 +51,8 @@ export interface EdgeRouteParts {
   readonly store: Pick<ProfileStore, 'findLinked' | 'adopt' | 'release'>;
   /** Applies rows of another cluster's batch, each once. */
   readonly rows: (ask: EdgeAsk<'rows'>, from: number) => Promise<RowOutcome[]>;
+  /** The merges that were recorded here. */
+  readonly merges: LocalMerges;
   readonly exchange: ClientExchange;
   readonly privacy: EdgePrivacy;
   readonly figures: () => Promise<{ readonly profiles: number }>;
@@ -64,6 +70,7 @@ const NOTHING: Readonly<Partial<Record<EdgeCallName, object>>> = {
   find: {},
   known: { known: [] },
   'hand-over': {},
+  merges: { records: [], ids: [] },
 };
 const ALL_IDS = Number.MAX_SAFE_INTEGER;
 
@@ -105,6 +112,7 @@ function answersOf({
   profiles,
   store,
   rows,
+  merges,
   exchange,
   privacy,
   figures,
@@ -162,6 +170,13 @@ function answersOf({
     async rows(ask, from) {
       return { outcomes: await rows(ask, from) };
     },
+    async merges({ client, ...search }) {
+      const { records, ids } = await merges.search(client, search);
+      return { records: records.map(sentMerge), ids: [...ids] };
+    },
+    async unmerge({ client, merge, isPreview }) {
+      return unmerged(merges, client, mergeOf(merge), isPreview);
+    },
     clients: (theirs) => exchange.take(theirs),
     async suppress({ client, decisions, digests }) {
       await privacy.takeIn(client, decisions);
@@ -174,6 +189,21 @@ function answersOf({
       return { profiles: (await figures()).profiles, node, version };
     },
   };
+}
+
+async function unmerged(
+  merges: LocalMerges,
+  client: string,
+  record: MergeRecord,
+  isPreview: boolean,
+): Promise<EdgeAnswer<'unmerge'>> {
+  if (record.undoneAt !== undefined) {
+    await merges.noteUndone(client, record, record.undoneAt);
+    return { outcome: 'noted' };
+  }
+  const done = await merges.undo(client, record, isPreview);
+  if (done.outcome === 'unmerged') return { outcome: done.outcome, removed: [...done.removed] };
+  return done;
 }
 
 /** JSON has no read-only lists. */

@@ -214,7 +214,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ...batchAdminRoutes(batchParts), //           admin
     ...customerRoutes({ ...batchParts, sources, rulesOf, exchange: parts.exchange }), // admin
     changesRoute({ ...parts, feed: stores.changes, profiles: stores.profiles, now }), // admin
-    ...mergeRoutes(parts), //                     admin
+    ...mergeRoutes(parts.merges), //              admin
     ...webhookRoutes({
       ...{ webhooks: stores.webhooks, feed: stores.changes, now },
       target: new WebhookTarget(config.webhookAllow),
@@ -274,6 +274,7 @@ function edgeCallRoutes(parts: AppParts): Route[] {
   if (!edges || !exchange) return [];
   return edgeRoutes({
     ...{ seal: edges.seal, exchange, profiles: localProfiles, store, version, now },
+    merges: parts.localMerges,
     ...{ clients: config.clients, node: config.node, figures: stores.figures },
     rows: rowsFromElsewhere(suppressingForeignRows(stores.batches, suppressions), rulesOf),
     privacy: edgePrivacy(suppressions, parts.privacy),

@@ -4,8 +4,7 @@ import { listAttributes } from '../domain/attributes.ts';
 import type { MergeRecord } from '../domain/unmerge.ts';
 import { idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
-import type { MergeTrail } from '../storage/merge-trail.ts';
-import type { ProfileStore } from '../storage/profile-store.ts';
+import type { MergeService } from '../service/merge-service.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import type { Call } from '../wire/call.ts';
 import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
@@ -17,40 +16,19 @@ import { timeText } from '../wire/time-text.ts';
 
 /** How many merges are shown, newest first. */
 const SHOWN = 100;
-/** The most ids of a profile whose merges are searched. */
-const MAX_IDS = 1000;
 const PATH = '/{client}/target/merges';
 const PARAMETERS = [...KIND_NAMES, 'ecid'] as const;
 
-export interface MergeRoutesParts {
-  /** Of this edge cluster. */
-  readonly stores: {
-    readonly merges: MergeTrail;
-    readonly profiles: Pick<ProfileStore, 'findLinked'>;
-  };
-  /** Which ids must not be stored (contract section 22). */
-  readonly suppressions: {
-    of(
-      client: string,
-    ): ((id: VisitorId) => boolean) | undefined | Promise<((id: VisitorId) => boolean) | undefined>;
-  };
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-}
-
-export function mergeRoutes({ stores, suppressions, now }: MergeRoutesParts): Route[] {
-  const { merges: trail, profiles } = stores;
-  function kept(): MergeTrail {
-    if (trail.isOn) return trail;
+export function mergeRoutes(merges: MergeService): Route[] {
+  function kept(): MergeService {
+    if (merges.isOn) return merges;
     throw new QuiverError('not-found', 'No merges are recorded: --merges is off');
   }
 
   async function list({ client, query }: Call): Promise<Reply> {
     const id = idOf(query);
-    const merges = kept();
-    const found = await profiles.findLinked(client, id, now(), MAX_IDS);
-    const records = await merges.list(client, [id, ...(found?.ids ?? [])], now(), SHOWN);
-    return jsonReply({ merges: records.map(viewOf) });
+    const { records, unreachable } = await kept().list(client, id, SHOWN);
+    return jsonReply({ merges: records.map(viewOf), unreachable });
   }
 
   async function unmerge(call: Call): Promise<Reply> {
@@ -60,19 +38,14 @@ export function mergeRoutes({ stores, suppressions, now }: MergeRoutesParts): Ro
       throw new QuiverError('bad-request', 'preview: must be true or false');
     }
     const id = call.param('id');
-    const merges = kept();
     const isPreview = preview === 'true';
-    const isSuppressed = await suppressions.of(client);
-    // Checked first, because ids that must not be stored must not get a profile either.
-    const planned = await merges.unmerge(client, id, now(), true);
-    if (planned.outcome === 'unmerged' && isSuppressed && planned.record.ids.some(isSuppressed)) {
-      throw refusal('an id that came with the merge is suppressed');
-    }
-    const done = isPreview ? planned : await merges.unmerge(client, id, now(), false);
+    const done = await kept().unmerge(client, id, isPreview);
     if (done.outcome === 'not-found') {
       throw new QuiverError('not-found', `No merge found for client ${client} with id=${id}`);
     }
-    if (done.outcome === 'refused') throw refusal(done.reason);
+    if (done.outcome === 'refused') {
+      throw new QuiverError('conflict', `The merge cannot be undone: ${done.reason}; nothing was changed`);
+    }
     const { record, removed } = done;
     return jsonReply({
       ...{ id, preview: isPreview, into: idView(record.into) },
@@ -92,10 +65,6 @@ export function mergeRoutes({ stores, suppressions, now }: MergeRoutesParts): Ro
       handle: unmerge,
     },
   ];
-}
-
-function refusal(reason: string): QuiverError {
-  return new QuiverError('conflict', `The merge cannot be undone: ${reason}; nothing was changed`);
 }
 
 /** The single id named by a query. */
@@ -153,6 +122,8 @@ export const MergeList = z
         undoneAt: z.string().optional(),
       }),
     ),
+    /** Edge clusters that could not be asked. */
+    unreachable: z.array(z.int()),
   })
   .openapi('MergeList', {
     example: {
@@ -166,6 +137,7 @@ export const MergeList = z
           overruled: ['country'],
         },
       ],
+      unreachable: [],
     },
   });
 export const UnmergeReply = z
@@ -194,7 +166,9 @@ const IdParameter = z.string().optional();
 const DESCRIBE_LIST: Route['describe'] = {
   ...shared,
   summary: 'The merges of a profile, newest first',
-  description: 'Give one id. Lists the 100 newest merges that involved it, or another id of its profile.',
+  description:
+    'Give one id. Lists the 100 newest merges that involved it, or another id of its profile, from all edge ' +
+    'clusters. `unreachable` has the numbers of those that could not be asked; they may have more merges.',
   request: {
     params: ClientParam,
     query: z.object({
@@ -227,5 +201,6 @@ const DESCRIBE_UNMERGE: Route['describe'] = {
     401: AdminRefusal('Not the admin'),
     404: AdminRefusal('No such merge is recorded'),
     409: AdminRefusal('It can no longer be undone; nothing was changed'),
+    503: AdminRefusal('Another edge cluster cannot be asked; nothing was changed'),
   },
 };

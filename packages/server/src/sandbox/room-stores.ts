@@ -94,6 +94,10 @@ function roomMerges(trail: MergeTrail, room: string): MergeTrail {
     isOn: trail.isOn,
     list: (_, ...asked) => trail.list(room, ...asked),
     unmerge: (_, ...asked) => trail.unmerge(room, ...asked),
+    recorded: (_, ...asked) => trail.recorded(room, ...asked),
+    find: (_, ...asked) => trail.find(room, ...asked),
+    undo: (_, ...asked) => trail.undo(room, ...asked),
+    noteUndone: (_, ...asked) => trail.noteUndone(room, ...asked),
     eraseFrom: (_, ids) => trail.eraseFrom(room, ids),
   };
 }

@@ -15,11 +15,18 @@ export interface Unmerged {
   readonly removed: readonly string[];
 }
 
-/** `refused`: nothing was changed, for the given reason. */
-export type UnmergeOutcome =
-  | Unmerged
-  | { readonly outcome: 'not-found' }
-  | { readonly outcome: 'refused'; readonly reason: string };
+/** Nothing was changed, for the given reason. */
+export interface UnmergeRefused {
+  readonly outcome: 'refused';
+  readonly reason: string;
+  /** When the merge was undone already, in epoch milliseconds. */
+  readonly undoneAt?: number | undefined;
+}
+
+/** Why a store that keeps no records undoes nothing. */
+export const NOT_RECORDED = 'where the profile lives, no merges are recorded';
+
+export type UnmergeOutcome = Unmerged | UnmergeRefused | { readonly outcome: 'not-found' };
 
 export interface MergeTrail {
   /** Whether merges are recorded. */
@@ -28,6 +35,19 @@ export interface MergeTrail {
   list(client: string, ids: readonly VisitorId[], now: number, limit: number): Promise<MergeRecord[]>;
   /** Undoes a merge; with `isPreview`, only says what that would do. */
   unmerge(client: string, id: string, now: number, isPreview: boolean): Promise<UnmergeOutcome>;
+  /** As {@link list}, also merges of profiles that moved to another edge cluster or are gone. */
+  recorded(client: string, ids: readonly VisitorId[], now: number, limit: number): Promise<MergeRecord[]>;
+  /** A merge by its id, as in {@link recorded}. */
+  find(client: string, id: string, now: number): Promise<MergeRecord | undefined>;
+  /** As {@link unmerge}, for the record of any edge cluster. It is undone here at most once. */
+  undo(
+    client: string,
+    record: MergeRecord,
+    now: number,
+    isPreview: boolean,
+  ): Promise<Unmerged | UnmergeRefused>;
+  /** Notes that another edge cluster has undone a merge, if it is recorded here. */
+  noteUndone(client: string, record: MergeRecord, at: number): Promise<void>;
   /**
    * Removes every record that involves one of the ids.
    * @returns how many

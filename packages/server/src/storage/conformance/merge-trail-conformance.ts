@@ -234,6 +234,73 @@ export function describeMergeTrail(engine: string, makePlace: () => Promise<Stor
       expect(await only(tnt('a'))).toMatchObject({ into: ecid('1'), ids: [tnt('a')] });
     });
 
+    describe('over two edge clusters', () => {
+      let otherPlace: StorePlace;
+      let other: Stores;
+      beforeEach(async () => {
+        otherPlace = await makePlace();
+        other = await otherPlace.open();
+      });
+      afterEach(() => otherPlace.dispose());
+
+      /** A merge, whose profile moves to the other cluster. */
+      async function moved(): Promise<MergeRecord> {
+        const record = await merge();
+        const whole = (await stores.profiles.findLinked('demo', person('p'), now, 100))!;
+        await other.profiles.adopt('demo', whole, now);
+        expect(await stores.profiles.release('demo', whole, now)).toBe(true);
+        return record;
+      }
+
+      test('a record is found where it was made after its profile has moved', async () => {
+        const record = await moved();
+        const { id } = record;
+        for (const one of [tnt('device'), person('p')]) {
+          expect(await stores.merges.recorded('demo', [one], now, 100)).toEqual([record]);
+          expect(await other.merges.recorded('demo', [one], now, 100)).toEqual([]);
+          expect(await stores.merges.recorded('acme', [one], now, 100)).toEqual([]);
+        }
+        expect(await stores.merges.find('demo', id, now)).toEqual(record);
+        expect(await stores.merges.find('acme', id, now)).toBeUndefined();
+        expect(await stores.merges.find('demo', id, now + MERGES_KEPT)).toBeUndefined();
+        expect(await other.merges.find('demo', id, now)).toBeUndefined();
+      });
+
+      test('it is undone where the profile lives, once', async () => {
+        const record = await moved();
+        const gone = { outcome: 'refused', reason: expect.stringContaining('was removed') };
+        expect(await stores.merges.undo('demo', record, now, false)).toMatchObject(gone);
+        now += 1000;
+        const preview = await other.merges.undo('demo', record, now, true);
+        expect(preview).toMatchObject({ outcome: 'unmerged', removed: ['size', 'color'] });
+        expect(await other.merges.undo('demo', record, now, false)).toEqual(preview);
+        const undoneAt = now;
+        const found = (id: VisitorId) => other.profiles.findLinked('demo', id, now, 100);
+        expect((await found(tnt('device')))?.ids).toEqual(record.ids);
+        expect((await found(person('p')))?.ids.map(({ value }) => value).sort()).toEqual(['other', 'p']);
+
+        // The two are merged again, and the record must not undo that.
+        now += 1000;
+        const ids = [person('p'), tnt('device')];
+        const again = { ids, freshTntId: tnt('fresh'), settings: settings({}) };
+        await other.profiles.visit('demo', again, at(now, 14));
+        now += 1000;
+        for (const isPreview of [true, false]) {
+          const twice = await other.merges.undo('demo', record, now, isPreview);
+          expect(twice).toMatchObject({ outcome: 'refused', undoneAt });
+        }
+        await stores.merges.noteUndone('demo', record, undoneAt);
+        await other.merges.noteUndone('acme', record, undoneAt + 1);
+        expect(await stores.merges.find('demo', record.id, now)).toEqual({ ...record, undoneAt });
+      });
+
+      test('a note about a merge that is not recorded here has no effect', async () => {
+        const record = await moved();
+        await other.merges.noteUndone('demo', record, now);
+        expect(await other.merges.undo('demo', record, now, true)).toMatchObject({ outcome: 'unmerged' });
+      });
+    });
+
     test('a process that opens the store later finds and undoes merges', async () => {
       const { id } = await merge();
       stores = await place.open();

@@ -22,7 +22,13 @@ import {
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { changesOfUnmerge } from '../changes-of.ts';
 import { mergeOfText, mergeText, newMergeId, type StoredMerge, timeOfMerge } from '../merge-text.ts';
-import type { MergeTrail, UnmergeOutcome } from '../merge-trail.ts';
+import {
+  type MergeTrail,
+  NOT_RECORDED,
+  type Unmerged,
+  type UnmergeOutcome,
+  type UnmergeRefused,
+} from '../merge-trail.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
 import type { Table } from './lmdb-internals.ts';
 import type { LocatedProfile, ProfileTables } from './profile-tables.ts';
@@ -117,11 +123,42 @@ export class LmdbMergeTrail implements MergeTrail {
     });
   }
 
-  async unmerge(client: string, id: string, now: number, isPreview: boolean): Promise<UnmergeOutcome> {
-    if (isPreview) return this.#environment.read(() => this.#unmerge(client, id, now, true));
+  /** A profile that leaves this edge cluster leaves its records here. */
+  recorded(client: string, ids: readonly VisitorId[], now: number, limit: number): Promise<MergeRecord[]> {
+    return this.list(client, ids, now, limit);
+  }
+
+  async find(client: string, id: string, now: number): Promise<MergeRecord | undefined> {
+    return this.#environment.read(() => this.#find(client, id, now));
+  }
+
+  unmerge(client: string, id: string, now: number, isPreview: boolean): Promise<UnmergeOutcome> {
+    return this.#transact(isPreview, () => {
+      const record = this.#find(client, id, now);
+      return record ? this.#undo(client, record, now, isPreview) : { outcome: 'not-found' };
+    });
+  }
+
+  undo(client: string, record: MergeRecord, now: number, isPreview: boolean) {
+    return this.#transact(isPreview, () => {
+      if (this.#keptMs === undefined) return { outcome: 'refused', reason: NOT_RECORDED } as const;
+      const own = this.#find(client, record.id, now);
+      return this.#undo(client, own?.undoneAt === undefined ? record : own, now, isPreview);
+    });
+  }
+
+  async noteUndone(client: string, { id }: MergeRecord, at: number): Promise<void> {
+    await this.#environment.write(() => {
+      const record = this.#find(client, id, at);
+      if (record) this.#put({ client, record: { ...record, undoneAt: at } });
+    });
+  }
+
+  async #transact<Result>(isPreview: boolean, work: () => Result): Promise<Result> {
+    if (isPreview) return this.#environment.read(work);
     return this.#environment.write(() => {
       this.#tables.records.channel = CHANNEL.update;
-      return this.#unmerge(client, id, now, false);
+      return work();
     });
   }
 
@@ -131,13 +168,11 @@ export class LmdbMergeTrail implements MergeTrail {
     return this.#environment.writeUpkeep(() => this.#erase(client, ids));
   }
 
-  #unmerge(client: string, id: string, now: number, isPreview: boolean): UnmergeOutcome {
-    const record = this.#find(client, id, now);
-    if (!record) return { outcome: 'not-found' };
+  #undo(client: string, record: MergeRecord, now: number, isPreview: boolean): Unmerged | UnmergeRefused {
     const merged = this.#tables.locateLiving(client, record.into, now);
     const ids = merged ? this.#tables.idsOf(merged) : [];
     const plan = planUnmerge(record, merged && { profile: merged.profile, ids }, now);
-    if (typeof plan === 'string') return { outcome: 'refused', reason: plan };
+    if (typeof plan === 'string') return { outcome: 'refused', reason: plan, undoneAt: record.undoneAt };
     if (!isPreview) this.#split(client, record, merged!, plan, now);
     return { outcome: 'unmerged', record, removed: plan.removed };
   }
@@ -155,6 +190,7 @@ export class LmdbMergeTrail implements MergeTrail {
     let target = tables.placeFor(client, founder!, separate, founder!.since);
     for (const { since, ...one } of others) target = tables.join(target, one, since);
     tables.save(target);
+    if (!this.#storedOf(record.id)) this.#free(now);
     this.#put({ client, record: { ...record, undoneAt: now } });
     if (!tables.changes.isOn) return;
     for (const change of changesOfUnmerge(record, removed, now)) tables.changes.add(client, change);

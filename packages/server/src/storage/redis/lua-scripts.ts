@@ -346,6 +346,11 @@ redis.call('SET', KEYS[1], kept)
 return { 'done', kept }
 `);
 
+export const keepFor = script(`
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return { 'done' }
+`);
+
 export const keepParts = script(`
 for i = 2, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 0 then return { 'missing' } end

@@ -17,16 +17,30 @@
 import { createHash } from 'node:crypto';
 import { mergeAttributes, type PackedAttributes } from '../../domain/attributes.ts';
 import { isExpired } from '../../domain/lifetime.ts';
-import { MAX_MERGE_IDS, type MergeRecord, planUnmerge, recordedMerge } from '../../domain/unmerge.ts';
+import {
+  type DatedId,
+  isCurrent,
+  MAX_MERGE_IDS,
+  type MergeRecord,
+  planUnmerge,
+  recordedMerge,
+  type UnmergePlan,
+} from '../../domain/unmerge.ts';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import { changesOfUnmerge } from '../changes-of.ts';
 import { mergeOfText, mergeText, newMergeId, timeOfMerge } from '../merge-text.ts';
-import type { MergeTrail, UnmergeOutcome } from '../merge-trail.ts';
+import {
+  type MergeTrail,
+  NOT_RECORDED,
+  type Unmerged,
+  type UnmergeOutcome,
+  type UnmergeRefused,
+} from '../merge-trail.ts';
 import type { Cell, Cells, KeptTexts } from './cells.ts';
 import { slotTags } from './change-outbox.ts';
 import { keySlot } from './key-slot.ts';
 import { CellLinking, linkedIds } from './linking.ts';
-import { forgetMerges, noteMerge } from './lua-scripts.ts';
+import { forgetMerges, keepFor, noteMerge } from './lua-scripts.ts';
 import { ProfileDraft } from './profile-draft.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
 import { untilWritten } from './until-written.ts';
@@ -104,13 +118,30 @@ export class RedisMergeTrail implements MergeTrail {
     return { texts, ttl };
   }
 
-  async list(client: string, ids: readonly VisitorId[], now: number, limit: number): Promise<MergeRecord[]> {
+  list(client: string, ids: readonly VisitorId[], now: number, limit: number): Promise<MergeRecord[]> {
+    return this.#latest(client, ids, limit, (id, until) => this.#findCurrent(client, id, now, until));
+  }
+
+  recorded(client: string, ids: readonly VisitorId[], now: number, limit: number): Promise<MergeRecord[]> {
+    return this.#latest(client, ids, limit, (id, until) => this.#find(client, id, now, until));
+  }
+
+  find(client: string, id: string, now: number): Promise<MergeRecord | undefined> {
+    return this.#find(client, id, now, latest());
+  }
+
+  async #latest(
+    client: string,
+    ids: readonly VisitorId[],
+    limit: number,
+    find: (id: string, until: number) => Promise<MergeRecord | undefined>,
+  ): Promise<MergeRecord[]> {
     const until = latest();
     const found = await this.#mergesOf(client, ids, until);
     const records: MergeRecord[] = [];
     for (const id of [...found].sort().reverse()) {
       if (records.length >= limit) break;
-      const record = await this.#find(client, id, now, until);
+      const record = await find(id, until);
       if (record) records.push(record);
     }
     return records;
@@ -118,33 +149,67 @@ export class RedisMergeTrail implements MergeTrail {
 
   unmerge(client: string, id: string, now: number, isPreview: boolean): Promise<UnmergeOutcome> {
     return untilWritten<UnmergeOutcome>(latest(), async (until) => {
-      const record = await this.#find(client, id, now, until);
-      if (!record) return { outcome: 'not-found' };
-      const { home } = await this.#cells.locate(client, record.into, until);
-      const { profile } = home ?? {};
-      const merged = profile && !isExpired(profile, now) ? { profile, ids: linkedIds(home!) } : undefined;
-      const plan = planUnmerge(record, merged, now);
-      if (typeof plan === 'string') return { outcome: 'refused', reason: plan };
-      const { removed } = plan;
-      if (!isPreview) {
-        const own = await this.#cellOf(client, record.ids[0]!, home!, until);
-        const moment = { now, lifetimeDays: 0 };
-        const from = ProfileDraft.of(home!);
-        const target = ProfileDraft.born(own, moment);
-        const linking = new CellLinking(target, new Map(), moment);
-        linking.separate(from, record.ids);
-        from.profile = plan.remaining;
-        target.profile = plan.separate;
-        const cellOf = (one: VisitorId) => this.#cellOf(client, one, home!, until);
-        const { others, repoints } = await linking.changes(cellOf);
-        const changes = this.#cells.isRecording ? changesOfUnmerge(record, removed, now) : [];
-        const texts = [{ key: this.#undoneKey(own.key, id), text: String(now) }];
-        const kept = { texts, ttl: this.#keptMs! };
-        const change = { cell: own, change: target.change(now) };
-        if (!(await this.#cells.commit(change, others, repoints, until, changes, kept))) return undefined;
-      }
-      return { outcome: 'unmerged', record, removed };
+      const record = await this.#findCurrent(client, id, now, until);
+      return record ? this.#undo(client, record, now, isPreview, until) : { outcome: 'not-found' };
     });
+  }
+
+  async undo(client: string, record: MergeRecord, now: number, isPreview: boolean) {
+    if (this.#keptMs === undefined) return { outcome: 'refused', reason: NOT_RECORDED } as const;
+    return untilWritten<Unmerged | UnmergeRefused>(latest(), async (until) => {
+      const undoneAt = record.undoneAt ?? (await this.#undoneAt(client, record, until));
+      return this.#undo(client, { ...record, undoneAt }, now, isPreview, until);
+    });
+  }
+
+  async noteUndone(client: string, { id, ids }: MergeRecord, at: number): Promise<void> {
+    const until = latest();
+    if (!(await this.#find(client, id, at, until))) return;
+    const keys = [this.#undoneKey(this.#cells.keyOf(client, ids[0]!), id)];
+    await this.#cluster.write({ script: keepFor, keys, args: [at, this.#keptMs!] }, until);
+  }
+
+  /** Undefined when something has changed in the meantime. */
+  async #undo(
+    client: string,
+    record: MergeRecord,
+    now: number,
+    isPreview: boolean,
+    until: number,
+  ): Promise<Unmerged | UnmergeRefused | undefined> {
+    const { home } = await this.#cells.locate(client, record.into, until);
+    const { profile } = home ?? {};
+    const merged = profile && !isExpired(profile, now) ? { profile, ids: linkedIds(home!) } : undefined;
+    const plan = planUnmerge(record, merged, now);
+    if (typeof plan === 'string') return { outcome: 'refused', reason: plan, undoneAt: record.undoneAt };
+    if (!isPreview && !(await this.#split(client, record, home!, plan, now, until))) return undefined;
+    return { outcome: 'unmerged', record, removed: plan.removed };
+  }
+
+  /** False when something has changed in the meantime. */
+  async #split(
+    client: string,
+    record: MergeRecord,
+    home: Cell,
+    plan: UnmergePlan,
+    now: number,
+    until: number,
+  ): Promise<boolean> {
+    const own = await this.#cellOf(client, record.ids[0]!, home, until);
+    const moment = { now, lifetimeDays: 0 };
+    const from = ProfileDraft.of(home);
+    const target = ProfileDraft.born(own, moment);
+    const linking = new CellLinking(target, new Map(), moment);
+    linking.separate(from, record.ids);
+    from.profile = plan.remaining;
+    target.profile = plan.separate;
+    const cellOf = (one: VisitorId) => this.#cellOf(client, one, home, until);
+    const { others, repoints } = await linking.changes(cellOf);
+    const changes = this.#cells.isRecording ? changesOfUnmerge(record, plan.removed, now) : [];
+    const texts = [{ key: this.#undoneKey(own.key, record.id), text: String(now) }];
+    const kept = { texts, ttl: this.#keptMs! };
+    const change = { cell: own, change: target.change(now) };
+    return this.#cells.commit(change, others, repoints, until, changes, kept);
   }
 
   /** The cell of an id; the home of the profile as it was read, because the plan depends on it. */
@@ -197,18 +262,27 @@ export class RedisMergeTrail implements MergeTrail {
     const stored = text && mergeOfText(String(text));
     if (stored?.client !== client) return undefined;
     const { record } = stored;
-    if (!(await this.#isCurrent(client, record, now, until))) return undefined;
-    const founder = this.#cells.keyOf(client, record.ids[0]!);
-    const undone = await this.#cluster.read<Buffer | null>(until, this.#undoneKey(founder, id), 'GET');
-    return { ...record, undoneAt: undone ? Number(undone) : undefined };
+    return { ...record, undoneAt: await this.#undoneAt(client, record, until) };
   }
 
-  /** Whether one of the ids of a merge still names a profile that it named then. */
-  async #isCurrent(client: string, { into, at, ids }: MergeRecord, now: number, until: number) {
-    for (const { since, ...id } of [{ ...into, since: at }, ...ids]) {
+  async #undoneAt(client: string, { id, ids }: MergeRecord, until: number): Promise<number | undefined> {
+    const key = this.#undoneKey(this.#cells.keyOf(client, ids[0]!), id);
+    const undone = await this.#cluster.read<Buffer | null>(until, key, 'GET');
+    return undone ? Number(undone) : undefined;
+  }
+
+  async #findCurrent(client: string, id: string, now: number, until: number) {
+    const record = await this.#find(client, id, now, until);
+    return record && (await this.#isCurrent(client, record, now, until)) ? record : undefined;
+  }
+
+  /** Whether one of the ids of a merge still names a profile here that it named then. */
+  async #isCurrent(client: string, record: MergeRecord, now: number, until: number): Promise<boolean> {
+    for (const id of [record.into, ...record.ids]) {
       const { home } = await this.#cells.locate(client, id, until);
       if (!home?.profile || isExpired(home.profile, now)) continue;
-      if (linkedIds(home).some((one) => sameId(one, id) && one.since <= since)) return true;
+      const its: DatedId[] = linkedIds(home).filter((one) => sameId(one, id));
+      if (isCurrent(record, its)) return true;
     }
     return false;
   }
