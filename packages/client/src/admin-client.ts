@@ -571,7 +571,8 @@ export class AdminClient {
 
   /**
    * The newest 100 merges that involved an id, or another id of its profile, newest first, and the
-   * edge clusters that could not be asked for more (only Quiver). Rejects with `refused` and status 404 when the server records no merges.
+   * edge clusters that could not be asked for more (only Quiver). Rejects with `refused` and status
+   * 404 when the server records no merges.
    */
   merges(id: string, kind: IdKind, options?: CallOptions): Promise<MergeList> {
     const call = { path: this.#paths.merges, query: { [kind]: textOf('id', id) } };

@@ -43,6 +43,9 @@ export const MAX_MERGE_IDS = 100;
 /** The same applies to a profile with more bytes of attributes. */
 const MAX_MERGE_ATTRIBUTES = 256 * 1024;
 
+/** Why a merge is not undone twice. */
+export const UNDONE_ALREADY = 'it was undone already';
+
 /** The two profiles into which undoing a merge splits one. */
 export interface UnmergePlan {
   /** The profile of the ids that leave. */
@@ -94,7 +97,7 @@ export function planUnmerge(
   now: number,
 ): UnmergePlan | string {
   const was = record.profile;
-  if (record.undoneAt !== undefined) return 'it was undone already';
+  if (record.undoneAt !== undefined) return UNDONE_ALREADY;
   if (!was) return 'the profile was too large to be kept as it was';
   if (!merged) return 'the merged profile has expired or was removed';
   const isLeft = (id: DatedId) => merged.ids.some((one) => one.since === id.since && sameId(one, id));

@@ -16,7 +16,7 @@
  *   5. The clusters that have the record are told. If one misses that, step 3 still finds it.
  */
 
-import { isCurrent, type MergeRecord } from '../domain/unmerge.ts';
+import { isCurrent, type MergeRecord, UNDONE_ALREADY } from '../domain/unmerge.ts';
 import { sameId, type VisitorId } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -105,11 +105,14 @@ export class LocatedMerges implements MergeService {
   }
 
   async #undo(client: string, record: MergeRecord, home: MergePlace, isPreview: boolean) {
-    const planned = await this.#all((place) => place.undo(client, record, true));
-    for (const one of planned) {
-      if (one.outcome !== 'refused' || one.undoneAt === undefined) continue;
-      await this.#tell(client, record, one.undoneAt);
-      return one;
+    const planned = await this.#all((place) => place.undo(client, { ...record, undoneAt: undefined }, true));
+    const undoneAt = planned.reduce(
+      (at, one) => (one.outcome === 'refused' ? (one.undoneAt ?? at) : at),
+      record.undoneAt,
+    );
+    if (undoneAt !== undefined) {
+      await this.#tell(client, record, undoneAt);
+      return { outcome: 'refused', reason: UNDONE_ALREADY, undoneAt } as const;
     }
     if (isPreview) return planned[this.#places.indexOf(home)]!;
     const done = await home.undo(client, record, false);
@@ -211,7 +214,10 @@ function placeOf(peer: EdgePeer): MergePlace {
   };
 }
 
-/** Newest first, as ids begin with their time; each merge once. Of its copies, the one that was undone first is right. */
+/**
+ * Newest first, as ids begin with their time; each merge once. Of its copies, the one that was
+ * undone first is right.
+ */
 function withoutDoubles(records: readonly MergeRecord[]): MergeRecord[] {
   const undoneAt = (record: MergeRecord | undefined) => record?.undoneAt ?? Number.POSITIVE_INFINITY;
   const merges = new Map<string, MergeRecord>();
