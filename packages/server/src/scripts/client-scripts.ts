@@ -11,7 +11,7 @@ import { QuiverError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { DeletedScript, ScriptStore, StoredScript } from '../storage/kept/script-store.ts';
 import type { ChangeOutcome } from '../storage/record-store.ts';
-import type { ScriptSet } from './script-runner.ts';
+import type { ScriptSet } from './runner-job.ts';
 import { isRead, readSource, sourceProblemText } from './script-source.ts';
 
 const FRESH_MS = 250;

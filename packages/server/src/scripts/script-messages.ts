@@ -14,6 +14,8 @@ export interface SentJob {
   readonly kind: 'run';
   /** From 1. */
   readonly id: number;
+  /** The number at `WITHDRAWN` when it was sent; once that has changed, it must not be run. */
+  readonly withdrawn: number;
   readonly client: string;
   readonly json: string;
   /** Indexes of the scripts to run. */
@@ -42,10 +44,12 @@ export const READY = 0;
 
 /**
  * Indexes in the memory that both threads share: the job whose scripts run (0: none), the script
- * (-1: any), how many scripts have started, and the number of the thread for `thread-time.ts`.
+ * (-1: any), how many scripts have started, the number of the thread for `thread-time.ts`, and how
+ * often the waiting jobs were taken back.
  */
 export const RUNNING_JOB = 0;
 export const RUNNING_SCRIPT = 1;
 export const BEGUN = 2;
 export const THREAD = 3;
-export const SHARED_BYTES = 16;
+export const WITHDRAWN = 4;
+export const SHARED_BYTES = 20;

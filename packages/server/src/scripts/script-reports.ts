@@ -7,7 +7,7 @@ import type { RequestFacts } from '../domain/script-input.ts';
 import type { Log } from '../log.ts';
 import type { ScriptTrace } from '../storage/profile-store.ts';
 import type { ClientScripts, RunningScripts } from './client-scripts.ts';
-import type { RunnerOutcome } from './script-runner.ts';
+import type { RunnerOutcome } from './runner-job.ts';
 import type { ScriptTally } from './script-tally.ts';
 
 export interface ScriptReportsParts {

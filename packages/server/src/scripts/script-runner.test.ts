@@ -1,7 +1,15 @@
 import { Worker } from 'node:worker_threads';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { RUNNER_TIMES, ScriptRunner, type ScriptSet } from './script-runner.ts';
+import type { ScriptSet } from './runner-job.ts';
+import {
+  type DoneJob,
+  READY,
+  type SentJob,
+  type SentScripts,
+  type StoppedScript,
+} from './script-messages.ts';
+import { RUNNER_TIMES, ScriptRunner } from './script-runner.ts';
 import { isRead, readSource } from './script-source.ts';
 import { startScriptThread } from './script-thread.ts';
 
@@ -12,8 +20,9 @@ afterEach(async () => {
   for (const runner of runners.splice(0)) await runner.close();
 });
 
+/** A runner whose visits wait until their scripts have run, however busy the machine is. */
 function aRunner(): ScriptRunner {
-  const runner = new ScriptRunner(log);
+  const runner = new ScriptRunner(log, { ...RUNNER_TIMES, suspectMs: 60_000 });
   runners.push(runner);
   return runner;
 }
@@ -81,6 +90,123 @@ describe('scripts in their own thread', () => {
       for (const { outcome } of others) expect(outcome?.values).toEqual({ good: 'good' });
     });
   }
+});
+
+/** A runner that records what its threads are sent and answer, and how many are ready. */
+function aRecordedRunner(times = {}, startOf = (_thread: number) => startScriptThread) {
+  const sent: { thread: number; client: string }[] = [];
+  const answered: number[] = [];
+  const count = { started: 0, ready: 0 };
+  const runner = new ScriptRunner(log, { ...RUNNER_TIMES, ...times }, (shared) => {
+    const thread = count.started;
+    count.started += 1;
+    const worker = startOf(thread)(shared);
+    const post = worker.postMessage.bind(worker);
+    worker.postMessage = (message: SentScripts | SentJob) => {
+      if (message.kind === 'run') sent.push({ thread, client: message.client });
+      post(message);
+    };
+    worker.on('message', ({ id }: DoneJob) => {
+      if (id === READY) count.ready += 1;
+      else answered.push(id);
+    });
+    return worker;
+  });
+  runners.push(runner);
+  /** Waits until so many threads have been started and were ready. */
+  const ready = (threads: number) =>
+    expect.poll(() => count, { timeout: 30_000 }).toEqual({ started: threads, ready: threads });
+  const threadsOf = (client: string) =>
+    new Set(sent.filter((one) => one.client === client).map(({ thread }) => thread));
+  return { runner, sent, answered, count, ready, threadsOf };
+}
+
+describe('a script that hangs', () => {
+  const HANGS = "if (profile.get('hang')) 'x'.repeat(5000000).split(''); return 1;";
+  const HANGING_JOB = JSON.stringify({ ...JOB, attributes: [['hang', '1']] });
+  const hostile = () => setOf({ before: 'return 1;', hostile: HANGS, after: 'return 2;' }, 'hostile');
+  const good = () => setOf({ good: "return 'good';" }, 'good');
+  const IS_STOPPED = { script: 1, reason: expect.stringMatching(/took/), isSlow: true };
+  const never: typeof startScriptThread = () => new Worker('setInterval(() => {}, 1000)', { eval: true });
+
+  it('has its thread replaced at once, without another visit', async () => {
+    const { runner, ready } = aRecordedRunner();
+    await runner.run(good(), JSON_OF_JOB, false);
+    await ready(3);
+    await runner.run(hostile(), HANGING_JOB, false);
+    await ready(4);
+  });
+
+  it('does not keep its visit waiting for a thread that is loading', async () => {
+    const { runner } = aRecordedRunner({}, (thread) => (thread === 0 ? startScriptThread : never));
+    await runner.run(good(), JSON_OF_JOB, false);
+    const { outcome, stopped } = await runner.run(hostile(), HANGING_JOB, false);
+    expect(outcome).toBeUndefined();
+    expect(stopped).toEqual([IS_STOPPED]);
+  });
+
+  it('is watched, stopped and reported after its visit has continued', async () => {
+    const { runner, ready } = aRecordedRunner({ suspectMs: 1 });
+    await runner.run(good(), JSON_OF_JOB, false);
+    await ready(3);
+    const set = hostile();
+    await runner.run(set, HANGING_JOB, false);
+    await ready(4);
+    const late: StoppedScript[] = [];
+    const { outcome, stopped } = await runner.run(set, HANGING_JOB, false, (one) => late.push(one));
+    expect({ outcome, stopped }).toEqual({ outcome: undefined, stopped: [] });
+    await expect.poll(() => late).toEqual([IS_STOPPED]);
+    await ready(5);
+  });
+
+  it('never comes to the thread of the others when it is new', async () => {
+    const { runner, ready, threadsOf } = aRecordedRunner();
+    const others = good();
+    await runner.run(others, JSON_OF_JOB, false);
+    await ready(3);
+    const set = hostile();
+    const visits = Array.from({ length: 6 }, () => [
+      runner.run(set, HANGING_JOB, false),
+      runner.run(others, JSON_OF_JOB, false),
+    ]);
+    await Promise.all(visits.flat());
+    const used = threadsOf('good');
+    expect([...threadsOf('hostile')].filter((thread) => used.has(thread))).toEqual([]);
+  });
+
+  it('does not follow the others to their next thread, nor do its other visits', async () => {
+    const { runner, ready, sent, threadsOf } = aRecordedRunner();
+    const [set, others] = [hostile(), good()];
+    for (const one of [set, others]) await runner.run(one, JSON_OF_JOB, false);
+    await ready(3);
+    await runner.run(set, JSON_OF_JOB, false);
+    const first = sent.at(-1)!.thread;
+    sent.length = 0;
+    const visits = Array.from({ length: 6 }, () => [
+      runner.run(set, HANGING_JOB, false),
+      runner.run(others, JSON_OF_JOB, false),
+    ]);
+    const results = await Promise.all(visits.flat());
+    for (let n = 1; n < results.length; n += 2) expect(results[n]!.outcome?.values).toEqual({ good: 'good' });
+    const used = threadsOf('good');
+    expect([...threadsOf('hostile')].filter((thread) => used.has(thread))).toEqual([first]);
+  });
+
+  it('that ends after all leaves its thread whole, and nothing runs twice', async () => {
+    const { runner, ready, answered, count } = aRecordedRunner({ endedMs: 1e9 });
+    const [set, others] = [hostile(), good()];
+    for (const one of [set, others]) await runner.run(one, JSON_OF_JOB, false);
+    await ready(3);
+    // The second round comes back to the thread of the first, behind what it may have run twice.
+    for (let round = 0; round < 2; round += 1) {
+      const visits = [runner.run(set, HANGING_JOB, false)];
+      for (let n = 0; n < 6; n += 1) visits.push(runner.run(others, JSON_OF_JOB, false));
+      for (const { outcome } of await Promise.all(visits)) expect(outcome).toBeDefined();
+      expect((await runner.run(others, JSON_OF_JOB, false)).outcome?.values).toEqual({ good: 'good' });
+    }
+    expect(count.started).toBe(3);
+    expect(new Set(answered).size).toBe(answered.length);
+  });
 });
 
 describe('a script thread that cannot be started', () => {

@@ -26,6 +26,7 @@ import {
   type SentScripts,
   type StoppedScript,
   THREAD,
+  WITHDRAWN,
 } from './script-messages.ts';
 import { ownThread } from './thread-time.ts';
 
@@ -49,7 +50,9 @@ void engine.then(() =>
 parentPort!.on('message', (message: SentScripts | SentJob) => {
   void engine.then((loaded) => {
     if (message.kind === 'scripts') take(message);
-    else parentPort!.postMessage(answer(loaded, message));
+    else if (message.withdrawn === Atomics.load(shared, WITHDRAWN)) {
+      parentPort!.postMessage(answer(loaded, message));
+    }
   });
 });
 

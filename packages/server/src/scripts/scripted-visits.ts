@@ -16,9 +16,10 @@ import type { SeenVisit } from '../domain/visit-notes.ts';
 import { QuiverError } from '../errors.ts';
 import type { ProfileStore, Visit, VisitBasis, VisitOutcome } from '../storage/profile-store.ts';
 import type { RunningScripts } from './client-scripts.ts';
+import type { RunnerOutcome } from './runner-job.ts';
 import { jobOf } from './script-job.ts';
 import { ScriptReports, type ScriptReportsParts } from './script-reports.ts';
-import type { RunnerOutcome, ScriptRunner } from './script-runner.ts';
+import type { ScriptRunner } from './script-runner.ts';
 import { Turns } from './turns.ts';
 
 /** How often a visit starts again because the profile has changed meanwhile. */
@@ -94,7 +95,9 @@ class ScriptedVisits {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const basis = await this.#store.lookAhead(client, visit, moment);
       const { json, memory } = jobOf(basis, visit, facts, moment.now, seed);
-      const ran = await this.#parts.runner.run(running, json, visit.isTraced === true);
+      const ran = await this.#parts.runner.run(running, json, visit.isTraced === true, (stopped) =>
+        this.#reports.report(running, facts, { outcome: undefined, stopped: [stopped] }),
+      );
       const stored = await this.#keep(basis, running, visit, moment, memory, ran);
       if (stored === undefined) continue;
       this.#reports.report(running, facts, ran);
