@@ -70,6 +70,8 @@ export const RUNNER_TIMES: RunnerTimes = {
 const SUSPECT_FOR_MS = 60_000;
 /** A job that has ended this many threads is given up. */
 const MAX_ENDED = 3;
+/** So many scripts are watched on trial; more would take too much of the time of the visit. */
+const MAX_WATCHED = 20;
 const MAX_ID = 0x3fff_ffff;
 /** A thread is ended because one of its scripts took too long. */
 const HUNG = 'hung';
@@ -126,7 +128,8 @@ export class ScriptRunner {
     this.#lastId = (this.#lastId % MAX_ID) + 1;
     const id = this.#lastId;
     const ran = await new Promise<RunnerOutcome>((done) => {
-      const isDoubtful = !this.#proven.has(set) || this.#isSuspect(set.client);
+      const isOnTrial = !this.#proven.has(set) && set.scripts.length <= MAX_WATCHED;
+      const isDoubtful = isOnTrial || this.#isSuspect(set.client);
       this.#hand(new RunnerJob({ id, set, json, isWatched: isWatched || isDoubtful, done, late }));
       this.#looking ??= setInterval(() => this.#look(), this.#times.lookMs);
     });
