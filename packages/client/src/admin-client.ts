@@ -77,6 +77,12 @@ export interface ChangesWanted {
 const FOLLOW_WAIT_SECONDS = 30;
 const BEYOND_WAIT_MS = 15_000;
 
+/** What a privacy request may have beside its identities. */
+export interface PrivacyRequestOptions extends CallOptions {
+  /** A URL that is sent a signed message, a Standard Webhook, when the request is complete. */
+  readonly callback?: string;
+}
+
 /** Every method rejects with a `QuiverClientError`. */
 export class AdminClient {
   readonly #connection: Connection;
@@ -544,12 +550,12 @@ export class AdminClient {
   privacyRequest(
     type: PrivacyType,
     identities: readonly Partial<Readonly<Record<IdKind, string>>>[],
-    options?: CallOptions,
+    { callback, ...options }: PrivacyRequestOptions = {},
   ): Promise<PrivacyRequestView> {
     const call: Request = {
       method: 'POST',
       path: this.#paths.privacyRequests,
-      json: { type, identities },
+      json: { type, identities, ...(callback !== undefined && { callback }) },
       repeatable: 'always',
     };
     return this.#ask<PrivacyRequestView>(call, options, 'state');
@@ -559,6 +565,16 @@ export class AdminClient {
   privacyStatus(id: string, options?: CallOptions): Promise<PrivacyRequestView | undefined> {
     const call = { path: this.#paths.privacyRequest(id) };
     return undefinedWhen404(() => this.#ask<PrivacyRequestView>(call, options, 'state'));
+  }
+
+  /**
+   * The secret that callbacks of privacy requests are signed with (only Quiver).
+   * @param isNew whether to replace it with a new one
+   */
+  async privacySecret(isNew = false, options?: CallOptions): Promise<string> {
+    const path = this.#paths.privacySecret;
+    const call: Request = isNew ? { method: 'POST', path } : { path };
+    return (await this.#ask<{ secret: string }>(call, options, 'secret')).secret;
   }
 
   /**

@@ -52,6 +52,7 @@ export function pathsOf(client: string) {
     privacyRequests: `${admin}/privacy/requests`,
     privacyRequest: (id: string) => `${admin}/privacy/requests/${part('request id', id)}`,
     privacyFile: (id: string, n: number) => `${admin}/privacy/requests/${part('request id', id)}/files/${n}`,
+    privacySecret: `${admin}/privacy/callback-secret`,
     adminAttribute: `${admin}/profiles/attributes`,
     /** The path of a fetch. @throws QuiverArgumentError unless `id` is exactly one id */
     profile(id: ProfileId) {

@@ -395,6 +395,16 @@ export interface PrivacyRequestView {
   }[];
   /** Descriptions of what it waits for. */
   readonly waitingFor: readonly string[];
+  /** How the end of the request is reported; null when that was not asked for. */
+  readonly callback: {
+    readonly state: 'waiting' | 'delivered' | 'failed';
+    /** Null unless it waits. */
+    readonly url: string | null;
+    readonly attempts: number;
+    /** The last error. */
+    readonly error: string | null;
+    readonly deliveredAt: string | null;
+  } | null;
 }
 
 /** A batch, as the Admin API shows it. */

@@ -9,6 +9,8 @@ import { ClientAccess } from './access/client-access.ts';
 import { derivedKey } from './access/signing-key.ts';
 import { BatchRunner } from './batches/batch-runner.ts';
 import { forgetInBatches } from './batches/forget-in-batches.ts';
+import { webhookSecrets } from './changes/webhooks/webhook-secret.ts';
+import { DELIVERY_PAUSES, WebhookTarget } from './changes/webhooks/webhook-target.ts';
 import type { RulesOf } from './domain/client-rules.ts';
 import { EdgeBatchRows } from './edges/batch-rows.ts';
 import { ClientExchange } from './edges/client-exchange.ts';
@@ -20,6 +22,7 @@ import type { Log } from './log.ts';
 import { PlaceholderIds } from './metering/placeholder-ids.ts';
 import { UsageMeter } from './metering/usage-meter.ts';
 import { SUPPRESSION_KEY, suppressionsOf } from './privacy/privacy.ts';
+import { PrivacyCallbacks } from './privacy/privacy-callbacks.ts';
 import { PrivacyRequests } from './privacy/privacy-requests.ts';
 import { suppressingProfiles } from './privacy/suppressing-store.ts';
 import type { Suppressions } from './privacy/suppressions.ts';
@@ -50,6 +53,8 @@ export interface PartsOptions {
    * The secret from which the keys of tokens and sessions are derived, see `access/signing-key.ts`.
    */
   readonly signingKey: string;
+  /** Private addresses and ranges to which callbacks may be sent; none by default. */
+  readonly webhookAllow?: readonly string[];
   readonly registry: Registry;
   readonly log: Log;
   /** Epoch milliseconds. */
@@ -85,8 +90,9 @@ export interface Parts {
   readonly store: ProfileStore;
   /** Decides which ids must not be stored. */
   readonly suppressions: Suppressions;
-  /** The privacy requests of persons. */
+  /** The privacy requests of persons, and the secrets of their callbacks. */
   readonly privacy: PrivacyRequests;
+  readonly callbackSecrets: CallbackSecrets;
   /** The profiles of this cluster. */
   readonly localProfiles: ProfileService;
   /** The profiles of all clusters. */
@@ -129,6 +135,7 @@ export function makeParts(options: PartsOptions): Parts {
   const localMerges = new LocalMerges({
     ...{ trail: stores.merges, profiles: stores.profiles, suppressions, now },
   });
+  const callbackSecrets = secretsOfCallbacks(options);
   return {
     ...{ stores, files, log, now, access, rulesOf, usage, attributeNames, scripts, store, edges },
     exchange,
@@ -136,18 +143,39 @@ export function makeParts(options: PartsOptions): Parts {
     localProfiles: here,
     ...{ profiles, suppressions, localMerges },
     merges: edges ? mergesOfAll(localMerges, store, edges, options) : localMerges,
-    privacy: privacyRequests(options, profiles, suppressions),
+    privacy: privacyRequests(options, profiles, suppressions, callbackSecrets),
+    callbackSecrets,
+  };
+}
+
+type CallbackSecrets = ReturnType<typeof secretsOfCallbacks>;
+
+/** The secrets with which the callbacks of privacy requests are signed, one for each client. */
+function secretsOfCallbacks({ stores, signingKey }: Pick<PartsOptions, 'stores' | 'signingKey'>) {
+  const requests = privacyRequestStore(stores.records);
+  const secretOf = webhookSecrets(derivedKey(signingKey, 'webhook secrets'));
+  // No webhook has this id.
+  const secret = (client: string, version: number) => secretOf(client, { id: 'privacy', version });
+  return {
+    current: async (client: string) => secret(client, await requests.secretVersion(client)),
+    renewed: async (client: string) => secret(client, await requests.renewSecret(client)),
   };
 }
 
 function privacyRequests(
-  { stores, files, edges, log, now }: PartsOptions,
+  { stores, files, edges, webhookAllow = [], log, now }: PartsOptions,
   profiles: ProfileService,
   suppressions: Suppressions,
+  secrets: CallbackSecrets,
 ): PrivacyRequests {
+  const requests = privacyRequestStore(stores.records);
+  const target = new WebhookTarget(webhookAllow);
   return new PrivacyRequests({
-    ...{ suppressions, profiles, log, now },
-    requests: privacyRequestStore(stores.records),
+    ...{ suppressions, profiles, requests, log, now },
+    callbacks: new PrivacyCallbacks({
+      ...{ requests, pauses: DELIVERY_PAUSES, log, now },
+      send: async (client, url, message) => target.send(url, await secrets.current(client), message),
+    }),
     peers: privacyPeers(edges?.peers ?? []),
     feed: stores.changes,
     merges: stores.merges,

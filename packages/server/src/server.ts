@@ -247,9 +247,9 @@ class ServerProcess {
     const files = stores.batchFiles;
     await files.start();
     const edges = this.#linkEdges(stores);
-    const { clients, cluster, node } = config;
+    const { clients, cluster, node, webhookAllow } = config;
     const parts = makeParts({
-      ...{ stores, files, clients, cluster, node, edges, signingKey, log },
+      ...{ stores, files, clients, cluster, node, edges, signingKey, webhookAllow, log },
       registry: this.#metrics,
       now: Date.now,
     });

@@ -191,6 +191,8 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'POST /{client}/target/privacy/requests': 'admin',
   'GET /{client}/target/privacy/requests/{id}': 'admin',
   'GET /{client}/target/privacy/requests/{id}/files/{n}': 'admin',
+  'GET /{client}/target/privacy/callback-secret': 'admin',
+  'POST /{client}/target/privacy/callback-secret': 'admin',
   'GET /{client}/target/profileattributes/mbox': 'admin',
   'GET /{client}/target/scripts': 'admin',
   'GET /{client}/target/scripts/{name}': 'admin',

@@ -11,7 +11,7 @@ import { Registry } from 'prom-client';
 import type { ServeConfig } from '../src/config/config.ts';
 import { DEFAULT_LIMITS } from '../src/domain/profile-limits.ts';
 import { type App, type AppParts, appConfig, createApp } from '../src/http/app.ts';
-import { batchRunner, makeParts } from '../src/parts.ts';
+import { batchRunner, makeParts, type Parts } from '../src/parts.ts';
 import { BatchFiles } from '../src/storage/files/batch-files.ts';
 import { openLmdbStores } from '../src/storage/lmdb/open-lmdb-stores.ts';
 import type { ProfileStore } from '../src/storage/profile-store.ts';
@@ -77,6 +77,7 @@ export interface InProcess {
   readonly app: App;
   readonly stores: Stores;
   readonly store: ProfileStore;
+  readonly privacy: Parts['privacy'];
   /** The acknowledged writes that changed something, in order: `update`, `visit`, … */
   readonly changes: string[];
   /** The lines that were logged. */
@@ -112,9 +113,9 @@ export async function openInProcess(
   const changes: string[] = [];
   const store = withJournal(engine.profiles, changes);
   const config = { ...CONFIG, ...overrides };
-  const { clients, cluster, node } = config;
+  const { clients, cluster, node, webhookAllow } = config;
   const made = makeParts({
-    ...{ files, clients, cluster, node, registry, log, signingKey: SIGNING_KEY },
+    ...{ files, clients, cluster, node, webhookAllow, registry, log, signingKey: SIGNING_KEY },
     stores: { ...engine, profiles: store },
     now: now ?? Date.now,
   });
@@ -167,6 +168,7 @@ export async function openInProcess(
     app,
     stores: parts.stores,
     store,
+    privacy: made.privacy,
     changes,
     logged,
     draining: false,

@@ -192,9 +192,10 @@ describe('commands over all profiles', () => {
 
   test('privacy sends a request and waits until it is complete', async () => {
     const path = '/demo/target/privacy/requests';
+    let callback: object | null = null;
     const view = (state: string, waitingFor: string[] = []) =>
       JSON.stringify({
-        ...{ id: 'r1', type: 'access', state, createdAt: '', finishedAt: null, waitingFor },
+        ...{ id: 'r1', type: 'access', state, createdAt: '', finishedAt: null, waitingFor, callback },
         results: [{ kind: 'tntId', found: true, reference: 'x', id: 't1', file: `${path}/r1/files/1` }],
       });
     script = {
@@ -209,6 +210,22 @@ describe('commands over all profiles', () => {
     script[`GET ${path}/r1`] = view('running', ['batch b1 is stuck']);
     expect((await quiver('privacy', 'status', 'r1')).code).toBe(1);
     expect((await quiver('privacy', 'erase')).code).toBe(2);
+
+    asked.length = 0;
+    callback = { state: 'waiting', attempts: 2, error: 'answered 500' };
+    script = {
+      [`POST ${path}`]: { status: 202, text: view('complete') },
+      [`GET ${path}/r1`]: view('complete'),
+      'GET /demo/target/privacy/callback-secret': '{"secret":"whsec_1"}',
+      'POST /demo/target/privacy/callback-secret': '{"secret":"whsec_2"}',
+    };
+    const url = 'https://example.com/hook';
+    expect((await quiver('privacy', 'suppress', '--tnt', 't1', '--callback', url)).code).toBe(0);
+    expect(JSON.parse(asked[0]!.body)).toMatchObject({ type: 'suppress', callback: url });
+    const status = await quiver('privacy', 'status', 'r1');
+    expect(status.stdout).toContain('waiting, attempt 2: answered 500');
+    expect((await quiver('privacy', 'secret')).stdout).toBe('whsec_1\n');
+    expect((await quiver('privacy', 'secret', '--new')).stdout).toBe('whsec_2\n');
   });
 
   test('audit shows what administrators did, page by page', async () => {
@@ -1026,6 +1043,7 @@ test('every command has help with examples', () => {
     'suppress',
     'unsuppress',
     'status',
+    'secret',
     'status',
     'failures',
     'retry',

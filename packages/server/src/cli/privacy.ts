@@ -12,7 +12,10 @@ import { shown, table, writeData, writeNote } from './terminal-text.ts';
 interface PrivacyOptions extends ConnectionOptions {
   readonly kind?: IdKind;
   readonly tnt?: boolean;
+  readonly callback?: string;
 }
+
+type SecretOptions = ConnectionOptions & { readonly new?: boolean };
 
 const ABOUT: Readonly<Record<PrivacyType, string>> = {
   access: 'show everything stored about a person',
@@ -24,11 +27,14 @@ const ABOUT: Readonly<Record<PrivacyType, string>> = {
 const EXAMPLES = `
 Needs the admin token. Without --kind the kind of an id is guessed from its form. The command waits until the
 request is complete. If you interrupt the command, the request continues; "quiver privacy status" shows its progress.
+With --callback the server also sends a message to that URL then, as a Standard Webhook signed with the secret that
+"quiver privacy secret" shows.
 
 Examples:
   quiver privacy access crm-1042 > person.json
   quiver privacy erase crm-1042 --kind thirdPartyId
   quiver privacy unsuppress crm-1042
+  quiver privacy erase crm-1042 --callback https://example.com/hooks/privacy
   quiver privacy status 20260818175339003-4c1fd1a0c6b3
 `;
 const LOOK_EVERY_MS = 300;
@@ -41,7 +47,8 @@ export function privacyCommand(end: End): Command {
       .description(ABOUT[type])
       .argument('<id...>', 'ids of the persons')
       .addOption(new Option('--kind <kind>', 'the kind of the ids').choices(KIND_NAMES))
-      .addOption(new Option('--tnt', 'the ids are tntIds').conflicts('kind'));
+      .addOption(new Option('--tnt', 'the ids are tntIds').conflicts('kind'))
+      .option('--callback <url>', 'where to send a message when the request is complete');
     privacy.addCommand(
       withConnection(command)
         .addHelpText('after', EXAMPLES + CONNECTION_HELP)
@@ -56,6 +63,14 @@ export function privacyCommand(end: End): Command {
       .addHelpText('after', EXAMPLES + CONNECTION_HELP)
       .action((id: string, options: ConnectionOptions) => endWith(end, () => show(id, options))),
   );
+  const secret = new Command('secret')
+    .description('show the secret that messages to --callback are signed with')
+    .option('--new', 'create a new one; the current one is revoked at once');
+  privacy.addCommand(
+    withConnection(secret)
+      .addHelpText('after', EXAMPLES + CONNECTION_HELP)
+      .action((options: SecretOptions) => endWith(end, () => showSecret(options))),
+  );
   return privacy;
 }
 
@@ -66,7 +81,8 @@ async function request(
 ): Promise<ExitCode> {
   const { admin } = connect(options);
   const identities = ids.map((id) => ({ [kindOf(id, options)]: id }));
-  let view = await admin.privacyRequest(type, identities);
+  const { callback } = options;
+  let view = await admin.privacyRequest(type, identities, callback === undefined ? {} : { callback });
   writeNote(`request ${shown(view.id)}`);
   for (let said = ''; view.state !== 'complete'; ) {
     await pause(LOOK_EVERY_MS);
@@ -91,9 +107,27 @@ async function show(id: string, options: ConnectionOptions): Promise<ExitCode> {
   if (view === undefined) {
     throw new ClientFailure(EXIT.refused, `no privacy request ${shown(id)} for client ${options.client}`);
   }
-  writeData(table([['state', view.state], ...view.waitingFor.map((what) => ['waits for', shown(what)])]));
+  writeData(
+    table([
+      ['state', view.state],
+      ...view.waitingFor.map((what) => ['waits for', shown(what)]),
+      ...callbackLines(view),
+    ]),
+  );
   writeData(table(linesOf(view)));
   return view.state === 'complete' ? EXIT.ok : EXIT.refused;
+}
+
+function callbackLines({ callback }: PrivacyRequestView): string[][] {
+  if (!callback) return [];
+  const { state, attempts, error } = callback;
+  const problem = error === null ? '' : `, attempt ${attempts}: ${shown(error)}`;
+  return [['callback', `${state}${problem}`]];
+}
+
+async function showSecret(options: SecretOptions): Promise<ExitCode> {
+  writeData(`${await connect(options).admin.privacySecret(options.new)}\n`);
+  return EXIT.ok;
 }
 
 function linesOf({ results }: PrivacyRequestView): string[][] {

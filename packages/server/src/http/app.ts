@@ -231,7 +231,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
       ...{ lists: stores.lists, store: parts.store, attributeNames: stores.attributeNames },
       ...{ limits: config.limits, suppressions: parts.suppressions, now },
     }),
-    ...privacyRoutes({ requests: parts.privacy, profiles }),
+    ...privacyRoutes({ requests: parts.privacy, secrets: parts.callbackSecrets, profiles }),
     attributeNamesRoute(stores.attributeNames),
     ...parts.scripts.routes(profiles),
     ...usageRoutes(stores.usage, () => usage.flush(), now),

@@ -26,6 +26,7 @@ import type {
 } from '../storage/kept/privacy-request-store.ts';
 import type { Suppression } from '../storage/kept/suppression-store.ts';
 import type { LinkedProfile } from '../storage/profile-store.ts';
+import type { PrivacyCallbacks } from './privacy-callbacks.ts';
 import type { Suppressions } from './suppressions.ts';
 
 /** Another edge cluster; implemented in `edges/`. */
@@ -53,6 +54,7 @@ export interface PrivacyParts {
    * @returns what must still be waited for
    */
   readonly forgetInBatches: (client: string, ids: readonly VisitorId[]) => Promise<string[]>;
+  readonly callbacks: PrivacyCallbacks;
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -77,9 +79,15 @@ export class PrivacyRequests {
 
   /**
    * Accepts a request, and starts to work on it.
+   * @param callback the URL that is told when it is complete
    * @throws QuiverError `insufficient-storage` when too many are stored
    */
-  async take(client: string, type: PrivacyType, identities: readonly VisitorId[]): Promise<PrivacyRequest> {
+  async take(
+    client: string,
+    type: PrivacyType,
+    identities: readonly VisitorId[],
+    callback?: string,
+  ): Promise<PrivacyRequest> {
     const { requests, now } = this.#parts;
     const createdAt = now();
     const request: PrivacyRequest = {
@@ -93,6 +101,10 @@ export class PrivacyRequests {
       ids: [],
       results: [],
       waitingFor: [],
+      callback:
+        callback === undefined
+          ? undefined
+          : { state: 'waiting', url: callback, attempts: 0, nextAt: 0, error: '' },
     };
     if (!(await requests.put(client, request))) {
       throw new QuiverError('insufficient-storage', 'Too many privacy requests of the last 30 days are kept');
@@ -107,9 +119,10 @@ export class PrivacyRequests {
 
   /** Continues unfinished requests of some clients; called by a background process. */
   async goOn(clients: readonly string[]): Promise<void> {
-    const { requests, now } = this.#parts;
+    const { requests, callbacks, now } = this.#parts;
     for (const client of clients) {
       for (const request of await requests.list(client)) {
+        callbacks.offer(client, request);
         if (request.state === 'running' && now() - request.workedAt >= LEFT_ALONE_MS) {
           await this.#work(client, request);
         } else if (request.type === 'access' && now() - request.createdAt > ACCESS_IDS_MS) {
@@ -124,6 +137,7 @@ export class PrivacyRequests {
   /** Waits for the requests on which this process works. */
   async stop(): Promise<void> {
     await Promise.all(this.#working.values());
+    await this.#parts.callbacks.stop();
   }
 
   /**
@@ -154,7 +168,7 @@ export class PrivacyRequests {
   }
 
   async #carryOut(client: string, request: PrivacyRequest): Promise<void> {
-    const { requests, profiles, suppressions, now } = this.#parts;
+    const { requests, profiles, suppressions, callbacks, now } = this.#parts;
     const { type, identities } = request;
     const ids = [...request.ids];
     const results = [...request.results];
@@ -180,6 +194,9 @@ export class PrivacyRequests {
             ...{ identities: [], ids: [], waitingFor: [] },
           },
     );
+    if (waitingFor.length > 0 || !request.callback) return;
+    const done = await requests.find(client, request.id);
+    if (done) callbacks.offer(client, done);
   }
 
   /** @returns what must still be waited for */

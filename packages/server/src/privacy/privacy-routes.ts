@@ -18,25 +18,32 @@ import { JSON_HEADERS, jsonReply, Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
 import { timeOrNull, timeText } from '../wire/time-text.ts';
+import { webhookUrl } from '../wire/webhook-url.ts';
 import type { PrivacyRequests } from './privacy-requests.ts';
 
 const MAX_BODY = 128 * 1024;
 const MAX_IDENTITIES = 100;
 const ALL_IDS = Number.MAX_SAFE_INTEGER;
 const PATH = '/{client}/target/privacy/requests';
+const SECRET_PATH = '/{client}/target/privacy/callback-secret';
 
 export interface PrivacyRoutesParts {
   readonly requests: PrivacyRequests;
+  /** The secrets with which callbacks are signed. */
+  readonly secrets: {
+    current(client: string): Promise<string>;
+    renewed(client: string): Promise<string>;
+  };
   /** The profiles of all edge clusters. */
   readonly profiles: {
     findLinked(client: string, id: SentId, limit: number): Promise<LinkedProfile | undefined>;
   };
 }
 
-export function privacyRoutes({ requests, profiles }: PrivacyRoutesParts): Route[] {
+export function privacyRoutes({ requests, secrets, profiles }: PrivacyRoutesParts): Route[] {
   async function take({ client, request }: Call): Promise<Reply> {
-    const { type, identities } = sentRequest(readJsonObject(await readBody(request, MAX_BODY)));
-    return jsonReply(viewOf(client, await requests.take(client, type, identities)), 202);
+    const { type, identities, callback } = sentRequest(readJsonObject(await readBody(request, MAX_BODY)));
+    return jsonReply(viewOf(client, await requests.take(client, type, identities, callback)), 202);
   }
 
   async function requestOf(call: Call): Promise<PrivacyRequest> {
@@ -79,12 +86,27 @@ export function privacyRoutes({ requests, profiles }: PrivacyRoutesParts): Route
       describe: DESCRIBE.file,
       handle: file,
     },
+    {
+      ...ADMIN_ROUTE,
+      method: 'GET',
+      path: SECRET_PATH,
+      describe: DESCRIBE.secret,
+      handle: async ({ client }) => jsonReply({ secret: await secrets.current(client) }),
+    },
+    {
+      ...ADMIN_ROUTE,
+      method: 'POST',
+      path: SECRET_PATH,
+      describe: DESCRIBE.newSecret,
+      handle: async ({ client }) => jsonReply({ secret: await secrets.renewed(client) }, 201),
+    },
   ];
 }
 
 function sentRequest(body: Readonly<Record<string, unknown>>): {
   type: PrivacyType;
   identities: VisitorId[];
+  callback: string | undefined;
 } {
   const type = PRIVACY_TYPES.find((one) => one === body.type);
   if (!type) throw badRequest(`type: must be ${PRIVACY_TYPES.join(' or ')}`);
@@ -92,7 +114,12 @@ function sentRequest(body: Readonly<Record<string, unknown>>): {
   if (!Array.isArray(identities) || identities.length === 0 || identities.length > MAX_IDENTITIES) {
     throw badRequest(`identities: must be a list of 1 to ${MAX_IDENTITIES}`);
   }
-  return { type, identities: identities.map(identityOf) };
+  const { callback = null } = body;
+  return {
+    type,
+    identities: identities.map(identityOf),
+    callback: callback === null ? undefined : webhookUrl('callback', callback),
+  };
 }
 
 function identityOf(value: unknown, at: number): VisitorId {
@@ -108,7 +135,7 @@ function identityOf(value: unknown, at: number): VisitorId {
 }
 
 function viewOf(client: string, request: PrivacyRequest) {
-  const { id, type, state, createdAt, finishedAt, results, waitingFor } = request;
+  const { id, type, state, createdAt, finishedAt, results, waitingFor, callback } = request;
   return {
     id,
     type,
@@ -125,6 +152,15 @@ function viewOf(client: string, request: PrivacyRequest) {
       }),
     })),
     waitingFor,
+    callback: callback
+      ? {
+          state: callback.state,
+          url: callback.url ?? null,
+          attempts: callback.attempts,
+          error: callback.error || null,
+          deliveredAt: timeOrNull(callback.deliveredAt),
+        }
+      : null,
   };
 }
 
@@ -159,7 +195,15 @@ const EXAMPLE = {
     },
   ],
   waitingFor: [],
+  callback: {
+    state: 'delivered' as const,
+    url: null,
+    attempts: 1,
+    error: null,
+    deliveredAt: '2026-08-18T17:53:39.052Z',
+  },
 };
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw3Kd1Qk0Zb5E=';
 
 export const PrivacyRequestReply = z
   .object({
@@ -178,6 +222,16 @@ export const PrivacyRequestReply = z
       }),
     ),
     waitingFor: z.array(z.string()).openapi({ description: 'What it waits for, in words.' }),
+    callback: z
+      .object({
+        state: z.enum(['waiting', 'delivered', 'failed']),
+        url: z.string().nullable().openapi({ description: 'Only while it waits.' }),
+        attempts: z.int(),
+        error: z.string().nullable().openapi({ description: 'The last error.' }),
+        deliveredAt: z.string().nullable(),
+      })
+      .nullable()
+      .openapi({ description: 'Null: none was asked for.' }),
   })
   .openapi('PrivacyRequest', { example: EXAMPLE });
 
@@ -188,10 +242,23 @@ const Identity = z.object({
   marketingCloudVisitorId: z.string().optional(),
 });
 const Sent = z
-  .object({ type: z.enum(PRIVACY_TYPES), identities: z.array(Identity) })
+  .object({
+    type: z.enum(PRIVACY_TYPES),
+    identities: z.array(Identity),
+    callback: z
+      .string()
+      .nullable()
+      .optional()
+      .openapi({ description: 'A URL that is told when the request is complete.' }),
+  })
   .openapi('SentPrivacyRequest', {
-    example: { type: 'access', identities: [{ thirdPartyId: 'crm-4711' }] },
+    example: {
+      type: 'access',
+      identities: [{ thirdPartyId: 'crm-4711' }],
+      callback: 'https://example.com/hooks/privacy',
+    },
   });
+const SecretOfCallbacks = z.object({ secret: z.string() }).openapi({ example: { secret: SECRET } });
 const File = z
   .object({
     client: z.string(),
@@ -221,7 +288,8 @@ const DESCRIBE = {
     summary: 'Access, erase, suppress or unsuppress persons',
     description:
       'It continues by itself, even after a crash, until its state is `complete`. Erased ids are suppressed: nothing that names them is ' +
-      'stored again, whichever way it comes.',
+      'stored again, whichever way it comes. `callback` is sent a signed message in the format of Standard Webhooks when the ' +
+      'request is complete; it names no id of the person.',
     request: {
       params: ClientParam,
       body: { required: true, content: { 'application/json': { schema: Sent } } },
@@ -248,6 +316,24 @@ const DESCRIBE = {
     responses: {
       200: { description: 'The file', content: { 'application/json': { schema: File } } },
       ...NOT_FOUND,
+    },
+  },
+  secret: {
+    ...shared,
+    summary: 'The secret that callbacks of privacy requests are signed with',
+    request: { params: ClientParam },
+    responses: {
+      200: { description: 'The secret', content: { 'application/json': { schema: SecretOfCallbacks } } },
+      ...REFUSED,
+    },
+  },
+  newSecret: {
+    ...shared,
+    summary: 'Create a new secret for callbacks, which replaces the current one at once',
+    request: { params: ClientParam },
+    responses: {
+      201: { description: 'The new secret', content: { 'application/json': { schema: SecretOfCallbacks } } },
+      ...REFUSED,
     },
   },
 } satisfies Record<string, Route['describe']>;

@@ -73,6 +73,7 @@ export class Room {
     this.#app = makeParts({
       ...{ stores, files, clients: [client], cluster: config.cluster, node: config.node, log, now },
       signingKey: shared.signingKey,
+      webhookAllow: config.webhookAllow,
       registry: new Registry(),
       scriptRunner: shared.scriptRunner,
       ...(parts.nextTntId && { scriptSeed: seededWords(`scripts ${client}`) }),

@@ -19,6 +19,7 @@ import { emptyReply, jsonReply, type Reply } from '../../wire/replies.ts';
 import type { Route } from '../../wire/route.ts';
 import { z } from '../../wire/schema.ts';
 import { timeOrNull, timeText } from '../../wire/time-text.ts';
+import { webhookUrl } from '../../wire/webhook-url.ts';
 import type { SecretOf } from './webhook-secret.ts';
 import type { WebhookTarget } from './webhook-target.ts';
 
@@ -33,7 +34,6 @@ export interface WebhookRouteParts {
 
 const PATH = '/{client}/target/webhooks';
 const MAX_BODY = 16 * 1024;
-const MAX_URL = 2048;
 const LISTED_FAILURES = 100;
 
 const WEBHOOK = {
@@ -153,7 +153,7 @@ function allRoutes(parts: WebhookRouteParts): Route[] {
           throw new QuiverError('not-found', 'This server keeps no change feed (--changes)');
         const webhook: Webhook = {
           id: `wh_${randomBytes(6).toString('hex')}`,
-          url: urlOf(sent.url),
+          url: webhookUrl('url', sent.url),
           types: typesOf(sent.types),
           isPaused: pausedOf(sent.paused) ?? false,
           version: 1,
@@ -332,28 +332,10 @@ function described(
 function changesOf(sent: JsonObject): Partial<Webhook> {
   const isPaused = pausedOf(sent.paused);
   return {
-    ...(sent.url !== undefined && { url: urlOf(sent.url) }),
+    ...(sent.url !== undefined && { url: webhookUrl('url', sent.url) }),
     ...(sent.types !== undefined && { types: typesOf(sent.types) }),
     ...(isPaused !== undefined && { isPaused }),
   };
-}
-
-function urlOf(value: unknown): string {
-  const url =
-    typeof value === 'string' && value.length <= MAX_URL && URL.canParse(value) ? new URL(value) : undefined;
-  if (
-    !url ||
-    !/^https?:$/.test(url.protocol) ||
-    url.username !== '' ||
-    url.password !== '' ||
-    url.hash !== ''
-  ) {
-    throw new QuiverError(
-      'bad-request',
-      `url: must be an http or https URL of up to ${MAX_URL} characters, without user and fragment`,
-    );
-  }
-  return url.href;
 }
 
 function typesOf(value: unknown): readonly ChangeType[] | undefined {

@@ -25,7 +25,7 @@ import type { Pending, Webhook, WebhookProgress, WebhookStore } from '../../stor
 import { timeText } from '../../wire/time-text.ts';
 import { changeView } from '../change-view.ts';
 import type { SecretOf } from './webhook-secret.ts';
-import type { WebhookTarget } from './webhook-target.ts';
+import { DELIVERY_PAUSES, type WebhookTarget } from './webhook-target.ts';
 
 export interface WebhookRunnerParts {
   readonly webhooks: WebhookStore;
@@ -44,18 +44,6 @@ export interface WebhookRunnerParts {
   readonly lookEvery?: number;
 }
 
-const SECOND = 1000;
-const HOUR = 3600 * SECOND;
-const PAUSES: readonly number[] = [
-  5 * SECOND,
-  30 * SECOND,
-  120 * SECOND,
-  600 * SECOND,
-  1800 * SECOND,
-  HOUR,
-  3 * HOUR,
-  6 * HOUR,
-];
 const LOOK_EVERY_MS = 250;
 const LOOKS_PER_WHOLE_LOOK = 8;
 /** The most attempts for a change that is refused while later ones are accepted. */
@@ -195,7 +183,7 @@ class Delivery {
   async #deliver(change: FeedChange): Promise<boolean> {
     const { cursor } = change;
     if (this.#done.has(cursor)) return true;
-    const { now, pauses = PAUSES } = this.#parts;
+    const { now, pauses = DELIVERY_PAUSES } = this.#parts;
     const waiting = this.#pending.get(cursor);
     if (waiting && waiting.nextAt > now()) return false;
     const body = messageBody(this.#client, change);

@@ -26,6 +26,19 @@ export interface Message {
 }
 
 const TIMEOUT_MS = 15_000;
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+/** Pauses before each further attempt to deliver a message, in milliseconds. */
+export const DELIVERY_PAUSES: readonly number[] = [
+  5 * SECOND,
+  30 * SECOND,
+  120 * SECOND,
+  600 * SECOND,
+  1800 * SECOND,
+  HOUR,
+  3 * HOUR,
+  6 * HOUR,
+];
 
 /** Networks that are not part of the internet (RFC 6890, and IPv6 forms that lead to IPv4). */
 const PRIVATE = [

@@ -20,6 +20,20 @@ export interface PrivacyResult {
   readonly id?: string | undefined;
 }
 
+/** Where the end of a request is reported, and how that goes. */
+export interface PrivacyCallback {
+  readonly state: 'waiting' | 'delivered' | 'failed';
+  /** Only while it waits. */
+  readonly url: string | undefined;
+  readonly attempts: number;
+  /** When it may be sent next, once the request is complete; epoch milliseconds. */
+  readonly nextAt: number;
+  /** The last problem; empty without one. */
+  readonly error: string;
+  /** Epoch milliseconds. */
+  readonly deliveredAt?: number | undefined;
+}
+
 export interface PrivacyRequest {
   readonly id: string;
   readonly type: PrivacyType;
@@ -35,6 +49,7 @@ export interface PrivacyRequest {
   readonly results: readonly PrivacyResult[];
   /** What the request waits for, in words. */
   readonly waitingFor: readonly string[];
+  readonly callback?: PrivacyCallback | undefined;
 }
 
 const DAY_MS = 86_400_000;
@@ -47,6 +62,10 @@ const REQUESTS: RecordKind = {
   keptMs: 30 * DAY_MS,
 };
 
+/** How many secrets a client has had; key: `callbacks`. */
+const SECRETS: RecordKind = { name: 'privacy-secrets', owner: 'client', purpose: 'access' };
+const SECRET_KEY = 'callbacks';
+
 export interface PrivacyRequestStore {
   find(client: string, id: string): Promise<PrivacyRequest | undefined>;
   /** All stored requests, the oldest first. */
@@ -55,6 +74,10 @@ export interface PrivacyRequestStore {
   put(client: string, request: PrivacyRequest): Promise<boolean>;
   /** Changes a stored request. */
   change(client: string, id: string, change: (request: PrivacyRequest) => PrivacyRequest): Promise<void>;
+  /** Counts the secrets with which callbacks of a client were signed; the current one is the last. */
+  secretVersion(client: string): Promise<number>;
+  /** Replaces the secret. @returns its version */
+  renewSecret(client: string): Promise<number>;
 }
 
 export function privacyRequestStore(records: RecordStore): PrivacyRequestStore {
@@ -77,5 +100,22 @@ export function privacyRequestStore(records: RecordStore): PrivacyRequestStore {
         kept === undefined ? kept : JSON.stringify(change(JSON.parse(kept) as PrivacyRequest)),
       );
     },
+
+    async secretVersion(client) {
+      return versionOf(await records.get(SECRETS, client, SECRET_KEY));
+    },
+
+    async renewSecret(client) {
+      let version = 1;
+      await records.change(SECRETS, client, SECRET_KEY, (kept) => {
+        version = versionOf(kept) + 1;
+        return String(version);
+      });
+      return version;
+    },
   };
+}
+
+function versionOf(kept: string | undefined): number {
+  return kept === undefined ? 1 : Number(kept);
 }
