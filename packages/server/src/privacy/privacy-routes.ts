@@ -86,6 +86,13 @@ export function privacyRoutes({ requests, secrets, profiles }: PrivacyRoutesPart
       describe: DESCRIBE.file,
       handle: file,
     },
+    ...secretRoutes(secrets),
+  ];
+}
+
+/** Routes for the secret of callbacks. */
+function secretRoutes(secrets: PrivacyRoutesParts['secrets']): Route[] {
+  return [
     {
       ...ADMIN_ROUTE,
       method: 'GET',

@@ -74,7 +74,7 @@ export interface PrivacyRequestStore {
   put(client: string, request: PrivacyRequest): Promise<boolean>;
   /** Changes a stored request. */
   change(client: string, id: string, change: (request: PrivacyRequest) => PrivacyRequest): Promise<void>;
-  /** Counts the secrets with which callbacks of a client were signed; the current one is the last. */
+  /** The version of the secret with which callbacks of a client are signed. */
   secretVersion(client: string): Promise<number>;
   /** Replaces the secret. @returns its version */
   renewSecret(client: string): Promise<number>;
