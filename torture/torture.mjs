@@ -46,6 +46,7 @@ const NAMES = [
   'stopped-holder',
   'stopped-worker',
   'hostile-http',
+  'scripts',
   'idle-clients',
   'http-differential',
   'fuzz',

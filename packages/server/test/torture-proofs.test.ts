@@ -9,6 +9,7 @@ describe('a torture of a sabotaged server', { timeout: 240_000 }, () => {
     ['port-race', 'blind-locks'],
     ['stopped-worker', 'no-heartbeats'],
     ['idle-clients', 'restless-connections'],
+    ['scripts', 'endless-scripts'],
     ['stop', 'write-behind-and-exit'],
     ['backup', 'copy-of-the-live-file'],
     ['kill', 'half-updates'],

@@ -28,6 +28,7 @@ describe('the short torture', { timeout: 240_000 }, () => {
     'port-race',
     'stopped-worker',
     'idle-clients',
+    'scripts',
     'http-differential',
     'settings',
     'browser',
