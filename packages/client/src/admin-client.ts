@@ -34,6 +34,7 @@ import type {
   ProfileScriptView,
   ProfileView,
   ServerView,
+  Timeline,
   TokenScope,
   UnmergeView,
   UsageDay,
@@ -69,6 +70,14 @@ export interface ChangesWanted {
   readonly types?: readonly ChangeType[] | undefined;
   /** `profile` adds the state of its profile to each change; absent by default. */
   readonly include?: 'profile' | undefined;
+  /** The most changes per page, 1 to 1,000; 100 by default. */
+  readonly limit?: number | undefined;
+}
+
+/** Which part of a profile's timeline to return. */
+export interface TimelineWanted {
+  /** `next` of the page before, or the cursor of a change; by default the newest change. */
+  readonly before?: string | undefined;
   /** The most changes per page, 1 to 1,000; 100 by default. */
   readonly limit?: number | undefined;
 }
@@ -331,6 +340,21 @@ export class AdminClient {
       yield* page.changes;
       after = page.next;
     }
+  }
+
+  /**
+   * A page of the changes of one profile, newest first, also of those merged into it (only Quiver).
+   * A page can be short, even empty, and have `next`. Rejects with `refused` and status 404 when
+   * the server keeps no change feed.
+   */
+  timeline(
+    id: string,
+    kind: IdKind,
+    { before, limit }: TimelineWanted = {},
+    options?: CallOptions,
+  ): Promise<Timeline> {
+    const query = { [kind]: textOf('id', id), before, limit: limit?.toString() };
+    return this.#ask<Timeline>({ path: this.#paths.timeline, query }, options, 'end');
   }
 
   /** The webhooks of the client (only Quiver). */

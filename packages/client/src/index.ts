@@ -1,6 +1,6 @@
 /** The exports of the package. */
 
-export { AdminClient, type ChangesWanted, type ListQuery } from './admin-client.ts';
+export { AdminClient, type ChangesWanted, type ListQuery, type TimelineWanted } from './admin-client.ts';
 export {
   type BatchKey,
   type BatchLimits,

@@ -47,6 +47,7 @@ export function pathsOf(client: string) {
     merges: `${admin}/merges`,
     unmerge: (id: string) => `${admin}/merges/${part('merge id', id)}/unmerge`,
     adminProfile: `${admin}/profiles`,
+    timeline: `${admin}/profiles/changes`,
     profileExport: `${admin}/profiles/export`,
     profileImport: `${admin}/profiles/import`,
     privacyRequests: `${admin}/privacy/requests`,

@@ -490,6 +490,21 @@ export interface ChangePage {
   readonly more: boolean;
 }
 
+/** A page of the changes of one profile (only Quiver). */
+export interface Timeline {
+  /** Newest first. */
+  readonly changes: readonly Omit<Change, 'state'>[];
+  /** `before` of the next page; absent when the feed has nothing older. */
+  readonly next?: string;
+  /**
+   * Why the page ends: it is full (`limit`), the call has read as much of the feed as one call may
+   * (`bound`), or it has read the oldest change that is kept (`oldest`).
+   */
+  readonly end: 'limit' | 'bound' | 'oldest';
+  /** The time of the oldest change that the call has read, of any profile. */
+  readonly readTo?: string;
+}
+
 /** A webhook: a URL to which changes are sent (only Quiver). */
 export interface WebhookView {
   readonly id: string;

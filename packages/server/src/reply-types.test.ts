@@ -15,6 +15,7 @@ import type { AuditReply } from './audit/audit-route.ts';
 import type { BatchReply, FailuresReply } from './batches/batch-admin-routes.ts';
 import type { CustomerSourceReply } from './batches/customer-routes.ts';
 import type { ChangeView } from './changes/change-view.ts';
+import type { TimelineReply } from './changes/timeline-route.ts';
 import type { WebhookFailureReply, WebhookReply } from './changes/webhooks/webhook-routes.ts';
 import type { EdgesReply } from './edges/edges-route.ts';
 import type { MergeList, UnmergeReply } from './merges/merge-routes.ts';
@@ -49,6 +50,7 @@ interface Pairs {
   failedRow: [z.output<typeof FailuresReply>['failures'][number], client.FailedRow];
   source: [z.output<typeof CustomerSourceReply>, client.CustomerSourceView];
   change: [z.output<typeof ChangeView>, client.Change];
+  timeline: [z.output<typeof TimelineReply>, client.Timeline];
   webhook: [z.output<typeof WebhookReply>, client.WebhookView];
   webhookFailure: [z.output<typeof WebhookFailureReply>, client.WebhookFailure];
   edge: [z.output<typeof EdgesReply>['edges'][number], client.EdgeView];

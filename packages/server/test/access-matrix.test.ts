@@ -186,6 +186,7 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'PATCH /{client}/target/profiles': 'admin',
   'DELETE /{client}/target/profiles': 'admin',
   'DELETE /{client}/target/profiles/attributes': 'admin',
+  'GET /{client}/target/profiles/changes': 'admin',
   'GET /{client}/target/profiles/export': 'admin',
   'POST /{client}/target/profiles/import': 'admin',
   'POST /{client}/target/privacy/requests': 'admin',

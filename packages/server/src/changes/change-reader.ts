@@ -57,7 +57,7 @@ export class ChangeReader {
   async start(after: string | undefined): Promise<string | undefined> {
     if (after !== 'now') return after;
     const newest = await this.#parts.feed.newest();
-    if (newest === undefined) throw notKept();
+    if (newest === undefined) throw noFeed();
     return newest;
   }
 
@@ -72,7 +72,7 @@ export class ChangeReader {
     let next = after;
     for (let pages = 0; ; pages += 1) {
       const page = await this.#parts.feed.read(client, next, query.limit - changes.length);
-      if (page === 'off') throw notKept();
+      if (page === 'off') throw noFeed();
       if (page === 'malformed')
         throw new QuiverError('bad-request', 'after: must be a cursor of this feed, or now');
       if (page === 'gone') {
@@ -133,6 +133,7 @@ export class ChangeReader {
   }
 }
 
-function notKept(): QuiverError {
+/** The refusal of a server that keeps no change feed. */
+export function noFeed(): QuiverError {
   return new QuiverError('not-found', 'This server keeps no change feed (--changes)');
 }

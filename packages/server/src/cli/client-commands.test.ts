@@ -1011,7 +1011,34 @@ describe('quiver changes', () => {
     expect(asked).toHaveLength(1);
   });
 
+  test('shows the changes of one profile to the oldest, or up to --limit', async () => {
+    const TIMELINE = 'GET /demo/target/profiles/changes';
+    script[TIMELINE] = [
+      JSON.stringify({ changes: [], end: 'oldest' }),
+      JSON.stringify({ changes: [change(9)], next: 'aaaaaaaaaaaa-8', end: 'limit' }),
+      JSON.stringify({ changes: [], next: 'aaaaaaaaaaaa-5.W10', end: 'bound' }),
+      JSON.stringify({ changes: [change(3)], end: 'oldest' }),
+    ];
+    const { code, stdout, stderr } = await quiver('changes', '4c1fd1a0c6b34f2b9d0f3a5e8b7c6d21');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.match(/tntId a\d/g)).toEqual(['tntId a9', 'tntId a3']);
+    expect(asked.map(({ query }) => query.has('tntId'))).toEqual([true, false, false, false]);
+    expect(asked.map(({ query }) => query.has('thirdPartyId'))).toEqual([false, true, true, true]);
+    expect(asked.map(({ query }) => query.get('before'))).toEqual([
+      ...[null, null, 'aaaaaaaaaaaa-8', 'aaaaaaaaaaaa-5.W10'],
+    ]);
+    script[TIMELINE] = JSON.stringify({ changes: [change(9)], next: 'aaaaaaaaaaaa-9', end: 'limit' });
+    const flags = ['--third-party', '--limit', '1', '--json', '--before', 'aaaaaaaaaaaa-10'];
+    const one = await quiver('changes', 'crm-1', ...flags);
+    expect(one.stdout).toBe(`${JSON.stringify(change(9))}\n`);
+    expect(one.stderr).toContain('--before aaaaaaaaaaaa-9');
+    script[TIMELINE] = JSON.stringify({ changes: [], end: 'oldest' });
+    expect((await quiver('changes', 'crm-1', '--ecid')).stderr).toContain('no change of crm-1 is kept');
+  });
+
   test('reports what is wrong', async () => {
+    expect(await quiver('changes', 'crm-1', '--follow')).toMatchObject({ code: 2 });
+    expect(await quiver('changes', '--before', 'aaaaaaaaaaaa-1')).toMatchObject({ code: 2 });
     expect(await quiver('changes', '--types', 'born')).toMatchObject({ code: 2 });
     expect(await quiver('changes', '--limit', '0')).toMatchObject({ code: 2 });
     const message = 'after: changes behind this cursor are kept no longer';

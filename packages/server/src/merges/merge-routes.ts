@@ -2,13 +2,14 @@
 
 import { listAttributes } from '../domain/attributes.ts';
 import type { MergeRecord } from '../domain/unmerge.ts';
-import { idProblem, parseTntId, type VisitorId } from '../domain/visitor-id.ts';
+import { type VisitorId, visitorIdOf } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { MergeService } from '../service/merge-service.ts';
 import { ADMIN_ROUTE, AdminRefusal, ClientParam } from '../wire/admin-route.ts';
 import type { Call } from '../wire/call.ts';
-import { KIND_NAMES, kindName, kindOfName } from '../wire/kind-names.ts';
-import { lastValue, type Parameter } from '../wire/parameters.ts';
+import { KIND_NAMES, kindName } from '../wire/kind-names.ts';
+import { ONE_ID, oneIdOf } from '../wire/one-id.ts';
+import { lastValue } from '../wire/parameters.ts';
 import { jsonReply, type Reply } from '../wire/replies.ts';
 import type { Route } from '../wire/route.ts';
 import { z } from '../wire/schema.ts';
@@ -17,7 +18,6 @@ import { timeText } from '../wire/time-text.ts';
 /** How many merges are shown, newest first. */
 const SHOWN = 100;
 const PATH = '/{client}/target/merges';
-const PARAMETERS = [...KIND_NAMES, 'ecid'] as const;
 
 export function mergeRoutes(merges: MergeService): Route[] {
   function kept(): MergeService {
@@ -26,7 +26,7 @@ export function mergeRoutes(merges: MergeService): Route[] {
   }
 
   async function list({ client, query }: Call): Promise<Reply> {
-    const id = idOf(query);
+    const id = visitorIdOf(oneIdOf(query));
     const { records, unreachable } = await kept().list(client, id, SHOWN);
     return jsonReply({ merges: records.map(viewOf), unreachable });
   }
@@ -65,23 +65,6 @@ export function mergeRoutes(merges: MergeService): Route[] {
       handle: unmerge,
     },
   ];
-}
-
-/** The single id named by a query. */
-function idOf(query: readonly Parameter[]): VisitorId {
-  const given = PARAMETERS.flatMap((name) => {
-    const text = lastValue(query, name);
-    return text === undefined || text === '' ? [] : [{ name, text }];
-  });
-  const [one] = given;
-  if (!one || given.length > 1) {
-    throw new QuiverError('bad-request', `one id must be given: ${PARAMETERS.join(' or ')}`);
-  }
-  const { name, text } = one;
-  const kind = name === 'ecid' ? name : kindOfName(name)!;
-  const problem = idProblem(kind, text);
-  if (problem !== undefined) throw new QuiverError('bad-request', `${name}: ${problem}`);
-  return kind === 'tntId' ? parseTntId(text).id : { kind, value: text };
 }
 
 function idView({ kind, value }: VisitorId) {
@@ -161,7 +144,6 @@ export const UnmergeReply = z
   });
 
 const shared = { tags: ['Profiles'], security: [{ bearer: [] }] };
-const IdParameter = z.string().optional();
 
 const DESCRIBE_LIST: Route['describe'] = {
   ...shared,
@@ -171,13 +153,7 @@ const DESCRIBE_LIST: Route['describe'] = {
     'clusters. `unreachable` has the numbers of those that could not be asked; they may have more merges.',
   request: {
     params: ClientParam,
-    query: z.object({
-      tntId: IdParameter,
-      thirdPartyId: IdParameter.openapi({ example: 'crm-4711' }),
-      customerId: IdParameter,
-      marketingCloudVisitorId: IdParameter,
-      ecid: IdParameter.openapi({ description: 'The same as `marketingCloudVisitorId`.' }),
-    }),
+    query: z.object(ONE_ID),
   },
   responses: {
     200: { description: 'The merges', content: { 'application/json': { schema: MergeList } } },

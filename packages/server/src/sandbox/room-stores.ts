@@ -80,6 +80,7 @@ export function roomStores(parts: RoomParts): Stores {
 function roomChanges(feed: ChangeFeed, room: string): ChangeFeed {
   return {
     read: (_, after, limit) => feed.read(room, after, limit),
+    readBefore: (_, ...asked) => feed.readBefore(room, ...asked),
     newest: () => feed.newest(),
     lag: (after) => feed.lag(after),
     figures: () => feed.figures(),

@@ -39,6 +39,20 @@ export interface FeedPage {
  */
 export type NoPage = 'off' | 'gone' | 'malformed';
 
+/** What one step of reading backwards found. */
+export interface EarlierPage {
+  /** Newest first. */
+  readonly changes: readonly FeedChange[];
+  /** The cursor of the oldest change that was examined; the next step reads what is before it. */
+  readonly before: string;
+  /** How many changes of all clients were examined. */
+  readonly examined: number;
+  /** When the oldest of them was made, in epoch milliseconds; undefined when there was none. */
+  readonly examinedTo: number | undefined;
+  /** Whether the feed had older changes when it was read. */
+  readonly more: boolean;
+}
+
 /** Facts about a feed that are available without reading it. */
 export interface FeedFigures {
   /** The cursor after the newest change. */
@@ -56,6 +70,21 @@ export interface ChangeFeed {
    * @param limit the most changes to return
    */
   read(client: string, after: string | undefined, limit: number): Promise<FeedPage | NoPage>;
+
+  /**
+   * Reads changes before a cursor, newest first, in one small step: it ends when `limit` changes
+   * were wanted, or after some thousand changes were examined.
+   *
+   * @param before the cursor of a change, which is not read again; `undefined` starts with the
+   *   newest change
+   * @param isWanted called once with each examined change of the client, newest first
+   */
+  readBefore(
+    client: string,
+    before: string | undefined,
+    limit: number,
+    isWanted: (change: Change) => boolean,
+  ): Promise<EarlierPage | NoPage>;
 
   /**
    * The cursor after the newest change of all clients; undefined when no feed is kept. It is cheap,

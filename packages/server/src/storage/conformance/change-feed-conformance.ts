@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Change } from '../../domain/change.ts';
 import { isExpired } from '../../domain/lifetime.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
-import type { ChangeFeed, FeedChange, FeedPage, FeedRetention } from '../change-feed.ts';
+import type { ChangeFeed, EarlierPage, FeedChange, FeedPage, FeedRetention } from '../change-feed.ts';
 import { PlainRows } from '../plain-rows.ts';
 import type { LinkedProfile } from '../profile-store.ts';
 import type { Stores } from '../stores.ts';
@@ -43,6 +43,23 @@ export async function changesAfter(
     changes.push(...page.changes);
     from = page.next;
     if (!page.more) return { changes, next: page.next };
+  }
+}
+
+/** Changes of the client `demo` before a cursor that are wanted, newest first. */
+async function earlier(
+  feed: ChangeFeed,
+  limit: number,
+  before?: string,
+  isWanted: (change: Change) => boolean = () => true,
+): Promise<FeedChange[]> {
+  const changes: FeedChange[] = [];
+  for (let from = before; ; ) {
+    const page = await feed.readBefore('demo', from, limit, isWanted);
+    if (typeof page === 'string') throw new Error(`the feed is ${page}`);
+    changes.push(...page.changes);
+    from = page.before;
+    if (!page.more) return changes;
   }
 }
 
@@ -266,6 +283,55 @@ export function describeChangeFeed(
       expect(await stores.changes.read('demo', newest.replace(/[0-9]$/, '$&9999'), 10)).toBe('gone');
     });
 
+    test('reads backwards, newest first, in steps, and continues before any of its changes', async () => {
+      for (let n = 0; n < 12; n += 1)
+        await update(tnt(`a${n % 3}`), { x: String(n) }, T0 + n, n % 4 === 3 ? 'acme' : 'demo');
+      await settle(stores.changes);
+      const { changes } = await changesAfter(stores.changes, 'demo');
+      const newestFirst = [...changes].reverse();
+      const cursor = newestFirst[2]!.cursor;
+      for (const limit of [1, 2, 100]) {
+        expect(await earlier(stores.changes, limit)).toEqual(newestFirst);
+        expect(await earlier(stores.changes, limit, cursor)).toEqual(newestFirst.slice(3));
+      }
+      const isWanted = ({ id }: Change) => id.value === 'a1';
+      const wanted = newestFirst.filter(isWanted);
+      expect(wanted.length).toBeGreaterThan(1);
+      for (const limit of [1, 100])
+        expect(await earlier(stores.changes, limit, undefined, isWanted)).toEqual(wanted);
+      await update(tnt('later'), { x: '1' });
+      await settle(stores.changes);
+      expect(await earlier(stores.changes, 100, cursor)).toEqual(newestFirst.slice(3));
+    });
+
+    test('ends a step of reading backwards after some thousand changes', async () => {
+      for (let n = 0; n < 6000; n += 500) {
+        const some = Array.from({ length: 500 }, (_, k) => update(tnt(`a${n + k}`), { x: '1' }));
+        await Promise.all(some);
+      }
+      await settle(stores.changes);
+      const first = (await stores.changes.readBefore('demo', undefined, 10, () => false)) as EarlierPage;
+      expect(first).toMatchObject({ changes: [], more: true, examinedTo: T0 });
+      expect(first.examined).toBeGreaterThan(100);
+      expect(first.examined).toBeLessThan(6000);
+      expect(await earlier(stores.changes, 10_000)).toHaveLength(6000);
+    });
+
+    test('refuses invalid cursors when it reads backwards, and ends at the oldest kept change', async () => {
+      await update(tnt('a'), { x: '1' }, T0);
+      await settle(stores.changes, T0);
+      const readAt = (cursor: string) => stores.changes.readBefore('demo', cursor, 10, () => true);
+      for (const text of ['', 'x', 'latest', '1', '-1']) expect(await readAt(text)).toBe('malformed');
+      const { cursor } = (await earlier(stores.changes, 1))[0]!;
+      expect(await readAt(cursor.replace(/^[0-9a-f]+/, (id) => 'f'.repeat(id.length)))).toBe('gone');
+      expect(await readAt(`${cursor}9999`)).toBe('gone');
+      for (let n = 0; n < 3; n += 1) await update(tnt('a'), { x: '2' }, T0 + 8 * DAY + n);
+      await settle(stores.changes, T0 + 8 * DAY);
+      const kept = await earlier(stores.changes, 2);
+      expect(kept.map((change) => change.at - T0 - 8 * DAY)).toEqual([2, 1, 0]);
+      expect(await readAt(cursor)).toMatchObject({ changes: [], examined: 0, more: false });
+    });
+
     test('forgets old changes, and says that a cursor before them has expired', async () => {
       const start = (await stores.changes.newest())!;
       await update(tnt('a'), { x: '1' }, T0);
@@ -300,6 +366,7 @@ export function describeChangeFeed(
       expect(after.changes).toEqual(before.changes.filter((one) => !naming.includes(one)));
       expect(after.next).toBe(before.next);
       expect(JSON.stringify(after)).not.toContain('gone');
+      expect(await earlier(stores.changes, 2)).toEqual([...after.changes].reverse());
       expect((await changesAfter(stores.changes, 'acme')).changes).toHaveLength(1);
       expect(await stores.changes.eraseFrom('demo', [tnt('gone')])).toBe(0);
       await update(tnt('keep'), { d: '4' }, T0 + 1);

@@ -19,7 +19,15 @@
 import type { Change } from '../../domain/change.ts';
 import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
-import type { ChangeFeed, FeedChange, FeedFigures, FeedPage, FeedRetention, NoPage } from '../change-feed.ts';
+import type {
+  ChangeFeed,
+  EarlierPage,
+  FeedChange,
+  FeedFigures,
+  FeedPage,
+  FeedRetention,
+  NoPage,
+} from '../change-feed.ts';
 import { FEED_ID_BYTES, feedCursor, newFeedId, numberOfCursor } from '../feed-cursor.ts';
 import { ChangeBlocks, changesOfBlock, countOf, lastAtOf, withoutChangesOf } from './change-bytes.ts';
 import type { LmdbEnvironment } from './lmdb-environment.ts';
@@ -32,6 +40,12 @@ const FEED_KEY = Buffer.from('feed');
  * time.
  */
 const BLOCKS_PER_STEP = 64;
+
+/**
+ * One step of reading backwards ends with the block in which it has examined so many changes. It
+ * takes a few milliseconds.
+ */
+const EXAMINED_PER_STEP = 2000;
 
 /** The most bytes of changes while space is scarce, because profiles need it more. */
 const BYTES_WHEN_SCARCE = 1024 * 1024;
@@ -171,6 +185,41 @@ export class ChangeLog implements ChangeFeed {
         key += count;
       }
       return { changes, next: feedCursor(state.id, number - 1), more: number < next };
+    });
+  }
+
+  async readBefore(
+    client: string,
+    before: string | undefined,
+    limit: number,
+    isWanted: (change: Change) => boolean,
+  ): Promise<EarlierPage | NoPage> {
+    return this.#environment.read(() => {
+      const state = this.#state();
+      if (state === undefined) return 'off';
+      const next = this.#next();
+      const oldest = this.#oldestFrom(state.first) ?? next;
+      const place = before === undefined ? next : numberOfCursor(before, state.id);
+      if (typeof place === 'string') return place;
+      if (place > next) return 'gone';
+      const changes: FeedChange[] = [];
+      let number = place;
+      let examinedTo: number | undefined;
+      while (number > oldest && changes.length < limit && place - number < EXAMINED_PER_STEP) {
+        const key = this.#blockWith(number - 1)!;
+        const block = this.#table.getBinaryFast(numberKey(key))!;
+        const earlier = [...changesOfBlock(block, lengthOfLast(this.#table))].slice(0, number - key);
+        for (const change of earlier.reverse()) {
+          number -= 1;
+          examinedTo = change?.at ?? examinedTo;
+          if (change?.client !== client || !isWanted(change)) continue;
+          const { client: _, ...rest } = change;
+          changes.push({ ...rest, cursor: feedCursor(state.id, number) });
+          if (changes.length === limit) break;
+        }
+      }
+      const examined = place - number;
+      return { changes, before: feedCursor(state.id, number), examined, examinedTo, more: number > oldest };
     });
   }
 

@@ -22,12 +22,22 @@
  * ordered by the time of the nodes.
  */
 
+import type { Change } from '../../domain/change.ts';
 import type { VisitorId } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
-import type { ChangeFeed, FeedChange, FeedFigures, FeedPage, FeedRetention, NoPage } from '../change-feed.ts';
+import type {
+  ChangeFeed,
+  EarlierPage,
+  FeedChange,
+  FeedFigures,
+  FeedPage,
+  FeedRetention,
+  NoPage,
+} from '../change-feed.ts';
 import { feedCursor, newFeedId, numberOfCursor } from '../feed-cursor.ts';
-import { type ChangeOutbox, hintsKey, outboxKey, slotTags } from './change-outbox.ts';
+import { type ChangeOutbox, outboxKey, slotTags } from './change-outbox.ts';
 import { decodedChange, splitChanges } from './change-text.ts';
+import { FeedLog, type FeedState } from './feed-log.ts';
 import { idField } from './id-field.ts';
 import { appendChanges, dropHints, eraseChanges, showChanges, trimChanges, turnFeed } from './lua-scripts.ts';
 import { latest, type RedisCluster } from './redis-cluster.ts';
@@ -46,14 +56,6 @@ const READ_AT_ONCE = 1000;
 /** The most such reads for a page, in search of changes of its client. */
 const READS_PER_PAGE = 20;
 
-interface FeedState {
-  readonly id: string;
-  readonly last: number;
-  readonly shown: number;
-  readonly trimmed: number;
-  readonly bytes: number;
-}
-
 /** The contents of one outbox. */
 interface Collected {
   readonly tag: string;
@@ -65,16 +67,11 @@ interface Collected {
   readonly changes: readonly { readonly at: number; readonly text: string }[];
 }
 
-/** An entry of the log. */
-interface Logged {
-  readonly number: number;
-  readonly text: string;
-}
-
 export class RedisChangeFeed implements ChangeFeed {
   readonly #cluster: RedisCluster;
   readonly #prefix: string;
   readonly #outbox: ChangeOutbox;
+  readonly #log: FeedLog;
   #retention: FeedRetention | undefined;
   /** Outboxes that are known to contain something that has not been collected. */
   readonly #waiting = new Set<string>();
@@ -86,6 +83,7 @@ export class RedisChangeFeed implements ChangeFeed {
     this.#cluster = cluster;
     this.#prefix = prefix;
     this.#outbox = outbox;
+    this.#log = new FeedLog(cluster, prefix);
   }
 
   /**
@@ -93,7 +91,7 @@ export class RedisChangeFeed implements ChangeFeed {
    */
   async keep(retention: FeedRetention | 'off' | undefined): Promise<void> {
     this.#retention = retention === 'off' ? undefined : retention;
-    const isOn = (await this.#state()) !== undefined;
+    const isOn = (await this.#log.state()) !== undefined;
     if (retention !== undefined && isOn !== (retention !== 'off')) {
       await this.#run(
         turnFeed,
@@ -105,7 +103,7 @@ export class RedisChangeFeed implements ChangeFeed {
   }
 
   async read(client: string, after: string | undefined, limit: number): Promise<FeedPage | NoPage> {
-    const state = await this.#state();
+    const state = await this.#log.state();
     if (state === undefined) return 'off';
     const place = after === undefined ? state.trimmed : numberOfCursor(after, state.id);
     if (typeof place === 'string') return place;
@@ -117,7 +115,7 @@ export class RedisChangeFeed implements ChangeFeed {
       reads < READS_PER_PAGE && number < state.shown && changes.length < limit;
       reads += 1
     ) {
-      const entries = await this.#log(number + 1, state.shown, READ_AT_ONCE);
+      const entries = await this.#log.between(number + 1, state.shown, READ_AT_ONCE);
       for (const entry of entries) {
         const { client: of, ...change } = decodedChange(entry.text);
         number = entry.number;
@@ -127,26 +125,57 @@ export class RedisChangeFeed implements ChangeFeed {
       if (entries.length < READ_AT_ONCE && changes.length < limit) number = state.shown;
     }
     // The log may have been trimmed before it was read; then there is a gap.
-    const now = await this.#state();
+    const now = await this.#log.state();
     if (now?.id !== state.id || now.trimmed > place) return 'gone';
     return { changes, next: feedCursor(state.id, number), more: number < state.shown };
   }
 
+  async readBefore(
+    client: string,
+    before: string | undefined,
+    limit: number,
+    isWanted: (change: Change) => boolean,
+  ): Promise<EarlierPage | NoPage> {
+    const state = await this.#log.state();
+    if (state === undefined) return 'off';
+    const place = before === undefined ? state.shown + 1 : numberOfCursor(before, state.id);
+    if (typeof place === 'string') return place;
+    if (place > state.last + 1) return 'gone';
+    const entries = await this.#log.before(place, state.trimmed, READ_AT_ONCE);
+    const changes: FeedChange[] = [];
+    let number = place;
+    let examined = 0;
+    let examinedTo: number | undefined;
+    for (const entry of entries) {
+      if (changes.length === limit) break;
+      const { client: of, ...change } = decodedChange(entry.text);
+      number = entry.number;
+      examined += 1;
+      examinedTo = change.at;
+      if (of === client && isWanted(change))
+        changes.push({ ...change, cursor: feedCursor(state.id, number) });
+    }
+    // The log may belong to another feed since.
+    if ((await this.#log.state())?.id !== state.id) return 'gone';
+    const more = examined < entries.length || entries.length === READ_AT_ONCE;
+    return { changes, before: feedCursor(state.id, number), examined, examinedTo, more };
+  }
+
   async newest(): Promise<string | undefined> {
-    const state = await this.#state();
+    const state = await this.#log.state();
     return state && feedCursor(state.id, state.shown);
   }
 
   async lag(after: string): Promise<number | undefined> {
-    const state = await this.#state();
+    const state = await this.#log.state();
     const number = state && numberOfCursor(after, state.id);
     return typeof number === 'number' ? Math.max(0, state!.shown - number) : undefined;
   }
 
   async figures(): Promise<FeedFigures | undefined> {
-    const state = await this.#state();
+    const state = await this.#log.state();
     if (state === undefined) return undefined;
-    const [oldest] = await this.#log(state.trimmed + 1, state.shown, 1);
+    const [oldest] = await this.#log.between(state.trimmed + 1, state.shown, 1);
     const oldestAt = oldest && decodedChange(oldest.text).at;
     return { newest: feedCursor(state.id, state.shown), oldestAt, bytes: state.bytes };
   }
@@ -163,7 +192,7 @@ export class RedisChangeFeed implements ChangeFeed {
     let erased = 0;
     let number = 0;
     for (;;) {
-      const entries = await this.#log(number + 1, Number.MAX_SAFE_INTEGER, READ_AT_ONCE);
+      const entries = await this.#log.between(number + 1, Number.MAX_SAFE_INTEGER, READ_AT_ONCE);
       if (entries.length === 0) return erased;
       const found = entries.filter(({ text }) => {
         const change = decodedChange(text);
@@ -180,7 +209,7 @@ export class RedisChangeFeed implements ChangeFeed {
   }
 
   async upkeep(now: number): Promise<boolean> {
-    if ((await this.#state()) === undefined) return false;
+    if ((await this.#log.state()) === undefined) return false;
     const hasCollected = await this.#collect();
     return (await this.#trim(now)) || hasCollected;
   }
@@ -191,9 +220,9 @@ export class RedisChangeFeed implements ChangeFeed {
     await this.#look();
     const tags = [...this.#waiting].slice(0, OUTBOXES_AT_ONCE);
     if (tags.length === 0) return false;
-    const key = this.#key('feed-collected');
+    const key = this.#log.key('feed-collected');
     const [state, before] = await Promise.all([
-      this.#state(),
+      this.#log.state(),
       this.#cluster.read<(Buffer | null)[]>(latest(), key, 'HMGET', ...tags),
     ]);
     if (state === undefined) return false;
@@ -249,7 +278,7 @@ export class RedisChangeFeed implements ChangeFeed {
     // hint that comes meanwhile stays.
     const hints = await this.#cluster.read<Buffer[]>(
       latest(),
-      this.#key('feed-hints'),
+      this.#log.key('feed-hints'),
       'SRANDMEMBER',
       OUTBOXES_AT_ONCE,
     );
@@ -315,10 +344,10 @@ export class RedisChangeFeed implements ChangeFeed {
    * remove.
    */
   async #trim(now: number): Promise<boolean> {
-    const state = await this.#state();
+    const state = await this.#log.state();
     const retention = this.#retention;
     if (!state || !retention || state.shown === state.trimmed) return false;
-    const entries = await this.#log(state.trimmed + 1, state.shown, READ_AT_ONCE);
+    const entries = await this.#log.between(state.trimmed + 1, state.shown, READ_AT_ONCE);
     let { bytes } = state;
     let gone = 0;
     let last = state.trimmed;
@@ -335,33 +364,8 @@ export class RedisChangeFeed implements ChangeFeed {
     return true;
   }
 
-  async #log(from: number, to: number, count: number): Promise<Logged[]> {
-    const range = ['XRANGE', `${from}-0`, `${to}-0`, 'COUNT', count] as const;
-    const entries = await this.#cluster.read<[Buffer, [Buffer, Buffer]][]>(
-      latest(),
-      this.#key('feed-log'),
-      ...range,
-    );
-    return entries.map(([id, [, text]]) => ({ number: Number.parseInt(String(id), 10), text: String(text) }));
-  }
-
-  async #state(): Promise<FeedState | undefined> {
-    const [id, ...numbers] = await this.#cluster.read<(Buffer | null)[]>(
-      latest(),
-      this.#key('feed'),
-      ...(['HMGET', 'id', 'last', 'shown', 'trimmed', 'bytes'] as const),
-    );
-    if (!id) return undefined;
-    const [last, shown, trimmed, bytes] = numbers.map((number) => Number(String(number ?? 0)));
-    return { id: String(id), last: last!, shown: shown!, trimmed: trimmed!, bytes: bytes! };
-  }
-
   #run(script: Script, keys: readonly string[], args: (string | number)[]) {
-    return this.#cluster.write({ script, keys: keys.map((key) => this.#key(key)), args });
-  }
-
-  #key(what: string): string {
-    return what === 'feed-hints' ? hintsKey(this.#prefix) : `${this.#prefix}:${what}:{feed}`;
+    return this.#cluster.write({ script, keys: keys.map((key) => this.#log.key(key)), args });
   }
 }
 
