@@ -24,8 +24,7 @@ import { audited, tokenName } from '../audit/audited.ts';
 import { batchAdminRoutes } from '../batches/batch-admin-routes.ts';
 import { batchRoutes } from '../batches/batch-routes.ts';
 import { customerRoutes } from '../batches/customer-routes.ts';
-import { changesRoute } from '../changes/changes-route.ts';
-import { timelineRoute } from '../changes/timeline-route.ts';
+import { changeRoutes } from '../changes/change-routes.ts';
 import { webhookRoutes } from '../changes/webhooks/webhook-routes.ts';
 import { webhookSecrets } from '../changes/webhooks/webhook-secret.ts';
 import { WebhookTarget } from '../changes/webhooks/webhook-target.ts';
@@ -214,8 +213,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ), //                                         profileApi
     ...batchAdminRoutes(batchParts), //           admin
     ...customerRoutes({ ...batchParts, sources, rulesOf, exchange: parts.exchange }), // admin
-    changesRoute({ ...parts, feed: stores.changes, profiles: stores.profiles, now }), // admin
-    timelineRoute({ feed: stores.changes, profiles }), // admin
+    ...changeRoutes(parts), //                    admin
     ...mergeRoutes(parts.merges), //              admin
     ...webhookRoutes({
       ...{ webhooks: stores.webhooks, feed: stores.changes, now },
