@@ -62,6 +62,8 @@ export interface ClientSettings {
   readonly placeholderIds?: 'warn' | 'refuse';
   /** Whether a fetch shows customer attributes, as `crs.<source>.<attribute>` (only Quiver). */
   readonly customerAttributesInFetch?: boolean;
+  /** The attributes by whose values a list finds profiles through an index (only Quiver). */
+  readonly indexedAttributes?: readonly string[];
   readonly [member: string]: unknown;
 }
 
@@ -215,11 +217,25 @@ export interface ListedProfile {
   readonly attributes?: readonly AttributeView[];
 }
 
+/** The part that an attribute index had in a page of a list. */
+export interface AttributeIndexUse {
+  /**
+   * `complete`: found through the index, which includes every change in the feed; `behind`: found
+   * through the index, which includes the changes up to `upTo` only; `unfinished`: the index is not
+   * built yet, so all profiles were searched.
+   */
+  readonly state: 'complete' | 'behind' | 'unfinished';
+  /** The cursor of the change feed up to which the index includes changes. */
+  readonly upTo?: string;
+}
+
 /** A page of a list; it may have few or no entries and still have `next`. */
 export interface ProfilePage {
   readonly profiles: readonly ListedProfile[];
   /** The cursor of the next page; absent on the last page. */
   readonly next?: string;
+  /** Present if the settings name the attribute of the query among `indexedAttributes`. */
+  readonly index?: AttributeIndexUse;
 }
 
 /** An export, as it arrives. */

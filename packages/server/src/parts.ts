@@ -21,6 +21,7 @@ import { privacyPeers } from './edges/privacy-peers.ts';
 import type { Log } from './log.ts';
 import { PlaceholderIds } from './metering/placeholder-ids.ts';
 import { UsageMeter } from './metering/usage-meter.ts';
+import { whenKnown } from './now-or-later.ts';
 import { SUPPRESSION_KEY, suppressionsOf } from './privacy/privacy.ts';
 import { PrivacyCallbacks } from './privacy/privacy-callbacks.ts';
 import { PrivacyRequests } from './privacy/privacy-requests.ts';
@@ -34,6 +35,7 @@ import { localProfiles } from './service/local-profiles.ts';
 import type { MergeService } from './service/merge-service.ts';
 import type { ProfileService } from './service/profile-service.ts';
 import type { BatchFileStore } from './storage/batch-file-store.ts';
+import { AttributeIndexes } from './storage/kept/attribute-indexes.ts';
 import { privacyRequestStore } from './storage/kept/privacy-request-store.ts';
 import type { ProfileStore } from './storage/profile-store.ts';
 import type { Stores } from './storage/stores.ts';
@@ -82,6 +84,8 @@ export interface Parts {
   readonly usage: UsageMeter;
   readonly placeholders: PlaceholderIds;
   readonly attributeNames: AttributeNames;
+  /** Lists of profiles, through indexes of attributes where a client has some. */
+  readonly attributeIndexes: AttributeIndexes;
   /** The profile scripts; stopped when nothing is served any more. */
   readonly scripts: ProfileScripts;
   /**
@@ -128,6 +132,11 @@ export function makeParts(options: PartsOptions): Parts {
     runner: options.scriptRunner ?? new ScriptRunner(log),
     isRunnerOwn: options.scriptRunner === undefined,
   });
+  const attributeIndexes = new AttributeIndexes({
+    ...{ records: stores.records, lists: stores.lists, profiles: stores.profiles, now },
+    feed: stores.changes,
+    wantedBy: (client) => whenKnown(access.current(client), ({ settings }) => settings.indexedAttributes),
+  });
   const kept = suppressingProfiles(stores.profiles, suppressions);
   const store = scripts.visits(notingNames(kept, attributeNames));
   const here = localProfiles({ store, rulesOf, now });
@@ -138,12 +147,12 @@ export function makeParts(options: PartsOptions): Parts {
   const callbackSecrets = secretsOfCallbacks(options);
   return {
     ...{ stores, files, log, now, access, rulesOf, usage, attributeNames, scripts, store, edges },
-    exchange,
+    ...{ exchange, attributeIndexes },
     placeholders: new PlaceholderIds({ registry, usage, log, now, rulesOf }),
     localProfiles: here,
     ...{ profiles, suppressions, localMerges },
     merges: edges ? mergesOfAll(localMerges, store, edges, options) : localMerges,
-    privacy: privacyRequests(options, profiles, suppressions, callbackSecrets),
+    privacy: privacyRequests(options, profiles, suppressions, callbackSecrets, attributeIndexes),
     callbackSecrets,
   };
 }
@@ -167,11 +176,12 @@ function privacyRequests(
   profiles: ProfileService,
   suppressions: Suppressions,
   secrets: CallbackSecrets,
+  indexes: AttributeIndexes,
 ): PrivacyRequests {
   const requests = privacyRequestStore(stores.records);
   const target = new WebhookTarget(webhookAllow);
   return new PrivacyRequests({
-    ...{ suppressions, profiles, requests, log, now },
+    ...{ suppressions, profiles, indexes, requests, log, now },
     callbacks: new PrivacyCallbacks({
       ...{ requests, pauses: DELIVERY_PAUSES, log, now },
       send: async (client, url, message) => target.send(url, await secrets.current(client), message),

@@ -15,6 +15,7 @@ import { derivedKey } from './access/signing-key.ts';
 import { Rounds } from './background.ts';
 import type { BatchRunner } from './batches/batch-runner.ts';
 import { batchSweeper } from './batches/batch-sweeper.ts';
+import { attributeIndexUpkeep } from './admin/attribute-index-upkeep.ts';
 import { feedUpkeep } from './changes/feed-upkeep.ts';
 import { webhookRunner } from './changes/webhooks/webhook-runner.ts';
 import { webhookSecrets } from './changes/webhooks/webhook-secret.ts';
@@ -302,6 +303,7 @@ class ServerProcess {
     this.#start(batchSweeper({ batches, files, clients, log, now }));
     this.#start(this.#runner);
     this.#start(usageSweeper({ usage: stores.usage, clients, log, now }));
+    this.#start(attributeIndexUpkeep({ indexes: parts.attributeIndexes, clients, log }));
     this.#start(feedUpkeep({ feed: stores.changes, log, now }));
     this.#start(
       webhookRunner({

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { FeedRetention } from '../src/storage/change-feed.ts';
+import { describeAttributeIndexes } from '../src/storage/conformance/attribute-index-conformance.ts';
 import { describeBatchStore } from '../src/storage/conformance/batch-store-conformance.ts';
 import { describeChangeFeed, KEPT } from '../src/storage/conformance/change-feed-conformance.ts';
 import { describeClientStore } from '../src/storage/conformance/client-store-conformance.ts';
@@ -73,6 +74,7 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
   describeClientStore('Redis Cluster', makePlace);
   describeUsageStore('Redis Cluster', makePlace);
   describeProfileLists('Redis Cluster', makePlace, false);
+  describeAttributeIndexes('Redis Cluster', withMerges);
   testAgainstModel('Redis Cluster', makePlace, 20);
 
   describe('the stores on a cluster that loses the reply to every script once', () => {
@@ -90,6 +92,7 @@ describe.skipIf(!hasRedis)('a store on Redis Cluster', () => {
     testAgainstModel('Redis Cluster', withFeed, 6);
     describeChangeFeed('Redis Cluster', withFeed, 'of-a-profile');
     describeMergeTrail('Redis Cluster', withMerges);
+    describeAttributeIndexes('Redis Cluster', withMerges);
   });
 
   test('at maxmemory, attributes and profiles can be removed, but nothing else can be written', async () => {

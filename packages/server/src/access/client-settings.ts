@@ -4,6 +4,7 @@
  */
 
 import { distance } from 'fastest-levenshtein';
+import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
 import {
   CHECKINGS,
   type Checking,
@@ -16,7 +17,7 @@ import {
   type WhenTooLarge,
 } from '../domain/client-rules.ts';
 import { DEFAULT_LIFETIME_DAYS } from '../domain/lifetime.ts';
-import { aliasProblem, MAX_ALIAS } from '../domain/visitor-id.ts';
+import { aliasProblem, atMostCharacters, MAX_ALIAS } from '../domain/visitor-id.ts';
 import { QuiverError } from '../errors.ts';
 import type { JsonObject } from '../wire/json.ts';
 
@@ -39,6 +40,8 @@ export interface ClientSettings {
   readonly placeholderIds: PlaceholderRule;
   /** Whether a fetch shows customer attributes too, as `crs.<source>.<attribute>`. */
   readonly customerAttributesInFetch: boolean;
+  /** The attributes by whose values profiles can be found through an index. */
+  readonly indexedAttributes: readonly string[];
 }
 
 export const MAX_TOKEN_LIFETIME_DAYS = 3650;
@@ -53,6 +56,7 @@ export const DEFAULT_CLIENT_SETTINGS: ClientSettings = {
   customerIdAliases: null,
   placeholderIds: 'warn',
   customerAttributesInFetch: false,
+  indexedAttributes: [],
 };
 
 /** The largest settings of a client, in bytes, including members that Quiver only stores. */
@@ -62,6 +66,8 @@ type Rule = readonly [holds: (value: unknown) => boolean, rule: string];
 
 /** The most aliases that a client may list. */
 export const MAX_ALIASES = 100;
+/** The most attributes that a client may have indexed. */
+export const MAX_INDEXED_ATTRIBUTES = 8;
 
 const TRUE_OR_FALSE: Rule = [(value) => typeof value === 'boolean', 'must be true or false'];
 
@@ -81,6 +87,10 @@ const RULES: { readonly [Name in keyof ClientSettings]: Rule } = {
   ],
   placeholderIds: oneOf(PLACEHOLDER_RULES),
   customerAttributesInFetch: TRUE_OR_FALSE,
+  indexedAttributes: [
+    areAttributeNames,
+    `must be a list of at most ${MAX_INDEXED_ATTRIBUTES} different names of attributes`,
+  ],
 };
 
 /**
@@ -171,6 +181,19 @@ function areAliases(value: unknown): boolean {
   if (value === null) return true;
   if (!Array.isArray(value) || value.length > MAX_ALIASES) return false;
   return value.every((alias) => typeof alias === 'string' && aliasProblem(alias) === undefined);
+}
+
+function areAttributeNames(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length > MAX_INDEXED_ATTRIBUTES) return false;
+  if (new Set(value).size < value.length) return false;
+  // Names that only scripts may set can be indexed too.
+  return value.every(
+    (name) =>
+      typeof name === 'string' &&
+      name !== '' &&
+      name.isWellFormed() &&
+      atMostCharacters(name, MAX_ATTRIBUTE_NAME),
+  );
 }
 
 function isDays(value: unknown, most: number): boolean {

@@ -14,6 +14,7 @@ import {
   checkClientSettings,
   DEFAULT_CLIENT_SETTINGS,
   MAX_ALIASES,
+  MAX_INDEXED_ATTRIBUTES,
   MAX_SETTINGS_SIZE,
   MAX_TOKEN_LIFETIME_DAYS,
   misspeltSettings,
@@ -61,6 +62,10 @@ const SettingsSchema = z
     customerAttributesInFetch: z.boolean().optional().openapi({
       description:
         'Whether a fetch shows customer attributes too, as `crs.<source>.<attribute>`; false by default.',
+    }),
+    indexedAttributes: z.array(z.string().min(1)).max(MAX_INDEXED_ATTRIBUTES).optional().openapi({
+      description:
+        'Names of attributes by whose values a list of profiles finds them through an index; none by default. Indexes are built in the background.',
     }),
   })
   .openapi('ClientSettings', { example: { ...DEFAULT_CLIENT_SETTINGS } });

@@ -120,6 +120,18 @@ export const ProfileList = z
       .string()
       .optional()
       .openapi({ description: 'The cursor of the next page; absent on the last page.' }),
+    index: z
+      .object({
+        state: z.enum(['complete', 'behind', 'unfinished']).openapi({
+          description:
+            '`complete`: found through the index, which includes every change in the feed. `behind`: through the index, which includes the changes up to `upTo` only. `unfinished`: the index is not built, so all profiles were searched.',
+        }),
+        upTo: z.string().optional().openapi({ description: 'A cursor of the change feed.' }),
+      })
+      .optional()
+      .openapi({
+        description: 'Present if the settings name the attribute of the query among `indexedAttributes`.',
+      }),
   })
   .openapi('ProfileList', { example: LIST_EXAMPLE });
 

@@ -22,10 +22,11 @@ export function profileList(lists: Pick<ProfileLists, 'page'>, now: () => number
   return async ({ client, query }: Call) => {
     const show = givenValue(query, 'show');
     if (show !== undefined && show !== 'attributes') throw badRequest('show: must be attributes');
-    const { profiles, next } = await lists.page(client, listQuery(query), now());
+    const { profiles, next, index } = await lists.page(client, listQuery(query), now());
     return jsonReply({
       profiles: profiles.map((one) => viewOf(one, show !== undefined)),
       ...(next !== undefined && { next }),
+      ...(index !== undefined && { index }),
     });
   };
 }

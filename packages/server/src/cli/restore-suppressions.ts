@@ -10,6 +10,7 @@ import type { ServeConfig } from '../config/config.ts';
 import { SUPPRESSION_KEY, suppressionsOf } from '../privacy/privacy.ts';
 import type { IsSuppressed } from '../privacy/suppressions.ts';
 import { hasEmbeddedStore, openStores } from '../server.ts';
+import { AttributeIndexes } from '../storage/kept/attribute-indexes.ts';
 import { readSuppressions, suppressionStore } from '../storage/kept/suppression-store.ts';
 import type { Stores } from '../storage/stores.ts';
 import { DataFolderFailure } from './data-folder-failure.ts';
@@ -83,10 +84,12 @@ async function suppressedIn(config: ServeConfig, dataDir: string) {
 }
 
 async function removeSuppressed(
-  { lists, profiles, changes, merges }: Stores,
+  { lists, profiles, changes, merges, records }: Stores,
   client: string,
   isSuppressed: IsSuppressed,
 ): Promise<number> {
+  const feed = changes;
+  const indexes = new AttributeIndexes({ records, feed, lists, profiles, wantedBy: () => [], now: Date.now });
   const everyone = {
     prefix: undefined,
     kind: undefined,
@@ -101,6 +104,7 @@ async function removeSuppressed(
       const ids = (await profiles.findLinked(client, id, 0, ALL_IDS))?.ids ?? [];
       if (!ids.some(isSuppressed)) continue;
       await profiles.remove(client, id, 0);
+      await indexes.forget(client, ids);
       await changes.eraseFrom(client, ids);
       await merges.eraseFrom(client, ids);
       removed += 1;

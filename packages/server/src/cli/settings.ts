@@ -27,11 +27,13 @@ Unknown names are stored too. One that looks like a misspelt setting changes not
   customerIdAliases                aliases whose customer ids name a visitor, as a JSON list; null: all (null)
   placeholderIds                   what happens to writes with an id such as undefined: warn or refuse (warn)
   customerAttributesInFetch        whether a fetch shows customer attributes, as crs.<source>.<attribute> (false)
+  indexedAttributes                attributes by whose values quiver list finds profiles through an index, as a JSON list of at most 8 ([])
 
 Examples:
   quiver settings
   quiver settings enableProfileApiAuthentication=true
   quiver settings profileLifetimeDays=30 tokenLifetimeDays=null
+  quiver settings 'indexedAttributes=["plan","country"]'
   quiver settings placeholderIds=refuse 'customerIdAliases=["crm"]'
 `;
 

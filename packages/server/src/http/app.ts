@@ -226,7 +226,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     auditRoute(stores.audit, now), //             admin
     ...sessionRoutes({ sessions, logins, clients: config.clients, originOf, callerOf }), // open
     // What the console shows                     admin
-    ...profileAdminRoutes(profiles, stores.lists, now),
+    ...profileAdminRoutes(profiles, parts.attributeIndexes, now),
     ...portabilityRoutes({
       ...{ lists: stores.lists, store: parts.store, attributeNames: stores.attributeNames },
       ...{ limits: config.limits, suppressions: parts.suppressions, now },

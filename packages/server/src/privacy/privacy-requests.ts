@@ -47,6 +47,8 @@ export interface PrivacyParts {
   };
   readonly peers: readonly PrivacyPeer[];
   readonly feed: Pick<ChangeFeed, 'eraseFrom'>;
+  /** The attribute indexes. */
+  readonly indexes: { forget(client: string, ids: readonly VisitorId[]): Promise<void> };
   /** The merge trail, if one is kept. */
   readonly merges: { eraseFrom(client: string, ids: readonly VisitorId[]): Promise<number> };
   /**
@@ -145,7 +147,8 @@ export class PrivacyRequests {
    * @returns what must still be waited for
    */
   async forget(client: string, ids: readonly VisitorId[]): Promise<string[]> {
-    const { feed, merges, requests, forgetInBatches, suppressions } = this.#parts;
+    const { feed, indexes, merges, requests, forgetInBatches, suppressions } = this.#parts;
+    await indexes.forget(client, ids);
     await feed.eraseFrom(client, ids);
     await merges.eraseFrom(client, ids);
     const references = new Set(ids.map((id) => suppressions.hashOf(client, id)));

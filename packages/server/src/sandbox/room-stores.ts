@@ -111,6 +111,7 @@ function roomRecords(records: RecordStore, room: string): RecordStore {
     range: (kind, owner, range) => records.range(kind, ownerIn(kind, owner), range),
     change: (kind, owner, key, change) => records.change(kind, ownerIn(kind, owner), key, change),
     add: (kind, owner, added) => records.add(kind, ownerIn(kind, owner), added),
+    changeTogether: (kind, owner, ...rest) => records.changeTogether(kind, ownerIn(kind, owner), ...rest),
     remove: (kind, owner, range) => records.remove(kind, ownerIn(kind, owner), range),
     counter: (kind) => records.counter(kind),
   };

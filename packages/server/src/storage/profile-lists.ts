@@ -36,10 +36,24 @@ export interface ListedProfile extends LinkedProfile {
   readonly idCount: number;
 }
 
+/** The part that an attribute index had in a page (contract section 21). */
+export interface IndexUse {
+  /**
+   * `complete`: the profiles come from the index, and it includes every change in the feed.
+   * `behind`: they come from the index, which includes the changes up to `upTo` only.
+   * `unfinished`: the client asks for an index that is not built, so all profiles are searched.
+   */
+  readonly state: 'complete' | 'behind' | 'unfinished';
+  /** The cursor of the change feed up to which the index includes changes. */
+  readonly upTo?: string;
+}
+
 export interface ListPage {
   readonly profiles: readonly ListedProfile[];
   /** Where the next page starts; undefined at the end. A page that is not full may have one too. */
   readonly next: string | undefined;
+  /** Only where the client asks for an index of the attribute. */
+  readonly index?: IndexUse;
 }
 
 /** Whether a page shows a profile, apart from the conditions on its ids. */

@@ -83,6 +83,13 @@ export type ChangeRecord = (value: string | undefined) => string | undefined;
 /** `full`: the owner has as many records as the kind allows; nothing was changed. */
 export type ChangeOutcome = 'changed' | 'unchanged' | 'full';
 
+/** A record as it should be from now on. */
+export interface RecordChange {
+  readonly key: string;
+  /** Undefined removes the record. */
+  readonly value: string | undefined;
+}
+
 export interface RecordStore {
   /** The value of a record; undefined when there is none. */
   get(kind: RecordKind, owner: string, key: string): Promise<string | undefined>;
@@ -104,6 +111,21 @@ export interface RecordStore {
    * @returns how many were added
    */
   add(kind: RecordKind, owner: string, records: readonly SmallRecord[]): Promise<number>;
+
+  /**
+   * Changes several records of an owner in one step, if one of them still has the value that was
+   * read. Only for kinds that have no limit and no lifetime.
+   *
+   * @param guard the record that must be as it was read; undefined when there was none
+   * @param changes its key may be among them; no key twice
+   * @returns false when the guard has another value; nothing was changed then
+   */
+  changeTogether(
+    kind: RecordKind,
+    owner: string,
+    guard: RecordChange,
+    changes: readonly RecordChange[],
+  ): Promise<boolean>;
 
   /** Removes records. @returns how many */
   remove(kind: RecordKind, owner: string, range?: RecordRange): Promise<number>;

@@ -38,6 +38,44 @@ export function describeRecordStore(engine: string, makePlace: () => Promise<Sto
     const keys = async (kind: RecordKind, owner = 'demo') =>
       (await store.range(kind, owner)).map(({ key }) => key);
 
+    describe('a change of several records', () => {
+      test('happens as a whole if the guard is as it was read, and otherwise not at all', async () => {
+        await store.add(NOTES, 'demo', records('gone', 'kept'));
+        const changes = [
+          { key: 'guard', value: 'one' },
+          { key: 'gone', value: undefined },
+          { key: 'never', value: undefined },
+          { key: 'new', value: '' },
+        ];
+        const guard = { key: 'guard', value: undefined };
+        expect(await store.changeTogether(NOTES, 'demo', guard, changes)).toBe(true);
+        expect(await keys(NOTES)).toEqual(['guard', 'kept', 'new']);
+        expect(await other.get(NOTES, 'demo', 'new')).toBe('');
+        expect(await other.changeTogether(NOTES, 'demo', guard, [{ key: 'kept', value: 'x' }])).toBe(false);
+        const stale = { key: 'guard', value: 'two' };
+        expect(await other.changeTogether(NOTES, 'demo', stale, [{ key: 'kept', value: 'x' }])).toBe(false);
+        expect(await store.get(NOTES, 'demo', 'kept')).toBe('value of kept');
+        const read = { key: 'guard', value: 'one' };
+        expect(await other.changeTogether(NOTES, 'demo', read, [{ key: 'kept', value: 'x' }])).toBe(true);
+        expect(await store.get(NOTES, 'demo', 'kept')).toBe('x');
+      });
+
+      test('of many at once succeeds once', async () => {
+        const guard = { key: 'guard', value: undefined };
+        const outcomes = await Promise.all(
+          Array.from({ length: 8 }, (_, n) =>
+            [store, other][n % 2]!.changeTogether(NOTES, 'demo', guard, [
+              { key: 'guard', value: String(n) },
+              { key: `by ${n}`, value: String(n) },
+            ]),
+          ),
+        );
+        expect(outcomes.filter(Boolean)).toHaveLength(1);
+        const winner = await store.get(NOTES, 'demo', 'guard');
+        expect(await keys(NOTES)).toEqual([`by ${winner}`, 'guard']);
+      });
+    });
+
     describe('a change', () => {
       test('creates, replaces and removes a record, and every process reads it', async () => {
         expect(await store.get(NOTES, 'demo', 'a')).toBeUndefined();

@@ -12,6 +12,7 @@ import { readTime, TIME_BYTES, writeTime } from '../../domain/time-bytes.ts';
 import {
   type ChangeOutcome,
   type ChangeRecord,
+  type RecordChange,
   type RecordKind,
   type RecordRange,
   type RecordStore,
@@ -90,6 +91,31 @@ export class LmdbRecordStore implements RecordStore {
       this.#count(kind, added);
       return added;
     });
+  }
+
+  async changeTogether(
+    kind: RecordKind,
+    owner: string,
+    guard: RecordChange,
+    changes: readonly RecordChange[],
+  ): Promise<boolean> {
+    const guarded = keyOf(kind, owner, guard.key);
+    const places = changes.map(({ key, value }) => {
+      requireRecordSize(owner, { key, ...(value !== undefined && { value }) });
+      return { at: keyOf(kind, owner, key), value };
+    });
+    const work = () => {
+      if (this.#valueAt(guarded) !== guard.value) return false;
+      for (const { at, value } of places) {
+        if (value === undefined) this.#records.removeSync(at);
+        else this.#put(at, value);
+      }
+      this.#count(kind, places.length);
+      return true;
+    };
+    // What only frees space must work on a full disk too.
+    const onlyRemoves = changes.every(({ key, value }) => value === undefined || key === guard.key);
+    return onlyRemoves ? this.#environment.writeUpkeep(work) : this.#write(kind, work);
   }
 
   async remove(kind: RecordKind, owner: string, range: RecordRange = {}): Promise<number> {

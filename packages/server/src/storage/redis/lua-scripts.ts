@@ -234,6 +234,30 @@ if ARGV[2] == '' then redis.call('DEL', KEYS[1]) end
 return { 'done' }
 `);
 
+export const changeRecords = script(`
+local records, order, note = KEYS[1], KEYS[2], KEYS[4]
+if redis.call('EXISTS', note) == 1 then
+  redis.call('PEXPIRE', note, ARGV[1])
+  return { 'done' }
+end
+local there = redis.call('HGET', records, ARGV[2])
+if (there and '=' .. there or '') ~= ARGV[3] then return { 'changed' } end
+for i = 4, #ARGV, 2 do
+  if ARGV[i + 1] == '' then
+    redis.call('HDEL', records, ARGV[i])
+    redis.call('ZREM', order, ARGV[i])
+  end
+end
+for i = 4, #ARGV, 2 do
+  if ARGV[i + 1] ~= '' then
+    redis.call('HSET', records, ARGV[i], string.sub(ARGV[i + 1], 2))
+    redis.call('ZADD', order, 0, ARGV[i])
+  end
+end
+redis.call('SET', note, '1', 'PX', ARGV[1])
+return { 'done' }
+`);
+
 export const closeTransaction = script(`
 ${cellPrelude}
 local cell = KEYS[1]

@@ -12,6 +12,7 @@ import { QuiverError } from '../../errors.ts';
 import {
   type ChangeOutcome,
   type ChangeRecord,
+  type RecordChange,
   type RecordKind,
   type RecordRange,
   type RecordStore,
@@ -22,7 +23,7 @@ import {
 import { newVersion } from './cells.ts';
 import type { ScriptReply } from './cluster-node.ts';
 import type { Argument } from './command-bytes.ts';
-import { addRecords, removeRecords, replaceRecord } from './lua-scripts.ts';
+import { addRecords, changeRecords, removeRecords, replaceRecord } from './lua-scripts.ts';
 import { ACCESS_MS, BUDGET_MS, latest, type RedisCluster } from './redis-cluster.ts';
 import type { Script } from './script.ts';
 
@@ -91,6 +92,21 @@ export class RedisRecordStore implements RecordStore {
     const args = [kind.most ?? 0, kind.keptMs ?? 0, ...records.flatMap(({ key, value }) => [key, value])];
     const [, added] = await this.#write(addRecords, kind, owner, args);
     return Number(added);
+  }
+
+  async changeTogether(
+    kind: RecordKind,
+    owner: string,
+    guard: RecordChange,
+    changes: readonly RecordChange[],
+  ): Promise<boolean> {
+    for (const { key, value } of changes) {
+      requireRecordSize(owner, { key, ...(value !== undefined && { value }) });
+    }
+    const pairs = changes.flatMap(({ key, value }) => [key, marked(value)]);
+    const args = [guard.key, marked(guard.value), ...pairs];
+    const [status] = await this.#write(changeRecords, kind, owner, args);
+    return String(status) === 'done';
   }
 
   async remove(kind: RecordKind, owner: string, range: RecordRange = {}): Promise<number> {
