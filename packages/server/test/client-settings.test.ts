@@ -18,8 +18,10 @@ const DEFAULTS = {
   customerIdAliases: null,
   placeholderIds: 'warn',
   customerAttributesInFetch: false,
+  indexedAttributes: [],
 };
 
+const INDEX_RULE = 'indexedAttributes: must be a list of at most 8 different names of attributes, not';
 const ALIAS_RULE =
   'customerIdAliases: must be null or a list of at most 100 names of 1 to 50 characters, not';
 
@@ -81,6 +83,11 @@ describe('the settings of a client', () => {
     [{ unknownUpdate: 'fail' }, 'unknownUpdate: must be "tell" or "success", not "fail"'],
     [{ crossDomain: 'on' }, 'crossDomain: must be "enabled" or "disabled" or "x-only", not "on"'],
     [{ customerAttributesInFetch: 'yes' }, 'customerAttributesInFetch: must be true or false, not "yes"'],
+    [{ indexedAttributes: 'plan' }, `${INDEX_RULE} "plan"`],
+    [{ indexedAttributes: ['a', 'a'] }, `${INDEX_RULE} ["a","a"]`],
+    [{ indexedAttributes: [''] }, `${INDEX_RULE} [""]`],
+    [{ indexedAttributes: ['\ud800'] }, `${INDEX_RULE} ["\\ud800"]`],
+    [{ indexedAttributes: [...'abcdefghi'] }, `${INDEX_RULE} ${JSON.stringify([...'abcdefghi'])}`],
     [{ placeholderIds: 'drop' }, 'placeholderIds: must be "warn" or "refuse", not "drop"'],
     [{ customerIdAliases: 'crm' }, `${ALIAS_RULE} "crm"`],
     [{ customerIdAliases: [''] }, `${ALIAS_RULE} [""]`],

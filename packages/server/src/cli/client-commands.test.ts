@@ -160,6 +160,17 @@ describe('commands over all profiles', () => {
     expect((await quiver('list', '--limit', '1')).stderr).toContain('there are more');
     script = { [LIST]: page([]) };
     expect((await quiver('list', '--json')).stderr).toBe('no profiles\n');
+    const through = (state: string) => JSON.stringify({ profiles: [one('a')], index: { state } });
+    for (const [state, note] of [
+      ['unfinished', 'is not built yet'],
+      ['behind', 'is behind'],
+      ['complete', ''],
+    ] as const) {
+      script = { [LIST]: through(state) };
+      const { stderr } = await quiver('list', '--attribute', 'plan=gold');
+      if (note === '') expect(stderr).toBe('');
+      else expect(stderr).toContain(note);
+    }
     expect((await quiver('list', '--kind', 'tntId')).code).toBe(2);
     expect((await quiver('list', '--limit', '0')).code).toBe(2);
   });

@@ -4,7 +4,7 @@
  */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { IdKind, ListedProfile } from 'quiver-client';
+import type { AdminClient, IdKind, ListedProfile, ListQuery, ProfilePage } from 'quiver-client';
 import { grouped } from '../batches/batch-format.ts';
 import { KIND_NAMES } from '../wire/kind-names.ts';
 import { ClientFailure, type End, EXIT, type ExitCode, endWith } from './client-failure.ts';
@@ -21,7 +21,7 @@ interface ListOptions extends ConnectionOptions {
 
 const EXAMPLES = `
 Needs the admin token. Without a prefix the last written profiles come first; on Redis there is no order. The profiles are those
-of the called edge cluster.
+of the called edge cluster. --attribute examines every profile, unless the setting indexedAttributes names the attribute.
 
 Examples:
   quiver list
@@ -65,7 +65,8 @@ async function list(prefix: string | undefined, options: ListOptions): Promise<E
   };
   const found: ListedProfile[] = [];
   let count = 0;
-  for await (const profile of connect(options).admin.profiles(query)) {
+  const { admin } = connect(options);
+  for await (const profile of profilesOf(admin, query)) {
     if (count === limit) {
       writeNote(`there are more; --limit shows more than ${grouped(limit)}`);
       break;
@@ -78,6 +79,25 @@ async function list(prefix: string | undefined, options: ListOptions): Promise<E
   if (count === 0) writeNote('no profiles');
   return EXIT.ok;
 }
+
+/** All profiles that meet the conditions; notes when they do not come from a complete index. */
+async function* profilesOf(admin: AdminClient, query: ListQuery): AsyncGenerator<ListedProfile> {
+  let noted: string | undefined;
+  for (let cursor: string | undefined; ; ) {
+    const page: ProfilePage = await admin.profilePage({ ...query, cursor });
+    const state = page.index?.state;
+    if (state !== noted && state !== undefined && state !== 'complete') writeNote(INDEX_NOTES[state]);
+    noted = state;
+    yield* page.profiles;
+    if (page.next === undefined) return;
+    cursor = page.next;
+  }
+}
+
+const INDEX_NOTES = {
+  unfinished: 'the index of this attribute is not built yet; all profiles are searched',
+  behind: 'the index of this attribute is behind; the latest changes are not included',
+} as const;
 
 const HEAD = ['MODIFIED', 'EXPIRES', 'IDS', 'ATTRIBUTES', 'KIND', 'ID'];
 

@@ -23,7 +23,7 @@
  * rows. Rows that are too many do no harm, because each profile that a row leads to is checked.
  */
 
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { sameId, type VisitorId } from '../../domain/visitor-id.ts';
 import { QuiverError } from '../../errors.ts';
@@ -58,6 +58,7 @@ import {
   rowsOf,
   STATE_KEY,
 } from './index-rows.ts';
+import { type IndexState, type KeptIndexState, renamedIndexes, stamp } from './index-state.ts';
 
 export interface AttributeIndexesOptions {
   readonly records: Pick<RecordStore, 'get' | 'range' | 'changeTogether'>;
@@ -91,34 +92,6 @@ const EVERYONE = {
   attribute: undefined,
   limit: STEP,
 } as const;
-
-interface IndexState {
-  /** Changes with every step, so that an older state is recognised. */
-  readonly stamp: string;
-  /** Changes when indexes are added or removed. */
-  readonly born: string;
-  /** The indexed attributes, sorted. */
-  readonly names: readonly string[];
-  /** Those whose index is complete. */
-  readonly complete: readonly string[];
-  /** The feed's cursor up to which changes are included. */
-  readonly feed: string;
-  /** The cursor of the walk's next page, '' for the first; undefined without a walk. */
-  readonly walk?: string | undefined;
-  readonly isWalked?: boolean | undefined;
-  /** The key at which the sweep continues; undefined without one. */
-  readonly sweep?: string | undefined;
-  readonly sweptAt: number;
-  readonly isDropped?: boolean | undefined;
-  /** Which process works on it, and until when no other does; epoch milliseconds. */
-  readonly holder: string;
-  readonly until: number;
-}
-
-/** A state, and the text that was read. */
-interface KeptState extends IndexState {
-  readonly text: string;
-}
 
 type Wanted = Map<string, IndexedProfile | undefined>;
 
@@ -161,7 +134,7 @@ export class AttributeIndexes {
     const state = { ...kept, holder: this.#holder, until: now() + HELD_MS };
     if (names.length === 0 || state.isDropped) return this.#drop(client, state);
     if (JSON.stringify(names) !== JSON.stringify(state.names)) {
-      await this.#commit(client, state, renamed(state, names));
+      await this.#commit(client, state, renamedIndexes(state, names));
       return true;
     }
     return this.#advance(client, state);
@@ -192,7 +165,7 @@ export class AttributeIndexes {
   }
 
   /** Removes some of the records; the rows first, so that {@link forget} finds them. */
-  async #drop(client: string, state: KeptState): Promise<boolean> {
+  async #drop(client: string, state: KeptIndexState): Promise<boolean> {
     const { records } = this.#options;
     if (!state.isDropped) {
       await this.#commit(client, state, { ...state, complete: [], isDropped: true, born: stamp() });
@@ -211,7 +184,7 @@ export class AttributeIndexes {
   }
 
   /** Follows the feed, and continues the walk or the sweep. */
-  async #advance(client: string, state: KeptState): Promise<boolean> {
+  async #advance(client: string, state: KeptIndexState): Promise<boolean> {
     const { feed, now } = this.#options;
     const page = await feed.read(client, state.feed, STEP);
     if (page === 'off') return false;
@@ -358,7 +331,7 @@ export class AttributeIndexes {
     return { profiles: listed, next: `x${last}` };
   }
 
-  async #state(client: string): Promise<KeptState | undefined> {
+  async #state(client: string): Promise<KeptIndexState | undefined> {
     const text = await this.#options.records.get(ATTRIBUTE_INDEXES, client, STATE_KEY);
     return text === undefined ? undefined : { ...(JSON.parse(text) as IndexState), text };
   }
@@ -366,7 +339,7 @@ export class AttributeIndexes {
   /** Stores a state and what some ids must have, unless another process was faster. */
   async #commit(
     client: string,
-    before: KeptState | undefined,
+    before: KeptIndexState | undefined,
     after: IndexState,
     wanted: Wanted = new Map(),
   ): Promise<boolean> {
@@ -381,7 +354,7 @@ export class AttributeIndexes {
 
   #write(
     client: string,
-    before: KeptState | undefined,
+    before: KeptIndexState | undefined,
     after: IndexState,
     changes: readonly RecordChange[],
   ): Promise<boolean> {
@@ -390,22 +363,4 @@ export class AttributeIndexes {
     const next = { key: STATE_KEY, value: JSON.stringify({ ...state, stamp: stamp() }) };
     return this.#options.records.changeTogether(ATTRIBUTE_INDEXES, client, guard, [next, ...changes]);
   }
-}
-
-/** The state after other names are wanted. */
-function renamed(state: IndexState, names: readonly string[]): IndexState {
-  const added = names.some((name) => !state.names.includes(name));
-  const dropped = state.names.some((name) => !names.includes(name));
-  return {
-    ...state,
-    names,
-    born: stamp(),
-    complete: state.complete.filter((name) => names.includes(name)),
-    ...(added && { walk: '', isWalked: undefined }),
-    ...(dropped && { sweep: '' }),
-  };
-}
-
-function stamp(): string {
-  return randomBytes(9).toString('base64url');
 }
