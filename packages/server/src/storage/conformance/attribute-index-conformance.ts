@@ -186,6 +186,8 @@ export function describeAttributeIndexes(engine: string, makePlace: () => Promis
       await link(person('p'), tnt('device2'), ecid('e'));
       expect(await found('gold')).toHaveLength(1);
       expect(await found('silver')).toEqual([]);
+      // The state, and two records of the one profile that is left.
+      expect(await keptKeys()).toHaveLength(3);
       await link(customer('c'), tnt('fresh2'));
       await write(customer('c'), { plan: 'gold' });
       expect(await found('gold')).toHaveLength(2);
@@ -197,6 +199,18 @@ export function describeAttributeIndexes(engine: string, makePlace: () => Promis
       await build();
       await found('gold');
       await found('silver');
+    });
+
+    test('shows a profile once that has got an older id', async () => {
+      await write(tnt('old'), { plan: 'silver' });
+      now += 1000;
+      await write(tnt('young'), { plan: 'gold' });
+      now += 1000;
+      await link(person('p'), tnt('young'));
+      await build();
+      expect(await found('gold')).toEqual(['tntId:young']);
+      await link(person('p'), tnt('old'));
+      expect(await found('gold')).toEqual(['tntId:old']);
     });
 
     test('finds what a search finds after any sequence of writes, links, removals and steps', async () => {
@@ -255,13 +269,22 @@ export function describeAttributeIndexes(engine: string, makePlace: () => Promis
       expect(await keptKeys()).toHaveLength(1);
     });
 
-    test('forgets an erased person at once, even one that a step has just read', async () => {
-      await write(tnt('t'), { plan: 'gold' });
-      await write(person('p'), { plan: 'gold' });
-      await link(person('p'), tnt('t'));
+    test.each([
+      ['of the index', true],
+      ['that is new', false],
+    ])('forgets an erased person %s at once, though a step has just read the profile', async (_, isIndexed) => {
+      if (isIndexed) {
+        await write(tnt('t'), { plan: 'gold' });
+        await write(person('p'), { plan: 'gold' });
+        await link(person('p'), tnt('t'));
+      }
       await write(tnt('kept'), { plan: 'gold' });
       await build();
-      await write(person('p'), { plan: 'silver' });
+      if (isIndexed) await write(person('p'), { plan: 'silver' });
+      else {
+        await write(person('p'), { plan: 'gold' });
+        await link(person('p'), tnt('t'));
+      }
       await settled();
       now += HELD;
       let erase: (() => Promise<void>) | undefined = async () => {
@@ -303,7 +326,10 @@ export function describeAttributeIndexes(engine: string, makePlace: () => Promis
       expect(await found('gold')).toHaveLength(120);
     });
 
-    test('does not call a page complete whose index was dropped while it was read', async () => {
+    test.each([
+      ['partly', 2],
+      ['quite', Number.POSITIVE_INFINITY],
+    ])('does not call a page complete whose index was %s dropped while it was read', async (_, steps) => {
       for (let n = 0; n < 200; n += 1) await write(tnt(`t${n}`), { plan: 'gold' });
       await build();
       await settled();
@@ -311,7 +337,7 @@ export function describeAttributeIndexes(engine: string, makePlace: () => Promis
         drop = undefined;
         const names = wanted;
         wanted = [];
-        await build();
+        await build(steps);
         wanted = names;
       };
       const indexes = indexesOf(stores, {
@@ -337,6 +363,7 @@ export function describeAttributeIndexes(engine: string, makePlace: () => Promis
           isGone ? Promise.resolve('gone' as const) : stores.changes.read(...asked),
       };
       await write(tnt('t0'), { plan: 'silver' });
+      await write(tnt('new'), { plan: 'gold' });
       await settled();
       const indexes = indexesOf(stores, { feed });
       expect((await indexes.page('demo', queryOf('gold', {}, 'plan'), now)).index?.state).toBe('unfinished');
@@ -345,16 +372,19 @@ export function describeAttributeIndexes(engine: string, makePlace: () => Promis
       isGone = false;
       expect((await pagesOf('gold'))[0]!.index?.state).toBe('unfinished');
       await build();
-      expect(await found('gold')).toHaveLength(19);
+      expect(await found('gold')).toHaveLength(20);
+      expect(await found('silver')).toEqual(['tntId:t0']);
       const off = indexesOf(stores, { feed: { newest: async () => undefined, read: async () => 'off' } });
       expect((await off.page('demo', queryOf('gold', {}, 'plan'), now)).index?.state).toBe('unfinished');
     });
 
     test('says behind when it cannot include the latest changes', async () => {
       await write(tnt('a'), { plan: 'gold' });
+      await write(tnt('changes'), { plan: 'gold' });
       await build();
       const upTo = (await pagesOf('gold'))[0]!.index?.upTo;
       await write(tnt('b'), { plan: 'gold' });
+      await write(tnt('changes'), { plan: 'silver' });
       await settled();
       const refused = async () => {
         throw new QuiverError('insufficient-storage', 'full');
