@@ -272,40 +272,45 @@ export function describeAttributeIndexes(engine: string, makePlace: () => Promis
     test.each([
       ['of the index', true],
       ['that is new', false],
-    ])('forgets an erased person %s at once, though a step has just read the profile', async (_, isIndexed) => {
-      if (isIndexed) {
-        await write(tnt('t'), { plan: 'gold' });
-        await write(person('p'), { plan: 'gold' });
-        await link(person('p'), tnt('t'));
-      }
-      await write(tnt('kept'), { plan: 'gold' });
-      await build();
-      if (isIndexed) await write(person('p'), { plan: 'silver' });
-      else {
-        await write(person('p'), { plan: 'gold' });
-        await link(person('p'), tnt('t'));
-      }
-      await settled();
-      now += HELD;
-      let erase: (() => Promise<void>) | undefined = async () => {
-        erase = undefined;
-        const { ids } = (await stores.profiles.findLinked('demo', person('p'), now, 100))!;
-        await stores.profiles.remove('demo', person('p'), now);
-        await indexesOf(stores).forget('demo', ids);
-      };
-      const slow = indexesOf(stores, {
-        profiles: {
-          async findLinked(...asked) {
-            const linked = await stores.profiles.findLinked(...asked);
-            await erase?.();
-            return linked;
+    ])(
+      'forgets an erased person %s at once, though a step has just read the profile',
+      async (_, isIndexed) => {
+        if (isIndexed) {
+          await write(tnt('t'), { plan: 'gold' });
+          await write(person('p'), { plan: 'gold' });
+          await link(person('p'), tnt('t'));
+        }
+        await write(tnt('kept'), { plan: 'gold' });
+        await build();
+        if (isIndexed) await write(person('p'), { plan: 'silver' });
+        else {
+          await write(person('p'), { plan: 'gold' });
+          await link(person('p'), tnt('t'));
+        }
+        await settled();
+        now += HELD;
+        let erase: (() => Promise<void>) | undefined = async () => {
+          erase = undefined;
+          const { ids } = (await stores.profiles.findLinked('demo', person('p'), now, 100))!;
+          await stores.profiles.remove('demo', person('p'), now);
+          await indexesOf(stores).forget('demo', ids);
+        };
+        const slow = indexesOf(stores, {
+          profiles: {
+            async findLinked(...asked) {
+              const linked = await stores.profiles.findLinked(...asked);
+              await erase?.();
+              return linked;
+            },
           },
-        },
-      });
-      await slow.step('demo');
-      expect((await keptKeys()).filter((key) => !key.startsWith('s ') && !key.includes('kept'))).toEqual([]);
-      expect(await found('gold')).toEqual(['tntId:kept']);
-    });
+        });
+        await slow.step('demo');
+        expect((await keptKeys()).filter((key) => !key.startsWith('s ') && !key.includes('kept'))).toEqual(
+          [],
+        );
+        expect(await found('gold')).toEqual(['tntId:kept']);
+      },
+    );
 
     test('is removed when no attribute is wanted any more, and rebuilt when it is again', async () => {
       for (let n = 0; n < 120; n += 1) await write(tnt(`t${n}`), { plan: 'gold', tier: 'one' });
