@@ -211,6 +211,16 @@ function describeMerges(): void {
     }
   });
 
+  test('a merge that is undone from all clusters at once is undone once', async () => {
+    const { device, ecid, first, second } = await mergeThatMoved(b, a);
+    for (const id of [second, first]) {
+      const replies = await Promise.all(edges.clusters.map((edge) => undo(edge, id)));
+      expect(replies.map(({ status }) => status).sort()).toEqual([200, 409, 409]);
+    }
+    await everywhere(device, { edge: '17', device: 'yes' });
+    await everywhere(`marketingCloudVisitorId/${ecid}`, { edge: '17', ecid: 'yes' });
+  });
+
   test('a merge that was undone where the others do not know is not undone twice', async () => {
     const { device, ecid, first, second } = await mergeThatMoved(b, a);
     expect((await undo(c, second)).status).toBe(200);
