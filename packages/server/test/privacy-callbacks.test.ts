@@ -1,12 +1,11 @@
 /** Callbacks of privacy requests, delivered to a real server on loopback (contract section 22). */
 
 import { createHmac } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PrivacyCallbacks } from '../src/privacy/privacy-callbacks.ts';
 import { type PrivacyRequest, privacyRequestStore } from '../src/storage/kept/privacy-request-store.ts';
+import { type CallbackTarget, type ReceivedCallback, startCallbackTarget } from './callback-target.ts';
 import { ADMIN_TOKEN, type InProcess, type Json, openInProcess } from './in-process.ts';
 import { describeOnBothEngines, type OpenStores } from './on-both-engines.ts';
 import { until } from './until.ts';
@@ -17,47 +16,18 @@ const SECRET_PATH = '/demo/target/privacy/callback-secret';
 const ECID = '38279142358174038279142358174038279142';
 const SECOND = 1000;
 
-interface Received {
-  readonly method: string;
-  readonly path: string;
-  readonly id: string;
-  readonly timestamp: string;
-  readonly signature: string;
-  readonly body: string;
-}
-
 let quiver: InProcess;
 let tntId: string;
 let now: number;
-let target: Server;
-let url: string;
-let received: Received[];
-/** The status that the target answers. */
-let status: number;
+let target: CallbackTarget;
 
 beforeEach(async () => {
-  received = [];
-  status = 204;
   now = Date.now();
-  target = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk) => chunks.push(chunk));
-    request.on('end', () => {
-      const header = (name: string) => String(request.headers[`webhook-${name}`]);
-      received.push({
-        ...{ method: request.method!, path: request.url!, id: header('id'), timestamp: header('timestamp') },
-        ...{ signature: header('signature'), body: Buffer.concat(chunks).toString() },
-      });
-      response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end();
-    });
-  });
-  await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(target.address() as AddressInfo).port}/hook?x=1`;
+  target = await startCallbackTarget();
 });
 afterEach(async () => {
   await quiver.close();
-  target.closeAllConnections();
-  await new Promise((resolve) => target.close(resolve));
+  await target.close();
 });
 
 const ask = (method: string, path: string, body?: unknown) =>
@@ -66,7 +36,7 @@ async function open(openStores: OpenStores, webhookAllow = ['127.0.0.1']): Promi
   quiver = await openInProcess({ webhookAllow }, () => now, openStores);
   tntId = await quiver.visit({ thirdPartyId: 'crm-1', marketingCloudVisitorId: ECID }, { plan: 'gold' });
 }
-async function request(type: string, callback: string | null = url): Promise<string> {
+async function request(type: string, callback: string | null = target.url): Promise<string> {
   const taken = await ask('POST', PATH, { type, identities: [{ thirdPartyId: 'crm-1' }], callback });
   expect(taken.status, taken.text).toBe(202);
   return taken.json.id;
@@ -90,7 +60,7 @@ async function tried(
   return json;
 }
 const secret = async (method = 'GET'): Promise<string> => (await ask(method, SECRET_PATH)).json.secret;
-function signatureOf({ id, timestamp, body }: Received, whsec: string): string {
+function signatureOf({ id, timestamp, body }: ReceivedCallback, whsec: string): string {
   const key = Buffer.from(whsec.replace(/^whsec_/, ''), 'base64');
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 }
@@ -106,8 +76,8 @@ describeOnBothEngines('callbacks of privacy requests', (openStores) => {
         ...{ id, state: 'complete' },
         callback: { state: 'delivered', url: null, error: null, deliveredAt: expect.stringMatching(/Z$/) },
       });
-      expect(received).toHaveLength(1);
-      const [one] = received as [Received];
+      expect(target.received).toHaveLength(1);
+      const [one] = target.received as [ReceivedCallback];
       expect([one.method, one.path, one.id]).toEqual(['POST', '/hook?x=1', `msg_${id}`]);
       const { createdAt, finishedAt } = json;
       expect(JSON.parse(one.body)).toEqual({
@@ -124,16 +94,16 @@ describeOnBothEngines('callbacks of privacy requests', (openStores) => {
       expect(JSON.stringify(kept)).not.toContain('/hook');
       await quiver.privacy.goOn(['demo']);
       await quiver.privacy.stop();
-      expect(received).toHaveLength(1);
+      expect(target.received).toHaveLength(1);
     },
   );
 
   test('it is tried again with the same id, later each time, until the target accepts it', async () => {
     await open(openStores);
-    status = 500;
+    target.status = 500;
     const id = await request('suppress');
     expect((await tried(id, 1)).callback).toEqual({
-      ...{ state: 'waiting', url, attempts: 1, error: 'answered 500', deliveredAt: null },
+      ...{ state: 'waiting', url: target.url, attempts: 1, error: 'answered 500', deliveredAt: null },
     });
     now += 5 * SECOND - 1;
     await quiver.privacy.goOn(['demo']);
@@ -142,16 +112,18 @@ describeOnBothEngines('callbacks of privacy requests', (openStores) => {
     await tried(id, 2);
     now += 29 * SECOND;
     await quiver.privacy.goOn(['demo']);
-    status = 204;
+    target.status = 204;
     now += SECOND;
     expect((await tried(id, 3)).callback).toMatchObject({ state: 'delivered', url: null, error: null });
-    expect(received.map((one) => one.id)).toEqual(new Array(3).fill(`msg_${id}`));
-    expect(received.map(({ body }) => JSON.parse(body).data.state)).toEqual(new Array(3).fill('complete'));
+    expect(target.received.map((one) => one.id)).toEqual(new Array(3).fill(`msg_${id}`));
+    expect(target.received.map(({ body }) => JSON.parse(body).data.state)).toEqual(
+      new Array(3).fill('complete'),
+    );
   });
 
   test('it is given up after the last attempt, and at once when the target wants no more', async () => {
     await open(openStores);
-    status = 503;
+    target.status = 503;
     const id = await request('suppress');
     for (let attempts = 1; attempts < 9; attempts += 1) {
       expect((await tried(id, attempts)).callback.state).toBe('waiting');
@@ -162,14 +134,14 @@ describeOnBothEngines('callbacks of privacy requests', (openStores) => {
       url: null,
       error: 'answered 503',
     });
-    status = 410;
+    target.status = 410;
     expect((await tried(await request('unsuppress'), 1)).callback).toMatchObject({
       ...{ state: 'failed', url: null, error: 'answered 410' },
     });
     now += 6 * 3600 * SECOND;
     await quiver.privacy.goOn(['demo']);
     await quiver.privacy.stop();
-    expect(received).toHaveLength(10);
+    expect(target.received).toHaveLength(10);
   });
 
   test('what a process that died left behind is sent by another, by one of several only', async () => {
@@ -177,7 +149,13 @@ describeOnBothEngines('callbacks of privacy requests', (openStores) => {
     const id = await request('suppress', null);
     await until('it is complete', async () => (await shown(id)).state === 'complete');
     const requests = privacyRequestStore(quiver.stores.records);
-    const left = { state: 'waiting', url, attempts: 0, nextAt: now + 60 * SECOND, error: '' } as const;
+    const left = {
+      state: 'waiting',
+      url: target.url,
+      attempts: 0,
+      nextAt: now + 60 * SECOND,
+      error: '',
+    } as const;
     await requests.change('demo', id, (kept) => ({ ...kept, callback: left }));
     const sent: string[] = [];
     const processes = Array.from({ length: 4 }, () => {
@@ -197,7 +175,7 @@ describeOnBothEngines('callbacks of privacy requests', (openStores) => {
     await offered();
     await until('it is sent', async () => (await shown(id)).callback.state === 'delivered');
     await Promise.all(processes.map((one) => one.stop()));
-    expect(sent).toEqual([url]);
+    expect(sent).toEqual([target.url]);
   });
 });
 
@@ -206,12 +184,12 @@ describe('callbacks of privacy requests', () => {
     await open(undefined, []);
     const refused = await tried(await request('suppress'), 1);
     expect(refused.callback).toMatchObject({ state: 'waiting', error: expect.stringContaining('private') });
-    expect(received).toEqual([]);
+    expect(target.received).toEqual([]);
     await quiver.close();
     await open(undefined);
-    status = 302;
+    target.status = 302;
     expect((await tried(await request('suppress'), 1)).callback.error).toBe('answered 302');
-    expect(received.map(({ path }) => path)).toEqual(['/hook?x=1']);
+    expect(target.received.map(({ path }) => path)).toEqual(['/hook?x=1']);
   });
 
   test('are signed with the newest secret of the client', async () => {
@@ -222,7 +200,7 @@ describe('callbacks of privacy requests', () => {
     expect(second).not.toBe(first);
     expect(await secret()).toBe(second);
     await tried(await request('suppress'), 1);
-    const [one] = received as [Received];
+    const [one] = target.received as [ReceivedCallback];
     expect(one.signature).toBe(signatureOf(one, second));
   });
 
