@@ -1,9 +1,10 @@
-import type { AttributeView, ProfileView } from 'quiver-client';
+import type { AttributeView, ProfileView, Timeline } from 'quiver-client';
 import { useEffect, useRef, useState } from 'react';
 import { Button, Input, Label, TextField } from 'react-aria-components';
 import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { paths } from '../api/paths.ts';
 import { useRemoveAttribute } from '../api/queries.ts';
+import { originOf } from '../api/timeline.ts';
 import { Ago } from '../parts/ago.tsx';
 import { ConfirmButton } from '../parts/confirm.tsx';
 import { CurlButton } from '../parts/copy.tsx';
@@ -28,7 +29,13 @@ const COLUMNS: readonly (readonly [Column, string])[] = [
 const FILTER_FROM = 6;
 const PAGE_ROWS = 100;
 
-export function ProfileAttributes({ client, profile }: { client: string; profile: ProfileView }) {
+export function ProfileAttributes(props: {
+  client: string;
+  profile: ProfileView;
+  /** Undefined when no change feed is kept, or until it is read. */
+  timeline: Timeline | undefined;
+}) {
+  const { client, profile, timeline } = props;
   const [order, setOrder] = useState<Order>({ by: 'modifiedAt', isUp: false });
   const [filter, setFilter] = useState('');
   const [page, setPage] = useState(0);
@@ -94,6 +101,7 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
                     </button>
                   </th>
                 ))}
+                {timeline && <th scope="col">Written by</th>}
                 <th scope="col">
                   <span className="off-screen">Change</span>
                 </th>
@@ -103,7 +111,7 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
               {shown.map((attribute) =>
                 editing === attribute.name ? (
                   <tr key={attribute.name}>
-                    <td colSpan={4}>
+                    <td colSpan={timeline ? 5 : 4}>
                       <AttributeForm
                         client={client}
                         profile={profile}
@@ -118,6 +126,7 @@ export function ProfileAttributes({ client, profile }: { client: string; profile
                     client={client}
                     profile={profile}
                     attribute={attribute}
+                    timeline={timeline}
                     edit={() => setEditing(attribute.name)}
                     wasEdited={edited === attribute.name}
                   />
@@ -136,10 +145,11 @@ function AttributeRow(props: {
   client: string;
   profile: ProfileView;
   attribute: AttributeView;
+  timeline: Timeline | undefined;
   edit: () => void;
   wasEdited: boolean;
 }) {
-  const { client, profile, attribute, edit, wasEdited } = props;
+  const { client, profile, attribute, timeline, edit, wasEdited } = props;
   const { name, value, modifiedAt } = attribute;
   const remove = useRemoveAttribute(client, profile);
   const change = useRef<HTMLButtonElement>(null);
@@ -160,6 +170,11 @@ function AttributeRow(props: {
       <td className="when">
         <Ago at={modifiedAt} />
       </td>
+      {timeline && (
+        <td className="when">
+          {originOf(attribute, timeline) ?? <Unknown isOld={timeline.next === undefined} />}
+        </td>
+      )}
       <td className="row-actions">
         <Button
           ref={change}
@@ -183,6 +198,16 @@ function AttributeRow(props: {
         </ConfirmButton>
       </td>
     </tr>
+  );
+}
+
+/** @param isOld whether the whole change feed was searched */
+function Unknown({ isOld }: { isOld: boolean }) {
+  const reason = isOld ? 'The change feed has no such change any more' : 'Not in the changes that are shown';
+  return (
+    <span className="muted" title={reason}>
+      unknown
+    </span>
   );
 }
 

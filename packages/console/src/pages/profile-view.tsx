@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { visibleText } from '../../../server/src/domain/visible-text.ts';
 import { paths } from '../api/paths.ts';
 import { useDeleteProfile, useFetchJson } from '../api/queries.ts';
+import { useTimeline } from '../api/timeline.ts';
 import { ConfirmButton } from '../parts/confirm.tsx';
 import { CopyButton, CurlButton } from '../parts/copy.tsx';
 import { Failure } from '../parts/failure.tsx';
@@ -14,12 +15,14 @@ import { Card, Facts } from '../parts/page.tsx';
 import { Gauge } from '../parts/progress.tsx';
 import { ProfileAttributes } from './profile-attributes.tsx';
 import { ProfileMerges } from './profile-merges.tsx';
+import { ProfileTimeline } from './profile-timeline.tsx';
 import { VisitorCards } from './profile-visitor.tsx';
 
 export function ProfileView({ client, profile }: { client: string; profile: Profile }) {
   const { kind, id } = profile;
   const found = useRef<HTMLParagraphElement>(null);
   useFocusWhenLost(found, id);
+  const timeline = useTimeline(client, profile);
   return (
     <>
       <Card
@@ -50,10 +53,11 @@ export function ProfileView({ client, profile }: { client: string; profile: Prof
         />
       </Card>
       <PlaceholderNotice profile={profile} />
-      <ProfileAttributes client={client} profile={profile} />
+      <ProfileAttributes client={client} profile={profile} timeline={timeline.data ?? undefined} />
       <VisitorCards profile={profile} />
       <LinkedIds client={client} profile={profile} />
       <ProfileMerges client={client} profile={profile} />
+      <ProfileTimeline client={client} profile={profile} timeline={timeline} />
       <FetchJson client={client} profile={profile} />
     </>
   );

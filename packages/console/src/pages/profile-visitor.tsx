@@ -39,7 +39,8 @@ function CustomerAttributes({ profile: { customerAttributes = [] } }: { profile:
   if (customerAttributes.length === 0) return null;
   return (
     <Card title="Customer attributes">
-      <div className="scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what can scroll must be reachable by keyboard */}
+      <section className="scroll" tabIndex={0} aria-label="List of customer attributes">
         <table>
           <caption className="off-screen">Customer attributes of this visitor</caption>
           <thead>
@@ -48,6 +49,7 @@ function CustomerAttributes({ profile: { customerAttributes = [] } }: { profile:
               <th scope="col">Name</th>
               <th scope="col">Value</th>
               <th scope="col">Uploaded</th>
+              <th scope="col">Written by</th>
             </tr>
           </thead>
           <tbody>
@@ -57,11 +59,12 @@ function CustomerAttributes({ profile: { customerAttributes = [] } }: { profile:
                 <td>{visibleText(name)}</td>
                 <td className="value">{visibleText(value)}</td>
                 <td>{time(modifiedAt)}</td>
+                <td>customer file</td>
               </tr>
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </Card>
   );
 }
