@@ -26,7 +26,7 @@
  * These are milliseconds of processor time (`thread-time.ts`), counted from the first check that
  * finds the same script as the check before.
  *
- * A visit of a suspect client continues without scripts 40 ms after they could begin, whether they
+ * A visit of a suspect client continues without scripts 35 ms after they could begin, whether they
  * hang or wait for a thread. Its job is watched further: a script that hangs after that is still
  * reported. Only the serving thread stores what a script did, so running a job again changes
  * nothing.
@@ -63,7 +63,7 @@ export interface RunnerTimes {
 }
 
 export const RUNNER_TIMES: RunnerTimes = {
-  ...{ lookMs: 4, stuckMs: 4, endedMs: 12, suspectMs: 40 },
+  ...{ lookMs: 4, stuckMs: 4, endedMs: 12, suspectMs: 35 },
   ...{ startMs: 30_000, firstRetryMs: 100, lastRetryMs: 60_000 },
 };
 
