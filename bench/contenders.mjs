@@ -292,8 +292,8 @@ export const ask = {
   if which < 0.9 then ${ask.fetch(count)} elseif which < 0.98 then ${ask.visit(count)} else ${ask.update(count)} end`,
   upsert: (count) => `return wrk.format("POST", "/profile", {["content-type"] = "application/json"},
     '{"id":"' .. ${luaId(`math.random(0, ${count - 1})`)} .. '","attributes":{"attribute3":"value ' .. math.random(1, 1000000) .. '"}}')`,
-  visit: (count) => `local id = ${visitor(count)}
-  return wrk.format("POST", "/rest/v1/delivery?client=demo&sessionId=s" .. math.random(1, 1000000), {["content-type"] = "application/json"},
+  visit: (count, client = 'demo') => `local id = ${visitor(count)}
+  return wrk.format("POST", "/rest/v1/delivery?client=${client}&sessionId=s" .. math.random(1, 1000000), {["content-type"] = "application/json"},
     '{"id":{"tntId":"' .. id .. '"},"context":{"channel":"web"},"execute":{"pageLoad":{"profileParameters":{"page":"p' .. math.random(1, 1000) .. '","cart":"' .. math.random(1, 100) .. '"}}}}')`,
   /**
    * A visit of the visitors with numbers from `from` to before `before`; it records session and

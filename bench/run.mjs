@@ -81,6 +81,7 @@ const clusterRows = await import('./cluster-rows.mjs');
 const sizeRows = await import('./size-rows.mjs');
 const storeRows = await import('./store-rows.mjs');
 const { sandboxRows } = await import('./sandbox-rows.mjs');
+const { scriptRows } = await import('./script-rows.mjs');
 
 /**
  * The steps, in order. Those of the first list share one large store; those of the second start
@@ -107,6 +108,7 @@ const STEPS_ALONE = {
   steady: sizeRows.steadyRow,
   feed: storeRows.feedRows,
   sandbox: sandboxRows,
+  scripts: scriptRows,
   cluster: clusterRows.clusterRow,
 };
 const ALL = [...Object.keys(STEPS), ...Object.keys(STEPS_ALONE)];
