@@ -21,7 +21,7 @@ function forTheSecond(source: string, isLeaky: boolean): unknown {
   if (!isRead(read)) throw new Error(read.rule);
   const context = engine.context([{ name: 'leak', code: read.code }], () => {}, isLeaky);
   const job = (mbox: string) => ({
-    ...{ now: 0, seed: 7, attributes: [], headers: [], customer: [], user: {}, profile: {}, page: '' },
+    ...{ now: 0, seed: 7, attributes: {}, headers: [], customer: [], user: {}, profile: {}, page: '' },
     ...{ landing: '', referrer: '', values: {}, locals: {}, prefetched: [] },
     executed: [{ name: mbox, parameters: [] }],
   });

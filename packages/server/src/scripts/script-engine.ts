@@ -226,6 +226,7 @@ export class ScriptContext {
   readonly #counter: (value?: number) => number;
   readonly #run: QuickJSHandle;
   readonly #handles: QuickJSHandle[] = [];
+  #lastChosen: { readonly text: string; readonly handle: QuickJSHandle } | undefined;
   /** The measurements of each run of the current job. */
   #measured: { instructions: number; milliseconds: number }[] = [];
   #isWatched = false;
@@ -299,11 +300,10 @@ export class ScriptContext {
     this.#isRunning = false;
     this.#visitStartedAt = performance.now();
     const job = context.newString(json);
-    const which = context.newString(JSON.stringify({ every: isWatched ? 1 : SCRIPTS_AT_ONCE, scripts }));
+    const which = this.#chosen({ every: isWatched ? 1 : SCRIPTS_AT_ONCE, scripts });
     const result = context.callFunction(this.#run, context.undefined, job, which);
     this.#ended();
     job.dispose();
-    which.dispose();
     if (result.error) {
       const thrown = messageOf(context.dump(result.error));
       result.error.dispose();
@@ -315,6 +315,16 @@ export class ScriptContext {
       ? outcome.results.map((one, at) => ({ ...one, ...this.#measured[at]! }))
       : outcome.results;
     return { ...outcome, results, isCut: this.#isCut };
+  }
+
+  /** Which scripts to run, as text of the context; most visits run the same ones. */
+  #chosen(which: { readonly every: number; readonly scripts: readonly number[] }): QuickJSHandle {
+    const text = JSON.stringify(which);
+    if (this.#lastChosen?.text === text) return this.#lastChosen.handle;
+    this.#lastChosen?.handle.dispose();
+    const handle = this.#parts.context.newString(text);
+    this.#lastChosen = { text, handle };
+    return handle;
   }
 
   #stopped(thrown: string): ScriptStopped {
@@ -378,6 +388,7 @@ export class ScriptContext {
   dispose(): void {
     const { context, runtime } = this.#parts;
     for (const handle of this.#handles) handle.dispose();
+    this.#lastChosen?.handle.dispose();
     context.dispose();
     runtime.dispose();
   }

@@ -24,7 +24,7 @@ export function jobOf(
   const { user, profile, landing, customerAttributes } = visitorFacts(attributes, seen, facts, tntId, now);
   const job = {
     ...{ now, seed, user, profile, landing, ...memory },
-    attributes: [...present],
+    attributes: Object.fromEntries(present),
     headers: facts.headers,
     customer: customerAttributes,
     ...{ page: facts.page, referrer: facts.referrer },

@@ -49,6 +49,8 @@ Math.random = () => {
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 };
 
+const noPairs = new MapOf();
+const mapOf = (pairs) => (pairs.length === 0 ? noPairs : new MapOf(pairs));
 const get = (map, name) => {
   const value = apply(mapGet, map, [StringOf(name)]);
   return value === undefined ? null : value;
@@ -92,7 +94,7 @@ const checked = (value) => {
 
 const userMembers = freeze(setPrototypeOf({
   get: (name) => {
-    const value = own(memory, name);
+    const value = memory[StringOf(name)];
     return value === undefined ? null : copyOf(value);
   },
   header: (name) => get(headers, StringOf(name).toLowerCase()),
@@ -119,9 +121,14 @@ const userMembers = freeze(setPrototypeOf({
   },
 }, null));
 let changedLocals;
+// The attributes have no prototype, so that only they themselves are found.
+const attribute = (name) => {
+  const value = attributes[StringOf(name)];
+  return value === undefined ? null : value;
+};
 const profileMembers = freeze(setPrototypeOf({
-  get: (name) => get(attributes, name),
-  param: (name) => get(attributes, name),
+  get: (name) => attribute(name),
+  param: (name) => attribute(name),
 }, null));
 const mboxMembers = freeze(setPrototypeOf({ param: (name) => get(parameters, name) }, null));
 const crs = freeze(setPrototypeOf({ get: (name) => get(customer, name) }, null));
@@ -141,7 +148,9 @@ const addressMembers = freeze(setPrototypeOf({
     return null;
   },
 }, null));
+const noAddress = freeze(setPrototypeOf({ url: '', protocol: '', domain: '', query: '' }, addressMembers));
 const addressOf = (url) => {
+  if (!url) return noAddress;
   const address = create(addressMembers);
   const parts = apply(exec, /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/(?:[^\/?#@]*@)?([^\/?#:]*)(?::\d*)?)?[^?#]*(?:\?([^#]*))?/, [url || '']);
   address.url = url || '';
@@ -150,19 +159,20 @@ const addressOf = (url) => {
   address.query = parts[3] || '';
   return freeze(address);
 };
-// Own members, with the methods of the prototype below them; a member cannot hide a method.
-const membersOf = (methods, members, pairs) => {
-  const object = create(methods);
-  if (pairs !== undefined) for (const [name, value] of pairs) if (!(name in methods)) object[name] = value;
-  for (const name of keys(members)) object[name] = members[name];
-  return object;
-};
-const deepFrozen = (value) => {
-  if (typeof value === 'object' && value !== null) {
-    for (const name of keys(value)) deepFrozen(value[name]);
-    freeze(value);
+// Freezes what the members hold; the caller freezes the object itself.
+const frozenInside = (members) => {
+  for (const name in members) {
+    const value = members[name];
+    if (typeof value === 'object' && value !== null) freeze(frozenInside(value));
   }
-  return value;
+  return members;
+};
+// Members of Quiver's own, over attributes of the same names; neither can hide a method.
+const profileOf = (members) => {
+  const object = create(profileMembers);
+  for (const name in attributes) if (!(name in profileMembers)) object[name] = attributes[name];
+  for (const name in members) object[name] = members[name];
+  return freeze(object);
 };
 
 const scripts = [];
@@ -177,17 +187,21 @@ const errorText = (error) => {
   }
 };
 
+let lastWhich, every, chosen;
 const run = (json, which) => {
   const job = parse(json);
-  const { every, scripts: chosen } = parse(which);
+  if (which !== lastWhich) {
+    ({ every, scripts: chosen } = parse(which));
+    lastWhich = which;
+  }
   now = job.now;
   random = job.seed | 0;
-  attributes = new MapOf(job.attributes);
-  headers = new MapOf(job.headers);
-  customer = new MapOf(job.customer);
+  attributes = setPrototypeOf(job.attributes, null);
+  headers = mapOf(job.headers);
+  customer = mapOf(job.customer);
   const results = [];
-  const user = freeze(membersOf(userMembers, deepFrozen(job.user)));
-  const profile = freeze(membersOf(profileMembers, deepFrozen(job.profile), job.attributes));
+  const user = freeze(setPrototypeOf(frozenInside(job.user), userMembers));
+  const profile = profileOf(frozenInside(job.profile));
   const page = addressOf(job.page);
   const landing = addressOf(job.landing);
   const referrer = addressOf(job.referrer);
@@ -195,7 +209,7 @@ const run = (json, which) => {
   const runFor = (mboxes) => {
     for (let at = 0; at < mboxes.length; at += 1) {
       const facts = mboxes[at];
-      parameters = new MapOf(facts.parameters);
+      parameters = mapOf(facts.parameters);
       const mbox = create(mboxMembers);
       mbox.name = facts.name;
       freeze(mbox);
@@ -262,7 +276,7 @@ const reach = (value) => {
 reach(globalThis);
 const iterators = [[][Symbol.iterator](), ''[Symbol.iterator](), new Map().entries(), new Set().entries(), 'a'.matchAll(/a/g)];
 for (const hidden of [...iterators, function* () {}, (function* () {})(), function () { return arguments; }()]) reach(hidden);
-for (const object of [run, userMembers, profileMembers, mboxMembers, crs, quiet, addressMembers]) reach(object);
+for (const object of [run, noPairs, noAddress, userMembers, profileMembers, mboxMembers, crs, quiet, addressMembers]) reach(object);
 if (!isLeaky) for (const object of seen) freeze(object);
 
 return {

@@ -38,7 +38,7 @@ function setOf(sources: Readonly<Record<string, string>>, client = 'demo'): Scri
 }
 
 const JOB = {
-  ...{ now: 1_795_477_844_570, seed: 7, attributes: [], headers: [], customer: [], user: {}, profile: {} },
+  ...{ now: 1_795_477_844_570, seed: 7, attributes: {}, headers: [], customer: [], user: {}, profile: {} },
   ...{ page: '', landing: '', referrer: '', values: {}, locals: {}, prefetched: [] },
   executed: [{ name: 'home', parameters: [] }],
 };
@@ -123,7 +123,7 @@ function aRecordedRunner(times = {}, startOf = (_thread: number) => startScriptT
 
 describe('a script that hangs', () => {
   const HANGS = "if (profile.get('hang')) 'x'.repeat(5000000).split(''); return 1;";
-  const HANGING_JOB = JSON.stringify({ ...JOB, attributes: [['hang', '1']] });
+  const HANGING_JOB = JSON.stringify({ ...JOB, attributes: { hang: '1' } });
   const hostile = () => setOf({ before: 'return 1;', hostile: HANGS, after: 'return 2;' }, 'hostile');
   const good = () => setOf({ good: "return 'good';" }, 'good');
   const IS_STOPPED = { script: 1, reason: expect.stringMatching(/took/), isSlow: true };
@@ -155,7 +155,7 @@ describe('a script that hangs', () => {
     const late: StoppedScript[] = [];
     const { outcome, stopped } = await runner.run(set, HANGING_JOB, false, (one) => late.push(one));
     expect({ outcome, stopped }).toEqual({ outcome: undefined, stopped: [] });
-    await expect.poll(() => late).toEqual([IS_STOPPED]);
+    await expect.poll(() => late, { timeout: 30_000 }).toEqual([IS_STOPPED]);
     await ready(5);
   });
 
