@@ -31,7 +31,8 @@ const SCRIPTS = {
     pages.push(profile.get('page') || 'none');
     if (pages.length > 5) pages.shift();
     return pages;`,
-  orderTotal: "if (mbox.name === 'thanks') return (user.get('orderTotal') || 0) + parseFloat(mbox.param('orderTotal'));",
+  orderTotal:
+    "if (mbox.name === 'thanks') return (user.get('orderTotal') || 0) + parseFloat(mbox.param('orderTotal'));",
   hour: 'return new Date().getHours();',
   agent: "if (user.browser && user.browser.indexOf('Chrome') > -1) return 'chrome'; return 'other';",
 };

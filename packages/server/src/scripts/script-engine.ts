@@ -24,6 +24,7 @@ import {
   MAX_SCRIPT_NAME,
   MAX_SCRIPT_VALUE,
 } from '../domain/script-rules.ts';
+import { memoryUsed, messageOf } from './quickjs-readings.ts';
 import { SCRIPT_PRELUDE } from './script-prelude.ts';
 import { ownThread, threadTime } from './thread-time.ts';
 
@@ -392,16 +393,4 @@ export class ScriptContext {
     context.dispose();
     runtime.dispose();
   }
-}
-
-function memoryUsed(runtime: QuickJSRuntime, context: QuickJSContext): number {
-  const usage = runtime.computeMemoryUsage();
-  const { memory_used_size: used } = context.dump(usage) as { memory_used_size: number };
-  usage.dispose();
-  return used;
-}
-
-function messageOf(error: unknown): string {
-  const { name, message } = error as { name?: unknown; message?: unknown };
-  return typeof message === 'string' ? `${String(name)}: ${message}` : String(error);
 }
