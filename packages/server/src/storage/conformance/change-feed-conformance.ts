@@ -314,7 +314,9 @@ export function describeChangeFeed(
       expect(first).toMatchObject({ changes: [], more: true, examinedTo: T0 });
       expect(first.examined).toBeGreaterThan(100);
       expect(first.examined).toBeLessThan(6000);
-      expect(await earlier(stores.changes, 10_000)).toHaveLength(6000);
+      // Pages end within what one transaction has written.
+      const cursors = (await earlier(stores.changes, 700)).map(({ cursor }) => cursor);
+      expect([cursors.length, new Set(cursors).size]).toEqual([6000, 6000]);
     });
 
     test('refuses invalid cursors when it reads backwards, and ends at the oldest kept change', async () => {
