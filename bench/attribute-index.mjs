@@ -60,7 +60,7 @@ async function allPages(of, value) {
   }
 }
 
-const shown = (what, value, unit) => console.log(`${what.padEnd(44)} ${value.toFixed(2)} ${unit}`);
+const shown = (what, value, unit) => process.stdout.write(`${what.padEnd(44)} ${value.toFixed(2)} ${unit}\n`);
 try {
   await write(PROFILES, (n) => ({ plan: n % RARE === 7 ? 'gold' : 'silver', country: `c${n % 200}` }));
   while (await stores.chores.steps.upkeep());
