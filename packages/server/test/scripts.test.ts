@@ -196,9 +196,19 @@ describe('the result of a script is stored with the visit', () => {
 describe('a failing script is disabled, and the visit continues', () => {
   const FAILING: readonly (readonly [what: string, script: string, reason: RegExp])[] = [
     ['an undefined variable', '\nreturn nothing.at;', /line 2: ReferenceError/],
-    ['an object', 'return { a: 1 };', /must be a text/],
-    ['a function', 'var f = function () {}; return f;', /must be a text/],
-    ['too long a value', "return 'x'.repeat(2049);", /at most 2048 characters/],
+    ['an object', 'return { a: 1 };', /^line 1: TypeError: a value must be a text/],
+    ['a function', 'var f = function () {};\nreturn f;', /^line 2: TypeError: a value must be a text/],
+    ['too long a value', "\n\nreturn 'x'.repeat(2049);", /^line 3: .* at most 2048 characters/],
+    [
+      'the value of one of several returns',
+      'function own() { return 1; }\nif (own() > 1) return 2; else\nreturn own(), ({ a: 1 }) // no semicolon\n',
+      /^line 3: TypeError: a value must be a text/,
+    ],
+    [
+      'a value that throws when it is read',
+      'var bad = { valueOf: function () {\nthrow 1; } };\nreturn bad;',
+      /^line 3: 1$/,
+    ],
     ['too many instructions', 'for (var i = 0; i < 5000; i++);', /more than 2000 instructions/],
     ['an endless loop', 'for (;;);', /more than 2000 instructions/],
     ['code out of text', "return eval('1');", /eval/],

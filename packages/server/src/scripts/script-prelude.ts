@@ -177,11 +177,13 @@ const profileOf = (members) => {
 
 const scripts = [];
 const names = [];
-const errorText = (error) => {
+// The line at which a script threw, otherwise that of the return whose value is refused.
+const errorText = (error, returnedAt) => {
   try {
     const text = StringOf(error).slice(0, 300);
     const line = apply(exec, /<script>:(\d+)/, [StringOf(error.stack)]);
-    return line === null ? text : 'line ' + line[1] + ': ' + text;
+    const at = line === null ? returnedAt : line[1];
+    return at === undefined ? text : 'line ' + at + ': ' + text;
   } catch (_) {
     return 'an error that cannot be shown';
   }
@@ -218,11 +220,13 @@ const run = (json, which) => {
         if (ran % every === 0 && !next(index)) return;
         ran += 1;
         script = names[index];
-        let value, error, ignored;
+        let value, error, ignored, returnedAt;
         try {
           // Called through a variable, so that "this" is not an object of this file.
           const compiled = scripts[index];
-          const kept = checked(compiled(user, profile, mbox, page, landing, referrer, crs, quiet));
+          const returned = compiled(user, profile, mbox, page, landing, referrer, crs, quiet);
+          if (returned !== undefined) returnedAt = returned[0];
+          const kept = returned === undefined ? undefined : checked(returned[1]);
           if (kept !== undefined) {
             ({ value, ignored } = kept);
             if (ignored === undefined) {
@@ -231,7 +235,7 @@ const run = (json, which) => {
             }
           }
         } catch (thrown) {
-          error = errorText(thrown);
+          error = errorText(thrown, returnedAt);
         }
         if (every === 1 || error !== undefined || ignored !== undefined) {
           results[results.length] = { script: index, mbox: facts.name, value, error, ignored };

@@ -19,7 +19,10 @@ export interface SourceProblem {
 
 /** A script that can be compiled. */
 export interface ReadSource {
-  /** An expression whose value is the function; its first line is the first line of the source. */
+  /**
+   * An expression whose value is the function; its first line is the first line of the source. It
+   * returns the line of the return statement with the value: `[3, value]`.
+   */
   readonly code: string;
 }
 
@@ -52,7 +55,7 @@ export function readSource(source: string): ReadSource | SourceProblem {
     if (refused) return refused;
     const own = seen.assigned();
     const declared = own.length === 0 ? '' : `var ${own.join(',')};`;
-    const code = `({run(${SCRIPT_PARAMETERS.join(',')}){${declared}{${source}\n}}}).run`;
+    const code = `({run(${SCRIPT_PARAMETERS.join(',')}){${declared}{${seen.withLines(source)}\n}}}).run`;
     parse(code, { ecmaVersion: ECMA_VERSION, locations: true });
     return { code };
   } catch (error) {
@@ -82,10 +85,25 @@ type AnyNode = Node & { readonly [member: string]: unknown };
 class Names {
   readonly #declared = new Set<string>(SCRIPT_PARAMETERS);
   readonly #assigned = new Set<string>();
+  /** The return statements of the script itself that have a value. */
+  readonly #returns: AnyNode[] = [];
 
   /** Names that are assigned but not declared. */
   assigned(): string[] {
     return [...this.#assigned].filter((name) => !this.#declared.has(name));
+  }
+
+  /** The source with the line of each return in its value; all lines stay where they are. */
+  withLines(source: string): string {
+    let text = '';
+    let at = 0;
+    for (const { start, end, loc } of this.#returns) {
+      const from = start + 'return'.length;
+      const to = source[end - 1] === ';' ? end - 1 : end;
+      text += `${source.slice(at, from)} [${loc!.start.line},(${source.slice(from, to)})]`;
+      at = to;
+    }
+    return text + source.slice(at);
   }
 
   /** @param isOwn whether a return here belongs to the script itself */
@@ -93,6 +111,9 @@ class Names {
     const refused = refusal(node, isOwn);
     if (refused !== undefined) return { line: node.loc?.start.line, rule: refused };
     switch (node.type) {
+      case 'ReturnStatement':
+        if (isOwn && node.argument) this.#returns.push(node);
+        break;
       case 'VariableDeclarator':
         namesIn(node.id, this.#declared);
         break;
