@@ -175,6 +175,31 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('the console in a browser',
     await page.getByText('Saved.').waitFor();
   });
 
+  test('chooses whether a fetch shows customer attributes, by keyboard, on a narrow page', async () => {
+    await page.setViewportSize({ width: 320, height: 800 });
+    await visit({ thirdPartyId: 'crm-1' });
+    await applied('customer-attributes/loyalty?ids=thirdPartyId', {
+      file: 'id,tier\ncrm-1,gold\n',
+      as: { authorization: `Bearer ${quiver.adminToken}` },
+    });
+    const fetched = () => attributeValue('thirdPartyId/crm-1', 'crs.loyalty.tier');
+    expect(await fetched()).toBeUndefined();
+    await open('implementation');
+    const choice = page.getByRole('combobox', { name: 'Customer attributes' });
+    expect(await choice.inputValue()).toBe('false');
+    await choice.focus();
+    await page.keyboard.press('ArrowDown');
+    await page.getByText('Saved.').waitFor();
+    await lookAt(page, 'the setting for customer attributes');
+    expect(await fetched()).toBe('gold');
+    await page.reload();
+    await choice.waitFor();
+    expect(await choice.inputValue()).toBe('true');
+    await choice.selectOption('false');
+    await page.getByText('Saved.').waitFor();
+    expect(await fetched()).toBeUndefined();
+  });
+
   test('says that the server does not answer when figures get no reply', async () => {
     await open('home');
     await page.getByText('Calls per second').waitFor();
