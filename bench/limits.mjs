@@ -7,11 +7,15 @@
 export const LIMITS = [
   {
     rows: ['fetch, Bun', 'fetch, Node'],
-    text: `The sockets of the runtime with one look-up in the engine, and nothing else, have a row of their own: with a million profiles they reach 0.8 of bare Bun. What Quiver adds costs nearly as much again: the route, the client, the guard and the counting about 4 µs, a record with checksum, links and JSON instead of a bare look-up about 3, the text of the reply about 3 ([measured](../bench/notes/fetch.md#what-is-left)). The aim leaves about 1 for all of it. Assembling the JSON in the memory that is sent would save less than 2; the rest would take a server that is not written in JavaScript.`,
+    text: `The sockets of the runtime with one look-up in the engine, and nothing else, have a row of their own: with a million profiles they reach 0.8 of bare Bun. A constant reply over the same sockets takes 7.5 µs, a fetch 22 ([measured](../bench/notes/fetch.md#what-is-left)). In a loop without sockets the same fetch takes 7, so about half of the difference comes with the sockets, probably as caches and garbage. The aim leaves about 1 µs for route, client, guard, record, checksum and JSON together. Assembling the JSON in the memory that is sent would save less than 2; the rest would take a server that is not written in JavaScript.`,
   },
   {
     rows: ['update, same work', 'visit, same work', 'update, durable', 'visit, half'],
-    text: `The engine takes several times as many appends from the same sockets (their own row), so most of an update is ours: reading and checking the request, the look-up, and a transaction in JavaScript, for which the writing thread of the engine waits. Redis and its script do this in C. It would take writes that are prepared before the transaction, so that the engine only compares and appends; that was not tried.`,
+    text: `The engine takes several times as many appends from the same sockets (their own row), so most of an update is ours: in a loop without sockets the request takes 7 µs of the serving thread and the update in the store 13, through sockets two to three times that ([measured](../bench/notes/write.md#since-the-record-log)). Redis and its script do this in C, and Webdis takes the request in C, in a process of its own. It would take an update that looks up, checks and appends outside of JavaScript.`,
+  },
+  {
+    rows: ['visit, ten profile scripts'],
+    text: `Ten scripts take a hundred microseconds of the script thread, nearly half of it to hand over and parse what they may read ([measured](../bench/notes/visitor.md#what-ten-scripts-cost-in-their-context)). The serving thread reads the profile ahead, writes the input, and waits for two messages between threads. It would take several visits per message, and an input that contains only what the scripts of the client name.`,
   },
   {
     rows: ['fetch with 1000000', 'update with 1000000'],
