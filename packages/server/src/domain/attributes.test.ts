@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { entriesOf, NO_ATTRIBUTES, type PackedAttributes } from './attributes/packed-attributes.ts';
 import {
+  attributesJson,
+  attributesListJson,
   attributesSize,
   hasAttribute,
   listAttributes,
@@ -31,6 +33,27 @@ test('ten attributes of one time take few bytes', () => {
     T,
   );
   expect(ten).toHaveLength(7 + 10 * (1 + 10 + 1 + 13));
+});
+
+test('property: as JSON they have the same names, values and times, by name and as a list', () => {
+  fc.assert(
+    fc.property(fc.array(pairs, { maxLength: 5 }), (changes) => {
+      let bytes = NO_ATTRIBUTES;
+      for (const [index, change] of changes.entries()) bytes = setAttributes(bytes, change, T + index * 1e7);
+      const listed = listAttributes(bytes);
+      const views = listed.map(({ name, value, modifiedAt }) => ({
+        ...{ name, value, modifiedAt: new Date(modifiedAt).toISOString() },
+      }));
+      const list: unknown = JSON.parse(attributesListJson(bytes, 0, bytes.length));
+      expect(list).toEqual(views);
+      const byName = JSON.parse(attributesJson(bytes, 0, bytes.length)) as object;
+      const expected = views.map(({ name, value, modifiedAt }) => [
+        name,
+        { value, modifiedAt: modifiedAt.replace('Z', '+00:00') },
+      ]);
+      expect(new Map(Object.entries(byName))).toEqual(new Map(expected as [string, unknown][]));
+    }),
+  );
 });
 
 test('bytes that end within an entry are refused', () => {

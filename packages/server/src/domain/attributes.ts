@@ -23,7 +23,7 @@ import {
 } from './attributes/packed-attributes.ts';
 import { isCountedByte, isStateByte, type StateEntry, type StateSettings } from './visitor-state.ts';
 
-export { attributesJson } from './attributes/attributes-json.ts';
+export { attributesJson, attributesListJson } from './attributes/attributes-json.ts';
 export { overlayAttributes } from './attributes/overlay-attributes.ts';
 export {
   GROUP_HEAD,

@@ -1,7 +1,7 @@
 /** Converts between a profile and a line of an export (contract section 21). */
 
 import { MAX_ATTRIBUTE_NAME } from '../domain/attribute-name.ts';
-import { type Attribute, packAttributes } from '../domain/attributes.ts';
+import { type Attribute, attributesListJson, packAttributes } from '../domain/attributes.ts';
 import { isName, personNames } from '../domain/person-names.ts';
 import type { ProfileLimits } from '../domain/profile-limits.ts';
 import { atMostCharacters, idProblem, parseTntId } from '../domain/visitor-id.ts';
@@ -10,7 +10,7 @@ import type { ExportedProfile } from '../storage/profile-lists.ts';
 import type { LinkedId, LinkedProfile } from '../storage/profile-store.ts';
 import { isJsonObject } from '../wire/json.ts';
 import { KIND_NAMES, kindOfName } from '../wire/kind-names.ts';
-import { attributeViews, linkedIdView } from '../wire/profile-view.ts';
+import { linkedIdView } from '../wire/profile-view.ts';
 import { timeText } from '../wire/time-text.ts';
 import { stateMembers, stateOfLine } from './state-members.ts';
 
@@ -21,16 +21,20 @@ const MOST_TIME_MS = 8.64e15;
 /** The longest lifetime, plus a margin because clocks differ. */
 const LONGEST_LIFE_MS = 91 * 86_400_000;
 
-/** The line of a profile, without its end. */
+/**
+ * The line of a profile, without its end. The attributes are copied as they are stored, because
+ * objects for each of them would be most of the memory and time of an export.
+ */
 export function profileLine({ profile, ids, position }: ExportedProfile): string {
-  return JSON.stringify({
+  const { attributes } = profile;
+  const before = JSON.stringify({
     ids: ids.map(linkedIdView),
     modifiedAt: timeText(profile.modifiedAt),
     expiresAt: timeText(profile.expiresAt),
-    attributes: attributeViews(profile.attributes),
-    state: stateMembers(profile.attributes, timeText),
-    position,
   });
+  const after = JSON.stringify({ state: stateMembers(attributes, timeText), position });
+  const list = attributesListJson(attributes, 0, attributes.length);
+  return `${before.slice(0, -1)},"attributes":${list},${after.slice(1)}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Serializes packed attributes for a fetch in one pass (contract section 4): the hot path of the
- * whole server.
+ * Serializes packed attributes in one pass: for a fetch (contract section 4), the hot path of the
+ * whole server, and for an export (contract section 21).
  */
 
 import { FEW_BYTES } from '../copy-bytes.ts';
@@ -8,10 +8,33 @@ import { readTime } from '../time-bytes.ts';
 import { isStateByte } from '../visitor-state.ts';
 import { GROUP_HEAD, GROUP_MARK, readLength, skipLength } from './packed-attributes.ts';
 
-/** Between a name and the first byte of its value. */
-const TO_VALUE = Buffer.from('":{"value":"');
-/** From the end of a value to the first byte of the next name, with room for the time. */
-const TO_NEXT = '","modifiedAt":"2026-07-31T14:26:30.879+00:00"},"';
+/** How attributes are written. The time in `toNext` is replaced by that of each attribute. */
+interface Form {
+  /** Up to the first name. */
+  readonly open: string;
+  /** Between a name and the first byte of its value. */
+  readonly toValue: string;
+  /** From the end of a value to the first byte of the next name. */
+  readonly toNext: string;
+  /** The end of `toNext` that is too much after the last attribute; `close` replaces it. */
+  readonly surplus: string;
+  readonly close: string;
+}
+
+const OBJECT: Form = {
+  open: '{"',
+  toValue: '":{"value":"',
+  toNext: '","modifiedAt":"2026-07-31T14:26:30.879+00:00"},"',
+  surplus: ',"',
+  close: '}',
+};
+const LIST: Form = {
+  open: '[{"name":"',
+  toValue: '","value":"',
+  toNext: '","modifiedAt":"2026-07-31T14:26:30.879Z"},{"name":"',
+  surplus: ',{"name":"',
+  close: ']',
+};
 const TIME_AT = '","modifiedAt":"'.length;
 
 const DAY_MS = 86_400_000;
@@ -28,7 +51,15 @@ const MAX_DAYS = 1000;
  * @param bytes contains the packed attributes from `start` to `end`
  */
 export function attributesJson(bytes: Uint8Array, start: number, end: number): string {
-  return writer.write(bytes, start, end);
+  return objectWriter.write(bytes, start, end);
+}
+
+/**
+ * Writes `[{"name":"country","value":"france","modifiedAt":"2026-07-31T14:26:30.879Z"},…]`, as an
+ * export shows attributes, in the same way.
+ */
+export function attributesListJson(bytes: Uint8Array, start: number, end: number): string {
+  return listWriter.write(bytes, start, end);
 }
 
 /** Writes texts one after another in reused memory. */
@@ -37,18 +68,32 @@ class JsonWriter {
   #text = Buffer.allocUnsafe(64 * 1024);
   /** All bits of the names and values of the current text; below 0x80 the text is ASCII. */
   #seen = 0;
-  readonly #toNext: Buffer = Buffer.from(TO_NEXT);
+  readonly #toValue: Buffer;
+  readonly #toNext: Buffer;
+  readonly #openLength: number;
+  readonly #surplus: number;
+  readonly #close: number;
+  readonly #empty: string;
   /** The time that {@link #toNext} currently contains. */
   #time = Number.NaN;
   readonly #days = new Map<number, Buffer>();
 
+  constructor({ open, toValue, toNext, surplus, close }: Form) {
+    this.#toValue = Buffer.from(toValue);
+    this.#toNext = Buffer.from(toNext);
+    // Nothing overwrites the beginning of the text, so it is written once.
+    this.#openLength = this.#text.write(open);
+    this.#surplus = surplus.length;
+    this.#close = close.charCodeAt(0);
+    this.#empty = open[0] + close;
+  }
+
   write(bytes: Uint8Array, start: number, end: number): string {
-    if (start === end) return '{}';
+    if (start === end) return this.#empty;
+    const toValue = this.#toValue;
     const toNext = this.#toNext;
     let out = this.#text;
-    out[0] = 0x7b;
-    out[1] = 0x22;
-    let length = 2;
+    let length = this.#openLength;
     this.#seen = 0;
     for (let at = start; at < end; ) {
       if (bytes[at] === GROUP_MARK) {
@@ -64,20 +109,20 @@ class JsonWriter {
         at = valueEnd;
         continue;
       }
-      if (length + valueEnd - at + TO_VALUE.length + toNext.length > out.length) {
+      if (length + valueEnd - at + toValue.length + toNext.length > out.length) {
         out = this.#withRoom(valueEnd - at);
       }
       length = this.#copyText(out, length, bytes, nameStart, nameEnd);
-      out.set(TO_VALUE, length);
-      length = this.#copyText(out, length + TO_VALUE.length, bytes, valueStart, valueEnd);
+      out.set(toValue, length);
+      length = this.#copyText(out, length + toValue.length, bytes, valueStart, valueEnd);
       out.set(toNext, length);
       length += toNext.length;
       at = valueEnd;
     }
-    if (length === 2) return '{}';
-    // After the last entry there are a comma and a quote too many.
-    out[length - 2] = 0x7d;
-    return out.toString(this.#seen < 0x80 ? 'latin1' : 'utf8', 0, length - 1);
+    if (length === this.#openLength) return this.#empty;
+    length -= this.#surplus;
+    out[length] = this.#close;
+    return out.toString(this.#seen < 0x80 ? 'latin1' : 'utf8', 0, length + 1);
   }
 
   /**
@@ -143,4 +188,5 @@ function writeDigits(target: Uint8Array, at: number, number: number): void {
   target[at + 1] = 0x30 + number - 10 * tens;
 }
 
-const writer = new JsonWriter();
+const objectWriter = new JsonWriter(OBJECT);
+const listWriter = new JsonWriter(LIST);
