@@ -271,9 +271,9 @@ describe.skipIf(!hasBrowser('console.test.ts'))('the console in a browser', () =
       await page.getByLabel('Visitor id').fill(`crm:47:11-${width}`);
       await page.keyboard.press('Enter');
       await page.locator('.found', { hasText: 'customer id' }).waitFor();
-      await page.getByRole('cell', { name: visitor }).waitFor();
+      await page.getByRole('cell', { name: visitor, exact: true }).waitFor();
       await page.getByText('Affinity for shoes').waitFor();
-      await page.getByRole('cell', { name: 'gold' }).waitFor();
+      await page.getByRole('cell', { name: 'gold', exact: true }).waitFor();
       await page.getByText('Show the JSON').click();
       await page.getByText(`"visitorId": "${visitor}"`).waitFor();
       await look('a profile found by a customer id');
