@@ -24,6 +24,8 @@ import type {
   ImportCounts,
   JournalCall,
   ListedProfile,
+  LiveUpdate,
+  LiveView,
   MergeList,
   PrivacyRequestView,
   PrivacyType,
@@ -165,6 +167,22 @@ export class AdminClient {
   /** Describes the server itself (only Quiver). */
   server(options?: CallOptions): Promise<ServerView> {
     return this.#ask<ServerView>({ path: this.#paths.server }, options, 'version');
+  }
+
+  /** What the server does at the moment (only Quiver). */
+  live(options?: CallOptions): Promise<LiveView> {
+    return this.#ask<LiveView>({ path: this.#paths.live }, options, 'traffic');
+  }
+
+  /**
+   * As {@link live}, but yields what has changed, about once a second and at least that often,
+   * until the server or the signal of the options ends it (only Quiver). The first updates together
+   * have every member.
+   */
+  async *liveUpdates(options?: CallOptions): AsyncGenerator<LiveUpdate, void, undefined> {
+    const call = { path: this.#paths.live, headers: { accept: 'text/event-stream' } };
+    const body = await this.#open(call, options);
+    for await (const data of eventsOf(body, options?.signal)) yield JSON.parse(data);
   }
 
   /**

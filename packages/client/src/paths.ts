@@ -27,6 +27,7 @@ export function pathsOf(client: string) {
     batchUpdate: (version: 'v1' | 'v2') => `${batches(version)}/batchUpdate`,
     batchStatus: (version: 'v1' | 'v2') => `${batches(version)}/batchStatus`,
     server: `${admin}/server`,
+    live: `${admin}/live`,
     edges: `${admin}/edges`,
     usage: `${admin}/usage`,
     audit: `${admin}/audit`,

@@ -89,6 +89,41 @@ export interface ServerView {
   readonly sandbox?: boolean;
 }
 
+/** What a server does at the moment. */
+export interface LiveView {
+  /** ISO 8601. */
+  readonly at: string;
+  /** The calls of all clients since the processes of the server started. */
+  readonly traffic: {
+    readonly calls: number;
+    /** Calls with a status of 400 or above. */
+    readonly refused: number;
+    /**
+     * How many calls took at most so many seconds, null for all; each step includes the ones before
+     * it.
+     */
+    readonly latency: readonly { readonly seconds: number | null; readonly calls: number }[];
+  };
+  readonly server: ServerView;
+  /** Free bytes on the disk of the data folder; null in a sandbox. */
+  readonly diskFree: number | null;
+  /** The batches that wait or run, and the last few others. */
+  readonly batches: readonly BatchView[];
+  /** The last 30 days. */
+  readonly usage: readonly UsageDay[];
+  /**
+   * The latest refused calls of the journal and the latest others, oldest first; null when no
+   * journal is kept.
+   */
+  readonly requests: readonly JournalCall[] | null;
+}
+
+/**
+ * What has changed of a {@link LiveView}; a member that is absent is as before. `usage` has only
+ * the days that changed, `requests` only new calls.
+ */
+export type LiveUpdate = Pick<LiveView, 'at'> & Partial<LiveView>;
+
 /** A setting of the server. */
 export interface ConfigurationLine {
   /** The name of its flag without dashes, or the variable of a secret. */

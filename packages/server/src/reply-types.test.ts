@@ -18,6 +18,7 @@ import type { ChangeView } from './changes/change-view.ts';
 import type { TimelineReply } from './changes/timeline-route.ts';
 import type { WebhookFailureReply, WebhookReply } from './changes/webhooks/webhook-routes.ts';
 import type { EdgesReply } from './edges/edges-route.ts';
+import type { LiveReply } from './http/live-route.ts';
 import type { MergeList, UnmergeReply } from './merges/merge-routes.ts';
 import type { UsageReply } from './metering/usage-routes.ts';
 import type { ImportReply } from './portability/portability-routes.ts';
@@ -42,6 +43,8 @@ interface Pairs {
   list: [z.output<typeof ProfileList>, client.ProfilePage];
   listed: [z.output<typeof ProfileList>['profiles'][number], client.ListedProfile];
   server: [z.output<typeof ServerReply>, client.ServerView];
+  live: [z.output<typeof LiveReply>, client.LiveView];
+  traffic: [z.output<typeof LiveReply>['traffic'], client.LiveView['traffic']];
   configured: [z.output<typeof ConfigurationReply>['configuration'][number], client.ConfigurationLine];
   audit: [z.output<typeof AuditReply>, client.AuditPageView];
   entry: [z.output<typeof AuditReply>['entries'][number], client.AuditEntryView];

@@ -24,11 +24,13 @@ import type { ServeConfig } from './config/config.ts';
 import type { ConfigLine } from './config/config-report.ts';
 import { type EdgeLinks, edgeLinks } from './edges/edge-links.ts';
 import { suppressionExchange } from './edges/privacy-peers.ts';
+import { QuiverError } from './errors.ts';
 import { appConfig, createApp } from './http/app.ts';
+import { type Traffic, trafficOf } from './http/traffic.ts';
 import { HeadJournal } from './journal/head-journal.ts';
 import { reportJournal, serverJournal } from './journal/server-journal.ts';
 import type { Log } from './log.ts';
-import { registerStoreMetrics } from './metering/store-metrics.ts';
+import { freeDiskBytes, registerStoreMetrics } from './metering/store-metrics.ts';
 import { usageSweeper } from './metering/usage-sweeper.ts';
 import { batchRunner, makeParts, type Parts } from './parts.ts';
 import type { PrivacyRequests } from './privacy/privacy-requests.ts';
@@ -325,7 +327,12 @@ class ServerProcess {
       ...parts,
       ...{ config: appConfig(config), adminToken, signingKey, version, startedAt, configuration },
       batchAccepted: (client) => tellOthers(BATCH_ACCEPTED + client),
-      metrics: { registry: this.#metrics, collectAll: () => this.#collectMetrics() },
+      metrics: {
+        registry: this.#metrics,
+        collectAll: () => this.#collectMetrics(),
+        trafficOfAll: () => this.#trafficOfAll(),
+      },
+      diskFree: () => freeDiskBytes(config.dataDir),
       ...(journal && {
         journalAt: '/requests',
         journalKeeps: config.journal === 'refused' ? 'refused' : 'all',
@@ -348,6 +355,7 @@ class ServerProcess {
 
   report(about: string, query: string): unknown {
     if (about === 'metrics') return this.#metrics.getMetricsAsJSON();
+    if (about === 'traffic') return trafficOf(this.#metrics);
     return about === 'journal' && this.#journal ? reportJournal(this.#journal, query) : undefined;
   }
 
@@ -357,6 +365,16 @@ class ServerProcess {
 
   async #collectMetrics(): Promise<string> {
     return AggregatorRegistry.aggregate((await this.#askAll('metrics')) as object[][]).metrics();
+  }
+
+  /** @throws QuiverError `unavailable` when a process does not report in time */
+  async #trafficOfAll(): Promise<(Traffic | undefined)[]> {
+    try {
+      return (await this.#askAll('traffic')).map((one) => (one ?? undefined) as Traffic | undefined);
+    } catch (cause) {
+      const message = 'Not every process of the server has reported its calls; try again';
+      throw new QuiverError('unavailable', message, { cause });
+    }
   }
 
   #journalOfAll(suppressions: Parts['suppressions']) {

@@ -204,6 +204,7 @@ const ROUTES: Record<string, 'open' | 'profileApi' | 'adminOrProfileToken' | 'ad
   'GET /{client}/target/usage': 'admin',
   'GET /{client}/target/server': 'admin',
   'GET /{client}/target/server/configuration': 'admin',
+  'GET /{client}/target/live': 'admin',
   'GET /{client}/target/edges': 'admin',
   'POST /console/session': 'open',
   'GET /console/session': 'open',

@@ -203,7 +203,8 @@ describe.skipIf(!hasBrowser('console-care.test.ts'))('the console in a browser',
   test('says that the server does not answer when figures get no reply', async () => {
     await open('home');
     await page.getByText('Calls per second').waitFor();
-    await page.route('**/metrics', (route) => route.abort());
+    await page.route('**/demo/target/live*', (route) => route.abort());
+    await page.reload();
     const alert = page.getByRole('alert');
     await alert.waitFor();
     expect(await alert.textContent()).toContain('The server does not answer');

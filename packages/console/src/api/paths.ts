@@ -11,6 +11,7 @@ const TOKEN_SCOPE = { authorizationScope: 'profile_api' };
 
 export const paths = {
   server: (client: string) => pathsOf(client).server,
+  live: (client: string) => pathsOf(client).live,
   edges: (client: string) => pathsOf(client).edges,
   usage: (client: string, from: string, to: string) => withQuery(pathsOf(client).usage, { from, to }),
   scripts: (client: string) => pathsOf(client).scripts,

@@ -13,6 +13,7 @@ import {
 } from '@tanstack/react-query';
 import type { BatchView, ClientSettings, FetchKind, IdKind, MergeList, ProfileView } from 'quiver-client';
 import { profileId, QuiverClient, QuiverClientError } from 'quiver-client';
+import { useIsLive } from './live-connection.ts';
 import { paths } from './paths.ts';
 import { quiver } from './quiver.ts';
 
@@ -22,11 +23,13 @@ const NOW_AND_THEN = 10_000;
 /** The number of profiles on a page of the list. */
 const LISTED = 50;
 
+/** The server, polled unless a live connection carries it. */
 export function useServer(client: string) {
+  const isLive = useIsLive();
   return useQuery({
     queryKey: [client, 'server'],
     queryFn: ({ signal }) => quiver(client).admin.server({ signal }),
-    refetchInterval: NOW_AND_THEN,
+    refetchInterval: isLive ? false : NOW_AND_THEN,
   });
 }
 
@@ -40,20 +43,12 @@ export function useConfiguration(client: string, enabled: boolean) {
   });
 }
 
-export function useEdges(client: string) {
+/** The edge clusters. @param isWatched whether to show when one can no longer be reached */
+export function useEdges(client: string, isWatched: boolean) {
   return useQuery({
     queryKey: [client, 'edges'],
     queryFn: ({ signal }) => quiver(client).admin.edges({ signal }),
-    refetchInterval: NOW_AND_THEN,
-  });
-}
-
-/** @param from first day, `2026-11-24`, UTC; `to` is the last one */
-export function useUsage(client: string, from: string, to: string) {
-  return useQuery({
-    queryKey: [client, 'usage', from, to],
-    queryFn: ({ signal }) => quiver(client).admin.usage({ from, to }, { signal }),
-    refetchInterval: NOW_AND_THEN,
+    ...(isWatched ? { refetchInterval: NOW_AND_THEN } : { staleTime: Number.POSITIVE_INFINITY }),
   });
 }
 

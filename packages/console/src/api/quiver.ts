@@ -22,7 +22,7 @@ export function quiver(client: string): QuiverClient {
     retries: 0,
     fetch(url, init) {
       const headers = new Headers(init.headers);
-      headers.set('Accept', 'application/json');
+      if (!headers.has('Accept')) headers.set('Accept', 'application/json');
       if (init.method !== 'GET') headers.set('X-Quiver-CSRF', csrfToken);
       return fetch(url, { ...init, headers, credentials: 'same-origin' });
     },

@@ -8,7 +8,7 @@ import { Card, PageHead } from '../parts/page.tsx';
 
 /** The edge clusters, as seen by the one that serves this page. */
 export function EdgesPage({ client }: { client: string }) {
-  const edges = useEdges(client);
+  const edges = useEdges(client, true);
   return (
     <>
       <PageHead title="Edges" intro="Edge clusters that share one set of visitors" />

@@ -1,9 +1,7 @@
-import type { BatchView } from 'quiver-client';
+import type { BatchView, ServerView } from 'quiver-client';
 import { Link, useLocation } from 'wouter';
-import { useLiveFigures } from '../api/live.ts';
+import { isRefused, type Live, useLive } from '../api/live.ts';
 import { paths } from '../api/paths.ts';
-import { isUnderWay, useBatches, useServer } from '../api/queries.ts';
-import { useRequests } from '../api/requests.ts';
 import { BatchTable } from '../parts/batch-table.tsx';
 import { Command, CurlButton } from '../parts/copy.tsx';
 import { updateCommand, visitCommand } from '../parts/examples.ts';
@@ -13,20 +11,24 @@ import { Card, Facts, PageHead } from '../parts/page.tsx';
 import { RequestTable } from '../parts/request-table.tsx';
 import { Usage } from './home-usage.tsx';
 
-const LATEST = 5;
-/** The routes that the console itself calls. */
-const ADMIN_ROUTES: readonly string[] = ['admin', 'settings', 'token'];
-
 /** What happens on the server now: calls, batches, its store; versions and workers come last. */
 export function HomePage({ client }: { client: string }) {
+  const live = useLive(client);
+  const view: Live = live.data ?? {};
   return (
     <>
       <PageHead title="Home" intro={`What client ${client} and its server do now`} />
-      <Now client={client} />
-      <LatestRequests client={client} />
-      <LatestBatches client={client} />
-      <Usage client={client} />
-      <AboutServer client={client} />
+      {live.isLoadingError ? (
+        <Failure error={live.error} retry={() => void live.refetch()} />
+      ) : (
+        <>
+          <Now client={client} view={view} />
+          <LatestRequests client={client} view={view} />
+          <LatestBatches client={client} batches={view.batches} />
+          <Usage client={client} days={view.usage} />
+          <AboutServer server={view.server} />
+        </>
+      )}
     </>
   );
 }
@@ -49,16 +51,13 @@ function Figures({ figures }: { figures: readonly Figure[] }) {
   );
 }
 
-function Now({ client }: { client: string }) {
-  const live = useLiveFigures();
-  const server = useServer(client).data;
-  const figures = live.data ?? undefined;
+function Now({ client, view }: { client: string; view: Live }) {
+  const { figures, server, diskFree } = view;
   const none = figures && figures.median === undefined ? 'no calls' : undefined;
   const duration = (seconds: number | undefined) =>
     seconds === undefined ? undefined : milliseconds(seconds);
   return (
-    <Card title="Now" actions={<CurlButton path={paths.server(client)} />}>
-      {live.isLoadingError && <Failure error={live.error} retry={() => void live.refetch()} />}
+    <Card title="Now" actions={<CurlButton path={paths.live(client)} />}>
       <Figures
         figures={[
           [
@@ -73,7 +72,7 @@ function Now({ client }: { client: string }) {
           ['Store', server && bytes(server.store.bytes), server && STORE_NOTES[server.store.kind]],
           [
             'Free on disk',
-            figures?.diskFree === undefined ? undefined : bytes(figures.diskFree),
+            diskFree === undefined || diskFree === null ? undefined : bytes(diskFree),
             'data folder',
           ],
         ]}
@@ -95,17 +94,13 @@ function percent(share: number): string {
   return share.toLocaleString(undefined, { style: 'percent', maximumFractionDigits: 1 });
 }
 
-function LatestRequests({ client }: { client: string }) {
+function LatestRequests({ client, view }: { client: string; view: Live }) {
   const [, navigate] = useLocation();
-  const server = useServer(client);
-  const at = server.data?.requests ?? undefined;
-  const { calls, error } = useRequests(client, at, false);
-  const traffic = (calls ?? []).filter(({ route = '' }) => !ADMIN_ROUTES.includes(route)).reverse();
-  const isRefused = ({ status, reason }: (typeof traffic)[number]) => status >= 400 || reason !== undefined;
-  const refused = traffic.filter(isRefused).slice(0, LATEST);
-  const others = traffic.filter((call) => !isRefused(call)).slice(0, LATEST);
+  const { requests, server } = view;
+  const refused = (requests ?? []).filter(isRefused).reverse();
+  const others = (requests ?? []).filter((call) => !isRefused(call)).reverse();
   const requestsPage = `/${encodeURIComponent(client)}/requests`;
-  const isOfRefusals = server.data?.requestsKept === 'refused';
+  const isOfRefusals = server?.requestsKept === 'refused';
   return (
     <Card
       title={isOfRefusals ? 'Refused requests' : 'Latest requests'}
@@ -115,18 +110,16 @@ function LatestRequests({ client }: { client: string }) {
         </Link>
       }
     >
-      {error && calls === undefined ? (
-        <Failure error={error} />
-      ) : server.data && !at ? (
+      {requests === null ? (
         <div className="empty">
           <p>This server keeps none of its calls. To see them here, start it with a journal:</p>
           <Command>quiver serve --journal 1000</Command>
         </div>
-      ) : calls === undefined ? (
+      ) : requests === undefined ? (
         <p className="loading">Loading…</p>
-      ) : traffic.length === 0 && isOfRefusals ? (
+      ) : requests.length === 0 && isOfRefusals ? (
         <p className="muted">No call was refused.</p>
-      ) : traffic.length === 0 ? (
+      ) : requests.length === 0 ? (
         <div className="empty">
           <p>No call yet. Send one:</p>
           <Command>{visitCommand(client)}</Command>
@@ -143,8 +136,8 @@ function LatestRequests({ client }: { client: string }) {
   );
 }
 
-function LatestBatches({ client }: { client: string }) {
-  const batches = useBatches(client);
+function LatestBatches(props: { client: string; batches: readonly BatchView[] | undefined }) {
+  const { client, batches } = props;
   return (
     <Card
       title="Batches"
@@ -154,33 +147,21 @@ function LatestBatches({ client }: { client: string }) {
         </Link>
       }
     >
-      {batches.isLoadingError ? (
-        <Failure error={batches.error} retry={() => void batches.refetch()} />
-      ) : batches.isPending ? (
+      {batches === undefined ? (
         <p className="loading">Loading…</p>
-      ) : batches.data.length === 0 ? (
+      ) : batches.length === 0 ? (
         <div className="empty">
           <p>No batch yet. One file can update many profiles:</p>
           <Command>{updateCommand(client)}</Command>
         </div>
       ) : (
-        <BatchTable client={client} batches={latest(batches.data)} />
+        <BatchTable client={client} batches={batches} />
       )}
     </Card>
   );
 }
 
-/** All batches that are waiting or running, then those accepted last. */
-function latest(batches: readonly BatchView[]): BatchView[] {
-  const underWay = batches.filter(isUnderWay);
-  const done = batches.filter((batch) => !isUnderWay(batch));
-  return [...underWay, ...done.slice(0, Math.max(0, LATEST - underWay.length))];
-}
-
-function AboutServer({ client }: { client: string }) {
-  const server = useServer(client);
-  if (server.isLoadingError) return <Failure error={server.error} retry={() => void server.refetch()} />;
-  const facts = server.data;
+function AboutServer({ server: facts }: { server: ServerView | undefined }) {
   return (
     <Card title="Server">
       {facts ? (

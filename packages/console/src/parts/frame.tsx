@@ -23,7 +23,8 @@ export function Frame(props: { client: string; clients: readonly string[]; child
   const signOut = useSignOut();
   const page = location.split('/')[2] ?? 'home';
   const trouble = useTrouble();
-  const hasPeers = (useEdges(client).data?.length ?? 1) > 1;
+  // Peers are settings of the server, so asking once is enough.
+  const hasPeers = (useEdges(client, false).data?.length ?? 1) > 1;
   const pages = PAGES.filter(([name]) => name !== 'edges' || hasPeers || page === 'edges');
   const content = useRef<HTMLElement>(null);
   useFocusWhenLost(content);

@@ -63,7 +63,6 @@ export const ServerReply = z
   });
 
 export function serverRoute(stores: Pick<Stores, 'figures'>, facts: ServerFacts): Route {
-  const { version, config } = facts;
   return {
     ...ADMIN_ROUTE,
     method: 'GET',
@@ -78,21 +77,27 @@ export function serverRoute(stores: Pick<Stores, 'figures'>, facts: ServerFacts)
         401: AdminRefusal('Not the admin'),
       },
     },
-    async handle() {
-      const { cluster, locationHint, serverDomain, store, workers, clients } = config;
-      return jsonReply({
-        version,
-        startedAt: timeText(facts.startedAt),
-        cluster,
-        locationHint,
-        serverDomain,
-        store: { kind: store.kind, ...(await stores.figures()) },
-        workers,
-        clients,
-        requests: facts.journalAt ?? null,
-        requestsKept: facts.journalAt ? (facts.journalKeeps ?? 'all') : null,
-        sandbox: facts.journalAt === '/sandbox/requests',
-      });
-    },
+    handle: async () => jsonReply(await serverView(stores, facts)),
+  };
+}
+
+/** The server as the route describes it. */
+export async function serverView(
+  stores: Pick<Stores, 'figures'>,
+  facts: ServerFacts,
+): Promise<z.output<typeof ServerReply>> {
+  const { cluster, locationHint, serverDomain, store, workers, clients } = facts.config;
+  return {
+    version: facts.version,
+    startedAt: timeText(facts.startedAt),
+    cluster,
+    locationHint,
+    serverDomain,
+    store: { kind: store.kind, ...(await stores.figures()) },
+    workers,
+    clients: [...clients],
+    requests: facts.journalAt ?? null,
+    requestsKept: facts.journalAt ? (facts.journalKeeps ?? 'all') : null,
+    sandbox: facts.journalAt === '/sandbox/requests',
   };
 }

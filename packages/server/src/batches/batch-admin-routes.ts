@@ -114,7 +114,8 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
       ...shared,
       path: '/{client}/target/batches',
       describe: describe('The latest batches', 200, BatchesView, ClientParam),
-      handle: async ({ client }) => jsonReply({ batches: (await batches.list(client, LATEST)).map(viewOf) }),
+      handle: async ({ client }) =>
+        jsonReply({ batches: (await batches.list(client, LATEST)).map(batchView) }),
     },
     {
       ...shared,
@@ -127,7 +128,7 @@ export function batchAdminRoutes(parts: BatchRoutesParts): Route[] {
       ...shared,
       path: batchPath,
       describe: describe('One batch', 200, BatchReply),
-      handle: async (call) => jsonReply(viewOf(await batchOf(call))),
+      handle: async (call) => jsonReply(batchView(await batchOf(call))),
     },
     {
       ...shared,
@@ -161,7 +162,23 @@ async function* allFailures(batches: BatchStore, client: string, id: string): As
   }
 }
 
-function viewOf({
+/**
+ * The batches of a client that wait or run, and the last few others, of the latest {@link LATEST}.
+ *
+ * @param others how many of the others
+ */
+export async function batchesOfNote(
+  batches: BatchStore,
+  client: string,
+  others: number,
+): Promise<z.infer<typeof BatchReply>[]> {
+  const all = await batches.list(client, LATEST);
+  const isUnderWay = ({ state }: Batch) => state === 'waiting' || state === 'running';
+  const done = all.filter((batch) => !isUnderWay(batch)).slice(0, others);
+  return [...all.filter(isUnderWay), ...done].map(batchView);
+}
+
+function batchView({
   id,
   version,
   source,

@@ -10,7 +10,7 @@
 import type { Registry } from 'prom-client';
 import { AdminLogins } from '../access/admin-logins.ts';
 import { ConsoleSessions } from '../access/console-sessions.ts';
-import { makeGuards } from '../access/guards.ts';
+import { type Guard, makeGuards } from '../access/guards.ts';
 import { sessionRoutes } from '../access/session-routes.ts';
 import { settingsRoutes } from '../access/settings-routes.ts';
 import { derivedKey } from '../access/signing-key.ts';
@@ -65,11 +65,13 @@ import type { Answering } from './answering.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { type EntranceOptions, makeEntrance } from './entrance.ts';
 import { healthRoutes } from './health-routes.ts';
+import { liveRoute } from './live-route.ts';
 import { openApiDocument, openApiRoute } from './openapi.ts';
 import { loggedMeters } from './request-log.ts';
 import { requestMetrics } from './request-metrics.ts';
 import { rootRoute } from './root-route.ts';
 import { RouteTable } from './route-table.ts';
+import type { Traffic } from './traffic.ts';
 
 /** The part of the configuration that the app needs; no secrets. */
 export type AppConfig = Pick<
@@ -112,6 +114,11 @@ export interface AppParts extends Parts {
     readonly registry: Registry;
     /** The metrics of all serving processes, as text. */
     collectAll(): Promise<string>;
+    /**
+     * The calls of each process, undefined for one that serves none; by default those of the
+     * registry.
+     */
+    trafficOfAll?(): Promise<readonly (Traffic | undefined)[]>;
   };
   /** Whether the server is shutting down. */
   readonly isDraining: () => boolean;
@@ -132,6 +139,10 @@ export interface AppParts extends Parts {
    * own.
    */
   readonly journal?: { readonly watch: Watch; readonly source: JournalSource };
+  /** The journal of a sandbox, for the live view; absent in a server. */
+  readonly calls?: JournalSource;
+  /** The free bytes on the disk of the data folder; absent in a sandbox. */
+  readonly diskFree?: () => Promise<number>;
   /** The routes of a sandbox (contract section 13); absent in a server. */
   readonly sandbox?: readonly Route[];
 }
@@ -160,15 +171,16 @@ export interface AppRoutes {
 export function appRoutes(parts: AppParts): AppRoutes {
   const doors = doorsOf(parts);
   const { originOf, ...entering } = doors;
+  const guards = makeGuards({ access: parts.access, originOf, ...entering });
   return {
-    routes: audited(routesOf(parts, doors), {
+    routes: audited(routesOf(parts, doors, guards.admin!), {
       audit: parts.stores.audit,
       tokenName: tokenName(derivedKey(parts.signingKey, 'audit'), parts.adminToken),
       referenceOf: (client, id) => parts.suppressions.hashOf(client, id),
       ...{ log: parts.log, now: parts.now },
     }),
     originOf,
-    guards: { ...makeGuards({ access: parts.access, originOf, ...entering }), edge: parts.edges?.guard },
+    guards: { ...guards, edge: parts.edges?.guard },
   };
 }
 
@@ -193,7 +205,8 @@ function doorsOf({ config, stores, adminToken, signingKey, exchange, now }: AppP
 }
 
 /** Every group of routes with its guard. */
-function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sessions }: Doors): Route[] {
+function routesOf(parts: AppParts, doors: Doors, admits: Guard): Route[] {
+  const { originOf, baseUrlOf, callerOf, logins, sessions } = doors;
   const { config, stores, access, usage, profiles, rulesOf, version, now } = parts;
   const intake = visitIntake(parts);
   const { batches, customerSources: sources } = stores;
@@ -236,6 +249,7 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ...parts.scripts.routes(profiles),
     ...usageRoutes(stores.usage, () => usage.flush(), now),
     serverRoute(stores, parts),
+    liveRoute(parts, admits),
     configurationRoute(parts.configuration),
     edgesRoute({
       ...{ cluster: config.cluster, peers: parts.edges?.peers ?? [], figures: stores.figures, version },
@@ -246,12 +260,16 @@ function routesOf(parts: AppParts, { originOf, baseUrlOf, callerOf, logins, sess
     ...healthRoutes(parts), //                    open
     openApiRoute(document), //                    open
     ...consoleRoutes(), //                        open
-    ...(parts.journal
-      ? journalRoutes({ source: parts.journal.source, base: '/requests', tag: 'Running it', version })
-      : []), //                                   admin
+    ...journalRoutesOf(parts), //                 admin
     ...(parts.sandbox ?? []), //                  admin; only in a sandbox
   ];
   return routes;
+}
+
+/** The routes of a server's journal; none when it keeps none. */
+function journalRoutesOf({ journal, version }: AppParts): Route[] {
+  if (!journal) return [];
+  return journalRoutes({ source: journal.source, base: '/requests', tag: 'Running it', version });
 }
 
 function visitIntake({ config, profiles, rulesOf, placeholders, access, usage }: AppParts): VisitIntake {

@@ -11,6 +11,8 @@ import type { Registry } from 'prom-client';
 /** Records one answered request: its status, and its duration in seconds. */
 export type RequestMeter = (status: number, seconds: number) => void;
 
+/** The name of the histogram. */
+export const REQUEST_DURATION = 'http_request_duration_seconds';
 /** Upper bounds in seconds. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
@@ -32,7 +34,7 @@ export function requestMetrics(registry: Registry): (method: string, route: stri
   register(registry, 'http_requests_total', 'Requests answered.', 'counter', () => counts.map(totalOf));
   register(
     registry,
-    'http_request_duration_seconds',
+    REQUEST_DURATION,
     'From the request being handed over to its reply being ready.',
     'histogram',
     () => counts.flatMap(durationsOf),
@@ -67,7 +69,7 @@ function totalOf({ labels, count }: RequestCount): Sample {
 }
 
 function durationsOf({ labels, buckets, count, seconds }: RequestCount): Sample[] {
-  const name = 'http_request_duration_seconds';
+  const name = REQUEST_DURATION;
   let below = 0;
   const samples: Sample[] = Array.from(buckets, (inBucket, index) => {
     below += inBucket;

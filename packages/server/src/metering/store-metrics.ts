@@ -21,6 +21,12 @@ export interface StoreMetricsParts {
 /** How many of the latest batches are counted. */
 const MAX_BATCHES = 1000;
 
+/** The free space on the disk of a folder. */
+export async function freeDiskBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
 /** Registers the metrics. */
 export function registerStoreMetrics(parts: StoreMetricsParts): void {
   const { stores, clients, dataDir, registry } = parts;
@@ -52,8 +58,7 @@ export function registerStoreMetrics(parts: StoreMetricsParts): void {
     it.set((await stores.figures()).bytes),
   );
   gauge('quiver_disk_free_bytes', 'Free space on the disk of the data folder.', [], async (it) => {
-    const { bavail, bsize } = await statfs(dataDir);
-    it.set(bavail * bsize);
+    it.set(await freeDiskBytes(dataDir));
   });
   gauge('quiver_batches', 'Batches that are not complete.', ['client', 'state'], async (it) => {
     for (const client of clients) {

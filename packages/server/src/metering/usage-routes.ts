@@ -90,24 +90,35 @@ export function usageRoutes(usage: UsageStore, flush: () => Promise<void>, now: 
       async handle(call) {
         const { from, to } = rangeOf(call, now());
         await flush();
-        const found = new Map(
-          (await usage.read(call.client, from, to)).map(({ day, counts }) => [day, counts]),
-        );
-        const days: z.infer<typeof UsageReply>['days'] = [];
-        for (let at = Date.parse(from); at <= Date.parse(to); at += DAY_MS) {
-          const day = dayOf(at);
-          const counts = found.get(day) ?? {};
-          days.push({
-            day,
-            mboxCalls: counts.mboxCalls ?? 0,
-            placeholderIds: counts.placeholderIds ?? 0,
-            profileApiCalls: ofEachKind((kind) => counts[kind] ?? 0),
-          });
-        }
+        const days = await usageDays(usage, call.client, from, to);
         return jsonReply({ client: call.client, from, to, days });
       },
     },
   ];
+}
+
+type UsageDays = z.infer<typeof UsageReply>['days'];
+
+/** Every day from `from` to `to`, both included, with its counts. */
+async function usageDays(usage: UsageStore, client: string, from: string, to: string): Promise<UsageDays> {
+  const found = new Map((await usage.read(client, from, to)).map(({ day, counts }) => [day, counts]));
+  const days: UsageDays = [];
+  for (let at = Date.parse(from); at <= Date.parse(to); at += DAY_MS) {
+    const day = dayOf(at);
+    const counts = found.get(day) ?? {};
+    days.push({
+      day,
+      mboxCalls: counts.mboxCalls ?? 0,
+      placeholderIds: counts.placeholderIds ?? 0,
+      profileApiCalls: ofEachKind((kind) => counts[kind] ?? 0),
+    });
+  }
+  return days;
+}
+
+/** The last {@link DEFAULT_DAYS} days. @param now epoch milliseconds */
+export function recentUsage(usage: UsageStore, client: string, now: number): Promise<UsageDays> {
+  return usageDays(usage, client, dayOf(now - (DEFAULT_DAYS - 1) * DAY_MS), dayOf(now));
 }
 
 function rangeOf({ query }: Call, now: number): { from: string; to: string } {

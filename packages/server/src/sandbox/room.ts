@@ -29,6 +29,7 @@ export type SharedParts = Pick<
   | 'version'
   | 'startedAt'
   | 'journalAt'
+  | 'calls'
 > & { readonly scriptRunner: ScriptRunner };
 
 /** The whole state of a client at one moment, except batches. */

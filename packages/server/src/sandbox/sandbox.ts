@@ -125,6 +125,7 @@ export class Sandbox {
       version: quiverVersion(),
       startedAt: Date.now(),
       journalAt: '/sandbox/requests',
+      calls: this.journal,
       scriptRunner: new ScriptRunner(log),
     };
     this.app = this.#makeApp();
