@@ -550,6 +550,13 @@ describe.skipIf(!hasBrowser('console.test.ts'))('the console in a browser', () =
       await open('demo/home');
       await page.getByText('Mbox calls').first().waitFor();
       await context.setOffline(true);
+      // The browser keeps a connection that is open, so the page has to make a new one.
+      for (const state of ['hidden', 'visible']) {
+        await page.evaluate(
+          `Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true });
+           document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))`,
+        );
+      }
       await page.getByText('The server does not answer').waitFor({ timeout: 30_000 });
       expect(await page.getByRole('alert').count()).toBe(1);
       await page.getByText('Mbox calls').first().waitFor();
