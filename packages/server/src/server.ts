@@ -372,8 +372,7 @@ class ServerProcess {
     try {
       return (await this.#askAll('traffic')).map((one) => (one ?? undefined) as Traffic | undefined);
     } catch (cause) {
-      const message = 'Not every process of the server has reported its calls; try again';
-      throw new QuiverError('unavailable', message, { cause });
+      throw new QuiverError('unavailable', 'Not every process has reported its calls; try again', { cause });
     }
   }
 
