@@ -1,8 +1,9 @@
 /** Backups that a server makes by itself (`--backup-every`), on both runtimes. */
 
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Quiver, type RuntimeName, runQuiver, startQuiver } from './start-quiver.ts';
 
@@ -42,6 +43,40 @@ const until = { timeout: 60_000, interval: 100 };
 const made = 'quiver_backups_total{outcome="made"}';
 const failed = 'quiver_backups_total{outcome="failed"}';
 const newest = 'quiver_backup_newest_timestamp_seconds';
+
+/** Stops the process that makes a backup into `backups` where it is, as soon as it has begun. */
+async function halted(backups: string): Promise<number> {
+  for (;;) {
+    for (const pid of (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name))) {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (!command.includes(`\0backup\0`) || !command.includes(backups)) continue;
+      process.kill(Number(pid), 'SIGSTOP');
+      return Number(pid);
+    }
+    await setTimeout(10);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The backups in a folder that `quiver restore` accepts, and all other names in it. */
+async function restorable(backups: string, runtime: RuntimeName) {
+  const names = (await readdir(backups)).sort();
+  const good: string[] = [];
+  for (const name of names) {
+    const target = join(folder, `restored-${name}`);
+    const { code } = await runQuiver(['restore', '--data', target, join(backups, name)], { runtime });
+    if (code === 0) good.push(name);
+  }
+  return { good, others: names.filter((name) => !good.includes(name)) };
+}
 
 describe.each<RuntimeName>(['bun', 'node'])('scheduled backups on %s', (runtime) => {
   test('begin at once, can be restored, and replace only the oldest ones', async () => {
@@ -90,5 +125,38 @@ describe.each<RuntimeName>(['bun', 'node'])('scheduled backups on %s', (runtime)
     expect(JSON.parse(line!)).toMatchObject({ level: 'error', nextTryInSeconds: 900 });
     expect(JSON.parse(line!).reason).toContain(backups);
     expect((await fetch(`${quiver.url}/readyz`)).status).toBe(200);
+  });
+
+  test('that are killed leave nothing that looks like a backup, and the old ones stay', async () => {
+    const data = join(folder, 'data');
+    const backups = join(folder, 'backups');
+    const first = await start(data, runtime, flagsFor(backups, '1'));
+    await expect.poll(() => metric(first, made), until).toBe(1);
+    await first.stop();
+    const [kept] = await readdir(backups);
+    const earlier = 'quiver-20260101T000000Z';
+    await rename(join(backups, kept!), join(backups, earlier));
+    const second = await start(data, runtime, flagsFor(backups, '1'));
+    process.kill(await halted(backups), 'SIGKILL');
+    await expect.poll(() => metric(second, failed), until).toBe(1);
+    expect(await readdir(backups)).toEqual([earlier]);
+    expect(await restorable(backups, runtime)).toEqual({ good: [earlier], others: [] });
+  });
+
+  test('that outlive a killed server do not disturb those of the next one', async () => {
+    const data = join(folder, 'data');
+    const backups = join(folder, 'backups');
+    const first = await start(data, runtime, flagsFor(backups));
+    const left = await halted(backups);
+    process.kill(first.pid, 'SIGKILL');
+    await first.ended;
+    const second = await start(data, runtime, flagsFor(backups));
+    await expect.poll(() => metric(second, made), until).toBe(1);
+    process.kill(left, 'SIGCONT');
+    await expect.poll(() => isRunning(left), until).toBe(false);
+    const { good, others } = await restorable(backups, runtime);
+    expect(good).toHaveLength(1);
+    // What the one before has begun is no backup, and the next one removes it.
+    expect(others.filter((name) => name !== '.unfinished')).toEqual([]);
   });
 });
